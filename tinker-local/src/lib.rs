@@ -1,0 +1,6 @@
+//! tinker-local
+
+mod error;
+
+pub mod backend;
+pub mod engine;
