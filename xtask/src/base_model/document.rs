@@ -1,0 +1,89 @@
+//! One document of the corpus as tokens, and the way a conversation is written.
+
+/// The token that ends a completion, an assistant's turn or a document.
+pub(crate) const END: u32 = 256;
+
+/// A question and its answer, in no particular format yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exchange {
+    pub(crate) user: String,
+    pub(crate) assistant: String,
+}
+
+impl Exchange {
+    pub(crate) fn new(user: impl Into<String>, assistant: impl Into<String>) -> Self {
+        Self {
+            user: user.into(),
+            assistant: assistant.into(),
+        }
+    }
+}
+
+/// Bytes and end tokens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Document {
+    tokens: Vec<u32>,
+}
+
+impl Document {
+    /// Text that ends.
+    pub(crate) fn ended(text: &str) -> Self {
+        let mut document = Self::default();
+        document.push(text);
+        document.tokens.push(END);
+        document
+    }
+
+    /// A conversation. Each answer ends with the end token, then a newline opens the next turn.
+    pub(crate) fn chat(system: Option<&str>, exchanges: &[Exchange]) -> Self {
+        let mut document = Self::default();
+        if let Some(system) = system {
+            document.push(&format!("System: {system}\n"));
+        }
+        for (index, Exchange { user, assistant }) in exchanges.iter().enumerate() {
+            if index > 0 {
+                document.push("\n");
+            }
+            document.push(&format!("User: {user}\nAssistant: {assistant}"));
+            document.tokens.push(END);
+        }
+        document
+    }
+
+    fn push(&mut self, text: &str) {
+        self.tokens.extend(text.bytes().map(u32::from));
+    }
+
+    pub(crate) fn tokens(&self) -> &[u32] {
+        &self.tokens
+    }
+}
+
+/// Tokens as readable text; a token that is no byte shows as `<END>`.
+pub(crate) fn readable(tokens: &[u32]) -> String {
+    let mut bytes = Vec::with_capacity(tokens.len());
+    for &token in tokens {
+        match u8::try_from(token) {
+            Ok(byte) => bytes.push(byte),
+            Err(_) => bytes.extend_from_slice(b"<END>"),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_ends_each_answer() {
+        let document = Document::chat(
+            Some("Be brief."),
+            &[Exchange::new("Hi", "Hello"), Exchange::new("Bye", "Bye")],
+        );
+        assert_eq!(
+            readable(document.tokens()),
+            "System: Be brief.\nUser: Hi\nAssistant: Hello<END>\nUser: Bye\nAssistant: Bye<END>"
+        );
+    }
+}

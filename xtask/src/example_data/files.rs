@@ -1,0 +1,95 @@
+//! Which files there are, and what stands on their lines.
+
+use serde::Serialize;
+
+use super::{pig_latin, tool_call};
+use crate::output::Mode;
+
+/// A task's lines: to train on, and held out.
+pub(super) struct Split<T> {
+    pub(super) train: Vec<T>,
+    pub(super) held_out: Vec<T>,
+}
+
+/// A request and its answer.
+pub(super) type Pair = (String, String);
+
+/// Writes or checks all files.
+pub(crate) fn run(mode: Mode) -> anyhow::Result<()> {
+    let pig_latin = pig_latin::split();
+    let tool_calls = tool_call::split();
+    for (name, contents) in [
+        ("pig-latin", completions(&pig_latin.train)?),
+        ("pig-latin-eval", completions(&pig_latin.held_out)?),
+        ("tool-calls", chats(&tool_calls.train)?),
+        ("tool-calls-eval", chats(&tool_calls.held_out)?),
+    ] {
+        mode.apply(
+            &format!("examples/data/{name}.jsonl"),
+            &contents,
+            "example-data",
+        )?;
+    }
+    Ok(())
+}
+
+/// A line of raw text: the model continues the prompt.
+#[derive(Serialize)]
+struct Completion<'a> {
+    prompt: &'a str,
+    completion: &'a str,
+}
+
+/// A line of a conversation.
+#[derive(Serialize)]
+struct Chat<'a> {
+    messages: [Message<'a>; 2],
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+fn completions(pairs: &[Pair]) -> anyhow::Result<String> {
+    lines(
+        pairs
+            .iter()
+            .map(|(prompt, completion)| Completion { prompt, completion }),
+    )
+}
+
+fn chats(pairs: &[Pair]) -> anyhow::Result<String> {
+    lines(pairs.iter().map(|(user, assistant)| Chat {
+        messages: [
+            Message {
+                role: "user",
+                content: user,
+            },
+            Message {
+                role: "assistant",
+                content: assistant,
+            },
+        ],
+    }))
+}
+
+fn lines(records: impl Iterator<Item = impl Serialize>) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for record in records {
+        text.push_str(&serde_json::to_string(&record)?);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_files_are_current() {
+        run(Mode::Check).unwrap();
+    }
+}

@@ -1,0 +1,11 @@
+//! The data under `examples/data`: small tasks that the base model cannot do and learns in seconds.
+//!
+//! Each task has a training file and a held-out file that share no content word, so a score on the
+//! second measures the rule and not memory.
+
+mod files;
+mod pig_latin;
+mod tool_call;
+mod vocabulary;
+
+pub(crate) use files::run;

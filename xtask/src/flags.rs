@@ -1,0 +1,31 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+xflags::xflags! {
+    /// Development tasks of this workspace.
+    cmd xtask {
+        /// Pretrain the built-in base model on generated text and write its weights.
+        cmd base-model {
+            /// Train for this many minutes of wall clock (default 25).
+            optional --minutes minutes: f64
+            /// Train on this many tokens instead.
+            optional --tokens tokens: u64
+            /// Compute threads (default: all cores).
+            optional --threads threads: usize
+            /// Where the weights go (default tinker-local/assets/base.safetensors).
+            optional --out path: PathBuf
+            /// Where a checkpoint is kept while training (default target/base-model.safetensors).
+            optional --checkpoint path: PathBuf
+            /// Go on from a checkpoint.
+            optional --resume path: PathBuf
+            /// Print this many documents of the corpus and stop.
+            optional --show documents: usize
+        }
+        /// Write the example data under examples/data.
+        cmd example-data {
+            /// Write nothing; fail if a file is not what would be written.
+            optional --check
+        }
+    }
+}

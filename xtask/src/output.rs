@@ -1,0 +1,40 @@
+//! Generated files: written, or compared with what would be written.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+/// What to do with a generated file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Write,
+    /// Leave files alone and fail on the first that differs.
+    Check,
+}
+
+impl Mode {
+    pub(crate) fn from_check(check: bool) -> Self {
+        if check { Self::Check } else { Self::Write }
+    }
+
+    /// Brings a file of the workspace up to date, or fails because it is not.
+    pub(crate) fn apply(self, path: &str, contents: &str, task: &str) -> anyhow::Result<()> {
+        let full = workspace_root().join(path);
+        let current = std::fs::read_to_string(&full).ok();
+        if current.as_deref() == Some(contents) {
+            return Ok(());
+        }
+        match self {
+            Self::Check => bail!("{path} is stale; run `cargo xtask {task}` and commit the result"),
+            Self::Write => {
+                std::fs::write(&full, contents).with_context(|| format!("cannot write {path}"))
+            }
+        }
+    }
+}
+
+/// The folder of the workspace's `Cargo.toml`.
+pub(crate) fn workspace_root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_path_buf()
+}
