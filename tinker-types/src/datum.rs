@@ -1,0 +1,170 @@
+//! One training example.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InvalidValue, ModelInput, ProvenanceSpan, TensorData};
+
+/// An input and what its loss needs, for example target tokens and their weights.
+///
+/// Position `t` of the input predicts `target_tokens[t]`: input and targets are the same sequence, shifted by one.
+/// The constructors do the shift.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Datum {
+    /// What the model reads, `T` positions.
+    pub model_input: ModelInput,
+    /// Arrays by name; which ones depends on the loss, see [`Loss`](crate::Loss).
+    #[serde(default)]
+    pub loss_fn_inputs: BTreeMap<String, TensorData>,
+    /// Runs that tile the input; given together with `loss_fn_input_spans` or not at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub model_input_spans: Vec<ProvenanceSpan>,
+    /// Runs that tile `target_tokens`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loss_fn_input_spans: Vec<ProvenanceSpan>,
+}
+
+impl Datum {
+    /// An example without loss inputs; add them with [`Datum::with_input`].
+    pub fn new(model_input: ModelInput) -> Self {
+        Self {
+            model_input,
+            ..Self::default()
+        }
+    }
+
+    /// The same example with a further loss input.
+    #[must_use]
+    pub fn with_input(mut self, name: impl Into<String>, tensor: impl Into<TensorData>) -> Self {
+        self.loss_fn_inputs.insert(name.into(), tensor.into());
+        self
+    }
+
+    /// For cross entropy: learn `completion` after `prompt`. Weights are 0 on the prompt and 1 on the completion.
+    pub fn supervised(prompt: &[u32], completion: &[u32]) -> Self {
+        let tokens = [prompt, completion].concat();
+        let mut weights = vec![0.0; prompt.len()];
+        weights.resize(tokens.len(), 1.0);
+        Self::shifted(&tokens, weights)
+    }
+
+    /// For cross entropy: a sequence with a weight for each of its tokens, `[T]`. The first token is only read,
+    /// never predicted, so its weight has no effect.
+    ///
+    /// # Errors
+    /// Weights of another length than the tokens.
+    pub fn weighted(tokens: &[u32], weights: &[f32]) -> Result<Self, InvalidValue> {
+        same_length("weights", weights.len(), tokens.len())?;
+        Ok(Self::shifted(tokens, weights.to_vec()))
+    }
+
+    /// For policy-gradient losses: `sampled` was drawn after `prompt` with these `logprobs`, and each of its tokens
+    /// has an advantage. Prompt positions get zeros.
+    ///
+    /// # Errors
+    /// `logprobs` or `advantages` of another length than `sampled`.
+    pub fn reinforced(
+        prompt: &[u32],
+        sampled: &[u32],
+        logprobs: &[f32],
+        advantages: &[f32],
+    ) -> Result<Self, InvalidValue> {
+        same_length("logprobs", logprobs.len(), sampled.len())?;
+        same_length("advantages", advantages.len(), sampled.len())?;
+        let padded = |values: &[f32]| {
+            let mut all = vec![0.0; prompt.len()];
+            all.extend_from_slice(values);
+            all.get(1..).unwrap_or_default().to_vec()
+        };
+        let (input, targets) = shift(&[prompt, sampled].concat());
+        Ok(Self::new(input)
+            .with_input("target_tokens", targets)
+            .with_input("logprobs", padded(logprobs))
+            .with_input("advantages", padded(advantages)))
+    }
+
+    fn shifted(tokens: &[u32], mut weights: Vec<f32>) -> Self {
+        let (input, targets) = shift(tokens);
+        weights.drain(..weights.len().min(1));
+        Self::new(input)
+            .with_input("target_tokens", targets)
+            .with_input("weights", weights)
+    }
+
+    /// Bytes the example is taken for when batches are split, as the official client counts them: 4 for a text
+    /// token, the raw bytes of other chunks, and the stored numbers of each tensor.
+    pub fn estimated_bytes(&self) -> usize {
+        let chunks = self.model_input.chunks.iter().map(|chunk| match chunk {
+            crate::Chunk::Text(text) => text.tokens.len() * 4,
+            crate::Chunk::Image(image) => image.data.len(),
+            crate::Chunk::ImagePointer(pointer) => pointer.location.len(),
+            crate::Chunk::Dmel(audio) => audio.dmel.len(),
+            crate::Chunk::Unknown { value, .. } => value.to_string().len(),
+        });
+        chunks.sum::<usize>()
+            + self
+                .loss_fn_inputs
+                .values()
+                .map(TensorData::wire_bytes)
+                .sum::<usize>()
+    }
+}
+
+/// Input without the last token, targets without the first.
+fn shift(tokens: &[u32]) -> (ModelInput, Vec<i64>) {
+    let targets = tokens
+        .iter()
+        .skip(1)
+        .map(|&token| i64::from(token))
+        .collect();
+    (
+        ModelInput::from_tokens(&tokens[..tokens.len().saturating_sub(1)]),
+        targets,
+    )
+}
+
+fn same_length(name: &str, have: usize, want: usize) -> Result<(), InvalidValue> {
+    if have == want {
+        return Ok(());
+    }
+    Err(InvalidValue::new(
+        name,
+        format!("has {have} values for {want} tokens; give one for each"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_supervised_datum_is_shifted_and_weighted_on_the_completion() {
+        let datum = Datum::supervised(&[1, 2], &[3, 4]);
+        assert_eq!(datum.model_input.to_tokens().unwrap(), [1, 2, 3]);
+        assert_eq!(
+            datum.loss_fn_inputs["target_tokens"].as_i64().unwrap(),
+            [2, 3, 4]
+        );
+        assert_eq!(
+            datum.loss_fn_inputs["weights"].as_f32().unwrap(),
+            [0.0, 1.0, 1.0]
+        );
+    }
+
+    #[test]
+    fn a_reinforced_datum_has_zeros_on_the_prompt() {
+        let datum = Datum::reinforced(&[1, 2], &[3, 4], &[-0.5, -0.6], &[1.0, 2.0]).unwrap();
+        assert_eq!(
+            datum.loss_fn_inputs["logprobs"].as_f32().unwrap(),
+            [0.0, -0.5, -0.6]
+        );
+        assert_eq!(
+            datum.loss_fn_inputs["advantages"].as_f32().unwrap(),
+            [0.0, 1.0, 2.0]
+        );
+        assert!(Datum::reinforced(&[1], &[2], &[], &[1.0]).is_err());
+    }
+}

@@ -1,0 +1,353 @@
+//! Losses: their names, constants and required inputs.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DType, Datum, Elements, InvalidValue, TensorData};
+
+/// The name of a loss.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LossFn {
+    /// `-sum w lp`: supervised learning and distillation.
+    CrossEntropy,
+    /// `-sum r A`, with the ratio `r = exp(lp - q)` to the sampling policy.
+    ImportanceSampling,
+    /// Clipped ratio, pessimistic.
+    Ppo,
+    /// Clipped ratio as a constant weight on `lp`.
+    Cispo,
+    /// Quadratic penalty on `lp - q`.
+    Dro,
+    /// Ratio of whole sequences.
+    Gspo,
+    /// Known to the hosted service only; its definition is not public.
+    StableReinforce,
+    /// An uploaded graph.
+    Custom,
+    /// A loss of a newer server.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl LossFn {
+    /// The name on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::CrossEntropy => "cross_entropy",
+            Self::ImportanceSampling => "importance_sampling",
+            Self::Ppo => "ppo",
+            Self::Cispo => "cispo",
+            Self::Dro => "dro",
+            Self::Gspo => "gspo",
+            Self::StableReinforce => "stable_reinforce",
+            Self::Custom => "custom",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The loss of this name; an unknown name is kept.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "cross_entropy" => Self::CrossEntropy,
+            "importance_sampling" => Self::ImportanceSampling,
+            "ppo" => Self::Ppo,
+            "cispo" => Self::Cispo,
+            "dro" => Self::Dro,
+            "gspo" => Self::Gspo,
+            "stable_reinforce" => Self::StableReinforce,
+            "custom" => Self::Custom,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The arrays each datum needs; `None` when only the server knows.
+    pub fn required_inputs(&self) -> Option<&'static [LossInput]> {
+        const TARGETS: LossInput = LossInput {
+            name: "target_tokens",
+            dtype: DType::Int64,
+        };
+        const WEIGHTS: LossInput = LossInput {
+            name: "weights",
+            dtype: DType::Float32,
+        };
+        const LOGPROBS: LossInput = LossInput {
+            name: "logprobs",
+            dtype: DType::Float32,
+        };
+        const ADVANTAGES: LossInput = LossInput {
+            name: "advantages",
+            dtype: DType::Float32,
+        };
+        const MASK: LossInput = LossInput {
+            name: "sequence_ratio_mask",
+            dtype: DType::Float32,
+        };
+        match self {
+            Self::CrossEntropy => Some(&[TARGETS, WEIGHTS]),
+            Self::ImportanceSampling
+            | Self::Ppo
+            | Self::Cispo
+            | Self::Dro
+            | Self::StableReinforce => Some(&[TARGETS, LOGPROBS, ADVANTAGES]),
+            Self::Gspo => Some(&[TARGETS, LOGPROBS, ADVANTAGES, MASK]),
+            Self::Custom => Some(&[TARGETS]),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+/// An array a loss needs for each datum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LossInput {
+    /// Key in `loss_fn_inputs`.
+    pub name: &'static str,
+    /// Element type.
+    pub dtype: DType,
+}
+
+/// A constant of a loss.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum LossValue {
+    /// A number.
+    Number(f64),
+    /// A text, for example the id of an uploaded loss.
+    Text(String),
+}
+
+/// A loss with its constants. Each loss is a sum over tokens and data, not a mean.
+///
+/// ```
+/// use tinker_types::Loss;
+///
+/// let loss = Loss::ppo().with_clip(0.8, 1.2);
+/// assert_eq!(loss.name.as_str(), "ppo");
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Loss {
+    /// Which loss.
+    pub name: LossFn,
+    /// Its constants by name; those left out take the server's defaults.
+    pub config: BTreeMap<String, LossValue>,
+}
+
+impl Loss {
+    /// A loss by name, with the server's constants.
+    pub fn new(name: LossFn) -> Self {
+        Self {
+            name,
+            config: BTreeMap::new(),
+        }
+    }
+
+    /// Supervised learning: `target_tokens` and `weights`.
+    pub fn cross_entropy() -> Self {
+        Self::new(LossFn::CrossEntropy)
+    }
+
+    /// Policy gradient with importance weights: `target_tokens`, `logprobs`, `advantages`.
+    pub fn importance_sampling() -> Self {
+        Self::new(LossFn::ImportanceSampling)
+    }
+
+    /// PPO's clipped objective. The hosted service clips the ratio to 0.8..1.2 by default.
+    pub fn ppo() -> Self {
+        Self::new(LossFn::Ppo)
+    }
+
+    /// CISPO. The hosted service clips the ratio to 0..4 by default.
+    pub fn cispo() -> Self {
+        Self::new(LossFn::Cispo)
+    }
+
+    /// DRO with its quadratic penalty `beta`.
+    pub fn dro() -> Self {
+        Self::new(LossFn::Dro)
+    }
+
+    /// Bounds of the ratio itself, not distances from 1.
+    #[must_use]
+    pub fn with_clip(self, low: f64, high: f64) -> Self {
+        self.with("clip_low_threshold", low)
+            .with("clip_high_threshold", high)
+    }
+
+    /// Strength of the penalty of [`Loss::dro`].
+    #[must_use]
+    pub fn with_beta(self, beta: f64) -> Self {
+        self.with("beta", beta)
+    }
+
+    /// Any constant by its name on the wire.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<LossValue>) -> Self {
+        self.config.insert(name.into(), value.into());
+        self
+    }
+
+    /// Checks data as far as possible without the server: input present, inputs of the loss present, of the right
+    /// type and length, numbers finite, target ids not negative.
+    ///
+    /// # Errors
+    /// The first datum at fault, with the field, the cause and the fix.
+    pub fn check(&self, data: &[Datum]) -> Result<(), InvalidValue> {
+        if data.is_empty() {
+            return Err(InvalidValue::new(
+                "data",
+                "is empty; give at least one datum",
+            ));
+        }
+        for (index, datum) in data.iter().enumerate() {
+            self.check_datum(datum)
+                .map_err(|e| e.within(format!("data[{index}]")))?;
+        }
+        Ok(())
+    }
+
+    fn check_datum(&self, datum: &Datum) -> Result<(), InvalidValue> {
+        if datum
+            .model_input
+            .chunks
+            .iter()
+            .all(|chunk| chunk.length().is_ok_and(|n| n == 0))
+        {
+            return Err(InvalidValue::new(
+                "model_input",
+                "is empty; a datum needs at least one token to read",
+            ));
+        }
+        let Some(required) = self.name.required_inputs() else {
+            return Ok(());
+        };
+        for input in required {
+            self.check_input(datum, *input)
+                .map_err(|e| e.within(format!("loss_fn_inputs.{}", input.name)))?;
+        }
+        Ok(())
+    }
+
+    fn check_input(&self, datum: &Datum, input: LossInput) -> Result<(), InvalidValue> {
+        let Some(tensor) = datum.loss_fn_inputs.get(input.name) else {
+            return Err(InvalidValue::new(
+                "",
+                format!("is missing; {} needs it", self.name.as_str()),
+            ));
+        };
+        if tensor.dtype() != input.dtype {
+            let (have, want) = (tensor.dtype(), input.dtype);
+            return Err(InvalidValue::new(
+                "",
+                format!("is {have:?}, must be {want:?}").to_lowercase(),
+            ));
+        }
+        // An image's length may be known to the server only.
+        if let Ok(positions) = datum.model_input.length() {
+            let rows = match tensor.shape() {
+                Some([rows, _]) => *rows,
+                _ => tensor.cells(),
+            };
+            if rows != positions {
+                let form =
+                    format!("has {rows} positions for {positions} input tokens; give one for each");
+                return Err(InvalidValue::new("", form));
+            }
+        }
+        check_numbers(tensor)
+    }
+}
+
+fn check_numbers(tensor: &TensorData) -> Result<(), InvalidValue> {
+    let refuse = |at: usize, what: &dyn std::fmt::Display, why: &str| {
+        Err(InvalidValue::new(
+            format!("[{at}]"),
+            format!("is {what}; {why}"),
+        ))
+    };
+    match tensor.elements() {
+        Elements::Float32(values) => match values.iter().position(|v| !v.is_finite()) {
+            Some(at) => refuse(at, &values[at], "losses take finite numbers"),
+            None => Ok(()),
+        },
+        Elements::Int64(values) => match values
+            .iter()
+            .position(|&v| v < 0 || v > i64::from(i32::MAX))
+        {
+            Some(at) => refuse(
+                at,
+                &values[at],
+                "token ids are not negative and fit 32 bits",
+            ),
+            None => Ok(()),
+        },
+    }
+}
+
+impl From<f64> for LossValue {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<&str> for LossValue {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_survive_the_wire() {
+        for name in ["cross_entropy", "gspo", "stable_reinforce", "brand_new"] {
+            let json = format!("{name:?}");
+            let loss: LossFn = serde_json::from_str(&json).unwrap();
+            assert_eq!(
+                (loss.as_str(), LossFn::from_name(name)),
+                (name, loss.clone())
+            );
+            assert_eq!(serde_json::to_string(&loss).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn a_fault_is_named_with_its_place() {
+        let good = Datum::supervised(&[1, 2], &[3]);
+        let message = |bad: Datum| {
+            Loss::cross_entropy()
+                .check(&[good.clone(), bad])
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(Loss::cross_entropy().check(&[]).is_err());
+        assert!(message(Datum::default()).starts_with("data[1].model_input: "));
+        assert!(
+            message(good.clone().with_input("weights", vec![1.0]))
+                .contains("1 positions for 2 input tokens")
+        );
+        assert_eq!(
+            message(good.clone().with_input("weights", vec![1.0, f32::NAN])),
+            "data[1].loss_fn_inputs.weights[1]: is NaN; losses take finite numbers"
+        );
+        assert!(
+            message(good.clone().with_input("target_tokens", vec![-1_i64, 0]))
+                .contains("target_tokens[0]")
+        );
+        assert!(
+            message(good.clone().with_input("weights", vec![1_i64, 0]))
+                .contains("is int64, must be float32")
+        );
+        let ppo = Loss::ppo().check(&[good]).unwrap_err().to_string();
+        assert_eq!(
+            ppo,
+            "data[0].loss_fn_inputs.logprobs: is missing; ppo needs it"
+        );
+    }
+}

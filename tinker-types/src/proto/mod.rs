@@ -1,0 +1,31 @@
+//! Protobuf forms: training requests and the results of training and sampling.
+//!
+//! Arrays travel as raw little-endian bytes, so encoding shares the arrays of a request until the one copy into the
+//! body, and decoding copies once out of it.
+
+mod array;
+mod output;
+mod request;
+mod sample;
+mod tensor;
+
+#[expect(
+    unreachable_pub,
+    clippy::pedantic,
+    reason = "generated; described in proto/tinker_public.proto"
+)]
+mod generated {
+    include!("generated/tinker_public.rs");
+}
+
+pub use output::{decode_output, encode_output};
+pub use request::{decode_request, encode_request};
+pub use sample::{decode_sample, encode_sample};
+
+/// Media type of the protobuf forms.
+pub const CONTENT_TYPE: &str = "application/x-protobuf";
+
+#[cfg(target_endian = "big")]
+compile_error!(
+    "the protobuf forms need a little-endian target: their arrays are shared, not converted"
+);

@@ -1,0 +1,324 @@
+//! Training requests.
+
+use bytes::Bytes;
+use prost::Message;
+
+use super::array::{read, share};
+use super::generated as wire;
+use super::generated::chunk::Chunk as WireChunk;
+use super::generated::loss_config_value::Value as WireValue;
+use super::generated::provenance_span::Span as WireSpan;
+use super::tensor;
+use crate::{
+    Chunk, Datum, Dmel, ForwardBackward, Image, ImageFormat, InvalidValue, Loss, LossFn, LossValue,
+    ModelInput, ProvenanceSpan, Span,
+};
+
+/// Encodes a training request into its body.
+///
+/// # Errors
+/// A token id that does not fit 32 bits, or a chunk that can't be trained on.
+pub fn encode_request(request: &ForwardBackward) -> Result<Bytes, InvalidValue> {
+    let seq_id = i32::try_from(request.seq_id).map_err(|_| {
+        InvalidValue::new("seq_id", format!("{} does not fit 32 bits", request.seq_id))
+    })?;
+    let data = request.data.iter().enumerate();
+    let data =
+        data.map(|(i, datum)| encode_datum(datum).map_err(|e| e.within(format!("data[{i}]"))));
+    let config = &request.loss.config;
+    let message = wire::ForwardBackwardRequest {
+        model_id: request.model_id.to_string(),
+        seq_id,
+        data: data.collect::<Result<_, _>>()?,
+        loss_fn: request.loss.name.as_str().to_owned(),
+        loss_fn_config: config
+            .iter()
+            .filter_map(|(key, value)| Some((key.clone(), number(value)?)))
+            .collect(),
+        forward_only: request.forward_only,
+        loss_fn_config_v2: config
+            .iter()
+            .map(|(key, value)| (key.clone(), encode_value(value)))
+            .collect(),
+    };
+    Ok(message.encode_to_vec().into())
+}
+
+/// Decodes the body of a training request.
+///
+/// # Errors
+/// Bytes that are no such message, or a message with impossible values; the place is named.
+pub fn decode_request(body: Bytes) -> Result<ForwardBackward, InvalidValue> {
+    let message = wire::ForwardBackwardRequest::decode(body)
+        .map_err(|e| InvalidValue::new("", e.to_string()))?;
+    let seq_id = u64::try_from(message.seq_id)
+        .map_err(|_| InvalidValue::new("seq_id", format!("{} is negative", message.seq_id)))?;
+    let data = message.data.into_iter().enumerate();
+    let data =
+        data.map(|(i, datum)| decode_datum(datum).map_err(|e| e.within(format!("data[{i}]"))));
+    let data = data.collect::<Result<Vec<_>, _>>()?;
+    let mut loss = Loss::new(LossFn::from_name(&message.loss_fn));
+    // Older clients fill the map of numbers only.
+    loss.config = message
+        .loss_fn_config
+        .into_iter()
+        .map(|(key, n)| (key, LossValue::Number(n)))
+        .collect();
+    for (key, value) in message.loss_fn_config_v2 {
+        let value = match value.value {
+            Some(WireValue::Number(number)) => LossValue::Number(number),
+            Some(WireValue::Text(text)) => LossValue::Text(text),
+            None => {
+                return Err(InvalidValue::new(
+                    format!("loss_fn_config_v2.{key}"),
+                    "has no value",
+                ));
+            }
+        };
+        loss.config.insert(key, value);
+    }
+    Ok(
+        ForwardBackward::new(message.model_id.into(), seq_id, data, loss)
+            .with_forward_only(message.forward_only),
+    )
+}
+
+fn number(value: &LossValue) -> Option<f64> {
+    match value {
+        LossValue::Number(number) => Some(*number),
+        LossValue::Text(_) => None,
+    }
+}
+
+fn encode_value(value: &LossValue) -> wire::LossConfigValue {
+    let value = match value {
+        LossValue::Number(number) => WireValue::Number(*number),
+        LossValue::Text(text) => WireValue::Text(text.clone()),
+    };
+    wire::LossConfigValue { value: Some(value) }
+}
+
+fn encode_datum(datum: &Datum) -> Result<wire::Datum, InvalidValue> {
+    let chunks = datum.model_input.chunks.iter().enumerate();
+    let chunks = chunks.map(|(i, chunk)| {
+        encode_chunk(chunk).map_err(|e| e.within(format!("model_input.chunks[{i}]")))
+    });
+    let inputs = datum.loss_fn_inputs.iter();
+    Ok(wire::Datum {
+        model_input: chunks.collect::<Result<_, _>>()?,
+        loss_fn_inputs: inputs
+            .map(|(name, input)| (name.clone(), tensor::encode(input)))
+            .collect(),
+        model_input_spans: datum.model_input_spans.iter().map(encode_span).collect(),
+        loss_fn_input_spans: datum.loss_fn_input_spans.iter().map(encode_span).collect(),
+    })
+}
+
+fn decode_datum(datum: wire::Datum) -> Result<Datum, InvalidValue> {
+    let chunks = datum.model_input.into_iter().enumerate();
+    let chunks = chunks.map(|(i, chunk)| {
+        decode_chunk(chunk).map_err(|e| e.within(format!("model_input.chunks[{i}]")))
+    });
+    let mut decoded = Datum::new(ModelInput::new(chunks.collect::<Result<_, _>>()?));
+    for (name, input) in datum.loss_fn_inputs {
+        let input =
+            tensor::decode(input).map_err(|e| e.within(format!("loss_fn_inputs.{name}")))?;
+        decoded.loss_fn_inputs.insert(name, input);
+    }
+    decoded.model_input_spans = decode_spans(datum.model_input_spans, "model_input_spans")?;
+    decoded.loss_fn_input_spans = decode_spans(datum.loss_fn_input_spans, "loss_fn_input_spans")?;
+    Ok(decoded)
+}
+
+fn encode_chunk(chunk: &Chunk) -> Result<wire::Chunk, InvalidValue> {
+    let chunk = match chunk {
+        Chunk::Text(text) => {
+            if let Some(at) = text
+                .tokens
+                .iter()
+                .position(|&token| token > i32::MAX as u32)
+            {
+                let why = format!("{} does not fit 32 bits", text.tokens[at]);
+                return Err(InvalidValue::new(format!("tokens[{at}]"), why));
+            }
+            WireChunk::EncodedText(wire::EncodedTextChunk {
+                tokens: share(&text.tokens),
+            })
+        }
+        Chunk::Image(image) => WireChunk::Image(wire::ImageChunk {
+            data: Bytes::copy_from_slice(&image.data),
+            format: image.format.as_str().to_owned(),
+            expected_tokens: image.expected_tokens.map(|n| n as i32),
+            override_dimensions: None,
+        }),
+        Chunk::Dmel(audio) => WireChunk::Dmel(wire::DmelChunk {
+            dmel: Bytes::copy_from_slice(&audio.dmel),
+        }),
+        Chunk::ImagePointer(_) => {
+            return Err(InvalidValue::new(
+                "",
+                "an image pointer can't be trained on; give the image itself",
+            ));
+        }
+        Chunk::Unknown { tag, .. } => {
+            return Err(InvalidValue::new(
+                "",
+                format!("a chunk of type {tag:?} can't be trained on"),
+            ));
+        }
+    };
+    Ok(wire::Chunk { chunk: Some(chunk) })
+}
+
+fn decode_chunk(chunk: wire::Chunk) -> Result<Chunk, InvalidValue> {
+    match chunk.chunk {
+        None => Err(InvalidValue::new("", "is of a kind not known here")),
+        Some(WireChunk::EncodedText(text)) => {
+            let tokens = read::<u32>(&text.tokens)?;
+            match tokens.iter().position(|&token| token > i32::MAX as u32) {
+                Some(at) => Err(InvalidValue::new(
+                    format!("tokens[{at}]"),
+                    format!("{} is negative", tokens[at] as i32),
+                )),
+                None => Ok(Chunk::text(tokens)),
+            }
+        }
+        Some(WireChunk::Image(image)) => {
+            let format = match image.format.as_str() {
+                "png" => ImageFormat::Png,
+                "jpeg" => ImageFormat::Jpeg,
+                other => {
+                    return Err(InvalidValue::new(
+                        "format",
+                        format!("{other:?} is neither png nor jpeg"),
+                    ));
+                }
+            };
+            let expected_tokens = image.expected_tokens.map(u32::try_from).transpose();
+            let expected_tokens =
+                expected_tokens.map_err(|_| InvalidValue::new("expected_tokens", "is negative"))?;
+            Ok(Chunk::Image(Image {
+                data: image.data.into(),
+                format,
+                expected_tokens,
+            }))
+        }
+        Some(WireChunk::Dmel(audio)) => Ok(Chunk::Dmel(Dmel {
+            dmel: audio.dmel.into(),
+        })),
+    }
+}
+
+fn encode_span(span: &ProvenanceSpan) -> wire::ProvenanceSpan {
+    let Span {
+        sequence_id,
+        offset,
+        length,
+    } = span.span().clone();
+    let (sequence_id, offset, length) = (sequence_id.to_string(), offset as i64, length as i64);
+    let span = match span {
+        ProvenanceSpan::PromptTokens(_) => WireSpan::PromptTokens(wire::PromptProvenanceSpan {
+            sequence_id,
+            offset,
+            length,
+        }),
+        ProvenanceSpan::SampledTokens(_) => WireSpan::SampledTokens(wire::SampledProvenanceSpan {
+            sequence_id,
+            offset,
+            length,
+        }),
+    };
+    wire::ProvenanceSpan { span: Some(span) }
+}
+
+fn decode_spans(
+    spans: Vec<wire::ProvenanceSpan>,
+    place: &str,
+) -> Result<Vec<ProvenanceSpan>, InvalidValue> {
+    let decode = |(i, span): (usize, wire::ProvenanceSpan)| {
+        let refuse = |why: &str| InvalidValue::new(format!("{place}[{i}]"), why);
+        let build = |sequence_id: String, offset: i64, length: i64| {
+            let number =
+                |n: i64| u64::try_from(n).map_err(|_| refuse("has a negative offset or length"));
+            Ok(Span {
+                sequence_id: sequence_id.into(),
+                offset: number(offset)?,
+                length: number(length)?,
+            })
+        };
+        match span.span {
+            None => Err(refuse("is of a kind not known here")),
+            Some(WireSpan::PromptTokens(s)) => Ok(ProvenanceSpan::PromptTokens(build(
+                s.sequence_id,
+                s.offset,
+                s.length,
+            )?)),
+            Some(WireSpan::SampledTokens(s)) => Ok(ProvenanceSpan::SampledTokens(build(
+                s.sequence_id,
+                s.offset,
+                s.length,
+            )?)),
+        }
+    };
+    spans.into_iter().enumerate().map(decode).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TensorData;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_documented_body_has_its_documented_size() {
+        let datum = Datum::supervised(&[1, 2], &[3, 4]);
+        let request = ForwardBackward::new(
+            "sess-0001:train:0".into(),
+            1,
+            vec![datum],
+            Loss::cross_entropy(),
+        );
+        let body = encode_request(&request).unwrap();
+        assert_eq!(body.len(), 138);
+        assert_eq!(decode_request(body).unwrap(), request);
+    }
+
+    #[test]
+    fn config_texts_stay_in_the_newer_map() {
+        let loss = Loss::ppo().with_clip(0.8, 1.2).with("loss_id", "x");
+        let request = ForwardBackward::new("m".into(), 1, vec![Datum::default()], loss);
+        let body = encode_request(&request).unwrap();
+        let message = wire::ForwardBackwardRequest::decode(body.clone()).unwrap();
+        assert_eq!(
+            (
+                message.loss_fn_config.len(),
+                message.loss_fn_config_v2.len()
+            ),
+            (2, 3)
+        );
+        assert_eq!(decode_request(body).unwrap(), request);
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = decode_request(bytes.into());
+        }
+
+        #[test]
+        fn requests_survive(
+            tokens in proptest::collection::vec(0..1_000_000_u32, 0..20),
+            floats in proptest::collection::vec(any::<f32>().prop_filter("finite", |f| f.is_finite()), 0..20),
+            forward_only: bool,
+        ) {
+            let sparse = TensorData::csr(crate::Elements::Int64([5].into()), [0, 0, 1], [2], [2, 3]).unwrap();
+            let datum = Datum::new(ModelInput::from_tokens(tokens))
+                .with_input("weights", floats).with_input("target_tokens", sparse);
+            let request = ForwardBackward::new("m".into(), 7, vec![datum; 2], Loss::cross_entropy())
+                .with_forward_only(forward_only);
+            prop_assert_eq!(decode_request(encode_request(&request).unwrap()).unwrap(), request.clone());
+            let json = serde_json::to_string(&request).unwrap();
+            prop_assert_eq!(serde_json::from_str::<ForwardBackward>(&json).unwrap(), request);
+        }
+    }
+}

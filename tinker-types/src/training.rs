@@ -1,0 +1,207 @@
+//! Training steps: gradients, and their use.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_with::skip_serializing_none;
+
+use crate::endpoint::{endpoint, type_tag};
+use crate::{
+    AdamParams, Datum, Loss, LossFn, LossValue, ModelId, OpenFamily, OptimParams, TensorData,
+};
+
+type_tag!(OptimStepTag, "optim_step");
+
+/// Runs data through a model and, unless it is forward-only, adds the gradients of the loss to those gathered so
+/// far.
+///
+/// Travels as protobuf; the JSON form is the one of older servers, under `forward_backward_input`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ForwardBackward {
+    /// The model.
+    pub model_id: ModelId,
+    /// Position among the model's operations, from 1.
+    pub seq_id: u64,
+    /// The examples.
+    pub data: Arc<[Datum]>,
+    /// The loss over them.
+    pub loss: Loss,
+    /// Leave the gradients alone.
+    pub forward_only: bool,
+}
+
+impl ForwardBackward {
+    /// A pass over `data`, gradients included.
+    pub fn new(model_id: ModelId, seq_id: u64, data: impl Into<Arc<[Datum]>>, loss: Loss) -> Self {
+        Self {
+            model_id,
+            seq_id,
+            data: data.into(),
+            loss,
+            forward_only: false,
+        }
+    }
+
+    /// Sets [`Self::forward_only`].
+    #[must_use]
+    pub fn with_forward_only(mut self, forward_only: bool) -> Self {
+        self.forward_only = forward_only;
+        self
+    }
+}
+
+endpoint!(ForwardBackward => promise of ForwardBackwardOutput, "forward_backward", ForwardBackward);
+
+/// The inner object of the JSON form.
+#[derive(Serialize, Deserialize)]
+struct InputJson<D> {
+    data: D,
+    loss_fn: LossFn,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    loss_fn_config: Option<BTreeMap<String, LossValue>>,
+}
+
+impl Serialize for ForwardBackward {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let config = Some(self.loss.config.clone()).filter(|config| !config.is_empty());
+        let input = InputJson {
+            data: &self.data[..],
+            loss_fn: self.loss.name.clone(),
+            loss_fn_config: config,
+        };
+        let mut form = serializer.serialize_struct("ForwardBackward", 3)?;
+        form.serialize_field(
+            if self.forward_only {
+                "forward_input"
+            } else {
+                "forward_backward_input"
+            },
+            &input,
+        )?;
+        form.serialize_field("model_id", &self.model_id)?;
+        form.serialize_field("seq_id", &self.seq_id)?;
+        form.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for ForwardBackward {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Form {
+            forward_backward_input: Option<InputJson<Vec<Datum>>>,
+            forward_input: Option<InputJson<Vec<Datum>>>,
+            model_id: ModelId,
+            seq_id: u64,
+        }
+        let form = Form::deserialize(deserializer)?;
+        let (input, forward_only) = match (form.forward_backward_input, form.forward_input) {
+            (Some(input), _) => (input, false),
+            (None, Some(input)) => (input, true),
+            (None, None) => return Err(serde::de::Error::missing_field("forward_backward_input")),
+        };
+        let loss = Loss {
+            name: input.loss_fn,
+            config: input.loss_fn_config.unwrap_or_default(),
+        };
+        let data = input.data.into();
+        Ok(Self {
+            model_id: form.model_id,
+            seq_id: form.seq_id,
+            data,
+            loss,
+            forward_only,
+        })
+    }
+}
+
+/// What a pass over data returns.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct ForwardBackwardOutput {
+    /// A name the server gives the kind of output.
+    #[serde(default)]
+    pub loss_fn_output_type: String,
+    /// One map for each datum, in order; every loss gives at least `logprobs`, in the shape of `target_tokens`.
+    #[serde(default)]
+    pub loss_fn_outputs: Vec<BTreeMap<String, TensorData>>,
+    /// Metrics as `name:reduction`; `loss:sum` is the loss.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, f64>,
+}
+
+impl ForwardBackwardOutput {
+    /// The loss, summed over tokens and data.
+    pub fn loss_sum(&self) -> Option<f64> {
+        self.metrics.get("loss:sum").copied()
+    }
+
+    /// Log probability of each target of one datum.
+    pub fn logprobs(&self, datum: usize) -> Option<&[f32]> {
+        self.loss_fn_outputs.get(datum)?.get("logprobs")?.as_f32()
+    }
+}
+
+/// Applies the gathered gradients and clears them.
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct OptimStep {
+    /// Constants of Adam; exactly one of this and `optimizer_params` is given.
+    #[serde(default)]
+    pub adam_params: Option<AdamParams>,
+    /// Constants of any other family.
+    #[serde(default)]
+    pub optimizer_params: Option<OpenFamily>,
+    /// The model.
+    pub model_id: ModelId,
+    /// Position among the model's operations, from 1.
+    pub seq_id: u64,
+    #[serde(rename = "type", default)]
+    tag: OptimStepTag,
+}
+
+impl OptimStep {
+    /// One step with these constants.
+    pub fn new(model_id: ModelId, seq_id: u64, params: impl Into<OptimParams>) -> Self {
+        let (adam_params, optimizer_params) = match params.into() {
+            OptimParams::Adam(adam) => (Some(adam), None),
+            OptimParams::Dimuon(dimuon) => (None, Some(open("dimuon", &dimuon))),
+            OptimParams::Other(open) => (None, Some(open)),
+        };
+        Self {
+            adam_params,
+            optimizer_params,
+            model_id,
+            seq_id,
+            tag: OptimStepTag::Tag,
+        }
+    }
+}
+
+fn open<T: Serialize>(family: &str, params: &T) -> OpenFamily {
+    let fields = match serde_json::to_value(params) {
+        Ok(serde_json::Value::Object(fields)) => fields.into_iter().collect(),
+        _ => BTreeMap::new(),
+    };
+    OpenFamily {
+        family: family.to_owned(),
+        fields,
+    }
+}
+
+endpoint!(OptimStep => promise of OptimStepOutput, "optim_step", OptimStep);
+
+/// What a step returns.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct OptimStepOutput {
+    /// Metrics of the step, for example the gradient norm; servers may give none.
+    #[serde(default)]
+    pub metrics: Option<BTreeMap<String, f64>>,
+}

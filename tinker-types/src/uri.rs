@@ -1,0 +1,157 @@
+//! `tinker://` addresses of checkpoints.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InvalidValue, ModelId};
+
+/// What a checkpoint is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CheckpointKind {
+    /// Weights and optimizer state, to train on from.
+    Training,
+    /// Weights to sample from.
+    Sampler,
+    /// Weights as files for use elsewhere.
+    External,
+}
+
+impl CheckpointKind {
+    /// The middle part of the address.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Training => "weights",
+            Self::Sampler => "sampler_weights",
+            Self::External => "external_weights",
+        }
+    }
+}
+
+/// The address of a checkpoint, `tinker://<training run>/<kind>/<name>`, parsed once.
+///
+/// ```
+/// use tinker_types::{CheckpointKind, CheckpointPath};
+///
+/// let path: CheckpointPath = "tinker://s-1:train:0/weights/step-100".parse()?;
+/// assert_eq!(path.kind(), CheckpointKind::Training);
+/// assert_eq!(path.name(), "step-100");
+/// # Ok::<(), tinker_types::InvalidValue>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CheckpointPath {
+    run: ModelId,
+    kind: CheckpointKind,
+    name: String,
+}
+
+impl CheckpointPath {
+    /// Builds an address. The name must be one path segment.
+    pub fn try_new(run: ModelId, kind: CheckpointKind, name: &str) -> Result<Self, InvalidValue> {
+        let path = Self {
+            run,
+            kind,
+            name: name.to_owned(),
+        };
+        path.to_string().parse()
+    }
+
+    /// The training run that made the checkpoint.
+    pub fn run(&self) -> &ModelId {
+        &self.run
+    }
+
+    /// What the checkpoint is for.
+    pub fn kind(&self) -> CheckpointKind {
+        self.kind
+    }
+
+    /// The name the checkpoint was saved under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl FromStr for CheckpointPath {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let refuse = |why: &str| {
+            let form = "a checkpoint path is tinker://<run>/<weights|sampler_weights|external_weights>/<name>";
+            InvalidValue::new("", format!("{text:?} {why}; {form}"))
+        };
+        let rest = text
+            .strip_prefix("tinker://")
+            .ok_or_else(|| refuse("does not start with tinker://"))?;
+        let parts: Vec<&str> = rest.split('/').collect();
+        let [run, kind, name] = parts[..] else {
+            return Err(refuse("does not have three parts"));
+        };
+        if [run, name]
+            .iter()
+            .any(|part| part.is_empty() || *part == "." || *part == "..")
+        {
+            return Err(refuse("has an empty or relative part"));
+        }
+        let kind = match kind {
+            "weights" => CheckpointKind::Training,
+            "sampler_weights" => CheckpointKind::Sampler,
+            "external_weights" => CheckpointKind::External,
+            _ => return Err(refuse("has an unknown kind")),
+        };
+        Ok(Self {
+            run: ModelId::from(run),
+            kind,
+            name: name.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for CheckpointPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "tinker://{}/{}/{}",
+            self.run,
+            self.kind.as_str(),
+            self.name
+        )
+    }
+}
+
+impl TryFrom<String> for CheckpointPath {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        text.parse()
+    }
+}
+
+impl From<CheckpointPath> for String {
+    fn from(path: CheckpointPath) -> Self {
+        path.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_is_no_address() {
+        for bad in [
+            "",
+            "tinker://",
+            "tinker://a/weights",
+            "tinker://a/other/b",
+            "http://a/weights/b",
+            "tinker://a/weights/../b",
+            "tinker://a/weights/..",
+            "tinker:///weights/b",
+        ] {
+            assert!(bad.parse::<CheckpointPath>().is_err(), "{bad}");
+        }
+    }
+}
