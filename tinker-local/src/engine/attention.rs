@@ -1,0 +1,194 @@
+//! Causal attention of one sequence, both ways.
+
+use super::config::ModelConfig;
+use super::kernels::{Gemm, Operand, PANEL, Packed, Rows, causal_softmax, causal_softmax_backward, dot, gemm};
+use super::tape::{room, zeroed};
+
+/// Queries handled at once. Scores of a block fit the second-level cache, and at most this many
+/// keys are computed in vain for a query.
+const BLOCK: usize = 48;
+
+/// Keys and values of one sequence in one block of the model, in the order the products read them.
+/// The sampler keeps them from token to token; the trainer fills them anew.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeyValues {
+    /// For each key head, panels of [`PANEL`] keys: `[panels, head_dim, PANEL]`.
+    keys: Vec<f32>,
+    /// For each key head, panels of [`PANEL`] columns: `[panels, capacity, PANEL]`.
+    values: Vec<f32>,
+    capacity: usize,
+}
+
+impl KeyValues {
+    /// Makes room for `capacity` positions and forgets what was there.
+    pub(crate) fn reserve(&mut self, config: &ModelConfig, capacity: usize) {
+        self.capacity = capacity.next_multiple_of(PANEL);
+        let (keys, values) = (self.key_size(config), self.value_size(config));
+        room(&mut self.keys, config.num_key_value_heads * keys);
+        room(&mut self.values, config.num_key_value_heads * values);
+    }
+
+    fn key_size(&self, config: &ModelConfig) -> usize {
+        self.capacity * config.head_dim
+    }
+
+    fn value_size(&self, config: &ModelConfig) -> usize {
+        self.capacity * config.head_dim.next_multiple_of(PANEL)
+    }
+
+    /// Stores key and value heads of one position, taken from a row of queries, keys and values.
+    pub(crate) fn put(&mut self, config: &ModelConfig, position: usize, row: &[f32]) {
+        let hd = config.head_dim;
+        let (query, key) = (config.query_width(), config.key_width());
+        let (key_size, value_size) = (self.key_size(config), self.value_size(config));
+        for head in 0..config.num_key_value_heads {
+            let from = &row[query + head * hd..][..hd];
+            let panel = &mut self.keys[head * key_size + position / PANEL * hd * PANEL..][..hd * PANEL];
+            for (to, value) in panel[position % PANEL..].iter_mut().step_by(PANEL).zip(from) {
+                *to = *value;
+            }
+            let from = &row[query + key + head * hd..][..hd];
+            for (p, part) in from.chunks(PANEL).enumerate() {
+                let at = head * value_size + (p * self.capacity + position) * PANEL;
+                self.values[at..at + part.len()].copy_from_slice(part);
+            }
+        }
+    }
+
+    fn head_keys(&self, config: &ModelConfig, head: usize) -> Operand<'_> {
+        let size = self.key_size(config);
+        Operand::panels(&self.keys[head * size..][..size], config.head_dim, config.head_dim)
+    }
+
+    fn head_values(&self, config: &ModelConfig, head: usize, keys: usize) -> Operand<'_> {
+        let size = self.value_size(config);
+        Operand::panels(&self.values[head * size..][..size], self.capacity, keys)
+    }
+}
+
+/// Attends from `n` rows of `qkv`, at positions `first..first + n`, to all positions up to their own.
+/// Fills `out`, `[n, query]`, and `norms`, `[n, heads]`.
+pub(crate) fn attend(
+    config: &ModelConfig,
+    cache: &KeyValues,
+    qkv: &[f32],
+    n: usize,
+    first: usize,
+    out: &mut [f32],
+    norms: &mut [f32],
+    scores: &mut Vec<f32>,
+) {
+    let (hd, heads, group) = (config.head_dim, config.num_attention_heads, config.group());
+    let (stride, width) = (config.qkv_width(), config.query_width());
+    let scale = softmax_scale(config);
+    if n == 1 {
+        // One query: the heads that share keys are the rows of one product.
+        let keys = first + 1;
+        let scores = room(scores, group * keys);
+        for head in 0..config.num_key_value_heads {
+            let a = Rows::new(&qkv[head * group * hd..], hd);
+            let b = cache.head_keys(config, head);
+            gemm(Gemm { a, b, c: scores, stride: keys, m: group, n: keys, k: hd, accumulate: false });
+            for (row, norm) in scores.chunks_exact_mut(keys).zip(&mut norms[head * group..]) {
+                *norm = causal_softmax(row, keys, scale);
+            }
+            let b = cache.head_values(config, head, keys);
+            let c = &mut out[head * group * hd..];
+            gemm(Gemm { a: Rows::new(scores, keys), b, c, stride: hd, m: group, n: hd, k: keys, accumulate: false });
+        }
+        return;
+    }
+    for head in 0..heads {
+        for start in (0..n).step_by(BLOCK) {
+            let rows = BLOCK.min(n - start);
+            let keys = first + start + rows;
+            let scores = room(scores, rows * keys);
+            let a = Rows::new(&qkv[start * stride + head * hd..], stride);
+            let b = cache.head_keys(config, head / group);
+            gemm(Gemm { a, b, c: scores, stride: keys, m: rows, n: keys, k: hd, accumulate: false });
+            for (i, row) in scores.chunks_exact_mut(keys).enumerate() {
+                norms[(start + i) * heads + head] = causal_softmax(row, first + start + i + 1, scale);
+            }
+            let b = cache.head_values(config, head / group, keys);
+            let c = &mut out[start * width + head * hd..];
+            gemm(Gemm { a: Rows::new(scores, keys), b, c, stride: width, m: rows, n: hd, k: keys, accumulate: false });
+        }
+    }
+}
+
+fn softmax_scale(config: &ModelConfig) -> f32 {
+    (1.0 / (config.head_dim as f64).sqrt()) as f32
+}
+
+/// Buffers of the way back through attention.
+#[derive(Debug, Default)]
+pub(crate) struct AttentionScratch {
+    keys: Packed,
+    keys_across: Packed,
+    values_across: Packed,
+    block: Packed,
+    scores: Vec<f32>,
+    d_scores: Vec<f32>,
+    d_keys: Vec<f32>,
+    d_values: Vec<f32>,
+}
+
+/// The way back of a whole sequence of `n` rows: from the gradient `d_out` of `out`, fills `d_qkv`.
+pub(crate) fn attend_backward(
+    config: &ModelConfig,
+    qkv: &[f32],
+    n: usize,
+    out: &[f32],
+    norms: &[f32],
+    d_out: &[f32],
+    d_qkv: &mut [f32],
+    scratch: &mut AttentionScratch,
+) {
+    let (hd, heads, group) = (config.head_dim, config.num_attention_heads, config.group());
+    let (stride, width, key_width) = (config.qkv_width(), config.query_width(), config.key_width());
+    let scale = softmax_scale(config);
+    let AttentionScratch { keys: key_rows, keys_across, values_across, block, scores, d_scores, d_keys, d_values } = scratch;
+    for shared in 0..config.num_key_value_heads {
+        let key_at = width + shared * hd;
+        let value_at = key_at + key_width;
+        key_rows.pack_rows(&qkv[key_at..], n, hd, stride);
+        keys_across.pack_columns(&qkv[key_at..], hd, n, stride);
+        values_across.pack_columns(&qkv[value_at..], hd, n, stride);
+        let d_keys = zeroed(d_keys, n * hd);
+        let d_values = zeroed(d_values, n * hd);
+        for head in shared * group..(shared + 1) * group {
+            for start in (0..n).step_by(BLOCK) {
+                let rows = BLOCK.min(n - start);
+                let keys = start + rows;
+                let q = &qkv[start * stride + head * hd..];
+                let d_o = &d_out[start * width + head * hd..];
+                let scores = room(scores, rows * keys);
+                let d_scores = room(d_scores, rows * keys);
+                let b = keys_across.operand();
+                gemm(Gemm { a: Rows::new(q, stride), b, c: scores, stride: keys, m: rows, n: keys, k: hd, accumulate: false });
+                let b = values_across.operand();
+                gemm(Gemm { a: Rows::new(d_o, width), b, c: d_scores, stride: keys, m: rows, n: keys, k: hd, accumulate: false });
+                for i in 0..rows {
+                    let at = (start + i) * width + head * hd;
+                    let inner = dot(&out[at..at + hd], &d_out[at..at + hd]);
+                    let norm = norms[(start + i) * heads + head];
+                    let row = i * keys..(i + 1) * keys;
+                    causal_softmax_backward(&mut scores[row.clone()], &mut d_scores[row], start + i + 1, scale, norm, inner);
+                }
+                let b = key_rows.operand();
+                let c = &mut d_qkv[start * stride + head * hd..];
+                gemm(Gemm { a: Rows::new(d_scores, keys), b, c, stride, m: rows, n: hd, k: keys, accumulate: false });
+                block.pack_rows(q, rows, hd, stride);
+                let (a, b) = (Rows::transposed(d_scores, keys), block.operand());
+                gemm(Gemm { a, b, c: d_keys, stride: hd, m: keys, n: hd, k: rows, accumulate: true });
+                block.pack_rows(d_o, rows, hd, width);
+                let (a, b) = (Rows::transposed(scores, keys), block.operand());
+                gemm(Gemm { a, b, c: d_values, stride: hd, m: keys, n: hd, k: rows, accumulate: true });
+            }
+        }
+        for (i, row) in d_qkv[..n * stride].chunks_exact_mut(stride).enumerate() {
+            row[key_at..key_at + hd].copy_from_slice(&d_keys[i * hd..(i + 1) * hd]);
+            row[value_at..value_at + hd].copy_from_slice(&d_values[i * hd..(i + 1) * hd]);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The shape of a decoder, in the words of a Hugging Face `config.json`.
+
+use crate::backend::BackendError;
+
+/// A family of decoders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Arch {
+    /// Llama 2 and 3, Mistral and others of their shape.
+    Llama,
+    /// Qwen 2 and 2.5: biases on the query, key and value projections.
+    Qwen2,
+    /// Qwen 3: queries and keys are normalised per head.
+    Qwen3,
+}
+
+impl Arch {
+    /// The `model_type` of a configuration file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Llama => "llama",
+            Self::Qwen2 => "qwen2",
+            Self::Qwen3 => "qwen3",
+        }
+    }
+}
+
+/// Everything about a decoder but its weights. Field names are those of Hugging Face.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ModelConfig {
+    /// Family, which decides what the tensors are called.
+    pub arch: Arch,
+    /// Number of token ids.
+    pub vocab_size: usize,
+    /// Width of the residual stream.
+    pub hidden_size: usize,
+    /// Width of the MLP.
+    pub intermediate_size: usize,
+    /// Number of blocks.
+    pub num_hidden_layers: usize,
+    /// Query heads.
+    pub num_attention_heads: usize,
+    /// Key and value heads; divides the query heads.
+    pub num_key_value_heads: usize,
+    /// Width of one head; even.
+    pub head_dim: usize,
+    /// Longest sequence.
+    pub max_position_embeddings: usize,
+    /// Added to the mean square in every RMSNorm.
+    pub rms_norm_eps: f32,
+    /// Base of the rotary frequencies.
+    pub rope_theta: f64,
+    /// The output head is the embedding.
+    pub tie_word_embeddings: bool,
+    /// Biases on the query, key and value projections.
+    pub qkv_bias: bool,
+    /// A bias on the attention's output projection.
+    pub o_bias: bool,
+    /// RMSNorm over each query and key head.
+    pub qk_norm: bool,
+}
+
+impl ModelConfig {
+    /// The built-in byte-level model: 0.8 million parameters, Qwen 3 in shape.
+    pub fn tiny() -> Self {
+        Self {
+            arch: Arch::Qwen3,
+            vocab_size: 288,
+            hidden_size: 128,
+            intermediate_size: 384,
+            num_hidden_layers: 4,
+            num_attention_heads: 4,
+            num_key_value_heads: 2,
+            head_dim: 32,
+            max_position_embeddings: 1024,
+            rms_norm_eps: 1e-6,
+            rope_theta: 10_000.0,
+            tie_word_embeddings: true,
+            qkv_bias: false,
+            o_bias: false,
+            qk_norm: true,
+        }
+    }
+
+    /// Width of all query heads together.
+    pub fn query_width(&self) -> usize {
+        self.num_attention_heads * self.head_dim
+    }
+
+    /// Width of all key heads together, which is that of the values.
+    pub fn key_width(&self) -> usize {
+        self.num_key_value_heads * self.head_dim
+    }
+
+    /// Queries, keys and values side by side.
+    pub(crate) fn qkv_width(&self) -> usize {
+        self.query_width() + 2 * self.key_width()
+    }
+
+    /// Query heads that share one key head.
+    pub(crate) fn group(&self) -> usize {
+        self.num_attention_heads / self.num_key_value_heads
+    }
+
+    /// Refuses shapes that no decoder of these families has.
+    pub fn check(&self) -> Result<(), BackendError> {
+        let refuse = |what: &str| Err(BackendError::user(format!("the model configuration is not usable: {what}")));
+        let sizes = [
+            self.vocab_size,
+            self.hidden_size,
+            self.intermediate_size,
+            self.num_hidden_layers,
+            self.num_attention_heads,
+            self.num_key_value_heads,
+            self.head_dim,
+            self.max_position_embeddings,
+        ];
+        if sizes.contains(&0) {
+            return refuse("a size is 0");
+        }
+        if self.head_dim % 2 != 0 {
+            return refuse("head_dim is odd, and rotary embedding turns pairs");
+        }
+        if self.num_attention_heads % self.num_key_value_heads != 0 {
+            return refuse("num_key_value_heads does not divide num_attention_heads");
+        }
+        if !(self.rms_norm_eps >= 0.0 && self.rope_theta > 0.0) {
+            return refuse("rms_norm_eps or rope_theta is not a positive number");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,212 @@
+//! `C = A B`, row-independent, with the right side packed.
+
+use super::lanes::Lanes;
+use super::level::dispatch;
+use super::packed::PANEL;
+use super::tile::{Tile, tile};
+
+/// Depth of one pass: a panel of this many rows (32 KiB) stays in the first-level cache while all
+/// rows of the left side go by.
+const DEPTH: usize = 256;
+
+/// The left side: element `(i, p)` is at `i * row + p * step`. Swapping the two transposes it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    data: &'a [f32],
+    row: usize,
+    step: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Rows `stride` apart.
+    pub(crate) fn new(data: &'a [f32], stride: usize) -> Self {
+        Self { data, row: stride, step: 1 }
+    }
+
+    /// The transpose of a matrix whose rows are `stride` apart.
+    pub(crate) fn transposed(data: &'a [f32], stride: usize) -> Self {
+        Self { data, row: 1, step: stride }
+    }
+}
+
+/// The right side, `[k, n]`, in panels of [`PANEL`] columns of which the last is filled up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operand<'a> {
+    data: &'a [f32],
+    /// From panel to panel.
+    panel: usize,
+}
+
+impl<'a> Operand<'a> {
+    /// Panels that have room for `capacity` rows, of which `k` are filled.
+    pub(crate) fn panels(data: &'a [f32], capacity: usize, k: usize) -> Self {
+        debug_assert!(k <= capacity);
+        Self { data, panel: capacity * PANEL }
+    }
+
+    fn needs(&self, k: usize, n: usize) -> usize {
+        if k == 0 || n == 0 {
+            return 0;
+        }
+        ((n - 1) / PANEL) * self.panel + k * PANEL
+    }
+}
+
+/// One product.
+#[derive(Debug)]
+pub(crate) struct Gemm<'a, 'c> {
+    /// Left side, `[m, k]`.
+    pub(crate) a: Rows<'a>,
+    /// Right side, `[k, n]`.
+    pub(crate) b: Operand<'a>,
+    /// Output, rows `stride` apart.
+    pub(crate) c: &'c mut [f32],
+    /// From row to row of the output.
+    pub(crate) stride: usize,
+    /// Rows.
+    pub(crate) m: usize,
+    /// Columns.
+    pub(crate) n: usize,
+    /// Length of each sum.
+    pub(crate) k: usize,
+    /// Add to the output instead of replacing it.
+    pub(crate) accumulate: bool,
+}
+
+/// Computes the product.
+///
+/// # Panics
+/// If an operand is shorter than its shape says.
+pub(crate) fn gemm(g: Gemm<'_, '_>) {
+    let Gemm { a, b, c, stride, m, n, k, accumulate } = g;
+    if m == 0 || n == 0 {
+        return;
+    }
+    assert!(c.len() >= (m - 1) * stride + n && (m == 1 || stride >= n), "output of a product is too short");
+    assert!(k == 0 || a.data.len() > (m - 1) * a.row + (k - 1) * a.step, "left side of a product is too short");
+    assert!(b.data.len() >= b.needs(k, n), "right side of a product is too short");
+    run(Call { a, b, c: c.as_mut_ptr(), stride, m, n, k, accumulate });
+}
+
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    a: Rows<'a>,
+    b: Operand<'a>,
+    c: *mut f32,
+    stride: usize,
+    m: usize,
+    n: usize,
+    k: usize,
+    accumulate: bool,
+}
+
+dispatch! {
+    fn run(call: Call<'_>) = drive
+}
+
+#[inline(always)]
+unsafe fn drive<V: Lanes>(call: Call<'_>) {
+    // SAFETY: `gemm` has checked that all operands cover their shapes, and the caller has checked
+    // the processor.
+    unsafe {
+        // Few rows: more columns at once instead, so that enough sums are in flight.
+        match call.m {
+            1 => narrow::<V, 1, 8>(call),
+            2 => narrow::<V, 2, 4>(call),
+            3 => narrow::<V, 3, 4>(call),
+            _ => wide::<V>(call),
+        }
+    }
+}
+
+/// All rows fit one tile of `NV` registers of columns.
+#[inline(always)]
+unsafe fn narrow<V: Lanes, const MR: usize, const NV: usize>(call: Call<'_>) {
+    let mut j = 0;
+    // SAFETY: columns j up to j + NV * N exist, by the loop's condition; the rest is the caller's.
+    unsafe {
+        while call.n - j >= NV * V::N {
+            tile::<V, MR, NV>(place::<V, NV>(call, 0, j, 0, call.k));
+            j += NV * V::N;
+        }
+        columns::<V, MR>(call, 0, j, call.n, 0, call.k);
+    }
+}
+
+#[inline(always)]
+unsafe fn wide<V: Lanes>(call: Call<'_>) {
+    let tiles = call.m.div_ceil(V::ROWS);
+    let (small, larger) = (call.m / tiles, call.m % tiles);
+    let mut start = 0;
+    while start == 0 || start < call.k {
+        let depth = DEPTH.min(call.k - start);
+        for j in (0..call.n).step_by(PANEL) {
+            let end = call.n.min(j + PANEL);
+            let mut i = 0;
+            for t in 0..tiles {
+                let rows = small + usize::from(t < larger);
+                // SAFETY: rows i up to i + rows, columns j up to end and the depth lie in the call.
+                unsafe {
+                    match rows {
+                        1 => columns::<V, 1>(call, i, j, end, start, depth),
+                        2 => columns::<V, 2>(call, i, j, end, start, depth),
+                        3 => columns::<V, 3>(call, i, j, end, start, depth),
+                        4 => columns::<V, 4>(call, i, j, end, start, depth),
+                        5 => columns::<V, 5>(call, i, j, end, start, depth),
+                        6 => columns::<V, 6>(call, i, j, end, start, depth),
+                        7 => columns::<V, 7>(call, i, j, end, start, depth),
+                        8 => columns::<V, 8>(call, i, j, end, start, depth),
+                        9 => columns::<V, 9>(call, i, j, end, start, depth),
+                        10 => columns::<V, 10>(call, i, j, end, start, depth),
+                        11 => columns::<V, 11>(call, i, j, end, start, depth),
+                        _ => columns::<V, 12>(call, i, j, end, start, depth),
+                    }
+                }
+                i += rows;
+            }
+        }
+        start += DEPTH;
+    }
+}
+
+/// Columns `from..to` for `MR` rows, two registers at a time.
+#[inline(always)]
+unsafe fn columns<V: Lanes, const MR: usize>(call: Call<'_>, i: usize, from: usize, to: usize, start: usize, depth: usize) {
+    let mut j = from;
+    // SAFETY: the columns exist, by the conditions; the rest is the caller's.
+    unsafe {
+        while to - j >= 2 * V::N {
+            tile::<V, MR, 2>(place::<V, 2>(call, i, j, start, depth));
+            j += 2 * V::N;
+        }
+        if to - j > V::N {
+            let t = Tile { last: to - j - V::N, ..place::<V, 2>(call, i, j, start, depth) };
+            tile::<V, MR, 2>(t);
+        } else if to > j {
+            let t = Tile { last: to - j, ..place::<V, 1>(call, i, j, start, depth) };
+            tile::<V, MR, 1>(t);
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn place<V: Lanes, const NV: usize>(call: Call<'_>, i: usize, j: usize, start: usize, depth: usize) -> Tile<NV> {
+    // SAFETY: the caller gives a row, a column and a depth inside the call.
+    unsafe {
+        Tile {
+            k: depth,
+            a: call.a.data.as_ptr().wrapping_add(i * call.a.row + start * call.a.step),
+            a_row: call.a.row,
+            a_step: call.a.step,
+            b: std::array::from_fn(|v| {
+                let column = j + v * V::N;
+                let at = (column / PANEL) * call.b.panel + column % PANEL + start * PANEL;
+                call.b.data.as_ptr().wrapping_add(at)
+            }),
+            c: call.c.add(i * call.stride + j),
+            c_row: call.stride,
+            last: V::N,
+            accumulate: call.accumulate || start > 0,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Which instructions the processor has, found out once.
+
+use std::sync::OnceLock;
+
+/// An instruction set the kernels are compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Level {
+    /// Plain Rust, on any processor.
+    Portable,
+    /// AVX2 with FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    /// AVX-512 foundation.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Level {
+    /// The best level of this processor.
+    pub(crate) fn detected() -> Self {
+        static DETECTED: OnceLock<Level> = OnceLock::new();
+        *DETECTED.get_or_init(|| {
+            #[cfg(target_arch = "x86_64")]
+            {
+                if is_x86_feature_detected!("avx512f") {
+                    return Self::Avx512;
+                }
+                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                    return Self::Avx2;
+                }
+            }
+            Self::Portable
+        })
+    }
+
+    /// The level kernels run at: the detected one, unless a test chose a lower one for its thread.
+    #[inline]
+    pub(crate) fn current() -> Self {
+        #[cfg(test)]
+        if let Some(level) = OVERRIDE.get() {
+            return level;
+        }
+        Self::detected()
+    }
+
+    /// The name shown to people.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => "AVX-512",
+        }
+    }
+}
+
+#[cfg(test)]
+thread_local! {
+    static OVERRIDE: std::cell::Cell<Option<Level>> = const { std::cell::Cell::new(None) };
+}
+
+/// Runs `f` once at each level this processor has.
+#[cfg(test)]
+pub(super) fn at_each_level(f: impl Fn(Level)) {
+    let mut levels = vec![Level::Portable];
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            levels.push(Level::Avx2);
+        }
+        if is_x86_feature_detected!("avx512f") {
+            levels.push(Level::Avx512);
+        }
+    }
+    for level in levels {
+        OVERRIDE.set(Some(level));
+        f(level);
+        OVERRIDE.set(None);
+    }
+}
+
+/// Makes a safe function out of a kernel generic over `Lanes`, compiled for each level.
+macro_rules! dispatch {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $generic:ident) => {
+        $(#[$meta])*
+        #[inline]
+        $vis fn $name($($arg: $ty),*) $(-> $ret)? {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f")]
+            unsafe fn avx512($($arg: $ty),*) $(-> $ret)? {
+                // SAFETY: the caller has checked for AVX-512F.
+                unsafe { $generic::<$crate::engine::kernels::lanes::Avx512>($($arg),*) }
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            unsafe fn avx2($($arg: $ty),*) $(-> $ret)? {
+                // SAFETY: the caller has checked for AVX2 and FMA.
+                unsafe { $generic::<$crate::engine::kernels::lanes::Avx2>($($arg),*) }
+            }
+            match $crate::engine::kernels::level::Level::current() {
+                // SAFETY: the level says that the processor has the instructions.
+                #[cfg(target_arch = "x86_64")]
+                $crate::engine::kernels::level::Level::Avx512 => unsafe { avx512($($arg),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "x86_64")]
+                $crate::engine::kernels::level::Level::Avx2 => unsafe { avx2($($arg),*) },
+                // SAFETY: the portable lanes need nothing.
+                $crate::engine::kernels::level::Level::Portable => unsafe {
+                    $generic::<$crate::engine::kernels::lanes::Portable>($($arg),*)
+                },
+            }
+        }
+    };
+}
+pub(super) use dispatch;

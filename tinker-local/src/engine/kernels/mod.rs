@@ -1,0 +1,36 @@
+//! Numeric kernels. Each is written once over [`Lanes`](lanes::Lanes) and compiled three times:
+//! for AVX-512, for AVX2 with FMA, and portably; [`Level`] picks one at run time.
+//!
+//! The rule all of them keep: the value of an output row depends on its own input row (and the
+//! weights) only, bit for bit. It does not depend on how many rows are computed at once, in which
+//! order, or on how many threads. The sampler and the trainer rest on it.
+//!
+//! Why not a GEMM crate: `gemm`, `faer` and `matrixmultiply` choose their blocking by the number
+//! of rows, so a row's sum is ordered differently in a batch of 1 and of 16, and none of them lets
+//! a weight stay packed between calls, which is most of the work of a single-row product.
+
+#![expect(unsafe_code, reason = "vector instructions and unchecked addresses; measured, see each SAFETY comment")]
+#![expect(clippy::inline_always, reason = "a kernel gets its instruction set from the function it is inlined into")]
+
+mod arith;
+mod exp;
+mod gemm;
+mod lanes;
+mod level;
+mod norm;
+mod optim;
+mod packed;
+mod rope;
+mod softmax;
+mod swiglu;
+mod tile;
+
+pub(crate) use arith::{add, all_finite, dot, scale, sum_of_squares};
+pub(crate) use gemm::{Gemm, Operand, Rows, gemm};
+pub(crate) use level::Level;
+pub(crate) use norm::{rms_norm, rms_norm_backward};
+pub(crate) use optim::{AdamConstants, adam};
+pub(crate) use packed::{PANEL, Packed};
+pub(crate) use rope::{Rotation, rotate};
+pub(crate) use softmax::{causal_softmax, causal_softmax_backward, log_sum_exp, probabilities};
+pub(crate) use swiglu::{swiglu, swiglu_backward};

@@ -1,0 +1,58 @@
+//! Rotary position embedding as Llama and Qwen have it: element `i` turns with element `i + dim / 2`.
+
+use super::lanes::Lanes;
+use super::level::dispatch;
+
+/// Cosines and sines of every position, `[positions, dim / 2]` each.
+#[derive(Debug, Clone)]
+pub(crate) struct Rotation {
+    cos: Vec<f32>,
+    sin: Vec<f32>,
+    half: usize,
+}
+
+impl Rotation {
+    /// The table for heads of `dim` elements.
+    pub(crate) fn new(dim: usize, positions: usize, theta: f64) -> Self {
+        let half = dim / 2;
+        let mut cos = Vec::with_capacity(positions * half);
+        let mut sin = Vec::with_capacity(positions * half);
+        for position in 0..positions {
+            for i in 0..half {
+                let angle = position as f64 * theta.powf(-2.0 * i as f64 / dim as f64);
+                cos.push(angle.cos() as f32);
+                sin.push(angle.sin() as f32);
+            }
+        }
+        Self { cos, sin, half }
+    }
+
+    /// Turns one head at one position; `back` undoes it, which is also its gradient.
+    pub(crate) fn turn(&self, head: &mut [f32], position: usize, back: bool) {
+        let at = position * self.half..(position + 1) * self.half;
+        rotate(head, &self.cos[at.clone()], &self.sin[at], if back { -1.0 } else { 1.0 });
+    }
+}
+
+dispatch! {
+    /// Turns one head by the given cosines and sines; `sign` is that of the angle.
+    pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) = rotate_lanes
+}
+
+#[inline(always)]
+unsafe fn rotate_lanes<V: Lanes>(head: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) {
+    let half = cos.len();
+    assert!(sin.len() == half && head.len() == 2 * half);
+    // SAFETY: i < half, and the slices have half, half and twice half elements.
+    unsafe {
+        let (low, high) = (head.as_mut_ptr(), head.as_mut_ptr().add(half));
+        for i in (0..half).step_by(V::N) {
+            let left = half - i;
+            let c = V::load_upto(cos.as_ptr().add(i), left);
+            let s = V::load_upto(sin.as_ptr().add(i), left).mul(V::splat(sign));
+            let (x, y) = (V::load_upto(low.add(i), left), V::load_upto(high.add(i), left));
+            x.mul(c).sub(y.mul(s)).store_upto(low.add(i), left);
+            y.mul(c).add(x.mul(s)).store_upto(high.add(i), left);
+        }
+    }
+}

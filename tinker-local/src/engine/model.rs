@@ -1,0 +1,100 @@
+//! A model ready to compute with: every weight packed for both directions.
+
+use super::config::ModelConfig;
+use super::kernels::{Packed, Rotation};
+use super::layout::{BlockSlots, Layout};
+use super::weights::Weights;
+
+/// `y = x W^T + bias`, packed for the way forth and the way back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Linear {
+    /// `W^T`, `[in, out]`.
+    pub(crate) forward: Packed,
+    /// `W`, `[out, in]`.
+    pub(crate) backward: Packed,
+    /// `[out]`.
+    pub(crate) bias: Option<Vec<f32>>,
+}
+
+impl Linear {
+    fn pack(&mut self, weight: &[f32], bias: Option<&[f32]>, input: usize) {
+        let output = weight.len() / input;
+        self.forward.pack_columns(weight, input, output, input);
+        self.backward.pack_rows(weight, output, input, input);
+        self.bias = bias.map(<[f32]>::to_vec);
+    }
+
+    /// Length of an output row.
+    pub(crate) fn output(&self) -> usize {
+        self.forward.columns()
+    }
+
+    /// Length of an input row.
+    pub(crate) fn input(&self) -> usize {
+        self.forward.depth()
+    }
+}
+
+/// One block of the decoder.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Block {
+    pub(crate) input_norm: Vec<f32>,
+    pub(crate) qkv: Linear,
+    pub(crate) q_norm: Option<Vec<f32>>,
+    pub(crate) k_norm: Option<Vec<f32>>,
+    pub(crate) o: Linear,
+    pub(crate) post_norm: Vec<f32>,
+    pub(crate) gate_up: Linear,
+    pub(crate) down: Linear,
+}
+
+/// A decoder. Shared by all adapters, and never changed by them.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    pub(crate) config: ModelConfig,
+    pub(crate) layout: Layout,
+    pub(crate) embed: Vec<f32>,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) norm: Vec<f32>,
+    pub(crate) head: Linear,
+    pub(crate) rotation: Rotation,
+}
+
+impl Model {
+    /// Packs the weights.
+    pub(crate) fn new(config: ModelConfig, weights: &Weights) -> Self {
+        let rotation = Rotation::new(config.head_dim, config.max_position_embeddings, config.rope_theta);
+        let blocks = vec![Block::default(); config.num_hidden_layers];
+        let layout = weights.layout.clone();
+        let mut model =
+            Self { config, layout, embed: Vec::new(), blocks, norm: Vec::new(), head: Linear::default(), rotation };
+        model.repack(&weights.data);
+        model
+    }
+
+    /// Packs changed weights into the memory of the old ones.
+    pub(crate) fn repack(&mut self, data: &[f32]) {
+        let (d, q, ff) = (self.config.hidden_size, self.config.query_width(), self.config.intermediate_size);
+        self.embed.clear();
+        self.embed.extend_from_slice(&data[self.layout.embed.clone()]);
+        for (block, slots) in self.blocks.iter_mut().zip(&self.layout.blocks) {
+            let BlockSlots { input_norm, qkv, qkv_bias, q_norm, k_norm, o, o_bias, post_norm, gate_up, down } = slots;
+            let some = |slot: &Option<std::ops::Range<usize>>| slot.clone().map(|at| &data[at]);
+            block.input_norm = data[input_norm.clone()].to_vec();
+            block.qkv.pack(&data[qkv.clone()], some(qkv_bias), d);
+            block.q_norm = some(q_norm).map(<[f32]>::to_vec);
+            block.k_norm = some(k_norm).map(<[f32]>::to_vec);
+            block.o.pack(&data[o.clone()], some(o_bias), q);
+            block.post_norm = data[post_norm.clone()].to_vec();
+            block.gate_up.pack(&data[gate_up.clone()], None, d);
+            block.down.pack(&data[down.clone()], None, ff);
+        }
+        self.norm = data[self.layout.norm.clone()].to_vec();
+        self.head.pack(&data[self.layout.head.clone()], None, d);
+    }
+
+    /// Number of parameters.
+    pub(crate) fn parameters(&self) -> usize {
+        self.layout.table.len
+    }
+}

@@ -1,0 +1,58 @@
+//! One pass over a few sequences on one thread: forth, loss, and back.
+
+use super::attention::KeyValues;
+use super::backward::{BackwardScratch, backward};
+use super::forward::{Caches, Segment, forward};
+use super::head::{HeadScratch, Objective, head};
+use super::linear::{Grads, Group};
+use super::lora::Lora;
+use super::model::Model;
+use super::tape::Tape;
+
+/// Everything one thread needs to train, kept from pass to pass.
+#[derive(Debug, Default)]
+pub(crate) struct Workspace {
+    tape: Tape,
+    cache: KeyValues,
+    scores: Vec<f32>,
+    dx: Vec<f32>,
+    head: HeadScratch,
+    back: BackwardScratch,
+}
+
+/// One cache for all: a training pass uses it for one segment in one block, then never again.
+struct Passing<'a>(&'a mut KeyValues);
+
+impl Caches for Passing<'_> {
+    fn cache(&mut self, _segment: usize, _block: usize) -> &mut KeyValues {
+        self.0
+    }
+}
+
+impl Workspace {
+    /// Fills `logprobs`, one per cell, adds to `grads` if there are any, and returns the loss.
+    /// Segments start at position 0.
+    pub(crate) fn pass(
+        &mut self,
+        model: &Model,
+        lora: Option<&Lora>,
+        tokens: &[u32],
+        segments: &[Segment],
+        objective: &Objective<'_>,
+        logprobs: &mut [f32],
+        mut grads: Option<&mut Grads<'_>>,
+    ) -> f64 {
+        let Self { tape, cache, scores, dx, head: head_scratch, back } = self;
+        let longest = segments.iter().map(|s| s.len).max().unwrap_or(0);
+        cache.reserve(&model.config, longest);
+        let groups = [Group { rows: 0..tokens.len(), with: lora }];
+        forward(model, &groups, tokens, segments, &mut Passing(cache), tape, scores);
+        let (loss, any) =
+            head(model, lora, tape, objective, logprobs, grads.as_deref_mut(), dx, head_scratch, back);
+        if let (Some(grads), true) = (grads, any) {
+            let dx = &mut dx[..tokens.len() * model.config.hidden_size];
+            backward(model, lora, tokens, segments, tape, dx, grads, back);
+        }
+        loss
+    }
+}
