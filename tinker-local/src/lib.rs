@@ -3,4 +3,5 @@
 mod error;
 
 pub mod backend;
+pub mod base;
 pub mod engine;
