@@ -1,0 +1,15 @@
+//! Files made from other files. Each is checked in, so that a build needs nothing but cargo.
+
+mod proto;
+mod schema;
+
+use crate::output::Mode;
+
+/// Writes every generated file, or fails on the first stale one.
+pub(crate) fn run(mode: Mode) -> anyhow::Result<()> {
+    proto::run(mode)?;
+    schema::run(mode)
+}
+
+/// The task that a stale file's message names.
+const TASK: &str = "codegen";
