@@ -5,6 +5,20 @@ use std::path::PathBuf;
 xflags::xflags! {
     /// Development tasks of this workspace.
     cmd xtask {
+        /// Run every check that a change must pass.
+        cmd ci {
+            /// Leave out the tests (because they have just run).
+            optional --skip-tests
+        }
+        /// Write the files that are generated from other files.
+        cmd codegen {
+            /// Write nothing; fail if a file is not what would be written.
+            optional --check
+        }
+        /// Check the invariants of ARCHITECTURE.md.
+        cmd check {}
+        /// Run the official Python client against `tinker serve`.
+        cmd conformance {}
         /// Pretrain the built-in base model on generated text and write its weights.
         cmd base-model {
             /// Train for this many minutes of wall clock (default 25).

@@ -1,6 +1,15 @@
 //! Development tasks of this workspace: `cargo xtask <task>`.
 
+#![expect(
+    clippy::print_stderr,
+    reason = "a program for developers: it talks on stderr"
+)]
+
 mod base_model;
+mod check;
+mod ci;
+mod codegen;
+mod conformance;
 mod example_data;
 mod flags;
 mod output;
@@ -9,6 +18,10 @@ use flags::XtaskCmd;
 
 fn main() -> anyhow::Result<()> {
     match flags::Xtask::from_env_or_exit().subcommand {
+        XtaskCmd::Ci(flags) => ci::run(flags.skip_tests),
+        XtaskCmd::Codegen(flags) => codegen::run(output::Mode::from_check(flags.check)),
+        XtaskCmd::Check(_) => check::run(),
+        XtaskCmd::Conformance(_) => conformance::run(),
         XtaskCmd::BaseModel(flags) => base_model::run(&flags),
         XtaskCmd::ExampleData(flags) => example_data::run(output::Mode::from_check(flags.check)),
     }

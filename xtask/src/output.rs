@@ -33,6 +33,17 @@ impl Mode {
     }
 }
 
+/// Writes a file beside its place and moves it there, so that a reader never sees half of it.
+pub(crate) fn replace(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
+    let place = || format!("cannot write {}", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(place)?;
+    }
+    let fresh = path.with_extension("new");
+    std::fs::write(&fresh, contents).with_context(place)?;
+    std::fs::rename(&fresh, path).with_context(place)
+}
+
 /// The folder of the workspace's `Cargo.toml`.
 pub(crate) fn workspace_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));

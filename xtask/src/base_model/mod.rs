@@ -11,9 +11,11 @@ mod reading;
 mod record;
 mod rewrite;
 mod rule;
+mod run;
+mod schedule;
 mod sentence;
-mod show;
 mod story;
+mod window;
 mod wording;
 
-pub(crate) use show::run;
+pub(crate) use run::run;
