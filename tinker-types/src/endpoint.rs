@@ -41,6 +41,10 @@ pub trait Endpoint: Serialize {
     const METHOD: Method = Method::Post;
     /// Path below `/api/v1/`.
     fn path(&self) -> Cow<'static, str>;
+    /// Query parameters, in order; values are not escaped yet.
+    fn query(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
 }
 
 /// A request that is answered with a promise; its result is fetched with [`RetrieveFuture`](crate::RetrieveFuture).
@@ -69,6 +73,10 @@ pub enum RequestType {
     SaveWeights,
     /// [`SaveWeightsForSampler`](crate::SaveWeightsForSampler)
     SaveWeightsForSampler,
+    /// [`SaveWeightsExternal`](crate::SaveWeightsExternal)
+    SaveWeightsExternal,
+    /// [`CreateCustomLoss`](crate::CreateCustomLoss)
+    CreateCustomLoss,
     /// [`SampleRequest`](crate::SampleRequest)
     Sample,
 }
@@ -84,6 +92,8 @@ impl RequestType {
             Self::OptimStep => "OptimStep",
             Self::SaveWeights => "SaveWeights",
             Self::SaveWeightsForSampler => "SaveWeightsForSampler",
+            Self::SaveWeightsExternal => "SaveWeightsExternal",
+            Self::CreateCustomLoss => "CreateCustomLoss",
             Self::Sample => "Sample",
         }
     }

@@ -1,25 +1,37 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
+mod billing;
 mod capability;
+mod checkpoint;
 mod chunk;
+mod credential;
 mod datum;
 mod endpoint;
 mod error;
+mod event;
+mod external;
+mod graph;
 mod id;
 mod input;
 mod lora;
 mod loss;
 mod model;
 mod optimizer;
+mod page;
+mod poll;
 mod problem;
 mod promise;
 mod provenance;
+mod run;
 mod sample;
 mod sampling;
+mod search;
 mod secret;
 mod sequence;
 mod session;
 mod tensor;
+mod time;
 mod training;
 mod uri;
 mod weights;
@@ -29,25 +41,53 @@ pub mod proto;
 #[cfg(feature = "schema")]
 pub mod schema;
 
+pub use audit::{AuditEntry, AuditLog, AuditScope, GetAuditLog};
+pub use billing::{
+    BillingUsage, CheckpointStorage, GetBillingUsage, GetCheckpointStorage, StorageEntry, Usage,
+    UsageEvent, UsageSession,
+};
 pub use capability::{
     ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, GetServerCapabilities,
     ServerCapabilities, SupportedModel,
 };
+pub use checkpoint::{
+    Checkpoint, CheckpointType, Checkpoints, CopyWeights, DeleteCheckpoint, ExternalWeightsUrls,
+    GetExternalWeightsUrls, ListCheckpoints, ListRunCheckpoints, PublishCheckpoint,
+    SetCheckpointTtl, UnpublishCheckpoint, WeightsCopied,
+};
 pub use chunk::{AssetPointer, Chunk, Dmel, EncodedText, Image, ImageFormat};
+pub use credential::{
+    ApiKeyInfo, DeleteApiKey, ExchangeToken, ExchangedToken, GetApiKey, KeyDetails, OrgDetails,
+    UserDetails,
+};
 pub use datum::Datum;
 pub use endpoint::{Endpoint, Method, Operation, RequestType};
 pub use error::InvalidValue;
+pub use event::{Event, EventKind, SendTelemetry, Severity, TelemetryAccepted};
+pub use external::{SaveWeightsExternal, SavedExternal};
+pub use graph::{CreateCustomLoss, CustomLossCreated, Graph, GraphInput, GraphNode};
 pub use id::{LossId, ModelId, RequestId, SamplingSessionId, SequenceId, SessionId};
 pub use input::ModelInput;
 pub use lora::LoraConfig;
 pub use loss::{Loss, LossFn, LossInput, LossValue};
 pub use model::{CreateModel, GetInfo, ModelCreated, ModelData, ModelInfo};
 pub use optimizer::{AdamParams, DimuonParams, OpenFamily, OptimParams, OptimizerConfig};
+pub use page::{AccessScope, Cursor};
+pub use poll::{
+    Completion, Completions, JoinSamplingSession, PollTarget, RetrieveFutures,
+    SamplingSessionJoined,
+};
 pub use problem::{ErrorCategory, Problem};
 pub use promise::{CancelFuture, QueueState, RetrieveFuture, Retrieved, Submitted, Waiting};
 pub use provenance::{ProvenanceSpan, Span};
+pub use run::{GetTrainingRun, ListTrainingRuns, TrainingRun, TrainingRuns};
 pub use sample::{AltTokens, SampleRequest, SampleResponse, TokenLogprob};
 pub use sampling::{SamplingParams, Stop};
+pub use search::{
+    AssignSessionProject, ExportSessionTrace, FailedPart, FinishWord, FoundSessions, GetSession,
+    ListSessions, SearchCursor, SearchSessions, SessionInfo, SessionOwner, SessionStatus,
+    SessionSummary, Sessions, StatusFilter, TraceExport,
+};
 pub use secret::AccessToken;
 pub use sequence::{SampledSequence, StopReason};
 pub use session::{

@@ -21,6 +21,7 @@ pub struct PromptAltTokens {
     #[prost(message, optional, tag = "2")]
     pub logprobs: ::core::option::Option<Tensor>,
 }
+/// All-default means: ended by a stop rule, no tokens.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SampledSequence {
     #[prost(enumeration = "StopReason", tag = "1")]
@@ -32,6 +33,7 @@ pub struct SampledSequence {
     #[prost(message, optional, tag = "4")]
     pub topk_sampled_logprobs: ::core::option::Option<TopkLogprobs>,
 }
+/// Row-major \[length, k\]; an unused cell is token 0 with logprob -99999.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct TopkLogprobs {
     #[prost(bytes = "bytes", tag = "1")]
@@ -71,6 +73,7 @@ pub mod tensor {
         SparseCsr(super::SparseCsr),
     }
 }
+/// One field of many data: rows joined along a ragged first axis. Offsets count bytes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct BatchedTensor {
     #[prost(bytes = "bytes", tag = "1")]

@@ -1,0 +1,212 @@
+//! Usage and its cost.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_with::serde_as;
+
+use crate::endpoint::{Endpoint, Method};
+use crate::time::Iso8601;
+
+/// Reads usage between two times. The server takes whole UTC hours, at most 14 days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GetBillingUsage {
+    /// First moment, ISO 8601.
+    pub starting_on: String,
+    /// First moment after the window, ISO 8601.
+    pub ending_before: String,
+}
+
+impl GetBillingUsage {
+    /// Usage between two times.
+    pub fn between(starting_on: Timestamp, ending_before: Timestamp) -> Self {
+        Self {
+            starting_on: starting_on.to_string(),
+            ending_before: ending_before.to_string(),
+        }
+    }
+}
+
+impl Endpoint for GetBillingUsage {
+    type Response = BillingUsage;
+    const NAME: &'static str = "get_billing_usage";
+    const METHOD: Method = Method::Get;
+    fn path(&self) -> Cow<'static, str> {
+        Cow::Borrowed("billing/usage/events")
+    }
+    fn query(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("starting_on", self.starting_on.clone()),
+            ("ending_before", self.ending_before.clone()),
+        ]
+    }
+}
+
+/// Usage, one event for each hour and kind.
+#[serde_as]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct BillingUsage {
+    /// The events.
+    pub data: Vec<UsageEvent>,
+    /// Notes of the sessions that occur in them.
+    #[serde(default)]
+    pub sessions: BTreeMap<String, UsageSession>,
+    /// Costs are known up to here.
+    #[serde_as(as = "Option<Iso8601>")]
+    #[serde(default)]
+    pub cost_data_through: Option<Timestamp>,
+}
+
+/// Notes of a session in a usage report.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct UsageSession {
+    /// Its notes.
+    #[serde(default)]
+    pub user_metadata: Option<BTreeMap<String, serde_json::Value>>,
+}
+
+/// Usage of one kind in one hour.
+#[serde_as]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct UsageEvent {
+    /// Start of the hour.
+    #[serde_as(as = "Iso8601")]
+    pub bucket_start: Timestamp,
+    /// End of the hour.
+    #[serde_as(as = "Iso8601")]
+    pub bucket_end: Timestamp,
+    /// Name of the base model.
+    #[serde(default)]
+    pub base_model: Option<String>,
+    /// Whose usage.
+    #[serde(default)]
+    pub user_id: Option<String>,
+    /// Their name.
+    #[serde(default)]
+    pub user_name: Option<String>,
+    /// In which session.
+    #[serde(default)]
+    pub session_id: Option<String>,
+    /// In which project.
+    #[serde(default)]
+    pub project_id: Option<String>,
+    /// Cost in US dollars; `None` where it is not known yet.
+    #[serde(default)]
+    pub estimated_cost_usd: Option<f64>,
+    /// US dollars per million tokens.
+    #[serde(default)]
+    pub effective_rate_usd_per_million_tokens: Option<f64>,
+    /// US dollars per gigabyte and month.
+    #[serde(default)]
+    pub effective_rate_usd_per_gigabyte_month: Option<f64>,
+    /// What was used.
+    pub event_info: Usage,
+}
+
+/// What was used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Usage {
+    /// Tokens trained on.
+    Training {
+        /// How many.
+        token_count: u64,
+    },
+    /// Prompt tokens.
+    SamplingPrefill {
+        /// They came from the prefix cache.
+        cached: bool,
+        /// How many.
+        token_count: u64,
+    },
+    /// Sampled tokens.
+    SamplingSample {
+        /// How many.
+        token_count: u64,
+    },
+    /// Checkpoints saved.
+    Checkpoint {
+        /// How many.
+        count: u64,
+    },
+    /// Storage.
+    Storage {
+        /// It is free of charge.
+        #[serde(default)]
+        free: bool,
+        /// Gigabytes times hours.
+        gigabyte_hours: f64,
+    },
+}
+
+/// Asks what stored checkpoints cost now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct GetCheckpointStorage {
+    /// Of one project only.
+    pub project_id: Option<String>,
+}
+
+impl Endpoint for GetCheckpointStorage {
+    type Response = CheckpointStorage;
+    const NAME: &'static str = "get_current_checkpoint_storage_usage";
+    const METHOD: Method = Method::Get;
+    fn path(&self) -> Cow<'static, str> {
+        Cow::Borrowed("billing/usage/checkpoints/current")
+    }
+    fn query(&self) -> Vec<(&'static str, String)> {
+        self.project_id
+            .clone()
+            .map(|id| ("project_id", id))
+            .into_iter()
+            .collect()
+    }
+}
+
+/// What stored checkpoints cost now.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct CheckpointStorage {
+    /// US dollars per gigabyte and month.
+    #[serde(default)]
+    pub effective_rate_usd_per_gigabyte_month: Option<f64>,
+    /// One entry for each project and user.
+    pub data: Vec<StorageEntry>,
+}
+
+/// Stored checkpoints of one project and user.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct StorageEntry {
+    /// The project.
+    #[serde(default)]
+    pub project_id: Option<String>,
+    /// The user.
+    #[serde(default)]
+    pub org_user_urn: Option<String>,
+    /// Their address.
+    #[serde(default)]
+    pub user_email: Option<String>,
+    /// Their name.
+    #[serde(default)]
+    pub user_name: Option<String>,
+    /// How many checkpoints.
+    pub checkpoint_count: u64,
+    /// Their size in bytes.
+    pub size_bytes: u64,
+    /// The same in gigabytes.
+    pub size_gigabytes: f64,
+    /// Cost of a month in US dollars.
+    #[serde(default)]
+    pub estimated_monthly_cost_usd: Option<f64>,
+}

@@ -1,0 +1,127 @@
+//! Training runs as the server lists them.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_with::{serde_as, skip_serializing_none};
+
+use crate::endpoint::{Endpoint, Method};
+use crate::time::Iso8601;
+use crate::{AccessScope, Checkpoint, Cursor, ModelId};
+
+/// A training run.
+#[serde_as]
+#[skip_serializing_none]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct TrainingRun {
+    /// Its id; the model's.
+    pub training_run_id: ModelId,
+    /// Name of its base model.
+    pub base_model: String,
+    /// Who owns it.
+    pub model_owner: String,
+    /// It trains adapters only.
+    pub is_lora: bool,
+    /// Its state was lost.
+    #[serde(default)]
+    pub corrupted: bool,
+    /// Rank of the adapters.
+    #[serde(default)]
+    pub lora_rank: Option<u32>,
+    /// When it was last used.
+    #[serde_as(as = "Iso8601")]
+    pub last_request_time: Timestamp,
+    /// Its newest training checkpoint.
+    #[serde(default)]
+    pub last_checkpoint: Option<Checkpoint>,
+    /// Its newest sampler checkpoint.
+    #[serde(default)]
+    pub last_sampler_checkpoint: Option<Checkpoint>,
+    /// Notes kept with it.
+    #[serde(default)]
+    pub user_metadata: Option<BTreeMap<String, String>>,
+}
+
+impl TrainingRun {
+    /// A run of adapters without checkpoints.
+    pub fn new(id: ModelId, base_model: &str, owner: &str, last_request_time: Timestamp) -> Self {
+        Self {
+            training_run_id: id,
+            base_model: base_model.to_owned(),
+            model_owner: owner.to_owned(),
+            is_lora: true,
+            corrupted: false,
+            lora_rank: None,
+            last_request_time,
+            last_checkpoint: None,
+            last_sampler_checkpoint: None,
+            user_metadata: None,
+        }
+    }
+}
+
+/// A page of training runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TrainingRuns {
+    /// The runs of this page.
+    pub training_runs: Vec<TrainingRun>,
+    /// Which page.
+    pub cursor: Cursor,
+}
+
+/// Lists training runs, a page at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListTrainingRuns {
+    /// Most entries of the page. The official client asks for 20.
+    pub limit: u64,
+    /// Entries before it.
+    pub offset: u64,
+    /// Whose runs.
+    pub access_scope: AccessScope,
+    /// Runs of one project only.
+    pub project_id: Option<String>,
+}
+
+impl Endpoint for ListTrainingRuns {
+    type Response = TrainingRuns;
+    const NAME: &'static str = "list_training_runs";
+    const METHOD: Method = Method::Get;
+    fn path(&self) -> Cow<'static, str> {
+        Cow::Borrowed("training_runs")
+    }
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let mut query = vec![
+            ("limit", self.limit.to_string()),
+            ("offset", self.offset.to_string()),
+            ("access_scope", self.access_scope.as_str().to_owned()),
+        ];
+        query.extend(self.project_id.clone().map(|id| ("project_id", id)));
+        query
+    }
+}
+
+/// Asks about one training run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GetTrainingRun {
+    /// Which run; part of the path.
+    pub training_run_id: ModelId,
+    /// Whose runs to look among.
+    pub access_scope: AccessScope,
+}
+
+impl Endpoint for GetTrainingRun {
+    type Response = TrainingRun;
+    const NAME: &'static str = "get_training_run";
+    const METHOD: Method = Method::Get;
+    fn path(&self) -> Cow<'static, str> {
+        format!("training_runs/{}", self.training_run_id).into()
+    }
+    fn query(&self) -> Vec<(&'static str, String)> {
+        vec![("access_scope", self.access_scope.as_str().to_owned())]
+    }
+}
