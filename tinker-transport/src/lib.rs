@@ -1,1 +1,48 @@
-//! tinker-transport
+#![doc = include_str!("../README.md")]
+
+mod attempt;
+mod backoff;
+mod base_url;
+mod body;
+mod builder;
+mod call;
+mod class;
+mod clock;
+mod config;
+mod credential;
+mod disposition;
+mod error;
+mod gate;
+mod hint;
+mod leaf;
+mod limits;
+mod observer;
+mod service;
+mod transport;
+
+pub mod layer;
+pub mod policy;
+
+#[cfg(test)]
+mod testing;
+
+pub use attempt::{Attempt, Effort};
+pub use base_url::BaseUrl;
+pub use body::Body;
+pub use builder::TransportBuilder;
+pub use call::{Billing, Call, Compression, Replay};
+pub use class::{Class, PerClass};
+pub use config::TransportConfig;
+pub use credential::{
+    ApiKey, Command, Credential, CredentialError, CredentialFuture, Exchange, Token,
+};
+pub use disposition::{Disposition, Outcome};
+pub use error::{BoxError, Kind, Stage, TransportError};
+pub use gate::Gate;
+#[cfg(feature = "reqwest")]
+pub use leaf::Network;
+pub use limits::ClassLimits;
+pub use observer::{End, Event, Observation, Observer};
+pub use policy::Policy;
+pub use service::{HttpService, ResponseFuture};
+pub use transport::Transport;

@@ -1,0 +1,233 @@
+//! Exchange of a long-lived credential for short-lived JWTs.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use tokio::time::Instant;
+
+use super::jwt::Claims;
+use super::{Credential, CredentialError, CredentialFuture, Token};
+use crate::body::Body;
+use crate::call::{Call, Replay};
+use crate::class::Class;
+use crate::transport::Transport;
+
+/// A token with less time left than this is exchanged before it is used.
+const MARGIN: Duration = Duration::from_mins(1);
+/// Wait after an early renewal that failed, or when a token does not say how long it lives.
+const PAUSE: Duration = Duration::from_mins(1);
+
+/// Trades the raw credential for a JWT at `auth/token`, and renews it in time.
+///
+/// - The first token is fetched when the first request needs one.
+/// - With 60 s or less to live, the next request waits for a new one; if that fails and the old one
+///   still lives, the old one is used.
+/// - About half way through its life (45 to 55 %) a token is renewed in the background, by the
+///   first request that comes along, while that request goes on with the old one. A failed renewal
+///   is tried again after 60 s.
+/// - A token the server calls invalid is exchanged at once, once for all requests that had it.
+///
+/// Only one exchange is under way at a time. A 401 from the exchange is final.
+pub struct Exchange {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    transport: Transport,
+    fingerprint: Option<u64>,
+    held: Mutex<Option<Held>>,
+    turn: tokio::sync::Mutex<()>,
+    renewing: AtomicBool,
+}
+
+#[derive(Clone)]
+struct Held {
+    token: Token,
+    expires: Instant,
+    renew_at: Instant,
+}
+
+impl Held {
+    fn new(token: Token) -> Self {
+        let claims = Claims::read(token.expose());
+        let now = Instant::now();
+        let early = claims
+            .lifetime()
+            .map_or(PAUSE, |life| life.mul_f64(0.45 + 0.1 * fastrand::f64()));
+        Self {
+            token,
+            expires: now + claims.left(),
+            renew_at: now + early,
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.expires.saturating_duration_since(Instant::now())
+    }
+}
+
+/// An exchange that failed, and whether the server refused the raw credential.
+struct Failure {
+    is_refusal: bool,
+    error: CredentialError,
+}
+
+impl Exchange {
+    /// Exchanges over `transport`, which must carry the raw credential itself.
+    pub fn new(transport: Transport) -> Self {
+        let inner = Inner {
+            transport,
+            fingerprint: None,
+            held: Mutex::new(None),
+            turn: tokio::sync::Mutex::new(()),
+            renewing: AtomicBool::new(false),
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Shares the cool-down of the raw credential, which is who the server knows.
+    #[must_use]
+    pub fn with_fingerprint_of(mut self, raw: &dyn Credential) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.fingerprint = raw.fingerprint();
+        }
+        self
+    }
+}
+
+impl Inner {
+    fn held(&self) -> Option<Held> {
+        self.held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn keep(&self, held: Option<Held>) {
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+    }
+
+    async fn token(self: &Arc<Self>) -> Result<Token, CredentialError> {
+        let fresh = |held: &Held| held.left() > MARGIN;
+        if let Some(held) = self.held().filter(fresh) {
+            if Instant::now() >= held.renew_at {
+                self.renew_in_background();
+            }
+            return Ok(held.token);
+        }
+        let _turn = self.turn.lock().await;
+        if let Some(held) = self.held().filter(fresh) {
+            return Ok(held.token);
+        }
+        match self.exchange().await {
+            Ok(token) => Ok(token),
+            Err(failure) => match self
+                .held()
+                .filter(|held| !held.left().is_zero() && !failure.is_refusal)
+            {
+                Some(held) => Ok(held.token),
+                None => Err(failure.error),
+            },
+        }
+    }
+
+    async fn renew(&self, rejected: &Token) -> Result<Option<Token>, CredentialError> {
+        let _turn = self.turn.lock().await;
+        match self.held() {
+            Some(held) if held.token != *rejected => Ok(Some(held.token)),
+            _ => self
+                .exchange()
+                .await
+                .map(Some)
+                .map_err(|failure| failure.error),
+        }
+    }
+
+    fn renew_in_background(self: &Arc<Self>) {
+        if self.renewing.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let inner = Arc::clone(self);
+        tokio::spawn(async move {
+            let _turn = inner.turn.lock().await;
+            if let Err(failure) = inner.exchange().await {
+                tracing::debug!(error = %failure.error, "early renewal of the token failed");
+                inner.keep(inner.held().map(|held| Held {
+                    renew_at: Instant::now() + PAUSE,
+                    ..held
+                }));
+            }
+            inner.renewing.store(false, Ordering::Release);
+        });
+    }
+
+    /// Fetches a token and keeps it. The caller has the turn.
+    async fn exchange(&self) -> Result<Token, Failure> {
+        let failed = |what: &'static str| Failure {
+            is_refusal: false,
+            error: CredentialError::new(what),
+        };
+        let request = Request::post("/api/v1/auth/token")
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .extension(Call::new("auth_token", Class::Session).with_replay(Replay::Safe))
+            .body(Body::from("{}"))
+            .map_err(|_| failed("the token request could not be built"))?;
+        let because = |error| Failure {
+            is_refusal: false,
+            error: CredentialError::new("the exchange of the credential for a token failed")
+                .with_source(error),
+        };
+        let response = self.transport.call(request).await.map_err(because)?;
+        let status = response.status();
+        if !status.is_success() {
+            let what = format!(
+                "the server answered {status} to the exchange of the credential for a token"
+            );
+            return Err(Failure {
+                is_refusal: status == StatusCode::UNAUTHORIZED,
+                error: CredentialError::new(what),
+            });
+        }
+        let body = response
+            .into_body()
+            .collect(1 << 20)
+            .await
+            .map_err(because)?;
+        let json: serde_json::Value = serde_json::from_slice(&body)
+            .map_err(|_| failed("the token exchange answered something that is not JSON"))?;
+        let jwt = json.get("jwt").and_then(serde_json::Value::as_str);
+        let token = Token::new(
+            jwt.ok_or_else(|| failed("the token exchange answered without a field `jwt`"))?,
+        );
+        self.keep(Some(Held::new(token.clone())));
+        Ok(token)
+    }
+}
+
+impl Credential for Exchange {
+    fn token(&self) -> CredentialFuture<'_, Token> {
+        Box::pin(self.inner.token())
+    }
+
+    fn renew<'a>(&'a self, rejected: &'a Token) -> CredentialFuture<'a, Option<Token>> {
+        Box::pin(self.inner.renew(rejected))
+    }
+
+    fn fingerprint(&self) -> Option<u64> {
+        self.inner.fingerprint
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exchange([hidden])")
+    }
+}
+
+#[cfg(test)]
+mod tests;

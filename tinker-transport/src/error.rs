@@ -1,0 +1,279 @@
+//! What can go wrong below the client, and how far the request got.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::attempt::Effort;
+
+/// Any error a foreign service or body may bring along.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// A call that ended without an answer, or whose answer could not be read.
+///
+/// HTTP statuses are not errors here: a 404 or a 503 that outlived its retries is an
+/// `Ok(Response)`, and the caller who can read the body decides what it means.
+///
+/// Two questions matter to most callers: what kind of failure was it ([`kind`](Self::kind)), and
+/// may the server have seen the request ([`stage`](Self::stage)). The cause is behind
+/// [`source`](StdError::source); `Display` does not repeat it and never shows a key or a body.
+pub struct TransportError(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    stage: Stage,
+    what: Cow<'static, str>,
+    source: Option<BoxError>,
+    operation: Option<&'static str>,
+    effort: Effort,
+}
+
+/// What kind of failure a [`TransportError`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The configuration cannot be used: base URL, header, certificate, missing leaf.
+    ///
+    /// No work was done. Fix the configuration.
+    Config,
+    /// The request itself cannot be sent, for example a URI without a host.
+    ///
+    /// No work was done. This is a bug in the caller or in a layer.
+    Request,
+    /// No usable credential could be had.
+    ///
+    /// No work was done. The source says which step failed: an expired key, a command that
+    /// printed nothing, an exchange the server refused.
+    Credential,
+    /// No connection could be opened: name lookup, TCP, TLS or proxy.
+    ///
+    /// No work was done. Trying again is always safe.
+    Connect,
+    /// A time limit passed. [`Stage`] says whether the request had left.
+    Timeout,
+    /// The connection broke after the request began to leave.
+    ///
+    /// The work may have been done. Try again only what the server recognises as a repeat.
+    Interrupted,
+    /// The answer began, but its body broke off or could not be decoded.
+    Body,
+    /// The answer's body is larger than the caller allowed.
+    TooLarge,
+    /// A foreign layer or service failed in a way of its own; see the source.
+    Layer,
+}
+
+/// How far a request got before it failed.
+///
+/// Ordered: a later stage compares greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// It never became a request.
+    NotBuilt,
+    /// It was complete, but no byte of it left. Trying again is safe.
+    NotSent,
+    /// It left in part or whole, and no answer came back.
+    MaybeReceived,
+    /// The head of an answer arrived.
+    Answered,
+}
+
+impl TransportError {
+    /// A new error; `what` is a lowercase fragment that names place, cause and fix.
+    pub fn new(kind: Kind, stage: Stage, what: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            stage,
+            what: what.into(),
+            source: None,
+            operation: None,
+            effort: Effort::default(),
+        }))
+    }
+
+    /// Puts the cause behind [`source`](StdError::source).
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure this is.
+    pub fn kind(&self) -> Kind {
+        self.0.kind
+    }
+
+    /// How far the request got.
+    pub fn stage(&self) -> Stage {
+        self.0.stage
+    }
+
+    /// Name of the operation, as the caller put it into [`Call`](crate::Call).
+    pub fn operation(&self) -> Option<&'static str> {
+        self.0.operation
+    }
+
+    /// Attempts made, 0 when the request never reached the retry layer.
+    pub fn attempts(&self) -> u32 {
+        self.0.effort.attempts
+    }
+
+    /// Time from the first attempt to the end of the last, without waits the server asked for.
+    pub fn elapsed(&self) -> Duration {
+        self.0.effort.elapsed
+    }
+
+    /// Did a time limit pass?
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == Kind::Timeout
+    }
+
+    /// Did opening a connection fail?
+    pub fn is_connect(&self) -> bool {
+        self.0.kind == Kind::Connect
+    }
+
+    /// Is the credential at fault?
+    pub fn is_auth(&self) -> bool {
+        self.0.kind == Kind::Credential
+    }
+
+    /// May the server have seen the request, and so done the work?
+    pub fn may_have_been_received(&self) -> bool {
+        self.0.stage >= Stage::MaybeReceived
+    }
+
+    /// Could the same request succeed later? Says nothing about whether a repeat is safe; see
+    /// [`may_have_been_received`](Self::may_have_been_received) for that.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.0.kind,
+            Kind::Connect | Kind::Timeout | Kind::Interrupted
+        )
+    }
+
+    pub(crate) fn set_operation(&mut self, operation: &'static str) {
+        self.0.operation.get_or_insert(operation);
+    }
+
+    pub(crate) fn set_effort(&mut self, effort: Effort) {
+        self.0.effort = effort;
+    }
+
+    /// Takes an error of a foreign service: one of ours comes back as it was, a timeout of
+    /// `tower` is recognised, anything else becomes [`Kind::Layer`].
+    ///
+    /// A foreign layer does not say how far the request got, so the careful answer is given:
+    /// [`Stage::MaybeReceived`].
+    pub fn from_boxed(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(ours) => *ours,
+            Err(error) if error.is::<tower::timeout::error::Elapsed>() => Self::new(
+                Kind::Timeout,
+                Stage::MaybeReceived,
+                "no answer within the time limit of a layer",
+            )
+            .with_source(error),
+            Err(error) => Self::new(
+                Kind::Layer,
+                Stage::MaybeReceived,
+                "a layer or service below failed",
+            )
+            .with_source(error),
+        }
+    }
+
+    /// The same for an error met while reading an answer's body.
+    pub(crate) fn from_body(error: BoxError) -> Self {
+        match error.downcast::<Self>() {
+            Ok(ours) => *ours,
+            Err(error) => Self::new(Kind::Body, Stage::Answered, "the answer's body broke off")
+                .with_source(error),
+        }
+    }
+}
+
+impl From<BoxError> for TransportError {
+    fn from(error: BoxError) -> Self {
+        Self::from_boxed(error)
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.what)?;
+        let Effort {
+            attempts, elapsed, ..
+        } = self.0.effort;
+        match (self.0.operation, attempts) {
+            (None, 0 | 1) => Ok(()),
+            (Some(operation), 0 | 1) => write!(f, " ({operation})"),
+            (None, n) => write!(f, " ({n} attempts in {:.1} s)", elapsed.as_secs_f64()),
+            (Some(operation), n) => write!(
+                f,
+                " ({operation}, {n} attempts in {:.1} s)",
+                elapsed.as_secs_f64()
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        f.debug_struct("TransportError")
+            .field("kind", &inner.kind)
+            .field("stage", &inner.stage)
+            .field("what", &inner.what)
+            .field("operation", &inner.operation)
+            .field("effort", &inner.effort)
+            .field("source", &inner.source)
+            .finish()
+    }
+}
+
+impl StdError for TransportError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_error_survives_a_foreign_layer() {
+        let ours = TransportError::new(Kind::Connect, Stage::NotSent, "cannot reach the server");
+        let back = TransportError::from_boxed(Box::new(ours));
+        assert_eq!(back.kind(), Kind::Connect);
+        assert_eq!(back.stage(), Stage::NotSent);
+        assert!(!back.may_have_been_received());
+    }
+
+    #[test]
+    fn display_leaves_the_source_to_the_chain() {
+        let mut error = TransportError::new(
+            Kind::Interrupted,
+            Stage::MaybeReceived,
+            "the connection broke",
+        )
+        .with_source("reset by peer");
+        error.set_operation("sample");
+        error.set_effort(Effort::new(3, Duration::from_secs(7)));
+        assert_eq!(
+            error.to_string(),
+            "the connection broke (sample, 3 attempts in 7.0 s)"
+        );
+        assert_eq!(
+            StdError::source(&error).map(ToString::to_string).as_deref(),
+            Some("reset by peer")
+        );
+    }
+
+    #[test]
+    fn the_error_is_one_pointer() {
+        assert_eq!(size_of::<TransportError>(), size_of::<usize>());
+    }
+}

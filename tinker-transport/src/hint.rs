@@ -1,0 +1,112 @@
+//! What a server says about trying again. Pure functions of headers.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+
+/// No hint is honoured beyond this: five minutes.
+pub const HINT_CAP: Duration = Duration::from_mins(5);
+
+/// How long the server asks to wait, at most [`HINT_CAP`].
+///
+/// Reads `retry-after-ms` first, then `retry-after` as seconds (fractions allowed) or as an HTTP
+/// date compared with `now`. A wait of nothing, or one in the past, is no hint.
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let milliseconds = text(headers, "retry-after-ms").and_then(|value| seconds(value, 1e-3));
+    let wait = milliseconds.or_else(|| {
+        let value = text(headers, RETRY_AFTER.as_str())?;
+        seconds(value, 1.0).or_else(|| {
+            httpdate::parse_http_date(value)
+                .ok()?
+                .duration_since(now)
+                .ok()
+        })
+    })?;
+    (!wait.is_zero()).then(|| wait.min(HINT_CAP))
+}
+
+/// The server's own word on whether to try again (`x-should-retry`), which outranks every policy.
+pub fn should_retry(headers: &HeaderMap) -> Option<bool> {
+    match text(headers, "x-should-retry")? {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+fn seconds(value: &str, unit: f64) -> Option<Duration> {
+    let number: f64 = value.parse().ok()?;
+    // The cap comes before the conversion: a huge number is not an error, only a long wait.
+    (number > 0.0).then(|| Duration::from_secs_f64((number * unit).min(HINT_CAP.as_secs_f64())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(name: &'static str, value: &str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(name, value.parse().unwrap());
+        retry_after(
+            &headers,
+            SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777),
+        )
+    }
+
+    #[test]
+    fn both_forms_and_milliseconds() {
+        assert_eq!(hint("retry-after", "7"), Some(Duration::from_secs(7)));
+        assert_eq!(
+            hint("retry-after", " 0.5 "),
+            Some(Duration::from_millis(500))
+        );
+        assert_eq!(
+            hint("retry-after", "Sun, 06 Nov 1994 08:49:42 GMT"),
+            Some(Duration::from_secs(5))
+        );
+        assert_eq!(
+            hint("retry-after-ms", "1500"),
+            Some(Duration::from_millis(1500))
+        );
+    }
+
+    #[test]
+    fn nonsense_the_past_and_nothing_are_no_hint() {
+        for value in [
+            "0",
+            "-3",
+            "soon",
+            "",
+            "NaN",
+            "Sun, 06 Nov 1994 08:49:00 GMT",
+        ] {
+            assert_eq!(hint("retry-after", value), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn long_waits_are_capped() {
+        assert_eq!(hint("retry-after", "86400"), Some(HINT_CAP));
+        assert_eq!(hint("retry-after", "1e300"), Some(HINT_CAP));
+        assert_eq!(
+            hint("retry-after", "Sat, 06 Nov 2094 08:49:42 GMT"),
+            Some(HINT_CAP)
+        );
+    }
+
+    #[test]
+    fn milliseconds_come_first() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", "9".parse().unwrap());
+        headers.insert("retry-after-ms", "20".parse().unwrap());
+        assert_eq!(
+            retry_after(&headers, SystemTime::UNIX_EPOCH),
+            Some(Duration::from_millis(20))
+        );
+    }
+}

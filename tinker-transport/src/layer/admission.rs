@@ -1,0 +1,144 @@
+//! Permits: how much may be under way at once.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::{Layer, Service, ServiceExt};
+
+use crate::body::Body;
+use crate::call::Call;
+use crate::class::{Class, PerClass};
+use crate::error::TransportError;
+use crate::gate::Gate;
+use crate::limits::ClassLimits;
+use crate::service::{HttpService, ResponseFuture};
+
+/// Samples let in at once while the server asks to slow down, and how much heavier each counts.
+const CAREFUL_CONCURRENCY: usize = 10;
+const CAREFUL_FACTOR: u64 = 20;
+
+/// Lets in only so many calls and bytes of each class at once; the rest wait in order.
+///
+/// Permits are held from here until the head of the answer, over all retries, and return when
+/// the future is dropped. While the gate reports back-pressure, samples are let in ten at a time
+/// and count twenty times their weight.
+///
+/// # Order
+/// Outside retry, so that retries cannot multiply what is in flight. Wrong: inside retry, where a
+/// storm of tries would queue for permits again and again, and a call that waits out its back-off
+/// would let others overload the same server.
+#[derive(Debug, Clone)]
+pub struct AdmissionLayer {
+    rooms: Arc<PerClass<Room>>,
+    gate: Option<Gate>,
+}
+
+/// What one class has left.
+#[derive(Debug)]
+struct Room {
+    slots: Option<Arc<Semaphore>>,
+    careful: Arc<Semaphore>,
+    bytes: Option<(Arc<Semaphore>, u32)>,
+}
+
+impl Room {
+    fn new(limits: &ClassLimits) -> Self {
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Self {
+            slots: limits
+                .concurrency
+                .map(|n| semaphore(n.get().min(Semaphore::MAX_PERMITS))),
+            careful: semaphore(CAREFUL_CONCURRENCY),
+            bytes: limits.bytes.map(|bytes| (semaphore(bytes as usize), bytes)),
+        }
+    }
+
+    /// Waits for permits, always in the same order, so that two waiters cannot block each other.
+    async fn enter(&self, weight: u64, is_careful: bool) -> [Option<OwnedSemaphorePermit>; 3] {
+        let slot = take(self.slots.as_ref(), 1).await;
+        let careful = take(is_careful.then_some(&self.careful), 1).await;
+        let weight = if is_careful {
+            weight.saturating_mul(CAREFUL_FACTOR)
+        } else {
+            weight
+        };
+        let bytes = match &self.bytes {
+            // What is heavier than the room takes the whole room instead of waiting for ever.
+            Some((bytes, all)) => take(Some(bytes), weight.min(u64::from(*all)) as u32).await,
+            None => None,
+        };
+        [slot, careful, bytes]
+    }
+}
+
+async fn take(semaphore: Option<&Arc<Semaphore>>, permits: u32) -> Option<OwnedSemaphorePermit> {
+    // The semaphores are never closed, so the only answer is a permit.
+    Arc::clone(semaphore?)
+        .acquire_many_owned(permits)
+        .await
+        .ok()
+}
+
+impl AdmissionLayer {
+    /// Admits by these limits.
+    pub fn new(limits: &PerClass<ClassLimits>) -> Self {
+        let rooms = PerClass::from_fn(|class| Room::new(limits.get(class)));
+        Self {
+            rooms: Arc::new(rooms),
+            gate: None,
+        }
+    }
+
+    /// Lets samples in carefully while this gate reports back-pressure.
+    #[must_use]
+    pub fn with_gate(mut self, gate: Gate) -> Self {
+        self.gate = Some(gate);
+        self
+    }
+}
+
+/// Service made by [`AdmissionLayer`].
+#[derive(Debug, Clone)]
+pub struct Admission<S> {
+    inner: S,
+    layer: AdmissionLayer,
+}
+
+impl<S> Layer<S> for AdmissionLayer {
+    type Service = Admission<S>;
+
+    fn layer(&self, inner: S) -> Admission<S> {
+        Admission {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+impl<S: HttpService> Service<Request<Body>> for Admission<S> {
+    type Response = Response<Body>;
+    type Error = TransportError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
+        let Self { inner, layer } = self.clone();
+        Box::pin(async move {
+            let call = Call::of(&request);
+            let weight = call.weight_of(&request);
+            let is_careful =
+                call.class == Class::Sample && layer.gate.is_some_and(|gate| gate.is_throttled());
+            let room = layer.rooms.get(call.class);
+            let _permits = call.before_deadline(room.enter(weight, is_careful)).await?;
+            inner.oneshot(request).await
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! Attaches the credential.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderName, Request, Response, StatusCode};
+use tower::{Layer, Service, ServiceExt};
+
+use super::base::is_at_home;
+use crate::body::Body;
+use crate::call::Call;
+use crate::credential::{Credential, CredentialError};
+use crate::error::{Kind, Stage, TransportError};
+use crate::service::{HttpService, ResponseFuture};
+
+pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Sends the current token as `X-API-Key`.
+///
+/// - A request that already has the header, or that leaves for another server, is left alone.
+/// - An answer of 401 whose `WWW-Authenticate` says `error="invalid_token"` makes the credential
+///   renew its token, once, and the same request is sent again within the same try.
+/// - Any other 401, and the second one, is an answer like any other.
+///
+/// # Order
+/// Inside retry, because a token may expire between two tries; inside [`BaseLayer`](super::BaseLayer).
+/// Wrong: outside retry, where a call that waits out an outage comes back with a dead token.
+#[derive(Debug, Clone)]
+pub struct AuthLayer {
+    credential: Arc<dyn Credential>,
+}
+
+impl AuthLayer {
+    /// Sends tokens of `credential`.
+    pub fn new(credential: Arc<dyn Credential>) -> Self {
+        Self { credential }
+    }
+}
+
+/// Service made by [`AuthLayer`].
+#[derive(Debug, Clone)]
+pub struct Auth<S> {
+    inner: S,
+    credential: Arc<dyn Credential>,
+}
+
+impl<S> Layer<S> for AuthLayer {
+    type Service = Auth<S>;
+
+    fn layer(&self, inner: S) -> Auth<S> {
+        Auth {
+            inner,
+            credential: Arc::clone(&self.credential),
+        }
+    }
+}
+
+impl<S: HttpService> Service<Request<Body>> for Auth<S> {
+    type Response = Response<Body>;
+    type Error = TransportError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
+        let inner = self.inner.clone();
+        if !is_at_home(&request) || request.headers().contains_key(X_API_KEY) {
+            return Box::pin(inner.oneshot(request));
+        }
+        let credential = Arc::clone(&self.credential);
+        Box::pin(async move {
+            let call = Call::of(&request);
+            let token = call
+                .before_deadline(credential.token())
+                .await?
+                .map_err(|error| unusable(error, Stage::NotSent))?;
+            let (mut parts, body) = request.into_parts();
+            let again = body.try_clone();
+            parts.headers.insert(
+                X_API_KEY,
+                token
+                    .header()
+                    .map_err(|error| unusable(error, Stage::NotSent))?,
+            );
+            request = Request::from_parts(parts.clone(), body);
+            let response = inner.clone().oneshot(request).await?;
+            let Some(body) = again.filter(|_| says_invalid_token(&response)) else {
+                return Ok(response);
+            };
+            let renewed = credential
+                .renew(&token)
+                .await
+                .map_err(|error| unusable(error, Stage::Answered))?;
+            let Some(token) = renewed else {
+                return Ok(response);
+            };
+            parts.headers.insert(
+                X_API_KEY,
+                token
+                    .header()
+                    .map_err(|error| unusable(error, Stage::Answered))?,
+            );
+            inner.oneshot(Request::from_parts(parts, body)).await
+        })
+    }
+}
+
+fn says_invalid_token(response: &Response<Body>) -> bool {
+    let mut challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
+    response.status() == StatusCode::UNAUTHORIZED
+        && challenges.any(|value| {
+            value
+                .to_str()
+                .is_ok_and(|value| value.contains(r#"error="invalid_token""#))
+        })
+}
+
+fn unusable(error: CredentialError, stage: Stage) -> TransportError {
+    TransportError::new(Kind::Credential, stage, "no usable credential").with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::base_url::BaseUrl;
+    use crate::class::Class;
+    use crate::credential::{ApiKey, CredentialFuture, Token};
+    use crate::layer::BaseLayer;
+    use crate::testing::{Seen, answer, leaf, request, scripted};
+    use crate::transport::Transport;
+
+    /// Hands out `token-0`, and the next number with each renewal.
+    #[derive(Debug, Default)]
+    struct Numbered(AtomicUsize);
+
+    impl Numbered {
+        fn current(&self) -> Token {
+            Token::new(format!("token-{}", self.0.load(Ordering::SeqCst)))
+        }
+    }
+
+    impl Credential for Numbered {
+        fn token(&self) -> CredentialFuture<'_, Token> {
+            Box::pin(async { Ok(self.current()) })
+        }
+        fn renew<'a>(&'a self, _: &'a Token) -> CredentialFuture<'a, Option<Token>> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Box::pin(async { Ok(Some(self.current())) })
+        }
+    }
+
+    /// A server that accepts one token and calls any other invalid, or just refuses it.
+    fn server(good: &'static str, challenge: &'static str) -> (Transport, Seen) {
+        let seen = Seen::new();
+        let log = seen.clone();
+        let leaf = leaf(move |request| {
+            let is_good = request.headers()[X_API_KEY] == good;
+            log.note(request);
+            let mut response = answer(if is_good { 200 } else { 401 });
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, challenge.parse().unwrap());
+            async move { Ok(response) }
+        });
+        (
+            leaf.layer(AuthLayer::new(Arc::new(Numbered::default()))),
+            seen,
+        )
+    }
+
+    const INVALID: &str = r#"Bearer error="invalid_token""#;
+
+    fn create() -> Request<Body> {
+        let mut request = request(Call::new("create", Class::Rest));
+        request
+            .headers_mut()
+            .insert("x-idempotency-key", "k".parse().unwrap());
+        request
+    }
+
+    #[tokio::test]
+    async fn a_rejected_token_is_renewed_once_and_the_same_request_sent_again() {
+        let (transport, seen) = server("token-1", INVALID);
+        assert_eq!(transport.call(create()).await.unwrap().status(), 200);
+        let requests = seen.take();
+        assert_eq!(requests.len(), 2);
+        assert!(
+            requests
+                .iter()
+                .all(|request| request.headers()["x-idempotency-key"] == "k")
+        );
+        assert!(
+            requests
+                .iter()
+                .all(|request| request.body().as_bytes().unwrap() == "body")
+        );
+
+        let (transport, seen) = server("token-9", INVALID);
+        assert_eq!(
+            transport.call(create()).await.unwrap().status(),
+            401,
+            "the second 401 is final"
+        );
+        assert_eq!(seen.count(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_401_without_the_marker_is_final() {
+        let (transport, seen) = server("token-1", "Bearer");
+        assert_eq!(transport.call(create()).await.unwrap().status(), 401);
+        assert_eq!(seen.count(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_key_goes_home_only_and_is_never_shown() {
+        let (leaf, seen) = scripted(&[]);
+        let base: BaseUrl = "https://home.test/prefix".parse().unwrap();
+        let transport = leaf
+            .layer(AuthLayer::new(Arc::new(ApiKey::new("tml-hunter2"))))
+            .layer(BaseLayer::new(base));
+        for uri in [
+            "/a",
+            "https://home.test/b",
+            "https://elsewhere.test/c",
+            "http://home.test/d",
+        ] {
+            transport
+                .call(Request::get(uri).body(Body::empty()).unwrap())
+                .await
+                .unwrap();
+        }
+        let requests = seen.take();
+        let has_key: Vec<_> = requests
+            .iter()
+            .map(|request| request.headers().contains_key(X_API_KEY))
+            .collect();
+        assert_eq!(has_key, [true, true, false, false]);
+        assert!(!format!("{requests:?}").contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_cannot_be_sent_is_an_error_without_the_key() {
+        let (leaf, _) = scripted(&[]);
+        let transport = leaf.layer(AuthLayer::new(Arc::new(ApiKey::new("tml-hunter2\nx"))));
+        let error = transport.call(create()).await.unwrap_err();
+        assert!(error.is_auth() && error.stage() == Stage::NotSent);
+        assert!(error.source().unwrap().to_string().contains("line break"));
+        assert!(!format!("{error:?} {error}").contains("hunter2"));
+    }
+}

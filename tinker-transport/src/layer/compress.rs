@@ -1,0 +1,149 @@
+//! Compresses request bodies.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use http::{HeaderValue, Request, Response};
+use tower::{Layer, Service, ServiceExt};
+
+use crate::body::Body;
+use crate::call::{Call, Compression};
+use crate::error::{Kind, Stage, TransportError};
+use crate::service::{HttpService, ResponseFuture};
+
+/// The level the official client uses.
+const LEVEL: i32 = 3;
+/// Bodies above this are compressed on a blocking thread; below, it takes about a millisecond.
+const LARGE: usize = 256 * 1024;
+
+/// Compresses the body where the call asks for it: one zstd frame, level 3, the size of the
+/// content in its head, of whatever length. Streams, and bodies that already have an encoding,
+/// stay as they are.
+///
+/// # Order
+/// Near the wire, so that everything above sees plain bodies and weights.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CompressLayer;
+
+impl CompressLayer {
+    /// The layer; it has no settings, because each call decides.
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+/// Service made by [`CompressLayer`].
+#[derive(Debug, Clone)]
+pub struct Compress<S> {
+    inner: S,
+}
+
+impl<S> Layer<S> for CompressLayer {
+    type Service = Compress<S>;
+
+    fn layer(&self, inner: S) -> Compress<S> {
+        Compress { inner }
+    }
+}
+
+impl<S: HttpService> Service<Request<Body>> for Compress<S> {
+    type Response = Response<Body>;
+    type Error = TransportError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
+        let inner = self.inner.clone();
+        let plain = match Call::of(&request).compression {
+            Compression::Zstd if !request.headers().contains_key(CONTENT_ENCODING) => {
+                request.body().as_bytes().cloned()
+            }
+            _ => None,
+        };
+        let Some(plain) = plain else {
+            return Box::pin(inner.oneshot(request));
+        };
+        Box::pin(async move {
+            *request.body_mut() = compress(plain).await?.into();
+            request.headers_mut().remove(CONTENT_LENGTH);
+            request
+                .headers_mut()
+                .insert(CONTENT_ENCODING, HeaderValue::from_static("zstd"));
+            inner.oneshot(request).await
+        })
+    }
+}
+
+async fn compress(plain: Bytes) -> Result<Vec<u8>, TransportError> {
+    let failed = |error: std::io::Error| {
+        TransportError::new(
+            Kind::Request,
+            Stage::NotBuilt,
+            "the body could not be compressed",
+        )
+        .with_source(error)
+    };
+    if plain.len() <= LARGE {
+        return zstd::bulk::compress(&plain, LEVEL).map_err(failed);
+    }
+    let work = tokio::task::spawn_blocking(move || zstd::bulk::compress(&plain, LEVEL));
+    work.await
+        .map_err(std::io::Error::other)
+        .and_then(|frame| frame)
+        .map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::class::Class;
+    use crate::testing::{request, scripted};
+
+    #[tokio::test]
+    async fn small_and_large_bodies_become_one_frame_with_their_size_in_its_head() {
+        for size in [0, 138, LARGE + 1] {
+            let (leaf, seen) = scripted(&[]);
+            let call =
+                Call::new("forward_backward", Class::Train).with_compression(Compression::Zstd);
+            let mut original = request(call);
+            *original.body_mut() = vec![7; size].into();
+            leaf.layer(CompressLayer::new())
+                .call(original)
+                .await
+                .unwrap();
+
+            let sent = seen.take().remove(0);
+            assert_eq!(sent.headers()[CONTENT_ENCODING], "zstd");
+            let frame = sent.body().as_bytes().unwrap();
+            assert_eq!(
+                zstd::zstd_safe::get_frame_content_size(frame).unwrap(),
+                Some(size as u64)
+            );
+            assert_eq!(zstd::bulk::decompress(frame, size).unwrap(), vec![7; size]);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_compressed_unasked_or_twice() {
+        let (leaf, seen) = scripted(&[]);
+        let transport = leaf.layer(CompressLayer::new());
+        transport
+            .call(request(Call::new("x", Class::Train)))
+            .await
+            .unwrap();
+        let mut encoded = request(Call::new("x", Class::Train).with_compression(Compression::Zstd));
+        encoded
+            .headers_mut()
+            .insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        transport.call(encoded).await.unwrap();
+        assert!(
+            seen.take()
+                .iter()
+                .all(|request| request.body().as_bytes().unwrap() == "body")
+        );
+    }
+}

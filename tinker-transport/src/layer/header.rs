@@ -1,0 +1,141 @@
+//! Headers every request has.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::header::{ACCEPT, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use tower::{Layer, Service, ServiceExt};
+
+use super::base::is_at_home;
+use crate::body::Body;
+use crate::call::Call;
+use crate::class::Class;
+use crate::error::TransportError;
+use crate::service::{HttpService, ResponseFuture};
+
+/// By this a client says that it takes a 429 on a sample as "wait and send it again".
+const BACKPRESSURE: HeaderName = HeaderName::from_static("x-tinker-sampling-backpressure");
+
+/// Adds the headers a request lacks.
+///
+/// A header that the request already has stays. Otherwise, in this order: the configured headers
+/// (not on a request that leaves for another server), `User-Agent`, `Accept: application/json`,
+/// and `X-Tinker-Sampling-Backpressure: 1` on samples.
+///
+/// # Order
+/// Inside [`BaseLayer`](super::BaseLayer), which knows when a request leaves.
+#[derive(Debug, Clone)]
+pub struct HeaderLayer {
+    user_agent: HeaderValue,
+    configured: Arc<HeaderMap>,
+}
+
+impl HeaderLayer {
+    /// Adds this `User-Agent` and these headers; their values are marked as sensitive.
+    pub fn new(user_agent: HeaderValue, mut configured: HeaderMap) -> Self {
+        configured
+            .values_mut()
+            .for_each(|value| value.set_sensitive(true));
+        Self {
+            user_agent,
+            configured: Arc::new(configured),
+        }
+    }
+
+    fn complete(&self, request: &mut Request<Body>) {
+        let is_sample = Call::of(request).class == Class::Sample;
+        let at_home = is_at_home(request);
+        let headers = request.headers_mut();
+        if at_home {
+            for name in self.configured.keys() {
+                if !headers.contains_key(name) {
+                    for value in self.configured.get_all(name) {
+                        headers.append(name, value.clone());
+                    }
+                }
+            }
+        }
+        headers
+            .entry(USER_AGENT)
+            .or_insert_with(|| self.user_agent.clone());
+        headers
+            .entry(ACCEPT)
+            .or_insert(HeaderValue::from_static("application/json"));
+        if is_sample {
+            headers
+                .entry(BACKPRESSURE)
+                .or_insert(HeaderValue::from_static("1"));
+        }
+    }
+}
+
+/// Service made by [`HeaderLayer`].
+#[derive(Debug, Clone)]
+pub struct Header<S> {
+    inner: S,
+    layer: HeaderLayer,
+}
+
+impl<S> Layer<S> for HeaderLayer {
+    type Service = Header<S>;
+
+    fn layer(&self, inner: S) -> Header<S> {
+        Header {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+impl<S: HttpService> Service<Request<Body>> for Header<S> {
+    type Response = Response<Body>;
+    type Error = TransportError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
+        self.layer.complete(&mut request);
+        Box::pin(self.inner.clone().oneshot(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{request, scripted};
+
+    #[tokio::test]
+    async fn a_request_keeps_its_own_headers_and_gets_the_others() {
+        let mut configured = HeaderMap::new();
+        configured.insert("x-extra", "one".parse().unwrap());
+        configured.insert("user-agent", "mine".parse().unwrap());
+        let (leaf, seen) = scripted(&[]);
+        let transport = leaf.layer(HeaderLayer::new(
+            HeaderValue::from_static("default/1"),
+            configured,
+        ));
+
+        let mut own = request(Call::new("retrieve", Class::Retrieve));
+        own.headers_mut()
+            .insert(ACCEPT, "application/x-protobuf".parse().unwrap());
+        transport.call(own).await.unwrap();
+        transport
+            .call(request(Call::new("sample", Class::Sample)))
+            .await
+            .unwrap();
+
+        let requests = seen.take();
+        let (retrieve, sample) = (requests[0].headers(), requests[1].headers());
+        assert_eq!(retrieve[ACCEPT], "application/x-protobuf");
+        assert!(!retrieve.contains_key(BACKPRESSURE));
+        assert_eq!(sample[ACCEPT], "application/json");
+        assert_eq!(sample[BACKPRESSURE], "1");
+        assert_eq!(sample[USER_AGENT], "mine");
+        assert_eq!(sample["x-extra"], "one");
+        assert_eq!(format!("{:?}", sample["x-extra"]), "Sensitive");
+    }
+}

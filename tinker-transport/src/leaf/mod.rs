@@ -1,0 +1,11 @@
+//! Where the stack meets the network.
+
+#[cfg(feature = "reqwest")]
+mod pool;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+#[cfg(feature = "reqwest")]
+mod tls;
+
+#[cfg(feature = "reqwest")]
+pub use self::reqwest::Network;

@@ -1,0 +1,199 @@
+//! The network, by way of `reqwest`. The only file that names it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+use reqwest::Client;
+use tower::Service;
+
+use super::pool::{Lease, Pool};
+use super::tls;
+use crate::body::Body;
+use crate::call::Call;
+use crate::class::{Class, PerClass};
+use crate::config::TransportConfig;
+use crate::disposition::is_edge_rejection;
+use crate::error::{BoxError, Kind, Stage, TransportError};
+use crate::limits::ClassLimits;
+use crate::service::ResponseFuture;
+
+/// How often an HTTP/2 connection under load is checked for life, and how long it may take.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// The leaf that speaks HTTP over TCP and TLS.
+///
+/// - rustls with ring; the system's root certificates; HTTP/2 where the server takes it, else 1.1;
+/// - connections of its own for each class, more of them as they fill up (see
+///   [`ClassLimits::per_connection`]); a connection that brought an empty 400 is not used again;
+/// - `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and the system's proxy settings are honoured;
+/// - retries, redirects, cookies, decompression: none. Layers do that.
+///
+/// Clones share connections. Dropping a call resets its HTTP/2 stream or closes its connection.
+#[derive(Clone)]
+pub struct Network {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    pools: PerClass<Arc<Pool<Client>>>,
+    limits: PerClass<ClassLimits>,
+    tls: rustls::ClientConfig,
+}
+
+impl Network {
+    /// A leaf for the server, limits and certificates of `config`. Connects when it is used.
+    ///
+    /// # Errors
+    /// [`Kind::Config`] when the certificates cannot be used.
+    pub fn from_config(config: &TransportConfig) -> Result<Self, TransportError> {
+        let is_clear = config.base_url.trim_start().starts_with("http://");
+        let tls = if is_clear && config.root_certificates.is_empty() {
+            tls::unused_config()?
+        } else {
+            tls::client_config(&config.root_certificates)?
+        };
+        let pool = |class| Arc::new(Pool::new(config.limits.get(class).per_connection.get()));
+        let shared = Shared {
+            pools: PerClass::from_fn(pool),
+            limits: config.limits.clone(),
+            tls,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+}
+
+impl Shared {
+    fn lease(&self, class: Class) -> Result<Lease<Client>, TransportError> {
+        self.pools.get(class).lease(|| {
+            Client::builder()
+                .tls_backend_preconfigured(self.tls.clone())
+                .connect_timeout(self.limits.get(class).connect_timeout)
+                .http2_keep_alive_interval(KEEP_ALIVE)
+                .http2_keep_alive_timeout(KEEP_ALIVE)
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+                .build()
+                .map_err(|error| {
+                    TransportError::new(
+                        Kind::Config,
+                        Stage::NotBuilt,
+                        "the HTTP client cannot be set up",
+                    )
+                    .with_source(error)
+                })
+        })
+    }
+}
+
+impl Service<Request<Body>> for Network {
+    type Response = Response<Body>;
+    type Error = TransportError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            let lease = shared.lease(Call::of(&request).class)?;
+            let request = reqwest::Request::try_from(request).map_err(unsent)?;
+            let response = lease.client().execute(request).await.map_err(unanswered)?;
+            let response = http::Response::<reqwest::Body>::from(response).map(Body::new);
+            if is_edge_rejection(&response) {
+                lease.retire();
+            }
+            Ok(response.map(|inner| match inner.as_bytes() {
+                Some(_) => inner,
+                None => Body::new(Leased {
+                    inner,
+                    _lease: lease,
+                }),
+            }))
+        })
+    }
+}
+
+impl From<Body> for reqwest::Body {
+    fn from(body: Body) -> Self {
+        match body.as_bytes() {
+            Some(bytes) => bytes.clone().into(),
+            None => Self::wrap(body),
+        }
+    }
+}
+
+fn unsent(error: reqwest::Error) -> TransportError {
+    let what =
+        "the request cannot be sent over the network; its URI needs http:// or https:// and a host";
+    TransportError::new(Kind::Request, Stage::NotBuilt, what).with_source(error.without_url())
+}
+
+fn unanswered(error: reqwest::Error) -> TransportError {
+    let (kind, stage, what) = if error.is_connect() {
+        (
+            Kind::Connect,
+            Stage::NotSent,
+            "cannot connect to the server; is the address right and the network up?",
+        )
+    } else if error.is_timeout() {
+        (
+            Kind::Timeout,
+            Stage::MaybeReceived,
+            "the server did not answer in time",
+        )
+    } else if error.is_builder() {
+        return unsent(error);
+    } else {
+        (
+            Kind::Interrupted,
+            Stage::MaybeReceived,
+            "the connection broke before the answer",
+        )
+    };
+    TransportError::new(kind, stage, what).with_source(error.without_url())
+}
+
+/// A body that keeps its connection marked as busy until it ends.
+struct Leased {
+    inner: Body,
+    _lease: Lease<Client>,
+}
+
+impl http_body::Body for Leased {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Pin::new(&mut self.inner).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("limits", &self.shared.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,91 @@
+//! TLS settings all clients of a network leaf share.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use rustls::ClientConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls_platform_verifier::Verifier;
+
+use crate::error::{BoxError, Kind, Stage, TransportError};
+
+/// TLS 1.2 and 1.3 with ring; offers HTTP/2, then HTTP/1.1; trusts the system's certificates and
+/// those of the PEM bundles in `extra`.
+pub(super) fn client_config(extra: &[Bytes]) -> Result<ClientConfig, TransportError> {
+    let provider = Arc::new(ring::default_provider());
+    let mut roots: Vec<CertificateDer<'static>> = Vec::new();
+    for bundle in extra {
+        let before = roots.len();
+        for certificate in CertificateDer::pem_slice_iter(bundle) {
+            roots.push(
+                certificate
+                    .map_err(|error| unusable("a root certificate is not valid PEM", error))?,
+            );
+        }
+        if roots.len() == before {
+            return Err(unusable(
+                "a bundle of root certificates holds none",
+                "no BEGIN CERTIFICATE found",
+            ));
+        }
+    }
+    let verifier =
+        Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(|error| {
+            unusable(
+                "the system's root certificates cannot be used; is ca-certificates installed?",
+                error,
+            )
+        })?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable("no TLS version can be used", error))?;
+    Ok(with_protocols(
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth(),
+    ))
+}
+
+/// The same without any trusted certificate, for servers spoken to in the clear: nothing is read
+/// from the system.
+pub(super) fn unused_config() -> Result<ClientConfig, TransportError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable("no TLS version can be used", error))?;
+    Ok(with_protocols(
+        builder
+            .with_root_certificates(rustls::RootCertStore::empty())
+            .with_no_client_auth(),
+    ))
+}
+
+fn with_protocols(mut config: ClientConfig) -> ClientConfig {
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config
+}
+
+fn unusable(what: &'static str, source: impl Into<BoxError>) -> TransportError {
+    TransportError::new(Kind::Config, Stage::NotBuilt, what).with_source(source)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http2_is_offered_first() {
+        assert_eq!(
+            unused_config().unwrap().alpn_protocols,
+            [b"h2".to_vec(), b"http/1.1".to_vec()]
+        );
+    }
+
+    #[test]
+    fn a_bundle_without_certificates_is_refused() {
+        let error = client_config(&[Bytes::from_static(b"not pem")]).unwrap_err();
+        assert_eq!(error.kind(), Kind::Config);
+    }
+}
