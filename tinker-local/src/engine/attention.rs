@@ -20,6 +20,31 @@ pub(crate) struct KeyValues {
 }
 
 impl KeyValues {
+    /// Room for `capacity` positions. Memory is taken from the system as it is filled.
+    pub(crate) fn new(config: &ModelConfig, capacity: usize) -> Self {
+        let mut cache = Self { capacity: capacity.next_multiple_of(PANEL), ..Self::default() };
+        cache.keys = vec![0.0; config.num_key_value_heads * cache.key_size(config)];
+        cache.values = vec![0.0; config.num_key_value_heads * cache.value_size(config)];
+        cache
+    }
+
+    /// A copy of the first `n` positions with room for `capacity`.
+    pub(crate) fn branch(&self, config: &ModelConfig, n: usize, capacity: usize) -> Self {
+        let mut copy = Self::new(config, capacity);
+        let used = n.next_multiple_of(PANEL);
+        let (from, to) = (self.key_size(config), copy.key_size(config));
+        for head in 0..config.num_key_value_heads {
+            let len = used * config.head_dim;
+            copy.keys[head * to..][..len].copy_from_slice(&self.keys[head * from..][..len]);
+        }
+        let panels = config.num_key_value_heads * config.head_dim.div_ceil(PANEL);
+        for panel in 0..panels {
+            let (from, to) = (panel * self.capacity * PANEL, panel * copy.capacity * PANEL);
+            copy.values[to..][..n * PANEL].copy_from_slice(&self.values[from..][..n * PANEL]);
+        }
+        copy
+    }
+
     /// Makes room for `capacity` positions and forgets what was there.
     pub(crate) fn reserve(&mut self, config: &ModelConfig, capacity: usize) {
         self.capacity = capacity.next_multiple_of(PANEL);

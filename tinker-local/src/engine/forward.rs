@@ -28,8 +28,8 @@ pub(crate) trait Caches {
 /// Rows that use the same adapter, if any.
 pub(crate) type Adapted<'a> = Group<Option<&'a Lora>>;
 
-/// Runs all blocks over the rows of `tokens`, which the segments cut up, and leaves every
-/// activation in the tape.
+/// Runs all blocks over the rows of `tokens`, which the segments cut up. The tape is left with the
+/// normalised output and, if it is to `keep` them, with the activations of every block.
 pub(crate) fn forward(
     model: &Model,
     groups: &[Adapted<'_>],
@@ -38,25 +38,30 @@ pub(crate) fn forward(
     caches: &mut dyn Caches,
     tape: &mut Tape,
     scores: &mut Vec<f32>,
+    keep: bool,
 ) {
     let config = &model.config;
     let (n, d) = (tokens.len(), config.hidden_size);
-    tape.resize(config, n);
+    tape.resize(config, n, if keep { config.num_hidden_layers } else { 1 });
     for (row, token) in tape.blocks[0].x.chunks_exact_mut(d).zip(tokens) {
         row.copy_from_slice(&model.embed[*token as usize * d..][..d]);
     }
     for (i, block) in model.blocks.iter().enumerate() {
-        let (done, left) = tape.blocks.split_at_mut(i + 1);
+        let at = if keep { i } else { 0 };
+        if i > 0 && !keep {
+            std::mem::swap(&mut tape.blocks[0].x, &mut tape.last);
+        }
+        let (done, left) = tape.blocks.split_at_mut(at + 1);
         let next = match left.first_mut() {
-            Some(next) => &mut next.x,
-            None => &mut tape.last,
+            Some(next) if keep => &mut next.x,
+            _ => &mut tape.last,
         };
         let mut attention = |tape: &mut BlockTape| {
             for (s, segment) in segments.iter().enumerate() {
                 attend_segment(config, segment, caches.cache(s, i), tape, scores);
             }
         };
-        forward_block(model, block, groups, i, n, segments, &mut done[i], next, &mut attention);
+        forward_block(model, block, groups, i, n, segments, &mut done[at], next, &mut attention);
     }
     norm_rows(&tape.last, &model.norm, config, n, &mut tape.last_normed, &mut tape.last_factor);
 }

@@ -45,8 +45,8 @@ pub(crate) fn rows_at_once(vocab: usize) -> usize {
 }
 
 /// Computes the log probability of every cell and the loss. With `grads`, also the gradients of the
-/// head, and `dx`, that of the last block's output, from the cells that have a term; returns the
-/// loss and whether there was any such cell.
+/// head, and `dx`, that of the last block's output, from the cells whose slope is not 0; returns the
+/// loss and whether anything depends on the weights.
 #[expect(clippy::too_many_arguments, reason = "the operands of both ways, used in two places")]
 pub(crate) fn head(
     model: &Model,
@@ -89,8 +89,10 @@ pub(crate) fn head(
                 logprobs[cell] = row[target as usize] - norm;
                 if let Some(term) = (objective.term)(cell, logprobs[cell]) {
                     loss += term.loss;
-                    any = true;
-                    slopes.push((target, term.slope));
+                    if term.slope != 0.0 {
+                        any = true;
+                        slopes.push((target, term.slope));
+                    }
                 }
             }
             if slopes.is_empty() || grads.is_none() {

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use super::adapter_layout::{AdapterLayout, SiteSlots};
 use super::kernels::Packed;
+use super::model::{Linear, Model};
 
 /// What an adapter adds to one place: `scale * x A^T B^T`. Projections that share an input are one
 /// place with several parts, whose `A` matrices are stacked.
@@ -33,6 +35,29 @@ pub(crate) struct LoraPart {
 }
 
 impl LoraSite {
+    fn new(slots: &SiteSlots, data: &[f32], rank: usize, scale: f32) -> Self {
+        let a = &data[slots.a.clone()];
+        let (input, width) = (slots.input, slots.parts.len() * rank);
+        let parts = slots
+            .parts
+            .iter()
+            .map(|(output, b)| LoraPart {
+                output: *output,
+                b: b.clone(),
+                b_forward: Packed::from_columns(&data[b.clone()], rank, *output),
+                b_backward: Packed::from_rows(&data[b.clone()], *output, rank, rank),
+            })
+            .collect();
+        Self {
+            rank,
+            scale,
+            a: slots.a.clone(),
+            a_forward: Packed::from_columns(a, input, width).scaled(scale),
+            a_backward: Packed::from_rows(a, width, input, input),
+            parts,
+        }
+    }
+
     /// Length of a row of inner products.
     pub(crate) fn width(&self) -> usize {
         self.rank * self.parts.len()
@@ -53,4 +78,42 @@ pub(crate) struct LoraBlock {
 pub(crate) struct Lora {
     pub(crate) blocks: Vec<LoraBlock>,
     pub(crate) head: Option<LoraSite>,
+}
+
+impl Lora {
+    /// Packs an adapter's parameters.
+    pub(crate) fn new(layout: &AdapterLayout, data: &[f32]) -> Self {
+        let site = |slots: &Option<SiteSlots>| {
+            slots.as_ref().map(|slots| LoraSite::new(slots, data, layout.rank, layout.scale()))
+        };
+        let blocks = layout
+            .blocks
+            .iter()
+            .map(|[qkv, o, gate_up, down]| LoraBlock {
+                qkv: site(qkv),
+                o: site(o),
+                gate_up: site(gate_up),
+                down: site(down),
+            })
+            .collect();
+        Self { blocks, head: site(&layout.head) }
+    }
+
+    /// Whether it was made for a model of this shape.
+    pub(crate) fn fits(&self, model: &Model) -> bool {
+        let fits = |site: &Option<LoraSite>, linear: &Linear| {
+            site.as_ref().is_none_or(|site| {
+                let output: usize = site.parts.iter().map(|part| part.output).sum();
+                site.a_forward.depth() == linear.input() && output == linear.output()
+            })
+        };
+        self.blocks.len() == model.blocks.len()
+            && fits(&self.head, &model.head)
+            && self.blocks.iter().zip(&model.blocks).all(|(lora, block)| {
+                fits(&lora.qkv, &block.qkv)
+                    && fits(&lora.o, &block.o)
+                    && fits(&lora.gate_up, &block.gate_up)
+                    && fits(&lora.down, &block.down)
+            })
+    }
 }

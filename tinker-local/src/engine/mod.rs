@@ -1,8 +1,12 @@
 //! The engine: explicit forward and backward of a small decoder on a CPU, in f32.
 
+mod adapter;
+mod adapter_layout;
 mod attention;
 mod backward;
+mod check;
 mod config;
+mod cpu;
 mod crew;
 mod forward;
 mod head;
@@ -10,13 +14,18 @@ mod kernels;
 mod layout;
 mod linear;
 mod lora;
+mod loss;
 mod model;
 mod optimizer;
 mod packs;
 mod pass;
 pub mod pretrain;
 mod random;
+mod sample;
 mod tape;
+mod train;
 mod weights;
 
 pub use config::{Arch, ModelConfig};
+pub use cpu::CpuBackend;
+pub use sample::Vocabulary;

@@ -46,7 +46,8 @@ impl Workspace {
         let longest = segments.iter().map(|s| s.len).max().unwrap_or(0);
         cache.reserve(&model.config, longest);
         let groups = [Group { rows: 0..tokens.len(), with: lora }];
-        forward(model, &groups, tokens, segments, &mut Passing(cache), tape, scores);
+        let keep = grads.is_some();
+        forward(model, &groups, tokens, segments, &mut Passing(cache), tape, scores, keep);
         let (loss, any) =
             head(model, lora, tape, objective, logprobs, grads.as_deref_mut(), dx, head_scratch, back);
         if let (Some(grads), true) = (grads, any) {

@@ -53,7 +53,7 @@ pub(crate) struct BlockTape {
 /// Activations of a whole model.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tape {
-    /// One for each block.
+    /// One for each block, or one for all in turn.
     pub(crate) blocks: Vec<BlockTape>,
     /// Output of the last block, `[hidden]`.
     pub(crate) last: Vec<f32>,
@@ -64,11 +64,13 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    /// Makes room for `n` rows.
-    pub(crate) fn resize(&mut self, config: &ModelConfig, n: usize) {
+    /// Makes room for `n` rows of `blocks` blocks.
+    pub(crate) fn resize(&mut self, config: &ModelConfig, n: usize, blocks: usize) {
         let (d, qkv, ff) = (config.hidden_size, config.qkv_width(), config.intermediate_size);
-        self.blocks.resize_with(config.num_hidden_layers, BlockTape::default);
-        for block in &mut self.blocks {
+        if self.blocks.len() < blocks {
+            self.blocks.resize_with(blocks, BlockTape::default);
+        }
+        for block in &mut self.blocks[..blocks] {
             for (buffer, width) in [
                 (&mut block.x, d),
                 (&mut block.x_factor, 1),

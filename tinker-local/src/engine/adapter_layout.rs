@@ -1,0 +1,76 @@
+//! Where the matrices of an adapter lie in its one flat array.
+
+use std::ops::Range;
+
+use super::config::ModelConfig;
+use super::layout::Table;
+use crate::backend::AdapterSpec;
+
+/// Numerator of the scaling: an adapter adds `ALPHA / rank * B A`.
+pub(crate) const ALPHA: f32 = 32.0;
+
+/// The matrices of one place: the `A` of all its projections side by side, then each `B`.
+#[derive(Debug, Clone)]
+pub(crate) struct SiteSlots {
+    /// Length of an input row.
+    pub(crate) input: usize,
+    pub(crate) a: Range<usize>,
+    /// Length of the output row and place of `B`, for each projection.
+    pub(crate) parts: Vec<(usize, Range<usize>)>,
+}
+
+/// The layout of an adapter.
+#[derive(Debug, Clone)]
+pub(crate) struct AdapterLayout {
+    pub(crate) rank: usize,
+    pub(crate) table: Table,
+    /// For each block: query, key and value; attention output; gate and up; down.
+    pub(crate) blocks: Vec<[Option<SiteSlots>; 4]>,
+    pub(crate) head: Option<SiteSlots>,
+}
+
+impl AdapterLayout {
+    /// The layout of an adapter of this shape on this model, with the names of a PEFT file.
+    pub(crate) fn new(config: &ModelConfig, spec: &AdapterSpec) -> Self {
+        let mut table = Table::default();
+        let (d, ff, q, kv) =
+            (config.hidden_size, config.intermediate_size, config.query_width(), config.key_width());
+        let mut site = |wanted: bool, place: &str, input: usize, parts: &[(&str, usize)]| {
+            wanted.then(|| push_site(&mut table, spec.rank, place, input, parts))
+        };
+        let blocks = (0..config.num_hidden_layers)
+            .map(|i| {
+                let attention = format!("model.layers.{i}.self_attn.");
+                let mlp = format!("model.layers.{i}.mlp.");
+                [
+                    site(spec.attention, &attention, d, &[("q_proj", q), ("k_proj", kv), ("v_proj", kv)]),
+                    site(spec.attention, &attention, q, &[("o_proj", d)]),
+                    site(spec.mlp, &mlp, d, &[("gate_proj", ff), ("up_proj", ff)]),
+                    site(spec.mlp, &mlp, ff, &[("down_proj", d)]),
+                ]
+            })
+            .collect();
+        let head = site(spec.unembed, "", d, &[("lm_head", config.vocab_size)]);
+        Self { rank: spec.rank, table, blocks, head }
+    }
+
+    /// What the product of the two matrices is multiplied by.
+    pub(crate) fn scale(&self) -> f32 {
+        ALPHA / self.rank as f32
+    }
+}
+
+fn push_site(table: &mut Table, rank: usize, place: &str, input: usize, parts: &[(&str, usize)]) -> SiteSlots {
+    let start = table.len;
+    for (name, _) in parts {
+        table.push(format!("base_model.model.{place}{name}.lora_A.weight"), &[rank, input]);
+    }
+    let a = start..table.len;
+    let parts = parts
+        .iter()
+        .map(|(name, output)| {
+            (*output, table.push(format!("base_model.model.{place}{name}.lora_B.weight"), &[*output, rank]))
+        })
+        .collect();
+    SiteSlots { input, a, parts }
+}

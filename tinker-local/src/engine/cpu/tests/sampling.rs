@@ -1,0 +1,155 @@
+use super::*;
+
+/// Jobs of different weights, lengths and settings.
+fn jobs(backend: &mut CpuBackend) -> Vec<SampleJob> {
+    let (one, two) = (trained(backend, 2, 4), trained(backend, 3, 8));
+    let weights = [
+        SampleWeights::Base,
+        SampleWeights::Frozen(backend.freeze(one).unwrap()),
+        SampleWeights::Frozen(backend.freeze(two).unwrap()),
+    ];
+    let mut jobs: Vec<_> =
+        (0..9).map(|i| job(weights[i % 3].clone(), tokens(i as u64, 1 + i * 11), 100 + i as u64)).collect();
+    jobs[1].num_samples = 5;
+    jobs[2].top_k = Some(7);
+    jobs[3].top_p = 0.8;
+    jobs[4].temperature = 0.0;
+    jobs[4].num_samples = 2;
+    jobs[5].temperature = 1.7;
+    jobs[6].max_tokens = Some(3);
+    for job in &mut jobs {
+        job.prompt_logprobs = true;
+        job.topk_prompt_logprobs = 2;
+        job.topk_sample_logprobs = 3;
+    }
+    jobs
+}
+
+fn bits(logprobs: &[f32]) -> Vec<u32> {
+    logprobs.iter().map(|lp| lp.to_bits()).collect()
+}
+
+fn assert_same(a: &SampleOutput, b: &SampleOutput) {
+    assert_eq!(a.sequences, b.sequences);
+    assert_eq!(a.prompt_logprobs.as_deref().map(bits), b.prompt_logprobs.as_deref().map(bits));
+    assert_eq!(a.topk_prompt_logprobs, b.topk_prompt_logprobs);
+}
+
+#[test]
+fn a_sequence_does_not_depend_on_its_neighbours_or_on_threads() {
+    let mut backend = backend();
+    let jobs = jobs(&mut backend);
+    let together = sample(&mut backend, jobs.clone());
+    let mut small = super::backend().with_threads(1).with_live_sequences(2);
+    for (job, expected) in jobs.iter().zip(&together) {
+        assert_same(&sample(&mut small, vec![job.clone()])[0], expected);
+    }
+    let mut wide = super::backend().with_threads(5);
+    let doubled = sample(&mut wide, jobs.iter().chain(&jobs).rev().cloned().collect());
+    for (got, expected) in doubled.iter().rev().zip(together.iter().chain(&together)) {
+        assert_same(got, expected);
+    }
+    assert_ne!(together[1].sequences[0], together[1].sequences[1]);
+    assert_eq!(together[4].sequences[0], together[4].sequences[1]);
+}
+
+#[test]
+fn sampler_and_trainer_give_the_same_logprobs_bit_for_bit() {
+    let mut backend = backend();
+    for seed in [2, 3] {
+        let id = trained(&mut backend, seed, 8);
+        let weights = SampleWeights::Frozen(backend.freeze(id).unwrap());
+        let prompt = tokens(seed, 53);
+        let mut job = job(weights, prompt.clone(), 7);
+        (job.prompt_logprobs, job.num_samples, job.max_tokens) = (true, 3, Some(60));
+        let output = sample(&mut backend, vec![job]).remove(0);
+        for sequence in &output.sequences {
+            let all: Vec<u32> = prompt.iter().chain(&sequence.tokens).copied().collect();
+            let (tokens, targets) = (all[..all.len() - 1].to_vec(), all[1..].to_vec());
+            let datum = TrainDatum { tokens, targets, targets_per_position: 1, ..TrainDatum::default() };
+            let batch = TrainBatch { forward_only: true, ..batch(vec![super::datum(1, 40), datum]) };
+            let trained = backend.train(id, &batch).unwrap().logprobs.remove(1);
+            let sampled = [&output.prompt_logprobs.as_ref().unwrap()[1..], &sequence.logprobs].concat();
+            assert_eq!(bits(&trained), bits(&sampled));
+        }
+    }
+}
+
+#[test]
+fn a_frozen_adapter_is_not_trained_on() {
+    let mut backend = backend();
+    let id = trained(&mut backend, 2, 4);
+    let job = job(SampleWeights::Frozen(backend.freeze(id).unwrap()), tokens(0, 5), 1);
+    let state = backend.export(id, false).unwrap();
+    let before = sample(&mut backend, vec![job.clone()]);
+    backend.train(id, &batch(vec![datum(8, 30)])).unwrap();
+    backend.step(id, &constants(0.05)).unwrap();
+    assert_eq!(before, sample(&mut backend, vec![job.clone()]));
+    let thawed = SampleJob { weights: SampleWeights::Frozen(backend.thaw(&state).unwrap()), ..job.clone() };
+    assert_eq!(before, sample(&mut backend, vec![thawed]));
+    let now = SampleJob { weights: SampleWeights::Frozen(backend.freeze(id).unwrap()), ..job };
+    assert_ne!(before, sample(&mut backend, vec![now]));
+}
+
+#[test]
+fn sequences_end_where_they_should() {
+    let mut backend = backend();
+    let free = sample(&mut backend, vec![job(SampleWeights::Base, tokens(0, 8), 3)]).remove(0).sequences.remove(0);
+    assert!(!free.stopped && free.tokens.len() == 20);
+    let mut stopping = job(SampleWeights::Base, tokens(0, 8), 3);
+    stopping.stop = StopRule::Tokens(vec![free.tokens[6]]);
+    let stopped = sample(&mut backend, vec![stopping.clone()]).remove(0).sequences.remove(0);
+    let first = free.tokens.iter().position(|t| *t == free.tokens[6]).unwrap();
+    assert!(stopped.stopped);
+    assert_eq!(stopped.tokens, free.tokens[..=first]);
+    assert_eq!(bits(&stopped.logprobs), bits(&free.logprobs[..=first]));
+    // Up to the context, however long is asked for.
+    (stopping.stop, stopping.max_tokens) = (StopRule::Never, None);
+    stopping.prompt = tokens(0, 120);
+    assert_eq!(sample(&mut backend, vec![stopping.clone()])[0].sequences[0].tokens.len(), 8);
+    stopping.prompt = tokens(0, 128);
+    stopping.prompt_logprobs = true;
+    let full = sample(&mut backend, vec![stopping]).remove(0);
+    assert!(full.sequences[0].tokens.is_empty() && !full.sequences[0].stopped);
+    assert_eq!(full.prompt_logprobs.unwrap().len(), 128);
+}
+
+#[test]
+fn logprobs_are_of_the_untempered_model_and_the_top_is_the_top() {
+    let mut backend = backend();
+    let mut greedy = job(SampleWeights::Base, tokens(0, 8), 3);
+    (greedy.temperature, greedy.topk_sample_logprobs, greedy.topk_prompt_logprobs) = (0.0, 300, 4);
+    let output = sample(&mut backend, vec![greedy]).remove(0);
+    let sequence = &output.sequences[0];
+    for ((token, logprob), top) in sequence.tokens.iter().zip(&sequence.logprobs).zip(&sequence.topk) {
+        assert_eq!(top[0], (*token, *logprob));
+        assert!(top.windows(2).all(|pair| pair[0].1 >= pair[1].1));
+        let total: f64 = top.iter().map(|(_, lp)| f64::from(*lp).exp()).sum();
+        assert!((total - 1.0).abs() < 1e-5, "{total}");
+    }
+    let prompt = output.topk_prompt_logprobs.unwrap();
+    assert!(prompt[0].is_empty() && prompt[1..].iter().all(|top| top.len() == 4) && prompt.len() == 8);
+}
+
+#[test]
+fn a_cancelled_job_is_gone() {
+    let mut backend = backend().with_live_sequences(2);
+    let ids: Vec<_> =
+        (0..3).map(|i| backend.submit(job(SampleWeights::Base, tokens(i, 4), i)).unwrap()).collect();
+    backend.advance();
+    backend.cancel(ids[0]);
+    backend.cancel(ids[2]);
+    let mut ended = Vec::new();
+    while backend.live_jobs() > 0 {
+        ended.extend(backend.advance().into_iter().map(|(id, _)| id));
+    }
+    assert_eq!(ended, [ids[1]]);
+}
+
+#[test]
+fn without_a_seed_draws_differ() {
+    let mut backend = backend();
+    let unseeded = || SampleJob { seed: None, ..job(SampleWeights::Base, tokens(0, 4), 0) };
+    let outputs = sample(&mut backend, vec![unseeded(), unseeded()]);
+    assert_ne!(outputs[0].sequences[0].tokens, outputs[1].sequences[0].tokens);
+}

@@ -1,0 +1,166 @@
+//! Choosing a token from logits.
+
+use super::super::kernels::{probabilities, scale};
+use super::super::random::Random;
+use super::super::tape::room;
+
+/// How tokens are chosen.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Draw {
+    /// Divides the logits; 0 takes the most likely token.
+    pub(super) temperature: f32,
+    /// Tokens kept, by rank.
+    pub(super) top_k: Option<usize>,
+    /// Probability kept, after `top_k`.
+    pub(super) top_p: f32,
+}
+
+/// Buffers of a draw.
+#[derive(Debug, Default)]
+pub(super) struct DrawScratch {
+    weights: Vec<f32>,
+    candidates: Vec<u32>,
+}
+
+impl Draw {
+    /// Chooses a token. Takes one number from `random` unless the choice is certain.
+    pub(super) fn choose(&self, logits: &[f32], random: &mut Random, scratch: &mut DrawScratch) -> u32 {
+        let best = most_likely(logits);
+        if self.temperature == 0.0 || self.top_k == Some(1) {
+            return best;
+        }
+        let weights = room(&mut scratch.weights, logits.len());
+        weights.copy_from_slice(logits);
+        scale(weights, 1.0 / self.temperature);
+        let most = weights[best as usize];
+        probabilities(weights, most, 1.0);
+        let limited = self.top_k.is_some_and(|k| k < logits.len()) || self.top_p < 1.0;
+        if !limited {
+            return pick(0..logits.len() as u32, weights, random).unwrap_or(best);
+        }
+
+        let candidates = &mut scratch.candidates;
+        candidates.clear();
+        // All tokens below this weight together hold less than 1 - top_p: the kept set needs none of
+        // them, and what is left is short to sort.
+        let total: f32 = weights.iter().sum();
+        let floor = match self.top_k {
+            Some(_) => 0.0,
+            None => total * (1.0 - self.top_p) / logits.len() as f32 * 0.999,
+        };
+        candidates.extend((0..logits.len() as u32).filter(|t| weights[*t as usize] >= floor));
+        let by_rank = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+        if let Some(k) = self.top_k.filter(|k| *k < candidates.len()) {
+            candidates.select_nth_unstable_by(k - 1, by_rank);
+            candidates.truncate(k);
+        }
+        candidates.sort_unstable_by(by_rank);
+        if self.top_p < 1.0 {
+            let total = match self.top_k {
+                Some(_) => candidates.iter().map(|t| f64::from(weights[*t as usize])).sum(),
+                None => f64::from(total),
+            };
+            let mut so_far = 0.0;
+            let enough = candidates.iter().position(|t| {
+                so_far += f64::from(weights[*t as usize]);
+                so_far >= f64::from(self.top_p) * total
+            });
+            candidates.truncate(enough.map_or(candidates.len(), |i| i + 1));
+        }
+        pick(candidates.iter().copied(), weights, random).unwrap_or(best)
+    }
+}
+
+/// Picks one of the tokens with a probability in proportion to its weight.
+fn pick(tokens: impl Iterator<Item = u32> + Clone, weights: &[f32], random: &mut Random) -> Option<u32> {
+    let total: f64 = tokens.clone().map(|t| f64::from(weights[t as usize])).sum();
+    let mut left = random.unit() * total;
+    let mut last = None;
+    for token in tokens {
+        let weight = f64::from(weights[token as usize]);
+        if weight > 0.0 {
+            last = Some(token);
+            if left < weight {
+                return last;
+            }
+            left -= weight;
+        }
+    }
+    last
+}
+
+/// The token with the greatest logit, the first of equals.
+fn most_likely(logits: &[f32]) -> u32 {
+    let mut best = 0;
+    for (i, logit) in logits.iter().enumerate() {
+        if *logit > logits[best] {
+            best = i;
+        }
+    }
+    best as u32
+}
+
+/// The `k` most likely tokens with their log probabilities, most likely first.
+pub(super) fn top(logits: &[f32], norm: f32, k: usize) -> Vec<(u32, f32)> {
+    let k = k.min(logits.len());
+    if k == 0 {
+        return Vec::new();
+    }
+    let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
+    let by_rank = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+    if k < ids.len() {
+        ids.select_nth_unstable_by(k - 1, by_rank);
+        ids.truncate(k);
+    }
+    ids.sort_unstable_by(by_rank);
+    ids.into_iter().map(|id| (id, logits[id as usize] - norm)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOGITS: [f32; 5] = [0.0, 2.0, 1.0, -1.0, 2.0];
+
+    fn shares(draw: Draw) -> Vec<f64> {
+        let mut counts = vec![0; LOGITS.len()];
+        let mut random = Random::new(1, 2);
+        for _ in 0..20_000 {
+            counts[draw.choose(&LOGITS, &mut random, &mut DrawScratch::default()) as usize] += 1;
+        }
+        counts.into_iter().map(|count| f64::from(count) / 20_000.0).collect()
+    }
+
+    fn softmax(keep: &[usize], temperature: f64) -> Vec<f64> {
+        let weight = |i: usize| (f64::from(LOGITS[i]) / temperature).exp();
+        let total: f64 = keep.iter().map(|i| weight(*i)).sum();
+        (0..LOGITS.len()).map(|i| if keep.contains(&i) { weight(i) / total } else { 0.0 }).collect()
+    }
+
+    fn assert_close(got: &[f64], want: &[f64]) {
+        for (g, w) in got.iter().zip(want) {
+            // Three standard deviations of 20,000 draws are at most 0.011.
+            assert!((g - w).abs() < 0.012 && (*w > 0.0 || *g == 0.0), "{got:?} {want:?}");
+        }
+    }
+
+    #[test]
+    fn frequencies_are_the_probabilities() {
+        let all = Draw { temperature: 1.0, top_k: None, top_p: 1.0 };
+        assert_close(&shares(all), &softmax(&[0, 1, 2, 3, 4], 1.0));
+        assert_close(&shares(Draw { temperature: 0.5, ..all }), &softmax(&[0, 1, 2, 3, 4], 0.5));
+        assert_close(&shares(Draw { top_k: Some(3), ..all }), &softmax(&[1, 2, 4], 1.0));
+        // The two likeliest hold 0.77 together, a third is needed for 0.8.
+        assert_close(&shares(Draw { top_p: 0.75, ..all }), &softmax(&[1, 4], 1.0));
+        assert_close(&shares(Draw { top_p: 0.8, ..all }), &softmax(&[1, 2, 4], 1.0));
+        // After top_k 3 the first two hold 0.84 of what is left.
+        assert_close(&shares(Draw { top_k: Some(3), top_p: 0.8, ..all }), &softmax(&[1, 4], 1.0));
+        assert_close(&shares(Draw { temperature: 0.0, ..all }), &[0.0, 1.0, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn the_top_is_sorted_and_ties_go_to_the_lower_id() {
+        let top: Vec<u32> = top(&LOGITS, 0.0, 3).into_iter().map(|(id, _)| id).collect();
+        assert_eq!(top, [1, 4, 2]);
+    }
+}

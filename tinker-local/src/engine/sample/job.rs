@@ -1,0 +1,81 @@
+//! A checked sampling job.
+
+use std::sync::Arc;
+
+use super::super::check::check_tokens;
+use super::super::lora::Lora;
+use super::super::model::Model;
+use super::draw::Draw;
+use super::stop::StopWatch;
+use crate::backend::{BackendError, SampleJob, SampleWeights, StopRule};
+
+/// Sequences of one job; more would hold too much memory until the last has ended.
+const MOST_SAMPLES: usize = 4096;
+
+/// What all sequences of a job share.
+#[derive(Debug)]
+pub(super) struct Spec {
+    pub(super) lora: Option<Arc<Lora>>,
+    pub(super) prompt: Vec<u32>,
+    pub(super) num_samples: usize,
+    /// Most tokens of a sequence, at most what the context leaves.
+    pub(super) limit: usize,
+    pub(super) draw: Draw,
+    pub(super) seed: u64,
+    pub(super) stop: StopWatch,
+    pub(super) prompt_logprobs: bool,
+    pub(super) topk_prompt: usize,
+    pub(super) topk_sample: usize,
+}
+
+impl Spec {
+    /// Checks a job. `fresh_seed` is used if it has none.
+    pub(super) fn new(model: &Model, end_tokens: &[u32], job: SampleJob, fresh_seed: u64) -> Result<Self, BackendError> {
+        let refuse = |what: String| Err(BackendError::user(what));
+        let config = &model.config;
+        let (n, context) = (job.prompt.len(), config.max_position_embeddings);
+        if n == 0 {
+            return refuse("prompt is empty; give at least one token".to_owned());
+        }
+        if n > context {
+            return refuse(format!("prompt has {n} tokens; this model's context is {context}"));
+        }
+        check_tokens(config, "prompt", &job.prompt).map_err(BackendError::user)?;
+        if job.num_samples == 0 || job.num_samples > MOST_SAMPLES {
+            return refuse(format!("num_samples is {}; 1 to {MOST_SAMPLES} can be asked for at once", job.num_samples));
+        }
+        if !(job.temperature >= 0.0 && job.temperature.is_finite()) {
+            return refuse(format!("temperature is {}; it must be a finite number, at least 0", job.temperature));
+        }
+        if !(job.top_p > 0.0 && job.top_p <= 1.0) {
+            return refuse(format!("top_p is {}; it must be above 0 and at most 1", job.top_p));
+        }
+        if job.top_k == Some(0) {
+            return refuse("top_k is 0; leave it out (or give -1) to keep all tokens".to_owned());
+        }
+        if let StopRule::Text(texts) = &job.stop
+            && texts.iter().any(String::is_empty)
+        {
+            return refuse("stop holds an empty text, which every text contains".to_owned());
+        }
+        let lora = match job.weights {
+            SampleWeights::Base => None,
+            SampleWeights::Frozen(frozen) => match frozen.0.downcast::<Lora>() {
+                Ok(lora) if lora.fits(model) => Some(lora),
+                _ => return Err(BackendError::server("the frozen weights are not of this model")),
+            },
+        };
+        Ok(Self {
+            lora,
+            prompt: job.prompt,
+            num_samples: job.num_samples,
+            limit: job.max_tokens.unwrap_or(context).min(context - n),
+            draw: Draw { temperature: job.temperature, top_k: job.top_k, top_p: job.top_p },
+            seed: job.seed.unwrap_or(fresh_seed),
+            stop: StopWatch::new(&job.stop, end_tokens),
+            prompt_logprobs: job.prompt_logprobs,
+            topk_prompt: job.topk_prompt_logprobs,
+            topk_sample: job.topk_sample_logprobs,
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! A sequence being generated, and one step of several of them.
+
+use std::sync::Arc;
+
+use super::super::attention::KeyValues;
+use super::super::forward::{Caches, Segment, forward};
+use super::super::linear::Group;
+use super::super::lora::Lora;
+use super::super::model::Model;
+use super::super::random::Random;
+use super::draw::{DrawScratch, top};
+use super::job::Spec;
+use super::scratch::Scratch;
+use super::stop::{StopWatch, Vocabulary};
+use crate::backend::{JobId, SampledTokens};
+
+/// A sequence that is not over.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) job: JobId,
+    /// Number of the sequence within its job.
+    pub(super) index: usize,
+    pub(super) spec: Arc<Spec>,
+    /// Keys and values of all tokens but the last, block by block.
+    pub(super) caches: Vec<KeyValues>,
+    /// Over, by its stop rule, its length, or a fault of the weights.
+    pub(super) over: Option<End>,
+    pub(super) output: SampledTokens,
+    stop: StopWatch,
+    random: Random,
+}
+
+/// How a sequence ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// By rule or length.
+    Done,
+    /// The logits were not finite.
+    NotFinite,
+}
+
+impl Live {
+    pub(super) fn new(job: JobId, index: usize, spec: Arc<Spec>, caches: Vec<KeyValues>) -> Self {
+        Self {
+            job,
+            index,
+            caches,
+            over: (spec.limit == 0).then_some(End::Done),
+            output: SampledTokens { tokens: Vec::new(), logprobs: Vec::new(), topk: Vec::new(), stopped: false },
+            stop: spec.stop.clone(),
+            random: Random::new(spec.seed, index as u64),
+            spec,
+        }
+    }
+
+    /// Draws the next token from logits.
+    pub(super) fn extend(&mut self, logits: &[f32], norm: f32, vocabulary: &dyn Vocabulary, scratch: &mut DrawScratch) {
+        if self.over.is_some() {
+            return;
+        }
+        if !norm.is_finite() {
+            self.over = Some(End::NotFinite);
+            return;
+        }
+        let token = self.spec.draw.choose(logits, &mut self.random, scratch);
+        self.output.tokens.push(token);
+        self.output.logprobs.push(logits[token as usize] - norm);
+        if self.spec.topk_sample > 0 {
+            self.output.topk.push(top(logits, norm, self.spec.topk_sample));
+        }
+        self.output.stopped = self.stop.ends_with(token, vocabulary);
+        if self.output.stopped || self.output.tokens.len() >= self.spec.limit {
+            self.over = Some(End::Done);
+        }
+    }
+
+    /// Sequences that use the same adapter have the same key.
+    pub(super) fn adapter_key(&self) -> usize {
+        self.spec.lora.as_ref().map_or(0, |lora| Arc::as_ptr(lora) as usize)
+    }
+}
+
+/// Each row of a step is a sequence of its own.
+struct Rows<'a>(&'a mut [Live]);
+
+impl Caches for Rows<'_> {
+    fn cache(&mut self, segment: usize, block: usize) -> &mut KeyValues {
+        &mut self.0[segment].caches[block]
+    }
+}
+
+/// One more token for each sequence. Sequences with the same adapter follow each other; none is over.
+pub(super) fn step(model: &Model, live: &mut [Live], vocabulary: &dyn Vocabulary, scratch: &mut Scratch) {
+    let mut tokens = Vec::with_capacity(live.len());
+    let mut segments = Vec::with_capacity(live.len());
+    let mut loras: Vec<(usize, Option<Arc<Lora>>)> = Vec::new();
+    for (row, sequence) in live.iter().enumerate() {
+        let Some(last) = sequence.output.tokens.last() else { continue };
+        tokens.push(*last);
+        let position = sequence.spec.prompt.len() + sequence.output.tokens.len() - 1;
+        segments.push(Segment { start: row, len: 1, position });
+        if row == 0 || live[row - 1].adapter_key() != sequence.adapter_key() {
+            loras.push((row, sequence.spec.lora.clone()));
+        }
+    }
+    debug_assert_eq!(tokens.len(), live.len(), "a sequence in a step has drawn its first token");
+    let groups: Vec<Group<Option<&Lora>>> = loras
+        .iter()
+        .enumerate()
+        .map(|(i, (start, lora))| {
+            let end = loras.get(i + 1).map_or(live.len(), |(next, _)| *next);
+            Group { rows: *start..end, with: lora.as_deref() }
+        })
+        .collect();
+    let Scratch { tape, scores, .. } = scratch;
+    forward(model, &groups, &tokens, &segments, &mut Rows(live), tape, scores, false);
+    let n = tokens.len();
+    scratch.logits(model, &groups, 0, n, |row, logits, norm, draw| {
+        live[row].extend(logits, norm, vocabulary, draw);
+    });
+}
