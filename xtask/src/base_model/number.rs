@@ -114,9 +114,9 @@ pub(crate) fn question(rng: &mut Rng) -> Exchange {
     }
 }
 
-/// Mostly sums of one digit, so that they are met often enough to be learned.
+/// Half the sums are of one digit, so that they are met often enough to be learned.
 fn sum(rng: &mut Rng) -> (u32, &'static str, u32, u32) {
-    let most = [10, 10, 10, 20, 50][rng.usize(..5)];
+    let most = [10, 10, 10, 20, 50, 100][rng.usize(..6)];
     let (left, right) = (rng.u32(..most), rng.u32(..most));
     if rng.usize(..3) == 0 {
         (left + right, "-", right, left)
@@ -139,12 +139,18 @@ fn ends(rng: &mut Rng) -> (u32, u32) {
     (from, from + 2 + rng.u32(..9))
 }
 
-/// A number below 100 in words.
+/// A number below 1,000 in words.
 fn spoken(number: u32) -> String {
     let names = Lexicon::get().of("number");
     let number = number as usize;
     match number {
         0..=20 => names[number].to_owned(),
+        100.. if number.is_multiple_of(100) => format!("{} hundred", names[number / 100]),
+        100.. => format!(
+            "{} hundred {}",
+            names[number / 100],
+            spoken(number as u32 % 100)
+        ),
         _ if number.is_multiple_of(10) => names[18 + number / 10].to_owned(),
         _ => format!("{}-{}", names[18 + number / 10 % 10], names[number % 10]),
     }
@@ -162,6 +168,8 @@ mod tests {
             (30, "thirty"),
             (47, "forty-seven"),
             (98, "ninety-eight"),
+            (105, "one hundred five"),
+            (200, "two hundred"),
         ] {
             assert_eq!(spoken(number), name);
         }
