@@ -20,6 +20,7 @@ mod optimizer;
 mod packs;
 mod pass;
 pub mod pretrain;
+pub mod probe;
 mod random;
 mod sample;
 mod tape;
