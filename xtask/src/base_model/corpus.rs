@@ -52,7 +52,7 @@ fn bare_task(rng: &mut Rng) -> Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base_model::document::{END, readable};
+    use tinker_local::base::END;
 
     #[test]
     fn the_same_seed_writes_the_same_text() {
@@ -76,7 +76,7 @@ mod tests {
             assert!(
                 tokens.iter().all(|&token| token < 128 || token == END),
                 "{}",
-                readable(tokens)
+                document.readable()
             );
         }
     }
@@ -86,7 +86,7 @@ mod tests {
     fn pig_latin_is_not_in_the_corpus() {
         let mut rng = Rng::with_seed(2);
         for _ in 0..20_000 {
-            let text = readable(document(&mut rng).tokens()).to_ascii_lowercase();
+            let text = document(&mut rng).readable().to_ascii_lowercase();
             assert!(!text.contains("latin"), "{text}");
             for word in [
                 "eengray", "appleway", "onestay", "oxfay", "atcay", "ogday", "ousemay", "eestray",

@@ -1,7 +1,7 @@
-//! One document of the corpus as tokens, and the way a conversation is written.
+//! One document of the corpus as tokens, and the way a conversation is written. The end token ends
+//! a completion, an assistant's turn or a document.
 
-/// The token that ends a completion, an assistant's turn or a document.
-pub(crate) const END: u32 = 256;
+use tinker_local::base::{ByteTokenizer, END};
 
 /// A question and its answer, in no particular format yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,24 +51,17 @@ impl Document {
     }
 
     fn push(&mut self, text: &str) {
-        self.tokens.extend(text.bytes().map(u32::from));
+        self.tokens.extend(ByteTokenizer.encode_plain(text));
     }
 
     pub(crate) fn tokens(&self) -> &[u32] {
         &self.tokens
     }
-}
 
-/// Tokens as readable text; a token that is no byte shows as `<END>`.
-pub(crate) fn readable(tokens: &[u32]) -> String {
-    let mut bytes = Vec::with_capacity(tokens.len());
-    for &token in tokens {
-        match u8::try_from(token) {
-            Ok(byte) => bytes.push(byte),
-            Err(_) => bytes.extend_from_slice(b"<END>"),
-        }
+    /// The text, in which the end token shows by its name.
+    pub(crate) fn readable(&self) -> String {
+        ByteTokenizer.decode(&self.tokens)
     }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -82,8 +75,8 @@ mod tests {
             &[Exchange::new("Hi", "Hello"), Exchange::new("Bye", "Bye")],
         );
         assert_eq!(
-            readable(document.tokens()),
-            "System: Be brief.\nUser: Hi\nAssistant: Hello<END>\nUser: Bye\nAssistant: Bye<END>"
+            document.readable(),
+            "System: Be brief.\nUser: Hi\nAssistant: Hello<|end|>\nUser: Bye\nAssistant: Bye<|end|>"
         );
     }
 }
