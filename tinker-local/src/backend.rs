@@ -37,8 +37,20 @@ pub struct ModelInfo {
 
 impl ModelInfo {
     /// Describes a model; `end_tokens` starts empty.
-    pub fn new(name: impl Into<String>, arch: impl Into<String>, vocab_size: usize, context: usize) -> Self {
-        Self { name: name.into(), arch: arch.into(), vocab_size, context, parameters: 0, end_tokens: Vec::new() }
+    pub fn new(
+        name: impl Into<String>,
+        arch: impl Into<String>,
+        vocab_size: usize,
+        context: usize,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            arch: arch.into(),
+            vocab_size,
+            context,
+            parameters: 0,
+            end_tokens: Vec::new(),
+        }
     }
 }
 
@@ -280,13 +292,25 @@ pub trait Backend: Send {
     fn remove(&mut self, adapter: AdapterId);
 
     /// Runs the batch forward and, unless it is forward-only, adds its gradients to the adapter's.
-    fn train(&mut self, adapter: AdapterId, batch: &TrainBatch) -> Result<TrainOutput, BackendError>;
+    fn train(
+        &mut self,
+        adapter: AdapterId,
+        batch: &TrainBatch,
+    ) -> Result<TrainOutput, BackendError>;
 
     /// Applies the gathered gradients and clears them. Returns metrics, `grad_norm:mean` among them.
-    fn step(&mut self, adapter: AdapterId, constants: &AdamStep) -> Result<Vec<(String, f64)>, BackendError>;
+    fn step(
+        &mut self,
+        adapter: AdapterId,
+        constants: &AdamStep,
+    ) -> Result<Vec<(String, f64)>, BackendError>;
 
     /// Copies an adapter out. Gathered gradients are not part of it.
-    fn export(&self, adapter: AdapterId, with_optimizer: bool) -> Result<AdapterState, BackendError>;
+    fn export(
+        &self,
+        adapter: AdapterId,
+        with_optimizer: bool,
+    ) -> Result<AdapterState, BackendError>;
 
     /// Makes an adapter from a copy. Refuses shapes and names that do not fit the model.
     fn import(&mut self, state: &AdapterState) -> Result<AdapterId, BackendError>;

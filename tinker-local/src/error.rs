@@ -22,12 +22,18 @@ pub struct BackendError {
 impl BackendError {
     /// The request is at fault.
     pub fn user(message: impl Into<String>) -> Self {
-        Self { fault: Fault::User, message: message.into() }
+        Self {
+            fault: Fault::User,
+            message: message.into(),
+        }
     }
 
     /// The engine is at fault.
     pub fn server(message: impl Into<String>) -> Self {
-        Self { fault: Fault::Server, message: message.into() }
+        Self {
+            fault: Fault::Server,
+            message: message.into(),
+        }
     }
 
     /// Whose fault it is.

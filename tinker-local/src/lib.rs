@@ -1,7 +1,67 @@
-//! tinker-local
+//! The Tinker API without the service: an engine inside the process that really trains and samples a small model on
+//! the CPU, behind the same HTTP requests.
+//!
+//! [`LocalEngine`] owns the model and the checkpoints. [`LocalEngine::service`] is a [`tower_service::Service`] for
+//! [`http::Request`]s of any body, so a client can talk to it in process, with no port and no network; `serve` (feature
+//! `serve`) puts the same service on a socket, where the official Python client finds it too.
+//!
+//! ```
+//! use http_body_util::{BodyExt, Full};
+//! use tinker_local::LocalEngine;
+//! use tower_service::Service;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[cfg(feature = "base-model")] {
+//! let engine = LocalEngine::builtin()?;
+//! let request = http::Request::get("http://local/api/v1/get_server_capabilities").body(Full::<bytes::Bytes>::default())?;
+//! let answer = engine.service().call(request).await?;
+//! assert_eq!(answer.status(), 200);
+//! let body = answer.into_body().collect().await?.to_bytes();
+//! assert!(std::str::from_utf8(&body)?.contains(&engine.model().name));
+//! # }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it promises
+//! - Operations of a model run strictly in the order of their numbers; a repeated submission is the same promise.
+//! - A request that is refused leaves weights, gradients and checkpoints as they were.
+//! - A checkpoint that was acknowledged survives a crash of the process and of the machine, and the next engine on the
+//!   same data folder loads it.
+//! - Memory is bounded by [`Limits`]; a full queue is answered 429.
+//! - Any API key, or none, is accepted.
+//!
+//! # The data folder
+//! `checkpoints/<run>/<kind>/<name>/` holds one checkpoint in PEFT's layout: `adapter_config.json`,
+//! `adapter_model.safetensors`, `checkpoint.json` (what it is and when it was saved), and for checkpoints to train on
+//! from `optimizer.safetensors`. Colons of the run's id are underscores in the folder's name. `tmp` holds what is being
+//! written; `lock` and `owner` tell who uses the folder. Files and folders are readable by their owner only.
 
+mod api;
+mod builder;
+mod clock;
+mod convert;
 mod error;
+mod limits;
+mod local;
+#[cfg(feature = "serve")]
+mod serve;
+mod service;
+mod shared;
+mod state;
+mod store;
+mod work;
 
 pub mod backend;
 pub mod base;
 pub mod engine;
+
+pub use builder::{BuildError, LocalEngineBuilder};
+pub use engine::CpuBackend;
+pub use limits::Limits;
+pub use local::LocalEngine;
+#[cfg(feature = "serve")]
+pub use serve::serve;
+pub use service::{LocalBody, LocalService};
+pub use store::StoreError;

@@ -1,0 +1,172 @@
+//! Bodies of requests.
+
+use std::error::Error;
+use std::io::Read;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::refusal::Refusal;
+
+/// Largest window a compressed body may ask memory for: 2^26 bytes, what level 22 uses is twice that.
+const WINDOW_LOG: u32 = 26;
+
+/// The whole body, decompressed, as far as it fits `most` bytes.
+pub(super) async fn read<B>(headers: &HeaderMap, body: B, most: usize) -> Result<Bytes, Refusal>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let body = Limited::new(body, most).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            too_large(most)
+        } else {
+            Refusal::malformed(format!("the body broke off: {error}"))
+        }
+    })?;
+    decompress(headers, body.to_bytes(), most)
+}
+
+fn decompress(headers: &HeaderMap, body: Bytes, most: usize) -> Result<Bytes, Refusal> {
+    let encoding = headers
+        .get(CONTENT_ENCODING)
+        .map_or("identity", |value| value.to_str().unwrap_or("?"));
+    if encoding.eq_ignore_ascii_case("identity") {
+        return Ok(body);
+    }
+    if !encoding.eq_ignore_ascii_case("zstd") {
+        let detail = format!("content encoding {encoding:?} is not read here; send zstd or none");
+        return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let malformed = |error: std::io::Error| {
+        Refusal::malformed(format!("the body is no whole zstd frame: {error}"))
+    };
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(&body[..]).map_err(malformed)?;
+    decoder.window_log_max(WINDOW_LOG).map_err(malformed)?;
+    let mut plain = Vec::new();
+    decoder
+        .take(most as u64 + 1)
+        .read_to_end(&mut plain)
+        .map_err(malformed)?;
+    if plain.len() > most {
+        Err(too_large(most))
+    } else {
+        Ok(plain.into())
+    }
+}
+
+fn too_large(most: usize) -> Refusal {
+    Refusal::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        format!("the body has more than {most} bytes; send fewer data at a time"),
+    )
+}
+
+/// How a body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Protobuf,
+    Json,
+}
+
+/// How the body of a training request is written.
+pub(super) fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .map_or("", |value| value.to_str().unwrap_or("?"))
+        .to_ascii_lowercase();
+    if kind.starts_with(tinker_types::proto::CONTENT_TYPE) {
+        return Ok(Form::Protobuf);
+    }
+    if kind.starts_with("application/json") {
+        return Ok(Form::Json);
+    }
+    let detail = format!(
+        "content type {kind:?} is not read here; send application/x-protobuf or application/json"
+    );
+    Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
+}
+
+/// A JSON body as what it should be.
+pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let place = error.path().to_string();
+        let cause = error.into_inner();
+        let detail = if place == "." {
+            cause.to_string()
+        } else {
+            format!("{place}: {cause}")
+        };
+        match cause.classify() {
+            serde_json::error::Category::Data => Refusal::invalid(detail),
+            _ => Refusal::malformed(format!("the body is no JSON: {detail}")),
+        }
+    })?;
+    reader
+        .end()
+        .map_err(|error| Refusal::malformed(format!("the body is no JSON: {error}")))?;
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn compressed(bytes: &[u8]) -> Result<Bytes, u16> {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("zstd"));
+        decompress(&headers, Bytes::copy_from_slice(bytes), 1000)
+            .map_err(|refusal| refusal.status.as_u16())
+    }
+
+    #[test]
+    fn compressed_bodies_are_bounded() {
+        assert_eq!(
+            compressed(&zstd::encode_all(&[7; 1000][..], 3).unwrap())
+                .unwrap()
+                .len(),
+            1000
+        );
+        assert_eq!(
+            compressed(&zstd::encode_all(&vec![7; 50_000_000][..], 3).unwrap()),
+            Err(413)
+        );
+        assert_eq!(compressed(b"no frame"), Err(400));
+        let frame = zstd::encode_all(&[7; 900][..], 3).unwrap();
+        assert_eq!(compressed(&frame[..frame.len() - 2]), Err(400));
+    }
+
+    #[test]
+    fn faults_in_json_are_told_apart_and_placed() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Outer {
+            #[expect(dead_code, reason = "only its place matters")]
+            inner: Vec<u8>,
+        }
+        let fault = |text: &str| {
+            json::<Outer>(text.as_bytes())
+                .map_err(|r| (r.status.as_u16(), r.detail))
+                .unwrap_err()
+        };
+        assert_eq!(fault(r#"{"inner":[1,"x"]}"#).0, 422);
+        assert!(fault(r#"{"inner":[1,"x"]}"#).1.starts_with("inner[1]: "));
+        assert!(fault("{}").1.contains("missing field `inner`"));
+        assert_eq!(fault(r#"{"inner":"#).0, 400);
+        assert_eq!(fault(r#"{"inner":[]} more"#).0, 400);
+        assert_eq!(fault(&"[".repeat(100_000)).0, 422);
+        let deep = format!(r#"{{"other":{}}}"#, "[".repeat(100_000));
+        assert_eq!(
+            json::<serde_json::Value>(deep.as_bytes())
+                .unwrap_err()
+                .status
+                .as_u16(),
+            400
+        );
+    }
+}

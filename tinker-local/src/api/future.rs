@@ -1,0 +1,120 @@
+//! Promised results.
+
+use bytes::Bytes;
+use http::header::ACCEPT;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use tinker_types::proto::{CONTENT_TYPE as PROTOBUF, decode_output, decode_sample};
+use tinker_types::{CancelFuture, InvalidValue, QueueState, RetrieveFuture, Retrieved, Waiting};
+
+use super::answer::{self, Answer};
+use super::body;
+use super::dispatch::Call;
+use super::refusal::Refusal;
+use super::submit::promised;
+use crate::state::{Class, Found, Payload, Promise};
+
+pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let RetrieveFuture { request_id: id, .. } = body::json(&call.body)?;
+    let promises = &call.shared.promises;
+    let promise = match promises.find(&id) {
+        Found::Known(promise) => promise,
+        Found::Expired => {
+            return Err(Refusal::gone(format!(
+                "the result of {id} is no longer kept; it was fetched before or there were too many"
+            )));
+        }
+        Found::Unknown => {
+            return Err(Refusal::not_found(format!(
+                "request {id} is not known to this server; it may have been restarted since, \
+                 but checkpoints that were saved can be loaded into a new model"
+            )));
+        }
+    };
+    let Ok(outcome) = tokio::time::timeout(call.shared.limits.long_poll, promise.wait()).await
+    else {
+        return Ok(answer::json(
+            &Retrieved::TryAgain(waiting(call, &promise)).to_json(&id),
+        ));
+    };
+    promises.note_fetch(&id);
+    match outcome {
+        Ok(payload) => encode(payload, call.headers),
+        Err(failure) => {
+            let failed = Retrieved::Failed {
+                error: failure.error.clone(),
+                category: failure.category,
+            };
+            Ok(answer::json(&failed.to_json(&id)))
+        }
+    }
+}
+
+/// Why a promise has no result yet.
+fn waiting(call: &Call<'_>, promise: &Promise) -> Waiting {
+    let missing = || {
+        let (id, number) = promised(&promise.id)?;
+        let missing = call
+            .shared
+            .registry()
+            .model_at_work(&id)?
+            .sequence
+            .missing()?;
+        let text = format!("operation {missing} of {id}, which comes before it, has not arrived");
+        (missing < number).then_some(text)
+    };
+    let (state, reason) = if promise.is_running() {
+        (QueueState::Active, "the engine works on it".to_owned())
+    } else {
+        let reason = missing().unwrap_or_else(|| "other operations are ahead of it".to_owned());
+        (QueueState::PausedCapacity, reason)
+    };
+    let mut waiting = Waiting::default();
+    waiting.queue_state = Some(state);
+    waiting.queue_state_reason = Some(reason);
+    waiting
+}
+
+/// A result as protobuf for clients that take it, else in the JSON form of older ones.
+fn encode(payload: &Payload, headers: &HeaderMap) -> Result<Answer, Refusal> {
+    let takes_protobuf = headers
+        .get_all(ACCEPT)
+        .iter()
+        .any(|value| value.to_str().is_ok_and(|kinds| kinds.contains(PROTOBUF)));
+    match payload {
+        Payload::Json(bytes) => Ok(answer::json_bytes(StatusCode::OK, bytes.clone())),
+        Payload::Output(bytes) | Payload::Sample(bytes) if takes_protobuf => {
+            Ok(answer::protobuf(bytes.clone()))
+        }
+        Payload::Output(bytes) => older(bytes, |bytes| {
+            decode_output(bytes).map(|output| json!(output))
+        }),
+        Payload::Sample(bytes) => older(bytes, |bytes| {
+            let mut body = json!(decode_sample(bytes)?);
+            body["type"] = "sample".into();
+            Ok(body)
+        }),
+    }
+}
+
+fn older(
+    bytes: &Bytes,
+    form: impl FnOnce(Bytes) -> Result<Value, InvalidValue>,
+) -> Result<Answer, Refusal> {
+    let body = form(bytes.clone())
+        .map_err(|e| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
+    Ok(answer::json(&body))
+}
+
+/// Only samples are cancelled: a training operation that is left out would change what the next ones do.
+pub(super) fn cancel(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let CancelFuture { request_id: id, .. } = body::json(&call.body)?;
+    let promises = &call.shared.promises;
+    if let Found::Known(promise) = promises.find(&id)
+        && promise.class == Class::Sampling
+        && promises.cancel(&id)
+    {
+        call.shared.worker.cancel(id);
+    }
+    Ok(answer::json(&json!({})))
+}

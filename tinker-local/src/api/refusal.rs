@@ -1,0 +1,97 @@
+//! Requests that are not carried out.
+
+use http::StatusCode;
+use tinker_types::InvalidValue;
+
+use crate::state::{Absent, Full};
+use crate::store::StoreError;
+use crate::work::Gone;
+
+/// Why a request is not carried out: the status and the text of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) detail: String,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            detail: detail.into(),
+        }
+    }
+
+    /// The body can't be read as what it should be.
+    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// The body can be read, and says something impossible.
+    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+    }
+
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(super) fn gone(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::GONE, detail)
+    }
+
+    /// The same request may succeed later, so it has not used up its number.
+    pub(super) fn is_passing(&self) -> bool {
+        self.status == StatusCode::TOO_MANY_REQUESTS || self.status.is_server_error()
+    }
+
+    /// An id of `what` leads nowhere.
+    pub(super) fn absent(what: &str, id: &str, absent: Absent) -> Self {
+        match absent {
+            Absent::Unknown => Self::not_found(format!(
+                "{what} {id} is not known to this server; it may have been restarted since, but what was saved can be loaded"
+            )),
+            Absent::Ended => Self::gone(format!(
+                "the session of {what} {id} has ended; open a new one and load what was saved"
+            )),
+            Absent::Forgotten => Self::gone(format!(
+                "{what} {id} was let go to make room for newer ones; make a new one, from a saved checkpoint if need be"
+            )),
+        }
+    }
+}
+
+impl From<InvalidValue> for Refusal {
+    fn from(invalid: InvalidValue) -> Self {
+        Self::invalid(invalid.to_string())
+    }
+}
+
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, full.0)
+    }
+}
+
+impl From<Gone> for Refusal {
+    fn from(_: Gone) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the engine has stopped or crashed on this request; the log says more",
+        )
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        let status = match &error {
+            StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
+            // Neither is mended by trying again, which a client does for minutes after a 5xx.
+            StoreError::Unfit { .. } | StoreError::Taken { .. } | StoreError::Damaged { .. } => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self::new(status, error.report())
+    }
+}

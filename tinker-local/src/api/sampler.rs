@@ -1,0 +1,89 @@
+//! Samplers.
+
+use tinker_types::{
+    CreateSamplingSession, SamplerInfo, SamplingSessionCreated, SamplingSessionId, SessionId,
+};
+
+use super::answer::{self, Answer};
+use super::body;
+use super::dispatch::Call;
+use super::model::check_base_model;
+use super::refusal::Refusal;
+use super::session::touch;
+use super::weights::{loadable, parse_path};
+use crate::backend::SampleWeights;
+use crate::clock;
+use crate::error::{BackendError, Fault};
+use crate::state::{Sampler, Weights};
+
+/// The id of a session's sampler. It follows from the session and the number, so that a repeated request is the same.
+pub(super) fn sampler_id(session: &SessionId, number: u64) -> SamplingSessionId {
+    SamplingSessionId::from(format!("{session}:sample:{number}"))
+}
+
+pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let request: CreateSamplingSession = body::json(&call.body)?;
+    touch(call.shared, &request.session_id)?;
+    let id = sampler_id(&request.session_id, request.sampling_session_seq_id);
+    if call.shared.registry().has_sampler(&id) {
+        return Ok(answer::json(&SamplingSessionCreated::new(id)));
+    }
+    if let Some(base_model) = &request.base_model {
+        check_base_model(call, base_model)?;
+    }
+    let (weights, path) = match &request.model_path {
+        Some(path) => {
+            let path = parse_path("model_path", path)?;
+            loadable(call, &path).await?;
+            let from = path.clone();
+            let (_, state) = call
+                .shared
+                .archive
+                .ask(move |store| store.load(&from, false))
+                .await?;
+            let thawed = call
+                .shared
+                .worker
+                .ask(move |backend| backend.thaw(&state))
+                .await?;
+            (
+                SampleWeights::Frozen(thawed.map_err(|e| refused(&e))?),
+                Some(path),
+            )
+        }
+        None if request.base_model.is_some() => (SampleWeights::Base, None),
+        None => {
+            return Err(Refusal::invalid(
+                "base_model: is missing; give it or model_path",
+            ));
+        }
+    };
+    let sampler = Sampler {
+        session: request.session_id.clone(),
+        weights: Weights::Fixed(weights),
+        path,
+    };
+    let mut registry = call.shared.registry();
+    // The session may have ended while the checkpoint was read.
+    registry
+        .touch(&request.session_id, clock::now())
+        .map_err(|absent| Refusal::absent("session", request.session_id.as_str(), absent))?;
+    registry.add_sampler(id.clone(), sampler, call.shared.limits.samplers);
+    Ok(answer::json(&SamplingSessionCreated::new(id)))
+}
+
+fn refused(error: &BackendError) -> Refusal {
+    match error.fault() {
+        Fault::User => Refusal::invalid(error.message()),
+        Fault::Server => Refusal::new(http::StatusCode::INTERNAL_SERVER_ERROR, error.message()),
+    }
+}
+
+pub(super) fn info(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
+    let id = SamplingSessionId::from(id);
+    let sampler = call.shared.registry().sampler(&id, clock::now());
+    let sampler = sampler.map_err(|absent| Refusal::absent("sampler", id.as_str(), absent))?;
+    let mut info = SamplerInfo::new(id, &call.shared.model.name);
+    info.model_path = sampler.path.map(|path| path.to_string());
+    Ok(answer::json(&info))
+}

@@ -1,0 +1,134 @@
+//! Making an engine.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::backend::{Backend, BackendError};
+use crate::local::LocalEngine;
+use crate::shared::Shared;
+use crate::store::{Archive, Store, StoreError};
+use crate::work::Worker;
+use crate::{CpuBackend, Limits};
+
+/// Why an engine could not be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The data folder can't be used.
+    #[error("the data folder can't be used")]
+    DataFolder(#[from] StoreError),
+    /// The model can't be used.
+    #[error("the model can't be used")]
+    Backend(#[from] BackendError),
+    /// The system gave no thread.
+    #[error("no thread could be started")]
+    Thread(#[source] io::Error),
+    /// The library was built without the built-in model, and no backend was given.
+    #[error("there is no model: give a backend, or build with the feature base-model")]
+    NoModel,
+}
+
+/// Options of an engine.
+pub struct LocalEngineBuilder {
+    data_dir: Option<PathBuf>,
+    threads: Option<usize>,
+    backend: Option<Box<dyn Backend>>,
+    limits: Limits,
+}
+
+impl LocalEngineBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            data_dir: None,
+            threads: None,
+            backend: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// Keeps checkpoints in this folder, which is made if it is not there. One engine at a time uses a folder. Unset,
+    /// they lie in a private temporary folder that goes with the engine.
+    #[must_use]
+    pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.data_dir = Some(folder.into());
+        self
+    }
+
+    /// Threads the built-in model computes with; unset, as many as the machine has processors. A backend that was
+    /// given brings its own.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// Serves this model instead of the built-in one.
+    #[must_use]
+    pub fn backend(mut self, backend: Box<dyn Backend>) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// Sets the bounds of memory and patience.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Opens the data folder and starts the engine's threads.
+    ///
+    /// # Errors
+    /// The data folder is in use or can't be written, or there is no model.
+    pub fn build(self) -> Result<LocalEngine, BuildError> {
+        let is_temporary = self.data_dir.is_none();
+        let store = match &self.data_dir {
+            Some(folder) => Store::open(folder)?,
+            None => Store::temporary()?,
+        };
+        let backend = match self.backend {
+            Some(backend) => backend,
+            None => builtin(self.threads, &self.limits)?,
+        };
+        let model = backend.model().clone();
+        let data_dir = Arc::from(store.root());
+        let worker = Worker::start(backend, &self.limits).map_err(BuildError::Thread)?;
+        let archive = Archive::start(store).map_err(BuildError::Thread)?;
+        let shared = Arc::new(Shared::new(
+            self.limits,
+            model,
+            worker,
+            archive,
+            is_temporary,
+        ));
+        Ok(LocalEngine { shared, data_dir })
+    }
+}
+
+#[cfg(feature = "base-model")]
+fn builtin(threads: Option<usize>, limits: &Limits) -> Result<Box<dyn Backend>, BuildError> {
+    let mut backend = CpuBackend::builtin()?.with_live_sequences(limits.live_sequences);
+    if let Some(threads) = threads {
+        backend = backend.with_threads(threads);
+    }
+    Ok(Box::new(backend))
+}
+
+#[cfg(not(feature = "base-model"))]
+fn builtin(_: Option<usize>, _: &Limits) -> Result<Box<dyn Backend>, BuildError> {
+    Err(BuildError::NoModel)
+}
+
+impl fmt::Debug for LocalEngineBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalEngineBuilder")
+            .field("data_dir", &self.data_dir)
+            .field("threads", &self.threads)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,14 @@
+//! Between the words of the wire and those of an engine. Everything a request can get wrong is found here, before
+//! anything is computed, and named with its place, its cause and the fix.
+
+mod datum;
+mod input;
+mod loss;
+mod optimizer;
+mod output;
+mod sample;
+
+pub(crate) use datum::batch;
+pub(crate) use optimizer::{adam_step, adapter_spec, check_family};
+pub(crate) use output::output;
+pub(crate) use sample::{Report, sample_job};

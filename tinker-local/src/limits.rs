@@ -1,0 +1,65 @@
+//! What bounds the memory and the patience of an engine.
+
+use std::time::Duration;
+
+const MIB: usize = 1 << 20;
+
+/// Bounds of one engine. Start from the defaults and change what you need.
+///
+/// ```
+/// let mut limits = tinker_local::Limits::default();
+/// limits.queued_samples = 64;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Training operations that were accepted and have not ended. Beyond it a submission is answered 429. Default 1024.
+    pub queued_operations: usize,
+    /// The same for sampling requests. Default 2048.
+    pub queued_samples: usize,
+    /// Bytes of the bodies of all of these. Default 256 MiB.
+    pub queued_bytes: usize,
+    /// Largest body, before and after decompression. Default 32 MiB.
+    pub body_bytes: usize,
+    /// Examples in one training request. Default 4096.
+    pub data_per_request: usize,
+    /// Sequences decoded at the same time. Each holds a KV cache. Default 64.
+    pub live_sequences: usize,
+    /// Sequences one sampling request may ask for. Default 256.
+    pub sequences_per_request: usize,
+    /// Models in training at the same time. Default 64.
+    pub models: usize,
+    /// Samplers that keep their weights in memory; beyond it the one that rested longest is forgotten. Default 256.
+    pub samplers: usize,
+    /// Results kept for fetching. Beyond it the oldest go, those that were fetched first. Default 16384.
+    pub kept_results: usize,
+    /// Bytes of these results. Default 256 MiB.
+    pub kept_bytes: usize,
+    /// How long a result can be fetched again after it was fetched once. Default 2 minutes.
+    pub kept_after_fetch: Duration,
+    /// How long a fetch of an unfinished result is held before it is answered "try again". Default 30 seconds.
+    pub long_poll: Duration,
+    /// Silence after which a session ends and its models are forgotten. Default 30 minutes.
+    pub session_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queued_operations: 1024,
+            queued_samples: 2048,
+            queued_bytes: 256 * MIB,
+            body_bytes: 32 * MIB,
+            data_per_request: 4096,
+            live_sequences: 64,
+            sequences_per_request: 256,
+            models: 64,
+            samplers: 256,
+            kept_results: 16_384,
+            kept_bytes: 256 * MIB,
+            kept_after_fetch: Duration::from_mins(2),
+            long_poll: Duration::from_secs(30),
+            session_timeout: Duration::from_mins(30),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! A handle on an engine.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::backend::ModelInfo;
+use crate::builder::{BuildError, LocalEngineBuilder};
+use crate::service::LocalService;
+use crate::shared::Shared;
+
+/// A handle on an engine. Cheap to clone; the engine stops when the last handle and the last service are gone, after
+/// the operation it is in and the checkpoints it is writing.
+#[derive(Clone)]
+pub struct LocalEngine {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) data_dir: Arc<Path>,
+}
+
+impl LocalEngine {
+    /// An engine with the options of the builder.
+    pub fn builder() -> LocalEngineBuilder {
+        LocalEngineBuilder::new()
+    }
+
+    /// An engine with the built-in model, whose checkpoints are gone when it stops.
+    ///
+    /// # Errors
+    /// No temporary folder, or no thread, could be had.
+    #[cfg(feature = "base-model")]
+    pub fn builtin() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// The engine as a service.
+    pub fn service(&self) -> LocalService {
+        LocalService::new(Arc::clone(&self.shared))
+    }
+
+    /// The model it serves.
+    pub fn model(&self) -> &ModelInfo {
+        &self.shared.model
+    }
+
+    /// Where its checkpoints lie.
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+}
+
+impl fmt::Debug for LocalEngine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalEngine")
+            .field("model", &self.shared.model.name)
+            .field("data_dir", &self.data_dir)
+            .finish()
+    }
+}

@@ -1,0 +1,166 @@
+//! What all requests and threads of one engine share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use tinker_types::{ModelId, SessionId};
+
+use crate::backend::{AdapterId, ModelInfo};
+use crate::state::{Failure, Model, Promises, Registry};
+use crate::store::Archive;
+use crate::work::{Begin, Lane, Operation, Turn, Worker};
+use crate::{Limits, clock};
+
+/// Everything behind the requests of one engine.
+pub(crate) struct Shared {
+    pub(crate) limits: Limits,
+    pub(crate) model: ModelInfo,
+    pub(crate) promises: Arc<Promises>,
+    pub(crate) worker: Worker,
+    pub(crate) archive: Archive,
+    /// Checkpoints go when the engine goes.
+    pub(crate) is_temporary: bool,
+    registry: Mutex<Registry<Operation>>,
+    archive_thread: Option<JoinHandle<()>>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        limits: Limits,
+        model: ModelInfo,
+        worker: Worker,
+        (archive, thread): (Archive, JoinHandle<()>),
+        is_temporary: bool,
+    ) -> Self {
+        Self {
+            promises: Promises::new(limits.clone()),
+            limits,
+            model,
+            worker,
+            archive,
+            is_temporary,
+            registry: Mutex::new(Registry::new()),
+            archive_thread: Some(thread),
+        }
+    }
+
+    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry<Operation>> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts the operation of a model whose turn it is, if there is one.
+    pub(crate) fn start_next(self: &Arc<Self>, id: &ModelId) {
+        while let Some((operation, ready)) = self.take_next(id) {
+            match ready {
+                Ok(adapter) => {
+                    let turn = Turn::new(self, id.clone());
+                    let Operation { act, fulfil, span } = operation;
+                    let inside = span.clone();
+                    inside.in_scope(|| {
+                        act(Begin {
+                            shared: Arc::clone(self),
+                            model: id.clone(),
+                            adapter,
+                            turn,
+                            fulfil,
+                        })
+                    });
+                    return;
+                }
+                Err(fault) => {
+                    operation.fulfil.fail(fault);
+                    if let Some(model) = self.registry().model_at_work(id) {
+                        model.sequence.finish();
+                    }
+                }
+            }
+        }
+    }
+
+    /// The operation whose turn it is, with the adapter it runs on or the reason why it can't. A model with nothing
+    /// left to start goes if its session has ended.
+    fn take_next(&self, id: &ModelId) -> Option<(Operation, Result<AdapterId, Failure>)> {
+        let mut registry = self.registry();
+        let model = registry.model_at_work(id)?;
+        if let Some(operation) = model.sequence.start() {
+            let ready = match (&model.fault, model.adapter) {
+                (Some(fault), _) => Err(fault.clone()),
+                (None, Some(adapter)) => Ok(adapter),
+                (None, None) => Err(Failure::server("the model was never made")),
+            };
+            return Some((operation, ready));
+        }
+        if model.is_ending && !model.sequence.is_busy() {
+            let ended = registry.remove_model(id);
+            drop(registry);
+            self.forget(ended);
+        }
+        None
+    }
+
+    /// Gives a model the adapter that was made for it; the one it had goes.
+    pub(crate) fn set_adapter(&self, id: &ModelId, adapter: AdapterId) {
+        let superseded = match self.registry().model_at_work(id) {
+            Some(model) => model.adapter.replace(adapter),
+            None => Some(adapter),
+        };
+        self.remove_adapters(superseded);
+    }
+
+    /// Nothing can be done with this model any more.
+    pub(crate) fn break_model(&self, id: &ModelId, fault: Failure) {
+        if let Some(model) = self.registry().model_at_work(id) {
+            model.fault = Some(fault);
+        }
+    }
+
+    /// Ends a session and frees what belongs to it.
+    pub(crate) fn end_session(&self, session: &SessionId) {
+        let ended = self.registry().end(session);
+        self.forget(ended);
+    }
+
+    /// Frees models whose session has ended. What waits for an operation that never came will not be done.
+    fn forget(&self, models: impl IntoIterator<Item = Model<Operation>>) {
+        for model in models {
+            self.remove_adapters(model.adapter);
+            for operation in model.sequence.into_waiting() {
+                let why =
+                    "the session ended before the operations that come before this one had arrived";
+                operation.fulfil.fail(Failure::user(why));
+            }
+        }
+    }
+
+    /// Ends the sessions nobody has been heard of for too long.
+    pub(crate) fn end_silent_sessions(&self) {
+        let silent = self
+            .registry()
+            .silent(clock::now(), self.limits.session_timeout);
+        for session in silent {
+            tracing::info!(%session, "the session ends: nothing was heard of it for too long");
+            self.end_session(&session);
+        }
+    }
+
+    fn remove_adapters(&self, adapters: impl IntoIterator<Item = AdapterId>) {
+        for adapter in adapters {
+            self.worker
+                .run(Lane::Front, move |backend| backend.remove(adapter));
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.worker.stop();
+        self.archive.stop();
+        // Waits for the write under way, so that the folder is free, or gone if it was a temporary one. The last
+        // handle may go on that very thread, which can't wait for itself.
+        if let Some(thread) = self.archive_thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            let _ended = thread.join();
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What an engine remembers between requests: sessions, models, samplers and promised results.
+//! Nothing here computes or waits for disks.
+
+mod model;
+mod promise;
+mod promises;
+mod recent;
+mod registry;
+mod sampler;
+mod sequence;
+
+pub(crate) use model::Model;
+pub(crate) use promise::{Class, Failure, Payload, Promise};
+pub(crate) use promises::{Found, Fulfil, Full, Promises};
+pub(crate) use recent::Recent;
+pub(crate) use registry::{Absent, Registry};
+pub(crate) use sampler::{Sampler, Weights};
+pub(crate) use sequence::{Arrival, Sequence};

@@ -1,0 +1,135 @@
+//! One promised result.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use serde::Serialize;
+use tinker_types::{ErrorCategory, RequestId};
+use tokio::sync::Notify;
+
+use crate::error::{BackendError, Fault};
+
+/// What a finished operation gave, ready to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Payload {
+    /// A JSON result.
+    Json(Bytes),
+    /// A training pass, as protobuf.
+    Output(Bytes),
+    /// A sampling result, as protobuf.
+    Sample(Bytes),
+}
+
+impl Payload {
+    /// A JSON result.
+    pub(crate) fn json(result: &impl Serialize) -> Self {
+        // Results are plain structs with text keys, which always have a JSON form.
+        Self::Json(serde_json::to_vec(result).unwrap_or_default().into())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Json(bytes) | Self::Output(bytes) | Self::Sample(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// How an operation failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) category: ErrorCategory,
+    pub(crate) error: String,
+}
+
+impl Failure {
+    pub(crate) fn user(error: impl Into<String>) -> Self {
+        Self {
+            category: ErrorCategory::User,
+            error: error.into(),
+        }
+    }
+
+    pub(crate) fn server(error: impl Into<String>) -> Self {
+        Self {
+            category: ErrorCategory::Server,
+            error: error.into(),
+        }
+    }
+}
+
+impl From<BackendError> for Failure {
+    fn from(error: BackendError) -> Self {
+        match error.fault() {
+            Fault::User => Self::user(error.message()),
+            Fault::Server => Self::server(error.message()),
+        }
+    }
+}
+
+/// How an operation ended.
+pub(crate) type Outcome = Result<Payload, Failure>;
+
+/// Which queue an operation stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    Training,
+    Sampling,
+}
+
+/// One promised result.
+#[derive(Debug)]
+pub(crate) struct Promise {
+    pub(crate) id: RequestId,
+    pub(crate) class: Class,
+    /// Bytes of the request that made it.
+    pub(crate) weight: usize,
+    outcome: OnceLock<Outcome>,
+    settled: Notify,
+    running: AtomicBool,
+}
+
+impl Promise {
+    pub(crate) fn new(id: RequestId, class: Class, weight: usize) -> Self {
+        Self {
+            id,
+            class,
+            weight,
+            outcome: OnceLock::new(),
+            settled: Notify::new(),
+            running: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn outcome(&self) -> Option<&Outcome> {
+        self.outcome.get()
+    }
+
+    /// Sets the outcome. Only the first counts; says whether this was it.
+    pub(super) fn settle(&self, outcome: Outcome) -> bool {
+        let first = self.outcome.set(outcome).is_ok();
+        self.settled.notify_waiters();
+        first
+    }
+
+    /// Waits for the outcome. Cancelling the wait loses nothing.
+    pub(crate) async fn wait(&self) -> &Outcome {
+        loop {
+            // Registered before the look, so a settlement between the two is not missed.
+            let mut settled = std::pin::pin!(self.settled.notified());
+            settled.as_mut().enable();
+            if let Some(outcome) = self.outcome.get() {
+                return outcome;
+            }
+            settled.await;
+        }
+    }
+
+    pub(crate) fn mark_running(&self) {
+        self.running.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed)
+    }
+}

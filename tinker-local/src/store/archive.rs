@@ -1,0 +1,68 @@
+//! The thread that works on the disk.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+
+use tokio::sync::oneshot;
+use tracing::Span;
+
+use super::{Store, StoreError};
+
+type Task = Box<dyn FnOnce(&mut Store) + Send>;
+
+enum Message {
+    Task(Span, Task),
+    Stop,
+}
+
+/// A handle on the thread that owns the [`Store`]. Tasks run in the order they were given, so a load finds what an
+/// earlier save wrote.
+#[derive(Debug, Clone)]
+pub(crate) struct Archive {
+    inbox: Sender<Message>,
+}
+
+impl Archive {
+    pub(crate) fn start(mut store: Store) -> io::Result<(Self, JoinHandle<()>)> {
+        let (inbox, outbox) = mpsc::channel();
+        let run = move || {
+            while let Ok(Message::Task(span, task)) = outbox.recv() {
+                if catch_unwind(AssertUnwindSafe(|| span.in_scope(|| task(&mut store)))).is_err() {
+                    span.in_scope(|| tracing::error!("the store crashed in an operation"));
+                }
+            }
+            // Closed before the queue is dropped: a dropped task may reach for what this thread is needed for.
+            drop(store);
+        };
+        let thread = std::thread::Builder::new()
+            .name("tinker-store".to_owned())
+            .spawn(run)?;
+        Ok((Self { inbox }, thread))
+    }
+
+    /// Runs a task on the thread, inside the caller's span. After the thread's end the task is dropped.
+    pub(crate) fn run(&self, task: impl FnOnce(&mut Store) + Send + 'static) {
+        let _gone = self
+            .inbox
+            .send(Message::Task(Span::current(), Box::new(task)));
+    }
+
+    /// Runs a task and waits for what it returns, without blocking the caller's thread.
+    pub(crate) async fn ask<R: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Store) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.run(move |store| {
+            let _nobody_waits = reply.send(task(store));
+        });
+        answer.await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    /// Ends the thread after the tasks given so far.
+    pub(crate) fn stop(&self) {
+        let _gone = self.inbox.send(Message::Stop);
+    }
+}

@@ -1,0 +1,323 @@
+//! The checkpoints of one data folder.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tinker_types::CheckpointPath;
+
+use super::folder::Folder;
+use super::peft::AdapterConfig;
+use super::record::{LAYOUT, NewCheckpoint, Record};
+use super::write::{Files, REPLACED, Watch, Write};
+use super::{StoreError, disk, tensors};
+use crate::backend::AdapterState;
+
+const WEIGHTS: &str = "adapter_model.safetensors";
+const OPTIMIZER: &str = "optimizer.safetensors";
+const CONFIG: &str = "adapter_config.json";
+const RECORD: &str = "checkpoint.json";
+
+/// The checkpoints of one data folder. What it knows was read when it was opened or written by itself: text that
+/// comes with a request is looked up among known paths and never becomes a file name.
+#[derive(Debug)]
+pub(crate) struct Store {
+    folder: Folder,
+    known: BTreeMap<String, (Record, PathBuf)>,
+}
+
+impl Store {
+    /// Opens a data folder, making it if it is not there. What a killed process left half-written is removed.
+    pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
+        Self::of(Folder::open(root)?)
+    }
+
+    /// A store whose folder is removed with it.
+    pub(crate) fn temporary() -> Result<Self, StoreError> {
+        Self::of(Folder::temporary()?)
+    }
+
+    fn of(folder: Folder) -> Result<Self, StoreError> {
+        let mut store = Self {
+            folder,
+            known: BTreeMap::new(),
+        };
+        store.settle()?;
+        store.scan()?;
+        store.drop_expired();
+        Ok(store)
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.root()
+    }
+
+    /// Removes what an interrupted write left, after putting an overwritten checkpoint back whose successor did not
+    /// make it.
+    fn settle(&self) -> Result<(), StoreError> {
+        let tmp = self.folder.tmp();
+        let replaced = tmp.join(REPLACED);
+        if let Some(record) = read_record(&replaced) {
+            let place = self.folder.place(&record.path);
+            if !place.exists() {
+                fs::rename(&replaced, &place).map_err(StoreError::io("put back", &place))?;
+                tracing::warn!(path = %record.path, "an interrupted overwrite is undone");
+            }
+        }
+        for entry in fs::read_dir(&tmp).map_err(StoreError::io("list", &tmp))? {
+            let path = entry.map_err(StoreError::io("list", &tmp))?.path();
+            disk::remove_folder(&path).map_err(StoreError::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Reads what is there. What is no checkpoint of ours is left alone.
+    fn scan(&mut self) -> Result<(), StoreError> {
+        let top = self.folder.checkpoints();
+        for run in folders(&top).map_err(StoreError::io("list", &top))? {
+            for kind in folders(&run).map_err(StoreError::io("list", &run))? {
+                for place in folders(&kind).map_err(StoreError::io("list", &kind))? {
+                    match read_record(&place) {
+                        Some(record)
+                            if record.layout == LAYOUT
+                                && self.folder.place(&record.path) == place =>
+                        {
+                            self.known.insert(record.path.to_string(), (record, place));
+                        }
+                        _ => {
+                            tracing::warn!(folder = %place.display(), "no readable checkpoint, left alone")
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn drop_expired(&mut self) {
+        let expired = self
+            .known
+            .extract_if(.., |_, (record, _)| record.has_expired());
+        for (_, (record, place)) in expired {
+            tracing::info!(path = %record.path, "the checkpoint has expired");
+            if let Err(error) = disk::remove_folder(&place) {
+                tracing::warn!(%error, folder = %place.display(), "an expired checkpoint could not be removed");
+            }
+        }
+    }
+
+    /// Writes a checkpoint. When this returns it survives a crash of the machine.
+    pub(crate) fn save(
+        &mut self,
+        new: &NewCheckpoint,
+        state: &AdapterState,
+    ) -> Result<CheckpointPath, StoreError> {
+        self.save_watched(new, state, &mut |_| Ok(()))
+    }
+
+    fn save_watched(
+        &mut self,
+        new: &NewCheckpoint,
+        state: &AdapterState,
+        watch: Watch<'_>,
+    ) -> Result<CheckpointPath, StoreError> {
+        self.drop_expired();
+        self.settle()?;
+        let place = self.folder.place(&new.path);
+        if place.exists() && !new.overwrite {
+            return Err(StoreError::Taken {
+                path: new.path.clone(),
+            });
+        }
+        let (record, files) = encode(new, state)?;
+        let (tmp, checkpoints) = (self.folder.tmp(), self.folder.checkpoints());
+        Write {
+            tmp: &tmp,
+            checkpoints: &checkpoints,
+            place: &place,
+            files: &files,
+        }
+        .run(watch)?;
+        self.known.insert(new.path.to_string(), (record, place));
+        Ok(new.path.clone())
+    }
+
+    /// What a checkpoint is.
+    pub(crate) fn find(&mut self, path: &CheckpointPath) -> Result<&Record, StoreError> {
+        self.drop_expired();
+        self.entry(path).map(|(record, _)| record)
+    }
+
+    fn entry(&self, path: &CheckpointPath) -> Result<&(Record, PathBuf), StoreError> {
+        self.known.get(&path.to_string()).ok_or_else(|| {
+            let of_run: Vec<&str> = self
+                .list_run(path.run().as_str())
+                .map(|record| record.path.name())
+                .take(5)
+                .collect();
+            let near = match &of_run[..] {
+                [] => "; nothing is saved of that run in this data folder".to_owned(),
+                names => format!("; of that run there is {}", names.join(", ")),
+            };
+            StoreError::NotFound {
+                path: path.clone(),
+                near,
+            }
+        })
+    }
+
+    /// Reads a checkpoint, with the optimizer's state if asked for.
+    pub(crate) fn load(
+        &mut self,
+        path: &CheckpointPath,
+        with_optimizer: bool,
+    ) -> Result<(Record, AdapterState), StoreError> {
+        self.drop_expired();
+        let (record, place) = self.entry(path)?;
+        let damaged = |why: String| StoreError::Damaged {
+            path: path.clone(),
+            why,
+        };
+        if with_optimizer && !record.files.contains_key(OPTIMIZER) {
+            let why =
+                "holds no optimizer state; load it without, or load one saved with save_weights"
+                    .to_owned();
+            return Err(StoreError::Unfit {
+                path: path.clone(),
+                why,
+            });
+        }
+        let read = |name: &str| read_whole(place, name, record).map_err(|why| why.into_error(path));
+        let config: AdapterConfig = serde_json::from_slice(&read(CONFIG)?)
+            .map_err(|e| damaged(format!("{CONFIG}: {e}")))?;
+        let tensors =
+            tensors::decode_adapter(&read(WEIGHTS)?, Path::new(WEIGHTS)).map_err(damaged)?;
+        let optimizer = if with_optimizer {
+            Some(
+                tensors::decode_optimizer(&read(OPTIMIZER)?, &tensors, Path::new(OPTIMIZER))
+                    .map_err(damaged)?,
+            )
+        } else {
+            None
+        };
+        let state = AdapterState {
+            spec: record.adapter.clone(),
+            alpha: config.lora_alpha,
+            tensors,
+            optimizer,
+        };
+        Ok((record.clone(), state))
+    }
+
+    /// All checkpoints, newest first.
+    pub(crate) fn list(&mut self) -> Vec<Record> {
+        self.drop_expired();
+        let mut records: Vec<Record> = self
+            .known
+            .values()
+            .map(|(record, _)| record.clone())
+            .collect();
+        records.sort_by_key(|record| std::cmp::Reverse(record.created));
+        records
+    }
+
+    fn list_run<'a>(&'a self, run: &'a str) -> impl Iterator<Item = &'a Record> {
+        self.known
+            .values()
+            .map(|(record, _)| record)
+            .filter(move |record| record.path.run().as_str() == run)
+    }
+
+    /// A session of this id has checkpoints here.
+    pub(crate) fn has_session(&self, session: &str) -> bool {
+        self.known
+            .values()
+            .any(|(record, _)| record.path.run().as_str().split(':').next() == Some(session))
+    }
+}
+
+/// The record of a checkpoint and the content of all its files.
+fn encode(new: &NewCheckpoint, state: &AdapterState) -> Result<(Record, Files), StoreError> {
+    let unfit = |why: String| StoreError::Unfit {
+        path: new.path.clone(),
+        why: format!("can't be written: {why}"),
+    };
+    let json = |e: serde_json::Error| unfit(e.to_string());
+    let config =
+        serde_json::to_vec_pretty(&AdapterConfig::new(&new.base_model, state)).map_err(json)?;
+    let mut files = vec![
+        (CONFIG.to_owned(), config),
+        (
+            WEIGHTS.to_owned(),
+            tensors::encode_adapter(&state.tensors).map_err(unfit)?,
+        ),
+    ];
+    if let Some(optimizer) = &state.optimizer {
+        files.push((
+            OPTIMIZER.to_owned(),
+            tensors::encode_optimizer(&state.tensors, optimizer).map_err(unfit)?,
+        ));
+    }
+    let sizes = files
+        .iter()
+        .map(|(name, bytes)| (name.clone(), bytes.len() as u64))
+        .collect();
+    let record = Record::new(new, &state.spec, sizes);
+    files.push((
+        RECORD.to_owned(),
+        serde_json::to_vec_pretty(&record).map_err(json)?,
+    ));
+    Ok((record, files))
+}
+
+fn read_record(place: &Path) -> Option<Record> {
+    serde_json::from_slice(&fs::read(place.join(RECORD)).ok()?).ok()
+}
+
+fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+enum Unreadable {
+    System(io::Error, PathBuf),
+    Size(String),
+}
+
+impl Unreadable {
+    fn into_error(self, path: &CheckpointPath) -> StoreError {
+        match self {
+            Self::System(source, file) => StoreError::io("read", &file)(source),
+            Self::Size(why) => StoreError::Damaged {
+                path: path.clone(),
+                why,
+            },
+        }
+    }
+}
+
+/// A file of a checkpoint, if it has the size it was written with.
+fn read_whole(place: &Path, name: &str, record: &Record) -> Result<Vec<u8>, Unreadable> {
+    let file = place.join(name);
+    let system = |error| Unreadable::System(error, file.clone());
+    let (have, want) = (
+        fs::metadata(&file).map_err(system)?.len(),
+        record.files.get(name).copied().unwrap_or(0),
+    );
+    if have != want {
+        return Err(Unreadable::Size(format!(
+            "{name} has {have} bytes of {want}"
+        )));
+    }
+    fs::read(&file).map_err(system)
+}
+
+#[cfg(test)]
+mod tests;

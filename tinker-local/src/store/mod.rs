@@ -1,0 +1,34 @@
+//! Checkpoints on disk.
+//!
+//! ```text
+//! <data folder>/                        0700
+//!   lock                                held while a process uses the folder
+//!   owner                               id of that process, for the message of the next one
+//!   tmp/                                what is being written; leftovers are settled when the folder is opened
+//!   checkpoints/<run>/<kind>/<name>/    one checkpoint; kind is weights or sampler_weights
+//!     adapter_config.json               PEFT
+//!     adapter_model.safetensors         PEFT
+//!     optimizer.safetensors             weights only: first and second moments
+//!     checkpoint.json                   what it is: path, base model, times, notes, sizes of the other files
+//! ```
+//!
+//! A checkpoint is written to `tmp`, each file and the folder flushed to the disk, and then renamed to its place,
+//! whose folder is flushed too. Whatever the moment a process is killed, a checkpoint is there whole or not at all,
+//! and one that was acknowledged stays.
+
+mod archive;
+mod checkpoints;
+mod disk;
+mod error;
+mod folder;
+mod name;
+mod peft;
+mod record;
+mod tensors;
+mod write;
+
+pub(crate) use archive::Archive;
+pub(crate) use checkpoints::Store;
+pub use error::StoreError;
+pub(crate) use name::check_name;
+pub(crate) use record::{NewCheckpoint, Record};

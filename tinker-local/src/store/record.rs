@@ -1,0 +1,100 @@
+//! What a checkpoint is, as `checkpoint.json` says it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tinker_types::{CheckpointKind, CheckpointPath};
+
+use super::StoreError;
+use crate::backend::AdapterSpec;
+use crate::clock;
+
+/// Version of the layout. A folder of another version is left alone.
+pub(super) const LAYOUT: u32 = 1;
+
+/// A checkpoint that is to be written.
+#[derive(Debug, Clone)]
+pub(crate) struct NewCheckpoint {
+    pub(crate) path: CheckpointPath,
+    pub(crate) base_model: String,
+    pub(crate) overwrite: bool,
+    pub(crate) lifetime: Option<std::time::Duration>,
+    pub(crate) user_metadata: BTreeMap<String, String>,
+}
+
+impl NewCheckpoint {
+    /// Only checkpoints to train on from hold the optimizer's state.
+    pub(crate) fn with_optimizer(&self) -> bool {
+        self.path.kind() == CheckpointKind::Training
+    }
+}
+
+/// What a checkpoint is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Record {
+    pub(super) layout: u32,
+    pub(crate) path: CheckpointPath,
+    pub(crate) base_model: String,
+    pub(crate) created: Timestamp,
+    #[serde(default)]
+    pub(crate) expires: Option<Timestamp>,
+    #[serde(default)]
+    pub(crate) user_metadata: BTreeMap<String, String>,
+    #[serde(with = "AdapterShape")]
+    pub(crate) adapter: AdapterSpec,
+    /// Sizes of the other files in bytes, by name.
+    pub(super) files: BTreeMap<String, u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "AdapterSpec")]
+struct AdapterShape {
+    rank: usize,
+    seed: u64,
+    attention: bool,
+    mlp: bool,
+    unembed: bool,
+}
+
+impl Record {
+    pub(super) fn new(
+        checkpoint: &NewCheckpoint,
+        adapter: &AdapterSpec,
+        files: BTreeMap<String, u64>,
+    ) -> Self {
+        Self {
+            layout: LAYOUT,
+            path: checkpoint.path.clone(),
+            base_model: checkpoint.base_model.clone(),
+            created: clock::calendar(),
+            expires: checkpoint.lifetime.map(clock::calendar_after),
+            user_metadata: checkpoint.user_metadata.clone(),
+            adapter: adapter.clone(),
+            files,
+        }
+    }
+
+    /// Bytes of its files.
+    pub(crate) fn size(&self) -> u64 {
+        self.files.values().sum()
+    }
+
+    pub(super) fn has_expired(&self) -> bool {
+        self.expires.is_some_and(|at| at <= clock::calendar())
+    }
+
+    pub(crate) fn check_base_model(&self, served: &str) -> Result<(), StoreError> {
+        if self.base_model == served {
+            return Ok(());
+        }
+        let why = format!(
+            "is of base model {:?}, this engine serves {served:?}",
+            self.base_model
+        );
+        Err(StoreError::Unfit {
+            path: self.path.clone(),
+            why,
+        })
+    }
+}

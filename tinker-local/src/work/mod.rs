@@ -1,0 +1,11 @@
+//! What happens away from the requests: the thread that owns the model, and the operations that run on it.
+
+mod acts;
+mod operation;
+mod schedule;
+mod worker;
+
+pub(crate) use acts::{import, load, sampler, save, step, train};
+pub(crate) use operation::{Act, Begin, Operation, Turn};
+pub(crate) use schedule::Sampling;
+pub(crate) use worker::{Gone, Lane, Worker};

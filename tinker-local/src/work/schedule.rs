@@ -1,0 +1,286 @@
+//! What the engine's thread does next.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use tinker_types::RequestId;
+use tinker_types::proto::encode_sample;
+use tracing::Span;
+
+use super::worker::Lane;
+use crate::backend::{Backend, BackendError, JobId, SampleJob, SampleOutput};
+use crate::clock;
+use crate::convert::Report;
+use crate::state::{Failure, Fulfil, Payload, Weights};
+
+/// Longest time that sampling gets between two training operations.
+const SLICE: Duration = Duration::from_millis(500);
+
+pub(super) type Task = Box<dyn FnOnce(&mut dyn Backend) + Send>;
+
+pub(super) enum Message {
+    Task {
+        lane: Lane,
+        span: Span,
+        task: Task,
+    },
+    Sample(Box<Sampling>),
+    Cancel(RequestId),
+    /// Look at the stop flag.
+    Wake,
+}
+
+/// A sampling request on its way to the engine.
+#[derive(Debug)]
+pub(crate) struct Sampling {
+    /// The job; its weights are replaced by the current ones of `weights` when it starts.
+    pub(crate) job: SampleJob,
+    pub(crate) weights: Weights,
+    pub(crate) report: Report,
+    pub(crate) fulfil: Fulfil,
+    pub(crate) span: Span,
+}
+
+/// A sampling request the engine works on.
+struct Live {
+    sequences: usize,
+    report: Report,
+    fulfil: Fulfil,
+    span: Span,
+}
+
+/// The engine's thread: short tasks first, then one training operation and as much time for sampling in turn.
+pub(super) struct Schedule {
+    backend: Box<dyn Backend>,
+    inbox: Receiver<Message>,
+    stop: Arc<AtomicBool>,
+    front: VecDeque<(Span, Task)>,
+    turns: VecDeque<(Span, Task)>,
+    waiting: VecDeque<Sampling>,
+    live: HashMap<JobId, Live>,
+    most_sequences: usize,
+}
+
+impl Schedule {
+    pub(super) fn new(
+        backend: Box<dyn Backend>,
+        inbox: Receiver<Message>,
+        stop: Arc<AtomicBool>,
+        most_sequences: usize,
+    ) -> Self {
+        Self {
+            backend,
+            inbox,
+            stop,
+            front: VecDeque::new(),
+            turns: VecDeque::new(),
+            waiting: VecDeque::new(),
+            live: HashMap::new(),
+            most_sequences,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        while self.receive() {
+            self.run_front();
+            match self.turns.pop_front() {
+                Some((span, task)) => {
+                    let took = self.perform(&span, task);
+                    self.decode_for(took.min(SLICE));
+                }
+                None => self.decode(),
+            }
+        }
+    }
+
+    /// Takes in what has come, waiting for it when there is nothing else to do. False at the end.
+    fn receive(&mut self) -> bool {
+        let is_idle = self.front.is_empty()
+            && self.turns.is_empty()
+            && self.waiting.is_empty()
+            && self.live.is_empty();
+        if is_idle {
+            match self.inbox.recv() {
+                Ok(message) => self.take(message),
+                Err(_) => return false,
+            }
+        }
+        self.drain();
+        !self.stop.load(Ordering::Acquire)
+    }
+
+    fn drain(&mut self) {
+        while let Ok(message) = self.inbox.try_recv() {
+            self.take(message);
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Task {
+                lane: Lane::Front,
+                span,
+                task,
+            } => self.front.push_back((span, task)),
+            Message::Task {
+                lane: Lane::Turns,
+                span,
+                task,
+            } => self.turns.push_back((span, task)),
+            Message::Sample(sampling) => self.waiting.push_back(*sampling),
+            Message::Cancel(id) => self.cancel(&id),
+            Message::Wake => {}
+        }
+    }
+
+    fn run_front(&mut self) {
+        while let Some((span, task)) = self.front.pop_front() {
+            self.perform(&span, task);
+        }
+    }
+
+    /// Runs a task and says how long it took. A task that panics takes its duties with it, which fails their promises.
+    fn perform(&mut self, span: &Span, task: Task) -> Duration {
+        let start = clock::now();
+        let backend = &mut *self.backend;
+        if catch_unwind(AssertUnwindSafe(|| span.in_scope(|| task(backend)))).is_err() {
+            span.in_scope(|| tracing::error!("the engine crashed in an operation"));
+        }
+        clock::now().duration_since(start)
+    }
+
+    fn decode_for(&mut self, time: Duration) {
+        let start = clock::now();
+        while !(self.waiting.is_empty() && self.live.is_empty())
+            && clock::now().duration_since(start) < time
+        {
+            self.decode();
+            self.drain();
+            self.run_front();
+            if self.stop.load(Ordering::Acquire) {
+                return;
+            }
+        }
+    }
+
+    /// Starts what fits and generates one token for every live sequence.
+    fn decode(&mut self) {
+        self.admit();
+        if self.live.is_empty() {
+            return;
+        }
+        let backend = &mut *self.backend;
+        match catch_unwind(AssertUnwindSafe(|| backend.advance())) {
+            Ok(ended) => {
+                for (id, result) in ended {
+                    if let Some(live) = self.live.remove(&id) {
+                        live.settle(result);
+                    }
+                }
+                // A backend that lost our jobs must not make this thread spin.
+                if self.backend.live_jobs() == 0 {
+                    self.abandon();
+                }
+            }
+            Err(_) => self.abandon(),
+        }
+    }
+
+    fn admit(&mut self) {
+        while let Some(next) = self.waiting.front() {
+            let running: usize = self.live.values().map(|live| live.sequences).sum();
+            // One that is larger than the bound goes alone.
+            if running > 0 && running + next.job.num_samples > self.most_sequences {
+                return;
+            }
+            if let Some(sampling) = self.waiting.pop_front()
+                && !sampling.fulfil.is_settled()
+            {
+                self.submit(sampling);
+            }
+        }
+    }
+
+    fn submit(&mut self, sampling: Sampling) {
+        let Sampling {
+            mut job,
+            weights,
+            report,
+            fulfil,
+            span,
+        } = sampling;
+        job.weights = weights.current();
+        let sequences = job.num_samples;
+        fulfil.mark_running();
+        let backend = &mut *self.backend;
+        match catch_unwind(AssertUnwindSafe(|| span.in_scope(|| backend.submit(job)))) {
+            Ok(Ok(id)) => {
+                self.live.insert(
+                    id,
+                    Live {
+                        sequences,
+                        report,
+                        fulfil,
+                        span,
+                    },
+                );
+            }
+            Ok(Err(refused)) => fulfil.fail(refused),
+            Err(_) => fulfil.fail(Failure::server("the engine crashed on this request")),
+        }
+    }
+
+    fn cancel(&mut self, request: &RequestId) {
+        self.waiting
+            .retain(|sampling| sampling.fulfil.id() != request);
+        let job = self
+            .live
+            .iter()
+            .find(|(_, live)| live.fulfil.id() == request)
+            .map(|(job, _)| *job);
+        if let Some(job) = job {
+            self.live.remove(&job);
+            self.drop_job(job);
+        }
+    }
+
+    /// After a crash while sampling nothing is known about the jobs: all of them fail.
+    fn abandon(&mut self) {
+        if self.live.is_empty() {
+            return;
+        }
+        tracing::error!("the engine crashed while sampling");
+        for (job, live) in std::mem::take(&mut self.live) {
+            live.fulfil.fail(Failure::server(
+                "the engine crashed while sampling; sample again",
+            ));
+            self.drop_job(job);
+        }
+    }
+
+    fn drop_job(&mut self, job: JobId) {
+        let backend = &mut *self.backend;
+        let _crashed_again = catch_unwind(AssertUnwindSafe(|| backend.cancel(job)));
+    }
+}
+
+impl Live {
+    fn settle(self, result: Result<SampleOutput, BackendError>) {
+        let Self {
+            report,
+            fulfil,
+            span,
+            ..
+        } = self;
+        span.in_scope(|| match result {
+            Ok(output) => {
+                fulfil.settle(Ok(Payload::Sample(encode_sample(&report.response(output)))))
+            }
+            Err(failed) => fulfil.fail(failed),
+        });
+    }
+}

@@ -1,0 +1,85 @@
+//! The thread that owns the model.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Sender};
+
+use tinker_types::RequestId;
+use tokio::sync::oneshot;
+use tracing::Span;
+
+use super::schedule::{Message, Sampling, Schedule};
+use crate::Limits;
+use crate::backend::Backend;
+
+/// Which queue of the worker a task stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Short tasks that somebody waits for: they go first.
+    Front,
+    /// Training operations: in the order they came, in turn with sampling.
+    Turns,
+}
+
+/// The engine's thread has ended or dropped the task after a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gone;
+
+/// A handle on the thread that owns the model. Tasks given to it after its end are dropped, and with them the duties
+/// they hold, so that their promises fail.
+#[derive(Debug, Clone)]
+pub(crate) struct Worker {
+    inbox: Sender<Message>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Worker {
+    pub(crate) fn start(backend: Box<dyn Backend>, limits: &Limits) -> io::Result<Self> {
+        let (inbox, outbox) = mpsc::channel();
+        let stop = Arc::new(AtomicBool::new(false));
+        let schedule = Schedule::new(backend, outbox, Arc::clone(&stop), limits.live_sequences);
+        std::thread::Builder::new()
+            .name("tinker-engine".to_owned())
+            .spawn(move || schedule.run())?;
+        Ok(Self { inbox, stop })
+    }
+
+    /// Runs a task on the thread, inside the caller's span.
+    pub(crate) fn run(&self, lane: Lane, task: impl FnOnce(&mut dyn Backend) + Send + 'static) {
+        let message = Message::Task {
+            lane,
+            span: Span::current(),
+            task: Box::new(task),
+        };
+        let _gone = self.inbox.send(message);
+    }
+
+    /// Runs a short task and waits for what it returns, without blocking the caller's thread.
+    pub(crate) async fn ask<R: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut dyn Backend) -> R + Send + 'static,
+    ) -> Result<R, Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.run(Lane::Front, move |backend| {
+            let _nobody_waits = reply.send(task(backend));
+        });
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Queues a sampling request.
+    pub(crate) fn sample(&self, sampling: Sampling) {
+        let _gone = self.inbox.send(Message::Sample(Box::new(sampling)));
+    }
+
+    /// Drops a sampling request that was cancelled.
+    pub(crate) fn cancel(&self, id: RequestId) {
+        let _gone = self.inbox.send(Message::Cancel(id));
+    }
+
+    /// Ends the thread after the task it is in. Everything queued is dropped.
+    pub(crate) fn stop(&self) {
+        self.stop.store(true, Ordering::Release);
+        let _gone = self.inbox.send(Message::Wake);
+    }
+}

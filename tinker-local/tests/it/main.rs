@@ -1,0 +1,15 @@
+//! The engine as its clients see it: requests in, answers out, over the real engine with a tiny random model.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod crash;
+mod hostile;
+mod kill;
+mod limits;
+mod order;
+mod restart;
+mod sampling;
+#[cfg(feature = "serve")]
+mod serve;
+mod support;
+mod training;
