@@ -138,6 +138,34 @@ impl Chunk {
         }
     }
 
+    /// Checks that the piece can be trained on: training takes bytes, not places, and token ids of 31 bits.
+    ///
+    /// # Errors
+    /// An image pointer, an unknown piece, or a token id that does not fit.
+    pub(crate) fn check_trainable(&self) -> Result<(), InvalidValue> {
+        match self {
+            Self::Text(text) => {
+                let too_large = |&token: &u32| token > i32::MAX as u32;
+                match text.tokens.iter().position(too_large) {
+                    Some(at) => {
+                        let why = format!("{} does not fit 31 bits", text.tokens[at]);
+                        Err(InvalidValue::new(format!("tokens[{at}]"), why))
+                    }
+                    None => Ok(()),
+                }
+            }
+            Self::Image(_) | Self::Dmel(_) => Ok(()),
+            Self::ImagePointer(_) => {
+                let why = "an image pointer can't be trained on; give the image itself";
+                Err(InvalidValue::new("", why))
+            }
+            Self::Unknown { tag, .. } => {
+                let why = format!("a chunk of type {tag:?} can't be trained on");
+                Err(InvalidValue::new("", why))
+            }
+        }
+    }
+
     const fn tag(&self) -> Option<&'static str> {
         match self {
             Self::Text(_) => Some("encoded_text"),

@@ -191,8 +191,8 @@ impl Loss {
         self
     }
 
-    /// Checks data as far as possible without the server: input present, inputs of the loss present, of the right
-    /// type and length, numbers finite, target ids not negative.
+    /// Checks data as far as possible without the server: input present and of pieces that can be trained on,
+    /// inputs of the loss present, of the right type and length, numbers finite, target ids not negative.
     ///
     /// # Errors
     /// The first datum at fault, with the field, the cause and the fix.
@@ -221,6 +221,11 @@ impl Loss {
                 "model_input",
                 "is empty; a datum needs at least one token to read",
             ));
+        }
+        for (index, chunk) in datum.model_input.chunks.iter().enumerate() {
+            chunk
+                .check_trainable()
+                .map_err(|e| e.within(format!("model_input.chunks[{index}]")))?;
         }
         let Some(required) = self.name.required_inputs() else {
             return Ok(());
@@ -344,6 +349,9 @@ mod tests {
             message(good.clone().with_input("weights", vec![1_i64, 0]))
                 .contains("is int64, must be float32")
         );
+        let mut pointer = good.clone();
+        pointer.model_input.chunks = vec![crate::Chunk::text([u32::MAX])];
+        assert!(message(pointer).starts_with("data[1].model_input.chunks[0].tokens[0]: 4294967295"));
         let ppo = Loss::ppo().check(&[good]).unwrap_err().to_string();
         assert_eq!(
             ppo,

@@ -1,0 +1,216 @@
+//! Between typed messages and the transport.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use tinker_transport::{Body, Call, Disposition, Effort, Outcome, Transport, TransportError};
+use tinker_types::{Endpoint, InvalidValue, Method, proto};
+use url::Url;
+
+use crate::codec;
+use crate::error::{Error, StatusError, detail_of};
+use crate::identity::{PROTOCOL_VERSION, method_of};
+
+/// Sends messages and reads answers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    transport: Transport,
+    answer_limit: u64,
+}
+
+/// How a message is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    Protobuf,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) outcome: Outcome,
+    pub(crate) form: Form,
+    pub(crate) body: Bytes,
+    operation: &'static str,
+    attempts: u32,
+}
+
+impl Api {
+    pub(crate) fn new(transport: Transport, answer_limit: u64) -> Self {
+        Self {
+            transport,
+            answer_limit,
+        }
+    }
+
+    /// Sends a message as JSON and reads its answer.
+    pub(crate) async fn call<E: Endpoint>(
+        &self,
+        endpoint: &E,
+        call: Call,
+    ) -> Result<E::Response, Error> {
+        let answer = self.send(json_request(endpoint, call)?).await?;
+        answer.into_message()
+    }
+
+    /// Sends a message as JSON; any success will do as an answer.
+    pub(crate) async fn call_void<E: Endpoint>(
+        &self,
+        endpoint: &E,
+        call: Call,
+    ) -> Result<(), Error> {
+        let answer = self.send(json_request(endpoint, call)?).await?;
+        if answer.status.is_success() {
+            return Ok(());
+        }
+        Err(answer.into_error().into())
+    }
+
+    /// Sends a request and reads the whole answer, whatever its status.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Answer, TransportError> {
+        let operation = Call::of(&request).operation;
+        let result = self.transport.call(request).await;
+        let outcome = Disposition::of(&result).outcome;
+        let (head, body) = result?.into_parts();
+        let content_type = head.headers.get(CONTENT_TYPE);
+        let is_protobuf = content_type
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.contains(proto::CONTENT_TYPE));
+        Ok(Answer {
+            status: head.status,
+            outcome,
+            form: if is_protobuf {
+                Form::Protobuf
+            } else {
+                Form::Json
+            },
+            body: body.collect(self.answer_limit).await?,
+            operation,
+            attempts: head
+                .extensions
+                .get::<Effort>()
+                .map_or(1, |effort| effort.attempts),
+        })
+    }
+}
+
+impl Answer {
+    /// The message of a success, or the error the status stands for.
+    pub(crate) fn into_message<T: serde::de::DeserializeOwned>(self) -> Result<T, Error> {
+        if !self.status.is_success() {
+            return Err(self.into_error().into());
+        }
+        Ok(codec::from_json(self.operation, &self.body)?)
+    }
+
+    /// What a status that is no success stands for.
+    pub(crate) fn into_error(self) -> StatusError {
+        let operation = self.operation;
+        self.into_error_of(operation)
+    }
+
+    /// The same, blamed on another operation than the one that was called.
+    pub(crate) fn into_error_of(self, operation: &'static str) -> StatusError {
+        StatusError::new(self.status, operation, detail_of(&self.body)).with_attempts(self.attempts)
+    }
+}
+
+/// A message as a request with a JSON body.
+fn json_request<E: Endpoint>(endpoint: &E, call: Call) -> Result<Request<Body>, Error> {
+    let body = match E::METHOD {
+        Method::Get | Method::Delete => Bytes::new(),
+        Method::Post | Method::Put => codec::to_json(call.operation, endpoint)?,
+    };
+    let path = locate(&endpoint.path(), &endpoint.query());
+    build(E::METHOD, &path, Form::Json, body, call)
+}
+
+/// A request with the headers that belong to its call.
+pub(crate) fn build(
+    method: Method,
+    path: &str,
+    form: Form,
+    body: Bytes,
+    call: Call,
+) -> Result<Request<Body>, Error> {
+    let mut headers = HeaderMap::new();
+    if method != Method::Get {
+        headers.insert(CONTENT_TYPE, form.media_type());
+    }
+    name_method(&mut headers, call.operation);
+    let operation = call.operation;
+    let mut request = Request::builder()
+        .method(method.as_str())
+        .uri(path)
+        .extension(call)
+        .body(Body::from(body))
+        .map_err(|_| InvalidValue::new(operation, format!("{path:?} is no path")))?;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// Names the public method that causes calls of this operation.
+pub(crate) fn name_method(headers: &mut HeaderMap, operation: &str) {
+    if let Some(name) = method_of(operation) {
+        headers.insert(
+            HeaderName::from_static("x-sdk-version"),
+            HeaderValue::from_static(PROTOCOL_VERSION),
+        );
+        headers.insert(
+            HeaderName::from_static("x-sdk-method"),
+            HeaderValue::from_static(name),
+        );
+    }
+}
+
+impl Form {
+    pub(crate) fn media_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Json => "application/json",
+            Self::Protobuf => proto::CONTENT_TYPE,
+        })
+    }
+
+    /// Asks for answers in this form.
+    pub(crate) fn accept(self, request: &mut Request<Body>) {
+        request.headers_mut().insert(ACCEPT, self.media_type());
+    }
+}
+
+/// Path and query below the base URL, escaped where needed.
+pub(crate) fn locate(path: &str, query: &[(&'static str, String)]) -> String {
+    let Ok(mut url) = Url::parse("http://server/api/v1/") else {
+        return String::new();
+    };
+    url.set_path(&format!("/api/v1/{path}"));
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_escaped_as_the_official_client_does() {
+        assert_eq!(
+            locate("samplers/s-1:sample:0", &[]),
+            "/api/v1/samplers/s-1:sample:0"
+        );
+        assert_eq!(
+            locate("training_runs/a b/\u{fc}?x#y", &[]),
+            "/api/v1/training_runs/a%20b/%C3%BC%3Fx%23y"
+        );
+        let query = [("limit", "5".to_owned()), ("project_id", "p 1".to_owned())];
+        assert_eq!(
+            locate("training_runs", &query),
+            "/api/v1/training_runs?limit=5&project_id=p+1"
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! What can go wrong between messages and tokens.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+
+type Source = Box<dyn StdError + Send + Sync>;
+
+/// Messages that cannot be rendered, or a tokenizer or template that cannot be had.
+///
+/// Nothing was sent. The message names the place and the fix; the cause is behind `source`.
+#[derive(Debug)]
+pub struct ChatError {
+    what: Cow<'static, str>,
+    source: Option<Source>,
+}
+
+impl ChatError {
+    pub(super) fn new(what: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            what: what.into(),
+            source: None,
+        }
+    }
+
+    pub(super) fn because(mut self, source: impl Into<Source>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+impl fmt::Display for ChatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl StdError for ChatError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|source| &**source as _)
+    }
+}

@@ -1,0 +1,218 @@
+//! A model's own template.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::{Environment, ErrorKind, Value};
+
+use super::piece::Piece;
+use super::{ChatError, Message, Role};
+
+/// Name of the one template in its environment; shows in errors.
+const NAME: &str = "chat_template";
+
+/// A compiled template with the special tokens it may name.
+#[derive(Debug)]
+pub(super) struct Jinja {
+    environment: Environment<'static>,
+    special_tokens: BTreeMap<String, String>,
+}
+
+impl Jinja {
+    pub(super) fn new(
+        source: &str,
+        special_tokens: BTreeMap<String, String>,
+    ) -> Result<Self, ChatError> {
+        let refuse = |error: minijinja::Error| {
+            ChatError::new("the chat template is not valid Jinja").because(error)
+        };
+        // The settings under which templates of Hugging Face models are written.
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()
+            .map_err(refuse)?;
+        let mut environment = Environment::new();
+        environment.set_syntax(syntax);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment
+            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", |message: String| -> Result<Value, _> {
+            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+        });
+        environment
+            .add_template_owned(NAME, without_generation_marks(source))
+            .map_err(refuse)?;
+        Ok(Self {
+            environment,
+            special_tokens,
+        })
+    }
+
+    /// The whole conversation, its answers marked as learned.
+    ///
+    /// An answer is what the template adds to the prompt before it. That is only well defined for
+    /// a template that writes earlier turns the same whatever follows; others are refused.
+    pub(super) fn render(&self, messages: &[Message]) -> Result<Vec<Piece>, ChatError> {
+        let whole = self.write(messages, false)?;
+        let mut pieces = Vec::new();
+        let mut done = 0;
+        for (index, message) in messages.iter().enumerate() {
+            if message.role != Role::Assistant {
+                continue;
+            }
+            let answer = self.answer(messages, index, &whole)?;
+            pieces.push(Piece::text(&whole[done..answer.start], false));
+            done = answer.end;
+            pieces.push(Piece::text(&whole[answer], true));
+        }
+        pieces.push(Piece::text(&whole[done..], false));
+        Ok(pieces)
+    }
+
+    pub(super) fn render_prompt(&self, messages: &[Message]) -> Result<Vec<Piece>, ChatError> {
+        Ok(vec![Piece::text(self.write(messages, true)?, false)])
+    }
+
+    /// Where in the `whole` conversation the answer of this index stands.
+    fn answer(
+        &self,
+        messages: &[Message],
+        index: usize,
+        whole: &str,
+    ) -> Result<Range<usize>, ChatError> {
+        let before = self.write(&messages[..index], true)?;
+        let through = self.write(&messages[..=index], false)?;
+        if !(through.starts_with(&before) && whole.starts_with(&through)) {
+            let what = format!(
+                "messages[{index}]: the template writes this answer differently once the conversation goes on, so its tokens cannot be told apart; train on conversations that end with it"
+            );
+            return Err(ChatError::new(what));
+        }
+        // A line break after the end token belongs to the template, not to the answer.
+        let trimmed = through.trim_end();
+        let ends = self
+            .special_tokens
+            .get("eos_token")
+            .is_some_and(|end| trimmed.ends_with(end.as_str()));
+        let end = if ends && trimmed.len() >= before.len() {
+            trimmed.len()
+        } else {
+            through.len()
+        };
+        Ok(before.len()..end)
+    }
+
+    fn write(&self, messages: &[Message], is_prompt: bool) -> Result<String, ChatError> {
+        let messages: Vec<Value> = messages
+            .iter()
+            .map(|Message { role, content }| {
+                Value::from_pairs([("role", role.as_str()), ("content", content.as_str())])
+            })
+            .collect();
+        let special_tokens = self
+            .special_tokens
+            .iter()
+            .map(|(name, token)| (name.as_str(), Value::from(token.as_str())));
+        let context = Value::from_pairs(special_tokens.chain([
+            ("messages", Value::from(messages)),
+            ("add_generation_prompt", Value::from(is_prompt)),
+        ]));
+        self.environment
+            .get_template(NAME)
+            .and_then(|template| template.render(context))
+            .map_err(|error| {
+                ChatError::new("the chat template does not take these messages").because(error)
+            })
+    }
+}
+
+/// Turns `{% generation %}` and `{% endgeneration %}`, marks for other tools that write nothing,
+/// into comments with the same white-space control.
+fn without_generation_marks(source: &str) -> String {
+    let mut kept = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(start) = rest.find("{%") {
+        let Some(length) = rest[start..].find("%}") else {
+            break;
+        };
+        let (before, tag) = (&rest[..start], &rest[start + 2..start + length]);
+        rest = &rest[start + length + 2..];
+        let word = tag.trim_matches(|c: char| matches!(c, '-' | '+') || c.is_whitespace());
+        if matches!(word, "generation" | "endgeneration") {
+            kept.extend([before, "{#", &tag.replace(word, ""), "#}"]);
+        } else {
+            kept.extend([before, "{%", tag, "%}"]);
+        }
+    }
+    kept.push_str(rest);
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHATML: &str = "{%- for message in messages %}
+        {{- '<|im_start|>' + message.role + '\\n' + message.content.strip() + '<|im_end|>' + '\\n' }}
+    {%- endfor %}
+    {%- if add_generation_prompt %}
+        {{- '<|im_start|>assistant\\n' }}
+    {%- endif %}";
+
+    fn chatml() -> Jinja {
+        let tokens = BTreeMap::from([("eos_token".to_owned(), "<|im_end|>".to_owned())]);
+        Jinja::new(CHATML, tokens).unwrap()
+    }
+
+    #[test]
+    fn answers_are_learned_with_their_end_token() {
+        let messages = [
+            Message::user("Hi"),
+            Message::assistant("Hello"),
+            Message::user("Bye"),
+            Message::assistant("Bye"),
+        ];
+        let pieces = chatml().render(&messages).unwrap();
+        assert_eq!(
+            pieces,
+            [
+                Piece::text(
+                    "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
+                    false
+                ),
+                Piece::text("Hello<|im_end|>", true),
+                Piece::text(
+                    "\n<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n",
+                    false
+                ),
+                Piece::text("Bye<|im_end|>", true),
+                Piece::text("\n", false),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_template_that_rewrites_earlier_turns_is_refused() {
+        let source = "{% for m in messages %}{% if loop.last %}[{{ m.content }}]{% else %}({{ m.content }}){% endif %}{% endfor %}";
+        let jinja = Jinja::new(source, BTreeMap::new()).unwrap();
+        let error = jinja.render(&[Message::user("a"), Message::assistant("b")]);
+        assert!(error.unwrap_err().to_string().starts_with("messages[1]"));
+    }
+
+    #[test]
+    fn a_template_may_refuse() {
+        let jinja = Jinja::new("{{ raise_exception('no system turn') }}", BTreeMap::new()).unwrap();
+        let error = jinja.render(&[Message::system("x")]).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("no system turn"), "{source}");
+    }
+
+    #[test]
+    fn generation_marks_write_nothing() {
+        let source = "a {%- generation -%} b {% endgeneration %}c";
+        let jinja = Jinja::new(source, BTreeMap::new()).unwrap();
+        assert_eq!(jinja.write(&[], false).unwrap(), "ab c");
+    }
+}

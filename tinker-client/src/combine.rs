@@ -1,0 +1,181 @@
+//! Joining the results of a batch that travelled in several requests.
+
+use std::collections::BTreeMap;
+
+use tinker_types::ForwardBackwardOutput;
+
+type Metrics = BTreeMap<String, f64>;
+
+/// One output for the whole batch: outputs in order, metrics reduced by the word after the colon
+/// of their name. The kind of output, and which metrics there are, the first part says; a metric
+/// that another part lacks is left out.
+pub(crate) fn combine(mut parts: Vec<ForwardBackwardOutput>) -> ForwardBackwardOutput {
+    if parts.len() == 1 {
+        return parts.swap_remove(0);
+    }
+    let metrics = reduce_all(&parts);
+    let mut parts = parts.into_iter();
+    let mut whole = parts.next().unwrap_or_default();
+    for part in parts {
+        whole.loss_fn_outputs.extend(part.loss_fn_outputs);
+    }
+    whole.metrics = metrics;
+    whole
+}
+
+fn reduce_all(parts: &[ForwardBackwardOutput]) -> Metrics {
+    let mut metrics = Metrics::new();
+    let weights: Vec<f64> = parts
+        .iter()
+        .map(|part| part.loss_fn_outputs.len() as f64)
+        .collect();
+    for name in parts.iter().take(1).flat_map(|part| part.metrics.keys()) {
+        let values: Option<Vec<f64>> = parts
+            .iter()
+            .map(|part| part.metrics.get(name).copied())
+            .collect();
+        let Some(values) = values else {
+            continue;
+        };
+        let reduction = name.rsplit_once(':').map(|(_, reduction)| reduction);
+        match reduction.and_then(|reduction| reduce(reduction, &values, &weights)) {
+            Some(value) => {
+                metrics.insert(name.clone(), value);
+            }
+            // `unique`, no reduction, or one of a newer server: lose nothing, claim nothing.
+            None => {
+                for (index, value) in values.into_iter().enumerate() {
+                    let suffix = if index == 0 {
+                        String::new()
+                    } else {
+                        format!("_{index}")
+                    };
+                    metrics.insert(format!("{name}{suffix}"), value);
+                }
+            }
+        }
+    }
+    metrics
+}
+
+fn reduce(reduction: &str, values: &[f64], weights: &[f64]) -> Option<f64> {
+    let first = *values.first()?;
+    // A NaN is news, so it is kept; `f64::min` and `f64::max` would drop it.
+    let pick = |better: fn(f64, f64) -> f64| {
+        values.iter().skip(1).fold(first, |best, &value| {
+            if best.is_nan() || value.is_nan() {
+                f64::NAN
+            } else {
+                better(best, value)
+            }
+        })
+    };
+    Some(match reduction {
+        "sum" => values.iter().sum(),
+        "mean" => mean(values, weights),
+        "min" => pick(f64::min),
+        "max" => pick(f64::max),
+        "slack" => pick(f64::max) - mean(values, weights),
+        // Checksums of 64 bits that travel as doubles.
+        "hash2" => {
+            let sum = values
+                .iter()
+                .fold(0_u64, |sum, &value| sum.wrapping_add(value as i128 as u64));
+            sum as f64
+        }
+        _ => return None,
+    })
+}
+
+/// Weighted by the data of each part; plain when no part has any.
+fn mean(values: &[f64], weights: &[f64]) -> f64 {
+    let total: f64 = weights.iter().sum();
+    if total > 0.0 {
+        let sum: f64 = values
+            .iter()
+            .zip(weights)
+            .map(|(value, weight)| value * weight)
+            .sum();
+        return sum / total;
+    }
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn part(data: usize, metrics: &[(&str, f64)]) -> ForwardBackwardOutput {
+        let mut part = ForwardBackwardOutput::default();
+        part.loss_fn_outputs = (0..data)
+            .map(|n| BTreeMap::from([("n".to_owned(), vec![n as f32].into())]))
+            .collect();
+        part.metrics = metrics
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), *value))
+            .collect();
+        part
+    }
+
+    #[test]
+    fn each_reduction() {
+        let names = [
+            "a:sum", "a:mean", "a:min", "a:max", "a:slack", "a:hash2", "a:unique", "loss", "a:new",
+        ];
+        let of = |value: f64| names.map(|name| (name, value));
+        let whole = combine(vec![part(1, &of(2.0)), part(3, &of(6.0))]);
+        let expected = [
+            ("a:sum", 8.0),
+            ("a:mean", 5.0),
+            ("a:min", 2.0),
+            ("a:max", 6.0),
+            ("a:slack", 1.0),
+            ("a:hash2", 8.0),
+            ("a:unique", 2.0),
+            ("a:unique_1", 6.0),
+            ("loss", 2.0),
+            ("loss_1", 6.0),
+            ("a:new", 2.0),
+            ("a:new_1", 6.0),
+        ];
+        assert_eq!(whole.metrics, part(0, &expected).metrics);
+        assert_eq!(whole.loss_fn_outputs.len(), 4);
+    }
+
+    #[test]
+    fn no_data_is_no_division_by_zero() {
+        let of = [("a:mean", 2.0), ("a:slack", 2.0)];
+        let whole = combine(vec![part(0, &of), part(0, &of)]);
+        assert_eq!(
+            whole.metrics,
+            part(0, &[("a:mean", 2.0), ("a:slack", 0.0)]).metrics
+        );
+    }
+
+    #[test]
+    fn a_metric_some_part_lacks_is_left_out_and_a_nan_is_kept() {
+        let first = part(1, &[("a:sum", 1.0), ("b:sum", 1.0), ("c:max", 1.0)]);
+        let whole = combine(vec![first, part(1, &[("b:sum", 2.0), ("c:max", f64::NAN)])]);
+        assert_eq!(whole.metrics.len(), 2);
+        assert!(whole.metrics["c:max"].is_nan());
+    }
+
+    #[test]
+    fn one_part_stays_as_it_is() {
+        let only = part(2, &[("loss", 1.0), ("a:new", 2.0)]);
+        assert_eq!(combine(vec![only.clone()]), only);
+    }
+
+    proptest! {
+        #[test]
+        fn sums_and_order_survive_any_split(sizes in proptest::collection::vec(0_usize..6, 1..8)) {
+            let total: usize = sizes.iter().sum();
+            let parts: Vec<_> = sizes.iter().map(|&n| part(n, &[("n:sum", n as f64)])).collect();
+            let expected: Vec<_> = parts.iter().flat_map(|p| p.loss_fn_outputs.clone()).collect();
+            let whole = combine(parts);
+            prop_assert_eq!(whole.metrics["n:sum"] as usize, total);
+            prop_assert_eq!(whole.loss_fn_outputs, expected);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Settings of a client, as plain data.
+
+mod env;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use tinker_transport::{ApiKey, Class, ClassLimits, Command, Credential, PerClass, Token};
+
+pub use env::{ENVIRONMENT, Variable};
+
+use crate::error::{ConfigError, Error};
+
+/// Address of the hosted service.
+pub const OFFICIAL_BASE_URL: &str = "https://tinker.thinkingmachines.dev/services/tinker-prod";
+
+/// Settings of a [`ServiceClient`](crate::ServiceClient).
+///
+/// Plain data: only [`Config::from_env`] looks at the environment.
+///
+/// ```
+/// use tinker_client::Config;
+///
+/// let config = Config::new("http://localhost:8000")
+///     .with_api_key("anything")
+///     .with_display_name("first run");
+/// assert!(!format!("{config:?}").contains("anything"));
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Address of the server, with an optional path prefix. Default: [`OFFICIAL_BASE_URL`].
+    pub base_url: String,
+    /// The API key. The hosted service wants one that begins with `tml-`; other servers may want
+    /// any, or none.
+    pub api_key: Option<Token>,
+    /// A shell command that prints a key, used when there is none.
+    pub credential_command: Option<String>,
+    /// Project that sessions are booked on.
+    pub project_id: Option<String>,
+    /// Words to find sessions by.
+    pub tags: Vec<String>,
+    /// Name of the session for people.
+    pub display_name: Option<String>,
+    /// Notes kept with the session.
+    pub user_metadata: BTreeMap<String, Value>,
+    /// Headers for every request. Their values count as secrets.
+    pub headers: HeaderMap,
+    /// Limits and times of each class of traffic. Where the server names a limit other than its
+    /// usual one, that one holds.
+    pub limits: PerClass<ClassLimits>,
+    /// How long an accepted operation outlives a server that cannot be reached. Default: 5 minutes.
+    pub unreachable_after: Duration,
+    /// Largest answer that is read, in bytes. Default: 1 GiB.
+    pub answer_limit: u64,
+}
+
+impl Config {
+    /// Defaults for a server at `base_url`, without a key.
+    pub fn new(base_url: impl Into<String>) -> Self {
+        Self {
+            base_url: base_url.into(),
+            api_key: None,
+            credential_command: None,
+            project_id: None,
+            tags: Vec::new(),
+            display_name: None,
+            user_metadata: BTreeMap::new(),
+            headers: HeaderMap::new(),
+            limits: PerClass::default(),
+            unreachable_after: Duration::from_mins(5),
+            answer_limit: 1 << 30,
+        }
+    }
+
+    /// Sets the API key; blanks round it are dropped.
+    #[must_use]
+    pub fn with_api_key(mut self, key: impl AsRef<str>) -> Self {
+        self.api_key = Some(Token::new(key.as_ref().trim()));
+        self
+    }
+
+    /// Sets a shell command that prints a key.
+    #[must_use]
+    pub fn with_credential_command(mut self, line: impl Into<String>) -> Self {
+        self.credential_command = Some(line.into());
+        self
+    }
+
+    /// Sets the project.
+    #[must_use]
+    pub fn with_project_id(mut self, project_id: impl Into<String>) -> Self {
+        self.project_id = Some(project_id.into());
+        self
+    }
+
+    /// Adds a tag.
+    #[must_use]
+    pub fn with_tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Sets the session's name.
+    #[must_use]
+    pub fn with_display_name(mut self, name: impl Into<String>) -> Self {
+        self.display_name = Some(name.into());
+        self
+    }
+
+    /// Adds a note.
+    #[must_use]
+    pub fn with_user_metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.user_metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// Adds a header to every request.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Sets limits and times of one class.
+    #[must_use]
+    pub fn with_limits(mut self, class: Class, limits: ClassLimits) -> Self {
+        *self.limits.get_mut(class) = limits;
+        self
+    }
+
+    /// Sets [`Self::unreachable_after`].
+    #[must_use]
+    pub fn with_unreachable_after(mut self, after: Duration) -> Self {
+        self.unreachable_after = after;
+        self
+    }
+
+    /// Sets [`Self::answer_limit`].
+    #[must_use]
+    pub fn with_answer_limit(mut self, bytes: u64) -> Self {
+        self.answer_limit = bytes;
+        self
+    }
+
+    fn is_official(&self) -> bool {
+        self.base_url.trim().trim_end_matches('/') == OFFICIAL_BASE_URL
+    }
+
+    /// The credential these settings mean. A key that is a JWT, or looks like one of the server's,
+    /// comes first, then the command.
+    pub(crate) fn credential(&self) -> Result<Option<Arc<dyn Credential>>, Error> {
+        let command = self.credential_command.as_deref();
+        let is_fit = |key: &str| !self.is_official() || key.starts_with("tml-") || is_jwt(key);
+        match (&self.api_key, command) {
+            (Some(key), _) if is_fit(key.expose()) => Ok(Some(Arc::new(ApiKey::new(key.expose())))),
+            (_, Some(line)) => Ok(Some(Arc::new(Command::new(line)))),
+            (Some(_), None) => {
+                let what = "the API key does not begin with tml-, as keys of the hosted service do; check TINKER_API_KEY, or set TINKER_BASE_URL if it belongs to another server";
+                Err(ConfigError::new(what).into())
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The credential when the server insists on a command.
+    pub(crate) fn enforced_credential(&self) -> Result<Arc<dyn Credential>, Error> {
+        if let Some(key) = self.api_key.as_ref().filter(|key| is_jwt(key.expose())) {
+            return Ok(Arc::new(ApiKey::new(key.expose())));
+        }
+        let line = self.credential_command.as_deref().ok_or_else(|| {
+            ConfigError::new("your organization requires dynamic credentials; set TINKER_CREDENTIAL_CMD to a command that prints one")
+        })?;
+        Ok(Arc::new(Command::new(line)))
+    }
+
+    /// Says how to get a key, if the hosted service is meant and there is none.
+    pub(crate) fn require_key(&self) -> Result<(), Error> {
+        let has_none = self.api_key.is_none() && self.credential_command.is_none();
+        if has_none && self.is_official() {
+            let what = "no API key for the hosted service; set TINKER_API_KEY, or set TINKER_BASE_URL to use another server";
+            return Err(ConfigError::new(what).into());
+        }
+        Ok(())
+    }
+}
+
+fn is_jwt(key: &str) -> bool {
+    key.starts_with("eyJ")
+}
+
+impl Default for Config {
+    /// The hosted service, without a key.
+    fn default() -> Self {
+        Self::new(OFFICIAL_BASE_URL)
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A password does not belong into the base URL and is refused later; until then it is hidden.
+        let base_url = if self.base_url.contains('@') {
+            "[hidden]"
+        } else {
+            &self.base_url
+        };
+        f.debug_struct("Config")
+            .field("base_url", &base_url)
+            .field("api_key", &self.api_key)
+            .field(
+                "credential_command",
+                &self.credential_command.as_ref().map(|_| "[hidden]"),
+            )
+            .field("project_id", &self.project_id)
+            .field("tags", &self.tags)
+            .field("display_name", &self.display_name)
+            .field("user_metadata", &self.user_metadata)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("limits", &self.limits)
+            .field("unreachable_after", &self.unreachable_after)
+            .field("answer_limit", &self.answer_limit)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosted_service_wants_its_own_keys_and_others_take_any() {
+        let refused = Config::default()
+            .with_api_key("sk-1")
+            .credential()
+            .unwrap_err();
+        assert!(refused.is_user_error() && !refused.to_string().contains("sk-1"));
+        for key in ["tml-1", "eyJhbGciOiJub25lIn0.e30."] {
+            assert!(
+                Config::default()
+                    .with_api_key(key)
+                    .credential()
+                    .unwrap()
+                    .is_some()
+            );
+        }
+        let other = Config::new("http://localhost:8000/");
+        assert!(
+            other
+                .clone()
+                .with_api_key("sk-1")
+                .credential()
+                .unwrap()
+                .is_some()
+        );
+        assert!(other.credential().unwrap().is_none());
+        assert!(other.require_key().is_ok() && Config::default().require_key().is_err());
+    }
+
+    #[test]
+    fn a_command_stands_in_for_a_key_of_another_shape() {
+        let config = Config::default()
+            .with_api_key("sk-1")
+            .with_credential_command("print-key");
+        let shown = format!("{:?}", config.credential().unwrap().unwrap());
+        assert!(shown.starts_with("Command"), "{shown}");
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let secret = HeaderValue::from_static("hunter2");
+        let config = Config::new("https://me:hunter2@h.test")
+            .with_api_key("hunter2")
+            .with_credential_command("echo hunter2")
+            .with_header(HeaderName::from_static("cf-access-client-secret"), secret);
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

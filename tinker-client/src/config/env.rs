@@ -1,0 +1,131 @@
+//! The environment: the only file that reads it.
+
+use http::{HeaderName, HeaderValue};
+
+use super::{Config, OFFICIAL_BASE_URL};
+use crate::error::{ConfigError, Error};
+
+/// An environment variable that [`Config::from_env`] reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What it sets.
+    pub meaning: &'static str,
+}
+
+macro_rules! variables {
+    ($($constant:ident = $name:literal: $meaning:literal;)*) => {
+        $(const $constant: &str = $name;)*
+
+        /// Every variable that [`Config::from_env`] reads. One that is set to nothing counts as not set.
+        pub const ENVIRONMENT: &[Variable] = &[$(Variable { name: $name, meaning: $meaning }),*];
+    };
+}
+
+variables! {
+    API_KEY = "TINKER_API_KEY": "the API key, or a JWT";
+    CREDENTIAL_CMD = "TINKER_CREDENTIAL_CMD": "a shell command that prints a key, used when there is no key";
+    BASE_URL = "TINKER_BASE_URL": "address of the server; default: the hosted service";
+    PROJECT_ID = "TINKER_PROJECT_ID": "the project that sessions are booked on";
+    TAGS = "TINKER_TAGS": "words to find sessions by, separated by commas";
+    CF_ID = "CLOUDFLARE_ACCESS_CLIENT_ID": "sent as CF-Access-Client-Id, for servers behind Cloudflare Access";
+    CF_SECRET = "CLOUDFLARE_ACCESS_CLIENT_SECRET": "sent as CF-Access-Client-Secret";
+}
+
+impl Config {
+    /// Settings from the environment; [`ENVIRONMENT`] lists the variables.
+    ///
+    /// # Errors
+    /// A variable that holds something other than text, or a header value that is none.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_variables(|name| {
+            std::env::var_os(name)
+                .map(|value| {
+                    let refuse = |_| ConfigError::new(format!("{name}: is not UTF-8"));
+                    value.into_string().map_err(refuse)
+                })
+                .transpose()
+        })
+    }
+
+    fn from_variables(
+        read: impl Fn(&str) -> Result<Option<String>, ConfigError>,
+    ) -> Result<Self, Error> {
+        let read = |name| {
+            let value = read(name)?.map(|value| value.trim().to_owned());
+            Ok::<_, Error>(value.filter(|value| !value.is_empty()))
+        };
+        let mut config = Self::new(read(BASE_URL)?.as_deref().unwrap_or(OFFICIAL_BASE_URL));
+        config.credential_command = read(CREDENTIAL_CMD)?;
+        config.project_id = read(PROJECT_ID)?;
+        if let Some(key) = read(API_KEY)? {
+            config = config.with_api_key(key);
+        }
+        for tag in read(TAGS)?.unwrap_or_default().split(',').map(str::trim) {
+            if !tag.is_empty() && !config.tags.iter().any(|known| known == tag) {
+                config.tags.push(tag.to_owned());
+            }
+        }
+        for (variable, header) in [
+            (CF_ID, HeaderName::from_static("cf-access-client-id")),
+            (
+                CF_SECRET,
+                HeaderName::from_static("cf-access-client-secret"),
+            ),
+        ] {
+            if let Some(value) = read(variable)? {
+                let refuse = |_| ConfigError::new(format!("{variable}: cannot stand in a header"));
+                let value = HeaderValue::from_str(&value).map_err(refuse)?;
+                config.headers.insert(header, value);
+            }
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(variables: &[(&str, &str)]) -> Config {
+        let find = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            Ok(found.map(|(_, value)| (*value).to_owned()))
+        };
+        Config::from_variables(find).unwrap()
+    }
+
+    #[test]
+    fn everything_listed_is_read() {
+        let config = config(&[
+            ("TINKER_API_KEY", " tml-1\n"),
+            ("TINKER_CREDENTIAL_CMD", "print-key"),
+            ("TINKER_BASE_URL", "http://localhost:1"),
+            ("TINKER_PROJECT_ID", "p"),
+            ("TINKER_TAGS", "a, b,,a"),
+            ("CLOUDFLARE_ACCESS_CLIENT_ID", "id"),
+            ("CLOUDFLARE_ACCESS_CLIENT_SECRET", "secret"),
+        ]);
+        assert_eq!(config.api_key.unwrap().expose(), "tml-1");
+        assert_eq!(config.credential_command.as_deref(), Some("print-key"));
+        assert_eq!(config.base_url, "http://localhost:1");
+        assert_eq!(config.project_id.as_deref(), Some("p"));
+        assert_eq!(config.tags, ["a", "b"]);
+        assert_eq!(config.headers["cf-access-client-id"], "id");
+        assert_eq!(config.headers["cf-access-client-secret"], "secret");
+        assert_eq!(ENVIRONMENT.len(), 7);
+    }
+
+    #[test]
+    fn nothing_counts_as_not_set() {
+        let config = config(&[
+            ("TINKER_BASE_URL", ""),
+            ("TINKER_TAGS", ""),
+            ("TINKER_API_KEY", " "),
+        ]);
+        assert_eq!(config.base_url, OFFICIAL_BASE_URL);
+        assert!(config.tags.is_empty() && config.api_key.is_none());
+    }
+}

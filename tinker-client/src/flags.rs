@@ -1,0 +1,59 @@
+//! How the server wants its clients to behave.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tinker_types::{ClientConfig, DynamicConfig};
+
+/// The server's flags: those fixed for the life of a client, and those that may change.
+#[derive(Debug)]
+pub(crate) struct Flags {
+    fixed: ClientConfig,
+    dynamic: RwLock<DynamicConfig>,
+    /// The server answers `client/dynamic_config`, so that it is worth asking again.
+    is_dynamic: bool,
+}
+
+/// Flags are not asked for more often than this, whatever the server says.
+const LEAST_INTERVAL: u64 = 10;
+
+impl Flags {
+    /// `dynamic` is `None` for a server without such flags.
+    pub(crate) fn new(fixed: ClientConfig, dynamic: Option<DynamicConfig>) -> Arc<Self> {
+        Arc::new(Self {
+            fixed,
+            is_dynamic: dynamic.is_some(),
+            dynamic: RwLock::new(dynamic.unwrap_or_default()),
+        })
+    }
+
+    pub(crate) fn fixed(&self) -> &ClientConfig {
+        &self.fixed
+    }
+
+    /// Dropped samples are worth a word to the server.
+    pub(crate) fn cancels_samples(&self) -> bool {
+        self.with_dynamic(|dynamic| dynamic.sample_cancel_enabled)
+    }
+
+    /// Cancels to send at the same time.
+    pub(crate) fn cancel_batch(&self) -> usize {
+        self.with_dynamic(|dynamic| dynamic.sample_cancel_max_batch_size)
+            .max(1) as usize
+    }
+
+    /// Time until the next look; `None` for a server that has nothing to look at.
+    pub(crate) fn refresh_interval(&self) -> Option<Duration> {
+        let seconds = self.with_dynamic(|dynamic| dynamic.refresh_interval_sec);
+        self.is_dynamic
+            .then(|| Duration::from_secs(seconds.max(LEAST_INTERVAL)))
+    }
+
+    pub(crate) fn refresh(&self, dynamic: DynamicConfig) {
+        *self.dynamic.write().unwrap_or_else(PoisonError::into_inner) = dynamic;
+    }
+
+    fn with_dynamic<T>(&self, read: impl FnOnce(&DynamicConfig) -> T) -> T {
+        read(&self.dynamic.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,156 @@
+//! What a client has once the server has told it how to behave.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use tinker_transport::{
+    Billing, Call, Class, Credential, Exchange, Replay, Transport, TransportBuilder,
+    TransportConfig,
+};
+use tinker_types::{
+    ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, Endpoint,
+};
+
+use crate::api::Api;
+use crate::budget::Budget;
+use crate::cancel::CancelQueue;
+use crate::config::Config;
+use crate::error::{ConfigError, Error};
+use crate::flags::Flags;
+use crate::format::Format;
+use crate::identity::PROTOCOL_VERSION;
+
+const DYNAMIC_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where requests go.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// The default stack, and one built from it that carries the credential as it is.
+    Stack {
+        builder: Box<TransportBuilder>,
+        raw: Transport,
+    },
+    /// A transport that is the caller's business altogether.
+    Finished(Transport),
+}
+
+/// The server's flags, and what is set up by them.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) api: Api,
+    pub(crate) flags: Arc<Flags>,
+    /// Bytes of large results being fetched.
+    pub(crate) answers: Budget,
+    /// Bytes of training passes being encoded and sent.
+    pub(crate) passes: Budget,
+    pub(crate) format: Format,
+    pub(crate) cancels: CancelQueue,
+    pub(crate) unreachable_after: Duration,
+}
+
+impl Link {
+    /// Asks the server for its flags, with the credential as it is, then sets up what they ask for.
+    pub(crate) async fn open(config: &Config, source: &Source) -> Result<Self, Error> {
+        let first = match source {
+            Source::Stack { raw, .. } => raw,
+            Source::Finished(transport) => transport,
+        };
+        let fixed = fixed_flags(&Api::new(first.clone(), config.answer_limit)).await?;
+        let api = Api::new(transport(config, source, &fixed)?, config.answer_limit);
+        let flags = Flags::new(fixed, dynamic_flags(&api).await?);
+        Ok(Self {
+            answers: Budget::new(flags.fixed().inflight_response_bytes_semaphore_size),
+            passes: Budget::new(flags.fixed().fwdbwd_dispatch_bytes_semaphore_size),
+            format: Format::default(),
+            cancels: CancelQueue::start(api.clone(), Arc::clone(&flags)),
+            unreachable_after: config.unreachable_after,
+            api,
+            flags,
+        })
+    }
+}
+
+/// Flags for the life of a client. A server without them works with the usual ones.
+async fn fixed_flags(api: &Api) -> Result<ClientConfig, Error> {
+    let call = Call::new(ClientConfigRequest::NAME, Class::Session)
+        .with_replay(Replay::Safe)
+        .with_billing(Billing::Raise);
+    match api
+        .call(&ClientConfigRequest::new(PROTOCOL_VERSION), call)
+        .await
+    {
+        Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => {
+            tracing::info!(
+                "the server has no client/config; its limits are taken for the usual ones"
+            );
+            Ok(ClientConfig::default())
+        }
+        result => result,
+    }
+}
+
+/// Flags that may change; `None` from a server without them.
+pub(crate) async fn dynamic_flags(api: &Api) -> Result<Option<DynamicConfig>, Error> {
+    let call = Call::new(DynamicConfigRequest::NAME, Class::Session)
+        .with_replay(Replay::Safe)
+        .with_timeout(DYNAMIC_TIMEOUT);
+    match api
+        .call(&DynamicConfigRequest::new(PROTOCOL_VERSION), call)
+        .await
+    {
+        Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+/// The transport for everything after the first call.
+fn transport(config: &Config, source: &Source, flags: &ClientConfig) -> Result<Transport, Error> {
+    let (builder, raw) = match source {
+        Source::Stack { builder, raw } => (TransportBuilder::clone(builder), raw),
+        Source::Finished(transport) => return Ok(transport.clone()),
+    };
+    let builder = builder.configure(|stack| with_server_limits(stack, flags));
+    if !flags.pjwt_auth_enabled {
+        return Ok(builder.build()?);
+    }
+    let (credential, raw) = if flags.credential_default_source == "credential_cmd" {
+        let credential = config.enforced_credential()?;
+        let raw = with_credential(builder.clone(), Arc::clone(&credential)).build()?;
+        (credential, raw)
+    } else {
+        let what = "the server wants a credential to exchange for a token; set TINKER_API_KEY";
+        let credential = config.credential()?.ok_or_else(|| ConfigError::new(what))?;
+        (credential, raw.clone())
+    };
+    let exchange = Exchange::new(raw).with_fingerprint_of(&*credential);
+    Ok(with_credential(builder, Arc::new(exchange)).build()?)
+}
+
+fn with_credential(builder: TransportBuilder, credential: Arc<dyn Credential>) -> TransportBuilder {
+    builder.configure(|mut stack| {
+        stack.credential = Some(credential);
+        stack
+    })
+}
+
+/// A limit other than the server's usual one is meant: it holds instead of ours.
+fn with_server_limits(mut stack: TransportConfig, flags: &ClientConfig) -> TransportConfig {
+    let usual = ClientConfig::default();
+    let mut set = |class, bytes: u64, usual: u64| {
+        if bytes != usual {
+            stack.limits.get_mut(class).bytes = Some(u32::try_from(bytes).unwrap_or(u32::MAX));
+        }
+    };
+    set(
+        Class::Sample,
+        flags.sample_dispatch_bytes_semaphore_size,
+        usual.sample_dispatch_bytes_semaphore_size,
+    );
+    set(
+        Class::Train,
+        flags.fwdbwd_dispatch_bytes_semaphore_size,
+        usual.fwdbwd_dispatch_bytes_semaphore_size,
+    );
+    stack
+}

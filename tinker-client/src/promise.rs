@@ -1,0 +1,241 @@
+//! One promise, from acceptance to result.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Request, StatusCode};
+use tinker_transport::{Body, Call, Class, Kind, Outcome, Replay, TransportError};
+use tinker_types::{
+    Endpoint, Method, Operation, RequestId, RequestType, RetrieveFuture, Retrieved, Submitted,
+    Waiting as ServerWord,
+};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use crate::api::{self, Answer, Form, locate};
+use crate::codec::{self, Output, Payload};
+use crate::error::{DecodeError, Error, Gone, RequestFailed, Unreachable};
+use crate::link::Link;
+use crate::patience::Patience;
+use crate::queue::QueueLog;
+use crate::waiting::{Board, WaitingFor};
+
+/// What the server promised, and what it will be.
+#[derive(Debug, Clone)]
+pub(crate) struct Promise {
+    pub(crate) operation: &'static str,
+    pub(crate) request_type: RequestType,
+    pub(crate) request_id: RequestId,
+    /// From the start of the operation to its acceptance.
+    pub(crate) accepted_after: Duration,
+}
+
+/// What one poll came to.
+enum Turn {
+    /// The result.
+    Done(Payload),
+    /// Ask again after this long.
+    Again(Duration),
+    /// The result is this large, and has to be asked for in full.
+    SizeOnly(u64),
+}
+
+impl Promise {
+    /// What was promised to an operation that began at `started`.
+    pub(crate) fn of<O: Operation>(submitted: Submitted, started: Instant) -> Self {
+        Self {
+            operation: O::NAME,
+            request_type: O::REQUEST_TYPE,
+            request_id: submitted.request_id,
+            accepted_after: started.elapsed(),
+        }
+    }
+
+    /// Asks until there is a result or a final error. There is no time limit.
+    pub(crate) async fn resolve<T: Output>(
+        &self,
+        link: &Arc<Link>,
+        board: &Board,
+        log: &QueueLog,
+    ) -> Result<T, Error> {
+        let mut patience = Patience::default();
+        // Held until the result is decoded.
+        let mut _reserved: Option<OwnedSemaphorePermit> = None;
+        let mut takes_size_only = true;
+        board.set(WaitingFor::Server {
+            state: None,
+            reason: None,
+        });
+        let mut iteration = 0_u64;
+        loop {
+            let request = self.poll(iteration, takes_size_only)?;
+            iteration += 1;
+            let asked = Instant::now();
+            let result = link.api.send(request).await;
+            let took = asked.elapsed();
+            let turn = match result {
+                Ok(answer) => self.judge(answer, took, &mut patience, board, log)?,
+                Err(error) => self.survive(error, link, &mut patience, board)?,
+            };
+            match turn {
+                Turn::Done(payload) => return codec::decode(self.operation, payload).await,
+                Turn::Again(Duration::ZERO) => {}
+                Turn::Again(wait) => tokio::time::sleep(wait).await,
+                Turn::SizeOnly(_) if !takes_size_only => {
+                    let what = "the server answered with a size where the result was asked for";
+                    return Err(DecodeError::new(self.operation, what).into());
+                }
+                Turn::SizeOnly(bytes) => {
+                    board.set(WaitingFor::Payload { bytes });
+                    _reserved = link.answers.take(bytes).await;
+                    takes_size_only = false;
+                }
+            }
+        }
+    }
+
+    fn poll(&self, iteration: u64, takes_size_only: bool) -> Result<Request<Body>, Error> {
+        let message =
+            RetrieveFuture::new(self.request_id.clone()).with_metadata_only(takes_size_only);
+        let body = codec::to_json(self.operation, &message)?;
+        // The class has its own timeout, and is never repeated by the transport: this is the loop.
+        let call = Call::new(RetrieveFuture::NAME, Class::Retrieve).with_replay(Replay::Safe);
+        let path = locate("retrieve_future", &[]);
+        let mut request = api::build(Method::Post, &path, Form::Json, body, call)?;
+        if self.request_type.is_protobuf() {
+            Form::Protobuf.accept(&mut request);
+        }
+        let headers = request.headers_mut();
+        api::name_method(headers, self.operation);
+        headers.insert(
+            HeaderName::from_static("x-tinker-request-type"),
+            HeaderValue::from_static(self.request_type.as_str()),
+        );
+        headers.insert(
+            HeaderName::from_static("x-tinker-request-iteration"),
+            HeaderValue::from(iteration),
+        );
+        let seconds = format!("{:.6}", self.accepted_after.as_secs_f64());
+        if let Some(seconds) = HeaderValue::from_str(&seconds)
+            .ok()
+            .filter(|_| iteration == 0)
+        {
+            let name = HeaderName::from_static("x-tinker-create-promise-roundtrip-time");
+            headers.insert(name, seconds);
+        }
+        Ok(request)
+    }
+
+    /// What an answer means.
+    fn judge(
+        &self,
+        answer: Answer,
+        took: Duration,
+        patience: &mut Patience,
+        board: &Board,
+        log: &QueueLog,
+    ) -> Result<Turn, Error> {
+        let hear = |word: ServerWord| {
+            log.note(
+                word.queue_state.as_ref(),
+                word.queue_state_reason.as_deref(),
+            );
+            board.set(WaitingFor::Server {
+                state: word.queue_state,
+                reason: word.queue_state_reason,
+            });
+        };
+        if answer.status.is_success() {
+            if answer.form == Form::Protobuf {
+                return Ok(Turn::Done(Payload::Protobuf(answer.body)));
+            }
+            let body = codec::from_json(self.operation, &answer.body)?;
+            let retrieved = Retrieved::from_json(body)
+                .map_err(|error| DecodeError::new(self.operation, error.to_string()))?;
+            return match retrieved {
+                Retrieved::TryAgain(word) => {
+                    hear(word);
+                    Ok(Turn::Again(patience.not_yet(took)))
+                }
+                Retrieved::SizeOnly { bytes } => Ok(Turn::SizeOnly(bytes)),
+                Retrieved::Done(value) => Ok(Turn::Done(Payload::Json(value))),
+                Retrieved::Failed { error, category } => {
+                    let id = self.request_id.clone();
+                    Err(RequestFailed::new(self.operation, id, category, &error).into())
+                }
+                _ => Err(DecodeError::new(self.operation, "an answer of an unknown kind").into()),
+            };
+        }
+        if answer.outcome == Outcome::EdgeRejection {
+            board.set(WaitingFor::Connection);
+            return Ok(Turn::Again(patience.timed_out()));
+        }
+        match answer.status {
+            StatusCode::REQUEST_TIMEOUT => {
+                if let Ok(word) = serde_json::from_slice::<ServerWord>(&answer.body) {
+                    patience.forgive();
+                    hear(word);
+                }
+                Ok(Turn::Again(patience.not_yet(took)))
+            }
+            StatusCode::BAD_REQUEST => match patience.bad_request(took) {
+                Some(wait) => Ok(Turn::Again(wait)),
+                None => Err(self.refused(answer)),
+            },
+            StatusCode::TOO_MANY_REQUESTS => {
+                board.set(WaitingFor::Recovery {
+                    status: answer.status,
+                });
+                Ok(Turn::Again(patience.throttled()))
+            }
+            StatusCode::NOT_FOUND => {
+                Err(Gone::unknown(self.request_id.clone(), self.operation).into())
+            }
+            StatusCode::GONE => Err(Gone::expired(self.request_id.clone(), self.operation).into()),
+            status if status.is_server_error() => {
+                board.set(WaitingFor::Recovery { status });
+                Ok(Turn::Again(patience.server_error(took)))
+            }
+            _ => Err(self.refused(answer)),
+        }
+    }
+
+    fn refused(&self, answer: Answer) -> Error {
+        answer
+            .into_error_of(self.operation)
+            .with_request_id(self.request_id.clone())
+            .into()
+    }
+
+    /// What a poll without an answer means.
+    fn survive(
+        &self,
+        error: TransportError,
+        link: &Link,
+        patience: &mut Patience,
+        board: &Board,
+    ) -> Result<Turn, Error> {
+        let wait = match error.kind() {
+            Kind::Config | Kind::Request | Kind::Credential | Kind::TooLarge => {
+                return Err(error.into());
+            }
+            Kind::Timeout => patience.timed_out(),
+            _ => patience.lost(),
+        };
+        tracing::debug!(request_id = %self.request_id, %error, ?wait, "a poll got no answer");
+        board.set(WaitingFor::Connection);
+        let Some(lost_for) = patience.lost_for() else {
+            return Ok(Turn::Again(wait));
+        };
+        let left = link.unreachable_after.saturating_sub(lost_for);
+        if !left.is_zero() {
+            // The last poll falls on the mark, not beyond it.
+            return Ok(Turn::Again(wait.min(left)));
+        }
+        let id = self.request_id.clone();
+        Err(Unreachable::new(self.operation, id, lost_for, error).into())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,388 @@
+use std::time::Duration;
+
+use serde_json::json;
+use tinker_types::{FinishReason, LoraConfig};
+use tokio::time::sleep;
+
+use super::*;
+use crate::testing::{FakeServer, Reply, assert_small, data};
+use crate::{AdamParams, Loss};
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[tokio::test(start_paused = true)]
+async fn start_up_is_in_order_and_nothing_is_sent_before_it_is_needed() {
+    let server = FakeServer::new();
+    let config = Config::new("http://fake")
+        .with_api_key("k")
+        .with_tag("t")
+        .with_display_name("run")
+        .with_project_id("p")
+        .with_user_metadata("a", 1);
+    let service = server.builder().config(config).build().unwrap();
+    sleep(seconds(60)).await;
+    assert!(server.seen().is_empty() && service.session_id().is_none());
+
+    let client = service
+        .create_lora_training_client("base", LoraConfig::new(8))
+        .await
+        .unwrap();
+    let paths: Vec<_> = server.seen().into_iter().map(|seen| seen.path).collect();
+    assert_eq!(
+        paths,
+        [
+            "client/config",
+            "client/dynamic_config",
+            "create_session",
+            "create_model",
+            "retrieve_future",
+            "get_info"
+        ]
+    );
+    assert_eq!(client.model_id().as_str(), "s:train:0");
+    assert_eq!(service.session_id().unwrap().as_str(), "s");
+    let session = &server.seen_at("create_session")[0];
+    assert_eq!(
+        session.json(),
+        json!({"tags": ["t"], "user_metadata": {"a": 1}, "sdk_version": "0.38.0",
+               "project_id": "p", "display_name": "run", "type": "create_session"})
+    );
+    assert_eq!(session.header("x-api-key"), Some("k"));
+    let model = &server.seen_at("create_model")[0];
+    assert_eq!(model.json()["lora_config"]["rank"], 8);
+    assert_eq!(model.header("x-sdk-version"), Some("0.38.0"));
+    assert_eq!(
+        model.header("x-sdk-method"),
+        Some("ServiceClient.create_lora_training_client")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_that_start_together_share_one_session() {
+    let server = FakeServer::new();
+    let service = server.service();
+    let first = service.create_lora_training_client("base", LoraConfig::new(4));
+    let second = service.create_lora_training_client("base", LoraConfig::new(4));
+    let sampler = service.create_sampling_client("base");
+    assert_eq!(first.waiting().unwrap().reason, WaitingFor::Session);
+    // Numbers are given in the order of calls, whichever arrives first.
+    assert_eq!(second.await.unwrap().model_id().as_str(), "s:train:1");
+    assert_eq!(first.await.unwrap().model_id().as_str(), "s:train:0");
+    sampler.await.unwrap();
+    for path in ["client/config", "create_session"] {
+        assert_eq!(server.seen_at(path).len(), 1, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_old_server_without_flags_works() {
+    let server = FakeServer::new();
+    server
+        .always("client/config", 404, json!({"detail": "Not Found"}))
+        .always("client/dynamic_config", 404, json!({"detail": "Not Found"}));
+    let client = server.training().await;
+    client
+        .forward_backward(data(1), Loss::cross_entropy())
+        .await
+        .unwrap();
+    sleep(seconds(3600)).await;
+    assert_eq!(
+        server.seen_at("client/dynamic_config").len(),
+        1,
+        "nothing to refresh"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_start_is_told_and_tried_anew_by_the_next_call() {
+    let server = FakeServer::new();
+    server.then(
+        "client/config",
+        vec![Reply::status(403, json!({"detail": "no access"}))],
+    );
+    let service = server.service();
+    let error = service.create_sampling_client("base").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "client/config: the server answered 403 Forbidden: no access"
+    );
+    assert!(error.is_user_error());
+    assert!(service.create_sampling_client("base").await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_go_on_whatever_else_is_under_way() {
+    let server = FakeServer::new();
+    server.on("asample", |_| Some(Reply::never()));
+    let sampling = server.sampling().await;
+    let prompt = tinker_types::ModelInput::from_tokens([1]);
+    let stuck: Vec<_> = (0..1000)
+        .map(|_| sampling.sample(prompt.clone(), tinker_types::SamplingParams::default()))
+        .collect();
+    sleep(seconds(55)).await;
+    assert_eq!(
+        server.seconds("session_heartbeat"),
+        [0.0, 10.0, 20.0, 30.0, 40.0]
+    );
+    let body = server.seen_at("session_heartbeat")[0].json();
+    assert_eq!(
+        body,
+        json!({"session_id": "s", "type": "session_heartbeat"})
+    );
+    drop(stuck);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_that_fails_is_repeated_and_one_that_is_refused_with_410_ends_the_session() {
+    let server = FakeServer::new();
+    server.then(
+        "session_heartbeat",
+        vec![
+            Reply::status(500, json!({})),
+            Reply::never(),
+            Reply::status(410, json!({"detail": "finished"})),
+        ],
+    );
+    let client = server.training().await;
+    sleep(seconds(300)).await;
+    // 10 s after each end: the second was given up after its 10 s.
+    assert_eq!(server.seconds("session_heartbeat"), [0.0, 10.0, 30.0]);
+    let error = client.optim_step(AdamParams::new(0.1)).await.unwrap_err();
+    assert!(matches!(error, Error::Closed(_)) && error.to_string().contains("server has ended"));
+    assert!(server.seen_at("optim_step").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn background_tasks_end_with_the_last_client() {
+    let server = FakeServer::new();
+    let service = server.service();
+    let training = service
+        .create_lora_training_client("base", LoraConfig::new(4))
+        .await
+        .unwrap();
+    let again = training.clone();
+    drop((service, training));
+    sleep(seconds(25)).await;
+    assert_eq!(
+        server.seen_at("session_heartbeat").len(),
+        2,
+        "a clone keeps it going"
+    );
+    let tasks = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    assert_eq!(tasks, 3, "heartbeat, flags, cancels");
+    drop(again);
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    assert_eq!(
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks(),
+        0
+    );
+    sleep(seconds(3600)).await;
+    assert_eq!(server.seen_at("session_heartbeat").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flags_are_refreshed() {
+    let server = FakeServer::new();
+    let answer = |interval: u64| Reply::json(json!({"refresh_interval_sec": interval}));
+    server.then(
+        "client/dynamic_config",
+        vec![
+            answer(30),
+            Reply::status(403, json!({})),
+            answer(1),
+            answer(600),
+        ],
+    );
+    let _client = server.training().await;
+    sleep(seconds(500)).await;
+    assert_eq!(
+        server.seconds("client/dynamic_config"),
+        [0.0, 30.0, 60.0, 70.0]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_tells_the_server_once_and_refuses_further_work() {
+    let server = FakeServer::new();
+    let service = server.service();
+    service.close(FinishReason::Success).await.unwrap();
+    assert!(server.seen().is_empty(), "there was no session");
+
+    let service = server.service();
+    let training = service
+        .create_lora_training_client("base", LoraConfig::new(4))
+        .await
+        .unwrap();
+    let under_way = training.optim_step(AdamParams::new(0.1));
+    assert_small(
+        service.close_with_detail(FinishReason::Errored, "why"),
+        2048,
+    )
+    .await
+    .unwrap();
+    service.close(FinishReason::Success).await.unwrap();
+    let finished = server.seen_at("sessions/s/finish");
+    assert_eq!(finished.len(), 1);
+    assert_eq!(
+        finished[0].json(),
+        json!({"reason": {"type": "errored"}, "detail": "why"})
+    );
+
+    drop(under_way);
+    for error in [
+        training.optim_step(AdamParams::new(0.1)).await.unwrap_err(),
+        training
+            .forward(data(1), Loss::cross_entropy())
+            .await
+            .unwrap_err(),
+        service
+            .create_sampling_client("base")
+            .await
+            .map(|_| ())
+            .unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Closed(_)), "{error}");
+    }
+    sleep(seconds(60)).await;
+    assert!(server.seen_at("session_heartbeat").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_cannot_finish_sessions_is_no_error() {
+    let server = FakeServer::new();
+    server.always("sessions/s/finish", 404, json!({"detail": "Not Found"}));
+    let service = server.service();
+    service.create_sampling_client("base").await.unwrap();
+    service.close(FinishReason::Success).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn models_are_made_from_checkpoints() {
+    let server = FakeServer::new();
+    server.on("retrieve_future", |_| {
+        Some(Reply::json(json!({"type": "load_weights"})))
+    });
+    let service = server.service();
+    let path = "tinker://r/weights/a";
+    let options = LoadOptions::new(path).with_access_token("tml-secret");
+    let client = service
+        .create_training_client_from_state_with_optimizer(options)
+        .await
+        .unwrap();
+    assert_eq!(
+        client.model_id().as_str(),
+        "s:train:0",
+        "formed here when nobody says"
+    );
+    let body = server.seen_at("load_weights")[0].json();
+    assert_eq!(
+        body,
+        json!({"session_id": "s", "model_seq_id": 0, "path": path, "optimizer": true,
+               "weights_access_token": "tml-secret", "type": "load_weights"})
+    );
+    client.optim_step(AdamParams::new(0.1)).await.unwrap();
+    assert_eq!(server.seen_at("optim_step")[0].json()["seq_id"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_here_is_not_sent() {
+    let server = FakeServer::new();
+    let service = server.service();
+    for error in [
+        service
+            .create_lora_training_client("base", LoraConfig::new(0))
+            .await
+            .unwrap_err(),
+        service
+            .create_lora_training_client("", LoraConfig::new(1))
+            .await
+            .unwrap_err(),
+        service
+            .create_training_client_from_state("tinker://r/sampler_weights/a")
+            .await
+            .unwrap_err(),
+        service
+            .create_training_client_from_state("r/weights/a")
+            .await
+            .unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Invalid(_)), "{error}");
+    }
+    let error = service
+        .create_sampling_client("tinker://r/a")
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Invalid(_)), "{error}");
+    assert!(server.seen().is_empty());
+    let first = service
+        .create_lora_training_client("base", LoraConfig::new(1))
+        .await
+        .unwrap();
+    assert_eq!(
+        first.model_id().as_str(),
+        "s:train:0",
+        "no number was used up"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn capabilities_need_no_session() {
+    let server = FakeServer::new();
+    let service = server.service();
+    let models = assert_small(service.get_server_capabilities(), 2048)
+        .await
+        .unwrap();
+    assert_eq!(
+        models.supported_models[0].model_name.as_deref(),
+        Some("base")
+    );
+    assert_eq!(server.paths(), ["client/config", "get_server_capabilities"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_wants_tokens_gets_them() {
+    let server = FakeServer::new();
+    server
+        .always("client/config", 200, json!({"pjwt_auth_enabled": true}))
+        .always(
+            "auth/token",
+            200,
+            json!({"jwt": "eyJ.eyJleHAiOjk5OTk5OTk5OTk5fQ.x"}),
+        );
+    let config = Config::new("http://fake").with_api_key("raw");
+    let service = server.builder().config(config).build().unwrap();
+    service.get_server_capabilities().await.unwrap();
+    let keys: Vec<_> = server
+        .seen()
+        .iter()
+        .map(|seen| {
+            (
+                seen.path.clone(),
+                seen.header("x-api-key").unwrap().to_owned(),
+            )
+        })
+        .collect();
+    let keys: Vec<_> = keys
+        .iter()
+        .map(|(path, key)| (path.as_str(), key.as_str()))
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            ("client/config", "raw"),
+            ("auth/token", "raw"),
+            ("client/dynamic_config", "eyJ.eyJleHAiOjk5OTk5OTk5OTk5fQ.x"),
+            (
+                "get_server_capabilities",
+                "eyJ.eyJleHAiOjk5OTk5OTk5OTk5fQ.x"
+            ),
+        ]
+    );
+}

@@ -1,0 +1,289 @@
+//! `TrainingClient`: gradients, steps, checkpoints of one model.
+
+mod passes;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tinker_transport::{Call, Class, Replay};
+use tinker_types::{
+    CheckpointKind, CheckpointPath, CreateModel, Datum, Endpoint, ForwardBackwardOutput, GetInfo,
+    InvalidValue, LoadWeights, Loss, ModelCreated, ModelId, ModelInfo, Operation, OptimParams,
+    OptimStep, OptimStepOutput, SaveWeights, SaveWeightsForSampler, SavedForSampler, SavedWeights,
+    WeightsLoaded,
+};
+use tokio::time::Instant;
+
+use crate::codec::Output;
+use crate::core::Core;
+use crate::error::{DecodeError, Error};
+use crate::options::SaveOptions;
+use crate::pending::Pending;
+use crate::promise::Promise;
+use crate::queue::QueueLog;
+use crate::sampling::SamplingClient;
+use crate::sequencer::{Sequencer, Turn};
+use crate::waiting::{Board, WaitingFor};
+
+/// Trains one model.
+///
+/// Every method returns at once with a [`Pending`] that is already under way. What is called first
+/// reaches the server first, whatever happens on the way, so several operations can be started one
+/// after the other and awaited later: the server is kept busy. The next operation leaves when the
+/// one before was accepted, or has failed for good.
+///
+/// Dropping a `Pending` does not stop its operation: gradients and steps have an order, and a hole
+/// in it would hold up everything after it.
+///
+/// Cheap to clone; clones share the model and its order. Get one from
+/// [`ServiceClient`](crate::ServiceClient).
+#[derive(Debug, Clone)]
+pub struct TrainingClient {
+    inner: Arc<Training>,
+}
+
+/// One model in training.
+#[derive(Debug)]
+struct Training {
+    core: Arc<Core>,
+    info: ModelInfo,
+    sequencer: Arc<Sequencer>,
+    log: QueueLog,
+}
+
+/// An operation that makes a model.
+pub(crate) trait MakesModel: Operation<Output: Output> {
+    /// The id of the model, if the result names it.
+    fn model_of(made: Self::Output) -> Option<ModelId>;
+}
+
+impl MakesModel for CreateModel {
+    fn model_of(made: ModelCreated) -> Option<ModelId> {
+        Some(made.model_id)
+    }
+}
+
+impl MakesModel for LoadWeights {
+    fn model_of(made: WeightsLoaded) -> Option<ModelId> {
+        made.model_id
+    }
+}
+
+impl TrainingClient {
+    /// A client for a model that has just been made.
+    pub(crate) async fn open(core: Arc<Core>, model: ModelId) -> Result<Self, Error> {
+        let link = core.link().await?;
+        let call = Call::new(GetInfo::NAME, Class::Train).with_replay(Replay::Safe);
+        let info = link.api.call(&GetInfo::new(model), call).await?;
+        let inner = Training {
+            log: QueueLog::new(format!("training of {}", info.model_id)),
+            sequencer: Arc::default(),
+            info,
+            core,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// What the server says about the model: base model, tokenizer, rank.
+    pub fn info(&self) -> &ModelInfo {
+        &self.inner.info
+    }
+
+    /// Id of the model, also called the training run.
+    pub fn model_id(&self) -> &ModelId {
+        &self.inner.info.model_id
+    }
+
+    /// Runs data through the model and reports losses and log probabilities; gradients stay as
+    /// they are.
+    ///
+    /// # Errors
+    /// As for [`forward_backward`](Self::forward_backward).
+    pub fn forward(
+        &self,
+        data: impl Into<Arc<[Datum]>>,
+        loss: Loss,
+    ) -> Pending<ForwardBackwardOutput> {
+        self.pass(data.into(), loss, true)
+    }
+
+    /// Runs data through the model and adds the gradients of the loss to those gathered so far.
+    /// [`optim_step`](Self::optim_step) applies them.
+    ///
+    /// A large batch travels in several requests, by number of data and by bytes; their results
+    /// come back as one, in order.
+    ///
+    /// # Errors
+    /// Data that does not fit the loss, before anything is sent; see [`Loss::check`].
+    /// [`Error::Partly`] when some of several requests failed.
+    pub fn forward_backward(
+        &self,
+        data: impl Into<Arc<[Datum]>>,
+        loss: Loss,
+    ) -> Pending<ForwardBackwardOutput> {
+        self.pass(data.into(), loss, false)
+    }
+
+    fn pass(
+        &self,
+        data: Arc<[Datum]>,
+        loss: Loss,
+        forward_only: bool,
+    ) -> Pending<ForwardBackwardOutput> {
+        if let Err(error) = loss.check(&data) {
+            return Pending::refused(error);
+        }
+        passes::start(&self.inner, data, loss, forward_only)
+    }
+
+    /// Applies the gathered gradients and clears them.
+    ///
+    /// # Errors
+    /// Constants outside their range, before anything is sent.
+    pub fn optim_step(&self, params: impl Into<OptimParams>) -> Pending<OptimStepOutput> {
+        let params = params.into();
+        if let OptimParams::Adam(adam) = &params
+            && let Err(error) = adam.check()
+        {
+            return Pending::refused(error);
+        }
+        self.operate(
+            |model, seq_id| OptimStep::new(model, seq_id, params),
+            |result, _| Ok(result),
+        )
+    }
+
+    /// Saves weights and optimizer state, to train on from.
+    ///
+    /// # Errors
+    /// A name that is no path segment, before anything is sent; a name that is taken, unless
+    /// [`SaveOptions::overwrite`] is set.
+    pub fn save_state(&self, options: impl Into<SaveOptions>) -> Pending<SavedWeights> {
+        let options = options.into();
+        if let Err(error) = self.check_name(&options, CheckpointKind::Training) {
+            return Pending::refused(error);
+        }
+        self.operate(
+            |model, seq_id| {
+                let mut request = SaveWeights::new(model, seq_id, &options.name);
+                request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
+                request.overwrite = options.overwrite;
+                request.user_metadata = notes(options.user_metadata);
+                request
+            },
+            |result, _| Ok(result),
+        )
+    }
+
+    /// Saves weights to sample from, under a name. Give the path to
+    /// [`create_sampling_client`](crate::ServiceClient::create_sampling_client), now or later.
+    ///
+    /// # Errors
+    /// A name that is no path segment, or `overwrite`, which these checkpoints do not have, before
+    /// anything is sent.
+    pub fn save_weights_for_sampler(
+        &self,
+        options: impl Into<SaveOptions>,
+    ) -> Pending<CheckpointPath> {
+        let options = options.into();
+        if let Err(error) = self.check_name(&options, CheckpointKind::Sampler) {
+            return Pending::refused(error);
+        }
+        self.operate(
+            |model, seq_id| {
+                let mut request = SaveWeightsForSampler::named(model, seq_id, &options.name);
+                request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
+                request.user_metadata = notes(options.user_metadata);
+                request
+            },
+            |saved: SavedForSampler, _| Ok(saved.path.ok_or_else(|| missing("a `path`"))?),
+        )
+    }
+
+    /// A sampler with the model's weights as they are when every earlier operation is done. Later
+    /// training does not change it, and nothing is stored under a name.
+    ///
+    /// # Errors
+    /// Those of any operation.
+    pub fn save_weights_and_get_sampling_client(&self) -> Pending<SamplingClient> {
+        let sampler = self.inner.core.next_sampler();
+        self.operate(
+            |model, seq_id| SaveWeightsForSampler::ephemeral(model, seq_id, sampler),
+            |saved: SavedForSampler, inner| {
+                let id = saved
+                    .sampling_session_id
+                    .ok_or_else(|| missing("a `sampling_session_id`"))?;
+                let base_model = inner.info.model_data.model_name.clone();
+                let base_model = base_model.or_else(|| inner.info.model_name.clone());
+                Ok(SamplingClient::new(&inner.core, id, base_model))
+            },
+        )
+    }
+
+    /// Starts an operation of one request, in its turn, and finishes its result.
+    fn operate<O, T>(
+        &self,
+        request: impl FnOnce(ModelId, u64) -> O,
+        finish: impl FnOnce(O::Output, &Training) -> Result<T, Error> + Send + 'static,
+    ) -> Pending<T>
+    where
+        O: Operation<Output: Output> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        if let Err(error) = self.inner.core.check_open() {
+            return Pending::refused(error);
+        }
+        let turn = self.inner.sequencer.reserve(1);
+        let request = request(self.model_id().clone(), turn.ids().start);
+        let (inner, board) = (Arc::clone(&self.inner), Board::new(WaitingFor::Turn));
+        Pending::detached(board.clone(), async move {
+            let result = inner.run(request, turn, &board).await?;
+            finish(result, &inner)
+        })
+    }
+
+    fn check_name(&self, options: &SaveOptions, kind: CheckpointKind) -> Result<(), InvalidValue> {
+        CheckpointPath::try_new(self.model_id().clone(), kind, &options.name)
+            .map_err(|error| error.within("name"))?;
+        if options.overwrite && kind != CheckpointKind::Training {
+            let why = "is for training checkpoints only; choose another name";
+            return Err(InvalidValue::new("overwrite", why));
+        }
+        Ok(())
+    }
+}
+
+impl Training {
+    async fn run<O>(&self, request: O, turn: Turn, board: &Board) -> Result<O::Output, Error>
+    where
+        O: Operation<Output: Output> + Send + Sync,
+    {
+        let started = Instant::now();
+        turn.begins().await;
+        self.core.check_open()?;
+        board.set(WaitingFor::Acceptance);
+        let link = self.core.link().await?;
+        let call = Call::new(O::NAME, Class::Train).with_replay(Replay::Safe);
+        let submitted = link.api.call(&request, call).await?;
+        drop(turn);
+        Promise::of::<O>(submitted, started)
+            .resolve(link, board, &self.log)
+            .await
+    }
+}
+
+fn notes(notes: BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+    Some(notes).filter(|notes| !notes.is_empty())
+}
+
+fn missing(what: &str) -> DecodeError {
+    DecodeError::new(
+        SaveWeightsForSampler::NAME,
+        format!("the result lacks {what}"),
+    )
+}
+
+#[cfg(test)]
+mod tests;
