@@ -1,1 +1,8 @@
-//! One integration binary: a module for each subject.
+//! What crosses crates: the client against the real engine, in process and over a socket.
+
+mod order;
+mod refusal;
+mod restart;
+mod same_numbers;
+mod support;
+mod training;
