@@ -20,8 +20,8 @@ use crate::transport::Transport;
 
 /// The default stack, with two slots for your layers and a leaf of your choice.
 ///
-/// In each slot the layer added first is the outermost. Building twice gives two stacks that
-/// share the layers' own state, the leaf and the gate, but not permits and budgets.
+/// In each slot the layer added first is the outermost. Clones built apart share what was given to
+/// the builder (layers with their state, leaf, gate), but not permits, budgets and connections.
 ///
 /// ```
 /// use tinker_transport::{Body, Call, Class, Replay, TransportBuilder, TransportConfig, layer};

@@ -142,6 +142,9 @@ impl Policy for Standard {
 }
 
 /// No second attempt, for callers with a loop of their own: polling, heartbeats, telemetry.
+///
+/// What the gate holds back (429 on samples, 402 within the billing pause) is not a failed attempt
+/// and is waited out under this policy, too.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Never;
 

@@ -129,3 +129,68 @@ async fn attempt(
     }
     result
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::fmt::format::FmtSpan;
+
+    use super::*;
+    use crate::call::{Call, Replay};
+    use crate::class::Class;
+    use crate::layer::{AuthLayer, RetryLayer};
+    use crate::testing::{request, scripted};
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_a_span_its_attempts_are_events_and_no_key_is_told() {
+        let lines = Lines::default();
+        let sink = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_span_events(FmtSpan::CLOSE)
+            .with_ansi(false)
+            .without_time()
+            .with_target(false)
+            .with_writer(move || sink.clone())
+            .finish();
+        let guard = tracing::subscriber::set_default(subscriber);
+        let (leaf, _) = scripted(&[503]);
+        let transport = leaf
+            .layer(AuthLayer::new(Arc::new(crate::ApiKey::new("hunter2"))))
+            .layer(TraceLayer::attempts())
+            .layer(RetryLayer::new())
+            .layer(TraceLayer::calls());
+        let mut listing = request(Call::new("list", Class::Rest).with_replay(Replay::Safe));
+        *listing.uri_mut() = "/api/v1/runs?token=hunter2".parse().unwrap();
+        transport.call(listing).await.unwrap();
+        drop(guard);
+
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let span = r#"call{operation="list" class="rest" method=POST path="/api/v1/runs""#;
+        assert!(text.lines().all(|line| line.contains(span)), "{text}");
+        for part in [
+            "answered attempt=1 elapsed=0ns status=503",
+            "answered attempt=2",
+            "trying again",
+        ] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+        let last = text.lines().last().unwrap();
+        assert!(last.contains("status=200 attempts=2"), "{last}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

@@ -1,6 +1,8 @@
 //! Where the stack meets the network.
 
 #[cfg(feature = "reqwest")]
+mod http2;
+#[cfg(feature = "reqwest")]
 mod pool;
 #[cfg(feature = "reqwest")]
 mod reqwest;

@@ -12,6 +12,7 @@ use http_body::{Frame, SizeHint};
 use reqwest::Client;
 use tower::Service;
 
+use super::http2::Http2Servers;
 use super::pool::{Lease, Pool};
 use super::tls;
 use crate::body::Body;
@@ -41,7 +42,11 @@ pub struct Network {
 }
 
 struct Shared {
-    pools: PerClass<Arc<Pool<Client>>>,
+    /// Clients that take the version a server offers.
+    negotiating: PerClass<Arc<Pool<Client>>>,
+    /// Clients for servers known to speak HTTP/2: one connection each.
+    multiplexing: PerClass<Arc<Pool<Client>>>,
+    http2: Http2Servers,
     limits: PerClass<ClassLimits>,
     tls: rustls::ClientConfig,
 }
@@ -60,7 +65,9 @@ impl Network {
         };
         let pool = |class| Arc::new(Pool::new(config.limits.get(class).per_connection.get()));
         let shared = Shared {
-            pools: PerClass::from_fn(pool),
+            negotiating: PerClass::from_fn(pool),
+            multiplexing: PerClass::from_fn(pool),
+            http2: Http2Servers::default(),
             limits: config.limits.clone(),
             tls,
         };
@@ -71,26 +78,66 @@ impl Network {
 }
 
 impl Shared {
-    fn lease(&self, class: Class) -> Result<Lease<Client>, TransportError> {
-        self.pools.get(class).lease(|| {
-            Client::builder()
-                .tls_backend_preconfigured(self.tls.clone())
-                .connect_timeout(self.limits.get(class).connect_timeout)
-                .http2_keep_alive_interval(KEEP_ALIVE)
-                .http2_keep_alive_timeout(KEEP_ALIVE)
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .referer(false)
-                .build()
-                .map_err(|error| {
-                    TransportError::new(
-                        Kind::Config,
-                        Stage::NotBuilt,
-                        "the HTTP client cannot be set up",
-                    )
-                    .with_source(error)
-                })
+    fn lease(&self, class: Class, is_http2: bool) -> Result<Lease<Client>, TransportError> {
+        let pools = if is_http2 {
+            &self.multiplexing
+        } else {
+            &self.negotiating
+        };
+        pools.get(class).lease(|| self.client(class, is_http2))
+    }
+
+    fn client(&self, class: Class, is_http2: bool) -> Result<Client, TransportError> {
+        let mut tls = self.tls.clone();
+        if is_http2 {
+            tls.alpn_protocols.truncate(1);
+        }
+        let client = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .connect_timeout(self.limits.get(class).connect_timeout)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_timeout(KEEP_ALIVE)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false);
+        let client = if is_http2 {
+            client.http2_prior_knowledge()
+        } else {
+            client
+        };
+        let what = "the HTTP client cannot be set up";
+        client.build().map_err(|error| {
+            TransportError::new(Kind::Config, Stage::NotBuilt, what).with_source(error)
         })
+    }
+
+    async fn send(&self, request: Request<Body>) -> Result<Response<Body>, TransportError> {
+        let uri = request.uri().clone();
+        let is_http2 = self.http2.knows(&uri);
+        let lease = self.lease(Call::of(&request).class, is_http2)?;
+        let request = reqwest::Request::try_from(request).map_err(unsent)?;
+        let response = match lease.client().execute(request).await {
+            Ok(response) => http::Response::<reqwest::Body>::from(response).map(Body::new),
+            Err(error) => {
+                let error = unanswered(error);
+                if is_http2 && error.is_connect() {
+                    self.http2.forget(&uri);
+                    lease.retire();
+                }
+                return Err(error);
+            }
+        };
+        self.http2.learn(&uri, response.version());
+        if is_edge_rejection(&response) {
+            lease.retire();
+        }
+        Ok(response.map(|inner| match inner.as_bytes() {
+            Some(_) => inner,
+            None => Body::new(Leased {
+                inner,
+                _lease: lease,
+            }),
+        }))
     }
 }
 
@@ -105,22 +152,7 @@ impl Service<Request<Body>> for Network {
 
     fn call(&mut self, request: Request<Body>) -> ResponseFuture {
         let shared = Arc::clone(&self.shared);
-        Box::pin(async move {
-            let lease = shared.lease(Call::of(&request).class)?;
-            let request = reqwest::Request::try_from(request).map_err(unsent)?;
-            let response = lease.client().execute(request).await.map_err(unanswered)?;
-            let response = http::Response::<reqwest::Body>::from(response).map(Body::new);
-            if is_edge_rejection(&response) {
-                lease.retire();
-            }
-            Ok(response.map(|inner| match inner.as_bytes() {
-                Some(_) => inner,
-                None => Body::new(Leased {
-                    inner,
-                    _lease: lease,
-                }),
-            }))
-        })
+        Box::pin(async move { shared.send(request).await })
     }
 }
 

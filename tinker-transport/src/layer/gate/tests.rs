@@ -4,7 +4,7 @@ use super::*;
 use crate::attempt::Effort;
 use crate::call::Replay;
 use crate::layer::RetryLayer;
-use crate::testing::{Seen, request, scripted};
+use crate::testing::{Seen, answer, leaf, request, scripted};
 use crate::transport::Transport;
 
 fn stack(statuses: &[u16]) -> (Transport, Seen) {
@@ -48,6 +48,31 @@ async fn throttling_goes_on_for_ever_and_leaves_the_time_for_real_failures() {
     assert_eq!(
         response.extensions().get::<Effort>().unwrap().elapsed,
         Duration::from_secs(3)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_429_is_not_held_against_the_call() {
+    let seen = Seen::new();
+    let log = seen.clone();
+    let leaf = leaf(move |request| {
+        let number = log.count();
+        log.note(request);
+        let (status, seconds) = [(429, 200), (429, 200), (503, 0), (200, 0)][number];
+        async move {
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            Ok(answer(status))
+        }
+    });
+    let transport = leaf
+        .layer(GateLayer::new(Gate::new()))
+        .layer(RetryLayer::new());
+    let response = transport.call(sample(1)).await.unwrap();
+    assert_eq!(seen.seconds(), [0.0, 201.0, 402.0, 403.0]);
+    let effort = response.extensions().get::<Effort>().unwrap();
+    assert_eq!(
+        (effort.attempts, effort.elapsed),
+        (2, Duration::from_secs(1))
     );
 }
 

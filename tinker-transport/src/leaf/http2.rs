@@ -1,0 +1,70 @@
+//! Which servers are known to speak HTTP/2.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::uri::{Authority, Scheme};
+use http::{Uri, Version};
+
+/// Servers that answered in HTTP/2.
+///
+/// A client that may meet either version opens a connection per waiting request, because it cannot
+/// know beforehand that one would do: a hundred long polls at once are a hundred TLS handshakes. A
+/// client that knows opens one. So the first answer of a server is remembered.
+#[derive(Debug, Default)]
+pub(super) struct Http2Servers(Mutex<HashSet<Authority>>);
+
+impl Http2Servers {
+    pub(super) fn knows(&self, uri: &Uri) -> bool {
+        secure_authority(uri).is_some_and(|authority| self.servers().contains(authority))
+    }
+
+    /// Notes the version of an answer from `uri`.
+    pub(super) fn learn(&self, uri: &Uri, version: Version) {
+        if version == Version::HTTP_2
+            && let Some(authority) = secure_authority(uri)
+        {
+            self.servers().insert(authority.clone());
+        }
+    }
+
+    /// The server could not be reached that way: next time, ask again.
+    pub(super) fn forget(&self, uri: &Uri) {
+        if let Some(authority) = secure_authority(uri) {
+            self.servers().remove(authority);
+        }
+    }
+
+    fn servers(&self) -> MutexGuard<'_, HashSet<Authority>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Without TLS nothing is negotiated, and HTTP/1.1 is spoken.
+fn secure_authority(uri: &Uri) -> Option<&Authority> {
+    uri.authority()
+        .filter(|_| uri.scheme() == Some(&Scheme::HTTPS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_http2_answer_over_tls_counts_and_can_be_forgotten() {
+        let servers = Http2Servers::default();
+        let (secure, clear) = (
+            Uri::from_static("https://h.test/a"),
+            Uri::from_static("http://h.test/a"),
+        );
+        servers.learn(&secure, Version::HTTP_11);
+        servers.learn(&clear, Version::HTTP_2);
+        assert!(!servers.knows(&secure) && !servers.knows(&clear));
+
+        servers.learn(&secure, Version::HTTP_2);
+        assert!(servers.knows(&Uri::from_static("https://h.test/b")));
+        assert!(!servers.knows(&Uri::from_static("https://h.test:444/b")));
+        servers.forget(&secure);
+        assert!(!servers.knows(&secure));
+    }
+}

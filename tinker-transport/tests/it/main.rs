@@ -1,0 +1,11 @@
+//! The crate as its users see it: layers of their own, and real sockets.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod exchange;
+mod layers;
+#[cfg(feature = "reqwest")]
+mod server;
+#[cfg(feature = "reqwest")]
+mod tls;
+#[cfg(feature = "reqwest")]
+mod wire;

@@ -1,0 +1,206 @@
+//! TLS and HTTP/2, against a server with a certificate made for the test.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{Request, Response, Version};
+use http_body_util::Full;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use tinker_transport::policy::{Never, Policy, Standard};
+use tinker_transport::{Body, Call, Class, Kind, Replay, Stage, Transport, TransportConfig};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// A server for `localhost` that answers after 200 ms, and what it saw: connection and version.
+struct Server {
+    address: SocketAddr,
+    certificate: String,
+    accepted: Arc<AtomicUsize>,
+    is_http1: Arc<AtomicBool>,
+    seen: Arc<Mutex<Vec<(usize, Version)>>>,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let mut config =
+            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![made.cert.der().clone()], key)
+                .unwrap();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        let old = TlsAcceptor::from(Arc::new(config.clone()));
+        config.alpn_protocols.insert(0, b"h2".to_vec());
+        let new = TlsAcceptor::from(Arc::new(config));
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let is_http1 = Arc::new(AtomicBool::new(false));
+        let (counter, only_http1) = (Arc::clone(&accepted), Arc::clone(&is_http1));
+        let log = Arc::clone(&seen);
+        tokio::spawn(async move {
+            for connection in 0.. {
+                let (stream, _) = listener.accept().await.unwrap();
+                counter.fetch_add(1, Ordering::Relaxed);
+                let log = Arc::clone(&log);
+                let is_old = only_http1.load(Ordering::Relaxed);
+                let acceptor = if is_old { old.clone() } else { new.clone() };
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(stream).await else {
+                        return; // the client did not like the certificate
+                    };
+                    let service =
+                        tower::service_fn(move |request: Request<hyper::body::Incoming>| {
+                            log.lock().unwrap().push((connection, request.version()));
+                            async {
+                                tokio::time::sleep(Duration::from_millis(200)).await;
+                                Ok::<_, Infallible>(Response::new(Full::new(
+                                    bytes::Bytes::from_static(b"answer"),
+                                )))
+                            }
+                        });
+                    let builder = Builder::new(TokioExecutor::new());
+                    let _ = builder
+                        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+                        .await;
+                });
+            }
+        });
+        Self {
+            address,
+            certificate: made.cert.pem(),
+            accepted,
+            is_http1,
+            seen,
+        }
+    }
+
+    fn config(&self) -> TransportConfig {
+        TransportConfig::new(format!("https://localhost:{}", self.address.port()))
+    }
+
+    /// Versions spoken so far, each once.
+    fn versions(&self) -> Vec<Version> {
+        let mut versions: Vec<_> = self
+            .seen
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(_, version)| *version)
+            .collect();
+        versions.dedup();
+        versions
+    }
+
+    /// New connections get HTTP/1.1 only, as behind another load balancer.
+    fn offer_only_http1(&self) {
+        self.is_http1.store(true, Ordering::Relaxed);
+    }
+
+    /// Connections used so far.
+    fn connections(&self) -> usize {
+        let mut connections: Vec<_> = self
+            .seen
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|(connection, _)| *connection)
+            .collect();
+        connections.sort_unstable();
+        connections.dedup();
+        connections.len()
+    }
+}
+
+async fn at_once(transport: &Transport, class: Class, calls: usize) {
+    let calls: Vec<_> = (0..calls)
+        .map(|_| {
+            let call = Call::new("x", class).with_policy(Never);
+            let request = Request::post("/x")
+                .extension(call)
+                .body(Body::from("hello"))
+                .unwrap();
+            tokio::spawn(transport.call(request))
+        })
+        .collect();
+    for call in calls {
+        let response = call.await.unwrap().unwrap();
+        assert_eq!(response.into_body().collect(100).await.unwrap(), "answer");
+    }
+}
+
+#[tokio::test]
+async fn http2_is_spoken_and_connections_fill_up_by_class() {
+    let server = Server::start().await;
+    let config = server
+        .config()
+        .with_root_certificates(server.certificate.clone());
+    let transport = Transport::from_config(config).unwrap();
+
+    at_once(&transport, Class::Rest, 1).await;
+    assert_eq!(server.versions(), [Version::HTTP_2]);
+    at_once(&transport, Class::Retrieve, 120).await;
+    assert_eq!(server.connections(), 1 + 3, "50 long polls on each");
+    at_once(&transport, Class::Retrieve, 120).await;
+    assert_eq!(server.connections(), 4, "used again");
+    at_once(&transport, Class::Train, 4).await;
+    assert_eq!(server.connections(), 8, "each upload has its own");
+    assert_eq!(server.versions(), [Version::HTTP_2]);
+    let accepted = server.accepted.load(Ordering::Relaxed);
+    assert_eq!(accepted, 8, "no connection was opened in vain");
+}
+
+#[tokio::test]
+async fn a_server_that_gives_up_http2_is_met_again() {
+    let server = Server::start().await;
+    let config = server
+        .config()
+        .with_root_certificates(server.certificate.clone());
+    let transport = Transport::from_config(config).unwrap();
+    at_once(&transport, Class::Rest, 1).await;
+    at_once(&transport, Class::Rest, 1).await;
+
+    server.offer_only_http1();
+    let twice = Standard::new().with_attempt_limit(2);
+    let call = Call::new("x", Class::Session)
+        .with_replay(Replay::Safe)
+        .with_policy(twice);
+    let request = Request::post("/x")
+        .extension(call)
+        .body(Body::from("hello"))
+        .unwrap();
+    let response = transport.call(request).await.unwrap();
+    assert_eq!(
+        (response.version(), response.status().as_u16()),
+        (Version::HTTP_11, 200)
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_nobody_vouches_for_is_refused_before_anything_is_sent() {
+    let server = Server::start().await;
+    let transport = Transport::from_config(server.config()).unwrap();
+    let call = Call::new("x", Class::Rest).with_policy(Never);
+    let request = Request::post("/x")
+        .extension(call)
+        .body(Body::from("hello"))
+        .unwrap();
+    let error = transport.call(request).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.stage()),
+        (Kind::Connect, Stage::NotSent)
+    );
+    assert_eq!(server.connections(), 0);
+}

@@ -1,0 +1,287 @@
+//! The network leaf, against real sockets.
+
+use std::time::Duration;
+
+use http::Request;
+use tinker_transport::policy::{Backoff, Never, Policy, Standard};
+use tinker_transport::{
+    ApiKey, Body, Call, Class, ClassLimits, Compression, Kind, Replay, Stage, Transport,
+    TransportConfig,
+};
+
+use crate::server::{Answer, Server, empty, ok};
+
+fn transport(url: &str) -> Transport {
+    Transport::from_config(config(url)).unwrap()
+}
+
+/// Retries without waiting, three attempts.
+fn config(url: &str) -> TransportConfig {
+    let quick = Standard::new()
+        .with_backoff(Backoff::new(Duration::ZERO, Duration::ZERO))
+        .with_attempt_limit(3);
+    TransportConfig::new(url)
+        .with_credential(ApiKey::new("tml-hunter2"))
+        .with_policy(Class::Train, quick)
+}
+
+fn post(call: Call) -> Request<Body> {
+    Request::post("/api/v1/x?a=1")
+        .extension(call)
+        .body(Body::from("hello"))
+        .unwrap()
+}
+
+fn train() -> Call {
+    Call::new("x", Class::Train).with_replay(Replay::Safe)
+}
+
+#[tokio::test]
+async fn a_request_arrives_as_it_should() {
+    let server = Server::start(|_, _| ok("answer")).await;
+    let transport = transport(&format!("{}/prefix/", server.url()));
+    let response = transport.call(post(train())).await.unwrap();
+    assert_eq!(response.into_body().collect(100).await.unwrap(), "answer");
+
+    let seen = &server.seen()[0];
+    assert_eq!(
+        seen.head.lines().next(),
+        Some("POST /prefix/api/v1/x?a=1 HTTP/1.1")
+    );
+    assert_eq!(seen.body, b"hello");
+    assert_eq!(seen.header("content-length"), Some("5"), "never chunked");
+    assert_eq!(seen.header("x-api-key"), Some("tml-hunter2"));
+    assert_eq!(seen.header("accept"), Some("application/json"));
+    assert_eq!(seen.header("accept-encoding"), Some("zstd"));
+    assert!(
+        seen.header("user-agent")
+            .unwrap()
+            .starts_with("tinker-rust/")
+    );
+    assert_eq!(seen.header("x-idempotency-key").unwrap().len(), 36);
+    assert_eq!(seen.header("authorization"), None);
+}
+
+#[tokio::test]
+async fn a_compressed_body_says_so() {
+    let server = Server::start(|_, _| ok("")).await;
+    let call = train().with_compression(Compression::Zstd);
+    transport(&server.url()).call(post(call)).await.unwrap();
+    let seen = &server.seen()[0];
+    assert_eq!(seen.header("content-encoding"), Some("zstd"));
+    assert_eq!(
+        seen.header("content-length"),
+        Some(seen.body.len().to_string().as_str())
+    );
+    assert_eq!(zstd::bulk::decompress(&seen.body, 100).unwrap(), b"hello");
+}
+
+#[tokio::test]
+async fn a_dropped_answer_is_asked_for_again_with_the_same_key() {
+    let server = Server::start(|n, _| if n == 0 { Answer::HangUp } else { ok("answer") }).await;
+    transport(&server.url()).call(post(train())).await.unwrap();
+    let seen = server.seen();
+    assert_eq!(seen.len(), 2);
+    assert_eq!(
+        seen[0].header("x-idempotency-key"),
+        seen[1].header("x-idempotency-key")
+    );
+    assert_eq!(seen[0].body, seen[1].body);
+}
+
+#[tokio::test]
+async fn a_broken_connection_may_have_been_received_and_is_not_repeated_unasked() {
+    let server = Server::start(|_, _| Answer::HangUp).await;
+    let error = transport(&server.url())
+        .call(post(Call::new("x", Class::Train)))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.stage(), error.attempts()),
+        (Kind::Interrupted, Stage::MaybeReceived, 1)
+    );
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_closed_port_was_never_reached() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = transport(&url)
+        .call(post(Call::new("x", Class::Train)))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.kind(), error.stage(), error.attempts()),
+        (Kind::Connect, Stage::NotSent, 3)
+    );
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[tokio::test]
+async fn silence_ends_with_the_time_of_the_attempt() {
+    let server = Server::start(|_, _| Answer::Silence).await;
+    let call = train()
+        .with_policy(Never)
+        .with_timeout(Duration::from_millis(50));
+    let error = transport(&server.url()).call(post(call)).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.stage()),
+        (Kind::Timeout, Stage::MaybeReceived)
+    );
+}
+
+#[tokio::test]
+async fn a_body_that_is_cut_off_is_an_error_of_the_answer() {
+    let cut = || {
+        Answer::Send("HTTP/1.1 200 OK\r\ncontent-length: 10\r\nconnection: close\r\n\r\nabc".into())
+    };
+    let server = Server::start(move |n, _| if n == 0 { cut() } else { Answer::HangUp }).await;
+    let call = train().with_timeout(Duration::from_millis(200));
+    let response = transport(&server.url()).call(post(call)).await.unwrap();
+    let error = response.into_body().collect(100).await.unwrap_err();
+    assert_eq!(error.stage(), Stage::Answered);
+}
+
+#[tokio::test]
+async fn an_empty_400_is_repeated_on_a_new_connection() {
+    let server = Server::start(|n, _| {
+        if n == 0 {
+            empty("400 Bad Request", "")
+        } else {
+            ok("answer")
+        }
+    })
+    .await;
+    let response = transport(&server.url()).call(post(train())).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let connections: Vec<_> = server.seen().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [0, 1]);
+}
+
+#[tokio::test]
+async fn a_user_error_is_sent_once_and_its_body_can_be_read() {
+    let server = Server::start(|_, _| {
+        let body = r#"{"detail":"no"}"#;
+        Answer::Send(format!(
+            "HTTP/1.1 422 Unprocessable\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    })
+    .await;
+    let response = transport(&server.url()).call(post(train())).await.unwrap();
+    assert_eq!(response.status(), 422);
+    assert_eq!(
+        response.into_body().collect(100).await.unwrap(),
+        r#"{"detail":"no"}"#
+    );
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn the_key_does_not_follow_a_redirect_to_another_server() {
+    let other = Server::start(|_, _| ok("file")).await;
+    let target = format!("location: {}/signed?token=t\r\n", other.url());
+    let server = Server::start(move |_, _| empty("302 Found", &target)).await;
+    let mut headers = http::HeaderMap::new();
+    headers.insert("cf-access-client-secret", "hunter2".parse().unwrap());
+    let transport = Transport::from_config(config(&server.url()).with_headers(headers)).unwrap();
+
+    let get = Request::get("/api/v1/audit").body(Body::empty()).unwrap();
+    let response = transport.call(get).await.unwrap();
+    assert_eq!(response.into_body().collect(100).await.unwrap(), "file");
+    assert!(server.seen()[0].head.contains("hunter2"));
+    let there = &other.seen()[0];
+    assert_eq!(
+        there.head.lines().next(),
+        Some("GET /signed?token=t HTTP/1.1")
+    );
+    assert!(!there.head.contains("hunter2"), "{}", there.head);
+
+    // A POST, whose body is nobody else's business, is not followed at all.
+    let response = transport.call(post(train())).await.unwrap();
+    assert_eq!(response.status(), 302);
+    assert_eq!(other.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_redirect_within_the_server_keeps_everything() {
+    let server = Server::start(|n, _| {
+        if n == 0 {
+            empty("307 Temporary Redirect", "location: /elsewhere\r\n")
+        } else {
+            ok("answer")
+        }
+    })
+    .await;
+    transport(&server.url()).call(post(train())).await.unwrap();
+    let second = &server.seen()[1];
+    assert_eq!(second.head.lines().next(), Some("POST /elsewhere HTTP/1.1"));
+    assert_eq!(
+        (second.header("x-api-key"), second.body.as_slice()),
+        (Some("tml-hunter2"), b"hello".as_slice())
+    );
+}
+
+#[tokio::test]
+async fn classes_do_not_share_connections_and_one_class_reuses_its_own() {
+    let server = Server::start(|_, _| ok("answer")).await;
+    let transport = transport(&server.url());
+    for class in [
+        Class::Train,
+        Class::Train,
+        Class::Rest,
+        Class::Rest,
+        Class::Train,
+    ] {
+        let response = transport.call(post(Call::new("x", class))).await.unwrap();
+        response.into_body().collect(100).await.unwrap();
+        // The connection returns to its pool just after the body has been read.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let connections: Vec<_> = server.seen().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [0, 0, 1, 1, 0]);
+}
+
+#[tokio::test]
+async fn two_transports_for_the_same_server_and_key_share_the_cool_down() {
+    let throttle = || empty("429 Too Many Requests", "");
+    let server = Server::start(move |n, _| if n == 0 { throttle() } else { ok("answer") }).await;
+    let (first, second) = (transport(&server.url()), transport(&server.url()));
+    let sample = || post(Call::new("sample", Class::Sample).with_replay(Replay::Safe));
+    let began = tokio::time::Instant::now();
+    let waiting = tokio::spawn(first.call(sample()));
+    while server.seen().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    second.call(sample()).await.unwrap();
+    assert!(
+        began.elapsed() >= Duration::from_secs(1),
+        "the second waited for the first one's window"
+    );
+    waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_are_refused_at_once() {
+    for config in [
+        TransportConfig::new("localhost:8000"),
+        TransportConfig::new("https://h.test").with_user_agent("line\nbreak"),
+        TransportConfig::new("https://h.test").with_root_certificates("not pem"),
+    ] {
+        let error = Transport::from_config(config).unwrap_err();
+        assert_eq!(
+            (error.kind(), error.stage()),
+            (Kind::Config, Stage::NotBuilt),
+            "{error}"
+        );
+    }
+    let limits = ClassLimits::of(Class::Rest).with_timeout(Duration::from_secs(1));
+    let config = TransportConfig::new("http://127.0.0.1:1").with_limits(Class::Rest, limits);
+    assert!(
+        Transport::from_config(config).is_ok(),
+        "building does not connect"
+    );
+}
