@@ -67,11 +67,11 @@ pub(crate) fn conversation(rng: &mut Rng) -> Document {
 /// One request and its answer.
 fn exchange(rng: &mut Rng) -> Exchange {
     match rng.usize(..20) {
-        0..9 => {
+        0..7 => {
             let task = Rewrite::draw(rng);
             asked(rng, &task)
         }
-        9..13 => fact(rng),
+        7..13 => fact(rng),
         13 | 14 => comprehension(rng),
         15 => writing(rng),
         16 | 17 => number::question(rng),

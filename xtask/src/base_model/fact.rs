@@ -165,7 +165,7 @@ pub(crate) fn fact(rng: &mut Rng) -> Exchange {
             )
         }
         7 | 8 => order(rng),
-        9 => {
+        9 | 10 => {
             let (user, assistant) = of(rng, TALK);
             Exchange::new(user, assistant)
         }
