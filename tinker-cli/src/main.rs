@@ -1,1 +1,48 @@
-fn main() {}
+//! The `tinker` command: fine-tune, sample and serve language models.
+
+#![expect(
+    clippy::format_push_string,
+    reason = "text for people is put together from pieces; speed does not matter"
+)]
+
+mod advice;
+mod args;
+mod clock;
+mod command;
+mod connect;
+mod context;
+#[cfg(feature = "local")]
+mod engine;
+mod exit;
+mod interrupt;
+mod log;
+mod look;
+mod plot;
+mod program;
+mod progress;
+mod report;
+mod talk;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    let arguments = args::Arguments::parse();
+    log::install(arguments.output.verbose);
+    let context = context::Context::new(&arguments.output);
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| runtime.block_on(command::run(arguments.command, &context)));
+    match result {
+        Ok(()) => ExitCode::from(exit::OK),
+        Err(error) => {
+            advice::complain(&error, &context.program);
+            ExitCode::from(exit::code(&error))
+        }
+    }
+}

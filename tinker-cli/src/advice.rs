@@ -1,0 +1,119 @@
+//! Known errors and what to do about them: the one place where an error becomes advice.
+
+use std::error::Error as StdError;
+use std::io::ErrorKind;
+
+use tinker_client::Error;
+
+use crate::command::train::Diverged;
+use crate::exit::{self, Interrupted};
+use crate::look::{BAD, FAINT, LABEL, paint};
+
+/// Says what went wrong on stderr, with its causes and the next step.
+pub(crate) fn complain(error: &anyhow::Error, program: &str) {
+    // Neither is news: the user stopped the program, or the reader of its output did.
+    if error.is::<Interrupted>() || exit::code(error) == exit::OK {
+        return;
+    }
+    anstream::eprintln!("{}", describe(error, program));
+}
+
+fn describe(error: &anyhow::Error, program: &str) -> String {
+    let mut text = format!("{} {error}", paint(BAD, "error:"));
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        // Libraries now and then repeat their source.
+        if !said.contains(&cause) {
+            text += &format!("\n  {} {cause}", paint(FAINT, "because"));
+        }
+        said = cause;
+    }
+    if let Some(hint) = error.chain().find_map(|cause| hint(cause, program)) {
+        text += &format!("\n{} {hint}", paint(LABEL, "hint:"));
+    }
+    text
+}
+
+fn hint(cause: &(dyn StdError + 'static), program: &str) -> Option<String> {
+    if let Some(error) = cause.downcast_ref::<Error>() {
+        return of_client(error, program);
+    }
+    if cause.is::<Diverged>() {
+        return Some("try again with a lower --learning-rate".to_owned());
+    }
+    let io = cause.downcast_ref::<std::io::Error>()?;
+    let hint = match io.kind() {
+        ErrorKind::StorageFull => "free some space on the disk",
+        ErrorKind::PermissionDenied => "check who owns the file or folder",
+        ErrorKind::NotFound => "check the spelling of the path",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+/// What a user of the command line can do about an error of the client.
+fn of_client(error: &Error, program: &str) -> Option<String> {
+    let hint = match error {
+        Error::Status(error) => match error.status().as_u16() {
+            401 => "the server does not take the key; check TINKER_API_KEY",
+            402 => "there is a billing issue with the account; check that billing is set up",
+            403 => "the key does not permit this; ask the owner of the checkpoint or the project",
+            429 => "the server has too many requests at the moment; wait a little and try again",
+            500.. => "the server has a problem of its own; try again later",
+            _ => return None,
+        },
+        Error::Transport(error) if error.is_auth() => {
+            "check TINKER_API_KEY or TINKER_CREDENTIAL_CMD"
+        }
+        Error::Transport(error) if error.is_connect() => {
+            return Some(format!(
+                "check the address, or start a server with `{program} serve`; --local uses the built-in engine"
+            ));
+        }
+        Error::Transport(_) | Error::Unreachable(_) => {
+            "check the connection, and that the server is up"
+        }
+        Error::Gone(_) | Error::Closed(_) => {
+            "the server has forgotten this run; train on from a checkpoint with --resume"
+        }
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context as _;
+
+    use super::*;
+
+    fn shown(error: &anyhow::Error) -> String {
+        anstream::adapter::strip_str(&describe(error, "tinker")).to_string()
+    }
+
+    #[test]
+    fn causes_stand_below_and_the_hint_last() {
+        let error = Err::<(), _>(std::io::Error::from(ErrorKind::PermissionDenied));
+        let error = error.context("cannot make the run folder x").unwrap_err();
+        assert_eq!(
+            shown(&error),
+            "error: cannot make the run folder x\n  because permission denied\nhint: check who owns the file or folder"
+        );
+    }
+
+    #[test]
+    fn what_was_said_is_not_said_again() {
+        let error = anyhow::anyhow!("no such file").context("cannot read x: no such file");
+        assert_eq!(shown(&error), "error: cannot read x: no such file");
+    }
+
+    #[test]
+    fn divergence_asks_for_a_lower_rate() {
+        let error = anyhow::Error::from(Diverged {
+            step: 3,
+            loss: f64::NAN,
+        });
+        assert!(shown(&error).ends_with("hint: try again with a lower --learning-rate"));
+    }
+}

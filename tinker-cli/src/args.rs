@@ -1,0 +1,55 @@
+//! The command line.
+
+#![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::command::{completions, sample, serve, train};
+use crate::exit;
+
+/// Fine-tune, sample and serve language models.
+///
+/// Works against a Tinker server (TINKER_API_KEY, TINKER_BASE_URL) or, without one, on an engine built into this
+/// program that needs no key and no network.
+#[derive(Debug, Parser)]
+#[command(name = "tinker", version, after_help = exit::HELP, subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Output {
+    /// Print the result as JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Print the result and nothing else: no progress, no notes.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Log more of what happens between this program and the server; twice for every request.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
+    /// Draw with plain characters. Chosen by itself when the locale is not UTF-8.
+    #[arg(long, global = true)]
+    pub(crate) ascii: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Fine-tune a model on examples, and show what it learned.
+    Train(Box<train::Args>),
+    /// Generate text with a model or a checkpoint.
+    Sample(sample::Args),
+    /// Serve the built-in engine over HTTP for this and other clients.
+    #[cfg(feature = "local")]
+    Serve(serve::Args),
+    /// Print a completion script for a shell.
+    Completions(completions::Args),
+    /// Print the version.
+    Version,
+}

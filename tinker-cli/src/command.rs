@@ -1,0 +1,23 @@
+//! One file for each command: its `Args`, and `run`.
+
+pub(crate) mod completions;
+pub(crate) mod sample;
+#[cfg(feature = "local")]
+pub(crate) mod serve;
+pub(crate) mod train;
+pub(crate) mod version;
+
+use crate::args::Command;
+use crate::context::Context;
+
+/// Does what the command line asks for.
+pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
+    match command {
+        Command::Train(args) => Box::pin(train::run(*args, context)).await,
+        Command::Sample(args) => Box::pin(sample::run(args, context)).await,
+        #[cfg(feature = "local")]
+        Command::Serve(args) => serve::run(args, context).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Version => version::run(context),
+    }
+}

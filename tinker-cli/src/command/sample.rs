@@ -1,0 +1,166 @@
+//! `tinker sample`
+
+mod answer;
+
+use std::io::Read as _;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use tinker_client::SampleOptions;
+use tinker_client::chat::Message;
+use tinker_types::{ModelInput, SamplingParams, Stop};
+
+use crate::connect::{Connection, PlaceArgs, Target};
+use crate::context::Context;
+use crate::exit::Usage;
+use answer::{Generated, Sampled};
+
+/// Generate text with a model or a checkpoint.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinker sample 'Once upon a time'
+  tinker sample --chat 'What is the opposite of big?'
+  tinker sample --model tinker://RUN/sampler_weights/final --temperature 0 'pig latin: happy tiger ->'
+  echo 'Count to ten:' | tinker sample - --num-samples 3 --max-tokens 40 --json")]
+pub(crate) struct Args {
+    /// Text to continue; `-` reads it from stdin.
+    #[arg(
+        required_unless_present = "prompt_file",
+        conflicts_with = "prompt_file"
+    )]
+    prompt: Option<String>,
+    /// Read the prompt from a file.
+    #[arg(long, value_name = "FILE")]
+    prompt_file: Option<PathBuf>,
+    /// Base model, or the tinker:// address of a sampler checkpoint [default: the built-in model].
+    #[arg(short, long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Treat the prompt as the message of a user, and generate the assistant's answer.
+    #[arg(long)]
+    chat: bool,
+    /// Most tokens to generate.
+    #[arg(long, value_name = "N", default_value = "256")]
+    max_tokens: NonZeroU32,
+    /// Randomness: 0 takes the most likely token every time.
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    temperature: f64,
+    /// Choose among this many of the most likely tokens.
+    #[arg(long, value_name = "K")]
+    top_k: Option<NonZeroU32>,
+    /// Choose among the most likely tokens that together have this probability.
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    top_p: f64,
+    /// How many texts to generate.
+    #[arg(short, long, value_name = "N", default_value = "1")]
+    num_samples: NonZeroU32,
+    /// Make the result repeatable.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Stop when the text contains this; may be given several times.
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    /// Show each token's log probability.
+    #[arg(long)]
+    logprobs: bool,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+/// Generates and prints.
+pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+    let params = args.params();
+    params.check().map_err(|error| Usage(error.to_string()))?;
+    let prompt = args.read_prompt()?;
+    let connection = Connection::open(Target::choose(&args.place, context.talk)?).await?;
+    let result = Box::pin(generate(&args, &prompt, params, &connection)).await;
+    connection.close(&result).await;
+    context.report.print(&result?)
+}
+
+async fn generate(
+    args: &Args,
+    prompt: &str,
+    params: SamplingParams,
+    connection: &Connection,
+) -> anyhow::Result<Sampled> {
+    let (source, base) = match &args.model {
+        Some(path) if path.starts_with("tinker://") => (path.clone(), None),
+        name => {
+            let base = connection.base_model(name.as_deref())?;
+            (base.clone(), Some(base))
+        }
+    };
+    let sampler = connection
+        .service
+        .create_sampling_client(source.as_str())
+        .await?;
+    let base = base.as_deref().or(sampler.base_model()).unwrap_or_default();
+    let renderer = connection.renderer(base)?;
+    let input = if args.chat {
+        renderer.prompt(&[Message::user(prompt)])?
+    } else {
+        ModelInput::from_tokens(renderer.tokenizer().encode(prompt)?)
+    };
+    let prompt_tokens = input.length()?;
+    let options = SampleOptions::new(params).with_num_samples(args.num_samples.get());
+    let response = sampler.sample(input, options).await?;
+    let texts = response
+        .sequences
+        .iter()
+        .map(|sequence| Generated::new(sequence, &renderer, args.logprobs));
+    Ok(Sampled {
+        model: source,
+        prompt: prompt.to_owned(),
+        prompt_tokens,
+        samples: texts.collect::<Result<_, _>>()?,
+    })
+}
+
+impl Args {
+    fn params(&self) -> SamplingParams {
+        let mut params = SamplingParams::default()
+            .with_max_tokens(self.max_tokens.get())
+            .with_temperature(self.temperature)
+            .with_top_p(self.top_p);
+        params.seed = self.seed;
+        if let Some(top_k) = self.top_k {
+            params = params.with_top_k(top_k.get());
+        }
+        if !self.stop.is_empty() {
+            params = params.with_stop(Stop::Texts(self.stop.clone()));
+        }
+        params
+    }
+
+    fn read_prompt(&self) -> anyhow::Result<String> {
+        let (prompt, from) = match (&self.prompt_file, self.prompt.as_deref()) {
+            (Some(path), _) => {
+                let read = std::fs::read_to_string(path);
+                (
+                    read.with_context(|| format!("cannot read {}", path.display()))?,
+                    "the file",
+                )
+            }
+            (None, Some("-")) => {
+                let mut text = String::new();
+                std::io::stdin()
+                    .read_to_string(&mut text)
+                    .context("cannot read the prompt from stdin")?;
+                (text, "stdin")
+            }
+            (None, prompt) => (prompt.unwrap_or_default().to_owned(), "the prompt"),
+        };
+        // Files and pipes end with a line break that nobody means.
+        let prompt = if from == "the prompt" {
+            prompt
+        } else {
+            prompt.trim_end_matches(['\r', '\n']).to_owned()
+        };
+        if prompt.is_empty() {
+            return Err(Usage(format!("{from} is empty; give some text to continue")).into());
+        }
+        Ok(prompt)
+    }
+}

@@ -1,0 +1,155 @@
+//! Generated texts, and how they are shown.
+
+use serde::Serialize;
+use tinker_client::chat::{ChatError, Renderer};
+use tinker_types::{SampledSequence, StopReason};
+
+use crate::look::{FAINT, Look, paint};
+use crate::report::Answer;
+use crate::words;
+
+/// What was generated.
+#[derive(Debug, Serialize)]
+pub(super) struct Sampled {
+    pub(super) model: String,
+    pub(super) prompt: String,
+    pub(super) prompt_tokens: usize,
+    pub(super) samples: Vec<Generated>,
+}
+
+/// One text.
+#[derive(Debug, Serialize)]
+pub(super) struct Generated {
+    text: String,
+    stop_reason: StopReason,
+    tokens: Vec<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    logprobs: Option<Vec<f32>>,
+    /// Text of each token; only needed to show log probabilities.
+    #[serde(skip)]
+    pieces: Vec<String>,
+}
+
+impl Generated {
+    /// Takes a sequence apart; keeps its log probabilities when they were asked for.
+    pub(super) fn new(
+        sequence: &SampledSequence,
+        renderer: &Renderer,
+        logprobs: bool,
+    ) -> Result<Self, ChatError> {
+        let logprobs = sequence.logprobs.clone().filter(|_| logprobs);
+        let pieces = match logprobs {
+            Some(_) => sequence
+                .tokens
+                .iter()
+                .map(|token| piece(*token, renderer))
+                .collect::<Result<_, _>>()?,
+            None => Vec::new(),
+        };
+        Ok(Self {
+            text: renderer.answer(&sequence.tokens)?,
+            stop_reason: sequence.stop_reason,
+            tokens: sequence.tokens.clone(),
+            logprobs,
+            pieces,
+        })
+    }
+}
+
+/// A token as it is shown: its text, or its number where it has none of its own.
+fn piece(token: u32, renderer: &Renderer) -> Result<String, ChatError> {
+    if renderer.tokenizer().end_token() == Some(token) {
+        return Ok("(end)".to_owned());
+    }
+    let text = renderer.tokenizer().decode(&[token])?;
+    Ok(if text.is_empty() || text.contains('\u{fffd}') {
+        format!("({token})")
+    } else {
+        text
+    })
+}
+
+impl Answer for Sampled {
+    fn to_text(&self, look: Look) -> String {
+        let mut out = String::new();
+        for (index, sample) in self.samples.iter().enumerate() {
+            if self.samples.len() > 1 {
+                let header = format!("--- {} of {} ---", index + 1, self.samples.len());
+                out += &format!("{}\n", paint(FAINT, header));
+            }
+            out += &format!("{}\n", sample.text);
+            if let Some(logprobs) = &sample.logprobs {
+                out.push('\n');
+                for (piece, logprob) in sample.pieces.iter().zip(logprobs) {
+                    let piece = if piece == " " {
+                        "' '".to_owned()
+                    } else {
+                        words::one_line(piece, 24, look.unicode)
+                    };
+                    out += &format!("{logprob:>10.4}  {piece}\n");
+                }
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sampled(texts: &[&str], logprobs: bool) -> Sampled {
+        let renderer = Renderer::plain();
+        let generated = |text: &&str| {
+            let mut tokens: Vec<u32> = text.bytes().map(u32::from).collect();
+            tokens.push(256);
+            let mut sequence = SampledSequence::new(StopReason::Stop, tokens);
+            sequence.logprobs = Some(vec![-0.5; sequence.tokens.len()]);
+            Generated::new(&sequence, &renderer, logprobs).unwrap()
+        };
+        Sampled {
+            model: "m".into(),
+            prompt: "p".into(),
+            prompt_tokens: 1,
+            samples: texts.iter().map(generated).collect(),
+        }
+    }
+
+    fn plain(sampled: &Sampled) -> String {
+        let text = sampled.to_text(Look {
+            unicode: true,
+            width: 80,
+        });
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    #[test]
+    fn one_text_stands_alone_and_several_are_numbered() {
+        assert_eq!(plain(&sampled(&["one"], false)), "one\n");
+        let both = plain(&sampled(&["one", "two"], false));
+        assert_eq!(both, "--- 1 of 2 ---\none\n--- 2 of 2 ---\ntwo\n");
+    }
+
+    #[test]
+    fn log_probabilities_stand_beside_their_tokens() {
+        let text = plain(&sampled(&["a "], true));
+        assert_eq!(
+            text,
+            "a \n\n   -0.5000  a\n   -0.5000  ' '\n   -0.5000  (end)\n"
+        );
+    }
+
+    #[test]
+    fn the_json_form_has_tokens_and_the_reason() {
+        let json = serde_json::to_value(sampled(&["a"], false)).unwrap();
+        assert_eq!(
+            json["samples"][0],
+            serde_json::json!({"text": "a", "stop_reason": "stop", "tokens": [97, 256]})
+        );
+        let json = serde_json::to_value(sampled(&["a"], true)).unwrap();
+        assert_eq!(
+            json["samples"][0]["logprobs"],
+            serde_json::json!([-0.5, -0.5])
+        );
+    }
+}

@@ -1,0 +1,116 @@
+//! Asking a model the held-out questions.
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use serde::Serialize;
+use tinker_client::SamplingClient;
+use tinker_client::chat::Renderer;
+use tinker_types::SamplingParams;
+
+use super::prepare::Asked;
+use super::split::Question;
+use crate::exit::Interrupted;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::talk::Talk;
+
+/// Questions on their way at the same time; the server batches them.
+const IN_FLIGHT: usize = 64;
+
+/// How many of the held-out questions were answered exactly as the data answer them, white space at the ends aside.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub(crate) struct Score {
+    pub(crate) exact: usize,
+    pub(crate) asked: usize,
+    /// The first over the second.
+    pub(crate) rate: f64,
+}
+
+impl Score {
+    /// Counts.
+    pub(crate) fn of(questions: &[Question], answers: &[String]) -> Self {
+        let pairs = questions.iter().zip(answers);
+        let exact = pairs
+            .filter(|(question, answer)| is_exact(&question.expected, answer))
+            .count();
+        let asked = questions.len();
+        Self {
+            exact,
+            asked,
+            rate: exact as f64 / asked.max(1) as f64,
+        }
+    }
+
+    /// One line for people.
+    pub(crate) fn describe(&self) -> String {
+        format!(
+            "{} of {} answered exactly ({:.2})",
+            self.exact, self.asked, self.rate
+        )
+    }
+}
+
+/// The answer is the expected one.
+pub(crate) fn is_exact(expected: &str, answer: &str) -> bool {
+    expected.trim() == answer.trim()
+}
+
+/// The most likely answer to each question, in order.
+pub(crate) async fn answers(
+    sampler: &SamplingClient,
+    renderer: &Renderer,
+    questions: &[Asked],
+    talk: Talk,
+    label: &'static str,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Vec<String>> {
+    let mut progress = Progress::start(talk, label, questions.len());
+    let mut asked = futures_util::stream::iter(questions)
+        .map(|question| {
+            let greedy = SamplingParams::default()
+                .with_temperature(0.0)
+                .with_max_tokens(question.max_tokens);
+            sampler.sample(question.prompt.clone(), greedy)
+        })
+        .buffered(IN_FLIGHT);
+    let mut answers = Vec::with_capacity(questions.len());
+    loop {
+        let next = tokio::select! {
+            next = asked.try_next() => next?,
+            () = interrupt.asked() => return Err(Interrupted.into()),
+        };
+        let Some(response) = next else {
+            return Ok(answers);
+        };
+        let tokens = response
+            .sequences
+            .first()
+            .map(|sequence| &sequence.tokens[..]);
+        answers.push(renderer.answer(tokens.unwrap_or_default())?);
+        progress.update(answers.len(), "");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::train::split::Prompt;
+
+    #[test]
+    fn white_space_at_the_ends_does_not_count() {
+        let question = |expected: &str| Question {
+            line: 1,
+            prompt: Prompt::Text("p".into()),
+            expected: expected.to_owned(),
+        };
+        let questions = [
+            question(" a b"),
+            question("c"),
+            question("d"),
+            question("e"),
+        ];
+        let answers = ["a b\n", "C", "d", ""].map(str::to_owned);
+        let score = Score::of(&questions, &answers);
+        assert_eq!((score.exact, score.asked), (2, 4));
+        assert!((score.rate - 0.5).abs() < 1e-12);
+    }
+}

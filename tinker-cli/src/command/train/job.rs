@@ -1,0 +1,237 @@
+//! One training run, from the first question to the summary.
+
+use anyhow::Context as _;
+use tinker_client::chat::Renderer;
+use tinker_client::{LoraConfig, SamplingClient, TrainingClient};
+
+use super::evaluate::{Score, answers};
+use super::plan::{DEFAULT_RANK, Plan};
+use super::prepare::{Asked, Prepared};
+use super::record::Record;
+use super::run_folder::RunFolder;
+use super::source::Source;
+use super::steps::Steps;
+use super::{Args, suggest};
+use crate::connect::Connection;
+use crate::context::Context;
+use crate::exit::Interrupted;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::talk::Talk;
+
+/// What is common to the parts of one run.
+pub(crate) struct Job<'a> {
+    pub(crate) args: &'a Args,
+    pub(crate) context: &'a Context,
+    pub(crate) source: &'a Source,
+    pub(crate) plan: Plan,
+    pub(crate) renderer: Renderer,
+    pub(crate) prepared: Prepared,
+    pub(crate) questions: Vec<Asked>,
+    pub(crate) interrupt: Interrupt,
+}
+
+impl Job<'_> {
+    /// Asks, trains, saves, asks again, and shows the result.
+    pub(crate) async fn run(
+        &self,
+        connection: &Connection,
+        loaded: Option<TrainingClient>,
+        mut folder: RunFolder,
+    ) -> anyhow::Result<()> {
+        let (training, before) = match Box::pin(self.begin(connection, loaded)).await {
+            Ok(begun) => begun,
+            Err(error) => {
+                folder.discard();
+                return Err(error);
+            }
+        };
+        let mut record = Record {
+            before,
+            ..Record::default()
+        };
+        Box::pin(self.step(&training, &mut folder, &mut record)).await?;
+        record.done = self.plan.first_step + record.metrics.len();
+        let interrupted = if record.done < self.plan.steps {
+            Box::pin(self.stop(&training, &mut record)).await?;
+            true
+        } else {
+            Box::pin(self.finish(&training, connection, &mut record)).await?
+        };
+        let outcome = record.outcome(self, &folder, interrupted);
+        outcome.write(&folder)?;
+        self.context.report.print(&outcome)?;
+        if interrupted {
+            Err(Interrupted.into())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A model to train, and its answers as it is.
+    async fn begin(
+        &self,
+        connection: &Connection,
+        loaded: Option<TrainingClient>,
+    ) -> anyhow::Result<(TrainingClient, Vec<String>)> {
+        let training = match (loaded, self.plan.rank) {
+            (Some(loaded), _) => loaded,
+            (None, rank) => {
+                let lora = LoraConfig::new(rank.unwrap_or(DEFAULT_RANK)).with_seed(self.plan.seed);
+                connection
+                    .service
+                    .create_lora_training_client(&self.plan.model, lora)
+                    .await?
+            }
+        };
+        if self.questions.is_empty() {
+            return Ok((training, Vec::new()));
+        }
+        // A fresh adapter changes nothing yet, so this asks the base model; a loaded one is asked as it was saved.
+        let sampler = training.save_weights_and_get_sampling_client().await?;
+        let before = self.ask(&sampler, "before").await?;
+        Ok((training, before))
+    }
+
+    async fn ask(
+        &self,
+        sampler: &SamplingClient,
+        label: &'static str,
+    ) -> anyhow::Result<Vec<String>> {
+        if self.questions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let talk = self.context.talk;
+        let given = answers(
+            sampler,
+            &self.renderer,
+            &self.questions,
+            talk,
+            label,
+            &self.interrupt,
+        )
+        .await?;
+        let score = Score::of(&self.source.split.held_out, &given);
+        talk.tell(label, &score.describe());
+        Ok(given)
+    }
+
+    /// Takes the steps; after an interrupt there are fewer than planned.
+    async fn step(
+        &self,
+        training: &TrainingClient,
+        folder: &mut RunFolder,
+        record: &mut Record,
+    ) -> anyhow::Result<()> {
+        let plan = &self.plan;
+        let mut steps = Steps::new(
+            training,
+            &self.prepared.examples,
+            plan,
+            self.interrupt.clone(),
+        );
+        let mut progress = Progress::start(self.context.talk, "train", plan.steps);
+        while let Some((step, sampler)) = steps.next().await? {
+            folder.append(&step)?;
+            record.pace.add(&step);
+            progress.update(step.number, &record.pace.describe(plan.steps - step.number));
+            if let Some(score) = self.score(sampler).await? {
+                self.context
+                    .talk
+                    .tell("", &format!("step {}: {}", step.number, score.describe()));
+            }
+            record.metrics.push(step);
+        }
+        Ok(())
+    }
+
+    /// Asks in the middle of training, unless the user wants to stop.
+    async fn score(&self, sampler: Option<SamplingClient>) -> anyhow::Result<Option<Score>> {
+        let Some(sampler) = sampler else {
+            return Ok(None);
+        };
+        let quiet = Talk {
+            quiet: true,
+            ..self.context.talk
+        };
+        let asked = answers(
+            &sampler,
+            &self.renderer,
+            &self.questions,
+            quiet,
+            "",
+            &self.interrupt,
+        );
+        match asked.await {
+            Ok(given) => Ok(Some(Score::of(&self.source.split.held_out, &given))),
+            Err(error) if error.is::<Interrupted>() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Saves what a whole run has reached, then asks again. True when the user stopped the asking.
+    async fn finish(
+        &self,
+        training: &TrainingClient,
+        connection: &Connection,
+        record: &mut Record,
+    ) -> anyhow::Result<bool> {
+        let talk = self.context.talk;
+        talk.tell("trained", &record.pace.describe_whole(record.metrics.len()));
+        // Saved before anything else can fail.
+        let name = self.args.name.as_str();
+        let (state, weights) = (
+            training.save_state(name),
+            training.save_weights_for_sampler(name),
+        );
+        let checkpoint = state
+            .await
+            .context("cannot save the checkpoint")?
+            .path
+            .to_string();
+        let sampler_path = weights
+            .await
+            .context("cannot save the weights to sample from")?;
+        let program = &self.context.program;
+        let questions = &self.source.split.held_out;
+        let next = suggest::sample(program, self.args, &sampler_path.to_string(), questions);
+        record.next.push(next);
+        record.sampler = Some(sampler_path.to_string());
+
+        let asked = match connection
+            .service
+            .create_sampling_client(&sampler_path)
+            .await
+        {
+            Ok(sampler) => self.ask(&sampler, "after").await,
+            Err(error) => Err(error.into()),
+        };
+        let stopped = asked.as_ref().is_err_and(anyhow::Error::is::<Interrupted>);
+        if !stopped {
+            record.after =
+                asked.with_context(|| format!("training is done and saved as {checkpoint}, but the answers after it are missing"))?;
+        }
+        record.checkpoint = checkpoint;
+        Ok(stopped)
+    }
+
+    /// Saves what an interrupted run has reached.
+    async fn stop(&self, training: &TrainingClient, record: &mut Record) -> anyhow::Result<()> {
+        let name = format!("step-{:06}", record.done);
+        let saved = training.save_state(name).await;
+        record.checkpoint = saved
+            .context("cannot save the checkpoint of the interrupted run")?
+            .path
+            .to_string();
+        let program = &self.context.program;
+        let next = suggest::go_on(
+            program,
+            self.args,
+            &self.plan,
+            &record.checkpoint,
+            record.done,
+        );
+        record.next.push(next);
+        Ok(())
+    }
+}

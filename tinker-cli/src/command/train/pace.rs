@@ -1,0 +1,112 @@
+//! How training is going: the loss without its jitter, the speed, and the time left.
+
+use std::time::Duration;
+
+use super::steps::Step;
+use crate::words;
+
+/// Share of the old value in the smoothed loss.
+const KEEP: f64 = 0.9;
+
+/// Follows the steps of a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Pace {
+    smoothed: f64,
+    weight: f64,
+    steps: usize,
+    tokens: usize,
+    seconds: f64,
+}
+
+impl Pace {
+    /// Takes in a finished step.
+    pub(crate) fn add(&mut self, step: &Step) {
+        self.smoothed = KEEP * self.smoothed + (1.0 - KEEP) * step.loss;
+        self.weight = KEEP * self.weight + (1.0 - KEEP);
+        self.steps += 1;
+        self.tokens += step.tokens;
+        self.seconds = step.seconds;
+    }
+
+    /// Exponential mean of the loss, without the pull towards 0 of its first values.
+    pub(crate) fn loss(&self) -> f64 {
+        self.smoothed / self.weight
+    }
+
+    /// Tokens a second since the start.
+    pub(crate) fn tokens_per_second(&self) -> f64 {
+        self.tokens as f64 / self.seconds.max(1e-9)
+    }
+
+    /// Tokens so far.
+    pub(crate) fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Time so far.
+    pub(crate) fn seconds(&self) -> f64 {
+        self.seconds
+    }
+
+    /// One line for people, after `steps` steps.
+    pub(crate) fn describe_whole(&self, steps: usize) -> String {
+        format!(
+            "{} in {}, {} tokens/s, loss {}",
+            words::count(steps, "step"),
+            words::duration(Duration::from_secs_f64(self.seconds)),
+            words::number(self.tokens_per_second() as u64),
+            words::loss(self.loss()),
+        )
+    }
+
+    /// Time that `steps` further steps take at this pace.
+    pub(crate) fn time_for(&self, steps: usize) -> Duration {
+        Duration::from_secs_f64(self.seconds / self.steps.max(1) as f64 * steps as f64)
+    }
+
+    /// One line for people, while `left` steps are to come.
+    pub(crate) fn describe(&self, left: usize) -> String {
+        format!(
+            "loss {}  {} tokens/s  {} left",
+            words::loss(self.loss()),
+            words::number(self.tokens_per_second() as u64),
+            words::duration(self.time_for(left)),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(step: usize, loss: f64) -> Step {
+        Step {
+            number: step,
+            tokens: 1000,
+            learned_tokens: 500,
+            loss,
+            learning_rate: 1.0,
+            grad_norm: None,
+            seconds: step as f64 * 0.5,
+        }
+    }
+
+    #[test]
+    fn a_level_loss_stays_level_from_the_first_step() {
+        let mut pace = Pace::default();
+        for number in 1..=5 {
+            pace.add(&step(number, 2.0));
+            assert!((pace.loss() - 2.0).abs() < 1e-12);
+        }
+        assert_eq!(pace.describe(10), "loss 2.000  2,000 tokens/s  5.0 s left");
+    }
+
+    #[test]
+    fn late_steps_weigh_more() {
+        let mut pace = Pace::default();
+        for number in 1..=50 {
+            pace.add(&step(number, if number < 30 { 2.0 } else { 1.0 }));
+        }
+        assert!(pace.loss() > 1.0 && pace.loss() < 1.2);
+    }
+}

@@ -1,0 +1,155 @@
+//! What a run leaves behind: its settings, and its result.
+
+use serde::Serialize;
+
+use super::Args;
+use super::evaluate::{Score, is_exact};
+use super::job::Job;
+use super::pace::Pace;
+use super::plan::Plan;
+use super::prepare::Prepared;
+use super::run_folder::{self, RunFolder};
+use super::source::Source;
+use super::split::{Origin, Question};
+use super::steps::Step;
+use super::summary::{Outcome, Said, Sample, Status, Suggestion, Summary, curve};
+use crate::clock;
+use crate::plot;
+
+/// Steps at each end whose mean is reported as the first and the last loss.
+const ENDS: usize = 10;
+
+/// Settings of a run: `config.json`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Config<'a> {
+    started: String,
+    tinker_version: &'static str,
+    place: String,
+    data: String,
+    data_sha256: &'a str,
+    examples: usize,
+    examples_left_out: usize,
+    held_out: String,
+    /// `None` where the prompts are a share of the data.
+    held_out_sha256: Option<&'a str>,
+    held_out_prompts: usize,
+    checkpoint_name: &'a str,
+    #[serde(flatten)]
+    plan: &'a Plan,
+}
+
+impl<'a> Config<'a> {
+    /// The settings of the run that is about to begin.
+    pub(crate) fn new(
+        args: &'a Args,
+        place: String,
+        source: &'a Source,
+        plan: &'a Plan,
+        prepared: &Prepared,
+    ) -> Self {
+        Self {
+            started: clock::now(),
+            tinker_version: env!("CARGO_PKG_VERSION"),
+            place,
+            data: source.path.display().to_string(),
+            data_sha256: &source.sha256,
+            examples: prepared.examples.len(),
+            examples_left_out: prepared.left_out,
+            held_out: source.eval_path().display().to_string(),
+            held_out_sha256: match &source.split.origin {
+                Origin::File { sha256, .. } => Some(sha256),
+                Origin::Share => None,
+            },
+            held_out_prompts: source.split.held_out.len(),
+            checkpoint_name: &args.name,
+            plan,
+        }
+    }
+}
+
+/// What a run gathers on its way.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) before: Vec<String>,
+    pub(crate) after: Vec<String>,
+    pub(crate) metrics: Vec<Step>,
+    pub(crate) pace: Pace,
+    /// Number of the last step done.
+    pub(crate) done: usize,
+    pub(crate) checkpoint: String,
+    pub(crate) sampler: Option<String>,
+    pub(crate) next: Vec<Suggestion>,
+}
+
+impl Record {
+    /// The result of the run.
+    pub(crate) fn outcome(self, job: &Job<'_>, folder: &RunFolder, interrupted: bool) -> Outcome {
+        let questions = &job.source.split.held_out;
+        let score =
+            |answers: &[String]| (!answers.is_empty()).then(|| Score::of(questions, answers));
+        let ends = ENDS.min(self.metrics.len());
+        let last = &self.metrics[self.metrics.len() - ends..];
+        let summary = Summary {
+            status: if interrupted {
+                Status::Interrupted
+            } else {
+                Status::Finished
+            },
+            model: job.plan.model.clone(),
+            data: job.source.path.display().to_string(),
+            held_out: job.source.eval_path().display().to_string(),
+            steps: self.done,
+            tokens: self.pace.tokens(),
+            seconds: self.pace.seconds(),
+            first_loss: mean_loss(&self.metrics[..ends]),
+            last_loss: mean_loss(last),
+            before: score(&self.before),
+            after: score(&self.after),
+            checkpoint: self.checkpoint,
+            sampler: self.sampler,
+            run_folder: folder.path().display().to_string(),
+            files: run_folder::FILES.to_vec(),
+            next: self.next,
+        };
+        let samples = rows(questions, &self.before, &self.after);
+        Outcome {
+            summary,
+            samples,
+            metrics: self.metrics,
+        }
+    }
+}
+
+impl Outcome {
+    /// Completes the run folder.
+    pub(crate) fn write(&self, folder: &RunFolder) -> anyhow::Result<()> {
+        folder.write_json(run_folder::SAMPLES, &self.samples)?;
+        folder.write(run_folder::PLOT, &plot::svg(&curve(&self.metrics)))?;
+        folder.write_json(run_folder::SUMMARY, &self.summary)
+    }
+}
+
+fn rows(questions: &[Question], before: &[String], after: &[String]) -> Vec<Sample> {
+    let said = |question: &Question, answers: &[String], at: usize| {
+        let text = answers.get(at)?.clone();
+        Some(Said {
+            exact: is_exact(&question.expected, &text),
+            text,
+        })
+    };
+    let row = |(at, question): (usize, &Question)| {
+        Some(Sample {
+            line: question.line,
+            prompt: question.prompt.shown().to_owned(),
+            expected: question.expected.clone(),
+            before: said(question, before, at)?,
+            after: said(question, after, at),
+        })
+    };
+    questions.iter().enumerate().filter_map(row).collect()
+}
+
+fn mean_loss(steps: &[Step]) -> Option<f64> {
+    let sum: f64 = steps.iter().map(|step| step.loss).sum();
+    (!steps.is_empty()).then(|| sum / steps.len() as f64)
+}

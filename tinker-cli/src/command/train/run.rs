@@ -1,0 +1,168 @@
+//! A run from its files to the engine, and what it will do.
+
+use tinker_types::{CheckpointKind, CheckpointPath, ModelInfo};
+
+use super::Args;
+use super::job::Job;
+use super::plan::{DryRun, Plan, Wishes};
+use super::prepare::{Limit, Prepared, asked};
+use super::record::Config;
+use super::run_folder::RunFolder;
+use super::source::Source;
+use crate::connect::{Connection, Target};
+use crate::context::Context;
+use crate::exit::Usage;
+use crate::interrupt::Interrupt;
+use crate::words;
+
+/// Trains, and shows what was learned.
+pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+    let resume = args
+        .resume
+        .as_deref()
+        .map(training_checkpoint)
+        .transpose()?;
+    let target = Target::choose(&args.place, context.talk)?;
+    let source = Source::read(&args, context)?;
+    let connection = Connection::open(target).await?;
+    let result = Box::pin(train(&args, context, &source, resume, &connection)).await;
+    connection.close(&result).await;
+    result
+}
+
+async fn train(
+    args: &Args,
+    context: &Context,
+    source: &Source,
+    resume: Option<CheckpointPath>,
+    connection: &Connection,
+) -> anyhow::Result<()> {
+    // A checkpoint tells its base model when it has been loaded; nothing is trained by that.
+    let loaded = match &resume {
+        Some(path) => Some(
+            connection
+                .service
+                .create_training_client_from_state_with_optimizer(path)
+                .await?,
+        ),
+        None => None,
+    };
+    let model = match &loaded {
+        Some(training) => base_model(training.info()),
+        None => connection.base_model(args.model.as_deref())?,
+    };
+    let renderer = connection.renderer(&model)?;
+    let limit = match (args.max_length, connection.context_length(&model)) {
+        (Some(most), Some(context)) => Limit::LeaveOut(most.get().min(context)),
+        (Some(most), None) => Limit::LeaveOut(most.get()),
+        (None, Some(context)) => Limit::Refuse(context),
+        (None, None) => Limit::Unknown,
+    };
+    let prepared = Prepared::new(&renderer, &source.path, &source.split.train, limit)?;
+    if prepared.left_out > 0 {
+        let left_out = words::count(prepared.left_out, "example");
+        context
+            .talk
+            .note(&format!("{left_out} longer than --max-length left out"));
+    }
+    let questions = asked(&renderer, source.eval_path(), &source.split.held_out, limit)?;
+    let plan = Plan::new(model, resume, prepared.examples.len(), args.wishes());
+    let folder = args
+        .output
+        .clone()
+        .unwrap_or_else(|| RunFolder::default_path(&args.data));
+    if args.dry_run {
+        let dry_run = DryRun {
+            place: connection.describe(),
+            data: source.path.display().to_string(),
+            data_sha256: source.sha256.clone(),
+            examples: prepared.examples.len(),
+            examples_left_out: prepared.left_out,
+            example_tokens: prepared.tokens(),
+            longest_example_tokens: prepared.longest(),
+            held_out_prompts: questions.len(),
+            training_tokens: plan.tokens(&prepared),
+            sampling_tokens: 2 * questions
+                .iter()
+                .map(|asked| asked.max_tokens as usize)
+                .sum::<usize>(),
+            run_folder: folder.display().to_string(),
+            checkpoint: &args.name,
+            plan: &plan,
+        };
+        return context.report.print(&dry_run);
+    }
+    context.talk.tell("plan", &plan.describe());
+
+    let folder = RunFolder::create(
+        &folder,
+        &Config::new(args, connection.describe(), source, &plan, &prepared),
+    )?;
+    let notice = "stopping after the step in flight; Ctrl-C again stops at once";
+    let interrupt = Interrupt::listen(context.talk, notice)?;
+    let job = Job {
+        args,
+        context,
+        source,
+        plan,
+        renderer,
+        prepared,
+        questions,
+        interrupt,
+    };
+    Box::pin(job.run(connection, loaded, folder)).await
+}
+
+impl Args {
+    fn wishes(&self) -> Wishes {
+        Wishes {
+            rank: self.rank.map(std::num::NonZeroU32::get),
+            learning_rate: self.learning_rate,
+            batch_size: self.batch_size.get(),
+            epochs: self.epochs,
+            steps: self.steps.map(std::num::NonZeroUsize::get),
+            first_step: self.first_step,
+            seed: self.seed,
+            eval_every: self.eval_every.map(std::num::NonZeroUsize::get),
+        }
+    }
+}
+
+/// The name of a model's base, as far as the server says it.
+fn base_model(info: &ModelInfo) -> String {
+    info.model_name
+        .clone()
+        .or_else(|| info.model_data.model_name.clone())
+        .unwrap_or_default()
+}
+
+/// A checkpoint that can be trained on: one with the optimizer's memory.
+fn training_checkpoint(text: &str) -> Result<CheckpointPath, Usage> {
+    let path: CheckpointPath = text
+        .parse()
+        .map_err(|error| Usage(format!("--resume: {error}")))?;
+    if path.kind() == CheckpointKind::Training {
+        return Ok(path);
+    }
+    Err(Usage(format!(
+        "--resume: {path} holds weights to sample from; training goes on from tinker://RUN/weights/NAME"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_training_checkpoints_are_gone_on_from() {
+        assert!(training_checkpoint("tinker://r/weights/final").is_ok());
+        let refused = training_checkpoint("tinker://r/sampler_weights/final").unwrap_err();
+        assert!(refused.to_string().contains("weights to sample from"));
+        assert!(
+            training_checkpoint("final")
+                .unwrap_err()
+                .to_string()
+                .starts_with("--resume: ")
+        );
+    }
+}

@@ -1,0 +1,162 @@
+//! The folder that records a run. Its files are whole or absent; the metrics grow line by line.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::clock;
+use crate::exit::Usage;
+
+/// Settings and the identity of the data.
+pub(crate) const CONFIG: &str = "config.json";
+/// One JSON object for each step.
+pub(crate) const METRICS: &str = "metrics.jsonl";
+/// Held-out prompts with the answers before and after.
+pub(crate) const SAMPLES: &str = "samples.json";
+/// The result, the same object that `--json` prints without its details.
+pub(crate) const SUMMARY: &str = "summary.json";
+/// The loss as a picture.
+pub(crate) const PLOT: &str = "loss.svg";
+
+/// All files of a finished run.
+pub(crate) const FILES: [&str; 5] = [CONFIG, METRICS, SAMPLES, SUMMARY, PLOT];
+
+/// An open run folder.
+#[derive(Debug)]
+pub(crate) struct RunFolder {
+    path: PathBuf,
+    metrics: File,
+}
+
+impl RunFolder {
+    /// The folder of a run that was given no name: `runs/<data>-<time>`, the time in UTC.
+    pub(crate) fn default_path(data: &Path) -> PathBuf {
+        let stem = data.file_stem().unwrap_or_default().to_string_lossy();
+        Path::new("runs").join(format!("{stem}-{}", clock::now_compact()))
+    }
+
+    /// Makes the folder and writes the settings, so that a place that cannot be written is found out now.
+    pub(crate) fn create(path: &Path, config: &impl Serialize) -> anyhow::Result<Self> {
+        let cannot = || format!("cannot make the run folder {}", path.display());
+        if path.join(CONFIG).exists() {
+            let message = format!(
+                "{} already holds a run; choose another --output",
+                path.display()
+            );
+            return Err(Usage(message).into());
+        }
+        std::fs::create_dir_all(path).with_context(cannot)?;
+        let metrics = File::create(path.join(METRICS)).with_context(cannot)?;
+        let folder = Self {
+            path: path.to_owned(),
+            metrics,
+        };
+        folder.write_json(CONFIG, config)?;
+        Ok(folder)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a line to the metrics.
+    pub(crate) fn append(&mut self, step: &impl Serialize) -> anyhow::Result<()> {
+        let mut line = serde_json::to_vec(step)?;
+        line.push(b'\n');
+        self.metrics
+            .write_all(&line)
+            .with_context(|| format!("cannot write {}", self.path.join(METRICS).display()))
+    }
+
+    /// Writes a file of JSON.
+    pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
+        let mut text = serde_json::to_string_pretty(value)?;
+        text.push('\n');
+        self.write(name, &text)
+    }
+
+    /// Writes a file: under another name first, so that readers never see half of it.
+    pub(crate) fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
+        let (target, temporary) = (
+            self.path.join(name),
+            self.path.join(format!(".{name}.part")),
+        );
+        std::fs::write(&temporary, text)
+            .and_then(|()| std::fs::rename(&temporary, &target))
+            .with_context(|| format!("cannot write {}", target.display()))
+    }
+
+    /// Takes the folder away again, for a run that ended before its first step. What others put there stays.
+    pub(crate) fn discard(self) {
+        for name in [METRICS, CONFIG] {
+            // Nothing depends on success: at worst an empty run stays behind.
+            let _ = std::fs::remove_file(self.path.join(name));
+        }
+        let _ = std::fs::remove_dir(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(path: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(path).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn lines_are_there_as_soon_as_they_are_written() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("a/run");
+        let mut folder = RunFolder::create(&path, &["settings"]).unwrap();
+        folder.append(&[1]).unwrap();
+        folder.append(&[2]).unwrap();
+        folder.write(PLOT, "<svg/>").unwrap();
+        assert_eq!(
+            std::fs::read_to_string(path.join(METRICS)).unwrap(),
+            "[1]\n[2]\n"
+        );
+        assert_eq!(
+            files(&path),
+            [CONFIG, PLOT, METRICS],
+            "no temporary files are left"
+        );
+    }
+
+    #[test]
+    fn a_run_is_never_written_over() {
+        let place = tempfile::tempdir().unwrap();
+        RunFolder::create(place.path(), &0).unwrap();
+        let error = RunFolder::create(place.path(), &0).unwrap_err();
+        assert!(error.is::<Usage>() && error.to_string().contains("already holds a run"));
+    }
+
+    #[test]
+    fn a_file_in_the_way_is_found_out_at_once() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("taken");
+        std::fs::write(&path, "").unwrap();
+        let error = RunFolder::create(&path.join("run"), &0).unwrap_err();
+        assert!(
+            error.to_string().starts_with("cannot make the run folder "),
+            "{error:#}"
+        );
+    }
+
+    #[test]
+    fn a_discarded_run_leaves_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("run");
+        RunFolder::create(&path, &0).unwrap().discard();
+        assert!(!path.exists());
+    }
+}

@@ -1,0 +1,164 @@
+//! Commands to go on with, complete enough to be pasted.
+
+use std::path::Path;
+
+use super::Args;
+use super::plan::Plan;
+use super::split::{Prompt, Question};
+use super::summary::Suggestion;
+use crate::words::shell_word;
+
+/// Asks the trained model one of the held-out questions.
+pub(crate) fn sample(
+    program: &str,
+    args: &Args,
+    sampler: &str,
+    questions: &[Question],
+) -> Suggestion {
+    let mut words = vec![
+        "sample".to_owned(),
+        "--model".to_owned(),
+        sampler.to_owned(),
+    ];
+    words.extend(args.place.to_words());
+    words.extend(["--temperature".to_owned(), "0".to_owned()]);
+    // The shortest is the easiest to read and to change.
+    let question = questions
+        .iter()
+        .min_by_key(|question| question.prompt.shown().len());
+    if question.is_some_and(|question| matches!(question.prompt, Prompt::Chat(_))) {
+        words.push("--chat".to_owned());
+    }
+    words.push(
+        question
+            .map_or("Hello", |question| question.prompt.shown())
+            .to_owned(),
+    );
+    Suggestion {
+        purpose: "try it",
+        command: command(program, &words),
+    }
+}
+
+/// Goes on where an interrupted run stopped.
+pub(crate) fn go_on(
+    program: &str,
+    args: &Args,
+    plan: &Plan,
+    checkpoint: &str,
+    done: usize,
+) -> Suggestion {
+    let mut words = vec!["train".to_owned(), path(&args.data)];
+    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
+    option("resume", checkpoint.to_owned());
+    option("first-step", done.to_string());
+    option("steps", plan.steps.to_string());
+    option("batch-size", plan.batch_size.to_string());
+    option("learning-rate", plan.learning_rate.to_string());
+    option("seed", plan.seed.to_string());
+    if let Some(eval) = &args.eval {
+        option("eval", path(eval));
+    }
+    if let Some(every) = plan.eval_every {
+        option("eval-every", every.to_string());
+    }
+    if let Some(most) = args.max_length {
+        option("max-length", most.to_string());
+    }
+    if args.name != "final" {
+        option("name", args.name.clone());
+    }
+    words.extend(args.place.to_words());
+    Suggestion {
+        purpose: "go on",
+        command: command(program, &words),
+    }
+}
+
+fn path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn command(program: &str, words: &[String]) -> String {
+    let words: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
+    format!("{program} {}", words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use tinker_client::chat::Message;
+
+    use super::*;
+    use crate::args::{Arguments, Command};
+    use crate::command::train::plan::Wishes;
+
+    fn parse(line: &[&str]) -> Args {
+        let arguments = Arguments::try_parse_from(line).unwrap();
+        let Command::Train(args) = arguments.command else {
+            panic!("not train")
+        };
+        *args
+    }
+
+    fn question(prompt: Prompt) -> Question {
+        Question {
+            line: 1,
+            prompt,
+            expected: "e".into(),
+        }
+    }
+
+    #[test]
+    fn the_sample_command_is_quoted_and_keeps_the_place() {
+        let args = parse(&["tinker", "train", "a.jsonl", "--data-dir", "/x y"]);
+        let questions = [
+            question(Prompt::Text("long: it's ->".into())),
+            question(Prompt::Text("a ->".into())),
+        ];
+        let suggestion = sample(
+            "cargo run --",
+            &args,
+            "tinker://r/sampler_weights/final",
+            &questions,
+        );
+        assert_eq!(
+            suggestion.command,
+            "cargo run -- sample --model tinker://r/sampler_weights/final --data-dir '/x y' --temperature 0 'a ->'"
+        );
+        let chat = [question(Prompt::Chat(vec![Message::user("Hi")]))];
+        assert!(
+            sample("tinker", &args, "m", &chat)
+                .command
+                .ends_with(" --chat Hi")
+        );
+    }
+
+    #[test]
+    fn the_command_to_go_on_is_understood() {
+        let args = parse(&["tinker", "train", "a.jsonl", "--epochs", "2", "--seed", "5"]);
+        let wishes = Wishes {
+            rank: None,
+            learning_rate: None,
+            batch_size: 8,
+            epochs: Some(2.0),
+            steps: None,
+            first_step: 0,
+            seed: 5,
+            eval_every: None,
+        };
+        let plan = Plan::new("m".into(), None, 80, wishes);
+        let suggestion = go_on("tinker", &args, &plan, "tinker://r/weights/step-7", 7);
+        let words: Vec<&str> = suggestion.command.split(' ').collect();
+        let again = parse(&words);
+        assert_eq!(
+            (again.first_step, again.seed, again.batch_size.get()),
+            (7, 5, 8)
+        );
+        assert_eq!(
+            again.steps.map(std::num::NonZeroUsize::get),
+            Some(plan.steps)
+        );
+        assert_eq!(again.resume.as_deref(), Some("tinker://r/weights/step-7"));
+    }
+}

@@ -1,0 +1,65 @@
+//! Options that say where a command runs.
+
+#![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Options that say where a command runs.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Where to run")]
+pub(crate) struct PlaceArgs {
+    /// Address of a Tinker server [default: TINKER_BASE_URL; the hosted service if only TINKER_API_KEY is set; the
+    /// built-in engine if neither is].
+    #[arg(long, value_name = "URL")]
+    pub(super) base_url: Option<String>,
+    /// Use the built-in engine, whatever the environment says.
+    #[arg(long, conflicts_with = "base_url")]
+    pub(super) local: bool,
+    /// Folder with the tokenizer.json of a model that is not the built-in one.
+    #[arg(long, value_name = "DIR")]
+    pub(super) tokenizer: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+}
+
+/// Options of the built-in engine.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Built-in engine")]
+pub(crate) struct EngineArgs {
+    /// Folder of checkpoints [default: ~/.tinker/local].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Threads to compute with [default: all cores].
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<NonZeroUsize>,
+}
+
+impl PlaceArgs {
+    /// The options to repeat in a command that is to run at the same place.
+    pub(crate) fn to_words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if self.local {
+            words.push("--local".to_owned());
+        }
+        let folder = |path: &PathBuf| path.display().to_string();
+        for (name, value) in [
+            ("--base-url", self.base_url.clone()),
+            ("--tokenizer", self.tokenizer.as_ref().map(folder)),
+            ("--data-dir", self.engine.data_dir.as_ref().map(folder)),
+        ] {
+            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        }
+        words
+    }
+}
+
+impl EngineArgs {
+    /// The folder asked for, or the one in the user's home; `None` if there is no home.
+    pub(crate) fn data_dir(&self) -> Option<PathBuf> {
+        let home = || std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        self.data_dir
+            .clone()
+            .or_else(|| Some(home()?.join(".tinker").join("local")))
+    }
+}
