@@ -16,6 +16,9 @@ use crate::error::{ConfigError, Error};
 use crate::link::Source;
 use crate::service::ServiceClient;
 
+/// Stands in for an address where a service in this process answers.
+const LEAF_URL: &str = "http://in-process";
+
 type Configure = Box<dyn FnOnce(TransportConfig) -> TransportConfig + Send>;
 
 /// Puts a [`ServiceClient`] together: settings, a transport or layers of your own.
@@ -69,7 +72,8 @@ impl ServiceClientBuilder {
     }
 
     /// Answers requests with this service instead of the network, under the full default stack: an
-    /// engine in this process, an axum router, a fake.
+    /// engine in this process, an axum router, a fake. The address of the hosted service, which is
+    /// the default, then counts as not set, and no key is needed.
     pub fn leaf<S, B>(mut self, service: S) -> Self
     where
         S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
@@ -137,7 +141,11 @@ impl ServiceClientBuilder {
     /// # Errors
     /// A configuration that cannot be used: no key for the hosted service, a bad base URL, a
     /// finished transport together with layers.
-    pub fn build(self) -> Result<ServiceClient, Error> {
+    pub fn build(mut self) -> Result<ServiceClient, Error> {
+        if self.has_leaf && self.config.is_official() {
+            // The hosted service's address and its rules for keys mean nothing to a leaf.
+            LEAF_URL.clone_into(&mut self.config.base_url);
+        }
         let source = match self.finished {
             Some(_) if self.has_leaf || self.has_layers => {
                 let what = "a finished transport excludes a leaf and layers; put them into the transport, or leave it out";

@@ -147,7 +147,7 @@ impl Config {
         self
     }
 
-    fn is_official(&self) -> bool {
+    pub(crate) fn is_official(&self) -> bool {
         self.base_url.trim().trim_end_matches('/') == OFFICIAL_BASE_URL
     }
 

@@ -22,14 +22,19 @@ use crate::waiting::{Board, Waiting};
 /// There is no time limit. `tokio::time::timeout` round the `Pending` ends the wait; give it
 /// `&mut pending` to go on waiting later.
 ///
-/// ```no_run
-/// # async fn run(client: tinker_client::TrainingClient, data: Vec<tinker_client::Datum>)
-/// # -> Result<(), tinker_client::Error> {
-/// use tinker_client::{AdamParams, Loss};
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use tinker_client::{AdamParams, Datum, LoraConfig, Loss};
+/// # let engine = tinker_local::LocalEngine::builtin()?;
+/// # let service = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;
+///
+/// let client = service.create_lora_training_client("tinker-local/tiny", LoraConfig::new(8)).await?;
+/// let data = vec![Datum::supervised(&[104, 105], &[33, 256])];
 ///
 /// let gradients = client.forward_backward(data, Loss::cross_entropy());
-/// let step = client.optim_step(AdamParams::new(1e-4)); // on its way before the first is done
-/// println!("{:?}", gradients.await?.loss_sum());
+/// let step = client.optim_step(AdamParams::new(1e-3)); // on its way before the first is done
+/// assert!(gradients.await?.loss_sum().is_some_and(|loss| loss > 0.0));
 /// step.await?;
 /// # Ok(())
 /// # }

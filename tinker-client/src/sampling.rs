@@ -142,15 +142,18 @@ impl SamplingClient {
     /// A sample whose promise the server gives up (410) is asked for anew. Dropping the `Pending`
     /// cancels it.
     ///
-    /// ```no_run
-    /// # async fn run(client: tinker_client::SamplingClient) -> Result<(), tinker_client::Error> {
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use tinker_client::{ModelInput, SampleOptions, SamplingParams};
+    /// # let engine = tinker_local::LocalEngine::builtin()?;
+    /// # let service = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;
     ///
+    /// let client = service.create_sampling_client("tinker-local/tiny").await?;
     /// let params = SamplingParams::default().with_max_tokens(16).with_seed(7);
-    /// let four = client.sample(ModelInput::from_tokens([72, 105]), SampleOptions::new(params).with_num_samples(4));
-    /// for sequence in four.await?.sequences {
-    ///     println!("{:?}", sequence.tokens);
-    /// }
+    /// let options = SampleOptions::new(params).with_num_samples(4);
+    /// let response = client.sample(ModelInput::from_tokens([72, 105]), options).await?;
+    /// assert_eq!(response.sequences.len(), 4);
     /// # Ok(())
     /// # }
     /// ```

@@ -29,12 +29,21 @@ use crate::waiting::{Board, WaitingFor};
 /// opened when it is first needed; a heartbeat then keeps it alive until the last client is gone.
 /// Cheap to clone. Methods need a running tokio runtime with time and I/O enabled.
 ///
-/// ```no_run
-/// # async fn run() -> Result<(), tinker_client::Error> {
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use tinker_client::{FinishReason, LoraConfig, ServiceClient};
+/// use tinker_local::LocalEngine;
 ///
-/// let service = ServiceClient::from_env()?;
-/// let training = service.create_lora_training_client("base-model", LoraConfig::new(16)).await?;
+/// // An engine in this process; `ServiceClient::from_env()?` for a server elsewhere.
+/// let engine = LocalEngine::builtin()?;
+/// let service = ServiceClient::builder().leaf(engine.service()).build()?;
+///
+/// let models = service.get_server_capabilities().await?.supported_models;
+/// let base = models[0].model_name.as_deref().unwrap_or_default();
+/// let training = service.create_lora_training_client(base, LoraConfig::new(16)).await?;
+/// let sampling = service.create_sampling_client(base).await?;
+///
 /// service.close(FinishReason::Success).await?;
 /// # Ok(())
 /// # }

@@ -351,7 +351,9 @@ mod tests {
         );
         let mut pointer = good.clone();
         pointer.model_input.chunks = vec![crate::Chunk::text([u32::MAX])];
-        assert!(message(pointer).starts_with("data[1].model_input.chunks[0].tokens[0]: 4294967295"));
+        assert!(
+            message(pointer).starts_with("data[1].model_input.chunks[0].tokens[0]: 4294967295")
+        );
         let ppo = Loss::ppo().check(&[good]).unwrap_err().to_string();
         assert_eq!(
             ppo,

@@ -3,9 +3,9 @@
 use super::ChatError;
 use tinker_types::ModelInfo;
 
-/// Name under which the local engine's byte-level tokenizer goes in
-/// [`ModelData::tokenizer_id`](tinker_types::ModelData).
-const LOCAL_BYTES: &str = "tinker-local/bytes";
+/// Names of the byte-level tokenizer: its own, and that of the local engine's built-in model, by
+/// which a model that names no tokenizer is known.
+const BYTES: [&str; 2] = ["tinker-local/bytes", "tinker-local/tiny"];
 
 /// Ends a text or a turn in the byte-level vocabulary.
 const BYTES_END: u32 = 256;
@@ -48,7 +48,7 @@ impl Tokenizer {
             .as_deref()
             .or(names.model_name.as_deref());
         match id.and_then(|id| id.split(':').next()) {
-            Some(LOCAL_BYTES) => Ok(Self::bytes()),
+            Some(id) if BYTES.contains(&id) => Ok(Self::bytes()),
             Some(id) => Err(ChatError::new(format!(
                 "the model's tokenizer is {id:?}; download its tokenizer.json and give the folder to Tokenizer::from_folder (feature `tokenizers`)"
             ))),
@@ -125,6 +125,9 @@ mod tests {
         let mut names = ModelData::default();
         names.tokenizer_id = Some("tinker-local/bytes:v1".into());
         let mut info = ModelInfo::new("m".into(), names);
+        assert!(Tokenizer::for_model(&info).is_ok());
+        info.model_data.tokenizer_id = None;
+        info.model_data.model_name = Some("tinker-local/tiny".into());
         assert!(Tokenizer::for_model(&info).is_ok());
         info.model_data.tokenizer_id = Some("Qwen/Qwen3-8B:main".into());
         let error = Tokenizer::for_model(&info).unwrap_err().to_string();
