@@ -30,18 +30,33 @@ fn main() {
         }
     }
     println!("instructions: {}, threads: {threads}", instruction_set());
-    for (m, n, k) in [(256, 768, 128), (256, 128, 384), (256, 3072, 512), (16, 768, 128), (1, 768, 128), (1, 3072, 512)] {
-        let mut run = product(m, n, k);
-        let repeats = 400_000_000 / (2 * m * n * k) + 1;
-        let seconds = best(|| (0..repeats).for_each(|_| run()));
-        let flops = (2 * m * n * k * repeats) as f64;
-        println!("product {m:>4} x {n:>4} x {k:>4}: {:>6.1} GFLOP/s on one thread", flops / seconds / 1e9);
+    for half in [false, true] {
+        products(half);
     }
     if shapes.is_empty() {
         shapes = vec!["S".to_owned(), "M".to_owned()];
     }
     for shape in shapes {
         measure(&shape, threads);
+    }
+}
+
+fn products(half: bool) {
+    let kind = if half { "f16" } else { "f32" };
+    for (m, n, k) in [(256, 768, 128), (256, 128, 384), (256, 3072, 512), (16, 768, 128), (1, 768, 128), (1, 3072, 512)] {
+        let mut run = product(m, n, k, half);
+        let repeats = 400_000_000 / (2 * m * n * k) + 1;
+        let seconds = best(|| (0..repeats).for_each(|_| run()));
+        let flops = (2 * m * n * k * repeats) as f64;
+        println!("product {m:>4} x {n:>4} x {k:>4}, {kind} weights: {:>6.1} GFLOP/s on one thread", flops / seconds / 1e9);
+    }
+    // From memory: 40 matrices of 6 or 3 MB in turn, as a larger model reads its weights for every token.
+    for m in [1, 4, 8, 16] {
+        let (n, k) = (3072, 512);
+        let mut matrices: Vec<_> = (0..40).map(|_| product(m, n, k, half)).collect();
+        let seconds = best(|| matrices.iter_mut().for_each(|run| run()));
+        let flops = (40 * 2 * m * n * k) as f64;
+        println!("product {m:>4} x {n:>4} x {k:>4}, {kind} weights from memory: {:>6.1} GFLOP/s", flops / seconds / 1e9);
     }
 }
 

@@ -9,6 +9,7 @@ use super::crew::Crew;
 use super::lora::Lora;
 use super::model::Model;
 use super::sample::{Sampler, Vocabulary};
+use super::team::Team;
 use super::train::train;
 use super::weights::Weights;
 use crate::backend::{
@@ -30,7 +31,7 @@ pub struct CpuBackend {
     crew: Crew,
     sampler: Sampler,
     vocabulary: Arc<dyn Vocabulary>,
-    threads: usize,
+    team: Arc<Team>,
     live_sequences: usize,
 }
 
@@ -55,7 +56,7 @@ impl CpuBackend {
     /// If the configuration describes no model.
     pub fn random(config: ModelConfig, seed: u64) -> Result<Self, BackendError> {
         config.check()?;
-        let weights = Weights::random(&config, seed);
+        let weights = Weights::random(&config, seed).rounded();
         Ok(Self::new(config, "tinker-local/random", &weights))
     }
 
@@ -68,15 +69,16 @@ impl CpuBackend {
         let model = Model::new(config, weights);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let vocabulary: Arc<dyn Vocabulary> = Arc::new(ByteTokenizer);
+        let team = Arc::new(Team::new(threads));
         Self {
             info,
             model,
             adapters: BTreeMap::new(),
             next: 0,
-            crew: Crew::new(threads),
-            sampler: Sampler::new(Arc::clone(&vocabulary), threads, LIVE_SEQUENCES),
+            crew: Crew::new(Arc::clone(&team)),
+            sampler: Sampler::new(Arc::clone(&vocabulary), Arc::clone(&team), LIVE_SEQUENCES),
             vocabulary,
-            threads,
+            team,
             live_sequences: LIVE_SEQUENCES,
         }
     }
@@ -85,8 +87,8 @@ impl CpuBackend {
     /// queued before are dropped.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
-        self.threads = threads.max(1);
-        self.crew = Crew::new(self.threads);
+        self.team = Arc::new(Team::new(threads));
+        self.crew = Crew::new(Arc::clone(&self.team));
         self.restart_sampler()
     }
 
@@ -100,7 +102,7 @@ impl CpuBackend {
     }
 
     fn restart_sampler(mut self) -> Self {
-        self.sampler = Sampler::new(Arc::clone(&self.vocabulary), self.threads, self.live_sequences);
+        self.sampler = Sampler::new(Arc::clone(&self.vocabulary), Arc::clone(&self.team), self.live_sequences);
         self
     }
 

@@ -1,7 +1,6 @@
 //! Several threads work through the packs of a batch; what comes out does not depend on how many.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::head::{Objective, Term};
 use super::kernels::add;
@@ -10,6 +9,7 @@ use super::lora::Lora;
 use super::model::Model;
 use super::packs::Pack;
 use super::pass::Workspace;
+use super::team::Team;
 
 /// Gradients are summed in this many lanes, each by one thread in the order of its packs, and the
 /// lanes in order after that. So the order of additions is the batch's, not the scheduler's.
@@ -35,10 +35,11 @@ pub(crate) struct Outcome {
     pub(crate) logprobs: Vec<Vec<f32>>,
 }
 
-/// Threads and their memory.
+/// Threads and what they need to train.
 #[derive(Debug)]
 pub(crate) struct Crew {
-    workspaces: Vec<Workspace>,
+    team: Arc<Team>,
+    workspaces: Vec<Mutex<Workspace>>,
     lanes: Vec<Vec<f32>>,
 }
 
@@ -49,10 +50,10 @@ struct Lane<'a> {
 }
 
 impl Crew {
-    /// A crew of `threads`, at least one.
-    pub(crate) fn new(threads: usize) -> Self {
-        let workspaces = (0..threads.max(1)).map(|_| Workspace::default()).collect();
-        Self { workspaces, lanes: vec![Vec::new(); LANES] }
+    /// A crew of the threads of a team.
+    pub(crate) fn new(team: Arc<Team>) -> Self {
+        let workspaces = (0..team.size()).map(|_| Mutex::default()).collect();
+        Self { team, workspaces, lanes: vec![Vec::new(); LANES] }
     }
 
     /// Runs all packs. `term` is asked with cells counted over the whole batch. With gradients, they
@@ -66,46 +67,33 @@ impl Crew {
         size: usize,
         term: &(dyn Fn(usize, f32) -> Option<Term> + Sync),
     ) -> Outcome {
-        let mut lanes: Vec<Mutex<Lane<'_>>> = assign(packs)
+        let mut lanes: Vec<Lane<'_>> = assign(packs)
             .into_iter()
             .zip(&mut self.lanes)
-            .map(|(packs, grads)| Mutex::new(Lane { packs, grads, done: Vec::new() }))
+            .map(|(packs, grads)| Lane { packs, grads, done: Vec::new() })
             .collect();
-        let next = AtomicUsize::new(0);
-        let work = |workspace: &mut Workspace| {
-            while let Some(lane) = lanes.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let Ok(mut lane) = lane.lock() else { continue };
-                let Lane { packs: mine, grads, done } = &mut *lane;
-                grads.clear();
-                if gather != Gather::Nothing {
-                    grads.resize(size, 0.0);
-                }
-                for &p in &*mine {
-                    let pack = &packs[p];
-                    let term = |cell: usize, logprob: f32| term(pack.first_cell + cell, logprob);
-                    let objective = Objective { starts: &pack.starts, targets: &pack.targets, term: &term };
-                    let mut logprobs = vec![0.0; pack.targets.len()];
-                    let mut sink = match gather {
-                        Gather::Nothing => None,
-                        Gather::Lora => Some(Grads::Lora(grads)),
-                        Gather::Full => Some(Grads::Full(grads)),
-                    };
-                    let (tokens, segments) = (&pack.tokens, &pack.segments);
-                    let loss =
-                        workspace.pass(model, lora, tokens, segments, &objective, &mut logprobs, sink.as_mut());
-                    done.push((p, loss, logprobs));
-                }
+        self.team.each(&mut lanes, |thread, Lane { packs: mine, grads, done }| {
+            let mut workspace = self.workspaces[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            grads.clear();
+            if gather != Gather::Nothing {
+                grads.resize(size, 0.0);
             }
-        };
-        let busy = self.workspaces.len().min(lanes.len()).max(1);
-        let (mine, others) = self.workspaces[..busy].split_at_mut(1);
-        std::thread::scope(|scope| {
-            for workspace in others {
-                scope.spawn(|| work(workspace));
+            for &p in &*mine {
+                let pack = &packs[p];
+                let term = |cell: usize, logprob: f32| term(pack.first_cell + cell, logprob);
+                let objective = Objective { starts: &pack.starts, targets: &pack.targets, term: &term };
+                let mut logprobs = vec![0.0; pack.targets.len()];
+                let mut sink = match gather {
+                    Gather::Nothing => None,
+                    Gather::Lora => Some(Grads::Lora(grads)),
+                    Gather::Full => Some(Grads::Full(grads)),
+                };
+                let (tokens, segments) = (&pack.tokens, &pack.segments);
+                let loss = workspace.pass(model, lora, tokens, segments, &objective, &mut logprobs, sink.as_mut());
+                done.push((p, loss, logprobs));
             }
-            work(&mut mine[0]);
         });
-        let mut done: Vec<_> = lanes.iter_mut().filter_map(|l| l.get_mut().ok()).flat_map(|l| std::mem::take(&mut l.done)).collect();
+        let mut done: Vec<_> = lanes.into_iter().flat_map(|lane| lane.done).collect();
         done.sort_by_key(|(p, ..)| *p);
         let loss = done.iter().map(|(_, loss, _)| loss).sum();
         Outcome { loss, logprobs: done.into_iter().map(|(.., logprobs)| logprobs).collect() }

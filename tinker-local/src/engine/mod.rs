@@ -24,6 +24,7 @@ pub mod probe;
 mod random;
 mod sample;
 mod tape;
+mod team;
 mod train;
 mod weights;
 

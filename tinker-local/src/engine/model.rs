@@ -24,6 +24,12 @@ impl Linear {
         self.bias = bias.map(<[f32]>::to_vec);
     }
 
+    /// Halves its memory if its weights allow: see [`Packed::narrow`].
+    fn narrow(&mut self) {
+        self.forward.narrow();
+        self.backward.narrow();
+    }
+
     /// Length of an output row.
     pub(crate) fn output(&self) -> usize {
         self.forward.columns()
@@ -69,6 +75,12 @@ impl Model {
         let mut model =
             Self { config, layout, embed: Vec::new(), blocks, norm: Vec::new(), head: Linear::default(), rotation };
         model.repack(&weights.data);
+        for block in &mut model.blocks {
+            for linear in [&mut block.qkv, &mut block.o, &mut block.gate_up, &mut block.down] {
+                linear.narrow();
+            }
+        }
+        model.head.narrow();
         model
     }
 
@@ -91,10 +103,5 @@ impl Model {
         }
         self.norm = data[self.layout.norm.clone()].to_vec();
         self.head.pack(&data[self.layout.head.clone()], None, d);
-    }
-
-    /// Number of parameters.
-    pub(crate) fn parameters(&self) -> usize {
-        self.layout.table.len
     }
 }

@@ -17,12 +17,15 @@
 //! # Ok::<(), tinker_local::backend::BackendError>(())
 //! ```
 
+use std::sync::Arc;
+
 use super::config::ModelConfig;
 use super::crew::{Crew, Gather};
 use super::head::Term;
 use super::model::Model;
 use super::optimizer::{AdamW, norm};
 use super::packs::{Example, pack};
+use super::team::Team;
 use super::weights::Weights;
 use crate::backend::{AdamStep, BackendError};
 
@@ -100,13 +103,13 @@ impl Pretrainer {
         let n = weights.data.len();
         let model = Model::new(config.clone(), &weights);
         let optimizer = optimizer.unwrap_or_else(|| AdamW::new(n));
-        Self { config, weights, model, optimizer, grads: vec![0.0; n], crew: Crew::new(1) }
+        Self { config, weights, model, optimizer, grads: vec![0.0; n], crew: Crew::new(Arc::new(Team::new(1))) }
     }
 
     /// Uses this many threads. Results do not depend on it.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
-        self.crew = Crew::new(threads);
+        self.crew = Crew::new(Arc::new(Team::new(threads)));
         self
     }
 

@@ -9,10 +9,14 @@ pub fn instruction_set() -> &'static str {
 
 /// A product of `[m, k]` and a packed `[k, n]` matrix, to be run again and again by who times it.
 /// One run is `2 m n k` operations.
-pub fn product(m: usize, n: usize, k: usize) -> impl FnMut() {
+/// With `half`, the packed matrix is kept in f16.
+pub fn product(m: usize, n: usize, k: usize, half: bool) -> impl FnMut() {
     let a: Vec<f32> = (0..m * k).map(|i| (i % 7) as f32).collect();
     let b: Vec<f32> = (0..k * n).map(|i| (i % 5) as f32).collect();
-    let packed = Packed::from_rows(&b, k, n, n);
+    let mut packed = Packed::from_rows(&b, k, n, n);
+    if half {
+        packed.narrow();
+    }
     let mut c = vec![0.0; m * n];
     move || {
         let (a, b) = (Rows::new(&a, k), packed.operand());

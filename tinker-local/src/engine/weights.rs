@@ -45,6 +45,14 @@ impl Weights {
         Self { layout, data }
     }
 
+    /// As a half-precision file would hold them.
+    pub(crate) fn rounded(mut self) -> Self {
+        for x in &mut self.data {
+            *x = f16::from_f32(*x).to_f32();
+        }
+        self
+    }
+
     /// Reads a safetensors file with f32, f16 or bf16 tensors. Every tensor of the layout must be
     /// there in its shape; others are ignored.
     pub(crate) fn from_safetensors(config: &ModelConfig, bytes: &[u8]) -> Result<Self, BackendError> {

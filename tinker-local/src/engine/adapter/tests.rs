@@ -1,6 +1,7 @@
 use super::super::crew::Crew;
 use super::super::model::Model;
 use super::super::train::train;
+use super::super::team::Team;
 use super::super::weights::Weights;
 use super::*;
 use crate::backend::{LossKind, TrainBatch, TrainDatum};
@@ -17,6 +18,10 @@ fn config() -> ModelConfig {
         max_position_embeddings: 64,
         ..ModelConfig::tiny()
     }
+}
+
+fn crew(threads: usize) -> Crew {
+    Crew::new(Arc::new(Team::new(threads)))
 }
 
 fn model() -> Model {
@@ -70,7 +75,7 @@ fn batch(loss: LossKind, k: usize) -> TrainBatch {
 #[test]
 fn gradients_of_every_tensor_agree_with_differences() {
     let model = model();
-    let mut crew = Crew::new(1);
+    let mut crew = crew(1);
     for (loss, k) in [(LossKind::CrossEntropy, 1), (LossKind::CrossEntropy, 2), (LossKind::ImportanceSampling, 1)] {
         let mut batch = batch(loss, k);
         let mut adapter = shaken();
@@ -106,7 +111,7 @@ fn gradients_of_every_tensor_agree_with_differences() {
 #[test]
 fn a_fresh_adapter_changes_nothing() {
     let model = model();
-    let mut crew = Crew::new(1);
+    let mut crew = crew(1);
     let batch = TrainBatch { forward_only: true, ..batch(LossKind::CrossEntropy, 1) };
     let mut first = Adapter::new(&config(), &spec()).unwrap();
     let mut second = Adapter::new(&config(), &AdapterSpec { seed: 2, rank: 1, ..spec() }).unwrap();
@@ -121,7 +126,7 @@ fn a_fresh_adapter_changes_nothing() {
 #[test]
 fn cells_without_weight_add_nothing_but_have_logprobs() {
     let model = model();
-    let mut crew = Crew::new(1);
+    let mut crew = crew(1);
     let run = |batch: &TrainBatch, crew: &mut Crew| {
         let mut adapter = shaken();
         let output = train(&model, &mut adapter, batch, crew).unwrap();
@@ -158,14 +163,14 @@ fn gradients_add_up_and_do_not_depend_on_threads() {
     let many = TrainBatch { data: batch.data.iter().cycle().take(37).cloned().collect(), ..batch };
     let run = |threads| {
         let mut adapter = shaken();
-        let output = train(&model, &mut adapter, &many, &mut Crew::new(threads)).unwrap();
+        let output = train(&model, &mut adapter, &many, &mut crew(threads)).unwrap();
         (output, adapter.grads)
     };
     let one = run(1);
     assert!(one == run(2) && one == run(7));
     let mut twice = shaken();
     for _ in 0..2 {
-        train(&model, &mut twice, &many, &mut Crew::new(2)).unwrap();
+        train(&model, &mut twice, &many, &mut crew(2)).unwrap();
     }
     assert!(twice.grads.iter().zip(&one.1).all(|(a, b)| *a == 2.0 * b));
 }
@@ -207,7 +212,7 @@ fn adamw_is_torchs() {
 #[test]
 fn what_is_not_finite_changes_nothing() {
     let model = model();
-    let mut crew = Crew::new(2);
+    let mut crew = crew(2);
     let good = batch(LossKind::ImportanceSampling, 1);
     let c = AdamStep { learning_rate: 0.1, beta1: 0.9, beta2: 0.95, eps: 1e-12, weight_decay: 0.0, grad_clip_norm: 0.0 };
     let mut adapter = shaken();
@@ -244,7 +249,7 @@ fn what_is_not_finite_changes_nothing() {
 #[test]
 fn an_exported_adapter_goes_on_as_if_never_stopped() {
     let model = model();
-    let mut crew = Crew::new(2);
+    let mut crew = crew(2);
     let batch = batch(LossKind::CrossEntropy, 1);
     let c = AdamStep { learning_rate: 0.01, beta1: 0.9, beta2: 0.95, eps: 1e-12, weight_decay: 0.0, grad_clip_norm: 0.0 };
     let mut step = |adapter: &mut Adapter| {

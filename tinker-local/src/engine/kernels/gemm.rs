@@ -1,5 +1,8 @@
 //! `C = A B`, row-independent, with the right side packed.
 
+use half::{bf16, f16};
+
+use super::element::{Element, View};
 use super::lanes::Lanes;
 use super::level::dispatch;
 use super::packed::PANEL;
@@ -32,7 +35,7 @@ impl<'a> Rows<'a> {
 /// The right side, `[k, n]`, in panels of [`PANEL`] columns of which the last is filled up.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Operand<'a> {
-    data: &'a [f32],
+    data: View<'a>,
     /// From panel to panel.
     panel: usize,
 }
@@ -41,7 +44,12 @@ impl<'a> Operand<'a> {
     /// Panels that have room for `capacity` rows, of which `k` are filled.
     pub(crate) fn panels(data: &'a [f32], capacity: usize, k: usize) -> Self {
         debug_assert!(k <= capacity);
-        Self { data, panel: capacity * PANEL }
+        Self { data: View::F32(data), panel: capacity * PANEL }
+    }
+
+    /// Panels of `k` rows of any element type.
+    pub(super) fn packed(data: View<'a>, k: usize) -> Self {
+        Self { data, panel: k * PANEL }
     }
 
     fn needs(&self, k: usize, n: usize) -> usize {
@@ -85,13 +93,20 @@ pub(crate) fn gemm(g: Gemm<'_, '_>) {
     assert!(c.len() >= (m - 1) * stride + n && (m == 1 || stride >= n), "output of a product is too short");
     assert!(k == 0 || a.data.len() > (m - 1) * a.row + (k - 1) * a.step, "left side of a product is too short");
     assert!(b.data.len() >= b.needs(k, n), "right side of a product is too short");
-    run(Call { a, b, c: c.as_mut_ptr(), stride, m, n, k, accumulate });
+    let panel = b.panel;
+    let c = c.as_mut_ptr();
+    match b.data {
+        View::F32(b) => run_f32(Call { a, b, panel, c, stride, m, n, k, accumulate }),
+        View::F16(b) => run_f16(Call { a, b, panel, c, stride, m, n, k, accumulate }),
+        View::Bf16(b) => run_bf16(Call { a, b, panel, c, stride, m, n, k, accumulate }),
+    }
 }
 
 #[derive(Clone, Copy)]
-struct Call<'a> {
+struct Call<'a, E> {
     a: Rows<'a>,
-    b: Operand<'a>,
+    b: &'a [E],
+    panel: usize,
     c: *mut f32,
     stride: usize,
     m: usize,
@@ -101,40 +116,73 @@ struct Call<'a> {
 }
 
 dispatch! {
-    fn run(call: Call<'_>) = drive
+    fn run_f32(call: Call<'_, f32>) = drive_f32
+}
+dispatch! {
+    fn run_f16(call: Call<'_, f16>) = drive_f16
+}
+dispatch! {
+    fn run_bf16(call: Call<'_, bf16>) = drive_bf16
 }
 
+/// # Safety
+/// As [`drive`].
 #[inline(always)]
-unsafe fn drive<V: Lanes>(call: Call<'_>) {
+unsafe fn drive_f32<V: Lanes>(call: Call<'_, f32>) {
+    // SAFETY: the caller keeps the contract.
+    unsafe { drive::<V, f32>(call) }
+}
+
+/// # Safety
+/// As [`drive`].
+#[inline(always)]
+unsafe fn drive_f16<V: Lanes>(call: Call<'_, f16>) {
+    // SAFETY: the caller keeps the contract.
+    unsafe { drive::<V, f16>(call) }
+}
+
+/// # Safety
+/// As [`drive`].
+#[inline(always)]
+unsafe fn drive_bf16<V: Lanes>(call: Call<'_, bf16>) {
+    // SAFETY: the caller keeps the contract.
+    unsafe { drive::<V, bf16>(call) }
+}
+
+/// # Safety
+/// The processor has the instructions of `V`, and the operands cover the call's shape.
+
+#[inline(always)]
+unsafe fn drive<V: Lanes, E: Element>(call: Call<'_, E>) {
     // SAFETY: `gemm` has checked that all operands cover their shapes, and the caller has checked
     // the processor.
     unsafe {
         // Few rows: more columns at once instead, so that enough sums are in flight.
         match call.m {
-            1 => narrow::<V, 1, 8>(call),
-            2 => narrow::<V, 2, 4>(call),
-            3 => narrow::<V, 3, 4>(call),
-            _ => wide::<V>(call),
+            1 => narrow::<V, E, 1, 8>(call),
+            2 => narrow::<V, E, 2, 4>(call),
+            3 => narrow::<V, E, 3, 4>(call),
+            _ => wide::<V, E>(call),
         }
     }
 }
 
 /// All rows fit one tile of `NV` registers of columns.
 #[inline(always)]
-unsafe fn narrow<V: Lanes, const MR: usize, const NV: usize>(call: Call<'_>) {
+unsafe fn narrow<V: Lanes, E: Element, const MR: usize, const NV: usize>(call: Call<'_, E>) {
     let mut j = 0;
     // SAFETY: columns j up to j + NV * N exist, by the loop's condition; the rest is the caller's.
     unsafe {
         while call.n - j >= NV * V::N {
-            tile::<V, MR, NV>(place::<V, NV>(call, 0, j, 0, call.k));
+            tile::<V, E, MR, NV>(place::<V, E, NV>(call, 0, j, 0, call.k));
             j += NV * V::N;
         }
-        columns::<V, MR>(call, 0, j, call.n, 0, call.k);
+        columns::<V, E, MR>(call, 0, j, call.n, 0, call.k);
     }
 }
 
 #[inline(always)]
-unsafe fn wide<V: Lanes>(call: Call<'_>) {
+unsafe fn wide<V: Lanes, E: Element>(call: Call<'_, E>) {
     let tiles = call.m.div_ceil(V::ROWS);
     let (small, larger) = (call.m / tiles, call.m % tiles);
     let mut start = 0;
@@ -148,18 +196,18 @@ unsafe fn wide<V: Lanes>(call: Call<'_>) {
                 // SAFETY: rows i up to i + rows, columns j up to end and the depth lie in the call.
                 unsafe {
                     match rows {
-                        1 => columns::<V, 1>(call, i, j, end, start, depth),
-                        2 => columns::<V, 2>(call, i, j, end, start, depth),
-                        3 => columns::<V, 3>(call, i, j, end, start, depth),
-                        4 => columns::<V, 4>(call, i, j, end, start, depth),
-                        5 => columns::<V, 5>(call, i, j, end, start, depth),
-                        6 => columns::<V, 6>(call, i, j, end, start, depth),
-                        7 => columns::<V, 7>(call, i, j, end, start, depth),
-                        8 => columns::<V, 8>(call, i, j, end, start, depth),
-                        9 => columns::<V, 9>(call, i, j, end, start, depth),
-                        10 => columns::<V, 10>(call, i, j, end, start, depth),
-                        11 => columns::<V, 11>(call, i, j, end, start, depth),
-                        _ => columns::<V, 12>(call, i, j, end, start, depth),
+                        1 => columns::<V, E, 1>(call, i, j, end, start, depth),
+                        2 => columns::<V, E, 2>(call, i, j, end, start, depth),
+                        3 => columns::<V, E, 3>(call, i, j, end, start, depth),
+                        4 => columns::<V, E, 4>(call, i, j, end, start, depth),
+                        5 => columns::<V, E, 5>(call, i, j, end, start, depth),
+                        6 => columns::<V, E, 6>(call, i, j, end, start, depth),
+                        7 => columns::<V, E, 7>(call, i, j, end, start, depth),
+                        8 => columns::<V, E, 8>(call, i, j, end, start, depth),
+                        9 => columns::<V, E, 9>(call, i, j, end, start, depth),
+                        10 => columns::<V, E, 10>(call, i, j, end, start, depth),
+                        11 => columns::<V, E, 11>(call, i, j, end, start, depth),
+                        _ => columns::<V, E, 12>(call, i, j, end, start, depth),
                     }
                 }
                 i += rows;
@@ -171,26 +219,26 @@ unsafe fn wide<V: Lanes>(call: Call<'_>) {
 
 /// Columns `from..to` for `MR` rows, two registers at a time.
 #[inline(always)]
-unsafe fn columns<V: Lanes, const MR: usize>(call: Call<'_>, i: usize, from: usize, to: usize, start: usize, depth: usize) {
+unsafe fn columns<V: Lanes, E: Element, const MR: usize>(call: Call<'_, E>, i: usize, from: usize, to: usize, start: usize, depth: usize) {
     let mut j = from;
     // SAFETY: the columns exist, by the conditions; the rest is the caller's.
     unsafe {
         while to - j >= 2 * V::N {
-            tile::<V, MR, 2>(place::<V, 2>(call, i, j, start, depth));
+            tile::<V, E, MR, 2>(place::<V, E, 2>(call, i, j, start, depth));
             j += 2 * V::N;
         }
         if to - j > V::N {
-            let t = Tile { last: to - j - V::N, ..place::<V, 2>(call, i, j, start, depth) };
-            tile::<V, MR, 2>(t);
+            let t = Tile { last: to - j - V::N, ..place::<V, E, 2>(call, i, j, start, depth) };
+            tile::<V, E, MR, 2>(t);
         } else if to > j {
-            let t = Tile { last: to - j, ..place::<V, 1>(call, i, j, start, depth) };
-            tile::<V, MR, 1>(t);
+            let t = Tile { last: to - j, ..place::<V, E, 1>(call, i, j, start, depth) };
+            tile::<V, E, MR, 1>(t);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn place<V: Lanes, const NV: usize>(call: Call<'_>, i: usize, j: usize, start: usize, depth: usize) -> Tile<NV> {
+unsafe fn place<V: Lanes, E: Element, const NV: usize>(call: Call<'_, E>, i: usize, j: usize, start: usize, depth: usize) -> Tile<E, NV> {
     // SAFETY: the caller gives a row, a column and a depth inside the call.
     unsafe {
         Tile {
@@ -200,8 +248,8 @@ unsafe fn place<V: Lanes, const NV: usize>(call: Call<'_>, i: usize, j: usize, s
             a_step: call.a.step,
             b: std::array::from_fn(|v| {
                 let column = j + v * V::N;
-                let at = (column / PANEL) * call.b.panel + column % PANEL + start * PANEL;
-                call.b.data.as_ptr().wrapping_add(at)
+                let at = (column / PANEL) * call.panel + column % PANEL + start * PANEL;
+                call.b.as_ptr().wrapping_add(at)
             }),
             c: call.c.add(i * call.stride + j),
             c_row: call.stride,
@@ -210,3 +258,6 @@ unsafe fn place<V: Lanes, const NV: usize>(call: Call<'_>, i: usize, j: usize, s
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

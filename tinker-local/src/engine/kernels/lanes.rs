@@ -12,6 +12,8 @@ pub(super) use avx2::Avx2;
 pub(super) use avx512::Avx512;
 pub(super) use portable::Portable;
 
+use half::{bf16, f16};
+
 /// A register of `N` f32 values.
 ///
 /// Every method is unsafe for one reason: the processor must have the instructions of the
@@ -26,6 +28,13 @@ pub(super) trait Lanes: Copy {
     unsafe fn load(from: *const f32) -> Self;
     /// The first `n < N` lanes; the others are zero and their memory is not touched.
     unsafe fn load_part(from: *const f32, n: usize) -> Self;
+    /// Widens `N` numbers.
+    unsafe fn load_f16(from: *const f16) -> Self;
+    /// Widens `N` numbers.
+    unsafe fn load_bf16(from: *const bf16) -> Self;
+    /// Asks for memory that will be read soon. Any address will do.
+    #[inline(always)]
+    unsafe fn prefetch<T>(_from: *const T) {}
     unsafe fn store(self, to: *mut f32);
     /// Stores the first `n < N` lanes.
     unsafe fn store_part(self, to: *mut f32, n: usize);

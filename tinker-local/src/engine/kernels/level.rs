@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 pub(crate) enum Level {
     /// Plain Rust, on any processor.
     Portable,
-    /// AVX2 with FMA.
+    /// AVX2 with FMA and F16C, which all processors with the first have had.
     #[cfg(target_arch = "x86_64")]
     Avx2,
     /// AVX-512 foundation.
@@ -25,7 +25,7 @@ impl Level {
                 if is_x86_feature_detected!("avx512f") {
                     return Self::Avx512;
                 }
-                if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                if has_avx2() {
                     return Self::Avx2;
                 }
             }
@@ -55,6 +55,11 @@ impl Level {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("f16c")
+}
+
 #[cfg(test)]
 thread_local! {
     static OVERRIDE: std::cell::Cell<Option<Level>> = const { std::cell::Cell::new(None) };
@@ -66,7 +71,7 @@ pub(super) fn at_each_level(f: impl Fn(Level)) {
     let mut levels = vec![Level::Portable];
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if has_avx2() {
             levels.push(Level::Avx2);
         }
         if is_x86_feature_detected!("avx512f") {
@@ -93,9 +98,9 @@ macro_rules! dispatch {
                 unsafe { $generic::<$crate::engine::kernels::lanes::Avx512>($($arg),*) }
             }
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
+            #[target_feature(enable = "avx2,fma,f16c")]
             unsafe fn avx2($($arg: $ty),*) $(-> $ret)? {
-                // SAFETY: the caller has checked for AVX2 and FMA.
+                // SAFETY: the caller has checked for AVX2, FMA and F16C.
                 unsafe { $generic::<$crate::engine::kernels::lanes::Avx2>($($arg),*) }
             }
             match $crate::engine::kernels::level::Level::current() {

@@ -13,6 +13,7 @@
 #![expect(clippy::inline_always, reason = "a kernel gets its instruction set from the function it is inlined into")]
 
 mod arith;
+mod element;
 mod exp;
 mod gemm;
 mod lanes;
@@ -31,6 +32,9 @@ pub(crate) use level::Level;
 pub(crate) use norm::{rms_norm, rms_norm_backward};
 pub(crate) use optim::{AdamConstants, adam};
 pub(crate) use packed::{PANEL, Packed};
-pub(crate) use rope::{Rotation, rotate};
+pub(crate) use rope::Rotation;
 pub(crate) use softmax::{causal_softmax, causal_softmax_backward, log_sum_exp, probabilities};
 pub(crate) use swiglu::{swiglu, swiglu_backward};
+
+#[cfg(test)]
+mod tests;

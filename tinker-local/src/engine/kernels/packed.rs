@@ -1,6 +1,8 @@
 //! The right-hand side of a product, laid out for the kernel.
 
+use super::element::Elements;
 use super::gemm::Operand;
+use super::level::Level;
 
 /// Columns of one panel.
 pub(crate) const PANEL: usize = 32;
@@ -9,7 +11,7 @@ pub(crate) const PANEL: usize = 32;
 /// other, so the kernel reads memory from front to back. The last panel is filled up with zeros.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Packed {
-    panels: Vec<f32>,
+    panels: Elements,
     k: usize,
     n: usize,
 }
@@ -31,8 +33,8 @@ impl Packed {
 
     /// [`Packed::from_rows`] into memory that is already there.
     pub(crate) fn pack_rows(&mut self, b: &[f32], k: usize, n: usize, stride: usize) {
-        self.reshape(k, n);
-        for (panel, first) in self.panels.chunks_exact_mut(k.max(1) * PANEL).zip((0..n).step_by(PANEL)) {
+        let panels = self.reshape(k, n);
+        for (panel, first) in panels.chunks_exact_mut(k.max(1) * PANEL).zip((0..n).step_by(PANEL)) {
             let width = PANEL.min(n - first);
             for (p, row) in panel.chunks_exact_mut(PANEL).enumerate() {
                 let from = p * stride + first;
@@ -48,8 +50,8 @@ impl Packed {
 
     /// Packs the transpose of `w`, `[n, k]` with rows `stride` apart, into memory that is there.
     pub(crate) fn pack_columns(&mut self, w: &[f32], k: usize, n: usize, stride: usize) {
-        self.reshape(k, n);
-        for (panel, first) in self.panels.chunks_exact_mut(k.max(1) * PANEL).zip((0..n).step_by(PANEL)) {
+        let panels = self.reshape(k, n);
+        for (panel, first) in panels.chunks_exact_mut(k.max(1) * PANEL).zip((0..n).step_by(PANEL)) {
             for j in 0..PANEL {
                 if first + j < n {
                     let from = (first + j) * stride;
@@ -65,16 +67,32 @@ impl Packed {
         }
     }
 
-    fn reshape(&mut self, k: usize, n: usize) {
+    fn reshape(&mut self, k: usize, n: usize) -> &mut [f32] {
         self.k = k;
         self.n = n;
-        self.panels.resize(n.div_ceil(PANEL) * k * PANEL, 0.0);
+        let len = n.div_ceil(PANEL) * k * PANEL;
+        if !matches!(self.panels, Elements::F32(_)) {
+            self.panels = Elements::default();
+        }
+        let Elements::F32(panels) = &mut self.panels else { return &mut [] };
+        panels.resize(len, 0.0);
+        panels
     }
 
     /// Multiplies all its values.
     pub(crate) fn scaled(mut self, by: f32) -> Self {
-        super::scale(&mut self.panels, by);
+        if let Elements::F32(panels) = &mut self.panels {
+            super::scale(panels, by);
+        }
         self
+    }
+
+    /// Keeps the elements in half the memory if that changes none of them, as with weights that came
+    /// from a half-precision file. Only where the processor widens them in one instruction.
+    pub(crate) fn narrow(&mut self) {
+        if Level::current() != Level::Portable {
+            self.panels = std::mem::take(&mut self.panels).narrowed();
+        }
     }
 
     /// Columns.
@@ -89,6 +107,6 @@ impl Packed {
 
     /// As the kernel wants it.
     pub(crate) fn operand(&self) -> Operand<'_> {
-        Operand::panels(&self.panels, self.k, self.k)
+        Operand::packed(self.panels.view(), self.k)
     }
 }

@@ -36,7 +36,7 @@ impl Rotation {
 
 dispatch! {
     /// Turns one head by the given cosines and sines; `sign` is that of the angle.
-    pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) = rotate_lanes
+    fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) = rotate_lanes
 }
 
 #[inline(always)]

@@ -1,11 +1,16 @@
 //! The innermost loop of every product: a tile of `MR` rows and `NV` registers of columns.
 
+use super::element::Element;
 use super::lanes::Lanes;
 use super::packed::PANEL;
 
+/// How far ahead of itself a tile asks for the right side: 48 rows. Measured: in the caches it costs
+/// nothing, and products of few rows that stream weights from memory gain a third.
+const AHEAD: usize = 48 * PANEL;
+
 /// Where a tile reads and writes. Strides count floats.
 #[derive(Clone, Copy)]
-pub(super) struct Tile<const NV: usize> {
+pub(super) struct Tile<E, const NV: usize> {
     /// Length of each sum.
     pub(super) k: usize,
     /// First element of the first row of the left side.
@@ -15,7 +20,7 @@ pub(super) struct Tile<const NV: usize> {
     /// From element to element of a row of the left side.
     pub(super) a_step: usize,
     /// First row of each register of columns of the right side.
-    pub(super) b: [*const f32; NV],
+    pub(super) b: [*const E; NV],
     /// First output.
     pub(super) c: *mut f32,
     /// From row to row of the output.
@@ -33,7 +38,7 @@ pub(super) struct Tile<const NV: usize> {
 /// The processor has the instructions of `V`; the pointers are valid for `MR` rows, `k` steps and
 /// `NV` registers, except that the last register's output has only `last` columns.
 #[inline(always)]
-pub(super) unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(t: Tile<NV>) {
+pub(super) unsafe fn tile<V: Lanes, E: Element, const MR: usize, const NV: usize>(t: Tile<E, NV>) {
     // SAFETY: every address below lies in the ranges of the contract.
     unsafe {
         let mut acc = [[V::zero(); NV]; MR];
@@ -57,7 +62,8 @@ pub(super) unsafe fn tile<V: Lanes, const MR: usize, const NV: usize>(t: Tile<NV
         for _ in 0..t.k {
             let mut columns = [V::zero(); NV];
             for (v, register) in columns.iter_mut().enumerate() {
-                *register = V::load(b[v]);
+                *register = E::load(b[v]);
+                V::prefetch(b[v].wrapping_add(AHEAD));
             }
             for i in 0..MR {
                 let x = V::splat(*bases[i / 3].add((i % 3) * t.a_row));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::job::Spec;
 use super::live::{End, Live, step};
@@ -11,6 +11,7 @@ use super::scratch::Scratch;
 use super::stop::Vocabulary;
 use crate::backend::{BackendError, JobId, SampleJob, SampleOutput, SampledTokens};
 use crate::engine::model::Model;
+use crate::engine::team::Team;
 
 /// Sequences a thread takes at least: with fewer, waking it costs more than it saves.
 const ROWS_PER_THREAD: usize = 4;
@@ -26,7 +27,8 @@ pub(crate) struct Sampler {
     waiting: VecDeque<JobId>,
     jobs: BTreeMap<JobId, Job>,
     live: Vec<Live>,
-    scratches: Vec<Scratch>,
+    team: Arc<Team>,
+    scratches: Vec<Mutex<Scratch>>,
 }
 
 #[derive(Debug)]
@@ -39,7 +41,7 @@ struct Job {
 
 impl Sampler {
     /// A sampler with at most `most_live` sequences in memory at a time, at least one.
-    pub(crate) fn new(vocabulary: Arc<dyn Vocabulary>, threads: usize, most_live: usize) -> Self {
+    pub(crate) fn new(vocabulary: Arc<dyn Vocabulary>, team: Arc<Team>, most_live: usize) -> Self {
         Self {
             vocabulary,
             most_live: most_live.max(1),
@@ -49,7 +51,8 @@ impl Sampler {
             waiting: VecDeque::new(),
             jobs: BTreeMap::new(),
             live: Vec::new(),
-            scratches: (0..threads.max(1)).map(|_| Scratch::default()).collect(),
+            scratches: (0..team.size()).map(|_| Mutex::default()).collect(),
+            team,
         }
     }
 
@@ -92,15 +95,10 @@ impl Sampler {
         }
         self.live.sort_by_key(Live::adapter_key);
         let vocabulary = &*self.vocabulary;
-        let threads = self.live.len().div_ceil(ROWS_PER_THREAD).min(self.scratches.len());
+        let threads = self.live.len().div_ceil(ROWS_PER_THREAD).min(self.team.size());
         let share = self.live.len().div_ceil(threads);
-        let mut shares = self.live.chunks_mut(share).zip(&mut self.scratches);
-        let Some((mine, scratch)) = shares.next() else { return };
-        std::thread::scope(|scope| {
-            for (theirs, scratch) in shares {
-                scope.spawn(move || step(model, theirs, vocabulary, scratch));
-            }
-            step(model, mine, vocabulary, scratch);
+        self.team.each(self.live.chunks_mut(share), |thread, live| {
+            step(model, live, vocabulary, &mut lock(&self.scratches[thread]));
         });
     }
 
@@ -130,7 +128,7 @@ impl Sampler {
                     prompt.branch(model, &job.spec)
                 };
                 let mut sequence = Live::new(id, index, Arc::clone(&job.spec), caches);
-                let draw = &mut self.scratches[0].draw;
+                let draw = &mut lock(&self.scratches[0]).draw;
                 sequence.extend(&prompt.logits, prompt.norm, &*self.vocabulary, draw);
                 self.live.push(sequence);
             }
@@ -149,24 +147,12 @@ impl Sampler {
             .filter(|(_, job)| job.prompt.is_none())
             .map(|(id, job)| (id, Arc::clone(&job.spec)))
             .collect();
-        let share = fresh.len().div_ceil(self.scratches.len()).max(1);
-        let run = |specs: &[(JobId, Arc<Spec>)], scratch: &mut Scratch| -> Vec<(JobId, Prompt)> {
-            specs.iter().map(|(id, spec)| (*id, Prompt::run(model, spec, scratch))).collect()
-        };
-        let mut shares = fresh.chunks(share).zip(&mut self.scratches);
-        let Some((mine, scratch)) = shares.next() else { return };
-        let prompts = std::thread::scope(|scope| {
-            let others: Vec<_> = shares.map(|(theirs, scratch)| scope.spawn(move || run(theirs, scratch))).collect();
-            let mut prompts = run(mine, scratch);
-            for other in others {
-                match other.join() {
-                    Ok(more) => prompts.extend(more),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            prompts
+        let prompts = Mutex::new(Vec::new());
+        self.team.each(fresh, |thread, (id, spec)| {
+            let prompt = Prompt::run(model, &spec, &mut lock(&self.scratches[thread]));
+            lock(&prompts).push((id, prompt));
         });
-        for (id, prompt) in prompts {
+        for (id, prompt) in prompts.into_inner().unwrap_or_else(PoisonError::into_inner) {
             if let Some(job) = self.jobs.get_mut(&id) {
                 job.prompt = Some(prompt);
             }
@@ -203,4 +189,9 @@ impl Sampler {
         }
         ended
     }
+}
+
+/// A scratch left by a panic is as good as any: its contents mean nothing between steps.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,7 @@
 //! Four lanes of plain Rust, which compilers turn into whatever the target has.
 
+use half::{bf16, f16};
+
 use super::Lanes;
 
 /// Four values side by side.
@@ -27,6 +29,8 @@ impl Lanes for Portable {
         std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), n);
         Self(lanes)
     }
+    #[inline(always)] unsafe fn load_f16(from: *const f16) -> Self { Self(std::array::from_fn(|i| (*from.add(i)).to_f32())) }
+    #[inline(always)] unsafe fn load_bf16(from: *const bf16) -> Self { Self(std::array::from_fn(|i| (*from.add(i)).to_f32())) }
     #[inline(always)] unsafe fn store(self, to: *mut f32) { to.cast::<[f32; 4]>().write_unaligned(self.0); }
     #[inline(always)] unsafe fn store_part(self, to: *mut f32, n: usize) { std::ptr::copy_nonoverlapping(self.0.as_ptr(), to, n); }
     #[inline(always)] unsafe fn add(self, other: Self) -> Self { self.zip(other, |a, b| a + b) }

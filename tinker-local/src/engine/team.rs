@@ -1,0 +1,220 @@
+//! Threads that stay between calls. Starting a thread costs as much as generating a token of a small
+//! model, so they are started once, and wait awake for a moment before they sleep.
+#![expect(unsafe_code, reason = "a task borrows from its caller, which the threads' types cannot say")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// Looks at the counter this often before going to sleep, some 50 microseconds: longer than the gap
+/// between two steps of a generation.
+const LOOKS: usize = 2000;
+
+/// A number of threads, the caller's among them.
+#[derive(Debug)]
+pub(crate) struct Team {
+    shared: Arc<Shared>,
+    members: Vec<JoinHandle<()>>,
+    turn: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// Number of the present task, for those who wait awake.
+    round: AtomicUsize,
+    /// Members that have not finished it.
+    busy: AtomicUsize,
+    panicked: AtomicBool,
+    desk: Mutex<Desk>,
+    wake: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    round: usize,
+    task: Option<Task>,
+    asleep: usize,
+    closed: bool,
+}
+
+#[derive(Clone, Copy)]
+struct Task(&'static (dyn Fn(usize) + Sync));
+
+impl std::fmt::Debug for Task {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Task")
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Team {
+    /// A team of `threads`, at least the caller. Fewer, if the system does not give that many.
+    pub(crate) fn new(threads: usize) -> Self {
+        let shared = Arc::new(Shared::default());
+        let members = (1..threads)
+            .map_while(|i| {
+                let shared = Arc::clone(&shared);
+                let builder = std::thread::Builder::new().name(format!("tinker-engine-{i}"));
+                builder.spawn(move || shared.serve(i)).ok()
+            })
+            .collect();
+        Self { shared, members, turn: Mutex::new(()) }
+    }
+
+    /// Number of threads.
+    pub(crate) fn size(&self) -> usize {
+        self.members.len() + 1
+    }
+
+    /// Calls `task` once on every thread, with the thread's number, and returns when all are done.
+    pub(crate) fn run(&self, task: &(dyn Fn(usize) + Sync)) {
+        if self.members.is_empty() {
+            return task(0);
+        }
+        let turn = lock(&self.turn);
+        let shared = &*self.shared;
+        // SAFETY: only the lifetime changes. The reference is given to members and taken off the desk
+        // again before this function returns, and it does not return, nor unwind, before every member
+        // has finished with it: `busy` is 0 then.
+        let task_of_members =
+            Task(unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(task) });
+        shared.busy.store(self.members.len(), Ordering::Relaxed);
+        let mut desk = lock(&shared.desk);
+        desk.round += 1;
+        desk.task = Some(task_of_members);
+        shared.round.store(desk.round, Ordering::Release);
+        if desk.asleep > 0 {
+            shared.wake.notify_all();
+        }
+        drop(desk);
+        let mine = catch_unwind(AssertUnwindSafe(|| task(0)));
+        let mut looks = 0;
+        while shared.busy.load(Ordering::Acquire) > 0 {
+            looks += 1;
+            if looks < LOOKS {
+                std::hint::spin_loop();
+            } else {
+                std::thread::yield_now();
+            }
+        }
+        lock(&shared.desk).task = None;
+        let theirs = shared.panicked.swap(false, Ordering::Relaxed);
+        drop(turn);
+        if let Err(panic) = mine {
+            resume_unwind(panic);
+        }
+        assert!(!theirs, "an engine thread panicked; its message is above");
+    }
+
+    /// Calls `work` with the thread's number for each item, on whichever thread is free.
+    pub(crate) fn each<T: Send>(&self, items: impl IntoIterator<Item = T>, work: impl Fn(usize, T) + Sync) {
+        let items: Vec<Mutex<Option<T>>> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+        if items.len() <= 1 {
+            items.into_iter().filter_map(|item| lock(&item).take()).for_each(|item| work(0, item));
+            return;
+        }
+        let next = AtomicUsize::new(0);
+        self.run(&|thread| {
+            while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let taken = lock(item).take();
+                if let Some(item) = taken {
+                    work(thread, item);
+                }
+            }
+        });
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        lock(&self.shared.desk).closed = true;
+        // One more round, for those awake.
+        self.shared.round.fetch_add(1, Ordering::Release);
+        self.shared.wake.notify_all();
+        for member in self.members.drain(..) {
+            // A member does not panic: it catches what its tasks do.
+            let _ = member.join();
+        }
+    }
+}
+
+impl Shared {
+    fn serve(&self, thread: usize) {
+        let mut seen = 0;
+        loop {
+            for _ in 0..LOOKS {
+                if self.round.load(Ordering::Acquire) != seen {
+                    break;
+                }
+                std::hint::spin_loop();
+            }
+            let mut desk = lock(&self.desk);
+            while desk.round == seen && !desk.closed {
+                desk.asleep += 1;
+                desk = self.wake.wait(desk).unwrap_or_else(PoisonError::into_inner);
+                desk.asleep -= 1;
+            }
+            if desk.closed {
+                return;
+            }
+            seen = desk.round;
+            let task = desk.task;
+            drop(desk);
+            if let Some(Task(task)) = task
+                && catch_unwind(AssertUnwindSafe(|| task(thread))).is_err()
+            {
+                self.panicked.store(true, Ordering::Relaxed);
+            }
+            self.busy.fetch_sub(1, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_thread_runs_every_task_and_each_item_is_done_once() {
+        for threads in [1, 2, 5] {
+            let team = Team::new(threads);
+            for round in 0..200 {
+                let calls: Vec<AtomicUsize> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
+                team.run(&|thread| {
+                    calls[thread].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(calls.iter().all(|c| c.load(Ordering::Relaxed) == 1));
+                let mut items = vec![0; round % 7];
+                team.each(items.iter_mut().enumerate(), |_, (i, item)| *item += i + 1);
+                assert!(items.iter().enumerate().all(|(i, item)| *item == i + 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_reaches_the_caller_and_the_team_goes_on() {
+        let team = Team::new(3);
+        for culprit in [0, 2] {
+            let result = catch_unwind(AssertUnwindSafe(|| team.run(&|thread| assert_ne!(thread, culprit))));
+            assert!(result.is_err());
+            team.run(&|_| ());
+        }
+    }
+
+    #[test]
+    fn sleepers_are_woken() {
+        let team = Team::new(2);
+        for _ in 0..3 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            let calls = AtomicUsize::new(0);
+            team.run(&|_| {
+                calls.fetch_add(1, Ordering::Relaxed);
+            });
+            assert_eq!(calls.load(Ordering::Relaxed), 2);
+        }
+    }
+}
