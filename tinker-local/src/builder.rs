@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::Limits;
 use crate::backend::{Backend, BackendError};
 use crate::local::LocalEngine;
 use crate::shared::Shared;
 use crate::store::{Archive, Store, StoreError};
 use crate::work::Worker;
-use crate::{CpuBackend, Limits};
 
 /// Why an engine could not be made.
 #[derive(Debug, Error)]
@@ -111,7 +111,7 @@ impl LocalEngineBuilder {
 
 #[cfg(feature = "base-model")]
 fn builtin(threads: Option<usize>, limits: &Limits) -> Result<Box<dyn Backend>, BuildError> {
-    let mut backend = CpuBackend::builtin()?.with_live_sequences(limits.live_sequences);
+    let mut backend = crate::CpuBackend::builtin()?.with_live_sequences(limits.live_sequences);
     if let Some(threads) = threads {
         backend = backend.with_threads(threads);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::backend::ModelInfo;
-use crate::builder::{BuildError, LocalEngineBuilder};
+use crate::builder::LocalEngineBuilder;
 use crate::service::LocalService;
 use crate::shared::Shared;
 
@@ -28,7 +28,7 @@ impl LocalEngine {
     /// # Errors
     /// No temporary folder, or no thread, could be had.
     #[cfg(feature = "base-model")]
-    pub fn builtin() -> Result<Self, BuildError> {
+    pub fn builtin() -> Result<Self, crate::BuildError> {
         Self::builder().build()
     }
 

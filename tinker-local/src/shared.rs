@@ -63,7 +63,7 @@ impl Shared {
                             adapter,
                             turn,
                             fulfil,
-                        })
+                        });
                     });
                     return;
                 }

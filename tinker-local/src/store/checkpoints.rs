@@ -19,6 +19,9 @@ const OPTIMIZER: &str = "optimizer.safetensors";
 const CONFIG: &str = "adapter_config.json";
 const RECORD: &str = "checkpoint.json";
 
+/// Where a checkpoint whose time is over waits for its removal, under `tmp`.
+const EXPIRED: &str = "expired";
+
 /// The checkpoints of one data folder. What it knows was read when it was opened or written by itself: text that
 /// comes with a request is looked up among known paths and never becomes a file name.
 #[derive(Debug)]
@@ -62,12 +65,14 @@ impl Store {
             let place = self.folder.place(&record.path);
             if !place.exists() {
                 fs::rename(&replaced, &place).map_err(StoreError::io("put back", &place))?;
+                let parent = place.parent().unwrap_or(&place);
+                disk::flush_folder(parent).map_err(StoreError::io("flush folder", parent))?;
                 tracing::warn!(path = %record.path, "an interrupted overwrite is undone");
             }
         }
         for entry in fs::read_dir(&tmp).map_err(StoreError::io("list", &tmp))? {
             let path = entry.map_err(StoreError::io("list", &tmp))?.path();
-            disk::remove_folder(&path).map_err(StoreError::io("remove", &path))?;
+            disk::remove_all(&path).map_err(StoreError::io("remove", &path))?;
         }
         Ok(())
     }
@@ -86,7 +91,7 @@ impl Store {
                             self.known.insert(record.path.to_string(), (record, place));
                         }
                         _ => {
-                            tracing::warn!(folder = %place.display(), "no readable checkpoint, left alone")
+                            tracing::warn!(folder = %place.display(), "no readable checkpoint, left alone");
                         }
                     }
                 }
@@ -101,7 +106,10 @@ impl Store {
             .extract_if(.., |_, (record, _)| record.has_expired());
         for (_, (record, place)) in expired {
             tracing::info!(path = %record.path, "the checkpoint has expired");
-            if let Err(error) = disk::remove_folder(&place) {
+            // Out of its place first: a kill half-way must not leave half a checkpoint there.
+            let away = self.folder.tmp().join(EXPIRED);
+            let removed = fs::rename(&place, &away).and_then(|()| disk::remove_all(&away));
+            if let Err(error) = removed {
                 tracing::warn!(%error, folder = %place.display(), "an expired checkpoint could not be removed");
             }
         }

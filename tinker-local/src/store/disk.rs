@@ -36,10 +36,11 @@ pub(super) fn flush_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a folder with all it holds. That it is not there is fine.
-pub(super) fn remove_folder(path: &Path) -> io::Result<()> {
+/// Removes a folder with all it holds, or a file. That it is not there is fine.
+pub(super) fn remove_all(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => fs::remove_file(path),
         other => other,
     }
 }

@@ -72,7 +72,7 @@ impl Write<'_> {
         if is_replacing {
             watch(Step::RemoveOld)?;
             // The new one is safe in its place. What can't be removed now is removed at the next start.
-            let _left_over = disk::remove_folder(&old);
+            let _left_over = disk::remove_all(&old);
         }
         Ok(())
     }
@@ -101,7 +101,7 @@ impl Write<'_> {
         if old.exists() {
             let _failed = fs::rename(&old, self.place);
         }
-        let _failed = disk::remove_folder(&new);
+        let _failed = disk::remove_all(&new);
         // Folders made for it; one that holds other checkpoints stays.
         for folder in self
             .place

@@ -278,7 +278,7 @@ impl Live {
         } = self;
         span.in_scope(|| match result {
             Ok(output) => {
-                fulfil.settle(Ok(Payload::Sample(encode_sample(&report.response(output)))))
+                fulfil.settle(Ok(Payload::Sample(encode_sample(&report.response(output)))));
             }
             Err(failed) => fulfil.fail(failed),
         });

@@ -152,6 +152,9 @@ fn foreign_folders_are_left_alone() {
     fs::create_dir_all(&liar).unwrap();
     let (record, _) = encode(&new(PATH), &state(1.0)).unwrap();
     fs::write(liar.join(RECORD), serde_json::to_vec(&record).unwrap()).unwrap();
+    // Files that some systems scatter are no reason to fail.
+    fs::write(folder.path().join("tmp/.DS_Store"), "x").unwrap();
+    fs::write(folder.path().join("checkpoints/.DS_Store"), "x").unwrap();
     let mut store = Store::open(folder.path()).unwrap();
     assert!(store.list().is_empty() && foreign.exists() && liar.exists());
 }
@@ -192,6 +195,12 @@ fn a_checkpoint_goes_when_its_time_is_over() {
             .path()
             .join("checkpoints/s-1_train_0/weights/a")
             .exists()
+    );
+    assert!(
+        fs::read_dir(folder.path().join("tmp"))
+            .unwrap()
+            .next()
+            .is_none()
     );
 }
 
