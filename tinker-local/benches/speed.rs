@@ -6,12 +6,18 @@
 //! M is d 512, 8 layers, 8 heads (4 of keys), ff 1,536, vocabulary 4,096, sequences of 512.
 //! Rank 16 on attention and MLP, cross entropy, AdamW. Each number is the best of a few rounds, as
 //! the machine may be busy with other things.
-#![expect(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a program that measures")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a program that measures"
+)]
 
 use std::time::Instant;
 
 use tinker_local::backend::{
-    AdamStep, AdapterSpec, Backend, LossKind, SampleJob, SampleWeights, StopRule, TrainBatch, TrainDatum,
+    AdamStep, AdapterSpec, Backend, LossKind, SampleJob, SampleWeights, StopRule, TrainBatch,
+    TrainDatum,
 };
 use tinker_local::engine::pretrain::{Pretrainer, StepConstants};
 use tinker_local::engine::probe::{instruction_set, product};
@@ -43,12 +49,22 @@ fn main() {
 
 fn products(half: bool) {
     let kind = if half { "f16" } else { "f32" };
-    for (m, n, k) in [(256, 768, 128), (256, 128, 384), (256, 3072, 512), (16, 768, 128), (1, 768, 128), (1, 3072, 512)] {
+    for (m, n, k) in [
+        (256, 768, 128),
+        (256, 128, 384),
+        (256, 3072, 512),
+        (16, 768, 128),
+        (1, 768, 128),
+        (1, 3072, 512),
+    ] {
         let mut run = product(m, n, k, half);
         let repeats = 400_000_000 / (2 * m * n * k) + 1;
         let seconds = best(|| (0..repeats).for_each(|_| run()));
         let flops = (2 * m * n * k * repeats) as f64;
-        println!("product {m:>4} x {n:>4} x {k:>4}, {kind} weights: {:>6.1} GFLOP/s on one thread", flops / seconds / 1e9);
+        println!(
+            "product {m:>4} x {n:>4} x {k:>4}, {kind} weights: {:>6.1} GFLOP/s on one thread",
+            flops / seconds / 1e9
+        );
     }
     // From memory: 40 matrices of 6 or 3 MB in turn, as a larger model reads its weights for every token.
     for m in [1, 4, 8, 16] {
@@ -56,7 +72,10 @@ fn products(half: bool) {
         let mut matrices: Vec<_> = (0..40).map(|_| product(m, n, k, half)).collect();
         let seconds = best(|| matrices.iter_mut().for_each(|run| run()));
         let flops = (40 * 2 * m * n * k) as f64;
-        println!("product {m:>4} x {n:>4} x {k:>4}, {kind} weights from memory: {:>6.1} GFLOP/s", flops / seconds / 1e9);
+        println!(
+            "product {m:>4} x {n:>4} x {k:>4}, {kind} weights from memory: {:>6.1} GFLOP/s",
+            flops / seconds / 1e9
+        );
     }
 }
 
@@ -79,10 +98,22 @@ fn config(shape: &str) -> (ModelConfig, usize) {
 fn measure(shape: &str, threads: usize) {
     let (config, length) = config(shape);
     let vocab = config.vocab_size as u32;
-    let sequence = |seed: u32| -> Vec<u32> { (0..=length as u32).map(|t| (t * 7 + seed * 13 + t * t) % vocab).collect() };
+    let sequence = |seed: u32| -> Vec<u32> {
+        (0..=length as u32)
+            .map(|t| (t * 7 + seed * 13 + t * t) % vocab)
+            .collect()
+    };
 
-    let mut backend = CpuBackend::random(config.clone(), 0).unwrap().with_threads(threads);
-    let spec = AdapterSpec { rank: 16, seed: 0, attention: true, mlp: true, unembed: false };
+    let mut backend = CpuBackend::random(config.clone(), 0)
+        .unwrap()
+        .with_threads(threads);
+    let spec = AdapterSpec {
+        rank: 16,
+        seed: 0,
+        attention: true,
+        mlp: true,
+        unembed: false,
+    };
     let adapter = backend.create(&spec).unwrap();
     let data = (0..8).map(|i| {
         let all = sequence(i);
@@ -93,14 +124,27 @@ fn measure(shape: &str, threads: usize) {
             ..TrainDatum::default()
         }
     });
-    let batch = TrainBatch { data: data.collect(), loss: LossKind::CrossEntropy, forward_only: false };
-    let step =
-        AdamStep { learning_rate: 1e-4, beta1: 0.9, beta2: 0.95, eps: 1e-12, weight_decay: 0.0, grad_clip_norm: 0.0 };
+    let batch = TrainBatch {
+        data: data.collect(),
+        loss: LossKind::CrossEntropy,
+        forward_only: false,
+    };
+    let step = AdamStep {
+        learning_rate: 1e-4,
+        beta1: 0.9,
+        beta2: 0.95,
+        eps: 1e-12,
+        weight_decay: 0.0,
+        grad_clip_norm: 0.0,
+    };
     let seconds = best(|| {
         backend.train(adapter, &batch).unwrap();
         backend.step(adapter, &step).unwrap();
     });
-    println!("{shape} train: {:>9.0} tok/s", (8 * length) as f64 / seconds);
+    println!(
+        "{shape} train: {:>9.0} tok/s",
+        (8 * length) as f64 / seconds
+    );
 
     let frozen = backend.freeze(adapter).unwrap();
     for (name, weights, sequences) in [
@@ -123,20 +167,30 @@ fn measure(shape: &str, threads: usize) {
             topk_sample_logprobs: 0,
         };
         let seconds = best(|| {
-            (0..sequences).for_each(|i| drop(backend.submit(job(i)).unwrap()));
+            for i in 0..sequences {
+                backend.submit(job(i)).unwrap();
+            }
             while backend.live_jobs() > 0 {
                 backend.advance();
             }
         });
         let tokens = sequences as usize * (length - 16);
-        println!("{shape} sample, {name}, {sequences} at once: {:>9.0} tok/s", tokens as f64 / seconds);
+        println!(
+            "{shape} sample, {name}, {sequences} at once: {:>9.0} tok/s",
+            tokens as f64 / seconds
+        );
     }
 
     if shape == "S" {
         let mut pretrainer = Pretrainer::new(config, 0).unwrap().with_threads(threads);
         let data: Vec<_> = (0..16).map(sequence).collect();
-        let seconds = best(|| drop(pretrainer.step(&data, &StepConstants::new(1e-3)).unwrap()));
-        println!("{shape} pretrain: {:>9.0} tok/s", (16 * length) as f64 / seconds);
+        let seconds = best(|| {
+            pretrainer.step(&data, &StepConstants::new(1e-3)).unwrap();
+        });
+        println!(
+            "{shape} pretrain: {:>9.0} tok/s",
+            (16 * length) as f64 / seconds
+        );
     }
 }
 

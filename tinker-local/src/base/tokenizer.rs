@@ -41,7 +41,11 @@ impl ByteTokenizer {
 
     /// The text of tokens. Bytes that are no UTF-8 become U+FFFD; reserved ids vanish.
     pub fn decode(self, tokens: &[u32]) -> String {
-        let bytes: Vec<u8> = tokens.iter().flat_map(|t| self.bytes(*t)).copied().collect();
+        let bytes: Vec<u8> = tokens
+            .iter()
+            .flat_map(|t| self.bytes(*t))
+            .copied()
+            .collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

@@ -8,7 +8,9 @@ use super::kernels::{add, all_finite};
 use super::lora::Lora;
 use super::optimizer::{AdamW, norm};
 use super::random::Random;
-use crate::backend::{AdamStep, AdapterSpec, AdapterState, BackendError, NamedTensor, OptimizerState};
+use crate::backend::{
+    AdamStep, AdapterSpec, AdapterState, BackendError, NamedTensor, OptimizerState,
+};
 
 /// An adapter in training.
 #[derive(Debug)]
@@ -39,10 +41,22 @@ impl Adapter {
         Ok(Self::from_parts(spec.clone(), layout, data, None))
     }
 
-    fn from_parts(spec: AdapterSpec, layout: AdapterLayout, data: Vec<f32>, optimizer: Option<AdamW>) -> Self {
+    fn from_parts(
+        spec: AdapterSpec,
+        layout: AdapterLayout,
+        data: Vec<f32>,
+        optimizer: Option<AdamW>,
+    ) -> Self {
         let n = data.len();
         let optimizer = optimizer.unwrap_or_else(|| AdamW::new(n));
-        Self { spec, layout, data, grads: vec![0.0; n], optimizer, packed: OnceLock::new() }
+        Self {
+            spec,
+            layout,
+            data,
+            grads: vec![0.0; n],
+            optimizer,
+            packed: OnceLock::new(),
+        }
     }
 
     /// Number of parameters.
@@ -52,7 +66,10 @@ impl Adapter {
 
     /// The parameters ready to compute with. Shared: later steps do not change it.
     pub(crate) fn packed(&self) -> Arc<Lora> {
-        Arc::clone(self.packed.get_or_init(|| Arc::new(Lora::new(&self.layout, &self.data))))
+        Arc::clone(
+            self.packed
+                .get_or_init(|| Arc::new(Lora::new(&self.layout, &self.data))),
+        )
     }
 
     /// Adds gradients of one batch.
@@ -79,7 +96,10 @@ impl Adapter {
         let (mut data, mut optimizer) = (self.data.clone(), self.optimizer.clone());
         optimizer.apply(&mut data, &self.grads, norm, c, &[(self.data.len(), true)]);
         self.grads.fill(0.0);
-        if ![&data, &optimizer.first, &optimizer.second].into_iter().all(|x| all_finite(x)) {
+        if ![&data, &optimizer.first, &optimizer.second]
+            .into_iter()
+            .all(|x| all_finite(x))
+        {
             return Err(BackendError::user(format!(
                 "the step would leave weights that are not finite, so it was refused: the gradients were dropped \
                  and the weights are as before; their norm was {norm:e}, the learning rate {:e}",
@@ -95,18 +115,32 @@ impl Adapter {
     /// A copy as plain data.
     pub(crate) fn export(&self, with_optimizer: bool) -> AdapterState {
         let slots = &self.layout.table.slots;
-        let cut = |data: &[f32]| slots.iter().map(|slot| Arc::from(&data[slot.at.clone()])).collect::<Vec<_>>();
+        let cut = |data: &[f32]| {
+            slots
+                .iter()
+                .map(|slot| Arc::from(&data[slot.at.clone()]))
+                .collect::<Vec<_>>()
+        };
         let tensors = slots
             .iter()
             .zip(cut(&self.data))
-            .map(|(slot, data)| NamedTensor { name: slot.name.clone(), shape: slot.shape.clone(), data })
+            .map(|(slot, data)| NamedTensor {
+                name: slot.name.clone(),
+                shape: slot.shape.clone(),
+                data,
+            })
             .collect();
         let optimizer = with_optimizer.then(|| OptimizerState {
             step: self.optimizer.step,
             first: cut(&self.optimizer.first),
             second: cut(&self.optimizer.second),
         });
-        AdapterState { spec: self.spec.clone(), alpha: ALPHA, tensors, optimizer }
+        AdapterState {
+            spec: self.spec.clone(),
+            alpha: ALPHA,
+            tensors,
+            optimizer,
+        }
     }
 
     /// An adapter from a copy, with no gradients gathered.
@@ -114,42 +148,74 @@ impl Adapter {
         let layout = checked_layout(config, &state.spec)?;
         if (state.alpha - ALPHA).abs() > f32::EPSILON {
             let alpha = state.alpha;
-            return Err(BackendError::user(format!("the adapter has lora_alpha {alpha}; this engine uses {ALPHA}")));
+            return Err(BackendError::user(format!(
+                "the adapter has lora_alpha {alpha}; this engine uses {ALPHA}"
+            )));
         }
         if state.tensors.len() != layout.table.slots.len() {
             let (has, wants) = (state.tensors.len(), layout.table.slots.len());
-            return Err(BackendError::user(format!("the adapter has {has} tensors; its shape on this model has {wants}")));
+            return Err(BackendError::user(format!(
+                "the adapter has {has} tensors; its shape on this model has {wants}"
+            )));
         }
         let mut data = vec![0.0; layout.table.len];
-        let mut optimizer = state.optimizer.as_ref().map(|o| (o, AdamW::new(layout.table.len)));
+        let mut optimizer = state
+            .optimizer
+            .as_ref()
+            .map(|o| (o, AdamW::new(layout.table.len)));
         for slot in &layout.table.slots {
             let found = state.tensors.iter().position(|t| t.name == slot.name);
             let Some(i) = found else {
-                return Err(BackendError::user(format!("the adapter has no tensor {}", slot.name)));
+                return Err(BackendError::user(format!(
+                    "the adapter has no tensor {}",
+                    slot.name
+                )));
             };
             let (tensor, wants) = (&state.tensors[i], &slot.shape);
             if &tensor.shape != wants {
                 let (name, has) = (&slot.name, &tensor.shape);
-                return Err(BackendError::user(format!("adapter tensor {name} has shape {has:?}, the model needs {wants:?}")));
+                return Err(BackendError::user(format!(
+                    "adapter tensor {name} has shape {has:?}, the model needs {wants:?}"
+                )));
             }
             copy(&mut data[slot.at.clone()], Some(&tensor.data), &slot.name)?;
             if let Some((from, to)) = &mut optimizer {
-                copy(&mut to.first[slot.at.clone()], from.first.get(i), &slot.name)?;
-                copy(&mut to.second[slot.at.clone()], from.second.get(i), &slot.name)?;
+                copy(
+                    &mut to.first[slot.at.clone()],
+                    from.first.get(i),
+                    &slot.name,
+                )?;
+                copy(
+                    &mut to.second[slot.at.clone()],
+                    from.second.get(i),
+                    &slot.name,
+                )?;
             }
         }
-        let optimizer = optimizer.map(|(from, to)| AdamW { step: from.step, ..to });
-        Ok(Self::from_parts(state.spec.clone(), layout, data, optimizer))
+        let optimizer = optimizer.map(|(from, to)| AdamW {
+            step: from.step,
+            ..to
+        });
+        Ok(Self::from_parts(
+            state.spec.clone(),
+            layout,
+            data,
+            optimizer,
+        ))
     }
 }
 
 fn copy(into: &mut [f32], from: Option<&Arc<[f32]>>, name: &str) -> Result<(), BackendError> {
     let from = from.filter(|from| from.len() == into.len());
     let Some(from) = from else {
-        return Err(BackendError::user(format!("the data or moments of adapter tensor {name} have the wrong length")));
+        return Err(BackendError::user(format!(
+            "the data or moments of adapter tensor {name} have the wrong length"
+        )));
     };
     if !all_finite(from) {
-        return Err(BackendError::user(format!("adapter tensor {name} or its moments hold NaN or infinity")));
+        return Err(BackendError::user(format!(
+            "adapter tensor {name} or its moments hold NaN or infinity"
+        )));
     }
     into.copy_from_slice(from);
     Ok(())
@@ -158,7 +224,10 @@ fn copy(into: &mut [f32], from: Option<&Arc<[f32]>>, name: &str) -> Result<(), B
 fn checked_layout(config: &ModelConfig, spec: &AdapterSpec) -> Result<AdapterLayout, BackendError> {
     let most = config.hidden_size;
     if spec.rank == 0 || spec.rank > most {
-        return Err(BackendError::user(format!("LoRA rank {} is not usable; 1 to {most} are", spec.rank)));
+        return Err(BackendError::user(format!(
+            "LoRA rank {} is not usable; 1 to {most} are",
+            spec.rank
+        )));
     }
     if !(spec.attention || spec.mlp || spec.unembed) {
         return Err(BackendError::user(
@@ -170,7 +239,9 @@ fn checked_layout(config: &ModelConfig, spec: &AdapterSpec) -> Result<AdapterLay
 
 fn check_constants(c: &AdamStep) -> Result<(), BackendError> {
     let refuse = |name: &str, value: f64, rule: &str| {
-        Err(BackendError::user(format!("{name} is {value}; it must be {rule}")))
+        Err(BackendError::user(format!(
+            "{name} is {value}; it must be {rule}"
+        )))
     };
     for (name, value) in [
         ("learning_rate", c.learning_rate),
@@ -192,7 +263,9 @@ fn check_constants(c: &AdamStep) -> Result<(), BackendError> {
 
 /// FNV-1a.
 fn name_hash(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3))
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+    })
 }
 
 #[cfg(test)]

@@ -33,8 +33,12 @@ impl AdapterLayout {
     /// The layout of an adapter of this shape on this model, with the names of a PEFT file.
     pub(crate) fn new(config: &ModelConfig, spec: &AdapterSpec) -> Self {
         let mut table = Table::default();
-        let (d, ff, q, kv) =
-            (config.hidden_size, config.intermediate_size, config.query_width(), config.key_width());
+        let (d, ff, q, kv) = (
+            config.hidden_size,
+            config.intermediate_size,
+            config.query_width(),
+            config.key_width(),
+        );
         let mut site = |wanted: bool, place: &str, input: usize, parts: &[(&str, usize)]| {
             wanted.then(|| push_site(&mut table, spec.rank, place, input, parts))
         };
@@ -43,7 +47,12 @@ impl AdapterLayout {
                 let attention = format!("model.layers.{i}.self_attn.");
                 let mlp = format!("model.layers.{i}.mlp.");
                 [
-                    site(spec.attention, &attention, d, &[("q_proj", q), ("k_proj", kv), ("v_proj", kv)]),
+                    site(
+                        spec.attention,
+                        &attention,
+                        d,
+                        &[("q_proj", q), ("k_proj", kv), ("v_proj", kv)],
+                    ),
                     site(spec.attention, &attention, q, &[("o_proj", d)]),
                     site(spec.mlp, &mlp, d, &[("gate_proj", ff), ("up_proj", ff)]),
                     site(spec.mlp, &mlp, ff, &[("down_proj", d)]),
@@ -51,7 +60,12 @@ impl AdapterLayout {
             })
             .collect();
         let head = site(spec.unembed, "", d, &[("lm_head", config.vocab_size)]);
-        Self { rank: spec.rank, table, blocks, head }
+        Self {
+            rank: spec.rank,
+            table,
+            blocks,
+            head,
+        }
     }
 
     /// What the product of the two matrices is multiplied by.
@@ -60,16 +74,31 @@ impl AdapterLayout {
     }
 }
 
-fn push_site(table: &mut Table, rank: usize, place: &str, input: usize, parts: &[(&str, usize)]) -> SiteSlots {
+fn push_site(
+    table: &mut Table,
+    rank: usize,
+    place: &str,
+    input: usize,
+    parts: &[(&str, usize)],
+) -> SiteSlots {
     let start = table.len;
     for (name, _) in parts {
-        table.push(format!("base_model.model.{place}{name}.lora_A.weight"), &[rank, input]);
+        table.push(
+            format!("base_model.model.{place}{name}.lora_A.weight"),
+            &[rank, input],
+        );
     }
     let a = start..table.len;
     let parts = parts
         .iter()
         .map(|(name, output)| {
-            (*output, table.push(format!("base_model.model.{place}{name}.lora_B.weight"), &[*output, rank]))
+            (
+                *output,
+                table.push(
+                    format!("base_model.model.{place}{name}.lora_B.weight"),
+                    &[*output, rank],
+                ),
+            )
         })
         .collect();
     SiteSlots { input, a, parts }

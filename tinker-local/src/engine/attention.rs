@@ -1,7 +1,9 @@
 //! Causal attention of one sequence, both ways.
 
 use super::config::ModelConfig;
-use super::kernels::{Gemm, Operand, PANEL, Packed, Rows, causal_softmax, causal_softmax_backward, dot, gemm};
+use super::kernels::{
+    Operand, Out, PANEL, Packed, Rows, causal_softmax, causal_softmax_backward, dot, gemm,
+};
 use super::tape::{room, zeroed};
 
 /// Queries handled at once. Scores of a block fit the second-level cache, and at most this many
@@ -22,7 +24,10 @@ pub(crate) struct KeyValues {
 impl KeyValues {
     /// Room for `capacity` positions. Memory is taken from the system as it is filled.
     pub(crate) fn new(config: &ModelConfig, capacity: usize) -> Self {
-        let mut cache = Self { capacity: capacity.next_multiple_of(PANEL), ..Self::default() };
+        let mut cache = Self {
+            capacity: capacity.next_multiple_of(PANEL),
+            ..Self::default()
+        };
         cache.keys = vec![0.0; config.num_key_value_heads * cache.key_size(config)];
         cache.values = vec![0.0; config.num_key_value_heads * cache.value_size(config)];
         cache
@@ -68,8 +73,13 @@ impl KeyValues {
         let (key_size, value_size) = (self.key_size(config), self.value_size(config));
         for head in 0..config.num_key_value_heads {
             let from = &row[query + head * hd..][..hd];
-            let panel = &mut self.keys[head * key_size + position / PANEL * hd * PANEL..][..hd * PANEL];
-            for (to, value) in panel[position % PANEL..].iter_mut().step_by(PANEL).zip(from) {
+            let panel =
+                &mut self.keys[head * key_size + position / PANEL * hd * PANEL..][..hd * PANEL];
+            for (to, value) in panel[position % PANEL..]
+                .iter_mut()
+                .step_by(PANEL)
+                .zip(from)
+            {
                 *to = *value;
             }
             let from = &row[query + key + head * hd..][..hd];
@@ -82,7 +92,11 @@ impl KeyValues {
 
     fn head_keys(&self, config: &ModelConfig, head: usize) -> Operand<'_> {
         let size = self.key_size(config);
-        Operand::panels(&self.keys[head * size..][..size], config.head_dim, config.head_dim)
+        Operand::panels(
+            &self.keys[head * size..][..size],
+            config.head_dim,
+            config.head_dim,
+        )
     }
 
     fn head_values(&self, config: &ModelConfig, head: usize, keys: usize) -> Operand<'_> {
@@ -93,6 +107,10 @@ impl KeyValues {
 
 /// Attends from `n` rows of `qkv`, at positions `first..first + n`, to all positions up to their own.
 /// Fills `out`, `[n, query]`, and `norms`, `[n, heads]`.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "operands and outputs, used in one place"
+)]
 pub(crate) fn attend(
     config: &ModelConfig,
     cache: &KeyValues,
@@ -113,13 +131,21 @@ pub(crate) fn attend(
         for head in 0..config.num_key_value_heads {
             let a = Rows::new(&qkv[head * group * hd..], hd);
             let b = cache.head_keys(config, head);
-            gemm(Gemm { a, b, c: scores, stride: keys, m: group, n: keys, k: hd, accumulate: false });
-            for (row, norm) in scores.chunks_exact_mut(keys).zip(&mut norms[head * group..]) {
+            gemm([group, keys, hd], a, b, Out::set(scores, keys));
+            for (row, norm) in scores
+                .chunks_exact_mut(keys)
+                .zip(&mut norms[head * group..])
+            {
                 *norm = causal_softmax(row, keys, scale);
             }
             let b = cache.head_values(config, head, keys);
             let c = &mut out[head * group * hd..];
-            gemm(Gemm { a: Rows::new(scores, keys), b, c, stride: hd, m: group, n: hd, k: keys, accumulate: false });
+            gemm(
+                [group, hd, keys],
+                Rows::new(scores, keys),
+                b,
+                Out::set(c, hd),
+            );
         }
         return;
     }
@@ -130,13 +156,19 @@ pub(crate) fn attend(
             let scores = room(scores, rows * keys);
             let a = Rows::new(&qkv[start * stride + head * hd..], stride);
             let b = cache.head_keys(config, head / group);
-            gemm(Gemm { a, b, c: scores, stride: keys, m: rows, n: keys, k: hd, accumulate: false });
+            gemm([rows, keys, hd], a, b, Out::set(scores, keys));
             for (i, row) in scores.chunks_exact_mut(keys).enumerate() {
-                norms[(start + i) * heads + head] = causal_softmax(row, first + start + i + 1, scale);
+                norms[(start + i) * heads + head] =
+                    causal_softmax(row, first + start + i + 1, scale);
             }
             let b = cache.head_values(config, head / group, keys);
             let c = &mut out[start * width + head * hd..];
-            gemm(Gemm { a: Rows::new(scores, keys), b, c, stride: width, m: rows, n: hd, k: keys, accumulate: false });
+            gemm(
+                [rows, hd, keys],
+                Rows::new(scores, keys),
+                b,
+                Out::set(c, width),
+            );
         }
     }
 }
@@ -159,6 +191,10 @@ pub(crate) struct AttentionScratch {
 }
 
 /// The way back of a whole sequence of `n` rows: from the gradient `d_out` of `out`, fills `d_qkv`.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "operands and outputs, used in one place"
+)]
 pub(crate) fn attend_backward(
     config: &ModelConfig,
     qkv: &[f32],
@@ -172,7 +208,16 @@ pub(crate) fn attend_backward(
     let (hd, heads, group) = (config.head_dim, config.num_attention_heads, config.group());
     let (stride, width, key_width) = (config.qkv_width(), config.query_width(), config.key_width());
     let scale = softmax_scale(config);
-    let AttentionScratch { keys: key_rows, keys_across, values_across, block, scores, d_scores, d_keys, d_values } = scratch;
+    let AttentionScratch {
+        keys: key_rows,
+        keys_across,
+        values_across,
+        block,
+        scores,
+        d_scores,
+        d_keys,
+        d_values,
+    } = scratch;
     for shared in 0..config.num_key_value_heads {
         let key_at = width + shared * hd;
         let value_at = key_at + key_width;
@@ -190,25 +235,47 @@ pub(crate) fn attend_backward(
                 let scores = room(scores, rows * keys);
                 let d_scores = room(d_scores, rows * keys);
                 let b = keys_across.operand();
-                gemm(Gemm { a: Rows::new(q, stride), b, c: scores, stride: keys, m: rows, n: keys, k: hd, accumulate: false });
+                gemm(
+                    [rows, keys, hd],
+                    Rows::new(q, stride),
+                    b,
+                    Out::set(scores, keys),
+                );
                 let b = values_across.operand();
-                gemm(Gemm { a: Rows::new(d_o, width), b, c: d_scores, stride: keys, m: rows, n: keys, k: hd, accumulate: false });
+                gemm(
+                    [rows, keys, hd],
+                    Rows::new(d_o, width),
+                    b,
+                    Out::set(d_scores, keys),
+                );
                 for i in 0..rows {
                     let at = (start + i) * width + head * hd;
                     let inner = dot(&out[at..at + hd], &d_out[at..at + hd]);
                     let norm = norms[(start + i) * heads + head];
                     let row = i * keys..(i + 1) * keys;
-                    causal_softmax_backward(&mut scores[row.clone()], &mut d_scores[row], start + i + 1, scale, norm, inner);
+                    causal_softmax_backward(
+                        &mut scores[row.clone()],
+                        &mut d_scores[row],
+                        start + i + 1,
+                        scale,
+                        norm,
+                        inner,
+                    );
                 }
                 let b = key_rows.operand();
                 let c = &mut d_qkv[start * stride + head * hd..];
-                gemm(Gemm { a: Rows::new(d_scores, keys), b, c, stride, m: rows, n: hd, k: keys, accumulate: false });
+                gemm(
+                    [rows, hd, keys],
+                    Rows::new(d_scores, keys),
+                    b,
+                    Out::set(c, stride),
+                );
                 block.pack_rows(q, rows, hd, stride);
                 let (a, b) = (Rows::transposed(d_scores, keys), block.operand());
-                gemm(Gemm { a, b, c: d_keys, stride: hd, m: keys, n: hd, k: rows, accumulate: true });
+                gemm([keys, hd, rows], a, b, Out::add(d_keys, hd));
                 block.pack_rows(d_o, rows, hd, width);
                 let (a, b) = (Rows::transposed(scores, keys), block.operand());
-                gemm(Gemm { a, b, c: d_values, stride: hd, m: keys, n: hd, k: rows, accumulate: true });
+                gemm([keys, hd, rows], a, b, Out::add(d_values, hd));
             }
         }
         for (i, row) in d_qkv[..n * stride].chunks_exact_mut(stride).enumerate() {

@@ -27,6 +27,7 @@ pub(crate) fn norm_weight_gradient(x: &[f32], factor: f32, dy: &[f32], dw: &mut 
 
 /// Runs the blocks backward. `dx` is the gradient of the last block's output, and is used up. Every
 /// segment starts at position 0. The tape is left unusable.
+#[expect(clippy::too_many_arguments, reason = "what one pass works on")]
 pub(crate) fn backward(
     model: &Model,
     lora: Option<&Lora>,
@@ -39,7 +40,17 @@ pub(crate) fn backward(
 ) {
     let d = model.config.hidden_size;
     for i in (0..model.blocks.len()).rev() {
-        backward_block(model, lora, i, tokens.len(), segments, &mut tape.blocks[i], dx, grads, scratch);
+        backward_block(
+            model,
+            lora,
+            i,
+            tokens.len(),
+            segments,
+            &mut tape.blocks[i],
+            dx,
+            grads,
+            scratch,
+        );
     }
     if let Grads::Full(grads) = grads {
         let embed = &mut grads[model.layout.embed.clone()];
@@ -49,7 +60,10 @@ pub(crate) fn backward(
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "one block's operands, used in one place")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one block's operands, used in one place"
+)]
 fn backward_block(
     model: &Model,
     lora: Option<&Lora>,
@@ -62,28 +76,80 @@ fn backward_block(
     scratch: &mut BackwardScratch,
 ) {
     let (config, block, slots) = (&model.config, &model.blocks[i], &model.layout.blocks[i]);
-    let (d, ff, query) = (config.hidden_size, config.intermediate_size, config.query_width());
+    let (d, ff, query) = (
+        config.hidden_size,
+        config.intermediate_size,
+        config.query_width(),
+    );
     let sites = lora.map(|lora| &lora.blocks[i]);
-    let BackwardScratch { linear, attention, wide, narrow, d_qkv } = scratch;
+    let BackwardScratch {
+        linear,
+        attention,
+        wide,
+        narrow,
+        d_qkv,
+    } = scratch;
 
     // The MLP.
     let d_act = room(wide, n * ff);
-    let back = Back { linear: &block.down, site: sites.and_then(|s| s.down.as_ref()), weight: &slots.down, bias: None };
+    let back = Back {
+        linear: &block.down,
+        site: sites.and_then(|s| s.down.as_ref()),
+        weight: &slots.down,
+        bias: None,
+    };
     back.run(&tape.act, &tape.low[3], dx, Some(d_act), n, grads, linear);
-    for (gate_up, dy) in tape.gate_up.chunks_exact_mut(2 * ff).zip(d_act.chunks_exact(ff)) {
+    for (gate_up, dy) in tape
+        .gate_up
+        .chunks_exact_mut(2 * ff)
+        .zip(d_act.chunks_exact(ff))
+    {
         swiglu_backward(gate_up, dy);
     }
     let d_normed = room(narrow, n * d);
     let site = sites.and_then(|s| s.gate_up.as_ref());
-    let back = Back { linear: &block.gate_up, site, weight: &slots.gate_up, bias: None };
-    back.run(&tape.mid_normed, &tape.low[2], &tape.gate_up, Some(d_normed), n, grads, linear);
-    norm_backward(&tape.mid, &block.post_norm, &tape.mid_factor, d_normed, dx, grads, slots.post_norm.start);
+    let back = Back {
+        linear: &block.gate_up,
+        site,
+        weight: &slots.gate_up,
+        bias: None,
+    };
+    back.run(
+        &tape.mid_normed,
+        &tape.low[2],
+        &tape.gate_up,
+        Some(d_normed),
+        n,
+        grads,
+        linear,
+    );
+    norm_backward(
+        &tape.mid,
+        &block.post_norm,
+        &tape.mid_factor,
+        d_normed,
+        dx,
+        grads,
+        slots.post_norm.start,
+    );
 
     // Attention.
     let d_attended = room(wide, n * query);
-    let back =
-        Back { linear: &block.o, site: sites.and_then(|s| s.o.as_ref()), weight: &slots.o, bias: slots.o_bias.as_ref() };
-    back.run(&tape.attended, &tape.low[1], dx, Some(d_attended), n, grads, linear);
+    let back = Back {
+        linear: &block.o,
+        site: sites.and_then(|s| s.o.as_ref()),
+        weight: &slots.o,
+        bias: slots.o_bias.as_ref(),
+    };
+    back.run(
+        &tape.attended,
+        &tape.low[1],
+        dx,
+        Some(d_attended),
+        n,
+        grads,
+        linear,
+    );
     let width = config.qkv_width();
     let d_qkv = room(d_qkv, n * width);
     for segment in segments {
@@ -104,10 +170,31 @@ fn backward_block(
     let needed = i > 0 || matches!(grads, Grads::Full(_));
     let d_normed = room(narrow, n * d);
     let site = sites.and_then(|s| s.qkv.as_ref());
-    let back = Back { linear: &block.qkv, site, weight: &slots.qkv, bias: slots.qkv_bias.as_ref() };
-    back.run(&tape.x_normed, &tape.low[0], d_qkv, needed.then_some(&mut *d_normed), n, grads, linear);
+    let back = Back {
+        linear: &block.qkv,
+        site,
+        weight: &slots.qkv,
+        bias: slots.qkv_bias.as_ref(),
+    };
+    back.run(
+        &tape.x_normed,
+        &tape.low[0],
+        d_qkv,
+        needed.then_some(&mut *d_normed),
+        n,
+        grads,
+        linear,
+    );
     if needed {
-        norm_backward(&tape.x, &block.input_norm, &tape.x_factor, d_normed, dx, grads, slots.input_norm.start);
+        norm_backward(
+            &tape.x,
+            &block.input_norm,
+            &tape.x_factor,
+            d_normed,
+            dx,
+            grads,
+            slots.input_norm.start,
+        );
     }
 }
 
@@ -122,7 +209,12 @@ pub(crate) fn norm_backward(
     weight: usize,
 ) {
     let d = w.len();
-    for (((x, factor), dy), dx) in x.chunks_exact(d).zip(factors).zip(dy.chunks_exact(d)).zip(dx.chunks_exact_mut(d)) {
+    for (((x, factor), dy), dx) in x
+        .chunks_exact(d)
+        .zip(factors)
+        .zip(dy.chunks_exact(d))
+        .zip(dx.chunks_exact_mut(d))
+    {
         rms_norm_backward(x, w, *factor, dy, dx, true);
         if let Grads::Full(grads) = grads {
             norm_weight_gradient(x, *factor, dy, &mut grads[weight..weight + d]);
@@ -147,9 +239,16 @@ fn unturn_heads(
     for segment in segments {
         for t in 0..segment.len {
             let row = segment.start + t;
-            for (h, head) in d_qkv[row * width..][..heads * hd].chunks_exact_mut(hd).enumerate() {
+            for (h, head) in d_qkv[row * width..][..heads * hd]
+                .chunks_exact_mut(hd)
+                .enumerate()
+            {
                 model.rotation.turn(head, segment.position + t, true);
-                let norm = if h < queries { (&block.q_norm, &slots.q_norm) } else { (&block.k_norm, &slots.k_norm) };
+                let norm = if h < queries {
+                    (&block.q_norm, &slots.q_norm)
+                } else {
+                    (&block.k_norm, &slots.k_norm)
+                };
                 let (Some(w), Some(at)) = norm else { continue };
                 let x = &tape.raw[row * width + h * hd..][..hd];
                 let factor = tape.qk_factor[row * heads + h];

@@ -28,6 +28,10 @@ impl Arch {
 /// Everything about a decoder but its weights. Field names are those of Hugging Face.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "they are independent features of a model"
+)]
 pub struct ModelConfig {
     /// Family, which decides what the tensors are called.
     pub arch: Arch,
@@ -105,7 +109,11 @@ impl ModelConfig {
 
     /// Refuses shapes that no decoder of these families has.
     pub fn check(&self) -> Result<(), BackendError> {
-        let refuse = |what: &str| Err(BackendError::user(format!("the model configuration is not usable: {what}")));
+        let refuse = |what: &str| {
+            Err(BackendError::user(format!(
+                "the model configuration is not usable: {what}"
+            )))
+        };
         let sizes = [
             self.vocab_size,
             self.hidden_size,
@@ -119,10 +127,13 @@ impl ModelConfig {
         if sizes.contains(&0) {
             return refuse("a size is 0");
         }
-        if self.head_dim % 2 != 0 {
+        if !self.head_dim.is_multiple_of(2) {
             return refuse("head_dim is odd, and rotary embedding turns pairs");
         }
-        if self.num_attention_heads % self.num_key_value_heads != 0 {
+        if !self
+            .num_attention_heads
+            .is_multiple_of(self.num_key_value_heads)
+        {
             return refuse("num_key_value_heads does not divide num_attention_heads");
         }
         if !(self.rms_norm_eps >= 0.0 && self.rope_theta > 0.0) {

@@ -13,8 +13,8 @@ use super::team::Team;
 use super::train::train;
 use super::weights::Weights;
 use crate::backend::{
-    AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, Frozen, JobId, ModelInfo, SampleJob,
-    SampleOutput, TrainBatch, TrainOutput,
+    AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, Frozen, JobId,
+    ModelInfo, SampleJob, SampleOutput, TrainBatch, TrainOutput,
 };
 use crate::base::{ByteTokenizer, END};
 
@@ -61,7 +61,12 @@ impl CpuBackend {
     }
 
     fn new(config: ModelConfig, name: &str, weights: &Weights) -> Self {
-        let mut info = ModelInfo::new(name, config.arch.name(), config.vocab_size, config.max_position_embeddings);
+        let mut info = ModelInfo::new(
+            name,
+            config.arch.name(),
+            config.vocab_size,
+            config.max_position_embeddings,
+        );
         info.parameters = weights.data.len() as u64;
         if config.vocab_size > END as usize {
             info.end_tokens = vec![END];
@@ -102,7 +107,11 @@ impl CpuBackend {
     }
 
     fn restart_sampler(mut self) -> Self {
-        self.sampler = Sampler::new(Arc::clone(&self.vocabulary), Arc::clone(&self.team), self.live_sequences);
+        self.sampler = Sampler::new(
+            Arc::clone(&self.vocabulary),
+            Arc::clone(&self.team),
+            self.live_sequences,
+        );
         self
     }
 
@@ -115,7 +124,10 @@ impl CpuBackend {
 }
 
 fn unknown(adapter: AdapterId) -> BackendError {
-    BackendError::user(format!("there is no adapter {}; it may have been unloaded", adapter.0))
+    BackendError::user(format!(
+        "there is no adapter {}; it may have been unloaded",
+        adapter.0
+    ))
 }
 
 impl Backend for CpuBackend {
@@ -132,19 +144,41 @@ impl Backend for CpuBackend {
         self.adapters.remove(&adapter);
     }
 
-    fn train(&mut self, adapter: AdapterId, batch: &TrainBatch) -> Result<TrainOutput, BackendError> {
-        let found = self.adapters.get_mut(&adapter).ok_or_else(|| unknown(adapter))?;
+    fn train(
+        &mut self,
+        adapter: AdapterId,
+        batch: &TrainBatch,
+    ) -> Result<TrainOutput, BackendError> {
+        let found = self
+            .adapters
+            .get_mut(&adapter)
+            .ok_or_else(|| unknown(adapter))?;
         train(&self.model, found, batch, &mut self.crew)
     }
 
-    fn step(&mut self, adapter: AdapterId, constants: &AdamStep) -> Result<Vec<(String, f64)>, BackendError> {
-        let found = self.adapters.get_mut(&adapter).ok_or_else(|| unknown(adapter))?;
+    fn step(
+        &mut self,
+        adapter: AdapterId,
+        constants: &AdamStep,
+    ) -> Result<Vec<(String, f64)>, BackendError> {
+        let found = self
+            .adapters
+            .get_mut(&adapter)
+            .ok_or_else(|| unknown(adapter))?;
         let norm = found.step(constants)?;
         Ok(vec![("grad_norm:mean".to_owned(), norm)])
     }
 
-    fn export(&self, adapter: AdapterId, with_optimizer: bool) -> Result<AdapterState, BackendError> {
-        Ok(self.adapters.get(&adapter).ok_or_else(|| unknown(adapter))?.export(with_optimizer))
+    fn export(
+        &self,
+        adapter: AdapterId,
+        with_optimizer: bool,
+    ) -> Result<AdapterState, BackendError> {
+        Ok(self
+            .adapters
+            .get(&adapter)
+            .ok_or_else(|| unknown(adapter))?
+            .export(with_optimizer))
     }
 
     fn import(&mut self, state: &AdapterState) -> Result<AdapterId, BackendError> {
@@ -153,7 +187,12 @@ impl Backend for CpuBackend {
     }
 
     fn freeze(&self, adapter: AdapterId) -> Result<Frozen, BackendError> {
-        Ok(Frozen(self.adapters.get(&adapter).ok_or_else(|| unknown(adapter))?.packed()))
+        Ok(Frozen(
+            self.adapters
+                .get(&adapter)
+                .ok_or_else(|| unknown(adapter))?
+                .packed(),
+        ))
     }
 
     fn thaw(&self, state: &AdapterState) -> Result<Frozen, BackendError> {

@@ -53,7 +53,11 @@ impl Crew {
     /// A crew of the threads of a team.
     pub(crate) fn new(team: Arc<Team>) -> Self {
         let workspaces = (0..team.size()).map(|_| Mutex::default()).collect();
-        Self { team, workspaces, lanes: vec![Vec::new(); LANES] }
+        Self {
+            team,
+            workspaces,
+            lanes: vec![Vec::new(); LANES],
+        }
     }
 
     /// Runs all packs. `term` is asked with cells counted over the whole batch. With gradients, they
@@ -70,33 +74,62 @@ impl Crew {
         let mut lanes: Vec<Lane<'_>> = assign(packs)
             .into_iter()
             .zip(&mut self.lanes)
-            .map(|(packs, grads)| Lane { packs, grads, done: Vec::new() })
+            .map(|(packs, grads)| Lane {
+                packs,
+                grads,
+                done: Vec::new(),
+            })
             .collect();
-        self.team.each(&mut lanes, |thread, Lane { packs: mine, grads, done }| {
-            let mut workspace = self.workspaces[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            grads.clear();
-            if gather != Gather::Nothing {
-                grads.resize(size, 0.0);
-            }
-            for &p in &*mine {
-                let pack = &packs[p];
-                let term = |cell: usize, logprob: f32| term(pack.first_cell + cell, logprob);
-                let objective = Objective { starts: &pack.starts, targets: &pack.targets, term: &term };
-                let mut logprobs = vec![0.0; pack.targets.len()];
-                let mut sink = match gather {
-                    Gather::Nothing => None,
-                    Gather::Lora => Some(Grads::Lora(grads)),
-                    Gather::Full => Some(Grads::Full(grads)),
-                };
-                let (tokens, segments) = (&pack.tokens, &pack.segments);
-                let loss = workspace.pass(model, lora, tokens, segments, &objective, &mut logprobs, sink.as_mut());
-                done.push((p, loss, logprobs));
-            }
-        });
+        self.team.each(
+            &mut lanes,
+            |thread,
+             Lane {
+                 packs: mine,
+                 grads,
+                 done,
+             }| {
+                let mut workspace = self.workspaces[thread]
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                grads.clear();
+                if gather != Gather::Nothing {
+                    grads.resize(size, 0.0);
+                }
+                for &p in &*mine {
+                    let pack = &packs[p];
+                    let term = |cell: usize, logprob: f32| term(pack.first_cell + cell, logprob);
+                    let objective = Objective {
+                        starts: &pack.starts,
+                        targets: &pack.targets,
+                        term: &term,
+                    };
+                    let mut logprobs = vec![0.0; pack.targets.len()];
+                    let mut sink = match gather {
+                        Gather::Nothing => None,
+                        Gather::Lora => Some(Grads::Lora(grads)),
+                        Gather::Full => Some(Grads::Full(grads)),
+                    };
+                    let (tokens, segments) = (&pack.tokens, &pack.segments);
+                    let loss = workspace.pass(
+                        model,
+                        lora,
+                        tokens,
+                        segments,
+                        &objective,
+                        &mut logprobs,
+                        sink.as_mut(),
+                    );
+                    done.push((p, loss, logprobs));
+                }
+            },
+        );
         let mut done: Vec<_> = lanes.into_iter().flat_map(|lane| lane.done).collect();
         done.sort_by_key(|(p, ..)| *p);
         let loss = done.iter().map(|(_, loss, _)| loss).sum();
-        Outcome { loss, logprobs: done.into_iter().map(|(.., logprobs)| logprobs).collect() }
+        Outcome {
+            loss,
+            logprobs: done.into_iter().map(|(.., logprobs)| logprobs).collect(),
+        }
     }
 
     /// Adds the gradients of the last run.

@@ -30,6 +30,7 @@ pub(crate) type Adapted<'a> = Group<Option<&'a Lora>>;
 
 /// Runs all blocks over the rows of `tokens`, which the segments cut up. The tape is left with the
 /// normalised output and, if it is to `keep` them, with the activations of every block.
+#[expect(clippy::too_many_arguments, reason = "what one pass works on")]
 pub(crate) fn forward(
     model: &Model,
     groups: &[Adapted<'_>],
@@ -61,13 +62,40 @@ pub(crate) fn forward(
                 attend_segment(config, segment, caches.cache(s, i), tape, scores);
             }
         };
-        forward_block(model, block, groups, i, n, segments, &mut done[at], next, &mut attention);
+        forward_block(
+            model,
+            block,
+            groups,
+            i,
+            n,
+            segments,
+            &mut done[at],
+            next,
+            &mut attention,
+        );
     }
-    norm_rows(&tape.last, &model.norm, config, n, &mut tape.last_normed, &mut tape.last_factor);
+    norm_rows(
+        &tape.last,
+        &model.norm,
+        config,
+        n,
+        &mut tape.last_normed,
+        &mut tape.last_factor,
+    );
 }
 
-fn attend_segment(config: &ModelConfig, segment: &Segment, cache: &mut KeyValues, tape: &mut BlockTape, scores: &mut Vec<f32>) {
-    let Segment { start, len, position } = *segment;
+fn attend_segment(
+    config: &ModelConfig,
+    segment: &Segment,
+    cache: &mut KeyValues,
+    tape: &mut BlockTape,
+    scores: &mut Vec<f32>,
+) {
+    let Segment {
+        start,
+        len,
+        position,
+    } = *segment;
     let width = config.qkv_width();
     let qkv = &tape.qkv[start * width..(start + len) * width];
     for (t, row) in qkv.chunks_exact(width).enumerate() {
@@ -78,7 +106,10 @@ fn attend_segment(config: &ModelConfig, segment: &Segment, cache: &mut KeyValues
     attend(config, cache, qkv, len, position, out, norms, scores);
 }
 
-#[expect(clippy::too_many_arguments, reason = "one block's operands, used in one place")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one block's operands, used in one place"
+)]
 fn forward_block(
     model: &Model,
     block: &Block,
@@ -92,25 +123,76 @@ fn forward_block(
 ) {
     let config = &model.config;
     let d = config.hidden_size;
-    norm_rows(&tape.x, &block.input_norm, config, n, &mut tape.x_normed, &mut tape.x_factor);
+    norm_rows(
+        &tape.x,
+        &block.input_norm,
+        config,
+        n,
+        &mut tape.x_normed,
+        &mut tape.x_factor,
+    );
     let sites = select(groups, |lora| lora.blocks[i].qkv.as_ref());
-    project(&block.qkv, &sites, &tape.x_normed, &mut tape.qkv, n, false, &mut tape.low[0]);
+    project(
+        &block.qkv,
+        &sites,
+        &tape.x_normed,
+        &mut tape.qkv,
+        n,
+        false,
+        &mut tape.low[0],
+    );
     turn_heads(model, block, segments, tape);
     attention(tape);
     tape.mid[..n * d].copy_from_slice(&tape.x[..n * d]);
     let sites = select(groups, |lora| lora.blocks[i].o.as_ref());
-    project(&block.o, &sites, &tape.attended, &mut tape.mid, n, true, &mut tape.low[1]);
+    project(
+        &block.o,
+        &sites,
+        &tape.attended,
+        &mut tape.mid,
+        n,
+        true,
+        &mut tape.low[1],
+    );
 
-    norm_rows(&tape.mid, &block.post_norm, config, n, &mut tape.mid_normed, &mut tape.mid_factor);
+    norm_rows(
+        &tape.mid,
+        &block.post_norm,
+        config,
+        n,
+        &mut tape.mid_normed,
+        &mut tape.mid_factor,
+    );
     let sites = select(groups, |lora| lora.blocks[i].gate_up.as_ref());
-    project(&block.gate_up, &sites, &tape.mid_normed, &mut tape.gate_up, n, false, &mut tape.low[2]);
+    project(
+        &block.gate_up,
+        &sites,
+        &tape.mid_normed,
+        &mut tape.gate_up,
+        n,
+        false,
+        &mut tape.low[2],
+    );
     let ff = config.intermediate_size;
-    for (gate_up, act) in tape.gate_up.chunks_exact(2 * ff).zip(tape.act.chunks_exact_mut(ff)).take(n) {
+    for (gate_up, act) in tape
+        .gate_up
+        .chunks_exact(2 * ff)
+        .zip(tape.act.chunks_exact_mut(ff))
+        .take(n)
+    {
         swiglu(gate_up, act);
     }
     next[..n * d].copy_from_slice(&tape.mid[..n * d]);
     let sites = select(groups, |lora| lora.blocks[i].down.as_ref());
-    project(&block.down, &sites, &tape.act, next, n, true, &mut tape.low[3]);
+    project(
+        &block.down,
+        &sites,
+        &tape.act,
+        next,
+        n,
+        true,
+        &mut tape.low[3],
+    );
 }
 
 /// The same place of every group's adapter.
@@ -118,13 +200,31 @@ pub(crate) fn select<'a>(
     groups: &[Adapted<'a>],
     site: impl Fn(&'a Lora) -> Option<&'a LoraSite>,
 ) -> Vec<Group<Option<&'a LoraSite>>> {
-    groups.iter().map(|group| Group { rows: group.rows.clone(), with: group.with.and_then(&site) }).collect()
+    groups
+        .iter()
+        .map(|group| Group {
+            rows: group.rows.clone(),
+            with: group.with.and_then(&site),
+        })
+        .collect()
 }
 
 /// Normalises `n` rows.
-fn norm_rows(x: &[f32], w: &[f32], config: &ModelConfig, n: usize, y: &mut [f32], factors: &mut [f32]) {
+fn norm_rows(
+    x: &[f32],
+    w: &[f32],
+    config: &ModelConfig,
+    n: usize,
+    y: &mut [f32],
+    factors: &mut [f32],
+) {
     let d = config.hidden_size;
-    for ((x, y), factor) in x.chunks_exact(d).zip(y.chunks_exact_mut(d)).zip(factors).take(n) {
+    for ((x, y), factor) in x
+        .chunks_exact(d)
+        .zip(y.chunks_exact_mut(d))
+        .zip(factors)
+        .take(n)
+    {
         *factor = rms_norm(x, w, config.rms_norm_eps, y);
     }
 }

@@ -47,7 +47,10 @@ pub(crate) fn rows_at_once(vocab: usize) -> usize {
 /// Computes the log probability of every cell and the loss. With `grads`, also the gradients of the
 /// head, and `dx`, that of the last block's output, from the cells whose slope is not 0; returns the
 /// loss and whether anything depends on the weights.
-#[expect(clippy::too_many_arguments, reason = "the operands of both ways, used in two places")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the operands of both ways, used in two places"
+)]
 pub(crate) fn head(
     model: &Model,
     lora: Option<&Lora>,
@@ -61,10 +64,21 @@ pub(crate) fn head(
 ) -> (f64, bool) {
     let n = objective.starts.len() - 1;
     let (d, vocab) = (model.config.hidden_size, model.config.vocab_size);
-    let HeadScratch { logits, low, active_low, active_x, active_dx, d_normed } = scratch;
+    let HeadScratch {
+        logits,
+        low,
+        active_low,
+        active_x,
+        active_dx,
+        d_normed,
+    } = scratch;
     let site = lora.and_then(|lora| lora.head.as_ref());
     let width = site.map_or(0, super::lora::LoraSite::width);
-    let d_normed = if grads.is_some() { zeroed(d_normed, n * d) } else { &mut [] };
+    let d_normed = if grads.is_some() {
+        zeroed(d_normed, n * d)
+    } else {
+        &mut []
+    };
     let (mut loss, mut any) = (0.0, false);
     let mut slopes: Vec<(u32, f32)> = Vec::new();
     let mut active: Vec<usize> = Vec::new();
@@ -73,7 +87,13 @@ pub(crate) fn head(
         let m = at_once.min(n - start);
         let logits = room(logits, m * vocab);
         let x = &tape.last_normed[start * d..];
-        let groups = select(&[Group { rows: 0..m, with: lora }], |lora| lora.head.as_ref());
+        let groups = select(
+            &[Group {
+                rows: 0..m,
+                with: lora,
+            }],
+            |lora| lora.head.as_ref(),
+        );
         project(&model.head, &groups, x, logits, m, false, low);
         active.clear();
         for i in 0..m {
@@ -109,23 +129,47 @@ pub(crate) fn head(
                 row[*target as usize] += slope;
             }
         }
-        let Some(grads) = grads.as_deref_mut() else { continue };
+        let Some(grads) = grads.as_deref_mut() else {
+            continue;
+        };
         let m = active.len();
         let (xs, dxs) = (room(active_x, m * d), room(active_dx, m * d));
         let lows = room(active_low, m * width);
         for (to, row) in active.iter().enumerate() {
             xs[to * d..(to + 1) * d].copy_from_slice(&tape.last_normed[row * d..(row + 1) * d]);
-            lows[to * width..(to + 1) * width].copy_from_slice(&low[(row - start) * width..][..width]);
+            lows[to * width..(to + 1) * width]
+                .copy_from_slice(&low[(row - start) * width..][..width]);
         }
-        let back = Back { linear: &model.head, site, weight: &model.layout.head, bias: None };
-        back.run(xs, lows, logits, Some(dxs), m, grads, &mut back_scratch.linear);
+        let back = Back {
+            linear: &model.head,
+            site,
+            weight: &model.layout.head,
+            bias: None,
+        };
+        back.run(
+            xs,
+            lows,
+            logits,
+            Some(dxs),
+            m,
+            grads,
+            &mut back_scratch.linear,
+        );
         for (row, from) in active.iter().zip(dxs.chunks_exact(d)) {
             add(&mut d_normed[row * d..(row + 1) * d], from);
         }
     }
     if let Some(grads) = grads {
         let dx = zeroed(dx, n * d);
-        norm_backward(&tape.last, &model.norm, &tape.last_factor, d_normed, dx, grads, model.layout.norm.start);
+        norm_backward(
+            &tape.last,
+            &model.norm,
+            &tape.last_factor,
+            d_normed,
+            dx,
+            grads,
+            model.layout.norm.start,
+        );
     }
     (loss, any)
 }

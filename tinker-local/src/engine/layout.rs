@@ -29,7 +29,11 @@ impl Table {
     pub(crate) fn push(&mut self, name: String, shape: &[usize]) -> Range<usize> {
         let at = self.len..self.len + shape.iter().product::<usize>();
         self.len = at.end;
-        self.slots.push(Slot { name, shape: shape.to_vec(), at: at.clone() });
+        self.slots.push(Slot {
+            name,
+            shape: shape.to_vec(),
+            at: at.clone(),
+        });
         at
     }
 }
@@ -65,36 +69,57 @@ impl Layout {
     /// The layout of a model, with the names of its Hugging Face file.
     pub(crate) fn new(config: &ModelConfig) -> Self {
         let mut table = Table::default();
-        let (d, ff, hd) = (config.hidden_size, config.intermediate_size, config.head_dim);
+        let (d, ff, hd) = (
+            config.hidden_size,
+            config.intermediate_size,
+            config.head_dim,
+        );
         let (q, kv) = (config.query_width(), config.key_width());
         let embed = table.push("model.embed_tokens.weight".into(), &[config.vocab_size, d]);
         let blocks = (0..config.num_hidden_layers)
             .map(|i| {
                 let name = |part: &str| format!("model.layers.{i}.{part}");
                 let input_norm = table.push(name("input_layernorm.weight"), &[d]);
-                let qkv = join([
+                let qkv = join(&[
                     table.push(name("self_attn.q_proj.weight"), &[q, d]),
                     table.push(name("self_attn.k_proj.weight"), &[kv, d]),
                     table.push(name("self_attn.v_proj.weight"), &[kv, d]),
                 ]);
                 let qkv_bias = config.qkv_bias.then(|| {
-                    join([
+                    join(&[
                         table.push(name("self_attn.q_proj.bias"), &[q]),
                         table.push(name("self_attn.k_proj.bias"), &[kv]),
                         table.push(name("self_attn.v_proj.bias"), &[kv]),
                     ])
                 });
-                let q_norm = config.qk_norm.then(|| table.push(name("self_attn.q_norm.weight"), &[hd]));
-                let k_norm = config.qk_norm.then(|| table.push(name("self_attn.k_norm.weight"), &[hd]));
+                let q_norm = config
+                    .qk_norm
+                    .then(|| table.push(name("self_attn.q_norm.weight"), &[hd]));
+                let k_norm = config
+                    .qk_norm
+                    .then(|| table.push(name("self_attn.k_norm.weight"), &[hd]));
                 let o = table.push(name("self_attn.o_proj.weight"), &[d, q]);
-                let o_bias = config.o_bias.then(|| table.push(name("self_attn.o_proj.bias"), &[d]));
+                let o_bias = config
+                    .o_bias
+                    .then(|| table.push(name("self_attn.o_proj.bias"), &[d]));
                 let post_norm = table.push(name("post_attention_layernorm.weight"), &[d]);
-                let gate_up = join([
+                let gate_up = join(&[
                     table.push(name("mlp.gate_proj.weight"), &[ff, d]),
                     table.push(name("mlp.up_proj.weight"), &[ff, d]),
                 ]);
                 let down = table.push(name("mlp.down_proj.weight"), &[d, ff]);
-                BlockSlots { input_norm, qkv, qkv_bias, q_norm, k_norm, o, o_bias, post_norm, gate_up, down }
+                BlockSlots {
+                    input_norm,
+                    qkv,
+                    qkv_bias,
+                    q_norm,
+                    k_norm,
+                    o,
+                    o_bias,
+                    post_norm,
+                    gate_up,
+                    down,
+                }
             })
             .collect();
         let norm = table.push("model.norm.weight".into(), &[d]);
@@ -103,10 +128,16 @@ impl Layout {
         } else {
             table.push("lm_head.weight".into(), &[config.vocab_size, d])
         };
-        Self { table, embed, blocks, norm, head }
+        Self {
+            table,
+            embed,
+            blocks,
+            norm,
+            head,
+        }
     }
 }
 
-fn join<const N: usize>(parts: [Range<usize>; N]) -> Range<usize> {
+fn join<const N: usize>(parts: &[Range<usize>; N]) -> Range<usize> {
     parts[0].start..parts[N - 1].end
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::kernels::{Gemm, Packed, Rows, add, gemm, scale};
+use super::kernels::{Out, Packed, Rows, add, gemm, scale};
 use super::lora::LoraSite;
 use super::model::Linear;
 use super::tape::room;
@@ -29,7 +29,12 @@ pub(crate) fn forward(
 ) {
     let (input, output) = (linear.input(), linear.output());
     let b = linear.forward.operand();
-    gemm(Gemm { a: Rows::new(x, input), b, c: y, stride: output, m: n, n: output, k: input, accumulate });
+    gemm(
+        [n, output, input],
+        Rows::new(x, input),
+        b,
+        Out::new(y, output, accumulate),
+    );
     if let Some(bias) = &linear.bias {
         for row in y[..n * output].chunks_exact_mut(output) {
             add(row, bias);
@@ -41,13 +46,13 @@ pub(crate) fn forward(
         let inner = &mut room(low, group.rows.end * width)[first * width..];
         let a = Rows::new(&x[first * input..], input);
         let b = site.a_forward.operand();
-        gemm(Gemm { a, b, c: inner, stride: width, m, n: width, k: input, accumulate: false });
+        gemm([m, width, input], a, b, Out::set(inner, width));
         let mut column = 0;
         for (p, part) in site.parts.iter().enumerate() {
             let a = Rows::new(&inner[p * site.rank..], width);
             let c = &mut y[first * output + column..];
             let b = part.b_forward.operand();
-            gemm(Gemm { a, b, c, stride: output, m, n: part.output, k: site.rank, accumulate: true });
+            gemm([m, part.output, site.rank], a, b, Out::add(c, output));
             column += part.output;
         }
     }
@@ -83,6 +88,10 @@ pub(crate) struct LinearScratch {
 impl Back<'_> {
     /// From the gradient of the output, `dy`, adds to the gradients of weights and replaces `dx`.
     /// `x` and `low` are the input and the inner products of the way forth.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "operands and outputs of a product's way back"
+    )]
     pub(crate) fn run(
         &self,
         x: &[f32],
@@ -99,7 +108,7 @@ impl Back<'_> {
             packed.pack_rows(x, n, input, input);
             let (a, b) = (Rows::transposed(dy, output), packed.operand());
             let c = &mut grads[self.weight.clone()];
-            gemm(Gemm { a, b, c, stride: input, m: output, n: input, k: n, accumulate: true });
+            gemm([output, input, n], a, b, Out::add(c, input));
             if let Some(bias) = self.bias {
                 let c = &mut grads[bias.clone()];
                 for row in dy[..n * output].chunks_exact(output) {
@@ -117,25 +126,25 @@ impl Back<'_> {
                 let c = &mut grads[part.b.clone()];
                 let a = Rows::transposed(&dy[column..], output);
                 let b = packed.operand();
-                gemm(Gemm { a, b, c, stride: site.rank, m: part.output, n: site.rank, k: n, accumulate: true });
+                gemm([part.output, site.rank, n], a, b, Out::add(c, site.rank));
                 let a = Rows::new(&dy[column..], output);
                 let b = part.b_backward.operand();
                 let c = &mut inner[from..];
-                gemm(Gemm { a, b, c, stride: width, m: n, n: site.rank, k: part.output, accumulate: false });
+                gemm([n, site.rank, part.output], a, b, Out::set(c, width));
                 column += part.output;
             }
             scale(inner, site.scale);
             packed.pack_rows(x, n, input, input);
             let (a, b) = (Rows::transposed(inner, width), packed.operand());
             let c = &mut grads[site.a.clone()];
-            gemm(Gemm { a, b, c, stride: input, m: width, n: input, k: n, accumulate: true });
+            gemm([width, input, n], a, b, Out::add(c, input));
         }
         let Some(dx) = dx else { return };
         let (a, b) = (Rows::new(dy, output), self.linear.backward.operand());
-        gemm(Gemm { a, b, c: dx, stride: input, m: n, n: input, k: output, accumulate: false });
+        gemm([n, input, output], a, b, Out::set(dx, input));
         if let (Grads::Lora(_), Some(site)) = (&*grads, self.site) {
             let (a, b) = (Rows::new(d_low, site.width()), site.a_backward.operand());
-            gemm(Gemm { a, b, c: dx, stride: input, m: n, n: input, k: site.width(), accumulate: true });
+            gemm([n, input, site.width()], a, b, Out::add(dx, input));
         }
     }
 }

@@ -84,7 +84,9 @@ impl Lora {
     /// Packs an adapter's parameters.
     pub(crate) fn new(layout: &AdapterLayout, data: &[f32]) -> Self {
         let site = |slots: &Option<SiteSlots>| {
-            slots.as_ref().map(|slots| LoraSite::new(slots, data, layout.rank, layout.scale()))
+            slots
+                .as_ref()
+                .map(|slots| LoraSite::new(slots, data, layout.rank, layout.scale()))
         };
         let blocks = layout
             .blocks
@@ -96,7 +98,10 @@ impl Lora {
                 down: site(down),
             })
             .collect();
-        Self { blocks, head: site(&layout.head) }
+        Self {
+            blocks,
+            head: site(&layout.head),
+        }
     }
 
     /// Whether it was made for a model of this shape.

@@ -8,18 +8,32 @@ use crate::backend::{LossKind, TrainDatum};
 pub(crate) fn term(loss: LossKind, datum: &TrainDatum, i: usize, logprob: f32) -> Option<Term> {
     let lp = f64::from(logprob);
     if loss == LossKind::CrossEntropy {
-        let weight = datum.weights.as_ref().map_or(1.0, |weights| f64::from(weights[i]));
-        return (weight != 0.0).then_some(Term { loss: -weight * lp, slope: -weight as f32 });
+        let weight = datum
+            .weights
+            .as_ref()
+            .map_or(1.0, |weights| f64::from(weights[i]));
+        return (weight != 0.0).then_some(Term {
+            loss: -weight * lp,
+            slope: -weight as f32,
+        });
     }
-    let advantage = datum.advantages.as_ref().map_or(0.0, |advantages| f64::from(advantages[i]));
+    let advantage = datum
+        .advantages
+        .as_ref()
+        .map_or(0.0, |advantages| f64::from(advantages[i]));
     if advantage == 0.0 {
         return None;
     }
-    let q = datum.logprobs.as_ref().map_or(lp, |logprobs| f64::from(logprobs[i]));
+    let q = datum
+        .logprobs
+        .as_ref()
+        .map_or(lp, |logprobs| f64::from(logprobs[i]));
     let ratio = (lp - q).exp();
     // The loss and its derivative by lp; that of the ratio is the ratio.
     let (loss, slope) = match loss {
-        LossKind::CrossEntropy | LossKind::ImportanceSampling => (-ratio * advantage, -ratio * advantage),
+        LossKind::CrossEntropy | LossKind::ImportanceSampling => {
+            (-ratio * advantage, -ratio * advantage)
+        }
         LossKind::Ppo { low, high } => {
             let clipped = bounds(datum, i, low, high).clamp(ratio);
             if ratio * advantage <= clipped * advantage {
@@ -34,10 +48,16 @@ pub(crate) fn term(loss: LossKind, datum: &TrainDatum, i: usize, logprob: f32) -
         }
         LossKind::Dro { beta } => {
             let (beta, gap) = (f64::from(beta), lp - q);
-            (-(lp * advantage - beta / 2.0 * gap * gap), -(advantage - beta * gap))
+            (
+                -(lp * advantage - beta / 2.0 * gap * gap),
+                -(advantage - beta * gap),
+            )
         }
     };
-    Some(Term { loss, slope: slope as f32 })
+    Some(Term {
+        loss,
+        slope: slope as f32,
+    })
 }
 
 struct Bounds {
@@ -53,8 +73,13 @@ impl Bounds {
 
 /// The bounds of one token: its own if it has any, else the loss's.
 fn bounds(datum: &TrainDatum, i: usize, low: f32, high: f32) -> Bounds {
-    let own = |bounds: &Option<Vec<f32>>, constant| f64::from(bounds.as_ref().map_or(constant, |bounds| bounds[i]));
-    Bounds { low: own(&datum.clip_low, low), high: own(&datum.clip_high, high) }
+    let own = |bounds: &Option<Vec<f32>>, constant| {
+        f64::from(bounds.as_ref().map_or(constant, |bounds| bounds[i]))
+    };
+    Bounds {
+        low: own(&datum.clip_low, low),
+        high: own(&datum.clip_high, high),
+    }
 }
 
 #[cfg(test)]

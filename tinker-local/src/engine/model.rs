@@ -69,14 +69,30 @@ pub(crate) struct Model {
 impl Model {
     /// Packs the weights.
     pub(crate) fn new(config: ModelConfig, weights: &Weights) -> Self {
-        let rotation = Rotation::new(config.head_dim, config.max_position_embeddings, config.rope_theta);
+        let rotation = Rotation::new(
+            config.head_dim,
+            config.max_position_embeddings,
+            config.rope_theta,
+        );
         let blocks = vec![Block::default(); config.num_hidden_layers];
         let layout = weights.layout.clone();
-        let mut model =
-            Self { config, layout, embed: Vec::new(), blocks, norm: Vec::new(), head: Linear::default(), rotation };
+        let mut model = Self {
+            config,
+            layout,
+            embed: Vec::new(),
+            blocks,
+            norm: Vec::new(),
+            head: Linear::default(),
+            rotation,
+        };
         model.repack(&weights.data);
         for block in &mut model.blocks {
-            for linear in [&mut block.qkv, &mut block.o, &mut block.gate_up, &mut block.down] {
+            for linear in [
+                &mut block.qkv,
+                &mut block.o,
+                &mut block.gate_up,
+                &mut block.down,
+            ] {
                 linear.narrow();
             }
         }
@@ -86,11 +102,27 @@ impl Model {
 
     /// Packs changed weights into the memory of the old ones.
     pub(crate) fn repack(&mut self, data: &[f32]) {
-        let (d, q, ff) = (self.config.hidden_size, self.config.query_width(), self.config.intermediate_size);
+        let (d, q, ff) = (
+            self.config.hidden_size,
+            self.config.query_width(),
+            self.config.intermediate_size,
+        );
         self.embed.clear();
-        self.embed.extend_from_slice(&data[self.layout.embed.clone()]);
+        self.embed
+            .extend_from_slice(&data[self.layout.embed.clone()]);
         for (block, slots) in self.blocks.iter_mut().zip(&self.layout.blocks) {
-            let BlockSlots { input_norm, qkv, qkv_bias, q_norm, k_norm, o, o_bias, post_norm, gate_up, down } = slots;
+            let BlockSlots {
+                input_norm,
+                qkv,
+                qkv_bias,
+                q_norm,
+                k_norm,
+                o,
+                o_bias,
+                post_norm,
+                gate_up,
+                down,
+            } = slots;
             let some = |slot: &Option<std::ops::Range<usize>>| slot.clone().map(|at| &data[at]);
             block.input_norm = data[input_norm.clone()].to_vec();
             block.qkv.pack(&data[qkv.clone()], some(qkv_bias), d);

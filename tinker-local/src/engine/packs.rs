@@ -39,7 +39,9 @@ pub(crate) fn pack(examples: &[Example<'_>]) -> Vec<Pack> {
     let mut packs: Vec<Pack> = Vec::new();
     let mut first_cell = 0;
     for (i, example) in examples.iter().enumerate() {
-        let fits = packs.last().is_some_and(|p| p.tokens.len() + example.tokens.len() <= limit);
+        let fits = packs
+            .last()
+            .is_some_and(|p| p.tokens.len() + example.tokens.len() <= limit);
         if !fits {
             packs.push(Pack {
                 examples: i..i,
@@ -50,11 +52,18 @@ pub(crate) fn pack(examples: &[Example<'_>]) -> Vec<Pack> {
                 first_cell,
             });
         }
-        let Some(pack) = packs.last_mut() else { continue };
-        pack.segments.push(Segment { start: pack.tokens.len(), len: example.tokens.len(), position: 0 });
+        let Some(pack) = packs.last_mut() else {
+            continue;
+        };
+        pack.segments.push(Segment {
+            start: pack.tokens.len(),
+            len: example.tokens.len(),
+            position: 0,
+        });
         pack.tokens.extend_from_slice(example.tokens);
         let before = pack.targets.len();
-        pack.starts.extend((1..=example.tokens.len()).map(|t| before + t * example.width));
+        pack.starts
+            .extend((1..=example.tokens.len()).map(|t| before + t * example.width));
         pack.targets.extend_from_slice(example.targets);
         pack.examples.end = i + 1;
         first_cell += example.targets.len();

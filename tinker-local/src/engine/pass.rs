@@ -32,6 +32,7 @@ impl Caches for Passing<'_> {
 impl Workspace {
     /// Fills `logprobs`, one per cell, adds to `grads` if there are any, and returns the loss.
     /// Segments start at position 0.
+    #[expect(clippy::too_many_arguments, reason = "what one pass works on")]
     pub(crate) fn pass(
         &mut self,
         model: &Model,
@@ -42,14 +43,42 @@ impl Workspace {
         logprobs: &mut [f32],
         mut grads: Option<&mut Grads<'_>>,
     ) -> f64 {
-        let Self { tape, cache, scores, dx, head: head_scratch, back } = self;
+        let Self {
+            tape,
+            cache,
+            scores,
+            dx,
+            head: head_scratch,
+            back,
+        } = self;
         let longest = segments.iter().map(|s| s.len).max().unwrap_or(0);
         cache.reserve(&model.config, longest);
-        let groups = [Group { rows: 0..tokens.len(), with: lora }];
+        let groups = [Group {
+            rows: 0..tokens.len(),
+            with: lora,
+        }];
         let keep = grads.is_some();
-        forward(model, &groups, tokens, segments, &mut Passing(cache), tape, scores, keep);
-        let (loss, any) =
-            head(model, lora, tape, objective, logprobs, grads.as_deref_mut(), dx, head_scratch, back);
+        forward(
+            model,
+            &groups,
+            tokens,
+            segments,
+            &mut Passing(cache),
+            tape,
+            scores,
+            keep,
+        );
+        let (loss, any) = head(
+            model,
+            lora,
+            tape,
+            objective,
+            logprobs,
+            grads.as_deref_mut(),
+            dx,
+            head_scratch,
+            back,
+        );
         if let (Some(grads), true) = (grads, any) {
             let dx = &mut dx[..tokens.len() * model.config.hidden_size];
             backward(model, lora, tokens, segments, tape, dx, grads, back);

@@ -50,7 +50,14 @@ pub struct StepConstants {
 impl StepConstants {
     /// The usual constants with a step size.
     pub fn new(learning_rate: f64) -> Self {
-        Self { learning_rate, beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.1, grad_clip_norm: 1.0 }
+        Self {
+            learning_rate,
+            beta1: 0.9,
+            beta2: 0.95,
+            eps: 1e-8,
+            weight_decay: 0.1,
+            grad_clip_norm: 1.0,
+        }
     }
 }
 
@@ -103,7 +110,14 @@ impl Pretrainer {
         let n = weights.data.len();
         let model = Model::new(config.clone(), &weights);
         let optimizer = optimizer.unwrap_or_else(|| AdamW::new(n));
-        Self { config, weights, model, optimizer, grads: vec![0.0; n], crew: Crew::new(Arc::new(Team::new(1))) }
+        Self {
+            config,
+            weights,
+            model,
+            optimizer,
+            grads: vec![0.0; n],
+            crew: Crew::new(Arc::new(Team::new(1))),
+        }
     }
 
     /// Uses this many threads. Results do not depend on it.
@@ -129,13 +143,19 @@ impl Pretrainer {
     /// # Errors
     /// If a sequence is shorter than 2 tokens or longer than the context plus one, or a token is
     /// outside the vocabulary; or if the gradient is not finite, in which case nothing has changed.
-    pub fn step<S: AsRef<[u32]>>(&mut self, sequences: &[S], c: &StepConstants) -> Result<StepReport, BackendError> {
+    pub fn step<S: AsRef<[u32]>>(
+        &mut self,
+        sequences: &[S],
+        c: &StepConstants,
+    ) -> Result<StepReport, BackendError> {
         self.grads.fill(0.0);
         let (loss, tokens) = self.pass(sequences, Gather::Full)?;
         self.crew.add_to(&mut self.grads);
         let grad_norm = norm(&self.grads);
         if !(grad_norm.is_finite() && loss.is_finite()) {
-            return Err(BackendError::server("the gradient is not finite; lower the learning rate and resume"));
+            return Err(BackendError::server(
+                "the gradient is not finite; lower the learning rate and resume",
+            ));
         }
         let constants = AdamStep {
             learning_rate: c.learning_rate,
@@ -146,10 +166,23 @@ impl Pretrainer {
             grad_clip_norm: c.grad_clip_norm,
         };
         let slots = &self.weights.layout.table.slots;
-        let decays: Vec<_> = slots.iter().map(|slot| (slot.at.end, slot.shape.len() > 1)).collect();
-        self.optimizer.apply(&mut self.weights.data, &self.grads, grad_norm, &constants, &decays);
+        let decays: Vec<_> = slots
+            .iter()
+            .map(|slot| (slot.at.end, slot.shape.len() > 1))
+            .collect();
+        self.optimizer.apply(
+            &mut self.weights.data,
+            &self.grads,
+            grad_norm,
+            &constants,
+            &decays,
+        );
         self.model.repack(&self.weights.data);
-        Ok(StepReport { loss, grad_norm, tokens })
+        Ok(StepReport {
+            loss,
+            grad_norm,
+            tokens,
+        })
     }
 
     /// The mean loss over the sequences, in nats per token.
@@ -160,27 +193,53 @@ impl Pretrainer {
         Ok(self.pass(sequences, Gather::Nothing)?.0)
     }
 
-    fn pass<S: AsRef<[u32]>>(&mut self, sequences: &[S], gather: Gather) -> Result<(f64, usize), BackendError> {
+    fn pass<S: AsRef<[u32]>>(
+        &mut self,
+        sequences: &[S],
+        gather: Gather,
+    ) -> Result<(f64, usize), BackendError> {
         let (context, vocab) = (self.config.max_position_embeddings, self.config.vocab_size);
         let mut examples = Vec::with_capacity(sequences.len());
         for (i, sequence) in sequences.iter().enumerate() {
             let all = sequence.as_ref();
             if all.len() < 2 || all.len() > context + 1 {
                 let n = all.len();
-                return Err(BackendError::user(format!("sequence {i} has {n} tokens; 2 to {} can be used", context + 1)));
+                return Err(BackendError::user(format!(
+                    "sequence {i} has {n} tokens; 2 to {} can be used",
+                    context + 1
+                )));
             }
             if let Some(token) = all.iter().find(|t| **t as usize >= vocab) {
-                return Err(BackendError::user(format!("sequence {i} has token {token}; ids run from 0 to {}", vocab - 1)));
+                return Err(BackendError::user(format!(
+                    "sequence {i} has token {token}; ids run from 0 to {}",
+                    vocab - 1
+                )));
             }
-            examples.push(Example { tokens: &all[..all.len() - 1], targets: &all[1..], width: 1 });
+            examples.push(Example {
+                tokens: &all[..all.len() - 1],
+                targets: &all[1..],
+                width: 1,
+            });
         }
         let tokens: usize = examples.iter().map(|e| e.targets.len()).sum();
         if tokens == 0 {
             return Err(BackendError::user("there is no sequence to train on"));
         }
         let weight = 1.0 / tokens as f64;
-        let term = |_: usize, lp: f32| Some(Term { loss: -f64::from(lp) * weight, slope: -weight as f32 });
-        let outcome = self.crew.run(&self.model, None, &pack(&examples), gather, self.grads.len(), &term);
+        let term = |_: usize, lp: f32| {
+            Some(Term {
+                loss: -f64::from(lp) * weight,
+                slope: -weight as f32,
+            })
+        };
+        let outcome = self.crew.run(
+            &self.model,
+            None,
+            &pack(&examples),
+            gather,
+            self.grads.len(),
+            &term,
+        );
         Ok((outcome.loss, tokens))
     }
 

@@ -1,6 +1,6 @@
 //! What the processor gives, for programs that measure or report it.
 
-use super::kernels::{Gemm, Level, Packed, Rows, gemm};
+use super::kernels::{Level, Out, Packed, Rows, gemm};
 
 /// The instruction set the engine uses on this processor: `AVX-512`, `AVX2` or `portable`.
 pub fn instruction_set() -> &'static str {
@@ -20,6 +20,6 @@ pub fn product(m: usize, n: usize, k: usize, half: bool) -> impl FnMut() {
     let mut c = vec![0.0; m * n];
     move || {
         let (a, b) = (Rows::new(&a, k), packed.operand());
-        gemm(Gemm { a, b, c: &mut c, stride: n, m, n, k, accumulate: false });
+        gemm([m, n, k], a, b, Out::set(&mut c, n));
     }
 }

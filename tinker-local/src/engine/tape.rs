@@ -66,7 +66,11 @@ pub(crate) struct Tape {
 impl Tape {
     /// Makes room for `n` rows of `blocks` blocks.
     pub(crate) fn resize(&mut self, config: &ModelConfig, n: usize, blocks: usize) {
-        let (d, qkv, ff) = (config.hidden_size, config.qkv_width(), config.intermediate_size);
+        let (d, qkv, ff) = (
+            config.hidden_size,
+            config.qkv_width(),
+            config.intermediate_size,
+        );
         if self.blocks.len() < blocks {
             self.blocks.resize_with(blocks, BlockTape::default);
         }
@@ -76,7 +80,10 @@ impl Tape {
                 (&mut block.x_factor, 1),
                 (&mut block.x_normed, d),
                 (&mut block.raw, if config.qk_norm { qkv } else { 0 }),
-                (&mut block.qk_factor, config.num_attention_heads + config.num_key_value_heads),
+                (
+                    &mut block.qk_factor,
+                    config.num_attention_heads + config.num_key_value_heads,
+                ),
                 (&mut block.qkv, qkv),
                 (&mut block.norms, config.num_attention_heads),
                 (&mut block.attended, config.query_width()),

@@ -1,6 +1,9 @@
 //! Threads that stay between calls. Starting a thread costs as much as generating a token of a small
 //! model, so they are started once, and wait awake for a moment before they sleep.
-#![expect(unsafe_code, reason = "a task borrows from its caller, which the threads' types cannot say")]
+#![expect(
+    unsafe_code,
+    reason = "a task borrows from its caller, which the threads' types cannot say"
+)]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -62,7 +65,11 @@ impl Team {
                 builder.spawn(move || shared.serve(i)).ok()
             })
             .collect();
-        Self { shared, members, turn: Mutex::new(()) }
+        Self {
+            shared,
+            members,
+            turn: Mutex::new(()),
+        }
     }
 
     /// Number of threads.
@@ -80,8 +87,9 @@ impl Team {
         // SAFETY: only the lifetime changes. The reference is given to members and taken off the desk
         // again before this function returns, and it does not return, nor unwind, before every member
         // has finished with it: `busy` is 0 then.
-        let task_of_members =
-            Task(unsafe { std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(task) });
+        let task_of_members = Task(unsafe {
+            std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(task)
+        });
         shared.busy.store(self.members.len(), Ordering::Relaxed);
         let mut desk = lock(&shared.desk);
         desk.round += 1;
@@ -111,10 +119,20 @@ impl Team {
     }
 
     /// Calls `work` with the thread's number for each item, on whichever thread is free.
-    pub(crate) fn each<T: Send>(&self, items: impl IntoIterator<Item = T>, work: impl Fn(usize, T) + Sync) {
-        let items: Vec<Mutex<Option<T>>> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+    pub(crate) fn each<T: Send>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        work: impl Fn(usize, T) + Sync,
+    ) {
+        let items: Vec<Mutex<Option<T>>> = items
+            .into_iter()
+            .map(|item| Mutex::new(Some(item)))
+            .collect();
         if items.len() <= 1 {
-            items.into_iter().filter_map(|item| lock(&item).take()).for_each(|item| work(0, item));
+            items
+                .into_iter()
+                .filter_map(|item| lock(&item).take())
+                .for_each(|item| work(0, item));
             return;
         }
         let next = AtomicUsize::new(0);
@@ -199,7 +217,9 @@ mod tests {
     fn a_panic_reaches_the_caller_and_the_team_goes_on() {
         let team = Team::new(3);
         for culprit in [0, 2] {
-            let result = catch_unwind(AssertUnwindSafe(|| team.run(&|thread| assert_ne!(thread, culprit))));
+            let result = catch_unwind(AssertUnwindSafe(|| {
+                team.run(&|thread| assert_ne!(thread, culprit));
+            }));
             assert!(result.is_err());
             team.run(&|_| ());
         }

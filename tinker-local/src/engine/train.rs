@@ -21,7 +21,11 @@ pub(crate) fn train(
     let examples: Vec<_> = batch
         .data
         .iter()
-        .map(|d| Example { tokens: &d.tokens, targets: &d.targets, width: d.targets_per_position })
+        .map(|d| Example {
+            tokens: &d.tokens,
+            targets: &d.targets,
+            width: d.targets_per_position,
+        })
         .collect();
     // The datum of each cell, and the datum's first cell.
     let mut first = 0;
@@ -38,9 +42,20 @@ pub(crate) fn train(
     };
 
     let packs = pack(&examples);
-    let gather = if batch.forward_only { Gather::Nothing } else { Gather::Lora };
+    let gather = if batch.forward_only {
+        Gather::Nothing
+    } else {
+        Gather::Lora
+    };
     let size = adapter.size();
-    let outcome = crew.run(model, Some(&adapter.packed()), &packs, gather, size, &term_of);
+    let outcome = crew.run(
+        model,
+        Some(&adapter.packed()),
+        &packs,
+        gather,
+        size,
+        &term_of,
+    );
 
     let mut logprobs = Vec::with_capacity(batch.data.len());
     for (pack, of_pack) in packs.iter().zip(&outcome.logprobs) {
@@ -51,7 +66,7 @@ pub(crate) fn train(
             rest = others;
         }
     }
-    if let Some(i) = first_bad(&logprobs, |cell, lp| term_of(cell, lp), &starts) {
+    if let Some(i) = first_bad(&logprobs, term_of, &starts) {
         return Err(BackendError::user(format!(
             "datum {i}: its loss or gradient is not finite, so the batch was refused and the gathered gradients are \
              as before; check its weights, advantages and logprobs"
@@ -68,7 +83,11 @@ pub(crate) fn train(
         }
         adapter.gather(&grads);
     }
-    Ok(TrainOutput { logprobs, loss_sum: outcome.loss, metrics: Vec::new() })
+    Ok(TrainOutput {
+        logprobs,
+        loss_sum: outcome.loss,
+        metrics: Vec::new(),
+    })
 }
 
 /// The first datum with a term that is not finite.
@@ -77,6 +96,13 @@ fn first_bad(
     term: impl Fn(usize, f32) -> Option<super::head::Term>,
     starts: &[usize],
 ) -> Option<usize> {
-    let bad = |cell: usize, lp: f32| term(cell, lp).is_some_and(|t| !(t.loss.is_finite() && t.slope.is_finite()));
-    logprobs.iter().zip(starts).position(|(of_datum, start)| of_datum.iter().enumerate().any(|(i, lp)| bad(start + i, *lp)))
+    let bad = |cell: usize, lp: f32| {
+        term(cell, lp).is_some_and(|t| !(t.loss.is_finite() && t.slope.is_finite()))
+    };
+    logprobs.iter().zip(starts).position(|(of_datum, start)| {
+        of_datum
+            .iter()
+            .enumerate()
+            .any(|(i, lp)| bad(start + i, *lp))
+    })
 }

@@ -30,7 +30,11 @@ impl Weights {
             let mut random = Random::new(seed, i as u64);
             let values = &mut data[slot.at.clone()];
             if slot.shape.len() == 1 {
-                values.fill(if slot.name.ends_with("bias") { 0.0 } else { 1.0 });
+                values.fill(if slot.name.ends_with("bias") {
+                    0.0
+                } else {
+                    1.0
+                });
                 continue;
             }
             let deviation = if slot.name.contains("embed_tokens") || slot.name.contains("lm_head") {
@@ -55,7 +59,10 @@ impl Weights {
 
     /// Reads a safetensors file with f32, f16 or bf16 tensors. Every tensor of the layout must be
     /// there in its shape; others are ignored.
-    pub(crate) fn from_safetensors(config: &ModelConfig, bytes: &[u8]) -> Result<Self, BackendError> {
+    pub(crate) fn from_safetensors(
+        config: &ModelConfig,
+        bytes: &[u8],
+    ) -> Result<Self, BackendError> {
         let layout = Layout::new(config);
         let file = SafeTensors::deserialize(bytes).map_err(|e| not_a_file(&e))?;
         let mut data = vec![0.0; layout.table.len];
@@ -68,34 +75,76 @@ impl Weights {
     /// A safetensors file with f16 tensors.
     pub(crate) fn to_f16_safetensors(&self) -> Result<Vec<u8>, BackendError> {
         let blobs = self.layout.table.slots.iter().map(|slot| {
-            let bytes = self.data[slot.at.clone()].iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect();
-            (slot.name.clone(), Blob { dtype: Dtype::F16, shape: slot.shape.clone(), bytes })
+            let bytes = self.data[slot.at.clone()]
+                .iter()
+                .flat_map(|x| f16::from_f32(*x).to_le_bytes())
+                .collect();
+            (
+                slot.name.clone(),
+                Blob {
+                    dtype: Dtype::F16,
+                    shape: slot.shape.clone(),
+                    bytes,
+                },
+            )
         });
         write(blobs.collect(), None)
     }
 
     /// A safetensors file with f32 tensors and the optimizer's moments beside them.
     pub(crate) fn to_checkpoint(&self, optimizer: &AdamW) -> Result<Vec<u8>, BackendError> {
-        let parts = [("", &self.data), (FIRST, &optimizer.first), (SECOND, &optimizer.second)];
+        let parts = [
+            ("", &self.data),
+            (FIRST, &optimizer.first),
+            (SECOND, &optimizer.second),
+        ];
         let slots = &self.layout.table.slots;
         let blobs = parts.iter().flat_map(|(prefix, data)| {
             slots.iter().map(move |slot| {
-                let bytes = data[slot.at.clone()].iter().flat_map(|x| x.to_le_bytes()).collect();
-                (format!("{prefix}{}", slot.name), Blob { dtype: Dtype::F32, shape: slot.shape.clone(), bytes })
+                let bytes = data[slot.at.clone()]
+                    .iter()
+                    .flat_map(|x| x.to_le_bytes())
+                    .collect();
+                (
+                    format!("{prefix}{}", slot.name),
+                    Blob {
+                        dtype: Dtype::F32,
+                        shape: slot.shape.clone(),
+                        bytes,
+                    },
+                )
             })
         });
-        write(blobs.collect(), Some(HashMap::from([("step".to_owned(), optimizer.step.to_string())])))
+        write(
+            blobs.collect(),
+            Some(HashMap::from([(
+                "step".to_owned(),
+                optimizer.step.to_string(),
+            )])),
+        )
     }
 
     /// Reads [`Weights::to_checkpoint`]'s file, or one without an optimizer.
-    pub(crate) fn with_optimizer(config: &ModelConfig, bytes: &[u8]) -> Result<(Self, Option<AdamW>), BackendError> {
+    pub(crate) fn with_optimizer(
+        config: &ModelConfig,
+        bytes: &[u8],
+    ) -> Result<(Self, Option<AdamW>), BackendError> {
         let weights = Self::from_safetensors(config, bytes)?;
-        let (file, metadata) = match (SafeTensors::deserialize(bytes), SafeTensors::read_metadata(bytes)) {
+        let (file, metadata) = match (
+            SafeTensors::deserialize(bytes),
+            SafeTensors::read_metadata(bytes),
+        ) {
             (Ok(file), Ok((_, metadata))) => (file, metadata),
             (Err(e), _) | (_, Err(e)) => return Err(not_a_file(&e)),
         };
-        let step = metadata.metadata().as_ref().and_then(|m| m.get("step")).and_then(|s| s.parse().ok());
-        let Some(step) = step else { return Ok((weights, None)) };
+        let step = metadata
+            .metadata()
+            .as_ref()
+            .and_then(|m| m.get("step"))
+            .and_then(|s| s.parse().ok());
+        let Some(step) = step else {
+            return Ok((weights, None));
+        };
         let mut optimizer = AdamW::new(weights.data.len());
         optimizer.step = step;
         for slot in &weights.layout.table.slots {
@@ -114,17 +163,28 @@ fn not_a_file(e: &safetensors::SafeTensorError) -> BackendError {
     BackendError::user(format!("the weights are not a safetensors file: {e}"))
 }
 
-fn read_slot(file: &SafeTensors<'_>, prefix: &str, slot: &Slot, into: &mut [f32]) -> Result<(), BackendError> {
+fn read_slot(
+    file: &SafeTensors<'_>,
+    prefix: &str,
+    slot: &Slot,
+    into: &mut [f32],
+) -> Result<(), BackendError> {
     let name = format!("{prefix}{}", slot.name);
-    let tensor =
-        file.tensor(&name).map_err(|_| BackendError::user(format!("the weights file has no tensor {name}")))?;
+    let tensor = file
+        .tensor(&name)
+        .map_err(|_| BackendError::user(format!("the weights file has no tensor {name}")))?;
     if tensor.shape() != slot.shape {
         let (has, wants) = (tensor.shape(), &slot.shape);
-        return Err(BackendError::user(format!("tensor {name} has shape {has:?}, the model needs {wants:?}")));
+        return Err(BackendError::user(format!(
+            "tensor {name} has shape {has:?}, the model needs {wants:?}"
+        )));
     }
     let dtype = tensor.dtype();
-    decode(dtype, tensor.data(), into)
-        .ok_or_else(|| BackendError::user(format!("tensor {name} is {dtype:?}; f32, f16 and bf16 can be read")))
+    decode(dtype, tensor.data(), into).ok_or_else(|| {
+        BackendError::user(format!(
+            "tensor {name} is {dtype:?}; f32, f16 and bf16 can be read"
+        ))
+    })
 }
 
 /// Widens little-endian numbers to f32; `None` for other types.
@@ -175,6 +235,10 @@ impl View for Blob {
     }
 }
 
-fn write(blobs: Vec<(String, Blob)>, metadata: Option<HashMap<String, String>>) -> Result<Vec<u8>, BackendError> {
-    safetensors::serialize(blobs, metadata).map_err(|e| BackendError::server(format!("writing safetensors: {e}")))
+fn write(
+    blobs: Vec<(String, Blob)>,
+    metadata: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>, BackendError> {
+    safetensors::serialize(blobs, metadata)
+        .map_err(|e| BackendError::server(format!("writing safetensors: {e}")))
 }

@@ -16,7 +16,9 @@ unsafe fn add_lanes<V: Lanes>(y: &mut [f32], x: &[f32]) {
         // SAFETY: i < n, and both slices have n elements.
         unsafe {
             let at = y.as_mut_ptr().add(i);
-            V::load_upto(at, n - i).add(V::load_upto(x.as_ptr().add(i), n - i)).store_upto(at, n - i);
+            V::load_upto(at, n - i)
+                .add(V::load_upto(x.as_ptr().add(i), n - i))
+                .store_upto(at, n - i);
         }
     }
 }
@@ -33,7 +35,9 @@ unsafe fn scale_lanes<V: Lanes>(y: &mut [f32], by: f32) {
         // SAFETY: i < n.
         unsafe {
             let at = y.as_mut_ptr().add(i);
-            V::load_upto(at, n - i).mul(V::splat(by)).store_upto(at, n - i);
+            V::load_upto(at, n - i)
+                .mul(V::splat(by))
+                .store_upto(at, n - i);
         }
     }
 }
@@ -51,7 +55,8 @@ unsafe fn dot_lanes<V: Lanes>(x: &[f32], y: &[f32]) -> f32 {
     unsafe {
         let mut sum = V::zero();
         for i in (0..n).step_by(V::N) {
-            sum = V::load_upto(x.as_ptr().add(i), n - i).fma(V::load_upto(y.as_ptr().add(i), n - i), sum);
+            sum = V::load_upto(x.as_ptr().add(i), n - i)
+                .fma(V::load_upto(y.as_ptr().add(i), n - i), sum);
         }
         sum.sum()
     }
@@ -59,7 +64,9 @@ unsafe fn dot_lanes<V: Lanes>(x: &[f32], y: &[f32]) -> f32 {
 
 /// Sum of squares in f64, by blocks of f32: close to exact for millions of elements.
 pub(crate) fn sum_of_squares(x: &[f32]) -> f64 {
-    x.chunks(256).map(|block| f64::from(dot(block, block))).sum()
+    x.chunks(256)
+        .map(|block| f64::from(dot(block, block)))
+        .sum()
 }
 
 /// Whether no element is NaN or infinite.

@@ -7,7 +7,10 @@ use super::lanes::Lanes;
 /// # Safety
 /// The processor has the instructions of `V`.
 #[inline(always)]
-#[expect(clippy::excessive_precision, reason = "the constants are the published ones")]
+#[expect(
+    clippy::excessive_precision,
+    reason = "the constants are the published ones"
+)]
 pub(super) unsafe fn exp<V: Lanes>(x: V) -> V {
     // x = n ln 2 + r with |r| <= ln 2 / 2, then a polynomial in r (Cephes). ln 2 is split in two so
     // that n times its first part is exact.
@@ -19,7 +22,13 @@ pub(super) unsafe fn exp<V: Lanes>(x: V) -> V {
         let r = n.fma(V::splat(-0.693_359_375), x);
         let r = n.fma(V::splat(2.121_944_4e-4), r);
         let mut p = V::splat(1.987_569_15e-4);
-        for c in [1.398_199_95e-3, 8.333_451_9e-3, 4.166_579_6e-2, 1.666_666_55e-1, 5.000_000_1e-1] {
+        for c in [
+            1.398_199_95e-3,
+            8.333_451_9e-3,
+            4.166_579_6e-2,
+            1.666_666_55e-1,
+            5.000_000_1e-1,
+        ] {
             p = p.fma(r, V::splat(c));
         }
         p.fma(r.mul(r), r).add(V::splat(1.0)).mul(n.pow2())
@@ -52,7 +61,10 @@ mod tests {
     unsafe fn exp_slice<V: Lanes>(x: &mut [f32]) {
         for i in (0..x.len()).step_by(V::N) {
             // SAFETY: within the slice.
-            unsafe { exp::<V>(V::load_upto(x.as_ptr().add(i), x.len() - i)).store_upto(x.as_mut_ptr().add(i), x.len() - i) };
+            unsafe {
+                exp::<V>(V::load_upto(x.as_ptr().add(i), x.len() - i))
+                    .store_upto(x.as_mut_ptr().add(i), x.len() - i);
+            }
         }
     }
 
@@ -65,7 +77,10 @@ mod tests {
             for (x, y) in x.iter().zip(&y) {
                 let exact = f64::from(*x).exp();
                 let relative = (f64::from(*y) - exact).abs() / exact;
-                assert!(relative < 2.5e-7, "{level:?}: exp({x}) = {y}, off by {relative:e}");
+                assert!(
+                    relative < 2.5e-7,
+                    "{level:?}: exp({x}) = {y}, off by {relative:e}"
+                );
             }
         });
     }

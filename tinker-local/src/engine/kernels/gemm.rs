@@ -23,12 +23,20 @@ pub(crate) struct Rows<'a> {
 impl<'a> Rows<'a> {
     /// Rows `stride` apart.
     pub(crate) fn new(data: &'a [f32], stride: usize) -> Self {
-        Self { data, row: stride, step: 1 }
+        Self {
+            data,
+            row: stride,
+            step: 1,
+        }
     }
 
     /// The transpose of a matrix whose rows are `stride` apart.
     pub(crate) fn transposed(data: &'a [f32], stride: usize) -> Self {
-        Self { data, row: 1, step: stride }
+        Self {
+            data,
+            row: 1,
+            step: stride,
+        }
     }
 }
 
@@ -44,12 +52,18 @@ impl<'a> Operand<'a> {
     /// Panels that have room for `capacity` rows, of which `k` are filled.
     pub(crate) fn panels(data: &'a [f32], capacity: usize, k: usize) -> Self {
         debug_assert!(k <= capacity);
-        Self { data: View::F32(data), panel: capacity * PANEL }
+        Self {
+            data: View::F32(data),
+            panel: capacity * PANEL,
+        }
     }
 
     /// Panels of `k` rows of any element type.
     pub(super) fn packed(data: View<'a>, k: usize) -> Self {
-        Self { data, panel: k * PANEL }
+        Self {
+            data,
+            panel: k * PANEL,
+        }
     }
 
     fn needs(&self, k: usize, n: usize) -> usize {
@@ -60,45 +74,95 @@ impl<'a> Operand<'a> {
     }
 }
 
-/// One product.
+/// The output, `[m, n]`.
 #[derive(Debug)]
-pub(crate) struct Gemm<'a, 'c> {
-    /// Left side, `[m, k]`.
-    pub(crate) a: Rows<'a>,
-    /// Right side, `[k, n]`.
-    pub(crate) b: Operand<'a>,
-    /// Output, rows `stride` apart.
-    pub(crate) c: &'c mut [f32],
-    /// From row to row of the output.
-    pub(crate) stride: usize,
-    /// Rows.
-    pub(crate) m: usize,
-    /// Columns.
-    pub(crate) n: usize,
-    /// Length of each sum.
-    pub(crate) k: usize,
-    /// Add to the output instead of replacing it.
-    pub(crate) accumulate: bool,
+pub(crate) struct Out<'c> {
+    data: &'c mut [f32],
+    row: usize,
+    accumulate: bool,
 }
 
-/// Computes the product.
+impl<'c> Out<'c> {
+    /// Rows `stride` apart; their values are added to if `accumulate`, else replaced.
+    pub(crate) fn new(data: &'c mut [f32], stride: usize, accumulate: bool) -> Self {
+        Self {
+            data,
+            row: stride,
+            accumulate,
+        }
+    }
+
+    /// Rows `stride` apart, to be replaced.
+    pub(crate) fn set(data: &'c mut [f32], stride: usize) -> Self {
+        Self::new(data, stride, false)
+    }
+
+    /// Rows `stride` apart, to be added to.
+    pub(crate) fn add(data: &'c mut [f32], stride: usize) -> Self {
+        Self::new(data, stride, true)
+    }
+}
+
+/// Computes `[m, n] = [m, k] [k, n]` for the shape `[m, n, k]`.
 ///
 /// # Panics
 /// If an operand is shorter than its shape says.
-pub(crate) fn gemm(g: Gemm<'_, '_>) {
-    let Gemm { a, b, c, stride, m, n, k, accumulate } = g;
+pub(crate) fn gemm([m, n, k]: [usize; 3], a: Rows<'_>, b: Operand<'_>, out: Out<'_>) {
+    let Out {
+        data: c,
+        row: stride,
+        accumulate,
+    } = out;
     if m == 0 || n == 0 {
         return;
     }
-    assert!(c.len() >= (m - 1) * stride + n && (m == 1 || stride >= n), "output of a product is too short");
-    assert!(k == 0 || a.data.len() > (m - 1) * a.row + (k - 1) * a.step, "left side of a product is too short");
-    assert!(b.data.len() >= b.needs(k, n), "right side of a product is too short");
+    let fits = c.len() >= (m - 1) * stride + n && (m == 1 || stride >= n);
+    assert!(fits, "output of a product is too short");
+    let reached = (m - 1) * a.row + k.saturating_sub(1) * a.step;
+    assert!(
+        k == 0 || a.data.len() > reached,
+        "left side of a product is too short"
+    );
+    assert!(
+        b.data.len() >= b.needs(k, n),
+        "right side of a product is too short"
+    );
     let panel = b.panel;
     let c = c.as_mut_ptr();
     match b.data {
-        View::F32(b) => run_f32(Call { a, b, panel, c, stride, m, n, k, accumulate }),
-        View::F16(b) => run_f16(Call { a, b, panel, c, stride, m, n, k, accumulate }),
-        View::Bf16(b) => run_bf16(Call { a, b, panel, c, stride, m, n, k, accumulate }),
+        View::F32(b) => run_f32(Call {
+            a,
+            b,
+            panel,
+            c,
+            stride,
+            m,
+            n,
+            k,
+            accumulate,
+        }),
+        View::F16(b) => run_f16(Call {
+            a,
+            b,
+            panel,
+            c,
+            stride,
+            m,
+            n,
+            k,
+            accumulate,
+        }),
+        View::Bf16(b) => run_bf16(Call {
+            a,
+            b,
+            panel,
+            c,
+            stride,
+            m,
+            n,
+            k,
+            accumulate,
+        }),
     }
 }
 
@@ -151,7 +215,6 @@ unsafe fn drive_bf16<V: Lanes>(call: Call<'_, bf16>) {
 
 /// # Safety
 /// The processor has the instructions of `V`, and the operands cover the call's shape.
-
 #[inline(always)]
 unsafe fn drive<V: Lanes, E: Element>(call: Call<'_, E>) {
     // SAFETY: `gemm` has checked that all operands cover their shapes, and the caller has checked
@@ -219,7 +282,14 @@ unsafe fn wide<V: Lanes, E: Element>(call: Call<'_, E>) {
 
 /// Columns `from..to` for `MR` rows, two registers at a time.
 #[inline(always)]
-unsafe fn columns<V: Lanes, E: Element, const MR: usize>(call: Call<'_, E>, i: usize, from: usize, to: usize, start: usize, depth: usize) {
+unsafe fn columns<V: Lanes, E: Element, const MR: usize>(
+    call: Call<'_, E>,
+    i: usize,
+    from: usize,
+    to: usize,
+    start: usize,
+    depth: usize,
+) {
     let mut j = from;
     // SAFETY: the columns exist, by the conditions; the rest is the caller's.
     unsafe {
@@ -228,22 +298,38 @@ unsafe fn columns<V: Lanes, E: Element, const MR: usize>(call: Call<'_, E>, i: u
             j += 2 * V::N;
         }
         if to - j > V::N {
-            let t = Tile { last: to - j - V::N, ..place::<V, E, 2>(call, i, j, start, depth) };
+            let t = Tile {
+                last: to - j - V::N,
+                ..place::<V, E, 2>(call, i, j, start, depth)
+            };
             tile::<V, E, MR, 2>(t);
         } else if to > j {
-            let t = Tile { last: to - j, ..place::<V, E, 1>(call, i, j, start, depth) };
+            let t = Tile {
+                last: to - j,
+                ..place::<V, E, 1>(call, i, j, start, depth)
+            };
             tile::<V, E, MR, 1>(t);
         }
     }
 }
 
 #[inline(always)]
-unsafe fn place<V: Lanes, E: Element, const NV: usize>(call: Call<'_, E>, i: usize, j: usize, start: usize, depth: usize) -> Tile<E, NV> {
+unsafe fn place<V: Lanes, E: Element, const NV: usize>(
+    call: Call<'_, E>,
+    i: usize,
+    j: usize,
+    start: usize,
+    depth: usize,
+) -> Tile<E, NV> {
     // SAFETY: the caller gives a row, a column and a depth inside the call.
     unsafe {
         Tile {
             k: depth,
-            a: call.a.data.as_ptr().wrapping_add(i * call.a.row + start * call.a.step),
+            a: call
+                .a
+                .data
+                .as_ptr()
+                .wrapping_add(i * call.a.row + start * call.a.step),
             a_row: call.a.row,
             a_step: call.a.step,
             b: std::array::from_fn(|v| {

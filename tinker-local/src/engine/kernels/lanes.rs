@@ -67,13 +67,25 @@ pub(super) trait Lanes: Copy {
     #[inline(always)]
     unsafe fn load_upto(from: *const f32, left: usize) -> Self {
         // SAFETY: the caller keeps the contract of the trait, with `left` valid lanes.
-        unsafe { if left >= Self::N { Self::load(from) } else { Self::load_part(from, left) } }
+        unsafe {
+            if left >= Self::N {
+                Self::load(from)
+            } else {
+                Self::load_part(from, left)
+            }
+        }
     }
 
     /// Stores `left` lanes, at most `N`.
     #[inline(always)]
     unsafe fn store_upto(self, to: *mut f32, left: usize) {
         // SAFETY: the caller keeps the contract of the trait, with `left` valid lanes.
-        unsafe { if left >= Self::N { self.store(to) } else { self.store_part(to, left) } }
+        unsafe {
+            if left >= Self::N {
+                self.store(to);
+            } else {
+                self.store_part(to, left);
+            }
+        }
     }
 }

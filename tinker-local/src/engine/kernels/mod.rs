@@ -9,8 +9,14 @@
 //! of rows, so a row's sum is ordered differently in a batch of 1 and of 16, and none of them lets
 //! a weight stay packed between calls, which is most of the work of a single-row product.
 
-#![expect(unsafe_code, reason = "vector instructions and unchecked addresses; measured, see each SAFETY comment")]
-#![expect(clippy::inline_always, reason = "a kernel gets its instruction set from the function it is inlined into")]
+#![expect(
+    unsafe_code,
+    reason = "vector instructions and unchecked addresses; measured, see each SAFETY comment"
+)]
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel gets its instruction set from the function it is inlined into"
+)]
 
 mod arith;
 mod element;
@@ -27,7 +33,7 @@ mod swiglu;
 mod tile;
 
 pub(crate) use arith::{add, all_finite, dot, scale, sum_of_squares};
-pub(crate) use gemm::{Gemm, Operand, Rows, gemm};
+pub(crate) use gemm::{Operand, Out, Rows, gemm};
 pub(crate) use level::Level;
 pub(crate) use norm::{rms_norm, rms_norm_backward};
 pub(crate) use optim::{AdamConstants, adam};

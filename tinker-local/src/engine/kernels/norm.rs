@@ -23,7 +23,9 @@ unsafe fn forward<V: Lanes>(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]) -> f3
         for i in (0..n).step_by(V::N) {
             let left = n - i;
             let scaled = V::load_upto(x.as_ptr().add(i), left).mul(V::splat(factor));
-            scaled.mul(V::load_upto(w.as_ptr().add(i), left)).store_upto(y.as_mut_ptr().add(i), left);
+            scaled
+                .mul(V::load_upto(w.as_ptr().add(i), left))
+                .store_upto(y.as_mut_ptr().add(i), left);
         }
         factor
     }
@@ -35,7 +37,14 @@ dispatch! {
 }
 
 #[inline(always)]
-unsafe fn backward<V: Lanes>(x: &[f32], w: &[f32], factor: f32, dy: &[f32], dx: &mut [f32], accumulate: bool) {
+unsafe fn backward<V: Lanes>(
+    x: &[f32],
+    w: &[f32],
+    factor: f32,
+    dy: &[f32],
+    dx: &mut [f32],
+    accumulate: bool,
+) {
     let n = x.len();
     assert!(w.len() == n && dy.len() == n && dx.len() == n);
     // SAFETY: i < n, and all four slices have n elements.
@@ -43,17 +52,25 @@ unsafe fn backward<V: Lanes>(x: &[f32], w: &[f32], factor: f32, dy: &[f32], dx: 
         let mut inner = V::zero();
         for i in (0..n).step_by(V::N) {
             let left = n - i;
-            let g = V::load_upto(dy.as_ptr().add(i), left).mul(V::load_upto(w.as_ptr().add(i), left));
+            let g =
+                V::load_upto(dy.as_ptr().add(i), left).mul(V::load_upto(w.as_ptr().add(i), left));
             inner = g.fma(V::load_upto(x.as_ptr().add(i), left), inner);
         }
         let along = V::splat(-inner.sum() * factor * factor * factor / n as f32);
         for i in (0..n).step_by(V::N) {
             let left = n - i;
-            let g = V::load_upto(dy.as_ptr().add(i), left).mul(V::load_upto(w.as_ptr().add(i), left));
+            let g =
+                V::load_upto(dy.as_ptr().add(i), left).mul(V::load_upto(w.as_ptr().add(i), left));
             let at = dx.as_mut_ptr().add(i);
-            let before = if accumulate { V::load_upto(at, left) } else { V::zero() };
+            let before = if accumulate {
+                V::load_upto(at, left)
+            } else {
+                V::zero()
+            };
             let straight = g.fma(V::splat(factor), before);
-            V::load_upto(x.as_ptr().add(i), left).fma(along, straight).store_upto(at, left);
+            V::load_upto(x.as_ptr().add(i), left)
+                .fma(along, straight)
+                .store_upto(at, left);
         }
     }
 }

@@ -32,22 +32,38 @@ dispatch! {
 }
 
 #[inline(always)]
-unsafe fn adam_lanes<V: Lanes>(w: &mut [f32], g: &[f32], first: &mut [f32], second: &mut [f32], c: AdamConstants) {
+unsafe fn adam_lanes<V: Lanes>(
+    w: &mut [f32],
+    g: &[f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    c: AdamConstants,
+) {
     let n = w.len();
     assert!(g.len() == n && first.len() == n && second.len() == n);
     for i in (0..n).step_by(V::N) {
         let left = n - i;
         // SAFETY: i < n, and all four slices have n elements.
         unsafe {
-            let (w, m, v) = (w.as_mut_ptr().add(i), first.as_mut_ptr().add(i), second.as_mut_ptr().add(i));
+            let (w, m, v) = (
+                w.as_mut_ptr().add(i),
+                first.as_mut_ptr().add(i),
+                second.as_mut_ptr().add(i),
+            );
             let g = V::load_upto(g.as_ptr().add(i), left).mul(V::splat(c.clip));
-            let m1 = g.mul(V::splat(c.fresh1)).add(V::load_upto(m, left).mul(V::splat(c.beta1)));
-            let v1 = g.mul(g).mul(V::splat(c.fresh2)).add(V::load_upto(v, left).mul(V::splat(c.beta2)));
+            let m1 = g
+                .mul(V::splat(c.fresh1))
+                .add(V::load_upto(m, left).mul(V::splat(c.beta1)));
+            let v1 = g
+                .mul(g)
+                .mul(V::splat(c.fresh2))
+                .add(V::load_upto(v, left).mul(V::splat(c.beta2)));
             m1.store_upto(m, left);
             v1.store_upto(v, left);
             let below = v1.sqrt().fma(V::splat(c.root), V::splat(c.eps));
             let kept = V::load_upto(w, left).mul(V::splat(c.keep));
-            kept.sub(m1.mul(V::splat(c.step_size)).div(below)).store_upto(w, left);
+            kept.sub(m1.mul(V::splat(c.step_size)).div(below))
+                .store_upto(w, left);
         }
     }
 }

@@ -34,7 +34,10 @@ impl Packed {
     /// [`Packed::from_rows`] into memory that is already there.
     pub(crate) fn pack_rows(&mut self, b: &[f32], k: usize, n: usize, stride: usize) {
         let panels = self.reshape(k, n);
-        for (panel, first) in panels.chunks_exact_mut(k.max(1) * PANEL).zip((0..n).step_by(PANEL)) {
+        for (panel, first) in panels
+            .chunks_exact_mut(k.max(1) * PANEL)
+            .zip((0..n).step_by(PANEL))
+        {
             let width = PANEL.min(n - first);
             for (p, row) in panel.chunks_exact_mut(PANEL).enumerate() {
                 let from = p * stride + first;
@@ -51,7 +54,10 @@ impl Packed {
     /// Packs the transpose of `w`, `[n, k]` with rows `stride` apart, into memory that is there.
     pub(crate) fn pack_columns(&mut self, w: &[f32], k: usize, n: usize, stride: usize) {
         let panels = self.reshape(k, n);
-        for (panel, first) in panels.chunks_exact_mut(k.max(1) * PANEL).zip((0..n).step_by(PANEL)) {
+        for (panel, first) in panels
+            .chunks_exact_mut(k.max(1) * PANEL)
+            .zip((0..n).step_by(PANEL))
+        {
             for j in 0..PANEL {
                 if first + j < n {
                     let from = (first + j) * stride;
@@ -74,7 +80,9 @@ impl Packed {
         if !matches!(self.panels, Elements::F32(_)) {
             self.panels = Elements::default();
         }
-        let Elements::F32(panels) = &mut self.panels else { return &mut [] };
+        let Elements::F32(panels) = &mut self.panels else {
+            return &mut [];
+        };
         panels.resize(len, 0.0);
         panels
     }

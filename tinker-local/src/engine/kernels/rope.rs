@@ -30,7 +30,12 @@ impl Rotation {
     /// Turns one head at one position; `back` undoes it, which is also its gradient.
     pub(crate) fn turn(&self, head: &mut [f32], position: usize, back: bool) {
         let at = position * self.half..(position + 1) * self.half;
-        rotate(head, &self.cos[at.clone()], &self.sin[at], if back { -1.0 } else { 1.0 });
+        rotate(
+            head,
+            &self.cos[at.clone()],
+            &self.sin[at],
+            if back { -1.0 } else { 1.0 },
+        );
     }
 }
 
@@ -50,7 +55,10 @@ unsafe fn rotate_lanes<V: Lanes>(head: &mut [f32], cos: &[f32], sin: &[f32], sig
             let left = half - i;
             let c = V::load_upto(cos.as_ptr().add(i), left);
             let s = V::load_upto(sin.as_ptr().add(i), left).mul(V::splat(sign));
-            let (x, y) = (V::load_upto(low.add(i), left), V::load_upto(high.add(i), left));
+            let (x, y) = (
+                V::load_upto(low.add(i), left),
+                V::load_upto(high.add(i), left),
+            );
             x.mul(c).sub(y.mul(s)).store_upto(low.add(i), left);
             y.mul(c).add(x.mul(s)).store_upto(high.add(i), left);
         }

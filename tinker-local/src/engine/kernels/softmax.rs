@@ -20,7 +20,9 @@ unsafe fn causal<V: Lanes>(scores: &mut [f32], keys: usize, scale: f32) -> f32 {
         let sum = exponentials::<V>(at, keys, scale, most);
         let inverse = V::splat(1.0 / sum);
         for i in (0..keys).step_by(V::N) {
-            V::load_upto(at.add(i), keys - i).mul(inverse).store_upto(at.add(i), keys - i);
+            V::load_upto(at.add(i), keys - i)
+                .mul(inverse)
+                .store_upto(at.add(i), keys - i);
         }
         scores[keys..].fill(0.0);
         most + sum.ln()
@@ -35,7 +37,14 @@ dispatch! {
 }
 
 #[inline(always)]
-unsafe fn causal_backward<V: Lanes>(scores: &mut [f32], d: &mut [f32], keys: usize, scale: f32, norm: f32, inner: f32) {
+unsafe fn causal_backward<V: Lanes>(
+    scores: &mut [f32],
+    d: &mut [f32],
+    keys: usize,
+    scale: f32,
+    norm: f32,
+    inner: f32,
+) {
     assert!(keys <= scores.len() && d.len() == scores.len());
     // SAFETY: i < keys <= length of both.
     unsafe {
@@ -45,7 +54,11 @@ unsafe fn causal_backward<V: Lanes>(scores: &mut [f32], d: &mut [f32], keys: usi
             let left = keys - i;
             let p = exp::<V>(V::load_upto(s.add(i), left).fma(factor, shift));
             p.store_upto(s.add(i), left);
-            V::load_upto(g.add(i), left).sub(inner).mul(p).mul(factor).store_upto(g.add(i), left);
+            V::load_upto(g.add(i), left)
+                .sub(inner)
+                .mul(p)
+                .mul(factor)
+                .store_upto(g.add(i), left);
         }
     }
     scores[keys..].fill(0.0);
@@ -122,7 +135,10 @@ unsafe fn exponentials<V: Lanes>(x: *mut f32, n: usize, scale: f32, most: f32) -
         let mut sum = V::zero();
         for i in (0..n).step_by(V::N) {
             let left = n - i;
-            let e = keep(exp::<V>(V::load_upto(x.add(i), left).fma(factor, shift)), left);
+            let e = keep(
+                exp::<V>(V::load_upto(x.add(i), left).fma(factor, shift)),
+                left,
+            );
             e.store_upto(x.add(i), left);
             sum = sum.add(e);
         }

@@ -19,7 +19,9 @@ unsafe fn forward<V: Lanes>(gate_up: &[f32], out: &mut [f32]) {
             let left = n - i;
             let g = V::load_upto(gate_up.as_ptr().add(i), left);
             let u = V::load_upto(gate_up.as_ptr().add(n + i), left);
-            g.mul(sigmoid::<V>(g)).mul(u).store_upto(out.as_mut_ptr().add(i), left);
+            g.mul(sigmoid::<V>(g))
+                .mul(u)
+                .store_upto(out.as_mut_ptr().add(i), left);
         }
     }
 }
@@ -39,7 +41,10 @@ unsafe fn backward<V: Lanes>(gate_up: &mut [f32], dy: &[f32]) {
         let one = V::splat(1.0);
         for i in (0..n).step_by(V::N) {
             let left = n - i;
-            let (g, u) = (V::load_upto(gate.add(i), left), V::load_upto(up.add(i), left));
+            let (g, u) = (
+                V::load_upto(gate.add(i), left),
+                V::load_upto(up.add(i), left),
+            );
             let d = V::load_upto(dy.as_ptr().add(i), left);
             let s = sigmoid::<V>(g);
             let silu = g.mul(s);

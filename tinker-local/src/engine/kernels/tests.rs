@@ -13,7 +13,10 @@ fn numbers(n: usize, seed: u64) -> Vec<f32> {
 
 fn assert_close(got: &[f32], want: impl IntoIterator<Item = f64>, what: &str) {
     for (i, (g, w)) in got.iter().zip(want).enumerate() {
-        assert!((f64::from(*g) - w).abs() < 3e-6 * w.abs().max(1.0), "{what}[{i}]: {g} {w}");
+        assert!(
+            (f64::from(*g) - w).abs() < 3e-6 * w.abs().max(1.0),
+            "{what}[{i}]: {g} {w}"
+        );
     }
 }
 
@@ -30,9 +33,14 @@ fn norms_both_ways() {
             let factor = rms_norm(&x, &w, 1e-5, &mut y);
             let (x64, w64, dy64) = (wide(&x), wide(&w), wide(&dy));
             let exact = 1.0 / (x64.iter().map(|x| x * x).sum::<f64>() / n as f64 + 1e-5).sqrt();
-            assert_close(&y, (0..n).map(|i| x64[i] * exact * w64[i]), &format!("{level:?} norm"));
+            assert_close(
+                &y,
+                (0..n).map(|i| x64[i] * exact * w64[i]),
+                &format!("{level:?} norm"),
+            );
             let inner: f64 = (0..n).map(|i| dy64[i] * w64[i] * x64[i]).sum();
-            let dx = |i: usize| dy64[i] * w64[i] * exact - x64[i] * exact.powi(3) * inner / n as f64;
+            let dx =
+                |i: usize| dy64[i] * w64[i] * exact - x64[i] * exact.powi(3) * inner / n as f64;
             let mut got = start.clone();
             rms_norm_backward(&x, &w, factor, &dy, &mut got, true);
             // With one element the two terms cancel, and what is left is small against them.
@@ -54,12 +62,24 @@ fn swiglu_both_ways() {
             let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
             let mut y = vec![0.0; n];
             swiglu(&gate_up, &mut y);
-            assert_close(&y, (0..n).map(|i| g[i] * sigmoid(g[i]) * u[i]), &format!("{level:?} swiglu"));
+            assert_close(
+                &y,
+                (0..n).map(|i| g[i] * sigmoid(g[i]) * u[i]),
+                &format!("{level:?} swiglu"),
+            );
             let mut back = gate_up.clone();
             swiglu_backward(&mut back, &dy);
             let slope = |x: f64| sigmoid(x) * (1.0 + x * (1.0 - sigmoid(x)));
-            assert_close(&back[..n], (0..n).map(|i| d[i] * u[i] * slope(g[i])), "gate");
-            assert_close(&back[n..], (0..n).map(|i| d[i] * g[i] * sigmoid(g[i])), "up");
+            assert_close(
+                &back[..n],
+                (0..n).map(|i| d[i] * u[i] * slope(g[i])),
+                "gate",
+            );
+            assert_close(
+                &back[n..],
+                (0..n).map(|i| d[i] * g[i] * sigmoid(g[i])),
+                "up",
+            );
         }
     });
 }
@@ -75,8 +95,16 @@ fn turning_is_a_rotation_and_has_a_way_back() {
             let angle = |i: usize| 37.0 * 1e4_f64.powf(-2.0 * i as f64 / dim as f64);
             let half = dim / 2;
             let x = wide(&start);
-            assert_close(&head, (0..half).map(|i| x[i] * angle(i).cos() - x[i + half] * angle(i).sin()), "low");
-            assert_close(&head[half..], (0..half).map(|i| x[i + half] * angle(i).cos() + x[i] * angle(i).sin()), "high");
+            assert_close(
+                &head,
+                (0..half).map(|i| x[i] * angle(i).cos() - x[i + half] * angle(i).sin()),
+                "low",
+            );
+            assert_close(
+                &head[half..],
+                (0..half).map(|i| x[i + half] * angle(i).cos() + x[i] * angle(i).sin()),
+                "high",
+            );
             table.turn(&mut head, 37, true);
             assert_close(&head, x, "back");
         }
@@ -91,7 +119,13 @@ fn softmax_both_ways() {
                 let (scores, d) = (numbers(n, 1), numbers(n, 2));
                 let (s, g) = (wide(&scores), wide(&d));
                 let total: f64 = s[..keys].iter().map(|s| (0.7 * s).exp()).sum();
-                let p = |i: usize| if i < keys { (0.7 * s[i]).exp() / total } else { 0.0 };
+                let p = |i: usize| {
+                    if i < keys {
+                        (0.7 * s[i]).exp() / total
+                    } else {
+                        0.0
+                    }
+                };
                 let mut probabilities = scores.clone();
                 let norm = causal_softmax(&mut probabilities, keys, 0.7);
                 assert_close(&probabilities, (0..n).map(p), &format!("{level:?} softmax"));
@@ -100,7 +134,11 @@ fn softmax_both_ways() {
                 let (mut again, mut back) = (scores.clone(), d.clone());
                 causal_softmax_backward(&mut again, &mut back, keys, 0.7, norm, inner as f32);
                 assert_close(&again, (0..n).map(p), "softmax again");
-                assert_close(&back, (0..n).map(|i| p(i) * (g[i] - inner) * 0.7), "softmax back");
+                assert_close(
+                    &back,
+                    (0..n).map(|i| p(i) * (g[i] - inner) * 0.7),
+                    "softmax back",
+                );
             }
         }
     });
@@ -112,7 +150,11 @@ fn a_padded_row_of_scores_gives_the_same_bits() {
         for keys in LENGTHS {
             let mut long = numbers(120, 5);
             let mut short = long[..keys].to_vec();
-            assert_eq!(causal_softmax(&mut short, keys, 0.2), causal_softmax(&mut long, keys, 0.2), "{level:?}");
+            let norms = [
+                causal_softmax(&mut short, keys, 0.2),
+                causal_softmax(&mut long, keys, 0.2),
+            ];
+            assert_eq!(norms[0].to_bits(), norms[1].to_bits(), "{level:?}");
             assert_eq!(short, long[..keys]);
         }
     });
@@ -126,7 +168,10 @@ fn normaliser_and_probabilities_of_logits() {
             let exact: f64 = x.iter().map(|x| f64::from(*x).exp()).sum();
             let norm = log_sum_exp(&x);
             assert_close(&[norm], [exact.ln()], "log sum");
-            let want: Vec<f64> = x.iter().map(|x| -2.0 * f64::from(*x).exp() / exact).collect();
+            let want: Vec<f64> = x
+                .iter()
+                .map(|x| -2.0 * f64::from(*x).exp() / exact)
+                .collect();
             probabilities(&mut x, norm, -2.0);
             assert_close(&x, want, "probabilities");
         }

@@ -3,8 +3,14 @@ use super::*;
 const LOSSES: [LossKind; 5] = [
     LossKind::CrossEntropy,
     LossKind::ImportanceSampling,
-    LossKind::Ppo { low: 0.8, high: 1.2 },
-    LossKind::Cispo { low: 0.5, high: 1.5 },
+    LossKind::Ppo {
+        low: 0.8,
+        high: 1.2,
+    },
+    LossKind::Cispo {
+        low: 0.5,
+        high: 1.5,
+    },
     LossKind::Dro { beta: 0.3 },
 ];
 
@@ -28,11 +34,16 @@ fn slopes_agree_with_differences() {
                 let mut differences = (at(lp + h).loss - at(lp - h).loss) / f64::from(2.0 * h);
                 if let LossKind::Cispo { low, high } = loss {
                     // Its ratio is held still, which differences do not know.
-                    let ratio = f64::from(lp + 1.25).exp().clamp(f64::from(low), f64::from(high));
+                    let ratio = f64::from(lp + 1.25)
+                        .exp()
+                        .clamp(f64::from(low), f64::from(high));
                     differences = -ratio * f64::from(advantage);
                 }
                 let slope = f64::from(at(lp).slope);
-                assert!((slope - differences).abs() < 1e-4, "{loss:?} {advantage} {lp}: {slope} {differences}");
+                assert!(
+                    (slope - differences).abs() < 1e-4,
+                    "{loss:?} {advantage} {lp}: {slope} {differences}"
+                );
             }
         }
     }
@@ -47,15 +58,30 @@ fn values_are_those_of_the_definitions() {
     let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-6, "{a} {b}");
     close(loss(LossKind::CrossEntropy), 0.5);
     close(loss(LossKind::ImportanceSampling), -2.0 * ratio);
-    close(loss(LossKind::Ppo { low: 0.8, high: 1.2 }), -2.4);
-    close(loss(LossKind::Cispo { low: 0.0, high: 2.0 }), 1.0);
+    close(
+        loss(LossKind::Ppo {
+            low: 0.8,
+            high: 1.2,
+        }),
+        -2.4,
+    );
+    close(
+        loss(LossKind::Cispo {
+            low: 0.0,
+            high: 2.0,
+        }),
+        1.0,
+    );
     close(loss(LossKind::Dro { beta: 0.5 }), 0.5 + 0.25);
 }
 
 #[test]
 fn ppo_lets_a_ratio_come_back() {
     // Outside the bounds on the side where the clipped product is the greater one, the gradient stays.
-    let ppo = LossKind::Ppo { low: 0.8, high: 1.2 };
+    let ppo = LossKind::Ppo {
+        low: 0.8,
+        high: 1.2,
+    };
     let slope = |advantage, lp| term(ppo, &datum(advantage), 0, lp).unwrap().slope;
     assert!(slope(1.0, -0.25) == 0.0 && slope(-1.0, -0.25) > 0.0);
     assert!(slope(-1.0, -2.25) == 0.0 && slope(1.0, -2.25) < 0.0);
@@ -63,15 +89,24 @@ fn ppo_lets_a_ratio_come_back() {
 
 #[test]
 fn bounds_of_a_token_go_first() {
-    let ppo = LossKind::Ppo { low: 0.8, high: 1.2 };
-    let datum = TrainDatum { clip_high: Some(vec![2.0]), ..datum(1.0) };
+    let ppo = LossKind::Ppo {
+        low: 0.8,
+        high: 1.2,
+    };
+    let datum = TrainDatum {
+        clip_high: Some(vec![2.0]),
+        ..datum(1.0)
+    };
     assert!((term(ppo, &datum, 0, -0.25).unwrap().loss + 2.0).abs() < 1e-6);
 }
 
 #[test]
 fn cells_without_weight_have_no_term() {
     for loss in LOSSES {
-        let datum = TrainDatum { logprobs: Some(vec![f32::NAN]), ..datum(0.0) };
+        let datum = TrainDatum {
+            logprobs: Some(vec![f32::NAN]),
+            ..datum(0.0)
+        };
         assert_eq!(term(loss, &datum, 0, f32::NEG_INFINITY), None);
     }
 }

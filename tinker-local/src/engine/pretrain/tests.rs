@@ -22,7 +22,14 @@ fn odd_config() -> ModelConfig {
 
 fn sequences(config: &ModelConfig, lengths: &[usize]) -> Vec<Vec<u32>> {
     let mut random = Random::new(7, 0);
-    lengths.iter().map(|n| (0..*n).map(|_| (random.next_u64() % config.vocab_size as u64) as u32).collect()).collect()
+    lengths
+        .iter()
+        .map(|n| {
+            (0..*n)
+                .map(|_| (random.next_u64() % config.vocab_size as u64) as u32)
+                .collect()
+        })
+        .collect()
 }
 
 /// A model whose weights are all away from their neutral start, so that no gradient is small by chance.
@@ -40,7 +47,11 @@ fn shaken(config: &ModelConfig) -> Pretrainer {
 fn gradients_of_every_tensor_agree_with_differences() {
     let config = odd_config();
     for tied in [false, true] {
-        let config = ModelConfig { tie_word_embeddings: tied, qk_norm: tied, ..config.clone() };
+        let config = ModelConfig {
+            tie_word_embeddings: tied,
+            qk_norm: tied,
+            ..config.clone()
+        };
         let data = sequences(&config, &[9, 2, 14]);
         let mut pretrainer = shaken(&config);
         pretrainer.pass(&data, Gather::Full).unwrap();
@@ -63,10 +74,15 @@ fn gradients_of_every_tensor_agree_with_differences() {
             };
             let h = 1e-2;
             // Fourth order, so that a step large against rounding is small against curvature.
-            let slope = (8.0 * (loss_at(h) - loss_at(-h)) - (loss_at(2.0 * h) - loss_at(-2.0 * h))) / (12.0 * h);
+            let slope = (8.0 * (loss_at(h) - loss_at(-h)) - (loss_at(2.0 * h) - loss_at(-2.0 * h)))
+                / (12.0 * h);
             let off = (slope - length).abs() / length;
             // The loss is good to about 1e-7, so the difference quotient to about 2e-5 absolute.
-            assert!(off < 2e-3 + 3e-5 / length, "{}: {slope} by differences, {length} by the gradient", slot.name);
+            assert!(
+                off < 2e-3 + 3e-5 / length,
+                "{}: {slope} by differences, {length} by the gradient",
+                slot.name
+            );
         }
         pretrainer.model.repack(&start);
     }
@@ -92,9 +108,15 @@ fn single_elements_agree_with_differences() {
                 pretrainer.pass(&data, Gather::Nothing).unwrap().0
             };
             let h = 2e-2;
-            let slope = (8.0 * (loss_at(h) - loss_at(-h)) - (loss_at(2.0 * h) - loss_at(-2.0 * h))) / (12.0 * f64::from(h));
+            let slope = (8.0 * (loss_at(h) - loss_at(-h)) - (loss_at(2.0 * h) - loss_at(-2.0 * h)))
+                / (12.0 * f64::from(h));
             let off = (slope - f64::from(grads[at])).abs();
-            assert!(off < 1e-4, "{}: {slope} by differences, {} by the gradient", slot.name, grads[at]);
+            assert!(
+                off < 1e-4,
+                "{}: {slope} by differences, {} by the gradient",
+                slot.name,
+                grads[at]
+            );
         }
     }
 }
@@ -104,8 +126,12 @@ fn results_do_not_depend_on_threads() {
     let config = odd_config();
     let data = sequences(&config, &[40, 33, 7, 60, 12, 59, 44, 3, 50, 61, 30, 20]);
     let run = |threads| {
-        let mut pretrainer = Pretrainer::new(config.clone(), 1).unwrap().with_threads(threads);
-        let reports: Vec<_> = (0..3).map(|_| pretrainer.step(&data, &StepConstants::new(1e-2)).unwrap()).collect();
+        let mut pretrainer = Pretrainer::new(config.clone(), 1)
+            .unwrap()
+            .with_threads(threads);
+        let reports: Vec<_> = (0..3)
+            .map(|_| pretrainer.step(&data, &StepConstants::new(1e-2)).unwrap())
+            .collect();
         (reports, pretrainer.weights.data)
     };
     let one = run(1);
@@ -122,11 +148,19 @@ fn a_saved_run_goes_on_as_if_never_stopped() {
     whole.step(&data, &c).unwrap();
     let mut resumed = Pretrainer::resume(config.clone(), &whole.save().unwrap()).unwrap();
     assert_eq!(resumed.steps(), 1);
-    assert_eq!(whole.step(&data, &c).unwrap(), resumed.step(&data, &c).unwrap());
+    assert_eq!(
+        whole.step(&data, &c).unwrap(),
+        resumed.step(&data, &c).unwrap()
+    );
     assert!(whole.weights.data == resumed.weights.data);
     let exported = Pretrainer::resume(config, &whole.export().unwrap()).unwrap();
     assert_eq!(exported.steps(), 0);
-    let off = exported.weights.data.iter().zip(&whole.weights.data).map(|(a, b)| (a - b).abs() / b.abs().max(1e-3));
+    let off = exported
+        .weights
+        .data
+        .iter()
+        .zip(&whole.weights.data)
+        .map(|(a, b)| (a - b).abs() / b.abs().max(1e-3));
     assert!(off.fold(0.0, f32::max) < 1e-3, "f16 keeps three digits");
 }
 
@@ -135,7 +169,11 @@ fn bad_sequences_are_refused_by_index() {
     let mut pretrainer = Pretrainer::new(odd_config(), 1).unwrap();
     let before = pretrainer.weights.data.clone();
     let c = StepConstants::new(1e-2);
-    for (bad, says) in [(vec![1], "sequence 1 has 1 tokens"), (vec![1; 99], "sequence 1 has 99"), (vec![1, 23], "token 23")] {
+    for (bad, says) in [
+        (vec![1], "sequence 1 has 1 tokens"),
+        (vec![1; 99], "sequence 1 has 99"),
+        (vec![1, 23], "token 23"),
+    ] {
         let error = pretrainer.step(&[vec![1, 2], bad], &c).unwrap_err();
         assert!(error.message().contains(says), "{error}");
     }

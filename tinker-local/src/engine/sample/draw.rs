@@ -24,7 +24,12 @@ pub(super) struct DrawScratch {
 
 impl Draw {
     /// Chooses a token. Takes one number from `random` unless the choice is certain.
-    pub(super) fn choose(&self, logits: &[f32], random: &mut Random, scratch: &mut DrawScratch) -> u32 {
+    pub(super) fn choose(
+        &self,
+        logits: &[f32],
+        random: &mut Random,
+        scratch: &mut DrawScratch,
+    ) -> u32 {
         let best = most_likely(logits);
         if self.temperature == 0.0 || self.top_k == Some(1) {
             return best;
@@ -49,7 +54,11 @@ impl Draw {
             None => total * (1.0 - self.top_p) / logits.len() as f32 * 0.999,
         };
         candidates.extend((0..logits.len() as u32).filter(|t| weights[*t as usize] >= floor));
-        let by_rank = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+        let by_rank = |a: &u32, b: &u32| {
+            logits[*b as usize]
+                .total_cmp(&logits[*a as usize])
+                .then(a.cmp(b))
+        };
         if let Some(k) = self.top_k.filter(|k| *k < candidates.len()) {
             candidates.select_nth_unstable_by(k - 1, by_rank);
             candidates.truncate(k);
@@ -57,7 +66,10 @@ impl Draw {
         candidates.sort_unstable_by(by_rank);
         if self.top_p < 1.0 {
             let total = match self.top_k {
-                Some(_) => candidates.iter().map(|t| f64::from(weights[*t as usize])).sum(),
+                Some(_) => candidates
+                    .iter()
+                    .map(|t| f64::from(weights[*t as usize]))
+                    .sum(),
                 None => f64::from(total),
             };
             let mut so_far = 0.0;
@@ -72,7 +84,11 @@ impl Draw {
 }
 
 /// Picks one of the tokens with a probability in proportion to its weight.
-fn pick(tokens: impl Iterator<Item = u32> + Clone, weights: &[f32], random: &mut Random) -> Option<u32> {
+fn pick(
+    tokens: impl Iterator<Item = u32> + Clone,
+    weights: &[f32],
+    random: &mut Random,
+) -> Option<u32> {
     let total: f64 = tokens.clone().map(|t| f64::from(weights[t as usize])).sum();
     let mut left = random.unit() * total;
     let mut last = None;
@@ -107,13 +123,19 @@ pub(super) fn top(logits: &[f32], norm: f32, k: usize) -> Vec<(u32, f32)> {
         return Vec::new();
     }
     let mut ids: Vec<u32> = (0..logits.len() as u32).collect();
-    let by_rank = |a: &u32, b: &u32| logits[*b as usize].total_cmp(&logits[*a as usize]).then(a.cmp(b));
+    let by_rank = |a: &u32, b: &u32| {
+        logits[*b as usize]
+            .total_cmp(&logits[*a as usize])
+            .then(a.cmp(b))
+    };
     if k < ids.len() {
         ids.select_nth_unstable_by(k - 1, by_rank);
         ids.truncate(k);
     }
     ids.sort_unstable_by(by_rank);
-    ids.into_iter().map(|id| (id, logits[id as usize] - norm)).collect()
+    ids.into_iter()
+        .map(|id| (id, logits[id as usize] - norm))
+        .collect()
 }
 
 #[cfg(test)]
@@ -128,34 +150,80 @@ mod tests {
         for _ in 0..20_000 {
             counts[draw.choose(&LOGITS, &mut random, &mut DrawScratch::default()) as usize] += 1;
         }
-        counts.into_iter().map(|count| f64::from(count) / 20_000.0).collect()
+        counts
+            .into_iter()
+            .map(|count| f64::from(count) / 20_000.0)
+            .collect()
     }
 
     fn softmax(keep: &[usize], temperature: f64) -> Vec<f64> {
         let weight = |i: usize| (f64::from(LOGITS[i]) / temperature).exp();
         let total: f64 = keep.iter().map(|i| weight(*i)).sum();
-        (0..LOGITS.len()).map(|i| if keep.contains(&i) { weight(i) / total } else { 0.0 }).collect()
+        (0..LOGITS.len())
+            .map(|i| {
+                if keep.contains(&i) {
+                    weight(i) / total
+                } else {
+                    0.0
+                }
+            })
+            .collect()
     }
 
     fn assert_close(got: &[f64], want: &[f64]) {
         for (g, w) in got.iter().zip(want) {
             // Three standard deviations of 20,000 draws are at most 0.011.
-            assert!((g - w).abs() < 0.012 && (*w > 0.0 || *g == 0.0), "{got:?} {want:?}");
+            assert!(
+                (g - w).abs() < 0.012 && (*w > 0.0 || *g == 0.0),
+                "{got:?} {want:?}"
+            );
         }
     }
 
     #[test]
     fn frequencies_are_the_probabilities() {
-        let all = Draw { temperature: 1.0, top_k: None, top_p: 1.0 };
+        let all = Draw {
+            temperature: 1.0,
+            top_k: None,
+            top_p: 1.0,
+        };
         assert_close(&shares(all), &softmax(&[0, 1, 2, 3, 4], 1.0));
-        assert_close(&shares(Draw { temperature: 0.5, ..all }), &softmax(&[0, 1, 2, 3, 4], 0.5));
-        assert_close(&shares(Draw { top_k: Some(3), ..all }), &softmax(&[1, 2, 4], 1.0));
+        assert_close(
+            &shares(Draw {
+                temperature: 0.5,
+                ..all
+            }),
+            &softmax(&[0, 1, 2, 3, 4], 0.5),
+        );
+        assert_close(
+            &shares(Draw {
+                top_k: Some(3),
+                ..all
+            }),
+            &softmax(&[1, 2, 4], 1.0),
+        );
         // The two likeliest hold 0.77 together, a third is needed for 0.8.
         assert_close(&shares(Draw { top_p: 0.75, ..all }), &softmax(&[1, 4], 1.0));
-        assert_close(&shares(Draw { top_p: 0.8, ..all }), &softmax(&[1, 2, 4], 1.0));
+        assert_close(
+            &shares(Draw { top_p: 0.8, ..all }),
+            &softmax(&[1, 2, 4], 1.0),
+        );
         // After top_k 3 the first two hold 0.84 of what is left.
-        assert_close(&shares(Draw { top_k: Some(3), top_p: 0.8, ..all }), &softmax(&[1, 4], 1.0));
-        assert_close(&shares(Draw { temperature: 0.0, ..all }), &[0.0, 1.0, 0.0, 0.0, 0.0]);
+        assert_close(
+            &shares(Draw {
+                top_k: Some(3),
+                top_p: 0.8,
+                ..all
+            }),
+            &softmax(&[1, 4], 1.0),
+        );
+        assert_close(
+            &shares(Draw {
+                temperature: 0.0,
+                ..all
+            }),
+            &[0.0, 1.0, 0.0, 0.0, 0.0],
+        );
     }
 
     #[test]

@@ -30,7 +30,12 @@ pub(super) struct Spec {
 
 impl Spec {
     /// Checks a job. `fresh_seed` is used if it has none.
-    pub(super) fn new(model: &Model, end_tokens: &[u32], job: SampleJob, fresh_seed: u64) -> Result<Self, BackendError> {
+    pub(super) fn new(
+        model: &Model,
+        end_tokens: &[u32],
+        job: SampleJob,
+        fresh_seed: u64,
+    ) -> Result<Self, BackendError> {
         let refuse = |what: String| Err(BackendError::user(what));
         let config = &model.config;
         let (n, context) = (job.prompt.len(), config.max_position_embeddings);
@@ -38,17 +43,28 @@ impl Spec {
             return refuse("prompt is empty; give at least one token".to_owned());
         }
         if n > context {
-            return refuse(format!("prompt has {n} tokens; this model's context is {context}"));
+            return refuse(format!(
+                "prompt has {n} tokens; this model's context is {context}"
+            ));
         }
         check_tokens(config, "prompt", &job.prompt).map_err(BackendError::user)?;
         if job.num_samples == 0 || job.num_samples > MOST_SAMPLES {
-            return refuse(format!("num_samples is {}; 1 to {MOST_SAMPLES} can be asked for at once", job.num_samples));
+            return refuse(format!(
+                "num_samples is {}; 1 to {MOST_SAMPLES} can be asked for at once",
+                job.num_samples
+            ));
         }
         if !(job.temperature >= 0.0 && job.temperature.is_finite()) {
-            return refuse(format!("temperature is {}; it must be a finite number, at least 0", job.temperature));
+            return refuse(format!(
+                "temperature is {}; it must be a finite number, at least 0",
+                job.temperature
+            ));
         }
         if !(job.top_p > 0.0 && job.top_p <= 1.0) {
-            return refuse(format!("top_p is {}; it must be above 0 and at most 1", job.top_p));
+            return refuse(format!(
+                "top_p is {}; it must be above 0 and at most 1",
+                job.top_p
+            ));
         }
         if job.top_k == Some(0) {
             return refuse("top_k is 0; leave it out (or give -1) to keep all tokens".to_owned());
@@ -62,7 +78,11 @@ impl Spec {
             SampleWeights::Base => None,
             SampleWeights::Frozen(frozen) => match frozen.0.downcast::<Lora>() {
                 Ok(lora) if lora.fits(model) => Some(lora),
-                _ => return Err(BackendError::server("the frozen weights are not of this model")),
+                _ => {
+                    return Err(BackendError::server(
+                        "the frozen weights are not of this model",
+                    ));
+                }
             },
         };
         Ok(Self {
@@ -70,7 +90,11 @@ impl Spec {
             prompt: job.prompt,
             num_samples: job.num_samples,
             limit: job.max_tokens.unwrap_or(context).min(context - n),
-            draw: Draw { temperature: job.temperature, top_k: job.top_k, top_p: job.top_p },
+            draw: Draw {
+                temperature: job.temperature,
+                top_k: job.top_k,
+                top_p: job.top_p,
+            },
             seed: job.seed.unwrap_or(fresh_seed),
             stop: StopWatch::new(&job.stop, end_tokens),
             prompt_logprobs: job.prompt_logprobs,

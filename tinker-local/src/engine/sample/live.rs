@@ -46,7 +46,12 @@ impl Live {
             index,
             caches,
             over: (spec.limit == 0).then_some(End::Done),
-            output: SampledTokens { tokens: Vec::new(), logprobs: Vec::new(), topk: Vec::new(), stopped: false },
+            output: SampledTokens {
+                tokens: Vec::new(),
+                logprobs: Vec::new(),
+                topk: Vec::new(),
+                stopped: false,
+            },
             stop: spec.stop.clone(),
             random: Random::new(spec.seed, index as u64),
             spec,
@@ -54,7 +59,13 @@ impl Live {
     }
 
     /// Draws the next token from logits.
-    pub(super) fn extend(&mut self, logits: &[f32], norm: f32, vocabulary: &dyn Vocabulary, scratch: &mut DrawScratch) {
+    pub(super) fn extend(
+        &mut self,
+        logits: &[f32],
+        norm: f32,
+        vocabulary: &dyn Vocabulary,
+        scratch: &mut DrawScratch,
+    ) {
         if self.over.is_some() {
             return;
         }
@@ -66,7 +77,9 @@ impl Live {
         self.output.tokens.push(token);
         self.output.logprobs.push(logits[token as usize] - norm);
         if self.spec.topk_sample > 0 {
-            self.output.topk.push(top(logits, norm, self.spec.topk_sample));
+            self.output
+                .topk
+                .push(top(logits, norm, self.spec.topk_sample));
         }
         self.output.stopped = self.stop.ends_with(token, vocabulary);
         if self.output.stopped || self.output.tokens.len() >= self.spec.limit {
@@ -76,7 +89,10 @@ impl Live {
 
     /// Sequences that use the same adapter have the same key.
     pub(super) fn adapter_key(&self) -> usize {
-        self.spec.lora.as_ref().map_or(0, |lora| Arc::as_ptr(lora) as usize)
+        self.spec
+            .lora
+            .as_ref()
+            .map_or(0, |lora| Arc::as_ptr(lora) as usize)
     }
 }
 
@@ -90,30 +106,57 @@ impl Caches for Rows<'_> {
 }
 
 /// One more token for each sequence. Sequences with the same adapter follow each other; none is over.
-pub(super) fn step(model: &Model, live: &mut [Live], vocabulary: &dyn Vocabulary, scratch: &mut Scratch) {
+pub(super) fn step(
+    model: &Model,
+    live: &mut [Live],
+    vocabulary: &dyn Vocabulary,
+    scratch: &mut Scratch,
+) {
     let mut tokens = Vec::with_capacity(live.len());
     let mut segments = Vec::with_capacity(live.len());
     let mut loras: Vec<(usize, Option<Arc<Lora>>)> = Vec::new();
     for (row, sequence) in live.iter().enumerate() {
-        let Some(last) = sequence.output.tokens.last() else { continue };
+        let Some(last) = sequence.output.tokens.last() else {
+            continue;
+        };
         tokens.push(*last);
         let position = sequence.spec.prompt.len() + sequence.output.tokens.len() - 1;
-        segments.push(Segment { start: row, len: 1, position });
+        segments.push(Segment {
+            start: row,
+            len: 1,
+            position,
+        });
         if row == 0 || live[row - 1].adapter_key() != sequence.adapter_key() {
             loras.push((row, sequence.spec.lora.clone()));
         }
     }
-    debug_assert_eq!(tokens.len(), live.len(), "a sequence in a step has drawn its first token");
+    debug_assert_eq!(
+        tokens.len(),
+        live.len(),
+        "a sequence in a step has drawn its first token"
+    );
     let groups: Vec<Group<Option<&Lora>>> = loras
         .iter()
         .enumerate()
         .map(|(i, (start, lora))| {
             let end = loras.get(i + 1).map_or(live.len(), |(next, _)| *next);
-            Group { rows: *start..end, with: lora.as_deref() }
+            Group {
+                rows: *start..end,
+                with: lora.as_deref(),
+            }
         })
         .collect();
     let Scratch { tape, scores, .. } = scratch;
-    forward(model, &groups, &tokens, &segments, &mut Rows(live), tape, scores, false);
+    forward(
+        model,
+        &groups,
+        &tokens,
+        &segments,
+        &mut Rows(live),
+        tape,
+        scores,
+        false,
+    );
     let n = tokens.len();
     scratch.logits(model, &groups, 0, n, |row, logits, norm, draw| {
         live[row].extend(logits, norm, vocabulary, draw);

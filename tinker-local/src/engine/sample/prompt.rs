@@ -35,24 +35,50 @@ impl Prompt {
         let config = &model.config;
         let n = spec.prompt.len();
         let capacity = n + spec.limit;
-        let mut caches: Vec<_> = model.blocks.iter().map(|_| KeyValues::new(config, capacity)).collect();
-        let groups = [Group { rows: 0..n, with: spec.lora.as_deref() }];
-        let segments = [Segment { start: 0, len: n, position: 0 }];
+        let mut caches: Vec<_> = model
+            .blocks
+            .iter()
+            .map(|_| KeyValues::new(config, capacity))
+            .collect();
+        let groups = [Group {
+            rows: 0..n,
+            with: spec.lora.as_deref(),
+        }];
+        let segments = [Segment {
+            start: 0,
+            len: n,
+            position: 0,
+        }];
         let Scratch { tape, scores, .. } = scratch;
-        forward(model, &groups, &spec.prompt, &segments, &mut Blocks(&mut caches), tape, scores, false);
+        forward(
+            model,
+            &groups,
+            &spec.prompt,
+            &segments,
+            &mut Blocks(&mut caches),
+            tape,
+            scores,
+            false,
+        );
 
         let all = spec.prompt_logprobs || spec.topk_prompt > 0;
         let first = if all { 0 } else { n - 1 };
         let mut logprobs = vec![f32::NAN];
         let mut topk = vec![Vec::new()];
         let mut last = (Vec::new(), f32::NAN);
-        scratch.logits(model, &groups, first, n - first, |row, logits, norm, _| match spec.prompt.get(row + 1) {
-            Some(next) => {
-                logprobs.push(logits[*next as usize] - norm);
-                topk.push(top(logits, norm, spec.topk_prompt));
-            }
-            None => last = (logits.to_vec(), norm),
-        });
+        scratch.logits(
+            model,
+            &groups,
+            first,
+            n - first,
+            |row, logits, norm, _| match spec.prompt.get(row + 1) {
+                Some(next) => {
+                    logprobs.push(logits[*next as usize] - norm);
+                    topk.push(top(logits, norm, spec.topk_prompt));
+                }
+                None => last = (logits.to_vec(), norm),
+            },
+        );
         Self {
             caches,
             logits: last.0,
@@ -65,6 +91,9 @@ impl Prompt {
     /// Copies of the caches for one more sequence.
     pub(super) fn branch(&self, model: &Model, spec: &Spec) -> Vec<KeyValues> {
         let capacity = spec.prompt.len() + spec.limit;
-        self.caches.iter().map(|cache| cache.branch(&model.config, spec.prompt.len(), capacity)).collect()
+        self.caches
+            .iter()
+            .map(|cache| cache.branch(&model.config, spec.prompt.len(), capacity))
+            .collect()
     }
 }

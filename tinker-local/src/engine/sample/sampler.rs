@@ -57,13 +57,26 @@ impl Sampler {
     }
 
     /// Queues a job after checking it.
-    pub(crate) fn submit(&mut self, model: &Model, end_tokens: &[u32], job: SampleJob) -> Result<JobId, BackendError> {
+    pub(crate) fn submit(
+        &mut self,
+        model: &Model,
+        end_tokens: &[u32],
+        job: SampleJob,
+    ) -> Result<JobId, BackendError> {
         let id = JobId(self.next);
         let fresh = self.entropy ^ self.next.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let spec = Arc::new(Spec::new(model, end_tokens, job, fresh)?);
         self.next += 1;
         let done = vec![None; spec.num_samples];
-        self.jobs.insert(id, Job { spec, started: 0, prompt: None, done });
+        self.jobs.insert(
+            id,
+            Job {
+                spec,
+                started: 0,
+                prompt: None,
+                done,
+            },
+        );
         self.waiting.push_back(id);
         Ok(id)
     }
@@ -81,7 +94,10 @@ impl Sampler {
     }
 
     /// One token for every live sequence, then a first one for as many new sequences as there is room.
-    pub(crate) fn advance(&mut self, model: &Model) -> Vec<(JobId, Result<SampleOutput, BackendError>)> {
+    pub(crate) fn advance(
+        &mut self,
+        model: &Model,
+    ) -> Vec<(JobId, Result<SampleOutput, BackendError>)> {
         self.step_live(model);
         let mut ended = self.collect();
         self.admit(model);
@@ -95,7 +111,11 @@ impl Sampler {
         }
         self.live.sort_by_key(Live::adapter_key);
         let vocabulary = &*self.vocabulary;
-        let threads = self.live.len().div_ceil(ROWS_PER_THREAD).min(self.team.size());
+        let threads = self
+            .live
+            .len()
+            .div_ceil(ROWS_PER_THREAD)
+            .min(self.team.size());
         let share = self.live.len().div_ceil(threads);
         self.team.each(self.live.chunks_mut(share), |thread, live| {
             step(model, live, vocabulary, &mut lock(&self.scratches[thread]));
@@ -107,7 +127,9 @@ impl Sampler {
         let mut room = self.most_live - self.live.len().min(self.most_live);
         let mut starting = Vec::new();
         for id in &self.waiting {
-            let Some(job) = self.jobs.get(id) else { continue };
+            let Some(job) = self.jobs.get(id) else {
+                continue;
+            };
             let count = (job.spec.num_samples - job.started).min(room);
             if count == 0 {
                 break;
@@ -117,8 +139,12 @@ impl Sampler {
         }
         self.run_prompts(model, &starting);
         for (id, count) in starting {
-            let Some(job) = self.jobs.get_mut(&id) else { continue };
-            let Some(mut prompt) = job.prompt.take() else { continue };
+            let Some(job) = self.jobs.get_mut(&id) else {
+                continue;
+            };
+            let Some(mut prompt) = job.prompt.take() else {
+                continue;
+            };
             for _ in 0..count {
                 let index = job.started;
                 job.started += 1;
@@ -162,10 +188,15 @@ impl Sampler {
     /// Takes out sequences that are over, and jobs with no others.
     fn collect(&mut self) -> Vec<(JobId, Result<SampleOutput, BackendError>)> {
         let mut ended = Vec::new();
-        let over: Vec<Live> = self.live.extract_if(.., |sequence| sequence.over.is_some()).collect();
+        let over: Vec<Live> = self
+            .live
+            .extract_if(.., |sequence| sequence.over.is_some())
+            .collect();
         for sequence in over {
             let id = sequence.job;
-            let Some(job) = self.jobs.get_mut(&id) else { continue };
+            let Some(job) = self.jobs.get_mut(&id) else {
+                continue;
+            };
             if sequence.over == Some(End::NotFinite) {
                 self.cancel(id);
                 let why = "the weights give logits that are not finite, so nothing can be sampled from them";

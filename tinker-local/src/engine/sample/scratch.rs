@@ -43,7 +43,15 @@ impl Scratch {
                 })
                 .collect();
             let x = &self.tape.last_normed[start * d..];
-            project(&model.head, &sites, x, logits, end - start, false, &mut self.low);
+            project(
+                &model.head,
+                &sites,
+                x,
+                logits,
+                end - start,
+                false,
+                &mut self.low,
+            );
             for (row, logits) in (start..end).zip(logits.chunks_exact(vocab)) {
                 each(row, logits, log_sum_exp(logits), &mut self.draw);
             }

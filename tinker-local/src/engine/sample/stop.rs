@@ -33,9 +33,10 @@ impl StopWatch {
             StopRule::Default => Self::Tokens(end_tokens.to_vec()),
             StopRule::Never => Self::Tokens(Vec::new()),
             StopRule::Tokens(tokens) => Self::Tokens(tokens.clone()),
-            StopRule::Text(texts) => {
-                Self::Text { texts: texts.iter().map(|text| text.as_bytes().to_vec()).collect(), tail: Vec::new() }
-            }
+            StopRule::Text(texts) => Self::Text {
+                texts: texts.iter().map(|text| text.as_bytes().to_vec()).collect(),
+                tail: Vec::new(),
+            },
         }
     }
 
@@ -45,7 +46,9 @@ impl StopWatch {
             Self::Tokens(tokens) => tokens.contains(&token),
             Self::Text { texts, tail } => {
                 tail.extend_from_slice(vocabulary.bytes(token));
-                let hit = texts.iter().any(|text| tail.windows(text.len()).any(|window| window == text));
+                let hit = texts
+                    .iter()
+                    .any(|text| tail.windows(text.len()).any(|window| window == text));
                 let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
                 let excess = tail.len().saturating_sub(longest.saturating_sub(1));
                 tail.drain(..excess);
@@ -62,18 +65,26 @@ mod tests {
     fn stops_at(rule: &StopRule, text: &str) -> Option<usize> {
         let mut watch = StopWatch::new(rule, &[256]);
         let tokens = ByteTokenizer.encode(text);
-        tokens.iter().position(|token| watch.ends_with(*token, &ByteTokenizer))
+        tokens
+            .iter()
+            .position(|token| watch.ends_with(*token, &ByteTokenizer))
     }
 
     #[test]
     fn each_rule_stops_where_it_says() {
         assert_eq!(stops_at(&StopRule::Default, "ab<|end|>c"), Some(2));
         assert_eq!(stops_at(&StopRule::Never, "ab<|end|>c"), None);
-        assert_eq!(stops_at(&StopRule::Tokens(vec![u32::from(b'b')]), "ab<|end|>c"), Some(1));
+        assert_eq!(
+            stops_at(&StopRule::Tokens(vec![u32::from(b'b')]), "ab<|end|>c"),
+            Some(1)
+        );
         let text = StopRule::Text(vec!["\n\n".to_owned(), "User:".to_owned()]);
         assert_eq!(stops_at(&text, "one\ntwo\n\nthree"), Some(8));
         assert_eq!(stops_at(&text, "UserUser: x"), Some(8));
         assert_eq!(stops_at(&text, "User :"), None);
-        assert_eq!(stops_at(&StopRule::Text(vec!["d|>".to_owned()]), "a<|end|>"), Some(1));
+        assert_eq!(
+            stops_at(&StopRule::Text(vec!["d|>".to_owned()]), "a<|end|>"),
+            Some(1)
+        );
     }
 }

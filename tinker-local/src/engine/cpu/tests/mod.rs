@@ -34,23 +34,51 @@ fn datum(seed: u64, n: usize) -> TrainDatum {
     let mut all = tokens(seed, n + 1);
     let targets = all.split_off(1);
     let first = all[0];
-    let tokens = std::iter::once(first).chain(targets[..n - 1].iter().copied()).collect();
-    TrainDatum { tokens, targets, targets_per_position: 1, ..TrainDatum::default() }
+    let tokens = std::iter::once(first)
+        .chain(targets[..n - 1].iter().copied())
+        .collect();
+    TrainDatum {
+        tokens,
+        targets,
+        targets_per_position: 1,
+        ..TrainDatum::default()
+    }
 }
 
 fn batch(data: Vec<TrainDatum>) -> TrainBatch {
-    TrainBatch { data, loss: LossKind::CrossEntropy, forward_only: false }
+    TrainBatch {
+        data,
+        loss: LossKind::CrossEntropy,
+        forward_only: false,
+    }
 }
 
 fn constants(learning_rate: f64) -> AdamStep {
-    AdamStep { learning_rate, beta1: 0.9, beta2: 0.95, eps: 1e-12, weight_decay: 0.0, grad_clip_norm: 0.0 }
+    AdamStep {
+        learning_rate,
+        beta1: 0.9,
+        beta2: 0.95,
+        eps: 1e-12,
+        weight_decay: 0.0,
+        grad_clip_norm: 0.0,
+    }
 }
 
 /// An adapter some steps away from its start, so that it matters.
 fn trained(backend: &mut CpuBackend, seed: u64, rank: usize) -> AdapterId {
-    let id = backend.create(&AdapterSpec { rank, seed, attention: true, mlp: true, unembed: seed % 2 == 0 }).unwrap();
+    let id = backend
+        .create(&AdapterSpec {
+            rank,
+            seed,
+            attention: true,
+            mlp: true,
+            unembed: seed.is_multiple_of(2),
+        })
+        .unwrap();
     for _ in 0..3 {
-        backend.train(id, &batch(vec![datum(seed, 30), datum(seed + 1, 9)])).unwrap();
+        backend
+            .train(id, &batch(vec![datum(seed, 30), datum(seed + 1, 9)]))
+            .unwrap();
         backend.step(id, &constants(0.02)).unwrap();
     }
     id
@@ -75,7 +103,10 @@ fn job(weights: SampleWeights, prompt: Vec<u32>, seed: u64) -> SampleJob {
 
 /// Runs all jobs together and returns their outputs in order.
 fn sample(backend: &mut CpuBackend, jobs: Vec<SampleJob>) -> Vec<SampleOutput> {
-    let ids: Vec<_> = jobs.into_iter().map(|job| backend.submit(job).unwrap()).collect();
+    let ids: Vec<_> = jobs
+        .into_iter()
+        .map(|job| backend.submit(job).unwrap())
+        .collect();
     let mut outputs = BTreeMap::new();
     while backend.live_jobs() > 0 {
         for (id, output) in backend.advance() {
@@ -88,7 +119,15 @@ fn sample(backend: &mut CpuBackend, jobs: Vec<SampleJob>) -> Vec<SampleOutput> {
 #[test]
 fn training_lowers_the_loss() {
     let mut backend = backend();
-    let id = backend.create(&AdapterSpec { rank: 8, seed: 0, attention: true, mlp: true, unembed: true }).unwrap();
+    let id = backend
+        .create(&AdapterSpec {
+            rank: 8,
+            seed: 0,
+            attention: true,
+            mlp: true,
+            unembed: true,
+        })
+        .unwrap();
     let batch = batch((0..6).map(|i| datum(i, 20)).collect());
     let first = backend.train(id, &batch).unwrap().loss_sum;
     let metrics = backend.step(id, &constants(0.01)).unwrap();
@@ -99,7 +138,12 @@ fn training_lowers_the_loss() {
     }
     let last = backend.train(id, &batch).unwrap();
     assert!(last.loss_sum < 0.3 * first, "{first} {}", last.loss_sum);
-    let sum: f64 = last.logprobs.iter().flatten().map(|lp| -f64::from(*lp)).sum();
+    let sum: f64 = last
+        .logprobs
+        .iter()
+        .flatten()
+        .map(|lp| -f64::from(*lp))
+        .sum();
     assert!((sum - last.loss_sum).abs() < 1e-9 * sum);
 }
 
@@ -110,9 +154,17 @@ fn adapters_do_not_touch_each_other() {
     let second = trained(&mut both, 3, 8);
     let mut alone = backend();
     let only = trained(&mut alone, 3, 8);
-    assert_eq!(both.export(second, true).unwrap(), alone.export(only, true).unwrap());
+    assert_eq!(
+        both.export(second, true).unwrap(),
+        alone.export(only, true).unwrap()
+    );
     both.remove(first);
-    assert!(both.train(first, &batch(vec![datum(0, 3)])).unwrap_err().message().contains("no adapter 0"));
+    assert!(
+        both.train(first, &batch(vec![datum(0, 3)]))
+            .unwrap_err()
+            .message()
+            .contains("no adapter 0")
+    );
 }
 
 #[cfg(feature = "base-model")]
@@ -120,7 +172,10 @@ fn adapters_do_not_touch_each_other() {
 fn the_builtin_model_loads() {
     let backend = CpuBackend::builtin().unwrap();
     assert_eq!(backend.model().name, "tinker-local/tiny");
-    assert_eq!((backend.model().vocab_size, backend.model().context), (288, 1024));
+    assert_eq!(
+        (backend.model().vocab_size, backend.model().context),
+        (288, 1024)
+    );
     assert_eq!(backend.model().end_tokens, [256]);
     assert_eq!(backend.model().parameters, 824_704);
 }

@@ -6,40 +6,117 @@ fn bad_batches_are_refused_by_datum_and_field_and_change_nothing() {
     let id = trained(&mut backend, 2, 4);
     let rl = |f: &dyn Fn(&mut TrainDatum)| {
         let mut data: Vec<_> = (0..3)
-            .map(|i| TrainDatum { advantages: Some(vec![1.0; 6]), logprobs: Some(vec![-5.0; 6]), ..datum(i, 6) })
+            .map(|i| TrainDatum {
+                advantages: Some(vec![1.0; 6]),
+                logprobs: Some(vec![-5.0; 6]),
+                ..datum(i, 6)
+            })
             .collect();
         f(&mut data[2]);
-        TrainBatch { data, loss: LossKind::Ppo { low: 0.8, high: 1.2 }, forward_only: false }
+        TrainBatch {
+            data,
+            loss: LossKind::Ppo {
+                low: 0.8,
+                high: 1.2,
+            },
+            forward_only: false,
+        }
     };
-    let ce = |f: &dyn Fn(&mut TrainDatum)| TrainBatch { loss: LossKind::CrossEntropy, ..rl(f) };
+    let ce = |f: &dyn Fn(&mut TrainDatum)| TrainBatch {
+        loss: LossKind::CrossEntropy,
+        ..rl(f)
+    };
     let cases: Vec<(TrainBatch, &str)> = vec![
         (batch(Vec::new()), "the batch is empty"),
         (ce(&|d| d.tokens.clear()), "datum 2: model_input is empty"),
-        (ce(&|d| d.tokens = vec![0; 129]), "datum 2: model_input has 129 tokens; this model's context is 128"),
-        (ce(&|d| d.tokens[4] = 300), "datum 2: model_input[4] is 300; token ids run from 0 to 299"),
-        (ce(&|d| d.targets[5] = u32::MAX), "datum 2: target_tokens[5]"),
-        (ce(&|d| d.targets.truncate(5)), "datum 2: target_tokens has 5 elements"),
-        (ce(&|d| d.weights = Some(vec![1.0; 5])), "datum 2: weights has 5 elements"),
-        (ce(&|d| d.weights = Some(vec![1.0, 1.0, f32::NAN, 1.0, 1.0, 1.0])), "datum 2: weights[2] is NaN"),
-        (ce(&|d| d.targets_per_position = 0), "datum 2: target_tokens has 0 targets"),
-        (rl(&|d| d.targets_per_position = 2), "datum 2: target_tokens has 2 targets"),
-        (rl(&|d| d.advantages = None), "datum 2: advantages is missing"),
+        (
+            ce(&|d| d.tokens = vec![0; 129]),
+            "datum 2: model_input has 129 tokens; this model's context is 128",
+        ),
+        (
+            ce(&|d| d.tokens[4] = 300),
+            "datum 2: model_input[4] is 300; token ids run from 0 to 299",
+        ),
+        (
+            ce(&|d| d.targets[5] = u32::MAX),
+            "datum 2: target_tokens[5]",
+        ),
+        (
+            ce(&|d| d.targets.truncate(5)),
+            "datum 2: target_tokens has 5 elements",
+        ),
+        (
+            ce(&|d| d.weights = Some(vec![1.0; 5])),
+            "datum 2: weights has 5 elements",
+        ),
+        (
+            ce(&|d| d.weights = Some(vec![1.0, 1.0, f32::NAN, 1.0, 1.0, 1.0])),
+            "datum 2: weights[2] is NaN",
+        ),
+        (
+            ce(&|d| d.targets_per_position = 0),
+            "datum 2: target_tokens has 0 targets",
+        ),
+        (
+            rl(&|d| d.targets_per_position = 2),
+            "datum 2: target_tokens has 2 targets",
+        ),
+        (
+            rl(&|d| d.advantages = None),
+            "datum 2: advantages is missing",
+        ),
         (rl(&|d| d.logprobs = None), "datum 2: logprobs is missing"),
-        (rl(&|d| d.advantages = Some(vec![f32::INFINITY; 6])), "datum 2: advantages[0] is inf"),
-        (rl(&|d| d.logprobs = Some(vec![f32::NEG_INFINITY; 6])), "datum 2: logprobs[0] is -inf"),
-        (rl(&|d| d.clip_high = Some(vec![1.0; 7])), "datum 2: clip_high_threshold has 7 elements"),
-        (rl(&|d| d.clip_low = Some(vec![f32::NAN; 6])), "datum 2: clip_low_threshold[0] is NaN"),
-        (TrainBatch { loss: LossKind::Cispo { low: 2.0, high: 1.0 }, ..rl(&|_| ()) }, "the clip thresholds 2 and 1"),
-        (TrainBatch { loss: LossKind::Dro { beta: f32::NAN }, ..rl(&|_| ()) }, "beta is NaN"),
+        (
+            rl(&|d| d.advantages = Some(vec![f32::INFINITY; 6])),
+            "datum 2: advantages[0] is inf",
+        ),
+        (
+            rl(&|d| d.logprobs = Some(vec![f32::NEG_INFINITY; 6])),
+            "datum 2: logprobs[0] is -inf",
+        ),
+        (
+            rl(&|d| d.clip_high = Some(vec![1.0; 7])),
+            "datum 2: clip_high_threshold has 7 elements",
+        ),
+        (
+            rl(&|d| d.clip_low = Some(vec![f32::NAN; 6])),
+            "datum 2: clip_low_threshold[0] is NaN",
+        ),
+        (
+            TrainBatch {
+                loss: LossKind::Cispo {
+                    low: 2.0,
+                    high: 1.0,
+                },
+                ..rl(&|_| ())
+            },
+            "the clip thresholds 2 and 1",
+        ),
+        (
+            TrainBatch {
+                loss: LossKind::Dro { beta: f32::NAN },
+                ..rl(&|_| ())
+            },
+            "beta is NaN",
+        ),
     ];
     let good = batch(vec![datum(1, 20)]);
-    let before = (backend.export(id, true).unwrap(), backend.train(id, &good).unwrap());
+    let before = (
+        backend.export(id, true).unwrap(),
+        backend.train(id, &good).unwrap(),
+    );
     for (batch, says) in cases {
         let error = backend.train(id, &batch).unwrap_err();
         assert!(error.message().starts_with(says), "{error}");
         assert_eq!(error.fault(), crate::backend::Fault::User);
     }
-    assert_eq!(before, (backend.export(id, true).unwrap(), backend.train(id, &good).unwrap()));
+    assert_eq!(
+        before,
+        (
+            backend.export(id, true).unwrap(),
+            backend.train(id, &good).unwrap()
+        )
+    );
     // The refused batches left nothing among the gradients either.
     backend.step(id, &constants(0.1)).unwrap();
     let mut clean = super::backend();
@@ -47,7 +124,10 @@ fn bad_batches_are_refused_by_datum_and_field_and_change_nothing() {
     clean.train(same, &good).unwrap();
     clean.train(same, &good).unwrap();
     clean.step(same, &constants(0.1)).unwrap();
-    assert_eq!(backend.export(id, true).unwrap(), clean.export(same, true).unwrap());
+    assert_eq!(
+        backend.export(id, true).unwrap(),
+        clean.export(same, true).unwrap()
+    );
 }
 
 #[test]
@@ -70,8 +150,14 @@ fn bad_jobs_are_refused() {
         (with(&|j| j.top_p = 0.0), "top_p is 0"),
         (with(&|j| j.top_p = 1.5), "top_p is 1.5"),
         (with(&|j| j.top_k = Some(0)), "top_k is 0"),
-        (with(&|j| j.stop = StopRule::Text(vec![String::new()])), "stop holds an empty text"),
-        (with(&|j| j.weights = SampleWeights::Frozen(Frozen(Arc::new(1)))), "the frozen weights"),
+        (
+            with(&|j| j.stop = StopRule::Text(vec![String::new()])),
+            "stop holds an empty text",
+        ),
+        (
+            with(&|j| j.weights = SampleWeights::Frozen(Frozen(Arc::new(1)))),
+            "the frozen weights",
+        ),
     ] {
         let error = backend.submit(job).unwrap_err();
         assert!(error.message().starts_with(says), "{error}");
@@ -83,18 +169,40 @@ fn bad_jobs_are_refused() {
 #[test]
 fn adapters_of_no_use_are_refused() {
     let mut backend = backend();
-    let spec = AdapterSpec { rank: 4, seed: 0, attention: true, mlp: true, unembed: true };
+    let spec = AdapterSpec {
+        rank: 4,
+        seed: 0,
+        attention: true,
+        mlp: true,
+        unembed: true,
+    };
     for spec in [
         AdapterSpec { rank: 0, ..spec },
         AdapterSpec { rank: 33, ..spec },
-        AdapterSpec { attention: false, mlp: false, unembed: false, ..spec },
+        AdapterSpec {
+            attention: false,
+            mlp: false,
+            unembed: false,
+            ..spec
+        },
     ] {
         assert!(backend.create(&spec).is_err());
     }
-    let mut other = CpuBackend::random(ModelConfig { hidden_size: 16, ..config() }, 0).unwrap();
+    let mut other = CpuBackend::random(
+        ModelConfig {
+            hidden_size: 16,
+            ..config()
+        },
+        0,
+    )
+    .unwrap();
     let id = other.create(&spec).unwrap();
     assert!(backend.import(&other.export(id, true).unwrap()).is_err());
-    let job = job(SampleWeights::Frozen(other.freeze(id).unwrap()), tokens(0, 4), 0);
+    let job = job(
+        SampleWeights::Frozen(other.freeze(id).unwrap()),
+        tokens(0, 4),
+        0,
+    );
     assert!(backend.submit(job).is_err());
 }
 
@@ -108,11 +216,19 @@ fn weights_that_overflow_fail_the_job_and_nothing_else() {
     }
     let broken = SampleWeights::Frozen(backend.thaw(&state).unwrap());
     let bad = backend.submit(job(broken, tokens(0, 4), 0)).unwrap();
-    let good = backend.submit(job(SampleWeights::Base, tokens(0, 4), 0)).unwrap();
+    let good = backend
+        .submit(job(SampleWeights::Base, tokens(0, 4), 0))
+        .unwrap();
     let mut ended = BTreeMap::new();
     while backend.live_jobs() > 0 {
         ended.extend(backend.advance());
     }
-    assert!(ended[&bad].as_ref().unwrap_err().message().contains("not finite"));
+    assert!(
+        ended[&bad]
+            .as_ref()
+            .unwrap_err()
+            .message()
+            .contains("not finite")
+    );
     assert_eq!(ended[&good].as_ref().unwrap().sequences[0].tokens.len(), 20);
 }

@@ -8,8 +8,15 @@ fn jobs(backend: &mut CpuBackend) -> Vec<SampleJob> {
         SampleWeights::Frozen(backend.freeze(one).unwrap()),
         SampleWeights::Frozen(backend.freeze(two).unwrap()),
     ];
-    let mut jobs: Vec<_> =
-        (0..9).map(|i| job(weights[i % 3].clone(), tokens(i as u64, 1 + i * 11), 100 + i as u64)).collect();
+    let mut jobs: Vec<_> = (0..9)
+        .map(|i| {
+            job(
+                weights[i % 3].clone(),
+                tokens(i as u64, 1 + i * 11),
+                100 + i as u64,
+            )
+        })
+        .collect();
     jobs[1].num_samples = 5;
     jobs[2].top_k = Some(7);
     jobs[3].top_p = 0.8;
@@ -31,7 +38,10 @@ fn bits(logprobs: &[f32]) -> Vec<u32> {
 
 fn assert_same(a: &SampleOutput, b: &SampleOutput) {
     assert_eq!(a.sequences, b.sequences);
-    assert_eq!(a.prompt_logprobs.as_deref().map(bits), b.prompt_logprobs.as_deref().map(bits));
+    assert_eq!(
+        a.prompt_logprobs.as_deref().map(bits),
+        b.prompt_logprobs.as_deref().map(bits)
+    );
     assert_eq!(a.topk_prompt_logprobs, b.topk_prompt_logprobs);
 }
 
@@ -66,10 +76,22 @@ fn sampler_and_trainer_give_the_same_logprobs_bit_for_bit() {
         for sequence in &output.sequences {
             let all: Vec<u32> = prompt.iter().chain(&sequence.tokens).copied().collect();
             let (tokens, targets) = (all[..all.len() - 1].to_vec(), all[1..].to_vec());
-            let datum = TrainDatum { tokens, targets, targets_per_position: 1, ..TrainDatum::default() };
-            let batch = TrainBatch { forward_only: true, ..batch(vec![super::datum(1, 40), datum]) };
+            let datum = TrainDatum {
+                tokens,
+                targets,
+                targets_per_position: 1,
+                ..TrainDatum::default()
+            };
+            let batch = TrainBatch {
+                forward_only: true,
+                ..batch(vec![super::datum(1, 40), datum])
+            };
             let trained = backend.train(id, &batch).unwrap().logprobs.remove(1);
-            let sampled = [&output.prompt_logprobs.as_ref().unwrap()[1..], &sequence.logprobs].concat();
+            let sampled = [
+                &output.prompt_logprobs.as_ref().unwrap()[1..],
+                &sequence.logprobs,
+            ]
+            .concat();
             assert_eq!(bits(&trained), bits(&sampled));
         }
     }
@@ -79,34 +101,62 @@ fn sampler_and_trainer_give_the_same_logprobs_bit_for_bit() {
 fn a_frozen_adapter_is_not_trained_on() {
     let mut backend = backend();
     let id = trained(&mut backend, 2, 4);
-    let job = job(SampleWeights::Frozen(backend.freeze(id).unwrap()), tokens(0, 5), 1);
+    let job = job(
+        SampleWeights::Frozen(backend.freeze(id).unwrap()),
+        tokens(0, 5),
+        1,
+    );
     let state = backend.export(id, false).unwrap();
     let before = sample(&mut backend, vec![job.clone()]);
     backend.train(id, &batch(vec![datum(8, 30)])).unwrap();
     backend.step(id, &constants(0.05)).unwrap();
     assert_eq!(before, sample(&mut backend, vec![job.clone()]));
-    let thawed = SampleJob { weights: SampleWeights::Frozen(backend.thaw(&state).unwrap()), ..job.clone() };
+    let thawed = SampleJob {
+        weights: SampleWeights::Frozen(backend.thaw(&state).unwrap()),
+        ..job.clone()
+    };
     assert_eq!(before, sample(&mut backend, vec![thawed]));
-    let now = SampleJob { weights: SampleWeights::Frozen(backend.freeze(id).unwrap()), ..job };
+    let now = SampleJob {
+        weights: SampleWeights::Frozen(backend.freeze(id).unwrap()),
+        ..job
+    };
     assert_ne!(before, sample(&mut backend, vec![now]));
 }
 
 #[test]
 fn sequences_end_where_they_should() {
     let mut backend = backend();
-    let free = sample(&mut backend, vec![job(SampleWeights::Base, tokens(0, 8), 3)]).remove(0).sequences.remove(0);
+    let free = sample(
+        &mut backend,
+        vec![job(SampleWeights::Base, tokens(0, 8), 3)],
+    )
+    .remove(0)
+    .sequences
+    .remove(0);
     assert!(!free.stopped && free.tokens.len() == 20);
     let mut stopping = job(SampleWeights::Base, tokens(0, 8), 3);
     stopping.stop = StopRule::Tokens(vec![free.tokens[6]]);
-    let stopped = sample(&mut backend, vec![stopping.clone()]).remove(0).sequences.remove(0);
-    let first = free.tokens.iter().position(|t| *t == free.tokens[6]).unwrap();
+    let stopped = sample(&mut backend, vec![stopping.clone()])
+        .remove(0)
+        .sequences
+        .remove(0);
+    let first = free
+        .tokens
+        .iter()
+        .position(|t| *t == free.tokens[6])
+        .unwrap();
     assert!(stopped.stopped);
     assert_eq!(stopped.tokens, free.tokens[..=first]);
     assert_eq!(bits(&stopped.logprobs), bits(&free.logprobs[..=first]));
     // Up to the context, however long is asked for.
     (stopping.stop, stopping.max_tokens) = (StopRule::Never, None);
     stopping.prompt = tokens(0, 120);
-    assert_eq!(sample(&mut backend, vec![stopping.clone()])[0].sequences[0].tokens.len(), 8);
+    assert_eq!(
+        sample(&mut backend, vec![stopping.clone()])[0].sequences[0]
+            .tokens
+            .len(),
+        8
+    );
     stopping.prompt = tokens(0, 128);
     stopping.prompt_logprobs = true;
     let full = sample(&mut backend, vec![stopping]).remove(0);
@@ -118,24 +168,40 @@ fn sequences_end_where_they_should() {
 fn logprobs_are_of_the_untempered_model_and_the_top_is_the_top() {
     let mut backend = backend();
     let mut greedy = job(SampleWeights::Base, tokens(0, 8), 3);
-    (greedy.temperature, greedy.topk_sample_logprobs, greedy.topk_prompt_logprobs) = (0.0, 300, 4);
+    (
+        greedy.temperature,
+        greedy.topk_sample_logprobs,
+        greedy.topk_prompt_logprobs,
+    ) = (0.0, 300, 4);
     let output = sample(&mut backend, vec![greedy]).remove(0);
     let sequence = &output.sequences[0];
-    for ((token, logprob), top) in sequence.tokens.iter().zip(&sequence.logprobs).zip(&sequence.topk) {
+    for ((token, logprob), top) in sequence
+        .tokens
+        .iter()
+        .zip(&sequence.logprobs)
+        .zip(&sequence.topk)
+    {
         assert_eq!(top[0], (*token, *logprob));
         assert!(top.windows(2).all(|pair| pair[0].1 >= pair[1].1));
         let total: f64 = top.iter().map(|(_, lp)| f64::from(*lp).exp()).sum();
         assert!((total - 1.0).abs() < 1e-5, "{total}");
     }
     let prompt = output.topk_prompt_logprobs.unwrap();
-    assert!(prompt[0].is_empty() && prompt[1..].iter().all(|top| top.len() == 4) && prompt.len() == 8);
+    assert!(
+        prompt[0].is_empty() && prompt[1..].iter().all(|top| top.len() == 4) && prompt.len() == 8
+    );
 }
 
 #[test]
 fn a_cancelled_job_is_gone() {
     let mut backend = backend().with_live_sequences(2);
-    let ids: Vec<_> =
-        (0..3).map(|i| backend.submit(job(SampleWeights::Base, tokens(i, 4), i)).unwrap()).collect();
+    let ids: Vec<_> = (0..3)
+        .map(|i| {
+            backend
+                .submit(job(SampleWeights::Base, tokens(i, 4), i))
+                .unwrap()
+        })
+        .collect();
     backend.advance();
     backend.cancel(ids[0]);
     backend.cancel(ids[2]);
@@ -149,7 +215,13 @@ fn a_cancelled_job_is_gone() {
 #[test]
 fn without_a_seed_draws_differ() {
     let mut backend = backend();
-    let unseeded = || SampleJob { seed: None, ..job(SampleWeights::Base, tokens(0, 4), 0) };
+    let unseeded = || SampleJob {
+        seed: None,
+        ..job(SampleWeights::Base, tokens(0, 4), 0)
+    };
     let outputs = sample(&mut backend, vec![unseeded(), unseeded()]);
-    assert_ne!(outputs[0].sequences[0].tokens, outputs[1].sequences[0].tokens);
+    assert_ne!(
+        outputs[0].sequences[0].tokens,
+        outputs[1].sequences[0].tokens
+    );
 }

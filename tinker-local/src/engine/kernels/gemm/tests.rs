@@ -4,29 +4,48 @@ use super::*;
 
 fn numbers(n: usize, seed: usize) -> Vec<f32> {
     // Multiples of 1/64 below 4: exact in f16 and bf16, with rounding in the sums.
-    (0..n).map(|i| ((i * 7919 + seed * 104_729) % 509) as f32 / 64.0 - 4.0).map(|x| (x * 4.0).round() / 4.0 / 3.0).collect()
+    (0..n)
+        .map(|i| ((i * 7919 + seed * 104_729) % 509) as f32 / 64.0 - 4.0)
+        .map(|x| (x * 4.0).round() / 4.0 / 3.0)
+        .collect()
 }
 
 fn halves(n: usize, seed: usize) -> Vec<f32> {
-    numbers(n, seed).into_iter().map(|x| bf16::from_f32(x).to_f32()).collect()
+    numbers(n, seed)
+        .into_iter()
+        .map(|x| bf16::from_f32(x).to_f32())
+        .collect()
 }
 
 fn product(a: Rows<'_>, b: &Packed, m: usize, c: &mut [f32], accumulate: bool) {
     let (n, k) = (b.columns(), b.depth());
-    gemm(Gemm { a, b: b.operand(), c, stride: n, m, n, k, accumulate });
+    gemm([m, n, k], a, b.operand(), Out::new(c, n, accumulate));
 }
 
 #[test]
 fn products_of_all_shapes_agree_with_plain_loops() {
     at_each_level(|level| {
-        for (m, n, k) in [(1, 1, 1), (1, 300, 7), (2, 65, 40), (3, 130, 5), (4, 16, 3), (5, 17, 300), (13, 33, 9), (29, 70, 520), (3, 8, 0)] {
+        for (m, n, k) in [
+            (1, 1, 1),
+            (1, 300, 7),
+            (2, 65, 40),
+            (3, 130, 5),
+            (4, 16, 3),
+            (5, 17, 300),
+            (13, 33, 9),
+            (29, 70, 520),
+            (3, 8, 0),
+        ] {
             let (a, w) = (numbers(m * k, 1), numbers(n * k, 2));
             let start = numbers(m * n, 3);
             // The same matrix packed from its rows and from its columns, and the left side across.
             let b: Vec<f32> = (0..k * n).map(|i| w[i % n * k + i / n]).collect();
             let across: Vec<f32> = (0..k * m).map(|i| a[i % m * k + i / m]).collect();
             let mut outputs = Vec::new();
-            for packed in [Packed::from_columns(&w, k, n), Packed::from_rows(&b, k, n, n)] {
+            for packed in [
+                Packed::from_columns(&w, k, n),
+                Packed::from_rows(&b, k, n, n),
+            ] {
                 for rows in [Rows::new(&a, k), Rows::transposed(&across, m)] {
                     let mut c = start.clone();
                     product(rows, &packed, m, &mut c, true);
@@ -34,9 +53,14 @@ fn products_of_all_shapes_agree_with_plain_loops() {
                 }
             }
             for i in 0..m * n {
-                let exact: f64 = (0..k).map(|p| f64::from(a[i / n * k + p]) * f64::from(w[i % n * k + p])).sum();
+                let exact: f64 = (0..k)
+                    .map(|p| f64::from(a[i / n * k + p]) * f64::from(w[i % n * k + p]))
+                    .sum();
                 let off = (f64::from(outputs[0][i]) - exact - f64::from(start[i])).abs();
-                assert!(off < 1e-6 * (k as f64 + 1.0) * 2.0, "{level:?} {m} {n} {k}: off by {off}");
+                assert!(
+                    off < 1e-6 * (k as f64 + 1.0) * 2.0,
+                    "{level:?} {m} {n} {k}: off by {off}"
+                );
             }
             assert!(outputs.iter().all(|c| *c == outputs[0]));
         }
@@ -66,14 +90,24 @@ fn half_precision_weights_change_nothing() {
     let a = numbers(m * k, 6);
     let quarters: Vec<f32> = (0..n * k).map(|i| (i % 129) as f32 / 4.0 - 16.0).collect();
     // Too small for f16, but not for bf16.
-    let tiny: Vec<f32> = halves(n * k, 7).iter().map(|x| x * 2.0_f32.powi(-60)).collect();
+    let tiny: Vec<f32> = halves(n * k, 7)
+        .iter()
+        .map(|x| x * 2.0_f32.powi(-60))
+        .collect();
     at_each_level(|level| {
-        for (w, name) in [(&quarters, "F16"), (&tiny, "Bf16"), (&numbers(n * k, 8), "F32")] {
+        for (w, name) in [
+            (&quarters, "F16"),
+            (&tiny, "Bf16"),
+            (&numbers(n * k, 8), "F32"),
+        ] {
             let wide = Packed::from_columns(w, k, n);
             let mut narrow = wide.clone();
             narrow.narrow();
             if level != super::super::level::Level::Portable {
-                assert!(format!("{narrow:?}").contains(&format!("{name}(")), "{level:?} {name}");
+                assert!(
+                    format!("{narrow:?}").contains(&format!("{name}(")),
+                    "{level:?} {name}"
+                );
             }
             for m in [1, 2, m] {
                 let mut outputs = [vec![0.0; m * n], vec![0.0; m * n]];
