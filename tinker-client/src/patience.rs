@@ -15,7 +15,7 @@ const REST_AFTER_ERROR: Backoff = Backoff::new(Duration::from_millis(20), Durati
 const BAD_REQUESTS: u32 = 3;
 
 /// Counts what went wrong while one promise is asked for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Patience {
     /// Answers in a row that came at once.
     hurried: u32,
@@ -23,9 +23,22 @@ pub(crate) struct Patience {
     failures: u32,
     bad_requests: u32,
     lost_since: Option<Instant>,
+    /// How long a lost server is waited for.
+    limit: Duration,
 }
 
 impl Patience {
+    /// Waits for a lost server no longer than `limit`, and for everything else for ever.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self {
+            hurried: 0,
+            failures: 0,
+            bad_requests: 0,
+            lost_since: None,
+            limit,
+        }
+    }
+
     /// The server says "not yet"; `took` is how long the poll took. How long to rest?
     pub(crate) fn not_yet(&mut self, took: Duration) -> Duration {
         self.heard();
@@ -57,19 +70,27 @@ impl Patience {
     }
 
     /// A poll ran out of time. The server may only be slow, so this alone never counts as lost.
-    pub(crate) fn timed_out(&mut self) -> Duration {
-        self.back_off()
+    /// `None`: it had been lost for too long.
+    pub(crate) fn timed_out(&mut self) -> Option<Duration> {
+        let wait = self.back_off();
+        let left = self.limit.saturating_sub(self.lost_for());
+        // The last poll falls on the mark, not beyond it.
+        match self.lost_since {
+            Some(_) => (!left.is_zero()).then(|| wait.min(left)),
+            None => Some(wait),
+        }
     }
 
-    /// The server could not be reached.
-    pub(crate) fn lost(&mut self) -> Duration {
+    /// The server could not be reached. `None`: for too long.
+    pub(crate) fn lost(&mut self) -> Option<Duration> {
         self.lost_since.get_or_insert_with(Instant::now);
-        self.back_off()
+        self.timed_out()
     }
 
-    /// How long the server has been lost; `None` while it is not.
-    pub(crate) fn lost_for(&self) -> Option<Duration> {
-        self.lost_since.map(|since| since.elapsed())
+    /// How long the server has been lost.
+    pub(crate) fn lost_for(&self) -> Duration {
+        self.lost_since
+            .map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     fn heard(&mut self) {
@@ -101,9 +122,13 @@ mod tests {
         Duration::from_millis(n)
     }
 
+    fn patience() -> Patience {
+        Patience::new(ms(8000))
+    }
+
     #[test]
     fn a_server_that_holds_polls_is_asked_again_at_once() {
-        let mut patience = Patience::default();
+        let mut patience = patience();
         assert_eq!(patience.not_yet(ms(0)), ms(20));
         assert_eq!(patience.not_yet(ms(3)), ms(40));
         assert_eq!(patience.not_yet(ms(30_000)), ms(0));
@@ -117,17 +142,17 @@ mod tests {
 
     #[test]
     fn throttling_and_lost_connections_share_one_back_off() {
-        let mut patience = Patience::default();
+        let mut patience = patience();
         assert_eq!(patience.throttled(), ms(1000));
-        assert_eq!(patience.lost(), ms(2000));
-        assert_eq!(patience.timed_out(), ms(4000));
+        assert_eq!(patience.lost(), Some(ms(2000)));
+        assert_eq!(patience.timed_out(), Some(ms(4000)));
         patience.server_error(ms(0));
         assert_eq!(patience.throttled(), ms(1000));
     }
 
     #[test]
     fn the_fourth_400_is_one_too_many_unless_forgiven() {
-        let mut patience = Patience::default();
+        let mut patience = patience();
         for _ in 0..3 {
             assert!(patience.bad_request(ms(300)).is_some());
         }
@@ -139,14 +164,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn only_lost_connections_count_as_lost() {
-        let mut patience = Patience::default();
-        patience.timed_out();
-        assert_eq!(patience.lost_for(), None);
-        patience.lost();
+        let mut patience = patience();
+        assert_eq!(patience.timed_out(), Some(ms(1000)));
+        tokio::time::advance(ms(60_000)).await;
+        assert_eq!(patience.lost(), Some(ms(2000)));
         tokio::time::advance(ms(5000)).await;
-        patience.timed_out();
-        assert_eq!(patience.lost_for(), Some(ms(5000)));
+        assert_eq!(patience.timed_out(), Some(ms(3000)), "cut down to the mark");
+        tokio::time::advance(ms(3000)).await;
+        assert_eq!((patience.lost(), patience.lost_for()), (None, ms(8000)));
         patience.throttled();
-        assert_eq!(patience.lost_for(), None);
+        assert_eq!(patience.lost_for(), ms(0));
     }
 }

@@ -58,7 +58,7 @@ impl Promise {
         board: &Board,
         log: &QueueLog,
     ) -> Result<T, Error> {
-        let mut patience = Patience::default();
+        let mut patience = Patience::new(link.unreachable_after);
         // Held until the result is decoded.
         let mut _reserved: Option<OwnedSemaphorePermit> = None;
         let mut takes_size_only = true;
@@ -75,7 +75,7 @@ impl Promise {
             let took = asked.elapsed();
             let turn = match result {
                 Ok(answer) => self.judge(answer, took, &mut patience, board, log)?,
-                Err(error) => self.survive(error, link, &mut patience, board)?,
+                Err(error) => self.survive(error, &mut patience, board)?,
             };
             match turn {
                 Turn::Done(payload) => return codec::decode(self.operation, payload).await,
@@ -168,7 +168,10 @@ impl Promise {
         }
         if answer.outcome == Outcome::EdgeRejection {
             board.set(WaitingFor::Connection);
-            return Ok(Turn::Again(patience.timed_out()));
+            return match patience.lost() {
+                Some(wait) => Ok(Turn::Again(wait)),
+                None => Err(self.refused(answer)),
+            };
         }
         match answer.status {
             StatusCode::REQUEST_TIMEOUT => {
@@ -211,7 +214,6 @@ impl Promise {
     fn survive(
         &self,
         error: TransportError,
-        link: &Link,
         patience: &mut Patience,
         board: &Board,
     ) -> Result<Turn, Error> {
@@ -222,18 +224,13 @@ impl Promise {
             Kind::Timeout => patience.timed_out(),
             _ => patience.lost(),
         };
+        let Some(wait) = wait else {
+            let id = self.request_id.clone();
+            return Err(Unreachable::new(self.operation, id, patience.lost_for(), error).into());
+        };
         tracing::debug!(request_id = %self.request_id, %error, ?wait, "a poll got no answer");
         board.set(WaitingFor::Connection);
-        let Some(lost_for) = patience.lost_for() else {
-            return Ok(Turn::Again(wait));
-        };
-        let left = link.unreachable_after.saturating_sub(lost_for);
-        if !left.is_zero() {
-            // The last poll falls on the mark, not beyond it.
-            return Ok(Turn::Again(wait.min(left)));
-        }
-        let id = self.request_id.clone();
-        Err(Unreachable::new(self.operation, id, lost_for, error).into())
+        Ok(Turn::Again(wait))
     }
 }
 

@@ -27,7 +27,11 @@ use crate::waiting::{Board, WaitingFor};
 ///
 /// All clients made by one service client, and its clones, share one session. The session is
 /// opened when it is first needed; a heartbeat then keeps it alive until the last client is gone.
-/// Cheap to clone. Methods need a running tokio runtime with time and I/O enabled.
+/// Cheap to clone.
+///
+/// Methods need a running tokio runtime with time and I/O enabled, and panic outside of one. The
+/// heartbeat is a task of that runtime: code that blocks all of its threads for minutes makes the
+/// server believe that nobody is there any more.
 ///
 /// ```
 /// # #[tokio::main]

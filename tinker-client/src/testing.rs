@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::{Value, json};
-use tinker_transport::{Body, Kind, Stage, TransportError};
+use tinker_transport::{Body, Kind, Stage, Transport, TransportError};
 use tinker_types::{
     Datum, ForwardBackwardOutput, LoraConfig, SampleResponse, SampledSequence, StopReason, proto,
 };
@@ -181,13 +181,19 @@ impl FakeServer {
     }
 
     pub(crate) fn builder(&self) -> ServiceClientBuilder {
-        let server = self.clone();
+        let config = Config::new("http://fake");
         ServiceClient::builder()
-            .config(Config::new("http://fake"))
-            .leaf(tower::service_fn(move |request| {
-                let server = server.clone();
-                async move { server.answer(request).await }
-            }))
+            .config(config)
+            .leaf(self.transport())
+    }
+
+    /// The server and nothing else: no retries, no limits.
+    pub(crate) fn transport(&self) -> Transport {
+        let server = self.clone();
+        Transport::new(tower::service_fn(move |request| {
+            let server = server.clone();
+            async move { server.answer(request).await }
+        }))
     }
 
     pub(crate) fn service(&self) -> ServiceClient {

@@ -326,6 +326,15 @@ async fn a_server_that_stays_away_is_given_up_in_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_proxy_that_refuses_for_ever_is_given_up_too() {
+    let (server, client) = polled(Vec::new()).await;
+    server.on("retrieve_future", |_| Some(Reply::raw(400, "text/plain", "")));
+    let error = step(&client).await.unwrap_err();
+    assert!(matches!(error, Error::Status(_)), "{error}");
+    assert_eq!(polls(&server).last(), Some(&300.0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_is_only_slow_is_never_given_up() {
     let (_, client) = polled((0..40).map(|_| Reply::never()).collect()).await;
     step(&client).await.unwrap();

@@ -1,0 +1,146 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::json;
+use tinker_transport::layer;
+use tinker_types::{ModelInput, SamplingParams};
+
+use super::*;
+use crate::testing::{FakeServer, Reply};
+
+fn prompt() -> ModelInput {
+    ModelInput::from_tokens([1])
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_transport_is_used_as_it_is() {
+    let server = FakeServer::new();
+    server.then(
+        "asample",
+        vec![Reply::status(429, json!({"detail": "busy"}))],
+    );
+    let client = ServiceClient::builder()
+        .transport(server.transport())
+        .build()
+        .unwrap();
+    let sampler = client.create_sampling_client("base").await.unwrap();
+    let error = sampler
+        .sample(prompt(), SamplingParams::default())
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("429"),
+        "no retry, no gate: {error}"
+    );
+    assert_eq!(server.seen_at("asample")[0].header("user-agent"), None);
+}
+
+#[test]
+fn a_finished_transport_excludes_layers() {
+    let pass = layer::from_fn(|request, next| async move { next.run(request).await });
+    let builder = FakeServer::new()
+        .builder()
+        .transport(FakeServer::new().transport());
+    assert!(matches!(builder.build().unwrap_err(), Error::Config(_)));
+    let builder = ServiceClient::builder().transport(FakeServer::new().transport());
+    assert!(matches!(
+        builder.call_layer(pass).build().unwrap_err(),
+        Error::Config(_)
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn layers_see_calls_and_tries() {
+    let server = FakeServer::new();
+    server.then("create_session", vec![Reply::status(503, json!({}))]);
+    let counts: [Arc<AtomicU32>; 2] = Default::default();
+    let [calls, tries] = counts.clone().map(|count| {
+        layer::from_fn(move |request: Request<Body>, next| {
+            if request.uri().path().ends_with("create_session") {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            async move { next.run(request).await }
+        })
+    });
+    let client = server
+        .builder()
+        .call_layer(calls)
+        .attempt_layer(tries)
+        .build()
+        .unwrap();
+    client.create_sampling_client("base").await.unwrap();
+    assert_eq!(counts.map(|count| count.load(Ordering::Relaxed)), [1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_stack_can_be_changed() {
+    let server = FakeServer::new();
+    let stack = |stack: TransportConfig| stack.with_policy(Class::Sample, Standard::new());
+    let client = server.builder().configure_transport(stack).build().unwrap();
+    let sampler = client.create_sampling_client("base").await.unwrap();
+    server.then("asample", vec![Reply::status(500, json!({}))]);
+    sampler
+        .sample(prompt(), SamplingParams::default())
+        .await
+        .unwrap();
+    assert_eq!(server.seconds("asample"), [0.0, 1.0]);
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_it_is_used() {
+    let refuse = |config: Config| ServiceClient::new(config).unwrap_err();
+    let error = refuse(Config::default());
+    assert!(
+        error.is_user_error() && error.to_string().contains("TINKER_API_KEY"),
+        "{error}"
+    );
+    let error = refuse(Config::new("localhost:8000"));
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("https:// or http://"), "{cause}");
+    assert!(ServiceClient::new(Config::new("http://localhost:8000")).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_may_insist_on_a_credential_command() {
+    let server = FakeServer::new();
+    let flags = json!({"pjwt_auth_enabled": true, "credential_default_source": "credential_cmd"});
+    server.always("client/config", 200, flags);
+    let config = Config::new("http://fake").with_api_key("tml-1");
+    let client = server.builder().config(config).build().unwrap();
+    let error = client.get_server_capabilities().await.unwrap_err();
+    assert!(
+        error.to_string().contains("TINKER_CREDENTIAL_CMD"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_limits_hold() {
+    let server = FakeServer::new();
+    server.always(
+        "client/config",
+        200,
+        json!({"sample_dispatch_bytes_semaphore_size": 10}),
+    );
+    let client = server.service();
+    let sampler = client.create_sampling_client("base").await.unwrap();
+    server.on("asample", |seen| {
+        let id = format!("sample-{}", seen.json()["seq_id"]);
+        Some(Reply::json(json!({"request_id": id})).after(std::time::Duration::from_secs(1)))
+    });
+    let samples = (0..3).map(|_| sampler.sample(prompt(), SamplingParams::default()));
+    futures_util::future::try_join_all(samples.collect::<Vec<_>>())
+        .await
+        .unwrap();
+    assert_eq!(server.seconds("asample"), [0.0, 1.0, 2.0]);
+}
+
+#[test]
+fn clients_and_what_they_return_can_go_anywhere() {
+    fn check<T: Send + Sync + Unpin + 'static>() {}
+    check::<ServiceClient>();
+    check::<crate::TrainingClient>();
+    check::<crate::SamplingClient>();
+    check::<crate::Pending<crate::SamplingClient>>();
+    check::<Error>();
+}
