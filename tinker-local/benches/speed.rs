@@ -1,6 +1,6 @@
 //! Prints how fast the engine trains and samples on this machine, beside the speed of its products.
 //!
-//! `cargo bench -p tinker-local --bench speed -- [--threads N] [S] [M]`
+//! `cargo bench -p tinker-local --bench speed -- [--threads N] [products] [S] [M]`
 //!
 //! S is d 128, 4 layers, 4 heads (2 of keys), ff 384, vocabulary 1,024, sequences of 256 tokens;
 //! M is d 512, 8 layers, 8 heads (4 of keys), ff 1,536, vocabulary 4,096, sequences of 512.
@@ -36,14 +36,16 @@ fn main() {
         }
     }
     println!("instructions: {}, threads: {threads}", instruction_set());
-    for half in [false, true] {
-        products(half);
-    }
     if shapes.is_empty() {
-        shapes = vec!["S".to_owned(), "M".to_owned()];
+        shapes = ["products", "S", "M"].map(str::to_owned).to_vec();
     }
     for shape in shapes {
-        measure(&shape, threads);
+        if shape == "products" {
+            products(false);
+            products(true);
+        } else {
+            measure(&shape, threads);
+        }
     }
 }
 
@@ -164,6 +166,8 @@ fn measure(shape: &str, threads: usize) {
             stop: StopRule::Never,
             prompt_logprobs: false,
             topk_prompt_logprobs: 0,
+            target_prompt_logprobs: Vec::new(),
+            prompt_alternatives: 0,
             topk_sample_logprobs: 0,
         };
         let seconds = best(|| {

@@ -250,6 +250,11 @@ pub struct SampleJob {
     pub prompt_logprobs: bool,
     /// Report this many of the most likely tokens at each prompt position.
     pub topk_prompt_logprobs: usize,
+    /// Report the log probabilities of these tokens: row `i` is about prompt position `i + 1`. No rows
+    /// for none, else one for each prompt token after the first.
+    pub target_prompt_logprobs: Vec<Vec<u32>>,
+    /// Draw this many tokens for each prompt position after the first, at the job's temperature.
+    pub prompt_alternatives: usize,
     /// Report this many of the most likely tokens at each sampled position.
     pub topk_sample_logprobs: usize,
 }
@@ -276,6 +281,10 @@ pub struct SampleOutput {
     pub prompt_logprobs: Option<Vec<f32>>,
     /// Most likely tokens at each prompt position; empty at position 0.
     pub topk_prompt_logprobs: Option<Vec<Vec<(u32, f32)>>>,
+    /// Log probabilities of the tokens of [`SampleJob::target_prompt_logprobs`], row by row.
+    pub target_prompt_logprobs: Vec<Vec<f32>>,
+    /// The draws of [`SampleJob::prompt_alternatives`] with their log probabilities, row by row.
+    pub prompt_alternatives: Vec<Vec<(u32, f32)>>,
     /// Prompt tokens that were taken from a cache.
     pub cache_hit_tokens: usize,
 }
@@ -332,4 +341,10 @@ pub trait Backend: Send {
 
     /// Jobs that have not ended.
     fn live_jobs(&self) -> usize;
+
+    /// Shows what a job that has not ended has generated so far: number of the sequence and its tokens
+    /// up to now. A backend that can't tell shows nothing, and its samples arrive whole.
+    fn peek(&self, job: JobId, see: &mut dyn FnMut(usize, &SampledTokens)) {
+        let _ = (job, see);
+    }
 }

@@ -6,9 +6,11 @@ mod input;
 mod loss;
 mod optimizer;
 mod output;
+mod report;
 mod sample;
 
 pub(crate) use datum::batch;
 pub(crate) use optimizer::{adam_step, adapter_spec, check_family};
 pub(crate) use output::output;
-pub(crate) use sample::{Report, sample_job};
+pub(crate) use report::Report;
+pub(crate) use sample::sample_job;

@@ -1,15 +1,17 @@
 //! Sampling.
 
-use tinker_types::{
-    InvalidValue, SampleRequest, SampleResponse, SampledSequence, Stop, StopReason,
-};
+use tinker_types::{DType, InvalidValue, SampleRequest, Stop, TensorData};
 
 use super::input;
+use super::report::Report;
 use crate::Limits;
-use crate::backend::{ModelInfo, SampleJob, SampleOutput, SampleWeights, SampledTokens, StopRule};
+use crate::backend::{ModelInfo, SampleJob, SampleWeights, StopRule};
 
-/// Most of the likely tokens reported at one position.
+/// Most of the likely tokens reported at one position, and most alternatives drawn.
 const MOST_TOPK: u32 = 128;
+
+/// Most tokens named in `target_prompt_logprobs`.
+const MOST_TARGETS: usize = 1 << 20;
 
 /// Most stop texts or tokens.
 const MOST_STOPS: usize = 64;
@@ -31,7 +33,10 @@ pub(crate) fn sample_job(
             format!("is {}; give 1 to {most}", request.num_samples),
         );
     }
-    let asks_about_prompt = request.prompt_logprobs || request.topk_prompt_logprobs > 0;
+    let asks_about_prompt = request.prompt_logprobs
+        || request.topk_prompt_logprobs > 0
+        || request.target_prompt_logprobs.is_some()
+        || request.prompt_alt_tokens_k > 0;
     if prompt.len() == model.context && !asks_about_prompt {
         let why = format!(
             "holds {} tokens, all that {} takes, so nothing can follow it; shorten it",
@@ -43,25 +48,29 @@ pub(crate) fn sample_job(
     for (place, k) in [
         ("topk_prompt_logprobs", request.topk_prompt_logprobs),
         ("topk_sample_logprobs", request.topk_sample_logprobs),
+        ("prompt_alt_tokens_k", request.prompt_alt_tokens_k),
     ] {
         if k > MOST_TOPK {
             return refuse(place, format!("is {k}; {MOST_TOPK} is the most"));
         }
     }
-    if request.target_prompt_logprobs.is_some() {
-        return refuse(
-            "target_prompt_logprobs",
-            "is not offered here; use a forward pass with these target_tokens".to_owned(),
-        );
-    }
-    if request.prompt_alt_tokens_k > 0 {
-        return refuse(
-            "prompt_alt_tokens_k",
-            "is not offered here; use topk_prompt_logprobs".to_owned(),
-        );
-    }
-    if request.prompt_logprobs_last_n == Some(0) {
-        return refuse("prompt_logprobs_last_n", "is 0; give at least 1".to_owned());
+    let targets = match &request.target_prompt_logprobs {
+        Some(tensor) => target_rows(tensor, prompt.len(), model)
+            .map_err(|e| e.within("target_prompt_logprobs"))?,
+        None => Vec::new(),
+    };
+    if let Some(n) = request.prompt_logprobs_last_n {
+        let place = "prompt_logprobs_last_n";
+        if !request.prompt_logprobs {
+            return refuse(place, "needs prompt_logprobs; set it too".to_owned());
+        }
+        if n == 0 || n as usize >= prompt.len() {
+            let most = prompt.len() - 1;
+            return refuse(
+                place,
+                format!("is {n}; give 1 to {most}, one less than the prompt has tokens"),
+            );
+        }
     }
     let job = SampleJob {
         weights: SampleWeights::Base,
@@ -77,13 +86,62 @@ pub(crate) fn sample_job(
         prompt_logprobs: request.prompt_logprobs,
         topk_prompt_logprobs: request.topk_prompt_logprobs as usize,
         topk_sample_logprobs: request.topk_sample_logprobs as usize,
+        target_prompt_logprobs: targets,
+        prompt_alternatives: request.prompt_alt_tokens_k as usize,
     };
-    Ok((
-        job,
-        Report {
-            last_n: request.prompt_logprobs_last_n,
-        },
-    ))
+    Ok((job, Report::new(request)))
+}
+
+/// The tokens each row of a `[prompt - 1, K]` tensor names. Cells of -1, and those a sparse tensor leaves out, name
+/// none.
+fn target_rows(
+    tensor: &TensorData,
+    prompt: usize,
+    model: &ModelInfo,
+) -> Result<Vec<Vec<u32>>, InvalidValue> {
+    let refuse = |why: String| Err(InvalidValue::new("", why));
+    if tensor.dtype() != DType::Int64 {
+        return refuse("is float32; give token ids as int64".to_owned());
+    }
+    let shape = tensor.shape().unwrap_or_default();
+    let [rows, width] = *shape else {
+        return refuse(format!("has shape {shape:?}; give [{}, K]", prompt - 1));
+    };
+    if rows != prompt - 1 {
+        return refuse(format!(
+            "has {rows} rows for a prompt of {prompt} tokens; give {}, one for each token after the first",
+            prompt - 1
+        ));
+    }
+    let tinker_types::Elements::Int64(ids) = tensor.elements() else {
+        return refuse("is float32; give token ids as int64".to_owned());
+    };
+    if ids.len() > MOST_TARGETS {
+        return refuse(format!(
+            "names {} tokens; {MOST_TARGETS} is the most",
+            ids.len()
+        ));
+    }
+    let token = |(at, &id): (usize, &i64)| match u32::try_from(id) {
+        Ok(token) if (token as usize) < model.vocab_size => Ok(Some(token)),
+        _ if id == -1 => Ok(None),
+        _ => Err(input::outside(at, id, model)),
+    };
+    let tokens = ids
+        .iter()
+        .enumerate()
+        .map(token)
+        .collect::<Result<Vec<_>, _>>()?;
+    if tokens.iter().all(Option::is_none) {
+        return refuse("names no token; leave it out or give at least one id".to_owned());
+    }
+    let cells = |row: usize| match tensor.csr_indices() {
+        Some((starts, _)) => starts[row] as usize..starts[row + 1] as usize,
+        None => row * width..(row + 1) * width,
+    };
+    Ok((0..rows)
+        .map(|row| tokens[cells(row)].iter().copied().flatten().collect())
+        .collect())
 }
 
 fn stop_rule(stop: Option<&Stop>, model: &ModelInfo) -> Result<StopRule, InvalidValue> {
@@ -116,50 +174,6 @@ fn stop_rule(stop: Option<&Stop>, model: &ModelInfo) -> Result<StopRule, Invalid
         ));
     }
     Ok(StopRule::Text(texts))
-}
-
-/// What an answer reports beyond the sequences.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Report {
-    /// Log probabilities of the last prompt positions only.
-    last_n: Option<u32>,
-}
-
-impl Report {
-    pub(crate) fn response(self, output: SampleOutput) -> SampleResponse {
-        let mut response = SampleResponse::default();
-        response.sequences = output.sequences.into_iter().map(sequence).collect();
-        response.prompt_logprobs = output.prompt_logprobs.map(|logprobs| {
-            let skipped = self
-                .last_n
-                .map_or(0, |n| logprobs.len().saturating_sub(n as usize));
-            logprobs
-                .into_iter()
-                .enumerate()
-                .map(|(at, lp)| (at >= skipped && !lp.is_nan()).then_some(lp))
-                .collect()
-        });
-        response.topk_prompt_logprobs = output.topk_prompt_logprobs.map(|rows| {
-            rows.into_iter()
-                .map(|row| Some(row).filter(|row| !row.is_empty()))
-                .collect()
-        });
-        response.prompt_cache_hit_tokens =
-            u32::try_from(output.cache_hit_tokens).unwrap_or(u32::MAX);
-        response
-    }
-}
-
-fn sequence(sampled: SampledTokens) -> SampledSequence {
-    let reason = if sampled.stopped {
-        StopReason::Stop
-    } else {
-        StopReason::Length
-    };
-    let mut sequence = SampledSequence::new(reason, sampled.tokens);
-    sequence.logprobs = Some(sampled.logprobs);
-    sequence.topk_logprobs = Some(sampled.topk).filter(|rows| !rows.is_empty());
-    sequence
 }
 
 #[cfg(test)]
@@ -224,21 +238,44 @@ mod tests {
                 .contains("sampling_params.temperature")
         );
         assert!(message(|r| r.topk_sample_logprobs = 1000).contains("128 is the most"));
-        assert!(message(|r| r.prompt_alt_tokens_k = 1).contains("topk_prompt_logprobs"));
+        assert!(message(|r| r.prompt_alt_tokens_k = 129).contains("128 is the most"));
+        assert!(message(|r| r.prompt_logprobs_last_n = Some(1)).contains("needs prompt_logprobs"));
+        let last = |n| {
+            message(|r| {
+                r.prompt_logprobs = true;
+                r.prompt_logprobs_last_n = Some(n);
+            })
+        };
+        assert!(last(0).contains("is 0; give 1 to 2") && last(3).contains("is 3; give 1 to 2"));
+    }
+
+    fn target_message(tensor: TensorData) -> String {
+        message(|r| r.target_prompt_logprobs = Some(tensor))
     }
 
     #[test]
-    fn earlier_prompt_logprobs_are_left_out_when_only_the_last_are_wanted() {
-        let output = SampleOutput {
-            sequences: vec![],
-            prompt_logprobs: Some(vec![f32::NAN, -1.0, -2.0]),
-            topk_prompt_logprobs: Some(vec![vec![], vec![(1, -0.5)], vec![(2, -0.5)]]),
-            cache_hit_tokens: 2,
-        };
-        let all = Report { last_n: None }.response(output.clone());
-        assert_eq!(all.prompt_logprobs.unwrap(), [None, Some(-1.0), Some(-2.0)]);
-        assert_eq!(all.topk_prompt_logprobs.unwrap()[0], None);
-        let last = Report { last_n: Some(1) }.response(output);
-        assert_eq!(last.prompt_logprobs.unwrap(), [None, None, Some(-2.0)]);
+    fn targets_are_read_row_by_row() {
+        let rows = |tensor: &TensorData| target_rows(tensor, 3, &model()).unwrap();
+        let dense = TensorData::from(vec![5, -1, -1, 8])
+            .with_shape([2, 2])
+            .unwrap();
+        assert_eq!(rows(&dense), [vec![5], vec![8]]);
+        let ids = tinker_types::Elements::Int64([9, 8, -1].into());
+        let sparse = TensorData::csr(ids, [0, 0, 3], [0, 4, 6], [2, 7]).unwrap();
+        assert_eq!(rows(&sparse), [vec![], vec![9, 8]]);
+    }
+
+    #[test]
+    fn wrong_targets_are_named() {
+        let shaped =
+            |ids: Vec<i64>, shape: [usize; 2]| TensorData::from(ids).with_shape(shape).unwrap();
+        assert_eq!(
+            target_message(shaped(vec![1], [1, 1])),
+            "target_prompt_logprobs: has 1 rows for a prompt of 3 tokens; give 2, one for each token after the first"
+        );
+        assert!(target_message(shaped(vec![-1, -1], [2, 1])).contains("names no token"));
+        assert!(target_message(shaped(vec![1, 10], [2, 1])).contains("[1]: is 10"));
+        assert!(target_message(TensorData::from(vec![1, 2])).contains("give [2, K]"));
+        assert!(target_message(TensorData::from(vec![1.0])).contains("int64"));
     }
 }

@@ -14,7 +14,7 @@ use super::train::train;
 use super::weights::Weights;
 use crate::backend::{
     AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, Frozen, JobId,
-    ModelInfo, SampleJob, SampleOutput, TrainBatch, TrainOutput,
+    ModelInfo, SampleJob, SampleOutput, SampledTokens, TrainBatch, TrainOutput,
 };
 use crate::base::{ByteTokenizer, END};
 
@@ -214,6 +214,10 @@ impl Backend for CpuBackend {
 
     fn live_jobs(&self) -> usize {
         self.sampler.live_jobs()
+    }
+
+    fn peek(&self, job: JobId, see: &mut dyn FnMut(usize, &SampledTokens)) {
+        self.sampler.peek(job, see);
     }
 }
 

@@ -278,7 +278,12 @@ impl Live {
         } = self;
         span.in_scope(|| match result {
             Ok(output) => {
-                fulfil.settle(Ok(Payload::Sample(encode_sample(&report.response(output)))));
+                let response = report.response(output);
+                fulfil.settle(
+                    response
+                        .map(|response| Payload::Sample(encode_sample(&response)))
+                        .map_err(Failure::from),
+                );
             }
             Err(failed) => fulfil.fail(failed),
         });

@@ -26,6 +26,8 @@ pub(super) struct Spec {
     pub(super) prompt_logprobs: bool,
     pub(super) topk_prompt: usize,
     pub(super) topk_sample: usize,
+    pub(super) target_prompt: Vec<Vec<u32>>,
+    pub(super) alternatives: usize,
 }
 
 impl Spec {
@@ -69,6 +71,17 @@ impl Spec {
         if job.top_k == Some(0) {
             return refuse("top_k is 0; leave it out (or give -1) to keep all tokens".to_owned());
         }
+        let rows = job.target_prompt_logprobs.len();
+        if rows != 0 && rows != n - 1 {
+            return refuse(format!(
+                "target_prompt_logprobs has {rows} rows; a prompt of {n} tokens takes {}",
+                n - 1
+            ));
+        }
+        for (row, tokens) in job.target_prompt_logprobs.iter().enumerate() {
+            check_tokens(config, &format!("target_prompt_logprobs[{row}]"), tokens)
+                .map_err(BackendError::user)?;
+        }
         if let StopRule::Text(texts) = &job.stop
             && texts.iter().any(String::is_empty)
         {
@@ -100,6 +113,16 @@ impl Spec {
             prompt_logprobs: job.prompt_logprobs,
             topk_prompt: job.topk_prompt_logprobs,
             topk_sample: job.topk_sample_logprobs,
+            target_prompt: job.target_prompt_logprobs,
+            alternatives: job.prompt_alternatives,
         })
+    }
+
+    /// Something is reported of prompt positions before the last.
+    pub(super) fn asks_about_prompt(&self) -> bool {
+        self.prompt_logprobs
+            || self.topk_prompt > 0
+            || !self.target_prompt.is_empty()
+            || self.alternatives > 0
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::job::Spec;
 use super::live::{End, Live, step};
-use super::prompt::Prompt;
+use super::prompt::{Prompt, Said};
 use super::scratch::Scratch;
 use super::stop::Vocabulary;
 use crate::backend::{BackendError, JobId, SampleJob, SampleOutput, SampledTokens};
@@ -91,6 +91,21 @@ impl Sampler {
     /// Jobs that have not ended.
     pub(crate) fn live_jobs(&self) -> usize {
         self.jobs.len()
+    }
+
+    /// Shows what the sequences of a job hold up to now.
+    pub(crate) fn peek(&self, id: JobId, see: &mut dyn FnMut(usize, &SampledTokens)) {
+        let Some(job) = self.jobs.get(&id) else {
+            return;
+        };
+        for (index, done) in job.done.iter().enumerate() {
+            if let Some(done) = done {
+                see(index, done);
+            }
+        }
+        for sequence in self.live.iter().filter(|sequence| sequence.job == id) {
+            see(sequence.index, &sequence.output);
+        }
     }
 
     /// One token for every live sequence, then a first one for as many new sequences as there is room.
@@ -208,11 +223,13 @@ impl Sampler {
                 && let Some(job) = self.jobs.remove(&id)
             {
                 let prompt = job.prompt;
-                let (prompt_logprobs, topk) = prompt.map_or((None, None), |p| (p.logprobs, p.topk));
+                let said = prompt.map_or_else(Said::default, |prompt| prompt.said);
                 let output = SampleOutput {
                     sequences: job.done.into_iter().flatten().collect(),
-                    prompt_logprobs,
-                    topk_prompt_logprobs: topk,
+                    prompt_logprobs: said.logprobs,
+                    topk_prompt_logprobs: said.topk,
+                    target_prompt_logprobs: said.targets,
+                    prompt_alternatives: said.alternatives,
                     cache_hit_tokens: 0,
                 };
                 ended.push((id, Ok(output)));

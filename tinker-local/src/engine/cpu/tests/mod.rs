@@ -1,5 +1,6 @@
 //! The backend as the HTTP half uses it.
 
+mod prompt;
 mod refusal;
 mod sampling;
 
@@ -97,6 +98,8 @@ fn job(weights: SampleWeights, prompt: Vec<u32>, seed: u64) -> SampleJob {
         stop: StopRule::Never,
         prompt_logprobs: false,
         topk_prompt_logprobs: 0,
+        target_prompt_logprobs: Vec::new(),
+        prompt_alternatives: 0,
         topk_sample_logprobs: 0,
     }
 }
