@@ -10,7 +10,7 @@ use super::vocabulary::Vocabulary;
 use crate::base_model::grammar::plural;
 use crate::base_model::lexicon::pick;
 
-const TRAIN_LINES: usize = 1_600;
+const TRAIN_LINES: usize = 2_400;
 const HELD_OUT_LINES: usize = 64;
 const NUMBERS: &[&str] = &[
     "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
