@@ -69,7 +69,8 @@ fn check_file(name: &str, text: &str, faults: &mut Vec<String>) {
             "{name}: {lines} lines; at most {LONGEST}: find the second noun in it"
         ));
     }
-    if !name.ends_with("/tests.rs") && !text.starts_with("//!") && !text.starts_with("#![doc") {
+    let is_test = name.ends_with("/tests.rs") || name.contains("/src/") && name.contains("/tests/");
+    if !is_test && !text.starts_with("//!") && !text.starts_with("#![doc") {
         faults.push(format!(
             "{name}: does not say what it is; begin with a line of `//!`"
         ));
