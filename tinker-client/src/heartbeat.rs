@@ -50,3 +50,6 @@ pub(crate) async fn keep_alive(core: Weak<Core>, api: Api, session: SessionId) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

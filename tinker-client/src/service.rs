@@ -1,8 +1,10 @@
 //! `ServiceClient`: where everything begins.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
+use tinker_transport::policy::Standard;
 use tinker_transport::{Billing, Call, Class, Replay};
 use tinker_types::{
     CheckpointKind, CheckpointPath, CreateModel, Endpoint, FinishReason, FinishSession,
@@ -22,6 +24,9 @@ use crate::queue::QueueLog;
 use crate::sampling::{self, SamplingClient};
 use crate::training::{self, TrainingClient};
 use crate::waiting::{Board, WaitingFor};
+
+/// How long to go on telling the server that a session is over: a program that ends must not hang.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Where everything begins: makes clients that train and clients that sample.
 ///
@@ -217,8 +222,8 @@ impl ServiceClient {
     /// not waited for. Sends nothing if there never was a session, or if it is over already.
     ///
     /// # Errors
-    /// The server could not be told. The clients are closed all the same, and the server ends the
-    /// session itself when heartbeats stay away.
+    /// The server could not be told within ten seconds. The clients are closed all the same, and the
+    /// server ends the session itself when heartbeats stay away.
     pub async fn close(&self, reason: FinishReason) -> Result<(), Error> {
         Box::pin(self.finish(reason, None)).await
     }
@@ -246,7 +251,9 @@ impl ServiceClient {
         }
         let mut request = FinishSession::new(session.clone(), reason);
         request.detail = detail;
-        let call = Call::new(FinishSession::NAME, Class::Session).with_replay(Replay::Safe);
+        let call = Call::new(FinishSession::NAME, Class::Session)
+            .with_replay(Replay::Safe)
+            .with_policy(Standard::new().with_time_limit(FAREWELL));
         match link.api.call_void(&request, call).await {
             // Servers without this route end a session when its heartbeats stay away.
             Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => Ok(()),

@@ -328,7 +328,9 @@ async fn a_server_that_stays_away_is_given_up_in_the_end() {
 #[tokio::test(start_paused = true)]
 async fn a_proxy_that_refuses_for_ever_is_given_up_too() {
     let (server, client) = polled(Vec::new()).await;
-    server.on("retrieve_future", |_| Some(Reply::raw(400, "text/plain", "")));
+    server.on("retrieve_future", |_| {
+        Some(Reply::raw(400, "text/plain", ""))
+    });
     let error = step(&client).await.unwrap_err();
     assert!(matches!(error, Error::Status(_)), "{error}");
     assert_eq!(polls(&server).last(), Some(&300.0));

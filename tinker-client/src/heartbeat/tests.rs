@@ -1,0 +1,106 @@
+use serde_json::json;
+use tokio::time::sleep;
+
+use super::*;
+use crate::testing::{FakeServer, Reply};
+use crate::{AdamParams, LoraConfig, ModelInput, SamplingParams};
+
+fn seconds(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+#[tokio::test(start_paused = true)]
+async fn heartbeats_go_on_whatever_else_is_under_way() {
+    let server = FakeServer::new();
+    server.on("asample", |_| Some(Reply::never()));
+    let sampling = server.sampling().await;
+    let prompt = ModelInput::from_tokens([1]);
+    let stuck: Vec<_> = (0..1000)
+        .map(|_| sampling.sample(prompt.clone(), SamplingParams::default()))
+        .collect();
+    sleep(seconds(55)).await;
+    assert_eq!(
+        server.seconds("session_heartbeat"),
+        [0.0, 10.0, 20.0, 30.0, 40.0]
+    );
+    let body = server.seen_at("session_heartbeat")[0].json();
+    assert_eq!(
+        body,
+        json!({"session_id": "s", "type": "session_heartbeat"})
+    );
+    drop(stuck);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_that_fails_is_repeated_and_one_that_is_refused_with_410_ends_the_session() {
+    let server = FakeServer::new();
+    server.then(
+        "session_heartbeat",
+        vec![
+            Reply::status(500, json!({})),
+            Reply::never(),
+            Reply::status(410, json!({"detail": "finished"})),
+        ],
+    );
+    let client = server.training().await;
+    sleep(seconds(300)).await;
+    // 10 s after each end: the second was given up after its 10 s.
+    assert_eq!(server.seconds("session_heartbeat"), [0.0, 10.0, 30.0]);
+    let error = client.optim_step(AdamParams::new(0.1)).await.unwrap_err();
+    assert!(matches!(error, Error::Closed(_)) && error.to_string().contains("server has ended"));
+    assert!(server.seen_at("optim_step").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn background_tasks_end_with_the_last_client() {
+    let server = FakeServer::new();
+    let service = server.service();
+    let training = service
+        .create_lora_training_client("base", LoraConfig::new(4))
+        .await
+        .unwrap();
+    let again = training.clone();
+    drop((service, training));
+    sleep(seconds(25)).await;
+    assert_eq!(
+        server.seen_at("session_heartbeat").len(),
+        2,
+        "a clone keeps it going"
+    );
+    let tasks = tokio::runtime::Handle::current()
+        .metrics()
+        .num_alive_tasks();
+    assert_eq!(tasks, 3, "heartbeat, flags, cancels");
+    drop(again);
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    assert_eq!(
+        tokio::runtime::Handle::current()
+            .metrics()
+            .num_alive_tasks(),
+        0
+    );
+    sleep(seconds(3600)).await;
+    assert_eq!(server.seen_at("session_heartbeat").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn flags_are_refreshed() {
+    let server = FakeServer::new();
+    let answer = |interval: u64| Reply::json(json!({"refresh_interval_sec": interval}));
+    server.then(
+        "client/dynamic_config",
+        vec![
+            answer(30),
+            Reply::status(403, json!({})),
+            answer(1),
+            answer(600),
+        ],
+    );
+    let _client = server.training().await;
+    sleep(seconds(500)).await;
+    assert_eq!(
+        server.seconds("client/dynamic_config"),
+        [0.0, 30.0, 60.0, 70.0]
+    );
+}
