@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
+use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme};
 use url::Url;
 
-use crate::error::{Kind, Stage, TransportError};
+use crate::error::{BoxError, Kind, Stage, TransportError};
 
 /// A server's address with an optional path prefix, checked once.
 ///
@@ -23,6 +24,12 @@ pub struct BaseUrl {
     /// Without a trailing slash.
     text: String,
     origin: url::Origin,
+    /// The same in the pieces a URI is made of: joining them takes no formatting and no parsing,
+    /// which would be half a microsecond and three allocations a request.
+    scheme: Scheme,
+    authority: Authority,
+    /// Empty, or begins with a slash and does not end with one.
+    prefix: String,
 }
 
 impl BaseUrl {
@@ -34,19 +41,22 @@ impl BaseUrl {
         if uri.authority().is_some() {
             return Ok(uri.clone());
         }
-        let path = uri
-            .path_and_query()
-            .map_or("/", http::uri::PathAndQuery::as_str);
-        format!("{}{path}", self.text)
-            .parse()
-            .map_err(|error: http::uri::InvalidUri| {
-                TransportError::new(
-                    Kind::Request,
-                    Stage::NotBuilt,
-                    format!("the path {path:?} makes no valid URI"),
-                )
-                .with_source(error)
-            })
+        let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+        let invalid = |error: BoxError| {
+            let what = format!("the path {path:?} makes no valid URI");
+            TransportError::new(Kind::Request, Stage::NotBuilt, what).with_source(error)
+        };
+        let whole = match uri.path_and_query() {
+            Some(whole) if self.prefix.is_empty() && path.starts_with('/') => whole.clone(),
+            _ => format!("{}{path}", self.prefix)
+                .parse()
+                .map_err(|error: InvalidUri| invalid(error.into()))?,
+        };
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(whole);
+        Uri::from_parts(parts).map_err(|error| invalid(error.into()))
     }
 
     /// Does `uri` lead to this server? A URI that has only a path does.
@@ -85,9 +95,25 @@ impl FromStr for BaseUrl {
             return Err(invalid("must end with its path, without ? or #"));
         }
         let origin = url.origin();
+        let text = String::from(url).trim_end_matches('/').to_owned();
+        let whole: Uri = text
+            .parse()
+            .map_err(|error: InvalidUri| invalid("cannot be read").with_source(error))?;
+        let parts = whole.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            return Err(invalid("must name a host"));
+        };
+        let prefix = parts
+            .path_and_query
+            .as_ref()
+            .map_or("", |path| path.as_str());
+        let prefix = prefix.trim_end_matches('/').to_owned();
         Ok(Self {
-            text: String::from(url).trim_end_matches('/').to_owned(),
+            text,
             origin,
+            scheme,
+            authority,
+            prefix,
         })
     }
 }

@@ -4,18 +4,18 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
+use http::{Request, Response};
 use tower::{Layer, Service};
 
 use crate::base_url::BaseUrl;
 use crate::body::Body;
 use crate::config::TransportConfig;
-use crate::error::{BoxError, Kind, Stage, TransportError};
+use crate::error::{BoxError, TransportError};
+#[cfg(not(feature = "reqwest"))]
+use crate::error::{Kind, Stage};
 use crate::gate::Gate;
-use crate::layer::{
-    AdmissionLayer, AuthLayer, BaseLayer, CompressLayer, DecompressLayer, GateLayer, HeaderLayer,
-    ObserveLayer, RedirectLayer, RetryLayer, TimeoutLayer, TraceLayer,
-};
+use crate::service::{Foreign, Inner};
+use crate::stack::{Slot, Stack};
 use crate::transport::Transport;
 
 /// The default stack, with two slots for your layers and a leaf of your choice.
@@ -56,27 +56,20 @@ use crate::transport::Transport;
 #[derive(Clone)]
 pub struct TransportBuilder {
     config: TransportConfig,
-    call_layers: Vec<ErasedLayer>,
-    attempt_layers: Vec<ErasedLayer>,
-    leaf: Option<Transport>,
+    call_slot: Slot,
+    attempt_slot: Slot,
+    leaf: Option<Arc<dyn Leaf>>,
     gate: Option<Gate>,
 }
 
-/// A layer of any type, as what it does to a transport.
-#[derive(Clone)]
-struct ErasedLayer(Arc<dyn Fn(Transport) -> Transport + Send + Sync>);
+/// A leaf of any type, which the stack is put over once its settings are known.
+trait Leaf: Send + Sync {
+    fn under(&self, stack: Stack) -> Transport;
+}
 
-impl ErasedLayer {
-    fn new<L, B>(layer: L) -> Self
-    where
-        L: Layer<Transport> + Send + Sync + 'static,
-        L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
-        <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
-        Self(Arc::new(move |inner| inner.layer(&layer)))
+impl<I: Inner + Clone> Leaf for I {
+    fn under(&self, stack: Stack) -> Transport {
+        stack.over(self.clone())
     }
 }
 
@@ -85,8 +78,8 @@ impl TransportBuilder {
     pub fn from_config(config: TransportConfig) -> Self {
         Self {
             config,
-            call_layers: Vec::new(),
-            attempt_layers: Vec::new(),
+            call_slot: Slot::new(),
+            attempt_slot: Slot::new(),
             leaf: None,
             gate: None,
         }
@@ -103,7 +96,8 @@ impl TransportBuilder {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.call_layers.push(ErasedLayer::new(layer));
+        self.call_slot
+            .push(Arc::new(move |inner| inner.layer(&layer)));
         self
     }
 
@@ -119,7 +113,8 @@ impl TransportBuilder {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.attempt_layers.push(ErasedLayer::new(layer));
+        self.attempt_slot
+            .push(Arc::new(move |inner| inner.layer(&layer)));
         self
     }
 
@@ -134,7 +129,7 @@ impl TransportBuilder {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.leaf = Some(Transport::new(service));
+        self.leaf = Some(Arc::new(Foreign(service)));
         self
     }
 
@@ -160,14 +155,6 @@ impl TransportBuilder {
     /// when there is no leaf.
     pub fn build(self) -> Result<Transport, TransportError> {
         let base: BaseUrl = self.config.base_url.parse()?;
-        let user_agent = HeaderValue::from_str(&self.config.user_agent).map_err(|error| {
-            TransportError::new(
-                Kind::Config,
-                Stage::NotBuilt,
-                "the user agent cannot stand in a header",
-            )
-            .with_source(error)
-        })?;
         let gate = self
             .gate
             .clone()
@@ -176,46 +163,8 @@ impl TransportBuilder {
             Some(leaf) => leaf,
             None => network(&self.config)?,
         };
-        let TransportConfig {
-            credential,
-            headers,
-            limits,
-            policies,
-            observers,
-            ..
-        } = self.config;
-        let observers: Arc<[_]> = observers.into();
-        let admission = AdmissionLayer::new(&limits).with_gate(gate.clone());
-
-        // From the inside out.
-        let stack = RedirectLayer::new().layer(leaf);
-        let stack = DecompressLayer::new().layer(stack);
-        let stack = CompressLayer::new().layer(stack);
-        let stack = TimeoutLayer::new(limits).layer(stack);
-        let stack = HeaderLayer::new(user_agent, headers).layer(stack);
-        let stack = match credential {
-            Some(credential) => {
-                Transport::new(BaseLayer::new(base).layer(AuthLayer::new(credential).layer(stack)))
-            }
-            None => Transport::new(BaseLayer::new(base).layer(stack)),
-        };
-        let stack = wrap(stack, &self.attempt_layers);
-        let stack = stack.layer(TraceLayer::attempts());
-        let stack = if observers.is_empty() {
-            stack
-        } else {
-            stack.layer(ObserveLayer::attempts(Arc::clone(&observers)))
-        };
-        let stack = GateLayer::new(gate).layer(stack);
-        let stack = RetryLayer::with_policies(policies).layer(stack);
-        let stack = admission.layer(stack);
-        let stack = Transport::new(TraceLayer::calls().layer(stack));
-        let stack = if observers.is_empty() {
-            stack
-        } else {
-            stack.layer(ObserveLayer::calls(observers))
-        };
-        Ok(wrap(stack, &self.call_layers))
+        let stack = Stack::new(self.config, base, gate, self.call_slot, self.attempt_slot)?;
+        Ok(leaf.under(stack))
     }
 
     fn default_gate(&self, base: &BaseUrl) -> Gate {
@@ -231,21 +180,14 @@ impl TransportBuilder {
     }
 }
 
-/// Wraps `layers` round `stack`, the first of them outermost.
-fn wrap(stack: Transport, layers: &[ErasedLayer]) -> Transport {
-    layers
-        .iter()
-        .rev()
-        .fold(stack, |inner, layer| (layer.0)(inner))
-}
-
 #[cfg(feature = "reqwest")]
-fn network(config: &TransportConfig) -> Result<Transport, TransportError> {
-    crate::leaf::Network::from_config(config).map(Transport::new)
+fn network(config: &TransportConfig) -> Result<Arc<dyn Leaf>, TransportError> {
+    let network = crate::leaf::Network::from_config(config)?;
+    Ok(Arc::new(Foreign(network)))
 }
 
 #[cfg(not(feature = "reqwest"))]
-fn network(_: &TransportConfig) -> Result<Transport, TransportError> {
+fn network(_: &TransportConfig) -> Result<Arc<dyn Leaf>, TransportError> {
     let what =
         "there is no leaf: switch on the feature `reqwest`, or give the builder one with `leaf`";
     Err(TransportError::new(Kind::Config, Stage::NotBuilt, what))
@@ -265,9 +207,9 @@ impl fmt::Debug for TransportBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TransportBuilder")
             .field("config", &self.config)
-            .field("call_layers", &self.call_layers.len())
-            .field("attempt_layers", &self.attempt_layers.len())
-            .field("leaf", &self.leaf)
+            .field("call_layers", &self.call_slot.len())
+            .field("attempt_layers", &self.attempt_slot.len())
+            .field("has_leaf", &self.leaf.is_some())
             .finish_non_exhaustive()
     }
 }

@@ -44,6 +44,9 @@ pub struct Call {
     pub deadline: Option<Instant>,
     /// Retry policy. `None`: that of the class.
     pub policy: Option<Arc<dyn Policy>>,
+    /// Which try this is, from 1, counted or not. The retry layer writes it; outside of it, and on
+    /// the first try of a request that came without a `Call`, it is 0.
+    pub attempt: u32,
 }
 
 /// May a request be sent again when the first may have arrived?
@@ -92,6 +95,7 @@ impl Call {
             timeout: None,
             deadline: None,
             policy: None,
+            attempt: 0,
         }
     }
 

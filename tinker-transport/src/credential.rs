@@ -13,6 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::pin::Pin;
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -29,6 +30,18 @@ use crate::error::BoxError;
 pub trait Credential: fmt::Debug + Send + Sync {
     /// A token to send now.
     fn token(&self) -> CredentialFuture<'_, Token>;
+
+    /// The same where it takes no waiting. Asked first, because the usual request then needs no
+    /// future for it; `None` means: ask [`token`](Self::token).
+    fn at_hand(&self) -> Option<Token> {
+        None
+    }
+
+    /// Can [`renew`](Self::renew) ever have another token? If not, no copy of the request is kept
+    /// for it.
+    fn can_renew(&self) -> bool {
+        true
+    }
 
     /// The server called `rejected` invalid: is there another? Called at most once per attempt;
     /// when many calls were rejected with the same token, one renewal must serve them all.
@@ -48,28 +61,46 @@ pub trait Credential: fmt::Debug + Send + Sync {
 pub type CredentialFuture<'a, T> =
     Pin<Box<dyn Future<Output = Result<T, CredentialError>> + Send + 'a>>;
 
-/// A secret for one request. Not shown by `Debug`, wiped from memory when dropped.
+/// A secret for one request. Not shown by `Debug`, wiped from memory when its last clone is
+/// dropped; the header made of it is such a clone.
 #[derive(Clone)]
-pub struct Token(SecretString);
+pub struct Token {
+    secret: Bytes,
+    /// The same memory, checked once. `None`: it cannot stand in a header.
+    header: Option<HeaderValue>,
+}
+
+/// Memory that wipes itself.
+struct Wiped(SecretString);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose_secret().as_bytes()
+    }
+}
 
 impl Token {
     /// Takes the secret.
     pub fn new(secret: impl Into<String>) -> Self {
-        Self(SecretString::from(secret.into()))
+        let secret = Bytes::from_owner(Wiped(SecretString::from(secret.into())));
+        let mut header = HeaderValue::from_maybe_shared(secret.clone()).ok();
+        if let Some(header) = &mut header {
+            header.set_sensitive(true);
+        }
+        Self { secret, header }
     }
 
     /// The secret itself.
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        // It was made from a string.
+        std::str::from_utf8(&self.secret).unwrap_or_default()
     }
 
     /// As a header value that `Debug` does not show.
     pub(crate) fn header(&self) -> Result<HeaderValue, CredentialError> {
-        let mut value = HeaderValue::from_str(self.expose()).map_err(|_| {
+        self.header.clone().ok_or_else(|| {
             CredentialError::new("the credential holds characters that cannot stand in a header; look for a line break")
-        })?;
-        value.set_sensitive(true);
-        Ok(value)
+        })
     }
 
     pub(crate) fn fingerprint(&self) -> u64 {
@@ -79,7 +110,7 @@ impl Token {
 
 impl PartialEq for Token {
     fn eq(&self, other: &Self) -> bool {
-        self.expose() == other.expose()
+        self.secret == other.secret
     }
 }
 

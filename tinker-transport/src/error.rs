@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::attempt::Effort;
+use crate::effort::Effort;
 
 /// Any error a foreign service or body may bring along.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -27,6 +27,8 @@ struct Inner {
     source: Option<BoxError>,
     operation: Option<&'static str>,
     effort: Effort,
+    /// Time the gate held the request before this happened.
+    waited: Duration,
 }
 
 /// What kind of failure a [`TransportError`] is.
@@ -89,6 +91,7 @@ impl TransportError {
             source: None,
             operation: None,
             effort: Effort::default(),
+            waited: Duration::ZERO,
         }))
     }
 
@@ -159,6 +162,14 @@ impl TransportError {
 
     pub(crate) fn set_effort(&mut self, effort: Effort) {
         self.0.effort = effort;
+    }
+
+    pub(crate) fn set_waited(&mut self, waited: Duration) {
+        self.0.waited = waited;
+    }
+
+    pub(crate) fn waited(&self) -> Duration {
+        self.0.waited
     }
 
     /// Takes an error of a foreign service: one of ours comes back as it was, a timeout of

@@ -124,11 +124,17 @@ impl Gate {
 
     /// Waits until the gate is open for `call`. Returns how long that took.
     pub async fn opened(&self, call: &Call) -> Duration {
+        let Some(mut until) = self.closed_until(call) else {
+            return Duration::ZERO;
+        };
         let began = Instant::now();
-        while let Some(until) = self.closed_until(call) {
+        loop {
             tokio::time::sleep_until(until).await;
+            match self.closed_until(call) {
+                Some(later) => until = later,
+                None => return began.elapsed(),
+            }
         }
-        began.elapsed()
     }
 
     fn closed_until(&self, call: &Call) -> Option<Instant> {

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod attempt;
 mod backoff;
 mod base_url;
 mod body;
@@ -11,13 +10,17 @@ mod clock;
 mod config;
 mod credential;
 mod disposition;
+mod effort;
 mod error;
 mod gate;
 mod hint;
+mod idempotency;
 mod leaf;
 mod limits;
 mod observer;
 mod service;
+mod spare;
+mod stack;
 mod transport;
 
 pub mod layer;
@@ -26,7 +29,6 @@ pub mod policy;
 #[cfg(test)]
 mod testing;
 
-pub use attempt::{Attempt, Effort};
 pub use base_url::BaseUrl;
 pub use body::Body;
 pub use builder::TransportBuilder;
@@ -37,6 +39,7 @@ pub use credential::{
     ApiKey, Command, Credential, CredentialError, CredentialFuture, Exchange, Token,
 };
 pub use disposition::{Disposition, Outcome};
+pub use effort::Effort;
 pub use error::{BoxError, Kind, Stage, TransportError};
 pub use gate::Gate;
 #[cfg(feature = "reqwest")]

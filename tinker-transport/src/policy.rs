@@ -9,9 +9,9 @@ mod limit;
 use std::fmt;
 use std::time::Duration;
 
-pub use crate::attempt::Effort;
 pub use crate::backoff::Backoff;
 pub use crate::disposition::{Disposition, Outcome};
+pub use crate::effort::Effort;
 pub use crate::hint::{HINT_CAP, retry_after, should_retry};
 pub use limit::{AttemptLimited, TimeLimited};
 

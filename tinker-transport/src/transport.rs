@@ -2,16 +2,16 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use tower::util::BoxCloneSyncService;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service};
 
 use crate::body::Body;
 use crate::error::{BoxError, TransportError};
-use crate::service::ResponseFuture;
+use crate::service::{Answer, Foreign, Inner, ResponseFuture};
 
 /// An HTTP service of any making, behind one type without parameters.
 ///
@@ -24,7 +24,20 @@ use crate::service::ResponseFuture;
 /// or its stream reset. Whether the server did the work by then is unknown.
 #[derive(Clone)]
 pub struct Transport {
-    service: BoxCloneSyncService<Request<Body>, Response<Body>, TransportError>,
+    // Shared, so that a clone is a count and a call is one box; `tower`'s boxes copy the service
+    // itself for each clone.
+    service: Arc<dyn Erased>,
+}
+
+/// An [`Inner`] whose future is boxed, so that its type can be forgotten.
+trait Erased: Send + Sync {
+    fn call(self: Arc<Self>, request: Request<Body>) -> ResponseFuture;
+}
+
+impl<I: Inner> Erased for I {
+    fn call(self: Arc<Self>, mut request: Request<Body>) -> ResponseFuture {
+        Box::pin(async move { self.run(&mut request).await })
+    }
 }
 
 impl Transport {
@@ -54,11 +67,13 @@ impl Transport {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        let service = service
-            .map_response(|response: Response<B>| response.map(Body::new))
-            .map_err(|error: S::Error| TransportError::from_boxed(error.into()));
+        Self::of(Foreign(service))
+    }
+
+    /// Erases a stack composed in this crate.
+    pub(crate) fn of(inner: impl Inner) -> Self {
         Self {
-            service: BoxCloneSyncService::new(service),
+            service: Arc::new(inner),
         }
     }
 
@@ -89,7 +104,13 @@ impl Transport {
         &self,
         request: Request<Body>,
     ) -> impl Future<Output = Result<Response<Body>, TransportError>> + Send + 'static + use<> {
-        self.service.clone().oneshot(request)
+        Arc::clone(&self.service).call(request)
+    }
+}
+
+impl Inner for Transport {
+    fn run(&self, request: &mut Request<Body>) -> impl Future<Output = Answer> + Send {
+        self.call(std::mem::take(request))
     }
 }
 
@@ -103,7 +124,7 @@ impl Service<Request<Body>> for Transport {
     }
 
     fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        Box::pin(self.service.clone().oneshot(request))
+        Arc::clone(&self.service).call(request)
     }
 }
 

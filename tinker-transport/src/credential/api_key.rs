@@ -9,32 +9,45 @@ use super::{Credential, CredentialError, CredentialFuture, Token};
 ///
 /// A JWT is refused before it is sent once its time is over.
 #[derive(Clone)]
-pub struct ApiKey(Token);
+pub struct ApiKey {
+    token: Token,
+    /// What the key says about itself, if it is a JWT that ends.
+    claims: Option<Claims>,
+}
 
 impl ApiKey {
     /// Takes the key; blanks round it are dropped.
     pub fn new(key: impl AsRef<str>) -> Self {
-        Self(Token::new(key.as_ref().trim()))
+        let key = key.as_ref().trim();
+        let claims = Claims::read(key);
+        Self {
+            token: Token::new(key),
+            claims: (jwt::is_jwt(key) && claims.expires.is_some()).then_some(claims),
+        }
     }
 }
 
 impl Credential for ApiKey {
     fn token(&self) -> CredentialFuture<'_, Token> {
-        let key = self.0.expose();
-        let claims = Claims::read(key);
-        let is_over = jwt::is_jwt(key) && claims.expires.is_some() && claims.left().is_zero();
-        let token = if is_over {
-            Err(CredentialError::new(
+        let token = self.at_hand().ok_or_else(|| {
+            CredentialError::new(
                 "the API key is a JWT that has expired; pass a fresh one, or a command that prints one",
-            ))
-        } else {
-            Ok(self.0.clone())
-        };
+            )
+        });
         Box::pin(std::future::ready(token))
     }
 
+    fn at_hand(&self) -> Option<Token> {
+        let is_over = self.claims.is_some_and(|claims| claims.left().is_zero());
+        (!is_over).then(|| self.token.clone())
+    }
+
+    fn can_renew(&self) -> bool {
+        false
+    }
+
     fn fingerprint(&self) -> Option<u64> {
-        Some(self.0.fingerprint())
+        Some(self.token.fingerprint())
     }
 }
 
@@ -71,7 +84,7 @@ mod tests {
     fn a_key_is_never_shown() {
         let key = ApiKey::new("tml-hunter2");
         assert_eq!(
-            format!("{key:?} {:?}", key.0),
+            format!("{key:?} {:?}", key.token),
             "ApiKey([hidden]) Token([hidden])"
         );
         assert_eq!(key.fingerprint(), ApiKey::new("tml-hunter2").fingerprint());

@@ -112,16 +112,21 @@ impl Inner {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
     }
 
+    /// The token held, if it lives long enough; sees to it that it is renewed in time.
+    fn at_hand(self: &Arc<Self>) -> Option<Token> {
+        let held = self.held().filter(|held| held.left() > MARGIN)?;
+        if Instant::now() >= held.renew_at {
+            self.renew_in_background();
+        }
+        Some(held.token)
+    }
+
     async fn token(self: &Arc<Self>) -> Result<Token, CredentialError> {
-        let fresh = |held: &Held| held.left() > MARGIN;
-        if let Some(held) = self.held().filter(fresh) {
-            if Instant::now() >= held.renew_at {
-                self.renew_in_background();
-            }
-            return Ok(held.token);
+        if let Some(token) = self.at_hand() {
+            return Ok(token);
         }
         let _turn = self.turn.lock().await;
-        if let Some(held) = self.held().filter(fresh) {
+        if let Some(held) = self.held().filter(|held| held.left() > MARGIN) {
             return Ok(held.token);
         }
         match self.exchange().await {
@@ -212,6 +217,10 @@ impl Inner {
 impl Credential for Exchange {
     fn token(&self) -> CredentialFuture<'_, Token> {
         Box::pin(self.inner.token())
+    }
+
+    fn at_hand(&self) -> Option<Token> {
+        self.inner.at_hand()
     }
 
     fn renew<'a>(&'a self, rejected: &'a Token) -> CredentialFuture<'a, Option<Token>> {

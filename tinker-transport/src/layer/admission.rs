@@ -1,19 +1,16 @@
 //! Permits: how much may be under way at once.
 
+use http::Request;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
-use http::{Request, Response};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::{Layer, Service, ServiceExt};
-
+use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::call::Call;
 use crate::class::{Class, PerClass};
-use crate::error::TransportError;
 use crate::gate::Gate;
 use crate::limits::ClassLimits;
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::{Answer, Inner};
 
 /// Samples let in at once while the server asks to slow down, and how much heavier each counts.
 const CAREFUL_CONCURRENCY: usize = 10;
@@ -38,25 +35,26 @@ pub struct AdmissionLayer {
 /// What one class has left.
 #[derive(Debug)]
 struct Room {
-    slots: Option<Arc<Semaphore>>,
-    careful: Arc<Semaphore>,
-    bytes: Option<(Arc<Semaphore>, u32)>,
+    slots: Option<Semaphore>,
+    careful: Semaphore,
+    bytes: Option<(Semaphore, u32)>,
 }
 
 impl Room {
     fn new(limits: &ClassLimits) -> Self {
-        let semaphore = |permits| Arc::new(Semaphore::new(permits));
         Self {
             slots: limits
                 .concurrency
-                .map(|n| semaphore(n.get().min(Semaphore::MAX_PERMITS))),
-            careful: semaphore(CAREFUL_CONCURRENCY),
-            bytes: limits.bytes.map(|bytes| (semaphore(bytes as usize), bytes)),
+                .map(|n| Semaphore::new(n.get().min(Semaphore::MAX_PERMITS))),
+            careful: Semaphore::new(CAREFUL_CONCURRENCY),
+            bytes: limits
+                .bytes
+                .map(|bytes| (Semaphore::new(bytes as usize), bytes)),
         }
     }
 
     /// Waits for permits, always in the same order, so that two waiters cannot block each other.
-    async fn enter(&self, weight: u64, is_careful: bool) -> [Option<OwnedSemaphorePermit>; 3] {
+    async fn enter(&self, weight: u64, is_careful: bool) -> [Option<SemaphorePermit<'_>>; 3] {
         let slot = take(self.slots.as_ref(), 1).await;
         let careful = take(is_careful.then_some(&self.careful), 1).await;
         let weight = if is_careful {
@@ -73,12 +71,9 @@ impl Room {
     }
 }
 
-async fn take(semaphore: Option<&Arc<Semaphore>>, permits: u32) -> Option<OwnedSemaphorePermit> {
+async fn take(semaphore: Option<&Semaphore>, permits: u32) -> Option<SemaphorePermit<'_>> {
     // The semaphores are never closed, so the only answer is a permit.
-    Arc::clone(semaphore?)
-        .acquire_many_owned(permits)
-        .await
-        .ok()
+    semaphore?.acquire_many(permits).await.ok()
 }
 
 impl AdmissionLayer {
@@ -99,44 +94,17 @@ impl AdmissionLayer {
     }
 }
 
-/// Service made by [`AdmissionLayer`].
-#[derive(Debug, Clone)]
-pub struct Admission<S> {
-    inner: S,
-    layer: AdmissionLayer,
-}
+tower_layer!(AdmissionLayer makes Admission);
 
-impl<S> Layer<S> for AdmissionLayer {
-    type Service = Admission<S>;
-
-    fn layer(&self, inner: S) -> Admission<S> {
-        Admission {
-            inner,
-            layer: self.clone(),
-        }
-    }
-}
-
-impl<S: HttpService> Service<Request<Body>> for Admission<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        let Self { inner, layer } = self.clone();
-        Box::pin(async move {
-            let call = Call::of(&request);
-            let weight = call.weight_of(&request);
-            let is_careful =
-                call.class == Class::Sample && layer.gate.is_some_and(|gate| gate.is_throttled());
-            let room = layer.rooms.get(call.class);
-            let _permits = call.before_deadline(room.enter(weight, is_careful)).await?;
-            inner.oneshot(request).await
-        })
+impl Around for AdmissionLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        let call = Call::of(request);
+        let weight = call.weight_of(request);
+        let is_careful =
+            call.class == Class::Sample && self.gate.as_ref().is_some_and(Gate::is_throttled);
+        let room = self.rooms.get(call.class);
+        let _permits = call.before_deadline(room.enter(weight, is_careful)).await?;
+        inner.run(request).await
     }
 }
 

@@ -1,18 +1,17 @@
 //! Attaches the credential.
 
-use std::sync::Arc;
-use std::task::{Context, Poll};
-
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, Request, Response, StatusCode};
-use tower::{Layer, Service, ServiceExt};
+use std::sync::Arc;
 
+use super::around::{Around, tower_layer};
 use super::base::is_at_home;
 use crate::body::Body;
 use crate::call::Call;
-use crate::credential::{Credential, CredentialError};
+use crate::credential::{Credential, CredentialError, Token};
 use crate::error::{Kind, Stage, TransportError};
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::{Answer, Inner};
+use crate::spare::Spare;
 
 pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
@@ -38,74 +37,65 @@ impl AuthLayer {
     }
 }
 
-/// Service made by [`AuthLayer`].
-#[derive(Debug, Clone)]
-pub struct Auth<S> {
-    inner: S,
-    credential: Arc<dyn Credential>,
+tower_layer!(AuthLayer makes Auth);
+
+impl AuthLayer {
+    async fn token(&self, request: &Request<Body>) -> Result<Token, TransportError> {
+        if let Some(token) = self.credential.at_hand() {
+            return Ok(token);
+        }
+        let call = Call::of(request);
+        call.before_deadline(self.credential.token())
+            .await?
+            .map_err(|error| unusable(error, Stage::NotSent))
+    }
+
+    /// Another token than the one `response` calls invalid, if it does and there is one.
+    async fn renewed(
+        &self,
+        response: &Response<Body>,
+        token: &Token,
+    ) -> Result<Option<Token>, TransportError> {
+        if !says_invalid_token(response) {
+            return Ok(None);
+        }
+        self.credential
+            .renew(token)
+            .await
+            .map_err(|error| unusable(error, Stage::Answered))
+    }
 }
 
-impl<S> Layer<S> for AuthLayer {
-    type Service = Auth<S>;
-
-    fn layer(&self, inner: S) -> Auth<S> {
-        Auth {
-            inner,
-            credential: Arc::clone(&self.credential),
+impl Around for AuthLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        if !is_at_home(request) || request.headers().contains_key(X_API_KEY) {
+            return inner.run(request).await;
+        }
+        let token = self.token(request).await?;
+        let mut again = if self.credential.can_renew() {
+            Spare::of(request)
+        } else {
+            None
+        };
+        attach(request, &token, Stage::NotSent)?;
+        loop {
+            let response = inner.run(request).await?;
+            let Some(spare) = again.take() else {
+                return Ok(response);
+            };
+            let Some(token) = self.renewed(&response, &token).await? else {
+                return Ok(response);
+            };
+            *request = spare.into_request();
+            attach(request, &token, Stage::Answered)?;
         }
     }
 }
 
-impl<S: HttpService> Service<Request<Body>> for Auth<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
-        let inner = self.inner.clone();
-        if !is_at_home(&request) || request.headers().contains_key(X_API_KEY) {
-            return Box::pin(inner.oneshot(request));
-        }
-        let credential = Arc::clone(&self.credential);
-        Box::pin(async move {
-            let call = Call::of(&request);
-            let token = call
-                .before_deadline(credential.token())
-                .await?
-                .map_err(|error| unusable(error, Stage::NotSent))?;
-            let (mut parts, body) = request.into_parts();
-            let again = body.try_clone();
-            parts.headers.insert(
-                X_API_KEY,
-                token
-                    .header()
-                    .map_err(|error| unusable(error, Stage::NotSent))?,
-            );
-            request = Request::from_parts(parts.clone(), body);
-            let response = inner.clone().oneshot(request).await?;
-            let Some(body) = again.filter(|_| says_invalid_token(&response)) else {
-                return Ok(response);
-            };
-            let renewed = credential
-                .renew(&token)
-                .await
-                .map_err(|error| unusable(error, Stage::Answered))?;
-            let Some(token) = renewed else {
-                return Ok(response);
-            };
-            parts.headers.insert(
-                X_API_KEY,
-                token
-                    .header()
-                    .map_err(|error| unusable(error, Stage::Answered))?,
-            );
-            inner.oneshot(Request::from_parts(parts, body)).await
-        })
-    }
+fn attach(request: &mut Request<Body>, token: &Token, stage: Stage) -> Result<(), TransportError> {
+    let value = token.header().map_err(|error| unusable(error, stage))?;
+    request.headers_mut().insert(X_API_KEY, value);
+    Ok(())
 }
 
 fn says_invalid_token(response: &Response<Body>) -> bool {

@@ -1,15 +1,12 @@
 //! Puts the base URL before the path.
 
+use http::Request;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use http::{Request, Response};
-use tower::{Layer, Service, ServiceExt};
-
+use super::around::{Around, tower_layer};
 use crate::base_url::BaseUrl;
 use crate::body::Body;
-use crate::error::TransportError;
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::{Answer, Inner};
 
 /// Turns `/api/v1/...` into a whole URI.
 ///
@@ -42,43 +39,14 @@ impl BaseLayer {
     }
 }
 
-/// Service made by [`BaseLayer`].
-#[derive(Debug, Clone)]
-pub struct Base<S> {
-    inner: S,
-    base: Arc<BaseUrl>,
-}
+tower_layer!(BaseLayer makes Base);
 
-impl<S> Layer<S> for BaseLayer {
-    type Service = Base<S>;
-
-    fn layer(&self, inner: S) -> Base<S> {
-        Base {
-            inner,
-            base: Arc::clone(&self.base),
-        }
-    }
-}
-
-impl<S: HttpService> Service<Request<Body>> for Base<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
+impl Around for BaseLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
         if !self.base.is_home_of(request.uri()) {
             request.extensions_mut().insert(Elsewhere);
         }
-        match self.base.join(request.uri()) {
-            Ok(uri) => {
-                *request.uri_mut() = uri;
-                Box::pin(self.inner.clone().oneshot(request))
-            }
-            Err(error) => Box::pin(std::future::ready(Err(error))),
-        }
+        *request.uri_mut() = self.base.join(request.uri())?;
+        inner.run(request).await
     }
 }

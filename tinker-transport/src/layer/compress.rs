@@ -1,16 +1,14 @@
 //! Compresses request bodies.
 
-use std::task::{Context, Poll};
-
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderValue, Request, Response};
-use tower::{Layer, Service, ServiceExt};
+use http::{HeaderValue, Request};
 
+use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::call::{Call, Compression};
 use crate::error::{Kind, Stage, TransportError};
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::{Answer, Inner};
 
 /// The level the official client uses.
 const LEVEL: i32 = 3;
@@ -33,48 +31,24 @@ impl CompressLayer {
     }
 }
 
-/// Service made by [`CompressLayer`].
-#[derive(Debug, Clone)]
-pub struct Compress<S> {
-    inner: S,
-}
+tower_layer!(CompressLayer makes Compress);
 
-impl<S> Layer<S> for CompressLayer {
-    type Service = Compress<S>;
-
-    fn layer(&self, inner: S) -> Compress<S> {
-        Compress { inner }
-    }
-}
-
-impl<S: HttpService> Service<Request<Body>> for Compress<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
-        let inner = self.inner.clone();
-        let plain = match Call::of(&request).compression {
+impl Around for CompressLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        let plain = match Call::of(request).compression {
             Compression::Zstd if !request.headers().contains_key(CONTENT_ENCODING) => {
                 request.body().as_bytes().cloned()
             }
             _ => None,
         };
-        let Some(plain) = plain else {
-            return Box::pin(inner.oneshot(request));
-        };
-        Box::pin(async move {
+        if let Some(plain) = plain {
             *request.body_mut() = compress(plain).await?.into();
             request.headers_mut().remove(CONTENT_LENGTH);
             request
                 .headers_mut()
                 .insert(CONTENT_ENCODING, HeaderValue::from_static("zstd"));
-            inner.oneshot(request).await
-        })
+        }
+        inner.run(request).await
     }
 }
 

@@ -5,14 +5,14 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request};
 use http_body::{Body as _, Frame};
-use tower::{Layer, Service, ServiceExt};
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
+use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::error::{BoxError, Kind, Stage, TransportError};
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::{Answer, Inner};
 
 /// Bytes handed on at a time.
 const PIECE: usize = 64 * 1024;
@@ -34,59 +34,36 @@ impl DecompressLayer {
     }
 }
 
-/// Service made by [`DecompressLayer`].
-#[derive(Debug, Clone)]
-pub struct Decompress<S> {
-    inner: S,
-}
+tower_layer!(DecompressLayer makes Decompress);
 
-impl<S> Layer<S> for DecompressLayer {
-    type Service = Decompress<S>;
-
-    fn layer(&self, inner: S) -> Decompress<S> {
-        Decompress { inner }
-    }
-}
-
-impl<S: HttpService> Service<Request<Body>> for Decompress<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
-        let inner = self.inner.clone();
-        if request.headers().contains_key(ACCEPT_ENCODING) {
-            return Box::pin(inner.oneshot(request));
+impl Around for DecompressLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        let is_ours = !request.headers().contains_key(ACCEPT_ENCODING);
+        if is_ours {
+            request
+                .headers_mut()
+                .insert(ACCEPT_ENCODING, HeaderValue::from_static("zstd"));
         }
-        request
-            .headers_mut()
-            .insert(ACCEPT_ENCODING, HeaderValue::from_static("zstd"));
-        Box::pin(async move {
-            let mut response = inner.oneshot(request).await?;
-            let is_zstd = response
-                .headers()
-                .get(CONTENT_ENCODING)
-                .is_some_and(|encoding| encoding == "zstd");
-            if !is_zstd || response.body().is_end_stream() {
-                return Ok(response);
-            }
-            let decoder = Decoder::new().map_err(|error| undecodable(error.into()))?;
-            response.headers_mut().remove(CONTENT_ENCODING);
-            response.headers_mut().remove(CONTENT_LENGTH);
-            Ok(response.map(|inner| {
-                Body::new(Decoded {
-                    inner,
-                    decoder,
-                    input: Bytes::new(),
-                    is_within_frame: true,
-                    is_flushed: true,
-                })
-            }))
-        })
+        let mut response = inner.run(request).await?;
+        let is_zstd = response
+            .headers()
+            .get(CONTENT_ENCODING)
+            .is_some_and(|encoding| encoding == "zstd");
+        if !is_ours || !is_zstd || response.body().is_end_stream() {
+            return Ok(response);
+        }
+        let decoder = Decoder::new().map_err(|error| undecodable(error.into()))?;
+        response.headers_mut().remove(CONTENT_ENCODING);
+        response.headers_mut().remove(CONTENT_LENGTH);
+        Ok(response.map(|inner| {
+            Body::new(Decoded {
+                inner,
+                decoder,
+                input: Bytes::new(),
+                is_within_frame: true,
+                is_flushed: true,
+            })
+        }))
     }
 }
 

@@ -9,7 +9,7 @@ use tower::{Layer, Service};
 
 use crate::body::Body;
 use crate::error::TransportError;
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::HttpService;
 use crate::transport::Transport;
 
 /// Makes a layer of an async function that gets the request and the rest of the stack.
@@ -86,14 +86,14 @@ where
 {
     type Response = Response<Body>;
     type Error = TransportError;
-    type Future = ResponseFuture;
+    type Future = Fut;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        Box::pin((self.function)(request, self.next.clone()))
+    fn call(&mut self, request: Request<Body>) -> Fut {
+        (self.function)(request, self.next.clone())
     }
 }
 

@@ -1,18 +1,15 @@
 //! Holds requests while the gate is closed, and closes it.
 
-use std::task::{Context, Poll};
+use http::{Request, StatusCode};
 
-use http::{Request, Response, StatusCode};
-use tower::{Layer, Service, ServiceExt};
-
-use crate::attempt::Attempt;
+use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::call::{Billing, Call};
 use crate::class::Class;
 use crate::disposition::Held;
-use crate::error::TransportError;
+use crate::effort::Waited;
 use crate::gate::Gate;
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::{Answer, Inner};
 
 /// Waits at a shared [`Gate`] before each try, and reports 429 and 402 to it.
 ///
@@ -36,57 +33,36 @@ impl GateLayer {
     }
 }
 
-/// Service made by [`GateLayer`].
-#[derive(Debug, Clone)]
-pub struct Gated<S> {
-    inner: S,
-    gate: Gate,
-}
+tower_layer!(GateLayer makes Gated);
 
-impl<S> Layer<S> for GateLayer {
-    type Service = Gated<S>;
-
-    fn layer(&self, inner: S) -> Gated<S> {
-        Gated {
-            inner,
-            gate: self.gate.clone(),
-        }
-    }
-}
-
-impl<S: HttpService> Service<Request<Body>> for Gated<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        let inner = self.inner.clone();
-        let gate = self.gate.clone();
-        Box::pin(async move {
-            let call = Call::of(&request);
-            let weight = call.weight_of(&request);
-            let waited = call.before_deadline(gate.opened(&call)).await?;
-            if let Some(attempt) = request.extensions().get::<Attempt>() {
-                attempt.add_wait(waited);
-            }
-            let mut response = inner.oneshot(request).await?;
-            let is_held = match response.status() {
-                StatusCode::TOO_MANY_REQUESTS if call.class == Class::Sample => {
-                    gate.throttle(weight);
-                    true
+impl Around for GateLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        let call = Call::of(request);
+        let weight = call.weight_of(request);
+        let waited = call.before_deadline(self.gate.opened(&call)).await?;
+        let mut result = inner.run(request).await;
+        match &mut result {
+            Ok(response) => {
+                if !waited.is_zero() {
+                    response.extensions_mut().insert(Waited(waited));
                 }
-                StatusCode::PAYMENT_REQUIRED if call.billing == Billing::Pause => gate.pause(),
-                _ => false,
-            };
-            if is_held {
-                response.extensions_mut().insert(Held);
+                let is_held = match response.status() {
+                    StatusCode::TOO_MANY_REQUESTS if call.class == Class::Sample => {
+                        self.gate.throttle(weight);
+                        true
+                    }
+                    StatusCode::PAYMENT_REQUIRED if call.billing == Billing::Pause => {
+                        self.gate.pause()
+                    }
+                    _ => false,
+                };
+                if is_held {
+                    response.extensions_mut().insert(Held);
+                }
             }
-            Ok(response)
-        })
+            Err(error) => error.set_waited(waited),
+        }
+        result
     }
 }
 

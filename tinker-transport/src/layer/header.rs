@@ -1,18 +1,15 @@
 //! Headers every request has.
 
-use std::sync::Arc;
-use std::task::{Context, Poll};
-
 use http::header::{ACCEPT, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
-use tower::{Layer, Service, ServiceExt};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use std::sync::Arc;
 
+use super::around::{Around, tower_layer};
 use super::base::is_at_home;
 use crate::body::Body;
 use crate::call::Call;
 use crate::class::Class;
-use crate::error::TransportError;
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::{Answer, Inner};
 
 /// By this a client says that it takes a 429 on a sample as "wait and send it again".
 const BACKPRESSURE: HeaderName = HeaderName::from_static("x-tinker-sampling-backpressure");
@@ -70,36 +67,12 @@ impl HeaderLayer {
     }
 }
 
-/// Service made by [`HeaderLayer`].
-#[derive(Debug, Clone)]
-pub struct Header<S> {
-    inner: S,
-    layer: HeaderLayer,
-}
+tower_layer!(HeaderLayer makes Header);
 
-impl<S> Layer<S> for HeaderLayer {
-    type Service = Header<S>;
-
-    fn layer(&self, inner: S) -> Header<S> {
-        Header {
-            inner,
-            layer: self.clone(),
-        }
-    }
-}
-
-impl<S: HttpService> Service<Request<Body>> for Header<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
-        self.layer.complete(&mut request);
-        Box::pin(self.inner.clone().oneshot(request))
+impl Around for HeaderLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        self.complete(request);
+        inner.run(request).await
     }
 }
 

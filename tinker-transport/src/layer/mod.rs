@@ -19,6 +19,7 @@
 //! The quickest way to write one is [`from_fn`].
 
 mod admission;
+mod around;
 mod auth;
 mod base;
 mod compress;
@@ -34,6 +35,7 @@ mod timeout;
 mod trace;
 
 pub use admission::{Admission, AdmissionLayer};
+pub use around::Wrapped;
 pub use auth::{Auth, AuthLayer};
 pub use base::{Base, BaseLayer};
 pub use compress::{Compress, CompressLayer};

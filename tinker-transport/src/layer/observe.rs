@@ -2,19 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::Request;
 use tokio::time::Instant;
-use tower::{Layer, Service, ServiceExt};
 
+use super::around::{Around, tower_layer};
 use super::scope::{Scope, Subject};
-use crate::attempt::Effort;
 use crate::body::Body;
-use crate::error::TransportError;
+use crate::effort::Effort;
 use crate::observer::{End, Event, Observation, Observer};
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::{Answer, Inner};
 
 /// Hands the end of every call or attempt to observers, also when its caller dropped it.
 ///
@@ -44,56 +42,29 @@ impl ObserveLayer {
     }
 }
 
-/// Service made by [`ObserveLayer`].
-#[derive(Debug, Clone)]
-pub struct Observe<S> {
-    inner: S,
-    layer: ObserveLayer,
-}
+tower_layer!(ObserveLayer makes Observe);
 
-impl<S> Layer<S> for ObserveLayer {
-    type Service = Observe<S>;
-
-    fn layer(&self, inner: S) -> Observe<S> {
-        Observe {
-            inner,
+impl Around for ObserveLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        let mut watch = Watch {
             layer: self.clone(),
-        }
-    }
-}
-
-impl<S: HttpService> Service<Request<Body>> for Observe<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        let Self { inner, layer } = self.clone();
-        Box::pin(async move {
-            let mut watch = Watch {
-                layer,
-                subject: Subject::of(&request),
-                began: Instant::now(),
-                is_over: false,
-            };
-            let result = inner.oneshot(request).await;
-            watch.is_over = true;
-            match &result {
-                Ok(response) => {
-                    let attempts = response
-                        .extensions()
-                        .get()
-                        .map(|effort: &Effort| effort.attempts);
-                    watch.report(End::Answered(response.status()), attempts);
-                }
-                Err(error) => watch.report(End::Failed(error), Some(error.attempts())),
+            subject: Subject::of(request),
+            began: Instant::now(),
+            is_over: false,
+        };
+        let result = inner.run(request).await;
+        watch.is_over = true;
+        match &result {
+            Ok(response) => {
+                let attempts = response
+                    .extensions()
+                    .get()
+                    .map_or(1, |effort: &Effort| effort.attempts);
+                watch.report(End::Answered(response.status()), attempts);
             }
-            result
-        })
+            Err(error) => watch.report(End::Failed(error), error.attempts()),
+        }
+        result
     }
 }
 
@@ -106,7 +77,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn report(&self, end: End<'_>, attempts: Option<u32>) {
+    fn report(&self, end: End<'_>, attempts: u32) {
         let Subject {
             call,
             method,
@@ -125,7 +96,7 @@ impl Watch {
             end,
         };
         let event = match self.layer.scope {
-            Scope::Call => Event::Call(observation(attempts.unwrap_or(0))),
+            Scope::Call => Event::Call(observation(attempts)),
             Scope::Attempt => Event::Attempt(observation(*attempt)),
         };
         for observer in &*self.layer.observers {
@@ -137,7 +108,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if !self.is_over {
-            self.report(End::Dropped, None);
+            self.report(End::Dropped, 0);
         }
     }
 }

@@ -1,18 +1,16 @@
 //! Follows redirects without giving secrets away.
 
-use std::task::{Context, Poll};
-
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RANGE, USER_AGENT,
 };
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode};
-use tower::{Layer, Service, ServiceExt};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
 use url::Url;
 
+use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::{Answer, Inner};
+use crate::spare::Spare;
 
 const HOPS: usize = 10;
 /// What another server may see of a request. Everything else, the credential first, stays here.
@@ -41,94 +39,68 @@ impl RedirectLayer {
     }
 }
 
-/// Service made by [`RedirectLayer`].
-#[derive(Debug, Clone)]
-pub struct Redirect<S> {
-    inner: S,
-}
+tower_layer!(RedirectLayer makes Redirect);
 
-impl<S> Layer<S> for RedirectLayer {
-    type Service = Redirect<S>;
-
-    fn layer(&self, inner: S) -> Redirect<S> {
-        Redirect { inner }
-    }
-}
-
-impl<S: HttpService> Service<Request<Body>> for Redirect<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        let inner = self.inner.clone();
-        Box::pin(async move {
-            let (mut parts, mut body) = request.into_parts();
-            for _ in 0..=HOPS {
-                let again = body.try_clone();
-                let response = inner
-                    .clone()
-                    .oneshot(Request::from_parts(parts.clone(), body))
-                    .await?;
-                let Some((target, again)) = location(&parts, &response).zip(again) else {
-                    return Ok(response);
-                };
-                let Some(next) = follow(&mut parts, response.status(), &target, again) else {
-                    return Ok(response);
-                };
-                body = next;
+impl Around for RedirectLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        for _ in 0..=HOPS {
+            let again = Spare::of(request);
+            let response = inner.run(request).await?;
+            let Some((target, again)) = again.and_then(|again| {
+                let target = location(again.uri(), &response)?;
+                Some((target, again))
+            }) else {
+                return Ok(response);
+            };
+            match follow(again.into_request(), response.status(), target) {
+                Some(next) => *request = next,
+                None => return Ok(response),
             }
-            let what = format!("the server redirected more than {HOPS} times");
-            Err(TransportError::new(Kind::Request, Stage::Answered, what))
-        })
+        }
+        let what = format!("the server redirected more than {HOPS} times");
+        Err(TransportError::new(Kind::Request, Stage::Answered, what))
     }
 }
 
 /// Where an answer sends us, if it does.
-fn location(parts: &Parts, response: &Response<Body>) -> Option<Url> {
+fn location(from: &Uri, response: &Response<Body>) -> Option<Url> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
     }
     let location = response.headers().get(LOCATION)?.to_str().ok()?;
-    Url::parse(&parts.uri.to_string()).ok()?.join(location).ok()
+    Url::parse(&from.to_string()).ok()?.join(location).ok()
 }
 
-/// Turns `parts` into the next request and returns its body; nothing if it must not be sent.
-fn follow(parts: &mut Parts, status: StatusCode, target: &Url, body: Body) -> Option<Body> {
-    let here = Url::parse(&parts.uri.to_string()).ok()?;
+/// Turns `request` into the next one; nothing if it must not be sent.
+fn follow(
+    mut request: Request<Body>,
+    status: StatusCode,
+    mut target: Url,
+) -> Option<Request<Body>> {
+    let here = Url::parse(&request.uri().to_string()).ok()?;
     let becomes_get = match status {
-        StatusCode::SEE_OTHER => parts.method != Method::HEAD,
-        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => parts.method == Method::POST,
+        StatusCode::SEE_OTHER => request.method() != Method::HEAD,
+        StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => request.method() == Method::POST,
         _ => false,
-    };
-    let method = if becomes_get {
-        Method::GET
-    } else {
-        parts.method.clone()
     };
     if here.origin() != target.origin() {
         let is_downgrade = here.scheme() == "https" && target.scheme() != "https";
-        // A POST that turned into a GET stays home as well: its answer was never meant for others.
-        let is_harmless = matches!(parts.method, Method::GET | Method::HEAD);
+        // A POST that would turn into a GET stays home as well: its answer was never meant for others.
+        let is_harmless = matches!(*request.method(), Method::GET | Method::HEAD);
         if is_downgrade || !is_harmless || !matches!(target.scheme(), "http" | "https") {
             return None;
         }
-        parts.headers = harmless(&parts.headers);
+        *request.headers_mut() = harmless(request.headers());
     }
-    let mut target = target.clone();
     target.set_fragment(None);
-    parts.uri = target.as_str().parse().ok()?;
-    parts.method = method;
+    *request.uri_mut() = target.as_str().parse().ok()?;
     if becomes_get {
-        parts.headers.remove(CONTENT_TYPE);
-        parts.headers.remove(CONTENT_LENGTH);
-        return Some(Body::empty());
+        *request.method_mut() = Method::GET;
+        request.headers_mut().remove(CONTENT_TYPE);
+        request.headers_mut().remove(CONTENT_LENGTH);
+        *request.body_mut() = Body::empty();
     }
-    Some(body)
+    Some(request)
 }
 
 fn harmless(headers: &HeaderMap) -> HeaderMap {

@@ -1,28 +1,25 @@
-//! Retry: our policies, carried out by `tower`.
+//! Retry: policies carried out.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Request, Response};
+use http::{Method, Request};
 use tokio::time::Instant;
 use tower::retry::budget::{Budget, TpsBudget};
-use tower::{Layer, Service, ServiceExt};
 
-use crate::attempt::{Attempt, Effort, Tally};
+use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::call::Call;
 use crate::class::PerClass;
 use crate::config::default_policy;
 use crate::disposition::{Disposition, Outcome};
-use crate::error::TransportError;
+use crate::effort::{Effort, Waited};
+use crate::idempotency::{self, IDEMPOTENCY_KEY};
 use crate::policy::{Policy, Verdict};
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::{Answer, Inner};
+use crate::spare::Spare;
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("x-idempotency-key");
 /// Empty 400s of a class that may be taken for lost connections; each success gives one back.
 const EDGE_BUDGET: u32 = 16;
 /// Retries of the whole stack that go through at any time, and their share of successes above it.
@@ -87,129 +84,154 @@ impl Default for RetryLayer {
     }
 }
 
-/// Service made by [`RetryLayer`].
-#[derive(Debug, Clone)]
-pub struct Retry<S> {
-    inner: S,
-    shared: Arc<Shared>,
-}
+tower_layer!(RetryLayer makes Retry);
 
-impl<S> Layer<S> for RetryLayer {
-    type Service = Retry<S>;
-
-    fn layer(&self, inner: S) -> Retry<S> {
-        Retry {
-            inner,
-            shared: Arc::clone(&self.shared),
-        }
-    }
-}
-
-impl<S: HttpService> Service<Request<Body>> for Retry<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
-        let inner = self.inner.clone();
-        let shared = Arc::clone(&self.shared);
-        Box::pin(async move {
-            let tries = Tries::new(shared, &mut request);
-            let (tally, started) = (Arc::clone(&tries.tally), tries.started);
-            let operation = tries.call.operation;
-            let mut result = tower::retry::Retry::new(tries, inner)
-                .oneshot(request)
-                .await;
-            // At least one was made, even if it could not be repeated and so was not asked about.
-            let effort = Effort::new(
-                tally.counted().max(1),
-                started.elapsed().saturating_sub(tally.waited()),
-            );
-            match &mut result {
-                Ok(response) => {
-                    response.extensions_mut().insert(effort);
-                }
-                Err(error) => {
-                    error.set_operation(operation);
-                    error.set_effort(effort);
-                }
+impl Around for RetryLayer {
+    // A loop of its own: `tower`'s must clone policy, service and request before each try, and box
+    // the first future of every call, which is nine allocations where nothing fails.
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        let mut tries = Tries::new(&self.shared, request);
+        loop {
+            let spare = Spare::of(request);
+            let mut result = inner.run(request).await;
+            let Some(again) = spare else {
+                return tries.finish(result);
+            };
+            match tries.after(&mut result) {
+                Next::Nothing => return tries.finish(result),
+                Next::AtOnce => {}
+                Next::After(pause) => pause.pass(&self.shared.budget).await,
             }
-            result
-        })
+            *request = tries.again(again);
+        }
     }
 }
 
 /// All tries of one call.
-#[derive(Debug, Clone)]
-struct Tries {
-    shared: Arc<Shared>,
+struct Tries<'a> {
+    shared: &'a Shared,
     call: Call,
-    policy: Arc<dyn Policy>,
-    tally: Arc<Tally>,
     started: Instant,
+    /// Attempts that count.
+    counted: u32,
+    /// Time the server asked the client to wait; it is not held against the call.
+    waited: Duration,
     /// What the call had taken when the latest try began.
     before: Duration,
+    /// The latest try, counted or not.
     number: u32,
 }
 
-impl Tries {
-    fn new(shared: Arc<Shared>, request: &mut Request<Body>) -> Self {
-        let call = Call::of(request);
-        let policy = call
-            .policy
-            .clone()
-            .unwrap_or_else(|| Arc::clone(shared.policies.get(call.class)));
-        let tally = Arc::new(Tally::default());
-        if request.method() != http::Method::GET
+/// What follows a try.
+enum Next {
+    /// Its end is the end of the call.
+    Nothing,
+    /// The same again; the gate will hold it as long as need be.
+    AtOnce,
+    After(Pause),
+}
+
+/// The wait before another try.
+struct Pause {
+    wait: Duration,
+    /// When the budget is no longer waited for.
+    give_in: Option<Instant>,
+}
+
+impl<'a> Tries<'a> {
+    fn new(shared: &'a Shared, request: &mut Request<Body>) -> Self {
+        if request.method() != Method::GET
             && !request.headers().contains_key(&IDEMPOTENCY_KEY)
+            && let Some(key) = idempotency::fresh()
         {
-            let key = uuid::Uuid::new_v4().to_string();
-            if let Ok(key) = HeaderValue::try_from(key) {
-                request.headers_mut().insert(IDEMPOTENCY_KEY, key);
-            }
+            request.headers_mut().insert(IDEMPOTENCY_KEY, key);
         }
-        request
-            .extensions_mut()
-            .insert(Attempt::new(1, Arc::clone(&tally)));
+        // Written in place: an extension of its own would be another allocation.
+        if let Some(call) = request.extensions_mut().get_mut::<Call>() {
+            call.attempt = 1;
+        }
         Self {
             shared,
-            call,
-            policy,
-            tally,
+            call: Call::of(request),
             started: Instant::now(),
+            counted: 0,
+            waited: Duration::ZERO,
             before: Duration::ZERO,
             number: 1,
         }
     }
 
     fn elapsed(&self) -> Duration {
-        self.started.elapsed().saturating_sub(self.tally.waited())
+        self.started.elapsed().saturating_sub(self.waited)
     }
 
-    /// The wait before another try, if there is to be one.
-    fn wait(&self, disposition: &Disposition, effort: &Effort) -> Option<Duration> {
+    fn policy(&self) -> &dyn Policy {
+        let of_class = || self.shared.policies.get(self.call.class);
+        &**self.call.policy.as_ref().unwrap_or_else(of_class)
+    }
+
+    /// Judges the end of a try.
+    fn after(&mut self, result: &mut Answer) -> Next {
+        let disposition = Disposition::of(result);
+        match disposition.outcome {
+            Outcome::Success => {
+                self.counted += 1;
+                self.note_wait(result);
+                self.note_success();
+                return Next::Nothing;
+            }
+            Outcome::Held => {
+                // The try never happened, as far as the policy is concerned.
+                self.waited = self.started.elapsed().saturating_sub(self.before);
+                return Next::AtOnce;
+            }
+            _ => {}
+        }
+        self.counted += 1;
+        self.note_wait(result);
+        let effort = Effort::new(self.counted, self.elapsed());
+        let (attempts, outcome) = (effort.attempts, disposition.outcome);
+        let Some(pause) = self.pause(&disposition, &effort) else {
+            tracing::debug!(attempts, ?outcome, "not trying again");
+            return Next::Nothing;
+        };
+        tracing::debug!(attempts, ?outcome, wait = ?pause.wait, "trying again");
+        Next::After(pause)
+    }
+
+    /// Takes what the gate says about the latest try.
+    fn note_wait(&mut self, result: &mut Answer) {
+        self.waited += match result {
+            Ok(response) => response
+                .extensions_mut()
+                .remove()
+                .map_or(Duration::ZERO, |Waited(waited)| waited),
+            Err(error) => error.waited(),
+        };
+    }
+
+    fn pause(&self, disposition: &Disposition, effort: &Effort) -> Option<Pause> {
         if !disposition.allows_repeat(self.call.replay) {
             return None;
         }
-        let Verdict::Again(wait) = self.policy.verdict(effort, disposition) else {
+        let Verdict::Again(wait) = self.policy().verdict(effort, disposition) else {
             return None;
         };
         if disposition.outcome == Outcome::EdgeRejection && !self.spend_edge() {
             return None;
         }
-        let wait = self
-            .policy
-            .remaining_time(effort)
-            .map_or(wait, |left| wait.min(left));
+        let policy_leaves = self.policy().remaining_time(effort);
+        let deadline_leaves = self.call.remaining();
+        let wait = policy_leaves.map_or(wait, |left| wait.min(left));
         // Waking up at the deadline only to fail helps nobody: hand over what there is.
-        self.call
-            .remaining()
-            .is_none_or(|left| wait < left)
-            .then_some(wait)
+        if deadline_leaves.is_some_and(|left| wait >= left) {
+            return None;
+        }
+        let left = [policy_leaves, deadline_leaves].into_iter().flatten().min();
+        Some(Pause {
+            wait,
+            give_in: left.map(|left| Instant::now() + left),
+        })
     }
 
     fn spend_edge(&self) -> bool {
@@ -232,72 +254,49 @@ impl Tries {
         self.shared.budget.deposit();
     }
 
-    /// Sleeps, then waits for the budget, at most as long as policy and deadline leave.
-    fn pause(&self, wait: Duration, effort: &Effort) -> Pause {
-        let shared = Arc::clone(&self.shared);
-        let left = [self.policy.remaining_time(effort), self.call.remaining()]
-            .into_iter()
-            .flatten()
-            .min();
-        let give_in = left.map(|left| Instant::now() + left);
-        Box::pin(async move {
-            tokio::time::sleep(wait).await;
-            while !shared.budget.withdraw()
-                && give_in.is_none_or(|at| Instant::now() + BUDGET_STEP < at)
-            {
-                tokio::time::sleep(BUDGET_STEP).await;
+    /// The next try.
+    fn again(&mut self, spare: Spare) -> Request<Body> {
+        self.before = self.elapsed();
+        self.number += 1;
+        self.call.attempt = self.number;
+        let mut request = spare.into_request();
+        request.extensions_mut().insert(self.call.clone());
+        request
+    }
+
+    /// Puts on the answer or error what it took.
+    fn finish(&self, mut result: Answer) -> Answer {
+        match &mut result {
+            // An answer to the first try needs no note: to make one is three allocations.
+            Ok(_) if self.number == 1 => {}
+            Ok(response) => {
+                response.extensions_mut().insert(self.effort());
             }
-        })
+            Err(error) => {
+                error.set_operation(self.call.operation);
+                error.set_effort(self.effort());
+            }
+        }
+        result
+    }
+
+    fn effort(&self) -> Effort {
+        // At least one was made, even if it could not be repeated and so was not asked about.
+        Effort::new(self.counted.max(1), self.elapsed())
     }
 }
 
-type Pause = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-impl tower::retry::Policy<Request<Body>, Response<Body>, TransportError> for Tries {
-    type Future = Pause;
-
-    fn retry(
-        &mut self,
-        _: &mut Request<Body>,
-        result: &mut Result<Response<Body>, TransportError>,
-    ) -> Option<Pause> {
-        let disposition = Disposition::of(result);
-        match disposition.outcome {
-            Outcome::Held => {
-                // The try never happened, as far as the policy is concerned.
-                self.tally
-                    .set_waited(self.started.elapsed().saturating_sub(self.before));
-                return Some(Box::pin(std::future::ready(())));
-            }
-            Outcome::Success => {
-                self.tally.count();
-                self.note_success();
-                return None;
-            }
-            _ => {}
+impl Pause {
+    /// Sleeps, then waits for the budget, at most as long as policy and deadline leave.
+    async fn pass(self, budget: &TpsBudget) {
+        tokio::time::sleep(self.wait).await;
+        while !budget.withdraw()
+            && self
+                .give_in
+                .is_none_or(|at| Instant::now() + BUDGET_STEP < at)
+        {
+            tokio::time::sleep(BUDGET_STEP).await;
         }
-        let effort = Effort::new(self.tally.count(), self.elapsed());
-        let Some(wait) = self.wait(&disposition, &effort) else {
-            tracing::debug!(attempts = effort.attempts, outcome = ?disposition.outcome, "not trying again");
-            return None;
-        };
-        tracing::debug!(attempts = effort.attempts, outcome = ?disposition.outcome, ?wait, "trying again");
-        Some(self.pause(wait, &effort))
-    }
-
-    fn clone_request(&mut self, request: &Request<Body>) -> Option<Request<Body>> {
-        self.before = self.elapsed();
-        let mut again = Request::new(request.body().try_clone()?);
-        self.number += 1;
-        *again.method_mut() = request.method().clone();
-        *again.uri_mut() = request.uri().clone();
-        *again.version_mut() = request.version();
-        *again.headers_mut() = request.headers().clone();
-        *again.extensions_mut() = request.extensions().clone();
-        again
-            .extensions_mut()
-            .insert(Attempt::new(self.number, Arc::clone(&self.tally)));
-        Some(again)
     }
 }
 

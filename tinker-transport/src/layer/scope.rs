@@ -2,7 +2,6 @@
 
 use http::{Method, Request};
 
-use crate::attempt::Attempt;
 use crate::body::Body;
 use crate::call::Call;
 
@@ -19,17 +18,19 @@ pub(super) struct Subject {
     pub(super) call: Call,
     pub(super) method: Method,
     pub(super) path: String,
-    /// Number of the attempt, 0 outside the retry layer.
+    /// Number of the attempt, from 1.
     pub(super) attempt: u32,
 }
 
 impl Subject {
     pub(super) fn of(request: &Request<Body>) -> Self {
+        let call = Call::of(request);
         Self {
-            call: Call::of(request),
+            // A try of a request that came without a `Call` is its first.
+            attempt: call.attempt.max(1),
+            call,
             method: request.method().clone(),
             path: request.uri().path().to_owned(),
-            attempt: request.extensions().get().map_or(0, Attempt::number),
         }
     }
 }

@@ -1,22 +1,23 @@
 //! Time limits of one try.
 
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::Request;
 use http_body::{Frame, SizeHint};
 use tokio::time::Sleep;
-use tower::{Layer, Service, ServiceExt};
 
+use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::call::Call;
 use crate::class::PerClass;
 use crate::error::{BoxError, Kind, Stage, TransportError};
 use crate::limits::ClassLimits;
-use crate::service::{HttpService, ResponseFuture};
+use crate::service::{Answer, Inner};
 
 /// Ends a try whose answer does not begin in time, and a body that falls silent.
 ///
@@ -40,60 +41,43 @@ impl TimeoutLayer {
     }
 }
 
-/// Service made by [`TimeoutLayer`].
-#[derive(Debug, Clone)]
-pub struct Timeout<S> {
-    inner: S,
-    limits: Arc<PerClass<ClassLimits>>,
-}
+tower_layer!(TimeoutLayer makes Timeout);
 
-impl<S> Layer<S> for TimeoutLayer {
-    type Service = Timeout<S>;
-
-    fn layer(&self, inner: S) -> Timeout<S> {
-        Timeout {
-            inner,
-            limits: Arc::clone(&self.limits),
-        }
-    }
-}
-
-impl<S: HttpService> Service<Request<Body>> for Timeout<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        let inner = self.inner.clone();
-        let call = Call::of(&request);
+impl Around for TimeoutLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        let call = Call::of(request);
         let silence = call.timeout.unwrap_or(self.limits.get(call.class).timeout);
-        Box::pin(async move {
-            let limit = call.remaining().map_or(silence, |left| left.min(silence));
-            let Ok(result) = tokio::time::timeout(limit, inner.oneshot(request)).await else {
-                let what = format!("no answer within {:.1} s", limit.as_secs_f64());
-                return Err(TransportError::new(
-                    Kind::Timeout,
-                    Stage::MaybeReceived,
-                    what,
-                ));
-            };
-            let response = result?;
-            if response.body().as_bytes().is_some() {
-                return Ok(response); // it is all there
-            }
-            Ok(response.map(|inner| {
-                Body::new(Watched {
-                    inner,
-                    silence,
-                    alarm: None,
-                })
-            }))
-        })
+        let limit = call.remaining().map_or(silence, |left| left.min(silence));
+        let response = within(limit, pin!(inner.run(request))).await?;
+        if response.body().as_bytes().is_some() {
+            return Ok(response); // it is all there
+        }
+        Ok(response.map(|inner| {
+            Body::new(Watched {
+                inner,
+                silence,
+                alarm: None,
+            })
+        }))
     }
+}
+
+async fn within(limit: Duration, mut answer: Pin<&mut impl Future<Output = Answer>>) -> Answer {
+    // An answer that is there at once needs no alarm, and so no look at the clock.
+    if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await
+    {
+        return answer;
+    }
+    tokio::time::timeout(limit, answer)
+        .await
+        .unwrap_or_else(|_| {
+            let what = format!("no answer within {:.1} s", limit.as_secs_f64());
+            Err(TransportError::new(
+                Kind::Timeout,
+                Stage::MaybeReceived,
+                what,
+            ))
+        })
 }
 
 /// A body that must not fall silent.

@@ -1,18 +1,17 @@
 //! Spans and events.
 
-use std::task::{Context, Poll};
+use std::time::Duration;
 
-use http::{Request, Response};
+use http::Request;
 use tokio::time::Instant;
-use tower::{Layer, Service, ServiceExt};
-use tracing::Instrument;
 use tracing::field::{Empty, display};
+use tracing::{Instrument, Level, Span};
 
+use super::around::{Around, tower_layer};
 use super::scope::{Scope, Subject};
-use crate::attempt::Effort;
 use crate::body::Body;
-use crate::error::TransportError;
-use crate::service::{HttpService, ResponseFuture};
+use crate::effort::Effort;
+use crate::service::{Answer, Inner};
 
 /// Tells `tracing` about calls or attempts, at level debug.
 ///
@@ -42,83 +41,66 @@ impl TraceLayer {
     }
 }
 
-/// Service made by [`TraceLayer`].
-#[derive(Debug, Clone)]
-pub struct Trace<S> {
-    inner: S,
-    scope: Scope,
-}
+tower_layer!(TraceLayer makes Trace);
 
-impl<S> Layer<S> for TraceLayer {
-    type Service = Trace<S>;
-
-    fn layer(&self, inner: S) -> Trace<S> {
-        Trace {
-            inner,
-            scope: self.scope,
-        }
-    }
-}
-
-impl<S: HttpService> Service<Request<Body>> for Trace<S> {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        let inner = self.inner.clone();
-        let subject = Subject::of(&request);
+impl Around for TraceLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
         match self.scope {
-            Scope::Call => call(inner, request, &subject),
-            Scope::Attempt => Box::pin(attempt(inner, request, subject)),
+            Scope::Call => {
+                let span = call_span(request);
+                let result = inner.run(request).instrument(span.clone()).await;
+                record(&span, &result);
+                result
+            }
+            Scope::Attempt => {
+                let began = tracing::enabled!(Level::DEBUG)
+                    .then(|| (Subject::of(request).attempt, Instant::now()));
+                let result = inner.run(request).await;
+                if let Some((attempt, began)) = began {
+                    report(attempt, began.elapsed(), &result);
+                }
+                result
+            }
         }
     }
 }
 
-fn call(inner: impl HttpService, request: Request<Body>, subject: &Subject) -> ResponseFuture {
-    let span = tracing::debug_span!(
+fn call_span(request: &Request<Body>) -> Span {
+    if !tracing::enabled!(Level::DEBUG) {
+        return Span::none();
+    }
+    let Subject {
+        call, method, path, ..
+    } = Subject::of(request);
+    tracing::debug_span!(
         "call",
-        operation = subject.call.operation,
-        class = subject.call.class.name(),
-        method = %subject.method,
-        path = subject.path,
+        operation = call.operation,
+        class = call.class.name(),
+        %method,
+        path,
         status = Empty,
         error = Empty,
         attempts = Empty,
-    );
-    let within = span.clone();
-    let work = async move {
-        let result = inner.oneshot(request).await;
-        match &result {
-            Ok(response) => {
-                span.record("status", response.status().as_u16());
-                if let Some(effort) = response.extensions().get::<Effort>() {
-                    span.record("attempts", effort.attempts);
-                }
-            }
-            Err(error) => {
-                span.record("error", display(error));
-                span.record("attempts", error.attempts());
-            }
-        }
-        result
-    };
-    Box::pin(work.instrument(within))
+    )
 }
 
-async fn attempt(
-    inner: impl HttpService,
-    request: Request<Body>,
-    subject: Subject,
-) -> Result<Response<Body>, TransportError> {
-    let began = Instant::now();
-    let result = inner.oneshot(request).await;
-    let (attempt, elapsed) = (subject.attempt, began.elapsed());
-    match &result {
+fn record(span: &Span, result: &Answer) {
+    match result {
+        Ok(response) => {
+            span.record("status", response.status().as_u16());
+            if let Some(effort) = response.extensions().get::<Effort>() {
+                span.record("attempts", effort.attempts);
+            }
+        }
+        Err(error) => {
+            span.record("error", display(error));
+            span.record("attempts", error.attempts());
+        }
+    }
+}
+
+fn report(attempt: u32, elapsed: Duration, result: &Answer) {
+    match result {
         Ok(response) => tracing::debug!(
             attempt,
             ?elapsed,
@@ -127,7 +109,6 @@ async fn attempt(
         ),
         Err(error) => tracing::debug!(attempt, ?elapsed, %error, "failed"),
     }
-    result
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::attempt::Effort;
 use crate::call::Replay;
+use crate::effort::Effort;
 use crate::layer::RetryLayer;
 use crate::testing::{Seen, answer, leaf, request, scripted};
 use crate::transport::Transport;

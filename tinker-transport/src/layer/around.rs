@@ -1,0 +1,87 @@
+//! What the layers of this crate have in common.
+
+use std::future::Future;
+use std::task::{Context, Poll};
+
+use http::Request;
+use tower::Service;
+
+use crate::body::Body;
+use crate::error::TransportError;
+use crate::service::{Answer, Foreign, HttpService, Inner, ResponseFuture};
+
+/// An async function round the rest of a stack. That is all a layer of this crate has to write;
+/// [`Wrapped`] makes a `tower` service of it.
+pub(crate) trait Around: Clone + Send + Sync + 'static {
+    /// Does the layer's work on one request, and hands it to `inner`.
+    fn around(
+        &self,
+        request: &mut Request<Body>,
+        inner: &impl Inner,
+    ) -> impl Future<Output = Answer> + Send;
+}
+
+/// A layer that may be left out.
+impl<L: Around> Around for Option<L> {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        match self {
+            Some(layer) => layer.around(request, inner).await,
+            None => inner.run(request).await,
+        }
+    }
+}
+
+/// A service with a layer of this crate round it.
+///
+/// As a `tower` service it boxes one future per call. Within the default stack it does not: there
+/// it is an [`Inner`], and only the whole is boxed.
+#[derive(Debug, Clone)]
+pub struct Wrapped<L, S> {
+    layer: L,
+    inner: S,
+}
+
+impl<L, S> Wrapped<L, S> {
+    pub(crate) fn new(layer: L, inner: S) -> Self {
+        Self { layer, inner }
+    }
+}
+
+impl<L: Around, S: Inner> Inner for Wrapped<L, S> {
+    fn run(&self, request: &mut Request<Body>) -> impl Future<Output = Answer> + Send {
+        self.layer.around(request, &self.inner)
+    }
+}
+
+impl<L: Around, S: HttpService> Service<Request<Body>> for Wrapped<L, S> {
+    type Response = http::Response<Body>;
+    type Error = TransportError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
+        let (layer, inner) = (self.layer.clone(), Foreign(self.inner.clone()));
+        Box::pin(async move { layer.around(&mut request, &inner).await })
+    }
+}
+
+/// Makes a `tower::Layer` of something that is [`Around`], and names its service.
+macro_rules! tower_layer {
+    ($layer:ident makes $service:ident) => {
+        #[doc = concat!("Service made by [`", stringify!($layer), "`].")]
+        pub type $service<S> = $crate::layer::Wrapped<$layer, S>;
+
+        impl<S> ::tower::Layer<S> for $layer {
+            type Service = $service<S>;
+
+            fn layer(&self, inner: S) -> $service<S> {
+                $crate::layer::Wrapped::new(self.clone(), inner)
+            }
+        }
+    };
+}
+
+pub(super) use tower_layer;
