@@ -15,7 +15,7 @@ use crate::flags::BaseModel;
 use crate::output::{replace, workspace_root};
 
 const SEED: u64 = 1;
-/// Twice as many learned less from the same text.
+/// Small, so that a short run takes many steps.
 const TOKENS_PER_STEP: usize = 2048;
 const PEAK_RATE: f64 = 3e-3;
 const REPORT_EVERY: Duration = Duration::from_secs(10);
