@@ -6,3 +6,4 @@ mod restart;
 mod same_numbers;
 mod support;
 mod training;
+mod vectors;

@@ -1,0 +1,125 @@
+//! Calls of our client's public API, as data.
+
+use std::time::Duration;
+
+use tinker_client::{
+    Datum, FinishReason, LoadOptions, Loss, ModelInput, OptimParams, SampleOptions, SamplingSource,
+    SaveOptions, TrainingOptions,
+};
+
+/// One call of the public API.
+#[derive(Debug, Clone)]
+pub(crate) enum Call {
+    /// Anything that opens the session.
+    Open,
+    Capabilities,
+    NewModel {
+        base: String,
+        options: TrainingOptions,
+    },
+    LoadModel {
+        options: LoadOptions,
+        with_optimizer: bool,
+    },
+    NewSampler(SamplingSource),
+    Train {
+        model: String,
+        work: Work,
+    },
+    Sample {
+        sampler: String,
+        seq_id: u64,
+        prompt: ModelInput,
+        options: SampleOptions,
+        /// Only the log probabilities of the prompt are wanted.
+        logprobs_only: bool,
+    },
+    Close {
+        reason: FinishReason,
+        detail: Option<String>,
+    },
+}
+
+/// A method of the training client.
+#[derive(Debug, Clone)]
+pub(crate) enum Work {
+    Pass(Pass),
+    Optim(OptimParams),
+    SaveState(SaveOptions),
+    SaveForSampler(SaveOptions),
+    SaveAndSample,
+}
+
+/// A pass over data, in the parts it travelled in.
+#[derive(Debug, Clone)]
+pub(crate) struct Pass {
+    pub(crate) forward_only: bool,
+    pub(crate) loss: Loss,
+    /// By sequence id.
+    pub(crate) parts: Vec<(u64, Vec<Datum>)>,
+}
+
+impl Pass {
+    /// Parts of one call have sequence ids in a row, and the same loss.
+    pub(crate) fn continues(&self, other: &Self) -> bool {
+        let Some(&(seq_id, _)) = other.parts.first() else {
+            return false;
+        };
+        let is_next = |&(own, _): &(u64, _)| own.abs_diff(seq_id) == 1;
+        self.forward_only == other.forward_only
+            && self.loss == other.loss
+            && self.parts.iter().any(is_next)
+    }
+
+    /// The data in order.
+    pub(crate) fn data(mut self) -> Vec<Datum> {
+        self.parts.sort_by_key(|(seq_id, _)| *seq_id);
+        self.parts.into_iter().flat_map(|(_, data)| data).collect()
+    }
+}
+
+impl Call {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Open => "first use",
+            Self::Capabilities => "get_server_capabilities",
+            Self::NewModel { .. } => "create_lora_training_client",
+            Self::LoadModel { .. } => "create_training_client_from_state",
+            Self::NewSampler(_) => "create_sampling_client",
+            Self::Train { work, .. } => match work {
+                Work::Pass(pass) if pass.forward_only => "forward",
+                Work::Pass(_) => "forward_backward",
+                Work::Optim(_) => "optim_step",
+                Work::SaveState(_) => "save_state",
+                Work::SaveForSampler(_) => "save_weights_for_sampler",
+                Work::SaveAndSample => "save_weights_and_get_sampling_client",
+            },
+            Self::Sample {
+                logprobs_only: true,
+                ..
+            } => "compute_logprobs",
+            Self::Sample { .. } => "sample",
+            Self::Close { .. } => "close",
+        }
+    }
+
+    /// It makes a client that later calls may need.
+    pub(crate) fn makes_client(&self) -> bool {
+        matches!(
+            self,
+            Self::NewModel { .. } | Self::LoadModel { .. } | Self::NewSampler(_)
+        )
+    }
+}
+
+/// Save options with what a recorded save has.
+pub(crate) fn save_options(
+    name: &str,
+    ttl_seconds: Option<u64>,
+    notes: Option<std::collections::BTreeMap<String, String>>,
+) -> SaveOptions {
+    let mut options = SaveOptions::new(name);
+    options.ttl = ttl_seconds.map(Duration::from_secs);
+    options.user_metadata = notes.unwrap_or_default();
+    options
+}

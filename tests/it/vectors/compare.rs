@@ -1,0 +1,53 @@
+//! The recording against the replay.
+
+mod heads;
+mod keys;
+mod outcomes;
+mod pace;
+mod requests;
+mod values;
+
+use super::replay::Replay;
+use super::sent::Sent;
+use super::vector::Vector;
+use super::verdict::{Aspect, Mismatch};
+
+/// Everything in which the replay differs from the recording. Exchanges numbered in `skipped` are
+/// not expected.
+pub(crate) fn compare(vector: &Vector, replay: &Replay, skipped: &[u64]) -> Vec<Mismatch> {
+    let mut found = Vec::new();
+    requests::compare(vector, &replay.sent, skipped, &mut found);
+    requests::compare_order(vector, &replay.sent, &mut found);
+    heads::compare(vector, &replay.sent, &mut found);
+    keys::compare(vector, &replay.sent, &mut found);
+    pace::compare(vector, &replay.sent, &mut found);
+    outcomes::compare(vector, replay, skipped, &mut found);
+    compare_log(vector, replay, &mut found);
+    found
+}
+
+/// Recorded exchanges and what we sent for them, in the order in which we sent it.
+fn pairs<'a>(
+    vector: &'a Vector,
+    sent: &'a [Sent],
+) -> impl Iterator<Item = (usize, &'a super::exchange::Exchange, &'a Sent)> + Clone {
+    sent.iter().filter_map(|sent| {
+        let index = sent.recorded()?;
+        Some((index, &vector.exchanges[index], sent))
+    })
+}
+
+fn compare_log(vector: &Vector, replay: &Replay, found: &mut Vec<Mismatch>) {
+    let expected = vector.extra.get("logged").and_then(|log| log.as_array());
+    for line in expected.into_iter().flatten() {
+        let (level, text) = (&line[0], line[1].as_str().unwrap_or_default());
+        let is_there = replay
+            .notes
+            .iter()
+            .any(|note| *level == note.level && note.text.ends_with(text));
+        if !is_there {
+            let what = format!("{level} {text:?} is not logged; {:?}", replay.notes);
+            found.push(Mismatch::new(Aspect::Log, what));
+        }
+    }
+}

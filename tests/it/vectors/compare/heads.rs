@@ -1,0 +1,60 @@
+//! Method, path, query and the headers that mean something.
+
+use std::collections::BTreeSet;
+
+use super::pairs;
+use crate::vectors::exchange::Exchange;
+use crate::vectors::sent::Sent;
+use crate::vectors::vector::Vector;
+use crate::vectors::verdict::{Aspect, Mismatch};
+
+/// Measured anew on every run; only its presence and form are compared.
+const ROUND_TRIP: &str = "x-tinker-create-promise-roundtrip-time";
+
+pub(super) fn compare(vector: &Vector, sent: &[Sent], found: &mut Vec<Mismatch>) {
+    for (_, exchange, sent) in pairs(vector, sent) {
+        let mut differ = |what: String| {
+            let what = format!("exchange {}, {}: {what}", exchange.n, exchange.request.path);
+            found.push(Mismatch::new(Aspect::Head, what));
+        };
+        let asked = &exchange.request;
+        if asked.query != sent.query {
+            differ(format!(
+                "expected the query {:?}, sent {:?}",
+                asked.query, sent.query
+            ));
+        }
+        for name in names(exchange, sent) {
+            let (expected, sent) = (asked.header(&name), sent.header(&name));
+            let is_same = if name == ROUND_TRIP {
+                expected.is_some() == sent.is_some()
+                    && sent.is_none_or(|time| time.parse::<f64>().is_ok_and(|time| time >= 0.0))
+            } else {
+                expected == sent
+            };
+            if !is_same {
+                differ(format!("expected {name} {expected:?}, sent {sent:?}"));
+            }
+        }
+    }
+}
+
+/// Headers that are compared. Not `x-sdk-method`: ours names methods more coarsely.
+fn names(exchange: &Exchange, sent: &Sent) -> BTreeSet<String> {
+    let is_ours = |name: &str| name.starts_with("x-tinker-");
+    let ours = sent.headers.keys().map(http::HeaderName::as_str);
+    let recorded = exchange.request.headers.keys().map(String::as_str);
+    let mut names: BTreeSet<String> = ours
+        .chain(recorded)
+        .filter(|name| is_ours(name) || is_configured(name))
+        .map(str::to_owned)
+        .collect();
+    let fixed = ["accept", "content-type", "content-encoding", "x-api-key"];
+    names.extend(fixed.map(str::to_owned));
+    names
+}
+
+/// Headers that a client was told to send.
+fn is_configured(name: &str) -> bool {
+    name.starts_with("cf-access-") || name == "x-extra"
+}

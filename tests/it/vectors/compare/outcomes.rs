@@ -1,0 +1,72 @@
+//! Results and errors.
+
+use std::fmt::Write as _;
+
+use super::values;
+use crate::vectors::expected;
+use crate::vectors::outcome::Outcome;
+use crate::vectors::replay::Replay;
+use crate::vectors::vector::Vector;
+use crate::vectors::verdict::{Aspect, Mismatch};
+
+pub(super) fn compare(
+    vector: &Vector,
+    replay: &Replay,
+    skipped: &[u64],
+    found: &mut Vec<Mismatch>,
+) {
+    let expected = expected::words(vector);
+    let failed = replay.outcomes.iter().find(|(_, outcome)| !outcome.is_ok());
+    let words = failed.map_or_else(|| "ok".to_owned(), |(_, outcome)| outcome.words());
+    let mut differ = |what: String| found.push(Mismatch::new(Aspect::Outcome, what));
+    if words != expected {
+        let shown = failed.map_or_else(String::new, |(name, outcome)| shown(name, outcome));
+        return differ(format!("expected {expected:?}, is {words:?}{shown}"));
+    }
+    let Some((name, outcome)) = failed else {
+        return values::compare(vector, replay, skipped, found);
+    };
+    if let Some(what) = said_otherwise(vector, outcome) {
+        differ(format!("{name}: {what}"));
+    }
+}
+
+fn shown(name: &str, outcome: &Outcome) -> String {
+    let Some(error) = outcome.error() else {
+        return format!(" ({name})");
+    };
+    let mut text = format!(" ({name}: {error}");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        // Writing to a string does not fail.
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text.push(')');
+    text
+}
+
+/// Does the error say what the server said?
+fn said_otherwise(vector: &Vector, outcome: &Outcome) -> Option<String> {
+    use tinker_client::Error;
+    let recorded = vector.error.as_ref()?;
+    match outcome.error()? {
+        Error::Status(error) => {
+            let expected = expected::detail(recorded)?;
+            (error.detail() != expected)
+                .then(|| format!("expected the detail {expected:?}, is {:?}", error.detail()))
+        }
+        Error::Failed(error) => {
+            let id = recorded.request_id.as_deref().unwrap_or_default();
+            let is_same = error.request_id().as_str() == id
+                && recorded.message.contains(&format!(" {} ", error.message()));
+            (!is_same).then(|| format!("expected {:?}, is {error}", recorded.message))
+        }
+        Error::Gone(error) => {
+            let id = error.request_id().as_str();
+            (!recorded.message.contains(id))
+                .then(|| format!("expected {:?}, is {error}", recorded.message))
+        }
+        _ => None,
+    }
+}

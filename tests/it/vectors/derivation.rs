@@ -1,0 +1,96 @@
+//! From a recorded request to the call of ours that sends it.
+//!
+//! A new client of ours joins in here: its routes move from "not yet" to a function that turns the
+//! request into a [`Call`].
+
+mod sampling;
+mod service;
+mod training;
+
+use serde::de::DeserializeOwned;
+
+use super::call::Call;
+use super::exchange::Asked;
+use super::message::Message;
+
+/// What a recorded request stands for.
+#[derive(Debug)]
+pub(crate) enum Derived {
+    /// A call.
+    Call(Box<Call>),
+    /// Nothing of its own: start-up, polls, what follows from a call.
+    FollowUp,
+    /// A call that our API does not have so far.
+    NotYet(&'static str),
+}
+
+impl From<Call> for Derived {
+    fn from(call: Call) -> Self {
+        Self::Call(Box::new(call))
+    }
+}
+
+/// What a recorded request stands for. `named` is the public Python method behind it.
+pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String> {
+    let named = asked.header("x-sdk-method").unwrap_or_default();
+    if named == "TrainingClient.forward_backward_custom" {
+        return Ok(Derived::NotYet("custom losses"));
+    }
+    let route = asked.route();
+    match (asked.method.as_str(), &route[..]) {
+        // Not of the API: the target of a redirect, a signed address. Or of start-up and polls.
+        (
+            _,
+            []
+            | ["client", _]
+            | ["auth", "token"]
+            | [
+                "create_session" | "session_heartbeat" | "get_info" | "retrieve_future"
+                | "cancel_future",
+            ],
+        ) => Ok(Derived::FollowUp),
+        ("GET", ["samplers", _]) if named.starts_with("ServiceClient") => Ok(Derived::FollowUp),
+        ("POST", ["retrieve_futures"]) => Ok(Derived::NotYet("session poller")),
+        ("POST", ["telemetry"]) => Ok(Derived::NotYet("telemetry")),
+        ("POST", ["join_sampling_session"]) => Ok(Derived::NotYet("sampler handles")),
+
+        ("GET", ["get_server_capabilities"]) => Ok(Call::Capabilities.into()),
+        ("POST", ["create_model"]) => Ok(service::create_model(&read(message)?)),
+        ("POST", ["load_weights"]) => Ok(service::load_weights(&read(message)?)),
+        ("POST", ["create_sampling_session"]) => service::create_sampling_session(read(message)?),
+        ("POST", ["sessions", _, "finish"]) => service::finish(read(message)?),
+
+        ("POST", ["forward_backward"]) => match message {
+            Message::Pass(pass) => Ok(training::pass(pass)),
+            _ => Err("the body is no training request".to_owned()),
+        },
+        ("POST", ["optim_step"]) => training::optim_step(&read(message)?),
+        ("POST", ["save_weights"]) => Ok(training::save_weights(&read(message)?)),
+        ("POST", ["save_weights_for_sampler"]) => {
+            Ok(training::save_weights_for_sampler(&read(message)?))
+        }
+        ("POST", ["save_weights_external"]) => {
+            Ok(Derived::NotYet("TrainingClient::save_weights_external"))
+        }
+        ("POST", ["create_custom_loss"]) => Ok(Derived::NotYet("custom losses")),
+
+        ("POST", ["asample"]) => Ok(sampling::sample(read(message)?, named)),
+
+        ("GET", ["audit"] | ["billing", ..]) => Ok(Derived::NotYet("AdminClient")),
+        (_, ["auth", "apikey", "me"]) => Ok(Derived::NotYet("API keys")),
+        ("GET", ["healthz"]) => Ok(Derived::NotYet("health check")),
+        (
+            _,
+            ["training_runs" | "sessions", ..]
+            | ["samplers", _]
+            | ["checkpoints" | "weights_info" | "copy_weights"],
+        ) => Ok(Derived::NotYet("RestClient")),
+        (method, route) => Err(format!("no rule for {method} {}", route.join("/"))),
+    }
+}
+
+/// The request as its own type.
+fn read<T: DeserializeOwned>(message: &Message) -> Result<T, String> {
+    let body = message.json().ok_or("the body is not JSON")?;
+    serde_json::from_value(body.clone()).map_err(|error| format!("the request: {error}"))
+}

@@ -1,0 +1,60 @@
+//! Requests behind methods of the training client.
+
+use serde_json::Value;
+use tinker_client::{DimuonParams, OptimParams};
+use tinker_types::{ForwardBackward, ModelId, OptimStep, SaveWeights, SaveWeightsForSampler};
+use tinker_types::{OpenFamily, SamplerSaveKind};
+
+use super::Derived;
+use crate::vectors::call::{Call, Pass, Work, save_options};
+
+pub(super) fn pass(request: &ForwardBackward) -> Derived {
+    let pass = Pass {
+        forward_only: request.forward_only,
+        loss: request.loss.clone(),
+        parts: vec![(request.seq_id, request.data.to_vec())],
+    };
+    train(&request.model_id, Work::Pass(pass))
+}
+
+pub(super) fn optim_step(request: &OptimStep) -> Result<Derived, String> {
+    let params = match (&request.adam_params, &request.optimizer_params) {
+        (Some(adam), None) => OptimParams::Adam(*adam),
+        (None, Some(open)) => family(open)?,
+        _ => return Err("a step with constants of no family, or of two".to_owned()),
+    };
+    Ok(train(&request.model_id, Work::Optim(params)))
+}
+
+/// The constants under the type we have for their family.
+fn family(open: &OpenFamily) -> Result<OptimParams, String> {
+    if open.family != "dimuon" {
+        return Ok(OptimParams::Other(open.clone()));
+    }
+    let fields = Value::Object(open.fields.clone().into_iter().collect());
+    let params: DimuonParams = serde_json::from_value(fields).map_err(|error| error.to_string())?;
+    Ok(params.into())
+}
+
+pub(super) fn save_weights(request: &SaveWeights) -> Derived {
+    let notes = request.user_metadata.clone();
+    let options =
+        save_options(&request.path, request.ttl_seconds, notes).with_overwrite(request.overwrite);
+    train(&request.model_id, Work::SaveState(options))
+}
+
+pub(super) fn save_weights_for_sampler(request: &SaveWeightsForSampler) -> Derived {
+    if request.kind == SamplerSaveKind::Inflight {
+        return Derived::NotYet("samplers whose weights change in flight");
+    }
+    let Some(name) = &request.path else {
+        return train(&request.model_id, Work::SaveAndSample);
+    };
+    let options = save_options(name, request.ttl_seconds, request.user_metadata.clone());
+    train(&request.model_id, Work::SaveForSampler(options))
+}
+
+fn train(model: &ModelId, work: Work) -> Derived {
+    let model = model.to_string();
+    Call::Train { model, work }.into()
+}

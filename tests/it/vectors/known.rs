@@ -1,0 +1,16 @@
+//! What is known about single recordings and cannot be derived from them.
+
+mod different;
+mod missing;
+mod setting;
+
+pub(crate) use different::{Difference, difference};
+pub(crate) use missing::{Absence, absence};
+pub(crate) use setting::{
+    calls, configure, goes_to_the_hosted_service, pause_before, runs_a_program,
+};
+
+/// Every recording that something is known about.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    different::names().chain(missing::names())
+}

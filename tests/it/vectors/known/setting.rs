@@ -1,0 +1,81 @@
+//! How clients were set up, and calls that sent nothing: neither shows in the requests.
+
+use std::time::Duration;
+
+use tinker_client::{Chunk, Config, Datum, Loss, SamplingSource};
+use tinker_types::{AssetPointer, ImageFormat};
+
+use crate::vectors::call::{Call, Pass, Work};
+
+/// An unsigned token that ran out in 1970.
+const EXPIRED: &str = "eyJhbGciOiJub25lIn0.eyJpYXQiOjEwMDAsImV4cCI6MjAwMH0.";
+
+/// Settings that the requests do not show.
+pub(crate) fn configure(name: &str, mut config: Config) -> Config {
+    match name {
+        // The command that printed the credential; the requests show only what it printed.
+        "auth/credential_cmd_only" | "auth/credential_cmd_without_jwt" => {
+            config.api_key = None;
+            config.with_credential_command("echo cmd-secret-1")
+        }
+        // There was a key as well, and the exchange had to use the command.
+        "auth/credential_cmd_enforced" => config.with_credential_command("echo cmd-secret-1"),
+        // Keys that were refused were never sent.
+        "auth/key_bad_prefix" => Config::default().with_api_key("sk-123"),
+        "auth/key_missing" => Config::default(),
+        "auth/key_expired_jwt" => config.with_api_key(EXPIRED),
+        _ => config,
+    }
+}
+
+/// The rules about keys are those of the hosted service, which no stub stands for.
+pub(crate) fn goes_to_the_hosted_service(name: &str) -> bool {
+    matches!(name, "auth/key_bad_prefix" | "auth/key_missing")
+}
+
+/// A program takes real time.
+pub(crate) fn runs_a_program(name: &str) -> bool {
+    name.starts_with("auth/credential_cmd")
+}
+
+/// Calls that were refused before anything was sent.
+pub(crate) fn calls(name: &str) -> Vec<Call> {
+    match name {
+        "auth/key_bad_prefix"
+        | "auth/key_expired_jwt"
+        | "auth/key_missing"
+        | "telemetry/disabled" => vec![Call::Open],
+        "session/create_sampling_session_bad_path" => {
+            let path = SamplingSource::Checkpoint("/local/path".to_owned());
+            vec![Call::NewSampler(path)]
+        }
+        "training/chunks_asset_pointer_refused" => vec![refused_pointer()],
+        _ => Vec::new(),
+    }
+}
+
+fn refused_pointer() -> Call {
+    let mut datum = Datum::supervised(&[1], &[2]);
+    datum.model_input.chunks = vec![Chunk::ImagePointer(AssetPointer {
+        format: ImageFormat::Png,
+        location: "https://x/y.png".to_owned(),
+        expected_tokens: Some(1),
+    })];
+    Call::Train {
+        model: "sess-0001:train:0".to_owned(),
+        work: Work::Pass(Pass {
+            forward_only: false,
+            loss: Loss::cross_entropy(),
+            parts: vec![(1, vec![datum])],
+        }),
+    }
+}
+
+/// How long the caller waited before the call of this index.
+pub(crate) fn pause_before(name: &str, index: usize) -> Duration {
+    match (name, index) {
+        // Three samples at once, and two more while the server wanted fewer; 0 makes the sampler.
+        ("sampling/backoff_429_concurrent", 4) => Duration::from_millis(300),
+        _ => Duration::ZERO,
+    }
+}

@@ -1,0 +1,146 @@
+//! A call under way.
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use tinker_client::{Error, SamplingSource, ServiceClient, TrainingClient};
+
+use super::call::{Call, Work};
+use super::notation;
+use super::outcome::Outcome;
+use super::replay::Clients;
+
+/// A call under way; it goes on without being polled, unless it is dropped.
+pub(crate) type Running = BoxFuture<'static, Outcome>;
+
+/// Makes a call.
+pub(crate) async fn start(call: Call, clients: &Clients) -> Result<Running, String> {
+    let service = &clients.service;
+    Ok(match call {
+        Call::Open => sampler(service, SamplingSource::BaseModel("m".to_owned())),
+        Call::NewSampler(source) => sampler(service, source),
+        Call::NewModel { base, options } => {
+            model(service.create_lora_training_client(base, options))
+        }
+        Call::LoadModel {
+            options,
+            with_optimizer: false,
+        } => model(service.create_training_client_from_state(options)),
+        Call::LoadModel {
+            options,
+            with_optimizer: true,
+        } => model(service.create_training_client_from_state_with_optimizer(options)),
+        Call::Capabilities => {
+            // The only calls that are futures of their own: they are over at once.
+            let result = service.get_server_capabilities().await;
+            let value = result.map(|capabilities| Outcome::Value {
+                class: "GetServerCapabilitiesResponse",
+                value: json!(capabilities),
+            });
+            done(value)
+        }
+        Call::Close { reason, detail } => {
+            open(service).await?;
+            let result = match detail {
+                Some(detail) => service.close_with_detail(reason, detail).await,
+                None => service.close(reason).await,
+            };
+            done(result.map(|()| Outcome::Nothing))
+        }
+        Call::Train { model, work } => match clients.models.get(&model) {
+            Some(client) => train(client, work),
+            None => return Err(format!("there is no model {model}; was it made?")),
+        },
+        Call::Sample {
+            sampler,
+            prompt,
+            options,
+            logprobs_only,
+            ..
+        } => {
+            let client = clients.samplers.get(&sampler);
+            let client = client.ok_or_else(|| format!("there is no sampler {sampler}"))?;
+            if logprobs_only && options.prompt_logprobs_last_n.is_none() {
+                let pending = client.compute_logprobs(prompt);
+                return Ok(finish(pending, |values| {
+                    Outcome::Logprobs(notation::logprobs(&values))
+                }));
+            }
+            finish(client.sample(prompt, options), move |response| {
+                if logprobs_only {
+                    let values = response.prompt_logprobs.unwrap_or_default();
+                    return Outcome::Logprobs(notation::logprobs(&values));
+                }
+                Outcome::Value {
+                    class: "SampleResponse",
+                    value: notation::sample(&response),
+                }
+            })
+        }
+    })
+}
+
+/// Opens the session, for calls that are about one.
+async fn open(service: &ServiceClient) -> Result<(), String> {
+    let opened = service.create_sampling_client("m").await;
+    opened.map(|_| ()).map_err(|error| error.to_string())
+}
+
+fn sampler(service: &ServiceClient, source: SamplingSource) -> Running {
+    finish(service.create_sampling_client(source), Outcome::Sampler)
+}
+
+fn model(pending: tinker_client::Pending<TrainingClient>) -> Running {
+    finish(pending, Outcome::Model)
+}
+
+fn train(client: &TrainingClient, work: Work) -> Running {
+    let saved = |path: String, class| Outcome::Value {
+        class,
+        value: json!({"path": path}),
+    };
+    match work {
+        Work::Pass(pass) => {
+            let (forward_only, loss) = (pass.forward_only, pass.loss.clone());
+            let data = pass.data();
+            let pending = if forward_only {
+                client.forward(data, loss)
+            } else {
+                client.forward_backward(data, loss)
+            };
+            finish(pending, |output| Outcome::Value {
+                class: "ForwardBackwardOutput",
+                value: notation::pass(&output),
+            })
+        }
+        Work::Optim(params) => finish(client.optim_step(params), |output| Outcome::Value {
+            class: "OptimStepResponse",
+            value: notation::step(&output),
+        }),
+        Work::SaveState(options) => finish(client.save_state(options), move |state| {
+            saved(state.path.to_string(), "SaveWeightsResponse")
+        }),
+        Work::SaveForSampler(options) => {
+            finish(client.save_weights_for_sampler(options), move |path| {
+                saved(path.to_string(), "SaveWeightsForSamplerResponse")
+            })
+        }
+        Work::SaveAndSample => finish(
+            client.save_weights_and_get_sampling_client(),
+            Outcome::Sampler,
+        ),
+    }
+}
+
+fn finish<T: Send + 'static>(
+    pending: tinker_client::Pending<T>,
+    outcome: impl FnOnce(T) -> Outcome + Send + 'static,
+) -> Running {
+    pending
+        .map(|result| result.map_or_else(Outcome::Failed, outcome))
+        .boxed()
+}
+
+fn done(result: Result<Outcome, Error>) -> Running {
+    std::future::ready(result.unwrap_or_else(Outcome::Failed)).boxed()
+}

@@ -1,0 +1,86 @@
+//! The client of a replay: configured as the official one was.
+
+use std::collections::BTreeSet;
+
+use http::{HeaderName, HeaderValue};
+use tinker_client::Config;
+use tinker_types::CreateSession;
+use url::Url;
+
+use super::known;
+use super::vector::Vector;
+
+/// Headers that say nothing about how a client was configured.
+const ORDINARY: [&str; 10] = [
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "host",
+    "user-agent",
+    "x-api-key",
+    "x-idempotency-key",
+];
+
+/// Settings that make our client send what was recorded.
+pub(crate) fn config(vector: &Vector) -> Result<Config, String> {
+    let first = vector.exchanges.first();
+    let prefix = first
+        .and_then(|exchange| exchange.request.path.split_once("/api/v1/"))
+        .map_or("", |(prefix, _)| prefix);
+    let origin = redirect_origin(vector).unwrap_or_else(|| "http://recorded.test".to_owned());
+    let mut config = Config::new(format!("{origin}{prefix}/"));
+    let key = first.and_then(|exchange| exchange.request.header("x-api-key"));
+    config = config.with_api_key(key.unwrap_or("tml-test-key"));
+    for (name, value) in configured_headers(vector) {
+        let name = HeaderName::try_from(&name).map_err(|error| error.to_string())?;
+        let value = HeaderValue::try_from(&value).map_err(|error| error.to_string())?;
+        config = config.with_header(name, value);
+    }
+    if let Some(session) = recorded_session(vector)? {
+        config.tags = session.tags;
+        config.user_metadata = session.user_metadata;
+        config.project_id = session.project_id;
+        config.display_name = session.display_name;
+    }
+    Ok(known::configure(&vector.name, config))
+}
+
+/// A server that redirects to itself knows its own address.
+fn redirect_origin(vector: &Vector) -> Option<String> {
+    let mut pairs = vector.exchanges.windows(2);
+    pairs.find_map(|pair| {
+        let location = pair[0].response.as_ref()?.headers.get("location")?;
+        // Another server counts its requests by itself.
+        let is_same_server = pair[1].n > pair[0].n;
+        let origin = Url::parse(location).ok()?.origin();
+        is_same_server.then(|| origin.ascii_serialization())
+    })
+}
+
+fn configured_headers(vector: &Vector) -> BTreeSet<(String, String)> {
+    let is_ordinary = |name: &str| {
+        let prefixes = ["x-stainless-", "x-sdk-", "x-tinker-"];
+        ORDINARY.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
+    };
+    let headers = vector.exchanges.first().map(|e| &e.request.headers);
+    let headers = headers.into_iter().flatten();
+    headers
+        .filter(|(name, _)| !is_ordinary(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn recorded_session(vector: &Vector) -> Result<Option<CreateSession>, String> {
+    let body = vector
+        .exchanges
+        .iter()
+        .find(|exchange| exchange.request.route() == ["create_session"])
+        .and_then(|exchange| exchange.request.body.json());
+    let read = |body: &serde_json::Value| {
+        serde_json::from_value(body.clone()).map_err(|error| format!("create_session: {error}"))
+    };
+    body.map(read).transpose()
+}
