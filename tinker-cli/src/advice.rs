@@ -42,6 +42,12 @@ fn hint(cause: &(dyn StdError + 'static), program: &str) -> Option<String> {
     if cause.is::<Diverged>() {
         return Some("try again with a lower --learning-rate".to_owned());
     }
+    #[cfg(feature = "local")]
+    if let Some(tinker_local::StoreError::InUse { .. }) = cause.downcast_ref() {
+        let hint =
+            "if that is `tinker serve`, use it: set TINKER_BASE_URL to the address it printed";
+        return Some(hint.to_owned());
+    }
     let io = cause.downcast_ref::<std::io::Error>()?;
     let hint = match io.kind() {
         ErrorKind::StorageFull => "free some space on the disk",
@@ -58,6 +64,9 @@ fn of_client(error: &Error, program: &str) -> Option<String> {
         Error::Status(error) => match error.status().as_u16() {
             401 => "the server does not take the key; check TINKER_API_KEY",
             402 => "there is a billing issue with the account; check that billing is set up",
+            404 => {
+                "check the spelling; a checkpoint is known to the server, or the --data-dir, that made it"
+            }
             403 => "the key does not permit this; ask the owner of the checkpoint or the project",
             429 => "the server has too many requests at the moment; wait a little and try again",
             500.. => "the server has a problem of its own; try again later",

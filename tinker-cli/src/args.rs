@@ -30,7 +30,7 @@ pub(crate) struct Output {
     /// Print the result and nothing else: no progress, no notes.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Log more of what happens between this program and the server; twice for every request.
+    /// Log what goes on between this program and the server; -vv logs more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
     /// Draw with plain characters. Chosen by itself when the locale is not UTF-8.
@@ -38,17 +38,13 @@ pub(crate) struct Output {
     pub(crate) ascii: bool,
 }
 
-/// What to do.
+/// What to do. Each command describes itself.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Fine-tune a model on examples, and show what it learned.
     Train(Box<train::Args>),
-    /// Generate text with a model or a checkpoint.
     Sample(sample::Args),
-    /// Serve the built-in engine over HTTP for this and other clients.
     #[cfg(feature = "local")]
     Serve(serve::Args),
-    /// Print a completion script for a shell.
     Completions(completions::Args),
     /// Print the version.
     Version,

@@ -20,7 +20,7 @@ pub(crate) use target::Target;
 pub(crate) const BUILT_IN_MODEL: &str = "tinker-local/tiny";
 
 /// How long a server may take to answer for the first time. Later it gets the client's patience of minutes.
-const FIRST_ANSWER: Duration = Duration::from_secs(10);
+const FIRST_ANSWER: Duration = Duration::from_secs(6);
 
 /// An open connection with what commands ask of it.
 #[derive(Debug)]
@@ -45,13 +45,8 @@ enum Place {
 impl Connection {
     /// Connects.
     pub(crate) async fn open(target: Target) -> anyhow::Result<Self> {
-        let Target {
-            config,
-            engine,
-            tokenizer,
-        } = target;
-        let Some(config) = config else {
-            return Self::open_local(&engine, tokenizer).await;
+        let Some(config) = target.config else {
+            return Self::open_local(target).await;
         };
         // Asked by a client of little patience, so that a wrong address or key shows in seconds.
         let brief = ServiceClient::builder()
@@ -70,13 +65,13 @@ impl Connection {
             service,
             capabilities,
             place,
-            tokenizer,
+            tokenizer: target.tokenizer,
         })
     }
 
     #[cfg(feature = "local")]
-    async fn open_local(args: &EngineArgs, tokenizer: Option<PathBuf>) -> anyhow::Result<Self> {
-        let engine = crate::engine::start(args)?;
+    async fn open_local(target: Target) -> anyhow::Result<Self> {
+        let engine = crate::engine::start(&target.engine, target.has_checkpoints)?;
         // The settings of a server in the environment, its key among them, are none of the engine's business.
         let config = Config::new("http://local");
         let service = ServiceClient::builder()
@@ -89,12 +84,12 @@ impl Connection {
             service,
             capabilities,
             place,
-            tokenizer,
+            tokenizer: target.tokenizer,
         })
     }
 
     #[cfg(not(feature = "local"))]
-    async fn open_local(_: &EngineArgs, _: Option<PathBuf>) -> anyhow::Result<Self> {
+    async fn open_local(_: Target) -> anyhow::Result<Self> {
         let message =
             "this build has no engine of its own; name a server with --base-url or TINKER_BASE_URL";
         Err(Usage(message.to_owned()).into())

@@ -5,12 +5,13 @@ use tinker_local::LocalEngine;
 
 use crate::connect::EngineArgs;
 
-/// Starts the engine on its folder of checkpoints.
-pub(crate) fn start(args: &EngineArgs) -> anyhow::Result<LocalEngine> {
-    let folder = args.data_dir();
-    let folder =
-        folder.context("there is no home folder for checkpoints; choose one with --data-dir")?;
-    let mut builder = LocalEngine::builder().data_dir(folder);
+/// Starts the engine, on its folder of checkpoints or on a temporary one.
+pub(crate) fn start(args: &EngineArgs, has_checkpoints: bool) -> anyhow::Result<LocalEngine> {
+    let mut builder = LocalEngine::builder();
+    if has_checkpoints {
+        let missing = "there is no home folder for checkpoints; choose a folder with --data-dir";
+        builder = builder.data_dir(args.data_dir().context(missing)?);
+    }
     if let Some(threads) = args.threads {
         builder = builder.threads(threads.get());
     }

@@ -22,7 +22,7 @@ use answer::{Generated, Sampled};
 Examples:
   tinker sample 'Once upon a time'
   tinker sample --chat 'What is the opposite of big?'
-  tinker sample --model tinker://RUN/sampler_weights/final --temperature 0 'pig latin: happy tiger ->'
+  tinker sample --model tinker://RUN/sampler_weights/final --temperature 0 'Hello'
   echo 'Count to ten:' | tinker sample - --num-samples 3 --max-tokens 40 --json")]
 pub(crate) struct Args {
     /// Text to continue; `-` reads it from stdin.
@@ -44,7 +44,12 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value = "256")]
     max_tokens: NonZeroU32,
     /// Randomness: 0 takes the most likely token every time.
-    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    #[arg(
+        long,
+        value_name = "T",
+        default_value_t = 1.0,
+        allow_negative_numbers = true
+    )]
     temperature: f64,
     /// Choose among this many of the most likely tokens.
     #[arg(long, value_name = "K")]

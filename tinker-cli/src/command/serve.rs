@@ -52,7 +52,7 @@ impl Answer for Listening {
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let listener = listen(&args).await?;
-    let engine = engine::start(&args.engine)?;
+    let engine = engine::start(&args.engine, true)?;
     let interrupt = Interrupt::listen(context.talk, "stopping; once more stops at once")?;
     let url = format!(
         "http://{}",
@@ -82,19 +82,18 @@ fn introduce(listening: &Listening, args: &Args, context: &Context, data_dir: &s
     let talk = context.talk;
     talk.tell("model", &listening.models.join(", "));
     talk.tell("checkpoints", &format!("in {}", words::path(data_dir)));
-    talk.tell("clients", "find it with");
     let export = format!(
         "export TINKER_BASE_URL={} TINKER_API_KEY=tml-local",
         listening.url
     );
-    talk.say(&format!("    {}", paint(STRONG, export)));
+    talk.tell("clients", &paint(STRONG, export));
     if !args.host.is_loopback() {
         talk.note(&format!(
             "everybody who can reach {} may use the engine",
             listening.url
         ));
     }
-    talk.say("  Ctrl-C stops it");
+    talk.tell("", "Ctrl-C stops it");
 }
 
 async fn listen(args: &Args) -> anyhow::Result<TcpListener> {

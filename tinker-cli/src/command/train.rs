@@ -6,6 +6,7 @@ mod job;
 mod pace;
 mod plan;
 mod prepare;
+mod questions;
 mod record;
 mod run;
 mod run_folder;
@@ -27,10 +28,13 @@ use crate::connect::PlaceArgs;
 
 /// Fine-tune a model on examples, and show what it learned.
 ///
-/// Each line of DATA is one example, either {"prompt": "...", "completion": "..."} or {"messages": [{"role": "user",
-/// "content": "..."}, {"role": "assistant", "content": "..."}]}. Held-out prompts are asked before and after.
+/// Held-out prompts are asked before and after, and the answers shown side by side.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
+Data, one of these on each line:
+  {\"prompt\": \"...\", \"completion\": \"...\"}
+  {\"messages\": [{\"role\": \"user\", \"content\": \"...\"}, {\"role\": \"assistant\", \"content\": \"...\"}]}
+
 Examples:
   tinker train examples/data/pig-latin.jsonl
   tinker train chats.jsonl --eval questions.jsonl --epochs 5 --output runs/chats
@@ -62,7 +66,7 @@ pub(crate) struct Args {
     #[arg(long, help_heading = "Training")]
     rank: Option<NonZeroU32>,
     /// Highest learning rate [default: 0.003 for the built-in model, 0.0002 for others].
-    #[arg(long, value_name = "RATE", value_parser = positive, help_heading = "Training")]
+    #[arg(long, value_name = "RATE", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
     learning_rate: Option<f64>,
     /// Examples of one step.
     #[arg(
@@ -72,8 +76,8 @@ pub(crate) struct Args {
         help_heading = "Training"
     )]
     batch_size: NonZeroUsize,
-    /// Passes over the data [default: 3, and more on a small file with the built-in model].
-    #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "steps", help_heading = "Training")]
+    /// Passes over the data [default: 2, and more on a small file with the built-in model].
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true, conflicts_with = "steps", help_heading = "Training")]
     epochs: Option<f64>,
     /// Steps, instead of epochs.
     #[arg(long, value_name = "N", help_heading = "Training")]

@@ -15,6 +15,8 @@ pub(crate) struct Target {
     /// The settings for a server; `None` means the built-in engine.
     pub(super) config: Option<Config>,
     pub(super) engine: EngineArgs,
+    /// The built-in engine is to have its folder of checkpoints.
+    pub(super) has_checkpoints: bool,
     pub(super) tokenizer: Option<PathBuf>,
 }
 
@@ -40,9 +42,16 @@ impl Target {
         }
         Ok(Self {
             config,
+            has_checkpoints: true,
             engine,
             tokenizer: args.tokenizer.clone(),
         })
+    }
+
+    /// The same, for a command that needs no checkpoint of the built-in engine: another may use the folder meanwhile.
+    pub(crate) fn without_checkpoints(mut self) -> Self {
+        self.has_checkpoints = false;
+        self
     }
 }
 

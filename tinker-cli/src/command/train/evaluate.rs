@@ -6,7 +6,7 @@ use tinker_client::SamplingClient;
 use tinker_client::chat::Renderer;
 use tinker_types::SamplingParams;
 
-use super::prepare::Asked;
+use super::questions::Request;
 use super::split::Question;
 use crate::exit::Interrupted;
 use crate::interrupt::Interrupt;
@@ -58,21 +58,21 @@ pub(crate) fn is_exact(expected: &str, answer: &str) -> bool {
 pub(crate) async fn answers(
     sampler: &SamplingClient,
     renderer: &Renderer,
-    questions: &[Asked],
+    requests: &[Request],
     talk: Talk,
     label: &'static str,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Vec<String>> {
-    let mut progress = Progress::start(talk, label, questions.len());
-    let mut asked = futures_util::stream::iter(questions)
-        .map(|question| {
+    let mut progress = Progress::start(talk, label, requests.len());
+    let mut asked = futures_util::stream::iter(requests)
+        .map(|request| {
             let greedy = SamplingParams::default()
                 .with_temperature(0.0)
-                .with_max_tokens(question.max_tokens);
-            sampler.sample(question.prompt.clone(), greedy)
+                .with_max_tokens(u32::try_from(request.max_tokens).unwrap_or(u32::MAX));
+            sampler.sample(request.prompt.clone(), greedy)
         })
         .buffered(IN_FLIGHT);
-    let mut answers = Vec::with_capacity(questions.len());
+    let mut answers = Vec::with_capacity(requests.len());
     loop {
         let next = tokio::select! {
             next = asked.try_next() => next?,

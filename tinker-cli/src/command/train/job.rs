@@ -6,7 +6,8 @@ use tinker_client::{LoraConfig, SamplingClient, TrainingClient};
 
 use super::evaluate::{Score, answers};
 use super::plan::{DEFAULT_RANK, Plan};
-use super::prepare::{Asked, Prepared};
+use super::prepare::Prepared;
+use super::questions::Questions;
 use super::record::Record;
 use super::run_folder::RunFolder;
 use super::source::Source;
@@ -27,7 +28,7 @@ pub(crate) struct Job<'a> {
     pub(crate) plan: Plan,
     pub(crate) renderer: Renderer,
     pub(crate) prepared: Prepared,
-    pub(crate) questions: Vec<Asked>,
+    pub(crate) questions: Questions,
     pub(crate) interrupt: Interrupt,
 }
 
@@ -84,7 +85,7 @@ impl Job<'_> {
                     .await?
             }
         };
-        if self.questions.is_empty() {
+        if self.questions.asked.is_empty() {
             return Ok((training, Vec::new()));
         }
         // A fresh adapter changes nothing yet, so this asks the base model; a loaded one is asked as it was saved.
@@ -98,20 +99,20 @@ impl Job<'_> {
         sampler: &SamplingClient,
         label: &'static str,
     ) -> anyhow::Result<Vec<String>> {
-        if self.questions.is_empty() {
+        if self.questions.asked.is_empty() {
             return Ok(Vec::new());
         }
         let talk = self.context.talk;
         let given = answers(
             sampler,
             &self.renderer,
-            &self.questions,
+            &self.questions.requests,
             talk,
             label,
             &self.interrupt,
         )
         .await?;
-        let score = Score::of(&self.source.split.held_out, &given);
+        let score = Score::of(&self.questions.asked, &given);
         talk.tell(label, &score.describe());
         Ok(given)
     }
@@ -157,13 +158,13 @@ impl Job<'_> {
         let asked = answers(
             &sampler,
             &self.renderer,
-            &self.questions,
+            &self.questions.requests,
             quiet,
             "",
             &self.interrupt,
         );
         match asked.await {
-            Ok(given) => Ok(Some(Score::of(&self.source.split.held_out, &given))),
+            Ok(given) => Ok(Some(Score::of(&self.questions.asked, &given))),
             Err(error) if error.is::<Interrupted>() => Ok(None),
             Err(error) => Err(error),
         }
@@ -193,7 +194,7 @@ impl Job<'_> {
             .await
             .context("cannot save the weights to sample from")?;
         let program = &self.context.program;
-        let questions = &self.source.split.held_out;
+        let questions = &self.questions.asked;
         let next = suggest::sample(program, self.args, &sampler_path.to_string(), questions);
         record.next.push(next);
         record.sampler = Some(sampler_path.to_string());

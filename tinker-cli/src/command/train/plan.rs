@@ -62,7 +62,7 @@ impl Plan {
         let steps = match (wishes.steps, wishes.epochs) {
             (Some(steps), _) => steps,
             (None, Some(epochs)) => schedule::steps(examples, batch_size, epochs),
-            (None, None) => schedule::steps(examples, batch_size, 3.0).max(least_steps),
+            (None, None) => schedule::steps(examples, batch_size, 2.0).max(least_steps),
         };
         Self {
             rank: if resume.is_some() {
@@ -140,7 +140,10 @@ impl Answer for DryRun<'_> {
     fn to_text(&self, _: Look) -> String {
         let number = |value: usize| words::number(value as u64);
         let lines = [
-            ("would train", format!("{} {}", self.plan.model, self.place)),
+            (
+                "would train",
+                format!("{} on {}", self.plan.model, self.place),
+            ),
             (
                 "examples",
                 format!(
@@ -196,8 +199,8 @@ mod tests {
     fn small_files_are_read_often_by_the_small_model_only() {
         assert_eq!(plan(BUILT_IN_MODEL, 20, OPEN).steps, 150);
         assert_eq!(plan(BUILT_IN_MODEL, 20, OPEN).batch_size, 20);
-        assert_eq!(plan("other", 20, OPEN).steps, 3);
-        assert_eq!(plan(BUILT_IN_MODEL, 3200, OPEN).steps, 300);
+        assert_eq!(plan("other", 20, OPEN).steps, 2);
+        assert_eq!(plan(BUILT_IN_MODEL, 3200, OPEN).steps, 200);
     }
 
     #[test]
@@ -237,7 +240,7 @@ mod tests {
         );
         assert_eq!(
             plan.describe(),
-            "30 steps of 32 examples, 3 epochs, LoRA rank 4, learning rate 0.5"
+            "20 steps of 32 examples, 2 epochs, LoRA rank 4, learning rate 0.5"
         );
     }
 

@@ -1,17 +1,12 @@
-//! Examples and questions as tokens, checked against the length the model can read.
+//! Examples as tokens, checked against the length the model can read.
 
 use std::path::Path;
 
-use anyhow::Context as _;
 use tinker_client::chat::{ChatError, Renderer};
-use tinker_types::{Datum, ModelInput};
+use tinker_types::Datum;
 
 use super::data::{DataFault, Example, Fault, Faults, Placed};
-use super::split::{Prompt, Question};
 use crate::words;
-
-/// Room a sampled answer gets beyond the expected one, so that a longer answer is seen to be one.
-const SPARE_TOKENS: usize = 8;
 
 /// What happens to what is longer than a sequence may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,13 +35,6 @@ pub(crate) struct Ready {
     pub(crate) tokens: usize,
     /// Tokens that are learned: those with a weight.
     pub(crate) learned: usize,
-}
-
-/// A question as the API takes it.
-#[derive(Debug, Clone)]
-pub(crate) struct Asked {
-    pub(crate) prompt: ModelInput,
-    pub(crate) max_tokens: u32,
 }
 
 impl Prepared {
@@ -99,54 +87,6 @@ impl Prepared {
     }
 }
 
-/// Turns questions of the file at `path` into tokens. A question and its answer have to fit the limit, too.
-pub(crate) fn asked(
-    renderer: &Renderer,
-    path: &Path,
-    questions: &[Question],
-    limit: Limit,
-) -> anyhow::Result<Vec<Asked>> {
-    let mut faults = Faults::new(path);
-    let mut asked = Vec::new();
-    for question in questions {
-        let prompt = match &question.prompt {
-            Prompt::Text(text) => renderer
-                .tokenizer()
-                .encode(text)
-                .map(ModelInput::from_tokens),
-            Prompt::Chat(messages) => renderer.prompt(messages),
-        };
-        let encoded = prompt.and_then(|prompt| {
-            Ok((
-                prompt,
-                renderer.tokenizer().encode(&question.expected)?.len() + 1,
-            ))
-        });
-        let (prompt, answer) = match encoded {
-            Ok(encoded) => encoded,
-            Err(error) => {
-                faults.add(question.line, unencodable(&error));
-                continue;
-            }
-        };
-        let length = prompt
-            .length()
-            .context("cannot tell how long a prompt is")?;
-        let mut max_tokens = answer + SPARE_TOKENS;
-        if let Limit::Refuse(most) | Limit::LeaveOut(most) = limit {
-            if length + answer > most {
-                faults.add(question.line, too_long(length + answer, most));
-            }
-            max_tokens = max_tokens.min(most.saturating_sub(length)).max(1);
-        }
-        asked.push(Asked {
-            prompt,
-            max_tokens: u32::try_from(max_tokens).unwrap_or(u32::MAX),
-        });
-    }
-    Ok(faults.into_result(asked)?)
-}
-
 fn ready(renderer: &Renderer, example: &Example) -> Result<Ready, ChatError> {
     let datum = match example {
         Example::Completion { prompt, completion } => renderer.completion(prompt, completion)?,
@@ -166,7 +106,7 @@ fn ready(renderer: &Renderer, example: &Example) -> Result<Ready, ChatError> {
     })
 }
 
-fn too_long(tokens: usize, most: usize) -> Fault {
+pub(super) fn too_long(tokens: usize, most: usize) -> Fault {
     let tokens = words::number(tokens as u64);
     Fault::new(
         format!(
@@ -177,7 +117,7 @@ fn too_long(tokens: usize, most: usize) -> Fault {
     )
 }
 
-fn unencodable(error: &ChatError) -> Fault {
+pub(super) fn unencodable(error: &ChatError) -> Fault {
     let mut reason = error.to_string();
     let mut source = std::error::Error::source(error);
     while let Some(cause) = source {
@@ -241,26 +181,5 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("no example that is short enough"), "{error}");
-    }
-
-    #[test]
-    fn answers_get_some_room_but_never_more_than_the_model_has() {
-        let question = Question {
-            line: 1,
-            prompt: Prompt::Text("ask".into()),
-            expected: "ab".into(),
-        };
-        let room = |limit| {
-            asked(
-                &Renderer::plain(),
-                Path::new("x.jsonl"),
-                std::slice::from_ref(&question),
-                limit,
-            )
-            .map(|asked| asked[0].max_tokens)
-        };
-        assert_eq!(room(Limit::Unknown).unwrap(), 3 + SPARE_TOKENS as u32);
-        assert_eq!(room(Limit::Refuse(7)).unwrap(), 4);
-        assert!(room(Limit::Refuse(5)).is_err());
     }
 }

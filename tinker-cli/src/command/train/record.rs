@@ -8,6 +8,7 @@ use super::job::Job;
 use super::pace::Pace;
 use super::plan::Plan;
 use super::prepare::Prepared;
+use super::questions::Questions;
 use super::run_folder::{self, RunFolder};
 use super::source::Source;
 use super::split::{Origin, Question};
@@ -46,6 +47,7 @@ impl<'a> Config<'a> {
         source: &'a Source,
         plan: &'a Plan,
         prepared: &Prepared,
+        questions: &Questions,
     ) -> Self {
         Self {
             started: clock::now(),
@@ -60,7 +62,7 @@ impl<'a> Config<'a> {
                 Origin::File { sha256, .. } => Some(sha256),
                 Origin::Share => None,
             },
-            held_out_prompts: source.split.held_out.len(),
+            held_out_prompts: questions.asked.len(),
             checkpoint_name: &args.name,
             plan,
         }
@@ -84,7 +86,7 @@ pub(crate) struct Record {
 impl Record {
     /// The result of the run.
     pub(crate) fn outcome(self, job: &Job<'_>, folder: &RunFolder, interrupted: bool) -> Outcome {
-        let questions = &job.source.split.held_out;
+        let questions = &job.questions.asked;
         let score =
             |answers: &[String]| (!answers.is_empty()).then(|| Score::of(questions, answers));
         let ends = ENDS.min(self.metrics.len());

@@ -5,7 +5,8 @@ use tinker_types::{CheckpointKind, CheckpointPath, ModelInfo};
 use super::Args;
 use super::job::Job;
 use super::plan::{DryRun, Plan, Wishes};
-use super::prepare::{Limit, Prepared, asked};
+use super::prepare::{Limit, Prepared};
+use super::questions::Questions;
 use super::record::Config;
 use super::run_folder::RunFolder;
 use super::source::Source;
@@ -22,7 +23,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         .as_deref()
         .map(training_checkpoint)
         .transpose()?;
-    let target = Target::choose(&args.place, context.talk)?;
+    let mut target = Target::choose(&args.place, context.talk)?;
+    if args.dry_run && resume.is_none() {
+        target = target.without_checkpoints();
+    }
     let source = Source::read(&args, context)?;
     let connection = Connection::open(target).await?;
     let result = Box::pin(train(&args, context, &source, resume, &connection)).await;
@@ -59,13 +63,19 @@ async fn train(
         (None, None) => Limit::Unknown,
     };
     let prepared = Prepared::new(&renderer, &source.path, &source.split.train, limit)?;
-    if prepared.left_out > 0 {
-        let left_out = words::count(prepared.left_out, "example");
-        context
-            .talk
-            .note(&format!("{left_out} longer than --max-length left out"));
+    let held_out = &source.split.held_out;
+    let questions = Questions::new(&renderer, source.eval_path(), held_out, limit)?;
+    for (left_out, noun) in [
+        (prepared.left_out, "example"),
+        (questions.left_out, "held-out prompt"),
+    ] {
+        if left_out > 0 {
+            let left_out = words::count(left_out, noun);
+            context
+                .talk
+                .note(&format!("{left_out} longer than --max-length left out"));
+        }
     }
-    let questions = asked(&renderer, source.eval_path(), &source.split.held_out, limit)?;
     let plan = Plan::new(model, resume, prepared.examples.len(), args.wishes());
     let folder = args
         .output
@@ -80,12 +90,9 @@ async fn train(
             examples_left_out: prepared.left_out,
             example_tokens: prepared.tokens(),
             longest_example_tokens: prepared.longest(),
-            held_out_prompts: questions.len(),
+            held_out_prompts: questions.asked.len(),
             training_tokens: plan.tokens(&prepared),
-            sampling_tokens: 2 * questions
-                .iter()
-                .map(|asked| asked.max_tokens as usize)
-                .sum::<usize>(),
+            sampling_tokens: 2 * questions.max_tokens(),
             run_folder: folder.display().to_string(),
             checkpoint: &args.name,
             plan: &plan,
@@ -96,7 +103,14 @@ async fn train(
 
     let folder = RunFolder::create(
         &folder,
-        &Config::new(args, connection.describe(), source, &plan, &prepared),
+        &Config::new(
+            args,
+            connection.describe(),
+            source,
+            &plan,
+            &prepared,
+            &questions,
+        ),
     )?;
     let notice = "stopping after the step in flight; Ctrl-C again stops at once";
     let interrupt = Interrupt::listen(context.talk, notice)?;

@@ -9,7 +9,9 @@ use tinker_client::chat::{Message, Role};
 use super::Fault;
 
 /// The forms a line can have, for messages.
-pub(super) const FORMS: &str = r#"write one JSON object per line, {"prompt": "...", "completion": "..."} or {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}"#;
+pub(super) const FORMS: &str = r#"write one JSON object per line, in one of these forms:
+      {"prompt": "...", "completion": "..."}
+      {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}"#;
 
 /// What one line teaches.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,97 @@
+//! What is refused before an engine is started or a server asked.
+
+use crate::program::{Workplace, names};
+
+#[test]
+fn the_version_is_said_in_both_ways() {
+    let work = Workplace::new();
+    let version = concat!("tinker ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(work.run(&["--version"]).stdout, version);
+    assert_eq!(work.run(&["version"]).stdout, version);
+    assert_eq!(
+        work.run(&["version", "--json"]).json()["version"],
+        env!("CARGO_PKG_VERSION")
+    );
+}
+
+#[test]
+fn a_wrong_command_line_ends_with_2() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 4);
+    for arguments in [
+        &[][..],
+        &["fly"],
+        &["sample"],
+        &["sample", ""],
+        &["sample", "x", "--temperature", "-1"],
+        &["sample", "x", "--top-p", "2"],
+        &[
+            "sample",
+            "x",
+            "--base-url",
+            "http://127.0.0.1:9",
+            "--data-dir",
+            "d",
+        ],
+        &["train", "data.jsonl", "--learning-rate", "0"],
+        &["train", "data.jsonl", "--epochs", "1", "--steps", "1"],
+        &[
+            "train",
+            "data.jsonl",
+            "--resume",
+            "tinker://r/sampler_weights/n",
+        ],
+        &["train", "data.jsonl", "--first-step", "3"],
+    ] {
+        let run = work.run(arguments);
+        assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
+        assert_eq!(run.stdout, "");
+        assert!(!run.stderr.is_empty());
+    }
+    assert_eq!(names(&work.path(".")), ["data.jsonl"], "nothing was made");
+}
+
+#[test]
+fn faults_of_the_data_end_with_3_and_name_their_lines() {
+    let work = Workplace::new();
+    work.write(
+        "data.jsonl",
+        "{\"prompt\":\"a\",\"completion\":\"b\"}\n{\"prompt\":\"a\"}\n",
+    );
+    let run = work.run(&["train", "data.jsonl", "--quiet"]);
+    assert_eq!(run.code, 3);
+    assert_eq!(
+        run.stderr,
+        "error: data.jsonl has 1 fault; nothing was trained\n  data.jsonl:2: has no \"completion\"\n    fix: add \"completion\" with a text\n"
+    );
+    work.write("data.jsonl", "");
+    assert_eq!(work.run(&["train", "data.jsonl"]).code, 3);
+    assert_eq!(names(&work.path(".")), ["data.jsonl"], "nothing was made");
+}
+
+#[test]
+fn other_failures_end_with_1() {
+    let work = Workplace::new();
+    let run = work.run(&["train", "missing.jsonl", "--quiet"]);
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr
+            .starts_with("error: cannot read missing.jsonl\n  because "),
+        "{}",
+        run.stderr
+    );
+    let run = work.run(&["sample", "x", "--base-url", "no address"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+}
+
+#[test]
+fn scripts_for_shells_know_the_commands() {
+    let work = Workplace::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let run = work.run(&["completions", shell]);
+        assert!(
+            run.code == 0 && run.stdout.contains("completions"),
+            "{shell}"
+        );
+    }
+}

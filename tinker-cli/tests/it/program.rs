@@ -1,0 +1,112 @@
+//! Starting the program in a folder of its own, away from the user's settings and checkpoints.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A folder to run in.
+pub(crate) struct Workplace {
+    folder: TempDir,
+}
+
+/// What a run of the program left.
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Workplace {
+    /// A new folder.
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// A path in it.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    /// Examples a model can learn: the same letter again.
+    pub(crate) fn write_examples(&self, name: &str, count: usize) {
+        let line = |at: usize| {
+            let letter = char::from(b'a' + (at % 26) as u8);
+            format!("{{\"prompt\":\"say {letter}{at} ->\",\"completion\":\" {letter}\"}}\n")
+        };
+        self.write(name, &(0..count).map(line).collect::<String>());
+    }
+
+    /// The program with arguments, not started yet.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tinker"));
+        command.args(arguments);
+        self.at_home(command)
+    }
+
+    fn at_home(&self, mut command: Command) -> Command {
+        command
+            .current_dir(self.folder.path())
+            .env("HOME", self.folder.path());
+        for name in [
+            "TINKER_API_KEY",
+            "TINKER_BASE_URL",
+            "TINKER_CREDENTIAL_CMD",
+            "LC_ALL",
+            "LANG",
+        ] {
+            command.env_remove(name);
+        }
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a line in a shell.
+    pub(crate) fn paste(&self, line: &str) -> Run {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line]);
+        Run::of(self.at_home(shell).output().unwrap())
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command(arguments).output().unwrap())
+    }
+}
+
+impl Run {
+    /// What a process that has ended left.
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The JSON on stdout.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        assert_eq!(self.code, 0, "{}", self.stderr);
+        serde_json::from_str(&self.stdout).unwrap()
+    }
+}
+
+/// Names in a folder, sorted.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}

@@ -1,0 +1,120 @@
+//! `serve`, and the other commands as its clients.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command};
+
+use crate::program::Workplace;
+
+struct Server {
+    child: Child,
+    url: String,
+}
+
+impl Server {
+    fn start(work: &Workplace) -> Self {
+        let mut child = work
+            .command(&["serve", "--port", "0", "--quiet"])
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line
+            .strip_prefix("listening on ")
+            .expect("the address comes first")
+            .trim()
+            .to_owned();
+        Self { child, url }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Already gone if the test ended it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn other_commands_use_a_server() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    let server = Server::start(&work);
+    let sample = [
+        "sample",
+        "Hello",
+        "--max-tokens",
+        "4",
+        "--seed",
+        "1",
+        "--json",
+    ];
+    let there = work
+        .run(&[&sample[..], &["--base-url", &server.url]].concat())
+        .json();
+    let here = Workplace::new().run(&sample).json();
+    assert_eq!(
+        there["samples"], here["samples"],
+        "the same engine, with and without a socket"
+    );
+
+    let train = [
+        "train",
+        "data.jsonl",
+        "--steps",
+        "2",
+        "--output",
+        "run",
+        "--base-url",
+        &server.url,
+    ];
+    let run = work.run(&train);
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    assert!(
+        run.stdout
+            .lines()
+            .last()
+            .unwrap()
+            .contains(&format!("--base-url {}", server.url))
+    );
+
+    let second = work.run(&["sample", "Hello"]);
+    assert_eq!(
+        second.code, 1,
+        "the folder of checkpoints belongs to the server"
+    );
+    assert!(
+        second.stderr.contains("is in use") && second.stderr.contains("TINKER_BASE_URL"),
+        "{}",
+        second.stderr
+    );
+}
+
+#[test]
+fn a_port_in_use_is_said_to_be() {
+    let work = Workplace::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let run = work.run(&["serve", "--port", &port]);
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr.contains("is in use; choose another --port"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_stops_when_it_is_asked_to() {
+    let work = Workplace::new();
+    let mut server = Server::start(&work);
+    let sent = Command::new("kill")
+        .args(["-TERM", &server.child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}

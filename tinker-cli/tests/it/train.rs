@@ -1,0 +1,133 @@
+//! `train` and `sample` on the engine inside the program.
+
+use crate::program::{Workplace, names};
+
+const SHORT: [&str; 4] = ["--steps", "4", "--output", "run"];
+
+fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["train", "data.jsonl"], &SHORT[..], more].concat()
+}
+
+#[test]
+fn a_run_leaves_its_records_and_a_checkpoint_to_sample_from() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    let outcome = work.run(&train(&["--json", "--eval-every", "2"])).json();
+
+    assert_eq!(outcome["status"], "finished");
+    assert_eq!(outcome["metrics"].as_array().unwrap().len(), 4);
+    assert_eq!(outcome["samples"].as_array().unwrap().len(), 8);
+    assert_eq!(outcome["after"]["asked"], 8);
+    assert!(outcome["last_loss"].as_f64().unwrap() > 0.0);
+
+    let run = work.path("run");
+    assert_eq!(
+        names(&run),
+        [
+            "config.json",
+            "loss.svg",
+            "metrics.jsonl",
+            "samples.json",
+            "summary.json"
+        ]
+    );
+    let metrics = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    let steps: Vec<serde_json::Value> = metrics
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(serde_json::Value::from(steps), outcome["metrics"]);
+    let config = std::fs::read_to_string(run.join("config.json")).unwrap();
+    assert!(config.contains("\"data_sha256\"") && config.contains("\"rank\": 16"));
+
+    let sampler = outcome["sampler"].as_str().unwrap();
+    let sample = [
+        "sample",
+        "say a ->",
+        "--model",
+        sampler,
+        "--temperature",
+        "0",
+        "--max-tokens",
+        "5",
+        "--json",
+    ];
+    let first = work.run(&sample).json();
+    assert_eq!(first["model"], sampler);
+    assert_eq!(
+        first["samples"],
+        work.run(&sample).json()["samples"],
+        "greedy, so always the same"
+    );
+
+    let again = work.run(&train(&[]));
+    assert_eq!(again.code, 2, "a run is not written over: {}", again.stderr);
+}
+
+#[test]
+fn the_suggested_command_works_when_pasted() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    let run = work.run(&train(&["--data-dir", "my checkpoints"]));
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let command = run.stdout.lines().last().unwrap().trim();
+    assert!(command.contains("--data-dir 'my checkpoints'"), "{command}");
+    let pasted = work.paste(command);
+    assert_eq!(pasted.code, 0, "{}", pasted.stderr);
+}
+
+#[test]
+fn what_would_be_done_is_said_and_not_done() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    let plan = work.run(&train(&["--dry-run", "--json"])).json();
+    assert_eq!(plan["plan"]["steps"], 4);
+    assert_eq!(plan["examples"], 32);
+    assert_eq!(plan["held_out_prompts"], 8);
+    assert_eq!(
+        names(&work.path(".")),
+        ["data.jsonl"],
+        "no run folder, no checkpoints"
+    );
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_found_out_before_training() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    work.write("taken", "");
+    let run = work.run(&["train", "data.jsonl", "--output", "taken/run"]);
+    assert_eq!(run.code, 1);
+    assert!(
+        run.stderr.contains("cannot make the run folder taken/run"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        !run.stderr.contains("  before"),
+        "nobody was asked anything"
+    );
+}
+
+#[test]
+fn long_examples_are_faults_or_left_out() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    let mut text = std::fs::read_to_string(work.path("data.jsonl")).unwrap();
+    text += &format!(
+        "{{\"prompt\":\"x\",\"completion\":\"{}\"}}\n",
+        "y".repeat(2000)
+    );
+    work.write("data.jsonl", &text);
+    let run = work.run(&train(&["--dry-run"]));
+    assert_eq!(run.code, 3);
+    assert!(
+        run.stderr.contains("data.jsonl:41: has 2,002 tokens"),
+        "{}",
+        run.stderr
+    );
+    let plan = work
+        .run(&train(&["--dry-run", "--json", "--max-length", "100"]))
+        .json();
+    assert_eq!(plan["longest_example_tokens"].as_u64().unwrap(), 13);
+}
