@@ -67,6 +67,33 @@ impl Api {
         Err(answer.into_error().into())
     }
 
+    /// The same for a message that is all in its path: the request has no body.
+    pub(crate) async fn call_bare<E: Endpoint>(
+        &self,
+        endpoint: &E,
+        call: Call,
+    ) -> Result<(), Error> {
+        let path = locate(&endpoint.path(), &endpoint.query());
+        let request = build(E::METHOD, &path, Form::Json, Bytes::new(), call)?;
+        let answer = self.send(request).await?;
+        if answer.status.is_success() {
+            return Ok(());
+        }
+        Err(answer.into_error().into())
+    }
+
+    /// Sends a message as JSON with one more header, and reads its answer.
+    pub(crate) async fn call_with<E: Endpoint>(
+        &self,
+        endpoint: &E,
+        header: (HeaderName, HeaderValue),
+        call: Call,
+    ) -> Result<E::Response, Error> {
+        let mut request = json_request(endpoint, call)?;
+        request.headers_mut().insert(header.0, header.1);
+        self.send(request).await?.into_message()
+    }
+
     /// Sends a request and reads the whole answer, whatever its status.
     pub(crate) async fn send(&self, request: Request<Body>) -> Result<Answer, TransportError> {
         let operation = Call::of(&request).operation;

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tinker_types::{
     ForwardBackwardOutput, InvalidValue, ModelCreated, OptimStepOutput, SampleResponse,
-    SavedForSampler, SavedWeights, WeightsLoaded, proto,
+    SavedExternal, SavedForSampler, SavedWeights, WeightsLoaded, proto,
 };
 
 use crate::error::{DecodeError, Error};
@@ -103,6 +103,7 @@ macro_rules! json_outputs {
 json_outputs!(
     ModelCreated,
     OptimStepOutput,
+    SavedExternal,
     SavedForSampler,
     SavedWeights,
     WeightsLoaded

@@ -48,6 +48,10 @@ impl Core {
         })
     }
 
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The server's flags and a way to it, asked for once.
     pub(crate) async fn link(&self) -> Result<&Arc<Link>, Error> {
         let open = || async { Link::open(&self.config, &self.source).await.map(Arc::new) };

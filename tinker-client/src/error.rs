@@ -4,7 +4,8 @@ mod detail;
 mod kinds;
 
 pub use kinds::{
-    Closed, ConfigError, DecodeError, Gone, PartlyDone, RequestFailed, StatusError, Unreachable,
+    Closed, ConfigError, DecodeError, ExportFailed, Gone, PartlyDone, RequestFailed, StatusError,
+    Unreachable,
 };
 pub use tinker_transport::TransportError;
 pub use tinker_types::InvalidValue;
@@ -83,6 +84,12 @@ pub enum Error {
     #[error(transparent)]
     Partly(#[from] PartlyDone),
 
+    /// The server could not make the trace of a session.
+    ///
+    /// Nothing else was touched.
+    #[error(transparent)]
+    Export(#[from] ExportFailed),
+
     /// The session is over, or the runtime is.
     ///
     /// No work was done. Make a new [`ServiceClient`](crate::ServiceClient).
@@ -106,7 +113,11 @@ impl Error {
                     Kind::Config | Kind::Request | Kind::Credential
                 )
             }
-            Self::Gone(_) | Self::Unreachable(_) | Self::Decode(_) | Self::Closed(_) => false,
+            Self::Gone(_)
+            | Self::Unreachable(_)
+            | Self::Decode(_)
+            | Self::Export(_)
+            | Self::Closed(_) => false,
         }
     }
 
@@ -122,14 +133,18 @@ impl Error {
             Self::Unreachable(_) => true,
             Self::Gone(error) => error.has_expired(),
             Self::Partly(error) => error.first().is_retryable(),
-            Self::Invalid(_) | Self::Config(_) | Self::Decode(_) | Self::Closed(_) => false,
+            Self::Invalid(_)
+            | Self::Config(_)
+            | Self::Decode(_)
+            | Self::Export(_)
+            | Self::Closed(_) => false,
         }
     }
 
     /// May the server have done the work, in whole or in part?
     pub fn may_have_been_done(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::Config(_) | Self::Closed(_) => false,
+            Self::Invalid(_) | Self::Config(_) | Self::Export(_) | Self::Closed(_) => false,
             Self::Transport(error) => error.may_have_been_received(),
             Self::Status(error) => {
                 let status = error.status();

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod admin;
 mod api;
 mod batch;
 mod blocking;
@@ -16,11 +17,13 @@ mod heartbeat;
 mod identity;
 mod link;
 mod options;
+mod pages;
 mod pass;
 mod patience;
 mod pending;
 mod promise;
 mod queue;
+mod rest;
 mod sampling;
 mod sequencer;
 mod service;
@@ -29,17 +32,24 @@ mod waiting;
 
 #[cfg(feature = "chat")]
 pub mod chat;
+pub mod console;
 pub mod error;
 
 #[cfg(test)]
 mod testing;
 
+pub use admin::AdminClient;
 pub use builder::ServiceClientBuilder;
 pub use config::{Config, ENVIRONMENT, OFFICIAL_BASE_URL, Variable};
 pub use error::Error;
 pub use identity::PROTOCOL_VERSION;
-pub use options::{LoadOptions, SampleOptions, SamplingSource, SaveOptions, TrainingOptions};
+pub use options::{
+    CopyOptions, ExportOptions, LoadOptions, SampleOptions, SamplingSource, SaveOptions,
+    TrainingOptions,
+};
+pub use pages::Pages;
 pub use pending::Pending;
+pub use rest::RestClient;
 pub use sampling::SamplingClient;
 pub use service::ServiceClient;
 pub use training::TrainingClient;
@@ -48,8 +58,9 @@ pub use waiting::{Waiting, WaitingFor};
 pub use tinker_transport as transport;
 pub use tinker_types as types;
 pub use tinker_types::{
-    AdamParams, CheckpointPath, Chunk, Datum, DimuonParams, ErrorCategory, FinishReason,
-    ForwardBackwardOutput, InvalidValue, LoraConfig, Loss, LossFn, ModelId, ModelInfo, ModelInput,
-    OptimParams, OptimStepOutput, OptimizerConfig, QueueState, SampleResponse, SampledSequence,
-    SamplingParams, SavedWeights, ServerCapabilities, SessionId, Stop, StopReason, TensorData,
+    AccessScope, AdamParams, Checkpoint, CheckpointPath, Chunk, Datum, DimuonParams, ErrorCategory,
+    FinishReason, ForwardBackwardOutput, InvalidValue, LoraConfig, Loss, LossFn, ModelId,
+    ModelInfo, ModelInput, OptimParams, OptimStepOutput, OptimizerConfig, QueueState,
+    SampleResponse, SampledSequence, SamplingParams, SavedExternal, SavedWeights,
+    ServerCapabilities, SessionId, Stop, StopReason, TensorData,
 };

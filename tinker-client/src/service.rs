@@ -13,14 +13,17 @@ use tinker_types::{
 };
 use tokio::time::Instant;
 
+use crate::admin::AdminClient;
 use crate::builder::ServiceClientBuilder;
 use crate::config::Config;
+use crate::console;
 use crate::core::Core;
 use crate::error::Error;
-use crate::options::{LoadOptions, SamplingSource, TrainingOptions};
+use crate::options::{CopyOptions, LoadOptions, SamplingSource, TrainingOptions};
 use crate::pending::Pending;
 use crate::promise::Promise;
 use crate::queue::QueueLog;
+use crate::rest::{self, RestClient};
 use crate::sampling::{self, SamplingClient};
 use crate::training::{self, TrainingClient};
 use crate::waiting::{Board, WaitingFor};
@@ -211,6 +214,35 @@ impl ServiceClient {
         source: impl Into<SamplingSource>,
     ) -> Pending<SamplingClient> {
         sampling::create(&self.core, source.into())
+    }
+
+    /// A client for what the server keeps: training runs, checkpoints, sessions. It shares
+    /// connections and settings with this one, and works on after [`close`](Self::close).
+    pub fn rest(&self) -> RestClient {
+        RestClient::from_core(Arc::clone(&self.core))
+    }
+
+    /// A client for an organization's audit log, usage and costs; shares connections and settings.
+    pub fn admin(&self) -> AdminClient {
+        AdminClient::from_core(Arc::clone(&self.core))
+    }
+
+    /// Copies a checkpoint into a project. Gives the path of the copy.
+    ///
+    /// # Errors
+    /// As for [`RestClient::copy_weights`].
+    pub async fn copy_weights(
+        &self,
+        options: impl Into<CopyOptions>,
+    ) -> Result<CheckpointPath, Error> {
+        rest::copy_weights(&self.core, options.into()).await
+    }
+
+    /// The page of the session in the hosted service's console, for people; the page with all
+    /// sessions as long as there is none.
+    pub fn console_url(&self) -> String {
+        self.session_id()
+            .map_or_else(console::sessions, console::session)
     }
 
     /// The session, once it has been opened.

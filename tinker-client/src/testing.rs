@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tinker_transport::{Body, Kind, Stage, Transport, TransportError};
 use tinker_types::{
@@ -33,7 +33,9 @@ type Rule = Box<dyn FnMut(&Seen) -> Option<Reply> + Send>;
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) at: Duration,
+    pub(crate) method: Method,
     pub(crate) path: String,
+    pub(crate) query: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
@@ -217,7 +219,9 @@ impl FakeServer {
         let path = head.uri.path().strip_prefix("/api/v1/").unwrap().to_owned();
         let seen = Seen {
             at: self.0.start.elapsed(),
+            method: head.method,
             path,
+            query: head.uri.query().unwrap_or_default().to_owned(),
             headers: head.headers,
             body: body.collect(u64::MAX).await?,
         };
@@ -255,6 +259,9 @@ impl FakeServer {
             }
             "forward_backward" => return self.accept_pass(seen),
             "optim_step" => json!({"request_id": format!("step-{seq_id}")}),
+            "save_weights_external" => {
+                json!({"request_id": format!("export-{}", seen.text("path"))})
+            }
             "save_weights" => json!({"request_id": format!("save-{}", seen.text("path"))}),
             "save_weights_for_sampler" => {
                 let what = match seen.json()["path"].as_str() {
@@ -298,6 +305,7 @@ impl FakeServer {
             "model" => json!({"model_id": format!("s:train:{rest}")}),
             "step" => json!({"metrics": {"grad_norm:mean": 0.5}}),
             "save" => json!({"path": format!("tinker://s:train:0/weights/{rest}")}),
+            "export" => json!({"path": format!("tinker://s:train:0/external_weights/{rest}")}),
             "named" => json!({"path": format!("tinker://s:train:0/sampler_weights/{rest}")}),
             "ephemeral" => json!({"sampling_session_id": format!("s:sample:{rest}")}),
             "pass" => {

@@ -9,15 +9,16 @@ use tinker_transport::{Call, Class, Replay};
 use tinker_types::{
     CheckpointKind, CheckpointPath, CreateModel, Datum, Endpoint, ForwardBackwardOutput, GetInfo,
     InvalidValue, LoadWeights, Loss, ModelCreated, ModelId, ModelInfo, Operation, OptimParams,
-    OptimStep, OptimStepOutput, SaveWeights, SaveWeightsForSampler, SavedForSampler, SavedWeights,
-    WeightsLoaded,
+    OptimStep, OptimStepOutput, SaveWeights, SaveWeightsExternal, SaveWeightsForSampler,
+    SavedExternal, SavedForSampler, SavedWeights, WeightsLoaded,
 };
 use tokio::time::Instant;
 
 use crate::codec::Output;
+use crate::console;
 use crate::core::Core;
 use crate::error::{DecodeError, Error};
-use crate::options::SaveOptions;
+use crate::options::{ExportOptions, SaveOptions};
 use crate::pending::Pending;
 use crate::promise::Promise;
 use crate::queue::QueueLog;
@@ -202,6 +203,41 @@ impl TrainingClient {
         )
     }
 
+    /// Saves weights as files for use elsewhere.
+    /// [`get_external_weights_urls`](crate::RestClient::get_external_weights_urls) tells where to
+    /// fetch them.
+    ///
+    /// # Errors
+    /// A name that is no path segment, or more than ten keys to encrypt for, before anything is sent.
+    pub fn save_weights_external(
+        &self,
+        options: impl Into<ExportOptions>,
+    ) -> Pending<SavedExternal> {
+        let options = options.into();
+        let check = || {
+            self.check_segment(&options.name, CheckpointKind::External)?;
+            options.check()
+        };
+        if let Err(error) = check() {
+            return Pending::refused(error);
+        }
+        self.operate(
+            |model, seq_id| {
+                let mut request = SaveWeightsExternal::new(model, seq_id, &options.name);
+                request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
+                request.age_encryption_recipients =
+                    Some(options.age_recipients).filter(|keys| !keys.is_empty());
+                request
+            },
+            |result, _| Ok(result),
+        )
+    }
+
+    /// The page of the training run in the hosted service's console, for people.
+    pub fn console_url(&self) -> String {
+        console::training_run(self.model_id())
+    }
+
     /// A sampler with the model's weights as they are when every earlier operation is done. Later
     /// training does not change it, and nothing is stored under a name.
     ///
@@ -245,13 +281,18 @@ impl TrainingClient {
     }
 
     fn check_name(&self, options: &SaveOptions, kind: CheckpointKind) -> Result<(), InvalidValue> {
-        CheckpointPath::try_new(self.model_id().clone(), kind, &options.name)
-            .map_err(|error| error.within("name"))?;
+        self.check_segment(&options.name, kind)?;
         if options.overwrite && kind != CheckpointKind::Training {
             let why = "is for training checkpoints only; choose another name";
             return Err(InvalidValue::new("overwrite", why));
         }
         Ok(())
+    }
+
+    fn check_segment(&self, name: &str, kind: CheckpointKind) -> Result<(), InvalidValue> {
+        CheckpointPath::try_new(self.model_id().clone(), kind, name)
+            .map(|_| ())
+            .map_err(|error| error.within("name"))
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use thiserror::Error;
-use tinker_types::{ErrorCategory, InvalidValue, RequestId};
+use tinker_types::{ErrorCategory, InvalidValue, RequestId, SessionId};
 
 use super::Error;
 
@@ -334,6 +334,34 @@ impl PartlyDone {
     /// Why the first of the others failed.
     pub fn first(&self) -> &Error {
         &self.first
+    }
+}
+
+/// A trace that the server could not make.
+#[derive(Debug, Error)]
+#[error("the trace of session {session_id} could not be made: {message}")]
+pub struct ExportFailed {
+    session_id: SessionId,
+    message: String,
+}
+
+impl ExportFailed {
+    pub(crate) fn new(session_id: SessionId, message: Option<String>) -> Self {
+        let message = message.unwrap_or_else(|| "the server does not say why".to_owned());
+        Self {
+            session_id,
+            message,
+        }
+    }
+
+    /// The session.
+    pub fn session_id(&self) -> &SessionId {
+        &self.session_id
+    }
+
+    /// What the server says.
+    pub fn message(&self) -> &str {
+        &self.message
     }
 }
 

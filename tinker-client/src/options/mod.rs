@@ -1,11 +1,15 @@
 //! What methods can be told besides their main argument.
 
+mod copy;
+mod export;
 mod load;
 mod sample;
 mod save;
 mod source;
 mod training;
 
+pub use copy::CopyOptions;
+pub use export::ExportOptions;
 pub use load::LoadOptions;
 pub use sample::SampleOptions;
 pub use save::SaveOptions;

@@ -1,0 +1,64 @@
+//! Which checkpoint to copy, and where to.
+
+use std::time::Duration;
+
+use tinker_types::{AccessToken, CheckpointPath};
+
+/// Which checkpoint to copy, and where to. A path alone will do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CopyOptions {
+    /// The checkpoint.
+    pub path: CheckpointPath,
+    /// The project the copy belongs to; `None`, the one of [`Config`](crate::Config).
+    pub project_id: Option<String>,
+    /// Time until the copy is deleted, in whole seconds; `None`, it stays.
+    pub ttl: Option<Duration>,
+    /// Credential for somebody else's checkpoint; travels as a header.
+    pub access_token: Option<AccessToken>,
+}
+
+impl CopyOptions {
+    /// Copies the checkpoint at `path`, for good.
+    pub fn new(path: CheckpointPath) -> Self {
+        Self {
+            path,
+            project_id: None,
+            ttl: None,
+            access_token: None,
+        }
+    }
+
+    /// Sets the project.
+    #[must_use]
+    pub fn with_project_id(mut self, project_id: impl Into<String>) -> Self {
+        self.project_id = Some(project_id.into());
+        self
+    }
+
+    /// Sets the time until the copy is deleted.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Sets the credential for somebody else's checkpoint.
+    #[must_use]
+    pub fn with_access_token(mut self, token: impl Into<String>) -> Self {
+        self.access_token = Some(AccessToken::new(token));
+        self
+    }
+}
+
+impl From<CheckpointPath> for CopyOptions {
+    fn from(path: CheckpointPath) -> Self {
+        Self::new(path)
+    }
+}
+
+impl From<&CheckpointPath> for CopyOptions {
+    fn from(path: &CheckpointPath) -> Self {
+        Self::new(path.clone())
+    }
+}

@@ -1,0 +1,66 @@
+//! Under which name to save files for use elsewhere.
+
+use std::time::Duration;
+
+use tinker_types::InvalidValue;
+
+/// Most keys that files can be encrypted for.
+const MOST_RECIPIENTS: usize = 10;
+
+/// Under which name to save files for use elsewhere. A name alone will do.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExportOptions {
+    /// Name of the checkpoint: one path segment.
+    pub name: String,
+    /// Time until it is deleted, in whole seconds; `None`, it stays.
+    pub ttl: Option<Duration>,
+    /// Public keys to encrypt the files for, at most ten: age (`age1...`) or SSH. Default: none, the
+    /// files are not encrypted.
+    pub age_recipients: Vec<String>,
+}
+
+impl ExportOptions {
+    /// Saves under a name, for good, not encrypted.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the time until it is deleted.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Adds a public key to encrypt the files for.
+    #[must_use]
+    pub fn with_age_recipient(mut self, key: impl Into<String>) -> Self {
+        self.age_recipients.push(key.into());
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<(), InvalidValue> {
+        let count = self.age_recipients.len();
+        if count > MOST_RECIPIENTS {
+            let why = format!("holds {count} keys; the server takes at most {MOST_RECIPIENTS}");
+            return Err(InvalidValue::new("age_recipients", why));
+        }
+        Ok(())
+    }
+}
+
+impl From<&str> for ExportOptions {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<String> for ExportOptions {
+    fn from(name: String) -> Self {
+        Self::new(name)
+    }
+}

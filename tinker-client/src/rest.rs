@@ -1,0 +1,217 @@
+//! `RestClient`: what the server keeps, apart from models in use.
+
+mod checkpoint;
+mod session;
+
+pub(crate) use checkpoint::copy_weights;
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use tinker_transport::policy::{Effort, Policy, Standard, Verdict};
+use tinker_transport::{Call, Class, Disposition, Outcome, Replay};
+use tinker_types::{
+    AccessScope, ApiKeyInfo, CheckpointPath, DeleteApiKey, Endpoint, GetApiKey, GetSampler,
+    GetServerCapabilities, GetTrainingRun, ListTrainingRuns, ModelId, SamplerInfo,
+    SamplingSessionId, ServerCapabilities, TrainingRun, TrainingRuns,
+};
+
+use crate::config::Config;
+use crate::core::Core;
+use crate::error::Error;
+use crate::pages::Pages;
+use crate::service::ServiceClient;
+
+/// Entries that lists ask for at a time.
+const PAGE: u64 = 100;
+
+/// Reads and manages what the server keeps: training runs, checkpoints, sessions.
+///
+/// Opens no session. Get one from [`ServiceClient::rest`], with which it then shares connections
+/// and settings, or on its own by [`new`](Self::new). Cheap to clone.
+///
+/// Methods are plain futures: nothing is sent before they are polled, and dropping one gives the
+/// request up, wherever it is. All may be repeated: reads change nothing, and the others set a
+/// state. Lists are [`Pages`].
+///
+/// ```
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use tinker_client::{LoraConfig, ServiceClient};
+///
+/// let engine = tinker_local::LocalEngine::builtin()?;
+/// let service = ServiceClient::builder().leaf(engine.service()).build()?;
+/// let training = service.create_lora_training_client("tinker-local/tiny", LoraConfig::new(4)).await?;
+/// let saved = training.save_state("first").await?;
+///
+/// let rest = service.rest();
+/// let info = rest.get_weights_info(&saved.path).await?;
+/// assert_eq!((info.base_model.as_str(), info.lora_rank), ("tinker-local/tiny", Some(4)));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct RestClient {
+    core: Arc<Core>,
+    scope: AccessScope,
+}
+
+impl RestClient {
+    /// A client with these settings. Sends nothing yet.
+    ///
+    /// # Errors
+    /// As for [`ServiceClient::new`].
+    pub fn new(config: Config) -> Result<Self, Error> {
+        Ok(ServiceClient::new(config)?.rest())
+    }
+
+    pub(crate) fn from_core(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            scope: AccessScope::default(),
+        }
+    }
+
+    /// Looks among all runs and sessions that may be read, not only one's own, which is the default.
+    #[must_use]
+    pub fn with_access_scope(mut self, scope: AccessScope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// The models the server has.
+    ///
+    /// # Errors
+    /// No answer, or one that refuses.
+    pub async fn get_server_capabilities(&self) -> Result<ServerCapabilities, Error> {
+        ask(&self.core, GetServerCapabilities {}).await
+    }
+
+    /// One training run.
+    ///
+    /// # Errors
+    /// 404 for a run there is not, or that may not be read.
+    pub async fn get_training_run(&self, run: &ModelId) -> Result<TrainingRun, Error> {
+        let request = GetTrainingRun {
+            training_run_id: run.clone(),
+            access_scope: self.scope,
+        };
+        ask(&self.core, request).await
+    }
+
+    /// The training run that made a checkpoint.
+    ///
+    /// # Errors
+    /// As for [`get_training_run`](Self::get_training_run).
+    pub async fn get_training_run_of(&self, path: &CheckpointPath) -> Result<TrainingRun, Error> {
+        self.get_training_run(path.run()).await
+    }
+
+    /// All training runs.
+    pub fn training_runs(&self) -> Pages<TrainingRun> {
+        self.runs(None)
+    }
+
+    /// All training runs of one project.
+    pub fn training_runs_of_project(&self, project_id: impl Into<String>) -> Pages<TrainingRun> {
+        self.runs(Some(project_id.into()))
+    }
+
+    fn runs(&self, project_id: Option<String>) -> Pages<TrainingRun> {
+        let client = self.clone();
+        Pages::by_offset(move |offset| {
+            let (client, project_id) = (client.clone(), project_id.clone());
+            async move {
+                let page = client.list_training_runs(PAGE, offset, project_id).await?;
+                Ok((page.training_runs, Some(page.cursor.total_count)))
+            }
+        })
+    }
+
+    /// One page of the training runs, of all projects or of one: at most `limit` after the first
+    /// `offset`.
+    ///
+    /// # Errors
+    /// No answer, or one that refuses.
+    pub async fn list_training_runs(
+        &self,
+        limit: u64,
+        offset: u64,
+        project_id: Option<String>,
+    ) -> Result<TrainingRuns, Error> {
+        let request = ListTrainingRuns {
+            limit,
+            offset,
+            access_scope: self.scope,
+            project_id,
+        };
+        ask(&self.core, request).await
+    }
+
+    /// What a sampler samples from.
+    ///
+    /// # Errors
+    /// 404 for a sampler there is not.
+    pub async fn get_sampler(&self, id: &SamplingSessionId) -> Result<SamplerInfo, Error> {
+        ask(&self.core, GetSampler::new(id.clone())).await
+    }
+
+    /// Whose the API key in use is. The hosted service knows keys, not tokens, here.
+    ///
+    /// # Errors
+    /// 401 for a key that is not valid.
+    pub async fn get_api_key(&self) -> Result<ApiKeyInfo, Error> {
+        ask(&self.core, GetApiKey {}).await
+    }
+
+    /// Deletes the API key in use on the server. Nothing can be done with it afterwards.
+    ///
+    /// # Errors
+    /// 401 for a key that is not valid, or was deleted before.
+    pub async fn delete_api_key(&self) -> Result<(), Error> {
+        self.set(DeleteApiKey {}, StatusCode::UNAUTHORIZED).await
+    }
+
+    /// Sends a message that sets a state and is all in its path. `already` is the status that says
+    /// that the state was so before. It is final, whatever the usual policy says of it; but behind
+    /// a failed attempt of our own it means that the attempt arrived.
+    async fn set<E: Endpoint>(&self, request: E, already: StatusCode) -> Result<(), Error> {
+        let link = self.core.link().await?;
+        let call = Call::new(E::NAME, Class::Rest)
+            .with_replay(Replay::Safe)
+            .with_policy(ConflictIsFinal(Standard::new()));
+        match Box::pin(link.api.call_bare(&request, call)).await {
+            Err(Error::Status(error)) if error.status() == already && error.attempts() > 1 => {
+                Ok(())
+            }
+            result => result,
+        }
+    }
+}
+
+/// Sends a message that may be repeated and reads its answer.
+pub(crate) async fn ask<E: Endpoint>(core: &Core, request: E) -> Result<E::Response, Error> {
+    let link = core.link().await?;
+    let call = Call::new(E::NAME, Class::Rest).with_replay(Replay::Safe);
+    Box::pin(link.api.call(&request, call)).await
+}
+
+/// A 409 on a state to be set says that it is set. Waiting changes nothing about that.
+#[derive(Debug)]
+struct ConflictIsFinal(Standard);
+
+impl Policy for ConflictIsFinal {
+    fn verdict(&self, effort: &Effort, disposition: &Disposition) -> Verdict {
+        if disposition.outcome == Outcome::Transient(StatusCode::CONFLICT) {
+            return Verdict::Stop;
+        }
+        self.0.verdict(effort, disposition)
+    }
+
+    fn remaining_time(&self, effort: &Effort) -> Option<std::time::Duration> {
+        self.0.remaining_time(effort)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Checkpoints: lists, publishing, lifetimes, copies.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, StatusCode};
+use tinker_transport::{Call, Class, Replay};
+use tinker_types::{
+    Checkpoint, CheckpointKind, CheckpointPath, Checkpoints, CopyWeights, DeleteCheckpoint,
+    Endpoint, ExternalWeightsUrls, GetExternalWeightsUrls, InvalidValue, ListCheckpoints,
+    ListRunCheckpoints, ModelId, PublishCheckpoint, SetCheckpointTtl, UnpublishCheckpoint,
+    WeightsInfo, WeightsInfoRequest,
+};
+
+use super::{PAGE, RestClient, ask};
+use crate::core::Core;
+use crate::error::Error;
+use crate::options::CopyOptions;
+use crate::pages::Pages;
+
+const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-tinker-weights-access-token");
+
+impl RestClient {
+    /// All of one's checkpoints, of every run.
+    pub fn checkpoints(&self) -> Pages<Checkpoint> {
+        let client = self.clone();
+        Pages::by_offset(move |offset| {
+            let client = client.clone();
+            async move {
+                let page = client.list_user_checkpoints(PAGE, offset).await?;
+                Ok((
+                    page.checkpoints,
+                    page.cursor.map(|cursor| cursor.total_count),
+                ))
+            }
+        })
+    }
+
+    /// One page of one's checkpoints: at most `limit` after the first `offset`.
+    ///
+    /// # Errors
+    /// No answer, or one that refuses.
+    pub async fn list_user_checkpoints(
+        &self,
+        limit: u64,
+        offset: u64,
+    ) -> Result<Checkpoints, Error> {
+        ask(&self.core, ListCheckpoints { limit, offset }).await
+    }
+
+    /// The checkpoints of one training run. They come all at once.
+    ///
+    /// # Errors
+    /// 404 for a run there is not, or that may not be read.
+    pub async fn list_checkpoints(&self, run: &ModelId) -> Result<Vec<Checkpoint>, Error> {
+        let request = ListRunCheckpoints {
+            training_run_id: run.clone(),
+        };
+        Ok(ask(&self.core, request).await?.checkpoints)
+    }
+
+    /// What a checkpoint holds: base model, rank, optimizer.
+    ///
+    /// # Errors
+    /// 404 for a checkpoint there is not, or that may not be read.
+    pub async fn get_weights_info(&self, path: &CheckpointPath) -> Result<WeightsInfo, Error> {
+        ask(&self.core, WeightsInfoRequest::new(path)).await
+    }
+
+    /// Deletes a checkpoint. There is no way back.
+    ///
+    /// # Errors
+    /// 404 for a checkpoint there is not, or that is not one's own.
+    pub async fn delete_checkpoint(&self, path: &CheckpointPath) -> Result<(), Error> {
+        let path = path.clone();
+        self.set(DeleteCheckpoint { path }, StatusCode::NOT_FOUND)
+            .await
+    }
+
+    /// Lets anybody read a checkpoint.
+    ///
+    /// # Errors
+    /// 404 for a checkpoint that is not one's own; 409, at once, for one that is public.
+    pub async fn publish_checkpoint(&self, path: &CheckpointPath) -> Result<(), Error> {
+        let path = path.clone();
+        self.set(PublishCheckpoint { path }, StatusCode::CONFLICT)
+            .await
+    }
+
+    /// Takes that back.
+    ///
+    /// # Errors
+    /// 404 for a checkpoint that is not one's own; 409, at once, for one that is private.
+    pub async fn unpublish_checkpoint(&self, path: &CheckpointPath) -> Result<(), Error> {
+        let path = path.clone();
+        self.set(UnpublishCheckpoint { path }, StatusCode::CONFLICT)
+            .await
+    }
+
+    /// Sets when a checkpoint is deleted: so long from now, in whole seconds. `None` keeps it for
+    /// good.
+    ///
+    /// # Errors
+    /// 404 for a checkpoint that is not one's own.
+    pub async fn set_checkpoint_ttl(
+        &self,
+        path: &CheckpointPath,
+        ttl: Option<Duration>,
+    ) -> Result<(), Error> {
+        let request = SetCheckpointTtl {
+            path: path.clone(),
+            ttl_seconds: ttl.map(|ttl| ttl.as_secs()),
+        };
+        let link = self.core.link().await?;
+        let call = Call::new(SetCheckpointTtl::NAME, Class::Rest).with_replay(Replay::Safe);
+        Box::pin(link.api.call_void(&request, call)).await
+    }
+
+    /// Where the files of an external checkpoint can be fetched: a signed URL for each, which needs
+    /// no key. Who has a URL has the file.
+    ///
+    /// # Errors
+    /// A checkpoint of another kind, before anything is sent; 404 for one there is not.
+    pub async fn get_external_weights_urls(
+        &self,
+        path: &CheckpointPath,
+    ) -> Result<ExternalWeightsUrls, Error> {
+        if path.kind() != CheckpointKind::External {
+            let why = format!(
+                "{path} has no files to fetch; give one that save_weights_external made, tinker://<run>/external_weights/<name>"
+            );
+            return Err(InvalidValue::new("path", why).into());
+        }
+        let path = path.clone();
+        ask(&self.core, GetExternalWeightsUrls { path }).await
+    }
+
+    /// Copies a checkpoint into a project. Gives the path of the copy.
+    ///
+    /// # Errors
+    /// No project, neither here nor in [`Config`](crate::Config), or a token that cannot stand in a
+    /// header, before anything is sent. 404 for a checkpoint there is not, or that may not be read.
+    pub async fn copy_weights(
+        &self,
+        options: impl Into<CopyOptions>,
+    ) -> Result<CheckpointPath, Error> {
+        copy_weights(&self.core, options.into()).await
+    }
+}
+
+pub(crate) async fn copy_weights(
+    core: &Core,
+    options: CopyOptions,
+) -> Result<CheckpointPath, Error> {
+    let project = options
+        .project_id
+        .or_else(|| core.config().project_id.clone());
+    let project = project.ok_or_else(|| {
+        InvalidValue::new(
+            "project_id",
+            "is missing; give CopyOptions one, or set TINKER_PROJECT_ID",
+        )
+    })?;
+    let mut request = CopyWeights::new(&options.path, project);
+    request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
+    let Some(token) = options.access_token else {
+        return Ok(ask(core, request).await?.tinker_path);
+    };
+    let mut value = HeaderValue::from_str(token.expose())
+        .map_err(|_| InvalidValue::new("access_token", "cannot stand in a header"))?;
+    value.set_sensitive(true);
+    let link = core.link().await?;
+    let call = Call::new(CopyWeights::NAME, Class::Rest).with_replay(Replay::Safe);
+    let copied = Box::pin(link.api.call_with(&request, (ACCESS_TOKEN, value), call)).await?;
+    Ok(copied.tinker_path)
+}

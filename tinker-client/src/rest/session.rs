@@ -1,0 +1,124 @@
+//! Sessions: lists, search, projects, traces.
+
+use std::time::Duration;
+
+use tinker_transport::{Call, Class, Replay};
+use tinker_types::{
+    AssignSessionProject, Endpoint, ExportSessionTrace, FoundSessions, GetSession, ListSessions,
+    SearchSessions, SessionId, SessionInfo, SessionSummary, TraceExport,
+};
+
+use super::{PAGE, RestClient, ask};
+use crate::error::{Error, ExportFailed};
+use crate::pages::Pages;
+
+/// Time between two looks at an export.
+const EXPORT_INTERVAL: Duration = Duration::from_secs(5);
+
+impl RestClient {
+    /// What belongs to a session: training runs, samplers, notes.
+    ///
+    /// # Errors
+    /// 404 for a session there is not, or that may not be read.
+    pub async fn get_session(&self, id: &SessionId) -> Result<SessionInfo, Error> {
+        let request = GetSession {
+            session_id: id.clone(),
+            access_scope: self.scope,
+        };
+        ask(&self.core, request).await
+    }
+
+    /// The ids of all sessions.
+    pub fn sessions(&self) -> Pages<SessionId> {
+        let client = self.clone();
+        Pages::by_offset(move |offset| {
+            let client = client.clone();
+            async move { Ok((client.list_sessions(PAGE, offset).await?, None)) }
+        })
+    }
+
+    /// One page of session ids: at most `limit` after the first `offset`.
+    ///
+    /// # Errors
+    /// No answer, or one that refuses.
+    pub async fn list_sessions(&self, limit: u64, offset: u64) -> Result<Vec<SessionId>, Error> {
+        let request = ListSessions {
+            limit,
+            offset,
+            access_scope: self.scope,
+        };
+        Ok(ask(&self.core, request).await?.sessions)
+    }
+
+    /// All sessions that are as `query` says, from its `cursor` on; `limit` is the size of a page.
+    /// Experimental on the hosted service.
+    pub fn search_sessions(&self, query: SearchSessions) -> Pages<SessionSummary> {
+        let client = self.clone();
+        Pages::new(query, move |query| {
+            let client = client.clone();
+            async move {
+                let page = client.search_sessions_page(query.clone()).await?;
+                let next = page
+                    .next_cursor
+                    .filter(|next| query.cursor.as_ref() != Some(next));
+                let next = next.map(|cursor| {
+                    let mut query = query;
+                    query.cursor = Some(cursor);
+                    query
+                });
+                Ok((page.sessions, next))
+            }
+        })
+    }
+
+    /// One page of a search.
+    ///
+    /// # Errors
+    /// A query that the server does not take.
+    pub async fn search_sessions_page(
+        &self,
+        query: SearchSessions,
+    ) -> Result<FoundSessions, Error> {
+        ask(&self.core, query).await
+    }
+
+    /// Books a session on a project. It cannot be booked on none again.
+    ///
+    /// # Errors
+    /// 404 for a session or a project there is not.
+    pub async fn assign_session_project(
+        &self,
+        id: &SessionId,
+        project_id: impl Into<String>,
+    ) -> Result<(), Error> {
+        let request = AssignSessionProject {
+            session_id: id.clone(),
+            project_id: project_id.into(),
+        };
+        let link = self.core.link().await?;
+        let call = Call::new(AssignSessionProject::NAME, Class::Rest).with_replay(Replay::Safe);
+        Box::pin(link.api.call_void(&request, call)).await
+    }
+
+    /// Has a trace of a session made and waits for it, however long that takes. Gives a signed URL,
+    /// valid for about an hour, of a file in Perfetto's format.
+    ///
+    /// Dropping the future ends the wait; the server goes on, and the next call finds its work.
+    ///
+    /// # Errors
+    /// [`Error::Export`] when the server could not make the trace.
+    pub async fn export_session_trace(&self, id: &SessionId) -> Result<String, Error> {
+        let request = ExportSessionTrace {
+            session_id: id.clone(),
+        };
+        loop {
+            match ask(&self.core, request.clone()).await? {
+                TraceExport::Ready { url } => return Ok(url),
+                TraceExport::Failed { error } => {
+                    return Err(ExportFailed::new(id.clone(), error).into());
+                }
+                TraceExport::Pending => tokio::time::sleep(EXPORT_INTERVAL).await,
+            }
+        }
+    }
+}
