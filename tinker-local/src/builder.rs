@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::Limits;
 use crate::backend::{Backend, BackendError};
 use crate::local::LocalEngine;
 use crate::shared::Shared;
-use crate::store::{Archive, Store, StoreError};
+use crate::sign::Signer;
+use crate::store::{Store, StoreError};
 use crate::work::Worker;
+use crate::{Behavior, Limits};
 
 /// Why an engine could not be made.
 #[derive(Debug, Error)]
@@ -27,6 +28,9 @@ pub enum BuildError {
     /// The system gave no thread.
     #[error("no thread could be started")]
     Thread(#[source] io::Error),
+    /// The system gave no random numbers.
+    #[error("no key to sign with could be drawn")]
+    Random(#[source] io::Error),
     /// The library was built without the built-in model, and no backend was given.
     #[error("there is no model: give a backend, or build with the feature base-model")]
     NoModel,
@@ -38,6 +42,7 @@ pub struct LocalEngineBuilder {
     threads: Option<usize>,
     backend: Option<Box<dyn Backend>>,
     limits: Limits,
+    behavior: Behavior,
 }
 
 impl LocalEngineBuilder {
@@ -47,6 +52,7 @@ impl LocalEngineBuilder {
             threads: None,
             backend: None,
             limits: Limits::default(),
+            behavior: Behavior::default(),
         }
     }
 
@@ -80,11 +86,23 @@ impl LocalEngineBuilder {
         self
     }
 
+    /// Sets how the engine behaves towards its clients: delays, refusals, an older server, and what it tells clients
+    /// to do. Meant for tests of clients.
+    #[must_use]
+    pub fn behavior(mut self, behavior: Behavior) -> Self {
+        self.behavior = behavior;
+        self
+    }
+
     /// Opens the data folder and starts the engine's threads.
     ///
     /// # Errors
     /// The data folder is in use or can't be written, or there is no model.
-    pub fn build(self) -> Result<LocalEngine, BuildError> {
+    pub fn build(mut self) -> Result<LocalEngine, BuildError> {
+        let config = &mut self.behavior.client_config;
+        if config == &Behavior::default().client_config {
+            config.sample_max_concurrent_requests = self.limits.queued_samples as u64;
+        }
         let is_temporary = self.data_dir.is_none();
         let store = match &self.data_dir {
             Some(folder) => Store::open(folder)?,
@@ -96,15 +114,16 @@ impl LocalEngineBuilder {
         };
         let model = backend.model().clone();
         let data_dir = Arc::from(store.root());
+        let signer = Signer::new().map_err(|error| BuildError::Random(error.into()))?;
         let worker = Worker::start(backend, &self.limits).map_err(BuildError::Thread)?;
-        let archive = Archive::start(store).map_err(BuildError::Thread)?;
-        let shared = Arc::new(Shared::new(
+        let shared = Shared::new(
             self.limits,
-            model,
-            worker,
-            archive,
-            is_temporary,
-        ));
+            self.behavior,
+            (model, worker),
+            (store, is_temporary),
+            signer,
+        );
+        let shared = Arc::new(shared.map_err(BuildError::Thread)?);
         Ok(LocalEngine { shared, data_dir })
     }
 }
@@ -129,6 +148,7 @@ impl fmt::Debug for LocalEngineBuilder {
             .field("data_dir", &self.data_dir)
             .field("threads", &self.threads)
             .field("limits", &self.limits)
+            .field("behavior", &self.behavior)
             .finish_non_exhaustive()
     }
 }

@@ -30,38 +30,52 @@
 //! - A checkpoint that was acknowledged survives a crash of the process and of the machine, and the next engine on the
 //!   same data folder loads it.
 //! - Memory is bounded by [`Limits`]; a full queue is answered 429.
-//! - Any API key, or none, is accepted.
+//! - Any API key, or none, is accepted, unless [`Behavior::token_lifetime`] demands tokens.
+//! - What it counts and reports is what happened: tokens and checkpoints are real, their price is 0. The audit log and
+//!   the counts go back to the start of the process and not further.
+//!
+//! For tests of clients it can be slow, full, paused, old or strict, see [`Behavior`].
 //!
 //! # The data folder
 //! `checkpoints/<run>/<kind>/<name>/` holds one checkpoint in PEFT's layout: `adapter_config.json`,
 //! `adapter_model.safetensors`, `checkpoint.json` (what it is and when it was saved), and for checkpoints to train on
-//! from `optimizer.safetensors`. Colons of the run's id are underscores in the folder's name. `tmp` holds what is being
-//! written; `lock` and `owner` tell who uses the folder. Files and folders are readable by their owner only.
+//! from `optimizer.safetensors`. Colons of the run's id are underscores in the folder's name. `run.json` beside them
+//! says what the run and its session were, so that lists survive a restart; nothing else needs it. `tmp` holds what is
+//! being written; `lock` and `owner` tell who uses the folder. Files and folders are readable by their owner only.
 
 mod api;
+mod audit;
+mod behavior;
+mod body;
 mod builder;
 mod clock;
 mod convert;
 mod error;
+mod identity;
 mod limits;
 mod local;
+mod note;
 #[cfg(feature = "serve")]
 mod serve;
 mod service;
 mod shared;
+mod sign;
 mod state;
 mod store;
+mod usage;
 mod work;
 
 pub mod backend;
 pub mod base;
 pub mod engine;
 
+pub use behavior::{Behavior, Trouble};
+pub use body::LocalBody;
 pub use builder::{BuildError, LocalEngineBuilder};
 pub use engine::CpuBackend;
 pub use limits::Limits;
 pub use local::LocalEngine;
 #[cfg(feature = "serve")]
 pub use serve::serve;
-pub use service::{LocalBody, LocalService};
+pub use service::LocalService;
 pub use store::StoreError;

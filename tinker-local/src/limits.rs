@@ -37,8 +37,16 @@ pub struct Limits {
     pub kept_bytes: usize,
     /// How long a result can be fetched again after it was fetched once. Default 2 minutes.
     pub kept_after_fetch: Duration,
+    /// Largest result that a fetch which allows it is answered with at once; of a larger one it is told the size
+    /// first, so that the client can make room. Default 8 MiB.
+    pub inline_result_bytes: usize,
     /// How long a fetch of an unfinished result is held before it is answered "try again". Default 30 seconds.
     pub long_poll: Duration,
+    /// How long the body of a request may take to arrive. Beyond it the request is answered 408. Default 60 seconds.
+    pub body_time: Duration,
+    /// Connections of `serve` at the same time. Beyond it new ones wait. Default 4096: without TLS there is no HTTP/2
+    /// for most clients, and each waiting fetch takes a connection.
+    pub connections: usize,
     /// Silence after which a session ends and its models are forgotten. Default 30 minutes.
     pub session_timeout: Duration,
 }
@@ -58,7 +66,10 @@ impl Default for Limits {
             kept_results: 16_384,
             kept_bytes: 256 * MIB,
             kept_after_fetch: Duration::from_mins(2),
+            inline_result_bytes: 8 * MIB,
             long_poll: Duration::from_secs(30),
+            body_time: Duration::from_mins(1),
+            connections: 4096,
             session_timeout: Duration::from_mins(30),
         }
     }

@@ -4,6 +4,9 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use tinker_types::{SessionId, SessionStatus};
+
+use crate::Behavior;
 use crate::backend::ModelInfo;
 use crate::builder::LocalEngineBuilder;
 use crate::service::LocalService;
@@ -35,6 +38,20 @@ impl LocalEngine {
     /// The engine as a service.
     pub fn service(&self) -> LocalService {
         LocalService::new(Arc::clone(&self.shared))
+    }
+
+    /// Changes how the engine behaves towards its clients, from the next request on. Fetches that wait because of
+    /// [`Behavior::queue`] look again at once.
+    pub fn behave(&self, change: impl FnOnce(&mut Behavior)) {
+        change(&mut self.shared.behavior());
+        self.shared.behaves.notify_waiters();
+    }
+
+    /// Ends a session as if nothing had been heard of it for too long.
+    pub fn expire_session(&self, session: &SessionId) {
+        let detail = Some("it was ended by the engine's owner".to_owned());
+        self.shared
+            .end_session(session, SessionStatus::Cancelled { detail });
     }
 
     /// The model it serves.

@@ -12,11 +12,9 @@ use http_body::Body;
 use tower_service::Service;
 use tracing::Instrument;
 
+use crate::LocalBody;
 use crate::api;
 use crate::shared::Shared;
-
-/// Body of an answer: one whole piece.
-pub type LocalBody = http_body_util::Full<bytes::Bytes>;
 
 /// The engine as a [`tower_service::Service`] for requests with any body. It needs no port. Cheap to clone.
 ///

@@ -1,15 +1,21 @@
 //! What all requests and threads of one engine share.
 
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use tinker_types::{ModelId, SessionId};
+use tinker_types::{ModelId, SessionId, SessionStatus};
+use tokio::sync::Notify;
 
+use crate::audit::{AuditTrail, Entry};
 use crate::backend::{AdapterId, ModelInfo};
-use crate::state::{Failure, Model, Promises, Registry};
-use crate::store::Archive;
+use crate::note::SessionNote;
+use crate::sign::Signer;
+use crate::state::{Catalog, Copies, Failure, Model, Promises, Registry};
+use crate::store::{Archive, Store};
+use crate::usage::Ledger;
 use crate::work::{Begin, Lane, Operation, Turn, Worker};
-use crate::{Limits, clock};
+use crate::{Behavior, Limits, clock};
 
 /// Everything behind the requests of one engine.
 pub(crate) struct Shared {
@@ -18,34 +24,60 @@ pub(crate) struct Shared {
     pub(crate) promises: Arc<Promises>,
     pub(crate) worker: Worker,
     pub(crate) archive: Archive,
+    pub(crate) audit: Arc<AuditTrail>,
+    pub(crate) usage: Arc<Ledger>,
+    pub(crate) signer: Signer,
+    pub(crate) copies: Copies,
     /// Checkpoints go when the engine goes.
     pub(crate) is_temporary: bool,
+    /// The behavior has changed.
+    pub(crate) behaves: Notify,
+    behavior: Mutex<Behavior>,
     registry: Mutex<Registry<Operation>>,
+    catalog: Mutex<Catalog>,
     archive_thread: Option<JoinHandle<()>>,
 }
 
 impl Shared {
     pub(crate) fn new(
         limits: Limits,
-        model: ModelInfo,
-        worker: Worker,
-        (archive, thread): (Archive, JoinHandle<()>),
-        is_temporary: bool,
-    ) -> Self {
-        Self {
+        behavior: Behavior,
+        (model, worker): (ModelInfo, Worker),
+        (store, is_temporary): (Store, bool),
+        signer: Signer,
+    ) -> io::Result<Self> {
+        let audit = Arc::new(AuditTrail::default());
+        let catalog = Catalog::of(store.origins());
+        let (archive, thread) = Archive::start(store.with_audit(Arc::clone(&audit)))?;
+        Ok(Self {
             promises: Promises::new(limits.clone()),
             limits,
             model,
             worker,
             archive,
+            audit,
+            usage: Arc::default(),
+            signer,
+            copies: Copies::default(),
             is_temporary,
+            behaves: Notify::new(),
+            behavior: Mutex::new(behavior),
             registry: Mutex::new(Registry::new()),
+            catalog: Mutex::new(catalog),
             archive_thread: Some(thread),
-        }
+        })
     }
 
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry<Operation>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn catalog(&self) -> MutexGuard<'_, Catalog> {
+        self.catalog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn behavior(&self) -> MutexGuard<'_, Behavior> {
+        self.behavior.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts the operation of a model whose turn it is, if there is one.
@@ -115,9 +147,35 @@ impl Shared {
     }
 
     /// Ends a session and frees what belongs to it.
-    pub(crate) fn end_session(&self, session: &SessionId) {
+    pub(crate) fn end_session(&self, session: &SessionId, status: SessionStatus) {
         let ended = self.registry().end(session);
         self.forget(ended);
+        self.audit
+            .note(Entry::new("session_finished").with_detail("session_id", session.as_str()));
+        self.change_session(session, |note| note.status = status);
+    }
+
+    /// Changes what is known of a session, here and beside the checkpoints of its runs. Says whether it is known.
+    pub(crate) fn change_session(
+        &self,
+        session: &SessionId,
+        change: impl FnOnce(&mut SessionNote),
+    ) -> bool {
+        let Some(origins) = self.catalog().change_session(session, change) else {
+            return false;
+        };
+        self.archive.run(move |store| {
+            for origin in &origins {
+                store.try_keep_origin(origin);
+            }
+        });
+        true
+    }
+
+    /// Lets a model go with its last operation.
+    pub(crate) fn unload(&self, model: &ModelId) {
+        let idle = self.registry().unload(model);
+        self.forget(idle);
     }
 
     /// Frees models whose session has ended. What waits for an operation that never came will not be done.
@@ -139,7 +197,8 @@ impl Shared {
             .silent(clock::now(), self.limits.session_timeout);
         for session in silent {
             tracing::info!(%session, "the session ends: nothing was heard of it for too long");
-            self.end_session(&session);
+            let detail = Some("nothing was heard of it for too long".to_owned());
+            self.end_session(&session, SessionStatus::Cancelled { detail });
         }
     }
 

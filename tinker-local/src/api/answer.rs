@@ -1,17 +1,20 @@
 //! Answers.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
-use http_body_util::Full;
 use serde::Serialize;
 use tinker_types::Problem;
 use tinker_types::proto::CONTENT_TYPE as PROTOBUF;
 
 use super::refusal::Refusal;
+use crate::LocalBody;
 
-/// What a request is answered with: always one whole body.
-pub(crate) type Answer = Response<Full<Bytes>>;
+/// What a request is answered with.
+pub(crate) type Answer = Response<LocalBody>;
+
+/// Says whether a refused request may be tried again, to clients that would by its status.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 pub(super) fn json(value: &impl Serialize) -> Answer {
     // Answers are plain structs with text keys, which always have a JSON form.
@@ -22,17 +25,33 @@ pub(super) fn json(value: &impl Serialize) -> Answer {
 }
 
 pub(super) fn json_bytes(status: StatusCode, bytes: Bytes) -> Answer {
-    body(status, HeaderValue::from_static("application/json"), bytes)
+    body(status, "application/json", LocalBody::whole(bytes))
 }
 
 pub(super) fn protobuf(bytes: Bytes) -> Answer {
-    body(StatusCode::OK, HeaderValue::from_static(PROTOBUF), bytes)
+    body(StatusCode::OK, PROTOBUF, LocalBody::whole(bytes))
 }
 
-fn body(status: StatusCode, kind: HeaderValue, bytes: Bytes) -> Answer {
-    let mut answer = Response::new(Full::new(bytes));
+/// A file to be kept under a name.
+pub(super) fn file(name: &str, bytes: Vec<u8>) -> Answer {
+    let kind = match name.rsplit_once('.') {
+        Some((_, "json")) => "application/json",
+        _ => "application/octet-stream",
+    };
+    body(StatusCode::OK, kind, LocalBody::whole(bytes.into()))
+}
+
+/// An answer that breaks off.
+pub(super) fn broken() -> Answer {
+    body(StatusCode::OK, "application/json", LocalBody::broken())
+}
+
+pub(super) fn body(status: StatusCode, kind: &'static str, body: LocalBody) -> Answer {
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
-    answer.headers_mut().insert(CONTENT_TYPE, kind);
+    answer
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     answer
 }
 
@@ -40,10 +59,19 @@ impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
         let problem = serde_json::to_vec(&Problem::new(refusal.detail)).unwrap_or_default();
         let mut answer = json_bytes(refusal.status, problem.into());
-        if refusal.status == StatusCode::TOO_MANY_REQUESTS {
-            answer
-                .headers_mut()
-                .insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        let headers = answer.headers_mut();
+        match refusal.status {
+            StatusCode::TOO_MANY_REQUESTS => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            // Clients try again for minutes after a 409, and this one stays as it is.
+            StatusCode::CONFLICT => {
+                headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+            }
+            _ => {}
+        }
+        if let Some((name, value)) = refusal.header {
+            headers.insert(name, value);
         }
         answer
     }

@@ -11,17 +11,25 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::refusal::Refusal;
+use crate::Limits;
 
 /// Largest window a compressed body may ask memory for: 2^26 bytes, what level 22 uses is twice that.
 const WINDOW_LOG: u32 = 26;
 
-/// The whole body, decompressed, as far as it fits `most` bytes.
-pub(super) async fn read<B>(headers: &HeaderMap, body: B, most: usize) -> Result<Bytes, Refusal>
+/// The whole body, decompressed, as far as it fits the limits and arrives in time.
+pub(super) async fn read<B>(headers: &HeaderMap, body: B, limits: &Limits) -> Result<Bytes, Refusal>
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let body = Limited::new(body, most).collect().await.map_err(|error| {
+    let most = limits.body_bytes;
+    let body = tokio::time::timeout(limits.body_time, Limited::new(body, most).collect());
+    let body = body.await.map_err(|_| {
+        let time = limits.body_time;
+        let detail = format!("the body took more than {time:?} to arrive");
+        Refusal::new(StatusCode::REQUEST_TIMEOUT, detail)
+    })?;
+    let body = body.map_err(|error| {
         if error.is::<LengthLimitError>() {
             too_large(most)
         } else {

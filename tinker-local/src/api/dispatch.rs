@@ -4,15 +4,19 @@ use std::error::Error;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::HOST;
+use http::request::Parts;
 use http::{HeaderMap, Request};
 use http_body::Body;
 
-use super::answer::Answer;
+use super::answer::{self, Answer};
 use super::refusal::Refusal;
-use super::route::Route;
+use super::route::{self, Route};
 use super::{
-    body, checkpoint, config, future, model, sampler, sampling, session, training, weights,
+    account, audit, billing, body, checkpoint, config, external, future, model, poll, run, sampler,
+    sampling, search, session, trace, training, weights,
 };
+use crate::behavior::What;
 use crate::shared::Shared;
 
 /// A request whose body is read.
@@ -20,17 +24,40 @@ pub(super) struct Call<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) headers: &'a HeaderMap,
     pub(super) query: Option<&'a str>,
+    /// Scheme and host the client used, for links back.
+    pub(super) origin: String,
+    /// The engine behaves like one of the time before protobuf.
+    pub(super) json_only: bool,
     pub(super) body: Bytes,
 }
 
-/// Answers a request. Whatever goes wrong is an answer too. Any key, or none, is accepted: whoever reaches a local
-/// engine may use it.
+/// Answers a request. Whatever goes wrong is an answer too. Any key, or none, is accepted, unless tokens are demanded:
+/// whoever reaches a local engine may use it.
 pub(crate) async fn answer<B>(shared: Arc<Shared>, request: Request<B>) -> Answer
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    match route(&shared, request).await {
+    let (trouble, delay) = {
+        let mut behavior = shared.behavior();
+        let path = route::below_prefix(request.uri().path());
+        (behavior.trouble(path), behavior.delay)
+    };
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let result = match trouble {
+        Some(What::Dropped) => return answer::broken(),
+        Some(What::Status {
+            status,
+            retry_after,
+        }) => Err(Refusal::on_purpose(status, retry_after)),
+        Some(What::AnswerLost) | None => route(&shared, request).await,
+    };
+    if trouble == Some(What::AnswerLost) {
+        return answer::broken();
+    }
+    match result {
         Ok(answer) => answer,
         Err(refusal) => {
             tracing::debug!(status = refusal.status.as_u16(), detail = %refusal.detail, "refused");
@@ -46,38 +73,84 @@ where
 {
     let (head, body) = request.into_parts();
     let route = Route::find(&head.method, head.uri.path())?;
-    let body = body::read(&head.headers, body, shared.limits.body_bytes).await?;
+    let (json_only, wants_token) = {
+        let behavior = shared.behavior();
+        (behavior.json_only, behavior.token_lifetime.is_some())
+    };
+    if json_only && !route.is_older() {
+        return Err(route::unknown(&head.method, head.uri.path()));
+    }
+    if wants_token && !route.is_open() {
+        account::check_token(shared, &head.headers)?;
+    }
+    let body = body::read(&head.headers, body, &shared.limits).await?;
     shared.end_silent_sessions();
     let call = Call {
         shared,
         headers: &head.headers,
         query: head.uri.query(),
+        origin: origin(&head),
+        json_only,
         body,
     };
     match route {
         Route::ClientConfig => Ok(config::client(shared)),
-        Route::DynamicConfig => Ok(config::dynamic()),
-        Route::AuthToken => Err(config::no_tokens()),
+        Route::DynamicConfig => Ok(config::dynamic(shared)),
+        Route::AuthToken => account::exchange(shared),
+        Route::ApiKey => Ok(account::key()),
         Route::Health => Ok(config::health()),
         Route::Capabilities => Ok(config::capabilities(shared)),
         Route::Telemetry => Ok(config::telemetry()),
         Route::CreateSession => session::create(&call).await,
         Route::Heartbeat => session::heartbeat(&call),
         Route::FinishSession(id) => session::finish(&call, id),
+        Route::Sessions => search::list(&call),
+        Route::Session(id) => search::info(&call, id),
+        Route::SessionProject(id) => session::assign_project(&call, id),
+        Route::SearchSessions => search::search(&call).await,
+        Route::TraceExport(id) => trace::export(&call, &id),
         Route::CreateSampler => sampler::create(&call).await,
+        Route::JoinSampler => sampler::join(&call),
         Route::Sampler(id) => sampler::info(&call, id),
         Route::CreateModel => model::create(&call),
+        Route::UnloadModel => model::unload(&call),
         Route::ModelInfo => model::info(&call),
         Route::LoadWeights => weights::load(&call).await,
         Route::ForwardBackward => training::forward_backward(&call),
         Route::OptimStep => training::optim_step(&call),
         Route::SaveWeights => weights::save(&call),
         Route::SaveForSampler => weights::save_for_sampler(&call),
+        Route::SaveExternal => external::save(&call),
         Route::WeightsInfo => weights::info(&call).await,
+        Route::CopyWeights => checkpoint::copy(&call).await,
         Route::Sample => sampling::sample(&call),
         Route::Retrieve => future::retrieve(&call).await,
+        Route::RetrieveMany => poll::retrieve(&call).await,
         Route::Cancel => future::cancel(&call),
+        Route::Runs => run::list(&call).await,
+        Route::Run(id) => run::info(&call, id).await,
+        Route::RunCheckpoints(id) => run::checkpoints(&call, id).await,
         Route::Checkpoints => checkpoint::list(&call).await,
-        Route::RunCheckpoints(id) => checkpoint::list_run(&call, id).await,
+        Route::DeleteCheckpoint(place) => checkpoint::delete(&call, &place).await,
+        Route::Publish(place) => checkpoint::set_public(&call, &place, true).await,
+        Route::Unpublish(place) => checkpoint::set_public(&call, &place, false).await,
+        Route::Lifetime(place) => checkpoint::set_lifetime(&call, &place).await,
+        Route::ExternalUrls(place) => external::urls(&call, &place).await,
+        Route::Audit => audit::list(&call),
+        Route::Usage => billing::usage(&call),
+        Route::Storage => billing::storage(&call).await,
+        Route::File(place, name) => external::file(&call, &place, &name).await,
+        Route::TraceFile(session) => trace::file(&call, session),
     }
+}
+
+/// Where the client found this engine.
+fn origin(head: &Parts) -> String {
+    let scheme = head.uri.scheme_str().unwrap_or("http");
+    let host = || head.headers.get(HOST)?.to_str().ok();
+    let authority = head.uri.authority().map(http::uri::Authority::as_str);
+    format!(
+        "{scheme}://{}",
+        authority.or_else(host).unwrap_or("localhost")
+    )
 }

@@ -1,8 +1,10 @@
 //! Promised results.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use http::StatusCode;
 use http::header::ACCEPT;
-use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 use tinker_types::proto::{CONTENT_TYPE as PROTOBUF, decode_output, decode_sample};
 use tinker_types::{CancelFuture, InvalidValue, QueueState, RetrieveFuture, Retrieved, Waiting};
@@ -12,10 +14,32 @@ use super::body;
 use super::dispatch::Call;
 use super::refusal::Refusal;
 use super::submit::promised;
+use crate::shared::Shared;
 use crate::state::{Class, Found, Payload, Promise};
 
+/// Waits as long as the engine is told to keep results back, but not longer than a poll may take. Says why it still
+/// does at the end.
+pub(super) async fn held_back(shared: &Shared, most: Duration) -> Option<Waiting> {
+    let freed = async {
+        loop {
+            // Registered before the look, so a change between the two is not missed.
+            let mut changed = std::pin::pin!(shared.behaves.notified());
+            changed.as_mut().enable();
+            if shared.behavior().queue.is_none() {
+                return;
+            }
+            changed.await;
+        }
+    };
+    match tokio::time::timeout(most, freed).await {
+        Ok(()) => None,
+        Err(_) => shared.behavior().queue.clone(),
+    }
+}
+
 pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let RetrieveFuture { request_id: id, .. } = body::json(&call.body)?;
+    let request: RetrieveFuture = body::json(&call.body)?;
+    let id = request.request_id;
     let promises = &call.shared.promises;
     let promise = match promises.find(&id) {
         Found::Known(promise) => promise,
@@ -31,15 +55,25 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
             )));
         }
     };
-    let Ok(outcome) = tokio::time::timeout(call.shared.limits.long_poll, promise.wait()).await
-    else {
+    let long_poll = call.shared.limits.long_poll;
+    if let Some(waiting) = held_back(call.shared, long_poll).await {
+        return Ok(answer::json(&Retrieved::TryAgain(waiting).to_json(&id)));
+    }
+    let Ok(outcome) = tokio::time::timeout(long_poll, promise.wait()).await else {
         return Ok(answer::json(
             &Retrieved::TryAgain(waiting(call, &promise)).to_json(&id),
         ));
     };
+    if let Ok(payload) = outcome
+        && request.allow_metadata_only
+        && payload.len() > call.shared.limits.inline_result_bytes
+    {
+        let bytes = payload.len() as u64;
+        return Ok(answer::json(&Retrieved::SizeOnly { bytes }.to_json(&id)));
+    }
     promises.note_fetch(&id);
     match outcome {
-        Ok(payload) => encode(payload, call.headers),
+        Ok(payload) => encode(payload, call),
         Err(failure) => {
             let failed = Retrieved::Failed {
                 error: failure.error.clone(),
@@ -76,11 +110,11 @@ fn waiting(call: &Call<'_>, promise: &Promise) -> Waiting {
 }
 
 /// A result as protobuf for clients that take it, else in the JSON form of older ones.
-fn encode(payload: &Payload, headers: &HeaderMap) -> Result<Answer, Refusal> {
-    let takes_protobuf = headers
-        .get_all(ACCEPT)
-        .iter()
-        .any(|value| value.to_str().is_ok_and(|kinds| kinds.contains(PROTOBUF)));
+fn encode(payload: &Payload, call: &Call<'_>) -> Result<Answer, Refusal> {
+    let is_protobuf = |kinds: &str| kinds.contains(PROTOBUF);
+    let mut accepted = call.headers.get_all(ACCEPT).iter();
+    let takes_protobuf =
+        !call.json_only && accepted.any(|value| value.to_str().is_ok_and(is_protobuf));
     match payload {
         Payload::Json(bytes) => Ok(answer::json_bytes(StatusCode::OK, bytes.clone())),
         Payload::Output(bytes) | Payload::Sample(bytes) if takes_protobuf => {
@@ -111,7 +145,7 @@ pub(super) fn cancel(call: &Call<'_>) -> Result<Answer, Refusal> {
     let CancelFuture { request_id: id, .. } = body::json(&call.body)?;
     let promises = &call.shared.promises;
     if let Found::Known(promise) = promises.find(&id)
-        && promise.class == Class::Sampling
+        && promise.class() == Class::Sampling
         && promises.cancel(&id)
     {
         call.shared.worker.cancel(id);

@@ -1,9 +1,13 @@
 //! Models in training.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tinker_types::{
-    CreateModel, GetInfo, ModelCreated, ModelData, ModelId, ModelInfo, SessionId, Submitted,
+    CreateModel, GetInfo, ModelCreated, ModelData, ModelId, ModelInfo, RequestId, RequestType,
+    SessionId, Submitted,
 };
 
 use super::answer::{self, Answer};
@@ -11,8 +15,10 @@ use super::body;
 use super::dispatch::Call;
 use super::refusal::Refusal;
 use super::submit::promise_id;
+use crate::audit::Entry;
 use crate::backend::AdapterSpec;
-use crate::state::{Class, Failure, Fulfil, Model, Payload};
+use crate::note::RunNote;
+use crate::state::{Absent, Failure, Fulfil, Model, Payload};
 use crate::work::{Lane, Turn};
 use crate::{clock, convert};
 
@@ -22,7 +28,14 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
     convert::check_family(&request.optimizer_config)?;
     let spec = convert::adapter_spec(&request.lora_config)?;
     let id = ModelId::of_session(&request.session_id, request.model_seq_id);
-    if let Some((turn, fulfil)) = register(call, &request.session_id, &id, &spec)? {
+    let new = NewRun {
+        kind: RequestType::CreateModel,
+        session: &request.session_id,
+        id: &id,
+        spec: &spec,
+        user_metadata: request.user_metadata.unwrap_or_default(),
+    };
+    if let Some((turn, fulfil)) = register(call, new)? {
         let model = id.clone();
         call.shared.worker.run(Lane::Front, move |backend| {
             let turn = turn;
@@ -34,14 +47,24 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
     Ok(submitted(&id))
 }
 
+/// A model that is about to be made.
+pub(super) struct NewRun<'a> {
+    pub(super) kind: RequestType,
+    pub(super) session: &'a SessionId,
+    pub(super) id: &'a ModelId,
+    pub(super) spec: &'a AdapterSpec,
+    pub(super) user_metadata: BTreeMap<String, Value>,
+}
+
 /// Enters a model that is about to be made, with the turn and the promise of making it. Nothing when the same request
 /// came before.
 pub(super) fn register(
     call: &Call<'_>,
-    session: &SessionId,
-    id: &ModelId,
-    spec: &AdapterSpec,
+    new: NewRun<'_>,
 ) -> Result<Option<(Turn, Fulfil)>, Refusal> {
+    let NewRun {
+        session, id, spec, ..
+    } = new;
     let shared = call.shared;
     let mut registry = shared.registry();
     registry
@@ -59,11 +82,21 @@ pub(super) fn register(
     let Some(fulfil) =
         shared
             .promises
-            .accept(promise_id(id, 0), Class::Training, call.body.len(), false)?
+            .accept(promise_id(id, 0), new.kind, call.body.len(), false)?
     else {
         return Ok(None);
     };
     registry.add_model(id.clone(), Model::new(session.clone(), spec.clone()));
+    drop(registry);
+    shared.catalog().add_run(RunNote {
+        id: id.clone(),
+        base_model: shared.model.name.clone(),
+        lora_rank: spec.rank,
+        last_request: clock::calendar(),
+        user_metadata: new.user_metadata,
+    });
+    let entry = Entry::new("training_run_created").of_model(id);
+    shared.audit.note(entry.with_detail("rank", spec.rank));
     Ok(Some((Turn::new(shared, id.clone()), fulfil)))
 }
 
@@ -115,4 +148,32 @@ pub(super) fn info(call: &Call<'_>) -> Result<Answer, Refusal> {
     info.is_lora = Some(true);
     info.lora_rank = u32::try_from(model.spec.rank).ok();
     Ok(answer::json(&info))
+}
+
+/// What older clients send when they are done with a model.
+#[derive(Deserialize, Serialize)]
+struct UnloadModel {
+    model_id: ModelId,
+}
+
+/// Lets a model go after the operations it has accepted. The promise says so at once.
+pub(super) fn unload(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let request: UnloadModel = body::json(&call.body)?;
+    let (shared, id) = (call.shared, request.model_id);
+    let promise = RequestId::from(format!("{id}:unload"));
+    let known = shared.registry().model(&id, clock::now()).map(|_| ());
+    let is_repeated = matches!(known, Err(Absent::Unloaded));
+    if !is_repeated {
+        known.map_err(|absent| Refusal::absent("model", id.as_str(), absent))?;
+        let accepted =
+            shared
+                .promises
+                .accept(promise.clone(), RequestType::CreateModel, 0, true)?;
+        shared.unload(&id);
+        if let Some(fulfil) = accepted {
+            let result = json!({ "model_id": id, "type": "unload_model" });
+            fulfil.settle(Ok(Payload::json(&result)));
+        }
+    }
+    Ok(answer::json(&Submitted::new(promise)))
 }

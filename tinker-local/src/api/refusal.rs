@@ -1,6 +1,9 @@
 //! Requests that are not carried out.
 
-use http::StatusCode;
+use std::time::Duration;
+
+use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, StatusCode};
 use tinker_types::InvalidValue;
 
 use crate::state::{Absent, Full};
@@ -12,6 +15,8 @@ use crate::work::Gone;
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) detail: String,
+    /// A header of the answer.
+    pub(super) header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
@@ -19,7 +24,23 @@ impl Refusal {
         Self {
             status,
             detail: detail.into(),
+            header: None,
         }
+    }
+
+    /// The token is none, or has expired.
+    pub(super) fn token(why: &str) -> Self {
+        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, format!("x-api-key: {why}"));
+        let value = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
+        refusal.header = Some((WWW_AUTHENTICATE, value));
+        refusal
+    }
+
+    /// Refused because the engine was told to.
+    pub(super) fn on_purpose(status: StatusCode, retry_after: Option<Duration>) -> Self {
+        let mut refusal = Self::new(status, "refused on purpose, by the engine's behavior");
+        refusal.header = retry_after.map(|wait| (RETRY_AFTER, wait.as_secs().into()));
+        refusal
     }
 
     /// The body can't be read as what it should be.
@@ -54,6 +75,9 @@ impl Refusal {
             Absent::Ended => Self::gone(format!(
                 "the session of {what} {id} has ended; open a new one and load what was saved"
             )),
+            Absent::Unloaded => Self::gone(format!(
+                "{what} {id} was unloaded; make a new one, from a saved checkpoint if need be"
+            )),
             Absent::Forgotten => Self::gone(format!(
                 "{what} {id} was let go to make room for newer ones; make a new one, from a saved checkpoint if need be"
             )),
@@ -86,6 +110,7 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let status = match &error {
             StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
+            StoreError::AlreadySo { .. } => StatusCode::CONFLICT,
             // Neither is mended by trying again, which a client does for minutes after a 5xx.
             StoreError::Unfit { .. } | StoreError::Taken { .. } | StoreError::Damaged { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY

@@ -1,7 +1,8 @@
 //! Samplers.
 
 use tinker_types::{
-    CreateSamplingSession, SamplerInfo, SamplingSessionCreated, SamplingSessionId, SessionId,
+    CreateSamplingSession, JoinSamplingSession, SamplerInfo, SamplingSessionCreated,
+    SamplingSessionId, SamplingSessionJoined, SessionId,
 };
 
 use super::answer::{self, Answer};
@@ -11,6 +12,7 @@ use super::model::check_base_model;
 use super::refusal::Refusal;
 use super::session::touch;
 use super::weights::{loadable, parse_path};
+use crate::audit::Entry;
 use crate::backend::SampleWeights;
 use crate::clock;
 use crate::error::{BackendError, Fault};
@@ -41,6 +43,8 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
                 .archive
                 .ask(move |store| store.load(&from, false))
                 .await?;
+            let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
+            call.shared.audit.note(entry.for_purpose("sampling"));
             let thawed = call
                 .shared
                 .worker
@@ -62,6 +66,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
         session: request.session_id.clone(),
         weights: Weights::Fixed(weights),
         path,
+        copies: 0,
     };
     let mut registry = call.shared.registry();
     // The session may have ended while the checkpoint was read.
@@ -69,6 +74,8 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
         .touch(&request.session_id, clock::now())
         .map_err(|absent| Refusal::absent("session", request.session_id.as_str(), absent))?;
     registry.add_sampler(id.clone(), sampler, call.shared.limits.samplers);
+    drop(registry);
+    call.shared.catalog().add_sampler(id.clone());
     Ok(answer::json(&SamplingSessionCreated::new(id)))
 }
 
@@ -77,6 +84,15 @@ fn refused(error: &BackendError) -> Refusal {
         Fault::User => Refusal::invalid(error.message()),
         Fault::Server => Refusal::new(http::StatusCode::INTERNAL_SERVER_ERROR, error.message()),
     }
+}
+
+/// Gives a copy of a sampler in another process its number, so that the two number their requests apart.
+pub(super) fn join(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let request: JoinSamplingSession = body::json(&call.body)?;
+    let id = request.sampling_session_id;
+    let joined = call.shared.registry().join(&id, clock::now());
+    let number = joined.map_err(|absent| Refusal::absent("sampler", id.as_str(), absent))?;
+    Ok(answer::json(&SamplingSessionJoined::new(number)))
 }
 
 pub(super) fn info(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {

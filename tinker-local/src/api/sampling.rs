@@ -1,13 +1,14 @@
 //! Sampling.
 
-use tinker_types::{RequestId, SampleRequest, SequenceId, Submitted};
+use std::sync::Arc;
+
+use tinker_types::{RequestId, RequestType, SampleRequest, SequenceId, Submitted};
 use tracing::Span;
 
 use super::answer::{self, Answer};
 use super::body;
 use super::dispatch::Call;
 use super::refusal::Refusal;
-use crate::state::Class;
 use crate::work::Sampling;
 use crate::{clock, convert};
 
@@ -22,18 +23,22 @@ pub(super) fn sample(call: &Call<'_>) -> Result<Answer, Refusal> {
     if let Some(fulfil) =
         shared
             .promises
-            .accept(id.clone(), Class::Sampling, call.body.len(), false)?
+            .accept(id.clone(), RequestType::Sample, call.body.len(), false)?
     {
         shared.worker.sample(Sampling {
             job,
             weights: found.weights,
             report,
+            usage: Arc::clone(&shared.usage),
+            session: found.session,
             fulfil,
             span: Span::current(),
         });
     }
     let names = (0..request.num_samples).map(|n| SequenceId::from(format!("{id}:{n}")));
     let mut submitted = Submitted::new(id.clone());
-    submitted.sample_sequence_ids = Some(names.collect());
+    if !call.json_only {
+        submitted.sample_sequence_ids = Some(names.collect());
+    }
     Ok(answer::json(&submitted))
 }

@@ -1,17 +1,22 @@
 //! Sessions.
 
+use serde::Deserialize;
 use serde_json::json;
-use tinker_types::{CreateSession, FinishSession, SessionCreated, SessionHeartbeat, SessionId};
+use tinker_types::{
+    CreateSession, FinishSession, SessionCreated, SessionHeartbeat, SessionId, SessionStatus,
+};
 
 use super::answer::{self, Answer};
 use super::body;
 use super::dispatch::Call;
 use super::refusal::Refusal;
+use crate::audit::Entry;
 use crate::clock;
+use crate::note::SessionNote;
 use crate::shared::Shared;
 
 pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let _request: CreateSession = body::json(&call.body)?;
+    let request: CreateSession = body::json(&call.body)?;
     let shared = call.shared;
     // Run ids begin with the session's, and checkpoints outlive the process: an id must be new to the data folder.
     let id = shared
@@ -20,6 +25,16 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
         .await?;
     let id = SessionId::from(id);
     shared.registry().open(id.clone(), clock::now());
+    let mut note = SessionNote::new(id.clone(), clock::calendar());
+    note.tags = request.tags;
+    note.user_metadata = request.user_metadata;
+    note.project_id = request.project_id;
+    note.display_name = request.display_name;
+    shared.catalog().add_session(note);
+    let entry = Entry::new("session_created").with_detail("session_id", id.as_str());
+    shared
+        .audit
+        .note(entry.with_detail("sdk_version", request.sdk_version));
     let mut created = SessionCreated::new(id);
     if shared.is_temporary {
         created.info_message = Some(
@@ -29,7 +44,8 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
     Ok(answer::json(&created))
 }
 
-fn draw(is_taken: impl Fn(&str) -> bool) -> String {
+/// An id for a session.
+pub(super) fn draw(is_taken: impl Fn(&str) -> bool) -> String {
     loop {
         let id = format!("s-{:012x}", fastrand::u64(..1 << 48));
         if !is_taken(&id) {
@@ -55,6 +71,34 @@ pub(super) fn finish(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
     let session = SessionId::from(id);
     touch(call.shared, &session)?;
     tracing::info!(%session, reason = ?request.reason, "the session ends");
-    call.shared.end_session(&session);
+    let status = SessionStatus::ClientFinished {
+        reason: request.reason,
+        detail: request.detail,
+    };
+    call.shared.end_session(&session, status);
+    Ok(answer::json(&json!({})))
+}
+
+#[derive(Deserialize)]
+struct Project {
+    project_id: String,
+}
+
+/// Books a session on a project, which needs no making here.
+pub(super) fn assign_project(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
+    let Project { project_id } = body::json(&call.body)?;
+    if project_id.is_empty() {
+        return Err(Refusal::invalid("project_id: is empty; give a name"));
+    }
+    let session = SessionId::from(id);
+    let entry = Entry::new("project_assigned").with_detail("session_id", session.as_str());
+    let entry = entry.with_detail("project_id", project_id.as_str());
+    let change = |note: &mut SessionNote| note.project_id = Some(project_id);
+    if !call.shared.change_session(&session, change) {
+        return Err(Refusal::not_found(format!(
+            "session {session} is not known to this server and left no checkpoints here"
+        )));
+    }
+    call.shared.audit.note(entry);
     Ok(answer::json(&json!({})))
 }

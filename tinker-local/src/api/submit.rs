@@ -1,13 +1,13 @@
 //! Operations of a model: numbered, in order, each answered with a promise at once.
 
-use tinker_types::{ModelId, RequestId, Submitted};
+use tinker_types::{ModelId, RequestId, RequestType, Submitted};
 use tracing::Span;
 
 use super::answer::{self, Answer};
 use super::dispatch::Call;
 use super::refusal::Refusal;
 use crate::clock;
-use crate::state::{Arrival, Class};
+use crate::state::Arrival;
 use crate::work::{Act, Operation};
 
 /// The promise of a model's operation. It follows from the model and the number, so that a repeated submission is the
@@ -26,6 +26,7 @@ pub(super) fn promised(id: &RequestId) -> Option<(ModelId, u64)> {
 /// the number is used up, so that the operations after it are not held up.
 pub(super) fn submit(
     call: &Call<'_>,
+    kind: RequestType,
     model: &ModelId,
     number: u64,
     prepare: impl FnOnce() -> Result<Act, Refusal>,
@@ -40,9 +41,10 @@ pub(super) fn submit(
     if arrival(call, model, number)? == Arrival::Repeated {
         return Ok(promise(id, model));
     }
+    shared.catalog().touch_run(model);
     let prepared = prepare();
     let taken = match prepared {
-        Ok(act) => take(call, model, number, &id, act),
+        Ok(act) => take(call, kind, model, number, act),
         Err(refusal) => Err(refusal),
     };
     if let Err(refusal) = &taken
@@ -80,12 +82,12 @@ fn arrival(call: &Call<'_>, model: &ModelId, number: u64) -> Result<Arrival, Ref
 
 fn take(
     call: &Call<'_>,
+    kind: RequestType,
     model: &ModelId,
     number: u64,
-    id: &RequestId,
     act: Act,
 ) -> Result<(), Refusal> {
-    let shared = call.shared;
+    let (shared, id) = (call.shared, promise_id(model, number));
     let mut registry = shared.registry();
     let found = registry
         .model(model, clock::now())
@@ -95,10 +97,9 @@ fn take(
         return Ok(());
     }
     let must_fit = found.sequence.is_awaited(number);
-    if let Some(fulfil) =
-        shared
-            .promises
-            .accept(id.clone(), Class::Training, call.body.len(), must_fit)?
+    if let Some(fulfil) = shared
+        .promises
+        .accept(id, kind, call.body.len(), must_fit)?
     {
         found.sequence.put(
             number,

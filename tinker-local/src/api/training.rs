@@ -1,7 +1,8 @@
 //! Training steps.
 
+use http::StatusCode;
 use tinker_types::proto::decode_request;
-use tinker_types::{ForwardBackward, ModelId, OptimStep};
+use tinker_types::{ForwardBackward, ModelId, OptimStep, RequestType};
 
 use super::answer::Answer;
 use super::body::{self, Form};
@@ -26,21 +27,26 @@ struct Head {
 struct Skipped {}
 
 pub(super) fn forward_backward(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let kind = RequestType::ForwardBackward;
     match body::form(call.headers)? {
+        Form::Protobuf if call.json_only => Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "protobuf is not read here, by the engine's behavior; send application/json",
+        )),
         Form::Protobuf => {
             let head = <Head as prost::Message>::decode(call.body.clone()).map_err(|e| {
                 Refusal::malformed(format!("the body is no ForwardBackwardRequest: {e}"))
             })?;
             let number =
                 u64::try_from(head.seq_id).map_err(|_| Refusal::invalid("seq_id: is negative"))?;
-            submit(call, &ModelId::from(head.model_id), number, || {
+            submit(call, kind, &ModelId::from(head.model_id), number, || {
                 check_count(call, head.data.len())?;
                 pass(call, &decode_request(call.body.clone())?)
             })
         }
         Form::Json => {
             let head: JsonHead = body::json(&call.body)?;
-            submit(call, &head.model_id, head.seq_id, || {
+            submit(call, kind, &head.model_id, head.seq_id, || {
                 pass(call, &body::json(&call.body)?)
             })
         }
@@ -77,8 +83,14 @@ fn pass(call: &Call<'_>, request: &ForwardBackward) -> Result<work::Act, Refusal
 
 pub(super) fn optim_step(call: &Call<'_>) -> Result<Answer, Refusal> {
     let head: JsonHead = body::json(&call.body)?;
-    submit(call, &head.model_id, head.seq_id, || {
-        let request: OptimStep = body::json(&call.body)?;
-        Ok(work::step(convert::adam_step(&request)?))
-    })
+    submit(
+        call,
+        RequestType::OptimStep,
+        &head.model_id,
+        head.seq_id,
+        || {
+            let request: OptimStep = body::json(&call.body)?;
+            Ok(work::step(convert::adam_step(&request)?))
+        },
+    )
 }

@@ -4,53 +4,53 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tinker_types::{
-    CheckpointKind, CheckpointPath, LoadTarget, LoadWeights, ModelId, SamplerSaveKind,
-    SamplingSessionId, SaveWeights, SaveWeightsForSampler, WeightsInfo, WeightsInfoRequest,
+    CheckpointKind, CheckpointPath, InvalidValue, LoadTarget, LoadWeights, ModelId, RequestType,
+    SamplerSaveKind, SamplingSessionId, SaveWeights, SaveWeightsForSampler, WeightsInfo,
+    WeightsInfoRequest,
 };
 
 use super::answer::{self, Answer};
 use super::body;
+use super::checkpoint::lifetime;
 use super::dispatch::Call;
-use super::model::{check_base_model, register, settle_creation, submitted};
+use super::model::{NewRun, check_base_model, register, settle_creation, submitted};
 use super::refusal::Refusal;
 use super::submit::submit;
+use crate::audit::Entry;
 use crate::convert;
 use crate::state::Failure;
 use crate::store::{NewCheckpoint, check_name};
 use crate::work::{self, Lane};
 
-/// Longest lifetime of a checkpoint: ten years.
-const MOST_LIFETIME: u64 = 10 * 366 * 24 * 3600;
-
 pub(super) fn save(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: SaveWeights = body::json(&call.body)?;
-    submit(call, &request.model_id, request.seq_id, || {
+    let kind = RequestType::SaveWeights;
+    submit(call, kind, &request.model_id, request.seq_id, || {
         let notes = request.user_metadata.clone().unwrap_or_default();
         let path = checkpoint_path(&request.model_id, CheckpointKind::Training, &request.path)?;
+        let lifetime = lifetime(request.ttl_seconds)?;
         Ok(work::save(new_checkpoint(
             call,
             path,
             request.overwrite,
-            request.ttl_seconds,
+            lifetime,
             notes,
-        )?))
+        )))
     })
 }
 
 pub(super) fn save_for_sampler(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: SaveWeightsForSampler = body::json(&call.body)?;
-    submit(call, &request.model_id, request.seq_id, || {
+    let kind = RequestType::SaveWeightsForSampler;
+    submit(call, kind, &request.model_id, request.seq_id, || {
         match (&request.path, request.sampling_session_seq_id) {
             (Some(name), _) => {
                 let notes = request.user_metadata.clone().unwrap_or_default();
                 let path = checkpoint_path(&request.model_id, CheckpointKind::Sampler, name)?;
+                let lifetime = lifetime(request.ttl_seconds)?;
                 Ok(work::save(new_checkpoint(
-                    call,
-                    path,
-                    false,
-                    request.ttl_seconds,
-                    notes,
-                )?))
+                    call, path, false, lifetime, notes,
+                )))
             }
             (None, Some(number)) => {
                 let id = sampler_of(call, &request.model_id, number)?;
@@ -78,7 +78,7 @@ fn sampler_of(call: &Call<'_>, model: &ModelId, number: u64) -> Result<SamplingS
     Ok(id)
 }
 
-fn checkpoint_path(
+pub(super) fn checkpoint_path(
     model: &ModelId,
     kind: CheckpointKind,
     name: &str,
@@ -87,33 +87,27 @@ fn checkpoint_path(
     Ok(CheckpointPath::try_new(model.clone(), kind, name)?)
 }
 
-fn new_checkpoint(
+pub(super) fn new_checkpoint(
     call: &Call<'_>,
     path: CheckpointPath,
     overwrite: bool,
-    ttl_seconds: Option<u64>,
+    lifetime: Option<Duration>,
     user_metadata: BTreeMap<String, String>,
-) -> Result<NewCheckpoint, Refusal> {
-    if let Some(seconds) = ttl_seconds.filter(|seconds| !(1..=MOST_LIFETIME).contains(seconds)) {
-        return Err(Refusal::invalid(format!(
-            "ttl_seconds: is {seconds}; give 1 to {MOST_LIFETIME}, or leave it out"
-        )));
-    }
-    let lifetime = ttl_seconds.map(Duration::from_secs);
-    Ok(NewCheckpoint {
+) -> NewCheckpoint {
+    NewCheckpoint {
         path,
         base_model: call.shared.model.name.clone(),
         overwrite,
         lifetime,
         user_metadata,
-    })
+    }
 }
 
 /// A path of a checkpoint that holds adapters.
 pub(super) fn parse_path(field: &str, text: &str) -> Result<CheckpointPath, Refusal> {
     let path: CheckpointPath = text
         .parse()
-        .map_err(|e: tinker_types::InvalidValue| Refusal::from(e.within(field)))?;
+        .map_err(|e: InvalidValue| Refusal::from(e.within(field)))?;
     if path.kind() == CheckpointKind::External {
         return Err(Refusal::invalid(format!(
             "{field}: {path} holds files for use elsewhere; give one saved for training or sampling"
@@ -125,10 +119,12 @@ pub(super) fn parse_path(field: &str, text: &str) -> Result<CheckpointPath, Refu
 pub(super) async fn load(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: LoadWeights = body::json(&call.body)?;
     match &request.target {
-        LoadTarget::Existing { model_id, seq_id } => submit(call, model_id, *seq_id, || {
-            let path = parse_path("path", &request.path)?;
-            Ok(work::load(path, request.optimizer))
-        }),
+        LoadTarget::Existing { model_id, seq_id } => {
+            submit(call, RequestType::LoadWeights, model_id, *seq_id, || {
+                let path = parse_path("path", &request.path)?;
+                Ok(work::load(path, request.optimizer))
+            })
+        }
         LoadTarget::NewModel {
             session_id,
             model_seq_id,
@@ -143,7 +139,16 @@ pub(super) async fn load(call: &Call<'_>) -> Result<Answer, Refusal> {
             }
             super::session::touch(call.shared, session_id)?;
             let spec = loadable(call, &path).await?.adapter;
-            if let Some((turn, fulfil)) = register(call, session_id, &id, &spec)? {
+            let new = NewRun {
+                kind: RequestType::LoadWeights,
+                session: session_id,
+                id: &id,
+                spec: &spec,
+                user_metadata: request.user_metadata.unwrap_or_default(),
+            };
+            if let Some((turn, fulfil)) = register(call, new)? {
+                let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
+                call.shared.audit.note(entry.for_purpose("training"));
                 let (worker, model) = (call.shared.worker.clone(), id.clone());
                 call.shared
                     .archive
@@ -178,7 +183,10 @@ pub(super) async fn loadable(
 
 pub(super) async fn info(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: WeightsInfoRequest = body::json(&call.body)?;
-    let path = parse_path("tinker_path", &request.tinker_path)?;
+    let path: CheckpointPath = request
+        .tinker_path
+        .parse()
+        .map_err(|e: InvalidValue| e.within("tinker_path"))?;
     let record = call
         .shared
         .archive

@@ -1,6 +1,9 @@
 //! What an engine remembers between requests: sessions, models, samplers and promised results.
 //! Nothing here computes or waits for disks.
 
+mod catalog;
+mod completions;
+mod copies;
 mod model;
 mod promise;
 mod promises;
@@ -8,7 +11,11 @@ mod recent;
 mod registry;
 mod sampler;
 mod sequence;
+mod timeline;
 
+pub(crate) use catalog::Catalog;
+pub(crate) use completions::Poller;
+pub(crate) use copies::Copies;
 pub(crate) use model::Model;
 pub(crate) use promise::{Class, Failure, Payload, Promise};
 pub(crate) use promises::{Found, Fulfil, Full, Promises};

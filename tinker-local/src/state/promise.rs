@@ -1,13 +1,14 @@
 //! One promised result.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use bytes::Bytes;
 use serde::Serialize;
-use tinker_types::{ErrorCategory, RequestId};
+use tinker_types::{ErrorCategory, RequestId, RequestType};
 use tokio::sync::Notify;
 
+use crate::clock;
 use crate::error::{BackendError, Fault};
 
 /// What a finished operation gave, ready to be sent.
@@ -77,28 +78,43 @@ pub(crate) enum Class {
     Sampling,
 }
 
+impl From<RequestType> for Class {
+    fn from(kind: RequestType) -> Self {
+        match kind {
+            RequestType::Sample => Self::Sampling,
+            _ => Self::Training,
+        }
+    }
+}
+
 /// One promised result.
 #[derive(Debug)]
 pub(crate) struct Promise {
     pub(crate) id: RequestId,
-    pub(crate) class: Class,
+    pub(crate) kind: RequestType,
     /// Bytes of the request that made it.
     pub(crate) weight: usize,
     outcome: OnceLock<Outcome>,
     settled: Notify,
-    running: AtomicBool,
+    pub(super) accepted: Instant,
+    started: OnceLock<Instant>,
 }
 
 impl Promise {
-    pub(crate) fn new(id: RequestId, class: Class, weight: usize) -> Self {
+    pub(crate) fn new(id: RequestId, kind: RequestType, weight: usize) -> Self {
         Self {
             id,
-            class,
+            kind,
             weight,
             outcome: OnceLock::new(),
             settled: Notify::new(),
-            running: AtomicBool::new(false),
+            accepted: clock::now(),
+            started: OnceLock::new(),
         }
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        self.kind.into()
     }
 
     pub(crate) fn outcome(&self) -> Option<&Outcome> {
@@ -126,10 +142,14 @@ impl Promise {
     }
 
     pub(crate) fn mark_running(&self) {
-        self.running.store(true, Ordering::Relaxed);
+        let _started_before = self.started.set(clock::now());
     }
 
     pub(crate) fn is_running(&self) -> bool {
-        self.running.load(Ordering::Relaxed)
+        self.started.get().is_some()
+    }
+
+    pub(super) fn started(&self) -> Option<Instant> {
+        self.started.get().copied()
     }
 }

@@ -1,13 +1,17 @@
 //! All promised results of one engine, in bounded memory.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tinker_types::RequestId;
+use serde_json::Value;
+use tinker_types::{Completion, RequestId, RequestType, SessionId};
+use tokio::sync::Notify;
 
 use super::Recent;
+use super::completions::{Completions, Poller};
 use super::promise::{Class, Failure, Outcome, Payload, Promise};
+use super::timeline::{Slice, Timeline};
 use crate::{Limits, clock};
 
 /// Ids of forgotten results that are still told apart from ids that never were.
@@ -18,6 +22,8 @@ const REMEMBERED: usize = 1 << 16;
 pub(crate) struct Promises {
     table: Mutex<Table>,
     limits: Limits,
+    /// Some sample has ended.
+    sampled: Notify,
 }
 
 #[derive(Debug)]
@@ -29,15 +35,19 @@ struct Table {
     fetched: VecDeque<(Instant, RequestId)>,
     kept_bytes: usize,
     expired: Recent<RequestId>,
+    /// Operations that have finished; the number of one is its ticket.
     finished: u64,
     queued: Queued,
+    completions: Completions,
+    timeline: Timeline,
 }
 
 #[derive(Debug)]
 struct Entry {
     promise: Arc<Promise>,
-    /// Its key in `unfetched`.
-    finished: Option<u64>,
+    /// Set when it has finished: its key in `unfetched` until it is fetched.
+    ticket: Option<u64>,
+    is_fetched: bool,
 }
 
 #[derive(Debug, Default)]
@@ -70,10 +80,13 @@ impl Promises {
             expired: Recent::new(REMEMBERED),
             finished: 0,
             queued: Queued::default(),
+            completions: Completions::default(),
+            timeline: Timeline::new(clock::now()),
         };
         Arc::new(Self {
             table: Mutex::new(table),
             limits,
+            sampled: Notify::new(),
         })
     }
 
@@ -95,11 +108,12 @@ impl Promises {
     pub(crate) fn accept(
         self: &Arc<Self>,
         id: RequestId,
-        class: Class,
+        kind: RequestType,
         weight: usize,
         must_fit: bool,
     ) -> Result<Option<Fulfil>, Full> {
-        let promise = Arc::new(Promise::new(id.clone(), class, weight));
+        let promise = Arc::new(Promise::new(id.clone(), kind, weight));
+        let class = promise.class();
         let mut table = self.table();
         if table.known.contains_key(&id) || table.expired.contains(&id) {
             return Ok(None);
@@ -112,7 +126,8 @@ impl Promises {
             id,
             Entry {
                 promise: Arc::clone(&promise),
-                finished: None,
+                ticket: None,
+                is_fetched: false,
             },
         );
         Ok(Some(Fulfil {
@@ -134,31 +149,85 @@ impl Promises {
     /// Notes that a result was sent. It may be asked for again for a while, in case the answer was lost.
     pub(crate) fn note_fetch(&self, id: &RequestId) {
         let mut table = self.table();
-        if let Some(ticket) = table
-            .known
-            .get_mut(id)
-            .and_then(|entry| entry.finished.take())
+        if let Some(entry) = table.known.get_mut(id)
+            && let Some(ticket) = entry.ticket
+            && !entry.is_fetched
         {
+            entry.is_fetched = true;
             table.unfetched.remove(&ticket);
             table.fetched.push_back((clock::now(), id.clone()));
         }
         table.evict(&self.limits);
     }
 
+    /// Forgets results that have arrived.
+    pub(crate) fn acknowledge(&self, poller: &Poller, ids: &[RequestId]) {
+        let mut table = self.table();
+        let arrived: HashSet<&RequestId> = ids.iter().filter(|id| poller.owns(id)).collect();
+        for id in &arrived {
+            if let Some(ticket) = table.known.get(*id).and_then(|entry| entry.ticket) {
+                table.unfetched.remove(&ticket);
+                table.forget(id);
+            }
+        }
+        table.fetched.retain(|(_, id)| !arrived.contains(id));
+    }
+
+    /// What has ended of a sampler after the ticket `seen`, and the newest ticket.
+    pub(crate) fn ended(&self, poller: &Poller, seen: u64) -> (Vec<Completion>, u64) {
+        self.table().completions.after(poller, seen)
+    }
+
+    /// The same, waiting until there is something. Cancelling the wait loses nothing.
+    pub(crate) async fn next_ended(&self, poller: &Poller, seen: u64) -> (Vec<Completion>, u64) {
+        loop {
+            // Registered before the look, so an end between the two is not missed.
+            let mut sampled = std::pin::pin!(self.sampled.notified());
+            sampled.as_mut().enable();
+            let ended = self.ended(poller, seen);
+            if !ended.0.is_empty() {
+                return ended;
+            }
+            sampled.await;
+        }
+    }
+
+    /// Something of this sampler has ended and is still kept.
+    pub(crate) fn has_ended(&self, poller: &Poller) -> bool {
+        self.table().completions.knows(poller)
+    }
+
+    /// When the operations of a session waited and ran, see [`Timeline::trace`].
+    pub(crate) fn trace(&self, session: &SessionId) -> Value {
+        self.table().timeline.trace(session)
+    }
+
     fn settle(&self, promise: &Arc<Promise>, outcome: Outcome) -> bool {
-        let bytes = outcome.as_ref().map_or(0, Payload::len);
+        let size = outcome.as_ref().ok().map(Payload::len);
         // Under the lock, so that nobody sees an outcome that is not accounted for.
         let mut table = self.table();
         if !promise.settle(outcome) {
             return false;
         }
-        table.queued.remove(promise.class, promise.weight);
-        let ticket = table.finished;
+        table.queued.remove(promise.class(), promise.weight);
         table.finished += 1;
+        let ticket = table.finished;
         if let Some(entry) = table.known.get_mut(&promise.id) {
-            entry.finished = Some(ticket);
+            entry.ticket = Some(ticket);
             table.unfetched.insert(ticket, promise.id.clone());
-            table.kept_bytes += bytes;
+            table.kept_bytes += size.unwrap_or(0);
+        }
+        table.timeline.add(Slice {
+            id: promise.id.clone(),
+            kind: promise.kind,
+            accepted: promise.accepted,
+            started: promise.started(),
+            ended: clock::now(),
+            failed: size.is_none(),
+        });
+        if promise.class() == Class::Sampling {
+            table.completions.add(ticket, &promise.id, size);
+            self.sampled.notify_waiters();
         }
         table.evict(&self.limits);
         true
@@ -200,6 +269,9 @@ impl Table {
                 .outcome()
                 .and_then(|outcome| outcome.as_ref().ok())
                 .map_or(0, Payload::len);
+            if let Some(ticket) = entry.ticket {
+                self.completions.forget(ticket, id);
+            }
             self.expired.insert(id.clone());
         }
     }

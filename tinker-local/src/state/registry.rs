@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tinker_types::{ModelId, SamplingSessionId, SessionId};
 
 use super::{Model, Recent, Sampler};
+use crate::note::session_of;
 
 /// Ids of what is gone that are still told apart from ids that never were.
 const REMEMBERED: usize = 4096;
@@ -17,6 +18,7 @@ pub(crate) struct Registry<T> {
     sessions: HashMap<SessionId, Instant>,
     ended: Recent<SessionId>,
     models: HashMap<ModelId, Model<T>>,
+    unloaded: Recent<ModelId>,
     samplers: HashMap<SamplingSessionId, (u64, Sampler)>,
     forgotten: Recent<SamplingSessionId>,
     uses: u64,
@@ -31,6 +33,8 @@ pub(crate) enum Absent {
     Ended,
     /// It was let go to make room.
     Forgotten,
+    /// It was unloaded on request.
+    Unloaded,
 }
 
 impl<T> Registry<T> {
@@ -39,6 +43,7 @@ impl<T> Registry<T> {
             sessions: HashMap::new(),
             ended: Recent::new(REMEMBERED),
             models: HashMap::new(),
+            unloaded: Recent::new(REMEMBERED),
             samplers: HashMap::new(),
             forgotten: Recent::new(REMEMBERED),
             uses: 0,
@@ -116,6 +121,9 @@ impl<T> Registry<T> {
 
     /// A model for a request, which counts as a sign of life.
     pub(crate) fn model(&mut self, id: &ModelId, now: Instant) -> Result<&mut Model<T>, Absent> {
+        if self.unloaded.contains(id) {
+            return Err(Absent::Unloaded);
+        }
         let session = match self.models.get(id) {
             Some(model) => model.session.clone(),
             None => return Err(self.absence(&session_of(id.as_str()))),
@@ -126,6 +134,27 @@ impl<T> Registry<T> {
 
     pub(crate) fn remove_model(&mut self, id: &ModelId) -> Option<Model<T>> {
         self.models.remove(id)
+    }
+
+    /// Lets a model go: now if it is idle, which returns it, else with its last operation.
+    pub(crate) fn unload(&mut self, id: &ModelId) -> Option<Model<T>> {
+        let model = self.models.get_mut(id)?;
+        model.is_ending = true;
+        let is_idle = !model.sequence.is_busy();
+        self.unloaded.insert(id.clone());
+        if is_idle {
+            self.models.remove(id)
+        } else {
+            None
+        }
+    }
+
+    /// The number of one more copy of a sampler, from 1.
+    pub(crate) fn join(&mut self, id: &SamplingSessionId, now: Instant) -> Result<u64, Absent> {
+        self.sampler(id, now)?;
+        let (_, sampler) = self.samplers.get_mut(id).ok_or(Absent::Unknown)?;
+        sampler.copies += 1;
+        Ok(sampler.copies)
     }
 
     pub(crate) fn has_sampler(&self, id: &SamplingSessionId) -> bool {
@@ -176,11 +205,6 @@ impl<T> Registry<T> {
     }
 }
 
-/// The session part of `<session>:train:<n>` or `<session>:sample:<n>`.
-fn session_of(id: &str) -> SessionId {
-    SessionId::from(id.split(':').next().unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,6 +228,7 @@ mod tests {
             session: session.into(),
             weights: Weights::Fixed(SampleWeights::Base),
             path: None,
+            copies: 0,
         }
     }
 

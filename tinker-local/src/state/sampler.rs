@@ -42,4 +42,6 @@ pub(crate) struct Sampler {
     pub(crate) weights: Weights,
     /// The checkpoint it was made from.
     pub(crate) path: Option<CheckpointPath>,
+    /// Copies in other processes that were given a number.
+    pub(crate) copies: u64,
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 
 use tokio::sync::oneshot;
@@ -28,7 +28,7 @@ impl Archive {
     pub(crate) fn start(mut store: Store) -> io::Result<(Self, JoinHandle<()>)> {
         let (inbox, outbox) = mpsc::channel();
         let run = move || {
-            while let Ok(Message::Task(span, task)) = outbox.recv() {
+            while let Some(Message::Task(span, task)) = receive(&outbox, &mut store) {
                 if catch_unwind(AssertUnwindSafe(|| span.in_scope(|| task(&mut store)))).is_err() {
                     span.in_scope(|| tracing::error!("the store crashed in an operation"));
                 }
@@ -64,5 +64,19 @@ impl Archive {
     /// Ends the thread after the tasks given so far.
     pub(crate) fn stop(&self) {
         let _gone = self.inbox.send(Message::Stop);
+    }
+}
+
+/// The next message. Checkpoints whose time ends meanwhile are removed on the way.
+fn receive(outbox: &Receiver<Message>, store: &mut Store) -> Option<Message> {
+    loop {
+        let Some(wait) = store.next_expiry() else {
+            return outbox.recv().ok();
+        };
+        match outbox.recv_timeout(wait) {
+            Ok(message) => return Some(message),
+            Err(RecvTimeoutError::Timeout) => store.drop_expired(),
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
     }
 }

@@ -4,30 +4,34 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tinker_types::CheckpointPath;
 
 use super::folder::Folder;
+use super::origin;
 use super::peft::AdapterConfig;
 use super::record::{LAYOUT, NewCheckpoint, Record};
 use super::write::{Files, REPLACED, Watch, Write};
 use super::{StoreError, disk, tensors};
+use crate::audit::{AuditTrail, Entry};
 use crate::backend::AdapterState;
 
 const WEIGHTS: &str = "adapter_model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const CONFIG: &str = "adapter_config.json";
-const RECORD: &str = "checkpoint.json";
+pub(super) const RECORD: &str = "checkpoint.json";
 
-/// Where a checkpoint whose time is over waits for its removal, under `tmp`.
-const EXPIRED: &str = "expired";
+/// Where a checkpoint waits for its removal, under `tmp`.
+const REMOVED: &str = "removed";
 
 /// The checkpoints of one data folder. What it knows was read when it was opened or written by itself: text that
 /// comes with a request is looked up among known paths and never becomes a file name.
 #[derive(Debug)]
 pub(crate) struct Store {
-    folder: Folder,
-    known: BTreeMap<String, (Record, PathBuf)>,
+    pub(super) folder: Folder,
+    pub(super) known: BTreeMap<String, (Record, PathBuf)>,
+    pub(super) audit: Arc<AuditTrail>,
 }
 
 impl Store {
@@ -45,11 +49,18 @@ impl Store {
         let mut store = Self {
             folder,
             known: BTreeMap::new(),
+            audit: Arc::default(),
         };
         store.settle()?;
         store.scan()?;
         store.drop_expired();
         Ok(store)
+    }
+
+    /// Tells this trail what happens to checkpoints.
+    pub(crate) fn with_audit(mut self, audit: Arc<AuditTrail>) -> Self {
+        self.audit = audit;
+        self
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -58,7 +69,7 @@ impl Store {
 
     /// Removes what an interrupted write left, after putting an overwritten checkpoint back whose successor did not
     /// make it.
-    fn settle(&self) -> Result<(), StoreError> {
+    pub(super) fn settle(&self) -> Result<(), StoreError> {
         let tmp = self.folder.tmp();
         let replaced = tmp.join(REPLACED);
         if let Some(record) = read_record(&replaced) {
@@ -81,6 +92,7 @@ impl Store {
     fn scan(&mut self) -> Result<(), StoreError> {
         let top = self.folder.checkpoints();
         for run in folders(&top).map_err(StoreError::io("list", &top))? {
+            origin::remove_if_alone(&run);
             for kind in folders(&run).map_err(StoreError::io("list", &run))? {
                 for place in folders(&kind).map_err(StoreError::io("list", &kind))? {
                     match read_record(&place) {
@@ -100,19 +112,42 @@ impl Store {
         Ok(())
     }
 
-    fn drop_expired(&mut self) {
-        let expired = self
+    /// Removes the checkpoints whose time is over.
+    pub(crate) fn drop_expired(&mut self) {
+        let expired: Vec<_> = self
             .known
-            .extract_if(.., |_, (record, _)| record.has_expired());
+            .extract_if(.., |_, (record, _)| record.has_expired())
+            .collect();
         for (_, (record, place)) in expired {
             tracing::info!(path = %record.path, "the checkpoint has expired");
-            // Out of its place first: a kill half-way must not leave half a checkpoint there.
-            let away = self.folder.tmp().join(EXPIRED);
-            let removed = fs::rename(&place, &away).and_then(|()| disk::remove_all(&away));
-            if let Err(error) = removed {
+            let entry = Entry::new("checkpoint_deleted").of_checkpoint(&record.path);
+            self.audit.note(entry.for_purpose("expired"));
+            if let Err(error) = self.clear(&place) {
                 tracing::warn!(%error, folder = %place.display(), "an expired checkpoint could not be removed");
             }
         }
+    }
+
+    /// Removes a checkpoint's folder, and those above it that hold nothing else.
+    pub(super) fn clear(&self, place: &Path) -> io::Result<()> {
+        // Out of its place first: a kill half-way must not leave half a checkpoint there.
+        let away = self.folder.tmp().join(REMOVED);
+        disk::remove_all(&away)?;
+        fs::rename(place, &away)?;
+        if let Some(parent) = place.parent() {
+            disk::flush_folder(parent)?;
+        }
+        for folder in place
+            .ancestors()
+            .skip(1)
+            .take_while(|folder| *folder != self.folder.checkpoints())
+        {
+            origin::remove_if_alone(folder);
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+        disk::remove_all(&away)
     }
 
     /// Writes a checkpoint. When this returns it survives a crash of the machine.
@@ -147,6 +182,8 @@ impl Store {
             files: &files,
         }
         .run(watch)?;
+        let entry = Entry::new("checkpoint_created").of_checkpoint(&new.path);
+        self.audit.note(entry.with_detail("bytes", record.size()));
         self.known.insert(new.path.to_string(), (record, place));
         Ok(new.path.clone())
     }
@@ -157,7 +194,7 @@ impl Store {
         self.entry(path).map(|(record, _)| record)
     }
 
-    fn entry(&self, path: &CheckpointPath) -> Result<&(Record, PathBuf), StoreError> {
+    pub(super) fn entry(&self, path: &CheckpointPath) -> Result<&(Record, PathBuf), StoreError> {
         self.known.get(&path.to_string()).ok_or_else(|| {
             let of_run: Vec<&str> = self
                 .list_run(path.run().as_str())
@@ -230,7 +267,7 @@ impl Store {
         records
     }
 
-    fn list_run<'a>(&'a self, run: &'a str) -> impl Iterator<Item = &'a Record> {
+    pub(super) fn list_run<'a>(&'a self, run: &'a str) -> impl Iterator<Item = &'a Record> {
         self.known
             .values()
             .map(|(record, _)| record)
@@ -294,13 +331,13 @@ fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-enum Unreadable {
+pub(super) enum Unreadable {
     System(io::Error, PathBuf),
     Size(String),
 }
 
 impl Unreadable {
-    fn into_error(self, path: &CheckpointPath) -> StoreError {
+    pub(super) fn into_error(self, path: &CheckpointPath) -> StoreError {
         match self {
             Self::System(source, file) => StoreError::io("read", &file)(source),
             Self::Size(why) => StoreError::Damaged {
@@ -312,7 +349,7 @@ impl Unreadable {
 }
 
 /// A file of a checkpoint, if it has the size it was written with.
-fn read_whole(place: &Path, name: &str, record: &Record) -> Result<Vec<u8>, Unreadable> {
+pub(super) fn read_whole(place: &Path, name: &str, record: &Record) -> Result<Vec<u8>, Unreadable> {
     let file = place.join(name);
     let system = |error| Unreadable::System(error, file.clone());
     let (have, want) = (

@@ -58,6 +58,14 @@ pub enum StoreError {
         /// Why, and what to do.
         why: String,
     },
+    /// The checkpoint is already what it was asked to become.
+    #[error("checkpoint {path} is already {state}")]
+    AlreadySo {
+        /// The path.
+        path: CheckpointPath,
+        /// What it is: `public` or `private`.
+        state: &'static str,
+    },
     /// The engine has stopped.
     #[error("the engine has stopped")]
     Stopped,
@@ -77,7 +85,10 @@ impl StoreError {
     pub(crate) fn is_users_fault(&self) -> bool {
         matches!(
             self,
-            Self::NotFound { .. } | Self::Taken { .. } | Self::Unfit { .. }
+            Self::NotFound { .. }
+                | Self::Taken { .. }
+                | Self::Unfit { .. }
+                | Self::AlreadySo { .. }
         )
     }
 

@@ -5,7 +5,8 @@
 //!   lock                                held while a process uses the folder
 //!   owner                               id of that process, for the message of the next one
 //!   tmp/                                what is being written; leftovers are settled when the folder is opened
-//!   checkpoints/<run>/<kind>/<name>/    one checkpoint; kind is weights or sampler_weights
+//!   checkpoints/<run>/run.json          what the run and its session are, for lists; not needed to load anything
+//!   checkpoints/<run>/<kind>/<name>/    one checkpoint; kind is weights, sampler_weights or external_weights
 //!     adapter_config.json               PEFT
 //!     adapter_model.safetensors         PEFT
 //!     optimizer.safetensors             weights only: first and second moments
@@ -17,11 +18,13 @@
 //! and one that was acknowledged stays.
 
 mod archive;
+mod change;
 mod checkpoints;
 mod disk;
 mod error;
 mod folder;
 mod name;
+mod origin;
 mod peft;
 mod record;
 mod tensors;

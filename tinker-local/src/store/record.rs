@@ -39,6 +39,9 @@ pub(crate) struct Record {
     pub(crate) created: Timestamp,
     #[serde(default)]
     pub(crate) expires: Option<Timestamp>,
+    /// Marked as one that anybody may read. Whoever reaches a local engine can read the others too.
+    #[serde(default)]
+    pub(crate) public: bool,
     #[serde(default)]
     pub(crate) user_metadata: BTreeMap<String, String>,
     #[serde(with = "AdapterShape")]
@@ -69,6 +72,7 @@ impl Record {
             base_model: checkpoint.base_model.clone(),
             created: clock::calendar(),
             expires: checkpoint.lifetime.map(clock::calendar_after),
+            public: false,
             user_metadata: checkpoint.user_metadata.clone(),
             adapter: adapter.clone(),
             files,
@@ -78,6 +82,11 @@ impl Record {
     /// Bytes of its files.
     pub(crate) fn size(&self) -> u64 {
         self.files.values().sum()
+    }
+
+    /// Names of its files, this record's apart.
+    pub(crate) fn file_names(&self) -> impl Iterator<Item = &str> {
+        self.files.keys().map(String::as_str)
     }
 
     pub(super) fn has_expired(&self) -> bool {

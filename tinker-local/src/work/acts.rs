@@ -1,30 +1,36 @@
 //! What each operation does when its turn comes.
 
+use std::sync::Arc;
+
 use tinker_types::proto::encode_output;
 use tinker_types::{
-    CheckpointKind, CheckpointPath, ModelId, OptimStepOutput, SamplingSessionId, SavedForSampler,
-    SavedWeights, WeightsLoaded,
+    CheckpointKind, CheckpointPath, ModelId, OptimStepOutput, SamplingSessionId, SavedExternal,
+    SavedForSampler, SavedWeights, WeightsLoaded,
 };
 
 use super::Lane;
 use super::operation::{Act, Begin};
+use crate::audit::Entry;
 use crate::backend::{
     AdamStep, AdapterId, AdapterState, Backend, BackendError, SampleWeights, TrainBatch,
 };
 use crate::convert;
+use crate::note::session_of;
 use crate::state::{Failure, Payload, Sampler, Weights};
-use crate::store::{NewCheckpoint, StoreError};
+use crate::store::{NewCheckpoint, Record, StoreError};
+use crate::usage::Kind;
 
 /// A training pass.
 pub(crate) fn train(batch: TrainBatch) -> Act {
     Box::new(
         move |Begin {
                   shared,
+                  model,
                   adapter,
                   turn,
                   fulfil,
-                  ..
               }| {
+            let usage = Arc::clone(&shared.usage);
             shared.worker.run(Lane::Turns, move |backend| {
                 // Bound here, so that a panic drops it and the model counts as broken.
                 let _turn = turn;
@@ -32,6 +38,10 @@ pub(crate) fn train(batch: TrainBatch) -> Act {
                 let output = backend
                     .train(adapter, &batch)
                     .and_then(|output| convert::output(&batch, output));
+                if output.is_ok() {
+                    let tokens = batch.data.iter().map(|datum| datum.tokens.len()).sum();
+                    usage.add(&session_of(model.as_str()), Kind::Training, tokens);
+                }
                 fulfil.settle(
                     output
                         .map(|output| Payload::Output(encode_output(&output)))
@@ -78,12 +88,14 @@ pub(crate) fn save(checkpoint: NewCheckpoint) -> Act {
     Box::new(
         move |Begin {
                   shared,
+                  model,
                   adapter,
                   turn,
                   fulfil,
-                  ..
               }| {
             let archive = shared.archive.clone();
+            let usage = Arc::clone(&shared.usage);
+            let origin = shared.catalog().origin(&model);
             shared.worker.run(Lane::Turns, move |backend| {
                 fulfil.mark_running();
                 let state = match backend.export(adapter, checkpoint.with_optimizer()) {
@@ -92,7 +104,14 @@ pub(crate) fn save(checkpoint: NewCheckpoint) -> Act {
                 };
                 // Handed over before the turn ends, so that a load queued behind it finds the checkpoint.
                 archive.run(move |store| match store.save(&checkpoint, &state) {
-                    Ok(path) => fulfil.settle(Ok(saved(path))),
+                    Ok(path) => {
+                        if let Some(origin) = &origin {
+                            store.try_keep_origin(origin);
+                        }
+                        usage.add(&session_of(model.as_str()), Kind::Checkpoint, 1);
+                        let size = store.find(&path).ok().map(Record::size);
+                        fulfil.settle(Ok(saved(path, size)));
+                    }
                     Err(failed) => fulfil.fail(failed),
                 });
                 drop(turn);
@@ -101,11 +120,11 @@ pub(crate) fn save(checkpoint: NewCheckpoint) -> Act {
     )
 }
 
-fn saved(path: CheckpointPath) -> Payload {
-    if path.kind() == CheckpointKind::Sampler {
-        Payload::json(&SavedForSampler::at(path))
-    } else {
-        Payload::json(&SavedWeights::new(path))
+fn saved(path: CheckpointPath, size: Option<u64>) -> Payload {
+    match path.kind() {
+        CheckpointKind::Training => Payload::json(&SavedWeights::new(path)),
+        CheckpointKind::Sampler => Payload::json(&SavedForSampler::at(path)),
+        CheckpointKind::External => Payload::json(&SavedExternal::new(path, size)),
     }
 }
 
@@ -142,8 +161,11 @@ pub(crate) fn sampler(id: SamplingSessionId, follow: bool) -> Act {
                         session,
                         weights,
                         path: None,
+                        copies: 0,
                     };
                     registry.add_sampler(id.clone(), sampler, shared.limits.samplers);
+                    drop(registry);
+                    shared.catalog().add_sampler(id.clone());
                 });
                 fulfil.settle(Ok(Payload::json(&SavedForSampler::sampler(id))));
             });
@@ -181,6 +203,12 @@ pub(crate) fn load(path: CheckpointPath, with_optimizer: bool) -> Act {
                                 if let Some(model) = shared.registry().model_at_work(&model) {
                                     model.spec = state.spec.clone();
                                 }
+                                let rank = state.spec.rank;
+                                shared
+                                    .catalog()
+                                    .change_run(&model, |run| run.lora_rank = rank);
+                                let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
+                                shared.audit.note(entry.for_purpose("training"));
                             });
                             payload
                         });

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use tinker_types::RequestId;
 use tinker_types::proto::encode_sample;
+use tinker_types::{RequestId, SessionId};
 use tracing::Span;
 
 use super::worker::Lane;
@@ -16,6 +16,7 @@ use crate::backend::{Backend, BackendError, JobId, SampleJob, SampleOutput};
 use crate::clock;
 use crate::convert::Report;
 use crate::state::{Failure, Fulfil, Payload, Weights};
+use crate::usage::{Kind, Ledger};
 
 /// Longest time that sampling gets between two training operations.
 const SLICE: Duration = Duration::from_millis(500);
@@ -41,6 +42,9 @@ pub(crate) struct Sampling {
     pub(crate) job: SampleJob,
     pub(crate) weights: Weights,
     pub(crate) report: Report,
+    /// Where the tokens are counted, and for whom.
+    pub(crate) usage: Arc<Ledger>,
+    pub(crate) session: SessionId,
     pub(crate) fulfil: Fulfil,
     pub(crate) span: Span,
 }
@@ -48,7 +52,10 @@ pub(crate) struct Sampling {
 /// A sampling request the engine works on.
 struct Live {
     sequences: usize,
+    prompt: usize,
     report: Report,
+    usage: Arc<Ledger>,
+    session: SessionId,
     fulfil: Fulfil,
     span: Span,
 }
@@ -210,11 +217,13 @@ impl Schedule {
             mut job,
             weights,
             report,
+            usage,
+            session,
             fulfil,
             span,
         } = sampling;
         job.weights = weights.current();
-        let sequences = job.num_samples;
+        let (sequences, prompt) = (job.num_samples, job.prompt.len());
         fulfil.mark_running();
         let backend = &mut *self.backend;
         match catch_unwind(AssertUnwindSafe(|| span.in_scope(|| backend.submit(job)))) {
@@ -223,7 +232,10 @@ impl Schedule {
                     id,
                     Live {
                         sequences,
+                        prompt,
                         report,
+                        usage,
+                        session,
                         fulfil,
                         span,
                     },
@@ -271,13 +283,21 @@ impl Schedule {
 impl Live {
     fn settle(self, result: Result<SampleOutput, BackendError>) {
         let Self {
+            prompt,
             report,
+            usage,
+            session,
             fulfil,
             span,
             ..
         } = self;
         span.in_scope(|| match result {
             Ok(output) => {
+                let cached = output.cache_hit_tokens.min(prompt);
+                let sampled = output.sequences.iter().map(|s| s.tokens.len()).sum();
+                usage.add(&session, Kind::Prefill, prompt - cached);
+                usage.add(&session, Kind::Cached, cached);
+                usage.add(&session, Kind::Sampled, sampled);
                 let response = report.response(output);
                 fulfil.settle(
                     response

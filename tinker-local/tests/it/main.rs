@@ -2,11 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod account;
+mod behavior;
+mod checkpoint;
 mod crash;
 mod hostile;
 mod kill;
 mod limits;
+mod listing;
 mod order;
+mod poll;
+mod prompt;
 mod restart;
 mod sampling;
 #[cfg(feature = "serve")]

@@ -94,18 +94,23 @@ impl Client {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body.into())).unwrap();
-        let answer = self.service.clone().call(request).await.unwrap();
+        self.call(request).await.unwrap()
+    }
+
+    /// Sends a request whose answer may break off.
+    pub(crate) async fn call(&self, request: Request<Full<Bytes>>) -> std::io::Result<Reply> {
+        let Ok(answer) = self.service.clone().call(request).await;
         let (head, body) = answer.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+        let body = body.collect().await?.to_bytes();
         assert!(
             head.status == StatusCode::OK || !body.is_empty(),
             "an error needs a body"
         );
-        Reply {
+        Ok(Reply {
             status: head.status.as_u16(),
             headers: head.headers,
             body,
-        }
+        })
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
@@ -120,6 +125,20 @@ impl Client {
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
         self.send(Method::GET, path, &[], "").await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PUT, path, &[], body.to_string()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        self.send(Method::DELETE, path, &[], "").await
+    }
+
+    /// Follows a link that an answer held.
+    pub(crate) async fn follow(&self, link: &str) -> Reply {
+        let request = Request::get(link).body(Full::new(Bytes::new())).unwrap();
+        self.call(request).await.unwrap()
     }
 
     /// Fetches a result, in the form the official client takes.

@@ -13,7 +13,7 @@ fn promises(change: impl FnOnce(&mut Limits)) -> Arc<Promises> {
 
 fn accept(promises: &Arc<Promises>, id: &str) -> Fulfil {
     promises
-        .accept(id.into(), Class::Training, 10, false)
+        .accept(id.into(), RequestType::OptimStep, 10, false)
         .unwrap()
         .unwrap()
 }
@@ -103,23 +103,23 @@ fn a_full_queue_refuses_except_what_others_wait_for() {
     let first = accept(&promises, "a");
     assert!(
         promises
-            .accept("b".into(), Class::Training, 1, false)
+            .accept("b".into(), RequestType::OptimStep, 1, false)
             .is_err()
     );
     let awaited = promises
-        .accept("b".into(), Class::Training, 1, true)
+        .accept("b".into(), RequestType::OptimStep, 1, true)
         .unwrap();
     let other_queue = promises
-        .accept("c".into(), Class::Sampling, 1, false)
+        .accept("c".into(), RequestType::Sample, 1, false)
         .unwrap();
     assert!(
         promises
-            .accept("d".into(), Class::Sampling, 100, false)
+            .accept("d".into(), RequestType::Sample, 100, false)
             .is_err(),
         "bytes are shared"
     );
     drop((first, awaited, other_queue));
-    let large = promises.accept("e".into(), Class::Training, 1000, false);
+    let large = promises.accept("e".into(), RequestType::OptimStep, 1000, false);
     assert!(large.is_ok(), "a request larger than the budget goes alone");
 }
 
@@ -144,7 +144,7 @@ fn the_same_operation_is_taken_in_once() {
     let duty = accept(&promises, "a");
     assert!(
         promises
-            .accept("a".into(), Class::Training, 10, false)
+            .accept("a".into(), RequestType::OptimStep, 10, false)
             .unwrap()
             .is_none(),
         "full or not"
@@ -152,7 +152,7 @@ fn the_same_operation_is_taken_in_once() {
     duty.settle(Ok(json(1)));
     assert!(
         promises
-            .accept("a".into(), Class::Training, 10, false)
+            .accept("a".into(), RequestType::OptimStep, 10, false)
             .unwrap()
             .is_none()
     );

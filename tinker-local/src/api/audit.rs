@@ -1,0 +1,36 @@
+//! The audit log.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use super::answer::{self, Answer};
+use super::dispatch::Call;
+use super::query::Query;
+use super::refusal::Refusal;
+use crate::clock;
+
+pub(super) fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let query = Query::parse(call.query);
+    let prefix = match query.text("event_type") {
+        None | Some("all") => "",
+        Some("checkpoints") => "checkpoint_",
+        Some("projects") => "project_",
+        // A local engine has neither.
+        Some("teams") => "team_",
+        Some("organizations") => "organization_",
+        Some(other) => {
+            return Err(Refusal::invalid(format!(
+                "event_type: {other:?} is not known; give all, checkpoints, projects, teams or organizations"
+            )));
+        }
+    };
+    let day: Date = match query.text("day") {
+        None => TimeZone::UTC.to_datetime(clock::calendar()).date(),
+        Some(text) => text
+            .parse()
+            .map_err(|_| Refusal::invalid(format!("day: {text:?} is no date; give YYYY-MM-DD")))?,
+    };
+    let entries = call.shared.audit.of_day(day, prefix);
+    Ok(answer::json(&json!({ "entries": entries })))
+}

@@ -1,0 +1,111 @@
+//! What was used. It costs nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use tinker_types::{CheckpointStorage, SessionId, StorageEntry};
+
+use super::answer::{self, Answer};
+use super::dispatch::Call;
+use super::query::Query;
+use super::refusal::Refusal;
+use crate::note::session_of;
+use crate::usage::Count;
+use crate::{clock, identity};
+
+/// Bytes of a gigabyte, as the service counts.
+const GIGABYTE: f64 = 1e9;
+
+/// Tokens and checkpoints by the hour. Storage is not metered: see [`storage`] for what there is now.
+pub(super) fn usage(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let query = Query::parse(call.query);
+    let (from, to) = (time(&query, "starting_on")?, time(&query, "ending_before")?);
+    if from >= to {
+        return Err(Refusal::invalid(
+            "ending_before: is not after starting_on; give a later time",
+        ));
+    }
+    let counts = call.shared.usage.between(from, to);
+    let catalog = call.shared.catalog();
+    let event = |count: &Count| {
+        let project = catalog
+            .session(&count.session)
+            .map_or(identity::PROJECT, |session| session.project());
+        json!({
+            "bucket_start": count.from,
+            "bucket_end": count.to,
+            "base_model": call.shared.model.name,
+            "user_id": identity::USER,
+            "user_name": identity::NAME,
+            "session_id": count.session,
+            "project_id": project,
+            "estimated_cost_usd": 0.0,
+            "effective_rate_usd_per_million_tokens": 0.0,
+            "effective_rate_usd_per_gigabyte_month": null,
+            "event_info": count.kind.usage(count.amount),
+        })
+    };
+    let sessions: BTreeSet<&SessionId> = counts.iter().map(|count| &count.session).collect();
+    let sessions = sessions.into_iter().filter_map(|id| {
+        let session = catalog.session(id)?;
+        Some((
+            id.to_string(),
+            json!({ "user_metadata": session.user_metadata }),
+        ))
+    });
+    Ok(answer::json(&json!({
+        "data": counts.iter().map(event).collect::<Vec<Value>>(),
+        "sessions": sessions.collect::<BTreeMap<_, _>>(),
+        "cost_data_through": clock::calendar(),
+    })))
+}
+
+/// A time, or a date, which is its first moment in UTC.
+fn time(query: &Query, name: &str) -> Result<Timestamp, Refusal> {
+    let text = query.required(name)?;
+    let without_offset = || {
+        let time: DateTime = text.parse().ok()?;
+        TimeZone::UTC.to_timestamp(time).ok()
+    };
+    text.parse()
+        .ok()
+        .or_else(without_offset)
+        .ok_or_else(|| Refusal::invalid(format!("{name}: {text:?} is no ISO 8601 time")))
+}
+
+/// Checkpoints stored now, for each project.
+pub(super) async fn storage(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let query = Query::parse(call.query);
+    let wanted = query.text("project_id");
+    let records = call.shared.archive.ask(|store| Ok(store.list())).await?;
+    let mut projects: BTreeMap<String, StorageEntry> = BTreeMap::new();
+    let catalog = call.shared.catalog();
+    for record in &records {
+        let session = catalog.session(&session_of(record.path.run().as_str()));
+        let project = session.map_or(identity::PROJECT, |session| session.project());
+        if wanted.is_some_and(|wanted| wanted != project) {
+            continue;
+        }
+        let entry = projects.entry(project.to_owned()).or_default();
+        entry.checkpoint_count += 1;
+        entry.size_bytes += record.size();
+    }
+    let mut storage = CheckpointStorage::default();
+    storage.effective_rate_usd_per_gigabyte_month = Some(0.0);
+    storage.data = projects
+        .into_iter()
+        .map(|(project, mut entry)| {
+            entry.project_id = Some(project);
+            entry.org_user_urn = Some(identity::USER.to_owned());
+            entry.user_email = Some(identity::EMAIL.to_owned());
+            entry.user_name = Some(identity::NAME.to_owned());
+            entry.size_gigabytes = entry.size_bytes as f64 / GIGABYTE;
+            entry.estimated_monthly_cost_usd = Some(0.0);
+            entry
+        })
+        .collect();
+    Ok(answer::json(&storage))
+}

@@ -1,0 +1,138 @@
+//! Weights as files for use elsewhere, and where to fetch them.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::{CONTENT_DISPOSITION, HeaderValue};
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tinker_types::{CheckpointKind, ExternalWeightsUrls, RequestType, SaveWeightsExternal};
+
+use super::answer::{self, Answer};
+use super::body;
+use super::checkpoint::lifetime;
+use super::dispatch::Call;
+use super::query::Query;
+use super::refusal::Refusal;
+use super::route::Place;
+use super::submit::submit;
+use super::weights::{checkpoint_path, new_checkpoint};
+use crate::audit::Entry;
+use crate::{clock, work};
+
+/// How long a link works.
+const LINK_LIFETIME: Duration = Duration::from_hours(1);
+
+/// What stays as it is in a part of a link.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+pub(super) fn save(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let request: SaveWeightsExternal = body::json(&call.body)?;
+    let kind = RequestType::SaveWeightsExternal;
+    submit(call, kind, &request.model_id, request.seq_id, || {
+        if request.age_encryption_recipients.is_some() {
+            return Err(Refusal::invalid(
+                "age_encryption_recipients: is not offered here, files of a local engine are written as they are; \
+                 leave it out and encrypt them after the download",
+            ));
+        }
+        let path = checkpoint_path(&request.model_id, CheckpointKind::External, &request.path)?;
+        let lifetime = lifetime(request.ttl_seconds)?;
+        Ok(work::save(new_checkpoint(
+            call,
+            path,
+            false,
+            lifetime,
+            BTreeMap::new(),
+        )))
+    })
+}
+
+pub(super) async fn urls(call: &Call<'_>, place: &Place) -> Result<Answer, Refusal> {
+    let path = place.path()?;
+    if path.kind() != CheckpointKind::External {
+        return Err(Refusal::malformed(format!(
+            "{path} was not saved for use elsewhere; save with save_weights_external"
+        )));
+    }
+    let wanted = path.clone();
+    let record = call
+        .shared
+        .archive
+        .ask(move |store| store.find(&wanted).cloned())
+        .await?;
+    let ends = clock::calendar_after(LINK_LIFETIME);
+    let link = |name: &str| {
+        let parts = [&place.run, &place.kind, &place.name, name];
+        (name.to_owned(), link(call, &parts, ends))
+    };
+    let urls = record.file_names().map(link).collect();
+    let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
+    call.shared.audit.note(entry.for_purpose("download"));
+    Ok(answer::json(&ExternalWeightsUrls::new(urls, ends)))
+}
+
+/// A signed link to a file of this engine.
+pub(super) fn link(call: &Call<'_>, parts: &[&str], ends: Timestamp) -> String {
+    let signature = call.shared.signer.sign(&signed(parts, ends.as_second()));
+    let escaped: Vec<String> = parts
+        .iter()
+        .map(|part| utf8_percent_encode(part, ESCAPED).to_string())
+        .collect();
+    format!(
+        "{}/files/{}?expires={}&signature={signature}",
+        call.origin,
+        escaped.join("/"),
+        ends.as_second()
+    )
+}
+
+/// What is signed of a link. Names hold no line breaks.
+fn signed(parts: &[&str], ends: impl Display) -> String {
+    format!("{}\n{ends}", parts.join("\n"))
+}
+
+/// Checks that a link was made by this engine and has not ended.
+pub(super) fn check_link(call: &Call<'_>, parts: &[&str]) -> Result<(), Refusal> {
+    let query = Query::parse(call.query);
+    let forbidden = |why: &str| Refusal::new(StatusCode::FORBIDDEN, why);
+    let ends = query.text("expires").unwrap_or_default();
+    let signature = query.text("signature").unwrap_or_default();
+    if !call
+        .shared
+        .signer
+        .has_signed(&signed(parts, ends), signature)
+    {
+        return Err(forbidden(
+            "the link was not made by this engine, or before it was restarted; ask for a new one",
+        ));
+    }
+    if ends
+        .parse()
+        .is_ok_and(|ends: i64| ends > clock::calendar().as_second())
+    {
+        return Ok(());
+    }
+    Err(forbidden("the link no longer works; ask for a new one"))
+}
+
+pub(super) async fn file(call: &Call<'_>, place: &Place, name: &str) -> Result<Answer, Refusal> {
+    check_link(call, &[&place.run, &place.kind, &place.name, name])?;
+    let (path, wanted) = (place.path()?, name.to_owned());
+    let bytes = call
+        .shared
+        .archive
+        .ask(move |store| store.file(&path, &wanted))
+        .await?;
+    let mut answer = answer::file(name, bytes);
+    answer
+        .headers_mut()
+        .insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
+    Ok(answer)
+}

@@ -1,0 +1,93 @@
+//! Lists of training runs.
+
+use tinker_types::{CheckpointKind, ModelId, TrainingRun, TrainingRuns};
+
+use super::answer::{self, Answer};
+use super::checkpoint::{listed, whole};
+use super::dispatch::Call;
+use super::query::Query;
+use super::refusal::Refusal;
+use crate::identity;
+use crate::note::RunNote;
+use crate::shared::Shared;
+use crate::store::Record;
+
+pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let query = Query::parse(call.query);
+    query.check_scope()?;
+    let records = call.shared.archive.ask(|store| Ok(store.list())).await?;
+    let project = query.text("project_id");
+    let runs: Vec<RunNote> = call
+        .shared
+        .catalog()
+        .runs()
+        .into_iter()
+        .filter(|(_, session)| {
+            let of_run = session.map_or(identity::PROJECT, |session| session.project());
+            project.is_none_or(|project| project == of_run)
+        })
+        .map(|(run, _)| run.clone())
+        .collect();
+    let (page, cursor) = query.page(runs, 20)?;
+    let training_runs = page
+        .iter()
+        .map(|run| training_run(call.shared, run, &records))
+        .collect();
+    Ok(answer::json(&TrainingRuns {
+        training_runs,
+        cursor,
+    }))
+}
+
+pub(super) async fn info(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
+    Query::parse(call.query).check_scope()?;
+    let id = ModelId::from(id);
+    let records = call.shared.archive.ask(|store| Ok(store.list())).await?;
+    let run = call.shared.catalog().run(&id).cloned();
+    let run = run.ok_or_else(|| unknown(&id))?;
+    Ok(answer::json(&training_run(call.shared, &run, &records)))
+}
+
+pub(super) async fn checkpoints(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
+    let id = ModelId::from(id);
+    let wanted = id.clone();
+    let records = call.shared.archive.ask(move |store| {
+        let mut records = store.list();
+        records.retain(|record| *record.path.run() == wanted);
+        Ok(records)
+    });
+    let records = records.await?;
+    if records.is_empty() && call.shared.catalog().run(&id).is_none() {
+        return Err(unknown(&id));
+    }
+    Ok(whole(records))
+}
+
+fn unknown(id: &ModelId) -> Refusal {
+    Refusal::not_found(format!(
+        "training run {id} is not known to this server and has no checkpoints here"
+    ))
+}
+
+/// A run as lists show it. `records` are all checkpoints, the newest first.
+fn training_run(shared: &Shared, run: &RunNote, records: &[Record]) -> TrainingRun {
+    let newest = |kind| {
+        let of_run = |record: &&Record| *record.path.run() == run.id && record.path.kind() == kind;
+        records.iter().find(of_run).cloned().map(listed)
+    };
+    let mut shown = TrainingRun::new(
+        run.id.clone(),
+        &run.base_model,
+        identity::USER,
+        run.last_request,
+    );
+    shown.lora_rank = u32::try_from(run.lora_rank).ok();
+    let mut registry = shared.registry();
+    shown.corrupted = registry
+        .model_at_work(&run.id)
+        .is_some_and(|model| model.fault.is_some());
+    shown.last_checkpoint = newest(CheckpointKind::Training);
+    shown.last_sampler_checkpoint = newest(CheckpointKind::Sampler);
+    shown.user_metadata = Some(run.metadata()).filter(|notes| !notes.is_empty());
+    shown
+}

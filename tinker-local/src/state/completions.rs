@@ -1,0 +1,127 @@
+//! Samples that have ended, for those who wait for all samples of a sampler at once.
+
+use std::collections::{BTreeMap, HashMap};
+
+use tinker_types::{Completion, RequestId, SamplingSessionId};
+
+/// Numbers of a sampler's requests that belong to one copy of it: copy 1 begins at 1,000,000,000.
+const NUMBERS_PER_COPY: u64 = 1_000_000_000;
+
+/// Who waits: a sampler, or a copy of it in another process.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Poller {
+    pub(crate) sampler: SamplingSessionId,
+    /// Number of the copy; 0 for the original.
+    pub(crate) copy: u64,
+}
+
+impl Poller {
+    /// Whom a sample `<sampler>:<number>` belongs to.
+    pub(super) fn of(id: &RequestId) -> Option<Self> {
+        let (sampler, number) = id.as_str().rsplit_once(':')?;
+        Some(Self {
+            sampler: sampler.into(),
+            copy: number.parse::<u64>().ok()? / NUMBERS_PER_COPY,
+        })
+    }
+
+    /// Whether a sample belongs to it.
+    pub(super) fn owns(&self, id: &RequestId) -> bool {
+        Self::of(id).as_ref() == Some(self)
+    }
+}
+
+/// Samples that have ended, by who waits and the order in which they ended.
+#[derive(Debug, Default)]
+pub(super) struct Completions {
+    ended: HashMap<Poller, BTreeMap<u64, Completion>>,
+}
+
+impl Completions {
+    /// Notes the end of a sample. `ticket` grows from end to end.
+    pub(super) fn add(&mut self, ticket: u64, id: &RequestId, size: Option<usize>) {
+        let Some(poller) = Poller::of(id) else { return };
+        let request_id = id.clone();
+        let completion = match size {
+            Some(size) => Completion::Finished {
+                request_id,
+                response_payload_uncompressed_size: Some(size as u64),
+            },
+            None => Completion::Failed { request_id },
+        };
+        self.ended
+            .entry(poller)
+            .or_default()
+            .insert(ticket, completion);
+    }
+
+    pub(super) fn forget(&mut self, ticket: u64, id: &RequestId) {
+        let Some(poller) = Poller::of(id) else { return };
+        if let Some(ended) = self.ended.get_mut(&poller) {
+            ended.remove(&ticket);
+            if ended.is_empty() {
+                self.ended.remove(&poller);
+            }
+        }
+    }
+
+    /// What ended after the ticket `seen`, and the ticket to ask with the next time. What is not later than `seen`
+    /// has arrived and is not told again.
+    pub(super) fn after(&mut self, poller: &Poller, seen: u64) -> (Vec<Completion>, u64) {
+        let Some(ended) = self.ended.get_mut(poller) else {
+            return (Vec::new(), seen);
+        };
+        *ended = ended.split_off(&(seen + 1));
+        let newest = ended.keys().next_back().copied().unwrap_or(seen);
+        (ended.values().cloned().collect(), newest)
+    }
+
+    pub(super) fn knows(&self, poller: &Poller) -> bool {
+        self.ended.contains_key(poller)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn poller(copy: u64) -> Poller {
+        Poller {
+            sampler: "s:sample:0".into(),
+            copy,
+        }
+    }
+
+    fn ids(completions: &[Completion]) -> Vec<String> {
+        let id = |completion: &Completion| match completion {
+            Completion::Failed { request_id } => format!("{request_id} failed"),
+            Completion::Finished { request_id, .. } => request_id.to_string(),
+            _ => unreachable!(),
+        };
+        completions.iter().map(id).collect()
+    }
+
+    #[test]
+    fn each_copy_hears_of_its_own_samples_once() {
+        let mut completions = Completions::default();
+        completions.add(1, &"s:sample:0:0".into(), Some(10));
+        completions.add(2, &"s:sample:0:1000000007".into(), None);
+        completions.add(3, &"s:sample:0:1".into(), Some(20));
+        let (first, cursor) = completions.after(&poller(0), 0);
+        assert_eq!(
+            (ids(&first).join(" "), cursor),
+            ("s:sample:0:0 s:sample:0:1".into(), 3)
+        );
+        let (again, _) = completions.after(&poller(0), 1);
+        assert_eq!(ids(&again), ["s:sample:0:1"], "an answer may get lost");
+        assert_eq!(completions.after(&poller(0), 3), (vec![], 3));
+        let (copy, cursor) = completions.after(&poller(1), 0);
+        assert_eq!(
+            (ids(&copy), cursor),
+            (vec!["s:sample:0:1000000007 failed".into()], 2)
+        );
+        completions.forget(2, &"s:sample:0:1000000007".into());
+        assert!(!completions.knows(&poller(1)));
+        assert_eq!(completions.after(&poller(2), 9), (vec![], 9));
+    }
+}

@@ -1,0 +1,166 @@
+//! What can be done with a checkpoint after it was saved.
+
+use std::fs;
+use std::time::Duration;
+
+use tinker_types::CheckpointPath;
+
+use super::checkpoints::{RECORD, Unreadable, read_whole};
+use super::record::Record;
+use super::write::{Files, Write};
+use super::{Store, StoreError, disk};
+use crate::audit::Entry;
+use crate::clock;
+
+/// A changed record, under `tmp`, while it is written.
+const CHANGED: &str = "record";
+
+/// Longest sleep until the next look for checkpoints whose time is over: the calendar may be set meanwhile.
+const LONGEST_SLEEP: Duration = Duration::from_mins(10);
+
+impl Store {
+    /// Removes a checkpoint.
+    pub(crate) fn remove(&mut self, path: &CheckpointPath) -> Result<(), StoreError> {
+        self.drop_expired();
+        let (_, place) = self.entry(path)?;
+        self.clear(place).map_err(StoreError::io("remove", place))?;
+        self.known.remove(&path.to_string());
+        self.audit
+            .note(Entry::new("checkpoint_deleted").of_checkpoint(path));
+        Ok(())
+    }
+
+    /// Marks a checkpoint as one that anybody may read, or takes that back.
+    pub(crate) fn set_public(
+        &mut self,
+        path: &CheckpointPath,
+        public: bool,
+    ) -> Result<(), StoreError> {
+        if self.find(path)?.public == public {
+            return Err(StoreError::AlreadySo {
+                path: path.clone(),
+                state: if public { "public" } else { "private" },
+            });
+        }
+        self.change(path, |record| record.public = public)?;
+        let event = if public {
+            "checkpoint_published"
+        } else {
+            "checkpoint_unpublished"
+        };
+        self.audit.note(Entry::new(event).of_checkpoint(path));
+        Ok(())
+    }
+
+    /// Sets how long from now a checkpoint lives; `None` keeps it.
+    pub(crate) fn set_lifetime(
+        &mut self,
+        path: &CheckpointPath,
+        lifetime: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        self.drop_expired();
+        self.change(path, |record| {
+            record.expires = lifetime.map(clock::calendar_after);
+        })?;
+        let seconds = lifetime.map(|lifetime| lifetime.as_secs());
+        let entry = Entry::new("checkpoint_expiry_set").of_checkpoint(path);
+        self.audit.note(entry.with_detail("ttl_seconds", seconds));
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        path: &CheckpointPath,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<(), StoreError> {
+        let (record, place) = self.entry(path)?;
+        let (mut record, place) = (record.clone(), place.clone());
+        change(&mut record);
+        let (new, file) = (self.folder.tmp().join(CHANGED), place.join(RECORD));
+        disk::remove_all(&new).map_err(StoreError::io("remove", &new))?;
+        disk::write_file(&new, &encode(path, &record)?).map_err(StoreError::io("write", &new))?;
+        // Whole or not at all: a kill leaves the old record or the new one.
+        fs::rename(&new, &file).map_err(StoreError::io("rename to", &file))?;
+        disk::flush_folder(&place).map_err(StoreError::io("flush folder", &place))?;
+        self.known.insert(path.to_string(), (record, place));
+        Ok(())
+    }
+
+    /// Copies a checkpoint to another place. The copy is private.
+    pub(crate) fn copy(
+        &mut self,
+        from: &CheckpointPath,
+        to: &CheckpointPath,
+        lifetime: Option<Duration>,
+    ) -> Result<(), StoreError> {
+        self.drop_expired();
+        self.settle()?;
+        let (record, place) = self.entry(from)?;
+        let mut copied = Record {
+            path: to.clone(),
+            created: clock::calendar(),
+            expires: lifetime.map(clock::calendar_after),
+            public: false,
+            ..record.clone()
+        };
+        let mut files: Files = Vec::with_capacity(record.files.len() + 1);
+        for (name, size) in &mut copied.files {
+            let bytes = read_whole(place, name, record).map_err(|why| why.into_error(from))?;
+            *size = bytes.len() as u64;
+            files.push((name.clone(), bytes));
+        }
+        files.push((RECORD.to_owned(), encode(to, &copied)?));
+        let place = self.folder.place(to);
+        if place.exists() {
+            return Err(StoreError::Taken { path: to.clone() });
+        }
+        Write {
+            tmp: &self.folder.tmp(),
+            checkpoints: &self.folder.checkpoints(),
+            place: &place,
+            files: &files,
+        }
+        .run(&mut |_| Ok(()))?;
+        let entry = Entry::new("checkpoint_copied").of_checkpoint(to);
+        self.audit
+            .note(entry.with_detail("source_path", from.to_string()));
+        self.known.insert(to.to_string(), (copied, place));
+        Ok(())
+    }
+
+    /// One file of a checkpoint.
+    pub(crate) fn file(
+        &mut self,
+        path: &CheckpointPath,
+        name: &str,
+    ) -> Result<Vec<u8>, StoreError> {
+        self.drop_expired();
+        let (record, place) = self.entry(path)?;
+        if !record.files.contains_key(name) {
+            return Err(StoreError::Unfit {
+                path: path.clone(),
+                why: format!("holds no file {name:?}"),
+            });
+        }
+        read_whole(place, name, record).map_err(|why: Unreadable| why.into_error(path))
+    }
+
+    /// How long until the next checkpoint's time may be over.
+    pub(super) fn next_expiry(&self) -> Option<Duration> {
+        let next = self
+            .known
+            .values()
+            .filter_map(|(record, _)| record.expires)
+            .min()?;
+        let wait = Duration::try_from(next.duration_since(clock::calendar())).unwrap_or_default();
+        // The calendar's last digits: not to wake a moment too early and turn in a circle.
+        Some((wait + Duration::from_millis(1)).min(LONGEST_SLEEP))
+    }
+}
+
+fn encode(path: &CheckpointPath, record: &Record) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec_pretty(record).map_err(|error| StoreError::Unfit {
+        path: path.clone(),
+        why: format!("can't be written: {error}"),
+    })
+}

@@ -1,0 +1,116 @@
+//! `run.json`: what a run and its session are, kept beside the run's checkpoints.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tinker_types::{ModelId, SessionStatus};
+
+use super::record::LAYOUT;
+use super::{Store, StoreError, disk};
+use crate::note::{Origin, RunNote, SessionNote, session_of};
+
+const ORIGIN: &str = "run.json";
+
+/// Under `tmp`, while it is written.
+const NEW: &str = "origin";
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    layout: u32,
+    #[serde(flatten)]
+    origin: Origin,
+}
+
+/// Removes the file where nothing else is in the folder of its run, and the folder.
+pub(super) fn remove_if_alone(run: &Path) {
+    let file = run.join(ORIGIN);
+    let only = |entries: fs::ReadDir| entries.flatten().all(|entry| entry.path() == file);
+    if file.exists() && fs::read_dir(run).is_ok_and(only) {
+        // What stays is looked at again when the folder is opened.
+        let _failed = fs::remove_file(&file).and_then(|()| fs::remove_dir(run));
+    }
+}
+
+impl Store {
+    /// Keeps what a run is beside its checkpoints. Nothing but lists depends on it, so that it fails is only noted.
+    pub(crate) fn try_keep_origin(&self, origin: &Origin) {
+        if let Err(error) = self.keep_origin(origin) {
+            tracing::warn!(run = %origin.run.id, error = %error.report(), "what the run is could not be kept");
+        }
+    }
+
+    /// Keeps what a run is beside its checkpoints, if it has any.
+    pub(crate) fn keep_origin(&self, origin: &Origin) -> Result<(), StoreError> {
+        let Some(place) = self.run_folder(&origin.run.id) else {
+            return Ok(());
+        };
+        let file = File {
+            layout: LAYOUT,
+            origin: origin.clone(),
+        };
+        let bytes = serde_json::to_vec_pretty(&file).unwrap_or_default();
+        let (new, file) = (self.folder.tmp().join(NEW), place.join(ORIGIN));
+        disk::remove_all(&new).map_err(StoreError::io("remove", &new))?;
+        disk::write_file(&new, &bytes).map_err(StoreError::io("write", &new))?;
+        fs::rename(&new, &file).map_err(StoreError::io("rename to", &file))?;
+        disk::flush_folder(&place).map_err(StoreError::io("flush folder", &place))
+    }
+
+    /// The runs with checkpoints here, oldest first. What was not kept of a run is told from its checkpoints.
+    pub(crate) fn origins(&self) -> Vec<Origin> {
+        let runs: BTreeSet<&ModelId> = self
+            .known
+            .values()
+            .map(|(record, _)| record.path.run())
+            .collect();
+        let mut origins: Vec<Origin> = runs
+            .into_iter()
+            .filter_map(|run| self.origin(run))
+            .collect();
+        origins.sort_by_key(|origin| origin.session.created);
+        origins
+    }
+
+    fn origin(&self, run: &ModelId) -> Option<Origin> {
+        let kept = self.run_folder(run).and_then(|folder| {
+            let file: File = serde_json::from_slice(&fs::read(folder.join(ORIGIN)).ok()?).ok()?;
+            (file.layout == LAYOUT && file.origin.run.id == *run).then_some(file.origin)
+        });
+        let mut origin = match kept {
+            Some(origin) => origin,
+            None => self.derived(run)?,
+        };
+        if origin.session.status == SessionStatus::Active {
+            origin.session.status = SessionStatus::Cancelled {
+                detail: Some("the engine it ran on has stopped".to_owned()),
+            };
+        }
+        Some(origin)
+    }
+
+    fn derived(&self, run: &ModelId) -> Option<Origin> {
+        let created = |record: &&super::Record| record.created;
+        let first = self.list_run(run.as_str()).min_by_key(created)?;
+        let last = self.list_run(run.as_str()).max_by_key(created)?;
+        Some(Origin {
+            run: RunNote {
+                id: run.clone(),
+                base_model: last.base_model.clone(),
+                lora_rank: last.adapter.rank,
+                last_request: last.created,
+                user_metadata: BTreeMap::new(),
+            },
+            session: SessionNote::new(session_of(run.as_str()), first.created),
+        })
+    }
+
+    fn run_folder(&self, run: &ModelId) -> Option<std::path::PathBuf> {
+        let (_, place) = self
+            .known
+            .values()
+            .find(|(record, _)| record.path.run() == run)?;
+        Some(place.parent()?.parent()?.to_owned())
+    }
+}
