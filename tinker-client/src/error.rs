@@ -4,8 +4,8 @@ mod detail;
 mod kinds;
 
 pub use kinds::{
-    Closed, ConfigError, DecodeError, ExportFailed, Gone, PartlyDone, RequestFailed, StatusError,
-    Unreachable,
+    Closed, ConfigError, DecodeError, ExportFailed, Gone, LossFailed, PartlyDone, Poisoned,
+    RequestFailed, StatusError, Unreachable,
 };
 pub use tinker_transport::TransportError;
 pub use tinker_types::InvalidValue;
@@ -84,6 +84,19 @@ pub enum Error {
     #[error(transparent)]
     Partly(#[from] PartlyDone),
 
+    /// The function of a custom loss failed, or what it returned does not fit the data.
+    ///
+    /// No gradient was added. The training client is poisoned, see [`Poisoned`](Self::Poisoned).
+    #[error(transparent)]
+    Loss(#[from] LossFailed),
+
+    /// An earlier custom loss failed between its two passes, and the training client can do no
+    /// more: the server waits for sequence ids that will never be sent.
+    ///
+    /// No work was done. Make a new training client from the last checkpoint.
+    #[error(transparent)]
+    Poisoned(#[from] Poisoned),
+
     /// The server could not make the trace of a session.
     ///
     /// Nothing else was touched.
@@ -101,7 +114,7 @@ impl Error {
     /// Is the request or the configuration at fault? The same call will fail again.
     pub fn is_user_error(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::Config(_) => true,
+            Self::Invalid(_) | Self::Config(_) | Self::Loss(_) => true,
             Self::Status(error) => {
                 error.status().is_client_error() && !is_passing(error.status().as_u16())
             }
@@ -116,6 +129,7 @@ impl Error {
             Self::Gone(_)
             | Self::Unreachable(_)
             | Self::Decode(_)
+            | Self::Poisoned(_)
             | Self::Export(_)
             | Self::Closed(_) => false,
         }
@@ -136,6 +150,8 @@ impl Error {
             Self::Invalid(_)
             | Self::Config(_)
             | Self::Decode(_)
+            | Self::Loss(_)
+            | Self::Poisoned(_)
             | Self::Export(_)
             | Self::Closed(_) => false,
         }
@@ -144,7 +160,12 @@ impl Error {
     /// May the server have done the work, in whole or in part?
     pub fn may_have_been_done(&self) -> bool {
         match self {
-            Self::Invalid(_) | Self::Config(_) | Self::Export(_) | Self::Closed(_) => false,
+            Self::Invalid(_)
+            | Self::Config(_)
+            | Self::Loss(_)
+            | Self::Poisoned(_)
+            | Self::Export(_)
+            | Self::Closed(_) => false,
             Self::Transport(error) => error.may_have_been_received(),
             Self::Status(error) => {
                 let status = error.status();

@@ -11,6 +11,7 @@ mod codec;
 mod combine;
 mod config;
 mod core;
+mod custom;
 mod flags;
 mod format;
 mod heartbeat;
@@ -30,6 +31,7 @@ mod service;
 mod training;
 mod waiting;
 
+pub mod autodiff;
 #[cfg(feature = "chat")]
 pub mod chat;
 pub mod console;
@@ -41,6 +43,7 @@ mod testing;
 pub use admin::AdminClient;
 pub use builder::ServiceClientBuilder;
 pub use config::{Config, ENVIRONMENT, OFFICIAL_BASE_URL, Variable};
+pub use custom::CustomLoss;
 pub use error::Error;
 pub use identity::PROTOCOL_VERSION;
 pub use options::{

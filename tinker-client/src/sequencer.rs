@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use crate::error::Poisoned;
+
 /// Hands out sequence ids and turns for one model.
 ///
 /// Both are reserved at once when a method is called, so the order of calls is the order on the
@@ -24,6 +26,8 @@ struct State {
     current: u64,
     ended_early: BTreeSet<u64>,
     waiting: HashMap<u64, oneshot::Sender<()>>,
+    /// Why nothing more can be done: sequence ids were taken that the server will never see.
+    poison: Option<Arc<str>>,
 }
 
 impl Sequencer {
@@ -38,6 +42,18 @@ impl Sequencer {
             sequencer: Arc::clone(self),
             number,
             ids: first..first + ids as u64,
+        }
+    }
+
+    /// Refuses all that follows: the server waits for ids that nobody will send.
+    pub(crate) fn poison(&self, cause: &str) {
+        self.state().poison.get_or_insert_with(|| cause.into());
+    }
+
+    pub(crate) fn check(&self) -> Result<(), Poisoned> {
+        match &self.state().poison {
+            Some(cause) => Err(Poisoned::new(Arc::clone(cause))),
+            None => Ok(()),
         }
     }
 

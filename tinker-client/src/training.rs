@@ -1,11 +1,12 @@
 //! `TrainingClient`: gradients, steps, checkpoints of one model.
 
+mod custom;
 mod passes;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tinker_transport::{Call, Class, Replay};
+use tinker_transport::{BoxError, Call, Class, Replay};
 use tinker_types::{
     CheckpointKind, CheckpointPath, CreateModel, Datum, Endpoint, ForwardBackwardOutput, GetInfo,
     InvalidValue, LoadWeights, Loss, ModelCreated, ModelId, ModelInfo, Operation, OptimParams,
@@ -17,6 +18,7 @@ use tokio::time::Instant;
 use crate::codec::Output;
 use crate::console;
 use crate::core::Core;
+use crate::custom::CustomLoss;
 use crate::error::{DecodeError, Error};
 use crate::options::{ExportOptions, SaveOptions};
 use crate::pending::Pending;
@@ -137,6 +139,37 @@ impl TrainingClient {
             return Pending::refused(error);
         }
         passes::start(&self.inner, data, loss, forward_only)
+    }
+
+    /// Adds the gradients of a loss of one's own, a function of the log probabilities of the targets.
+    ///
+    /// Each datum needs `target_tokens`, dense; all else it holds is for the function. First the data
+    /// runs forward. Then `loss` is called, once, on a thread for blocking work, with the data and
+    /// the log probabilities of each datum's targets, row-major, and returns the loss with its
+    /// gradients; [`autodiff::differentiate`](crate::autodiff::differentiate) finds those by itself.
+    /// Then the data runs once more, under cross entropy with weights that have these gradients. The
+    /// output is that of the second pass: its `loss:sum` is the custom loss, `surrogate_loss:sum`
+    /// what the server made of the weights, and the function's metrics are among the others.
+    ///
+    /// Both passes have their place in the order from the start, so that later operations wait for
+    /// the function.
+    ///
+    /// # Errors
+    /// Data without dense `target_tokens`, before anything is sent. [`Error::Loss`] when the function
+    /// fails or its gradients do not fit. When that, or the first pass, fails, the client is
+    /// poisoned: every later operation is refused with [`Error::Poisoned`].
+    pub fn forward_backward_custom<F, E>(
+        &self,
+        data: impl Into<Arc<[Datum]>>,
+        loss: F,
+    ) -> Pending<ForwardBackwardOutput>
+    where
+        F: FnOnce(&[Datum], &[Vec<f32>]) -> Result<CustomLoss, E> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        let loss =
+            move |data: &[Datum], logprobs: &[Vec<f32>]| loss(data, logprobs).map_err(Into::into);
+        custom::start(&self.inner, data.into(), Box::new(loss))
     }
 
     /// Applies the gathered gradients and clears them.
@@ -268,7 +301,7 @@ impl TrainingClient {
         O: Operation<Output: Output> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        if let Err(error) = self.inner.core.check_open() {
+        if let Err(error) = self.inner.check() {
             return Pending::refused(error);
         }
         let turn = self.inner.sequencer.reserve(1);
@@ -297,13 +330,19 @@ impl TrainingClient {
 }
 
 impl Training {
+    /// Refuses further work once the session is over, or a custom loss left a gap.
+    fn check(&self) -> Result<(), Error> {
+        self.core.check_open()?;
+        Ok(self.sequencer.check()?)
+    }
+
     async fn run<O>(&self, request: O, turn: Turn, board: &Board) -> Result<O::Output, Error>
     where
         O: Operation<Output: Output> + Send + Sync,
     {
         let started = Instant::now();
         turn.begins().await;
-        self.core.check_open()?;
+        self.check()?;
         board.set(WaitingFor::Acceptance);
         let link = self.core.link().await?;
         let call = Call::new(O::NAME, Class::Train).with_replay(Replay::Safe);

@@ -9,21 +9,40 @@ use tokio::time::Instant;
 use super::Training;
 use crate::batch::{self, Part};
 use crate::combine::combine;
-use crate::error::{Error, PartlyDone};
+use crate::error::{Closed, Error, PartlyDone};
 use crate::link::Link;
 use crate::pass;
 use crate::pending::Pending;
 use crate::promise::Promise;
-use crate::sequencer::Turn;
 use crate::waiting::{Board, WaitingFor};
 
 /// A batch, and the requests it travels in.
-struct Batch {
-    data: Arc<[Datum]>,
-    loss: Loss,
-    forward_only: bool,
-    parts: Vec<Part>,
-    turn: Turn,
+pub(super) struct Batch {
+    pub(super) operation: &'static str,
+    pub(super) data: Arc<[Datum]>,
+    pub(super) loss: Loss,
+    pub(super) forward_only: bool,
+    pub(super) parts: Vec<Part>,
+    /// Sequence id of the first request; the others follow.
+    pub(super) first_id: u64,
+}
+
+/// The link of a model in training, if work can begin.
+pub(super) fn ready(inner: &Training) -> Result<Arc<Link>, Error> {
+    inner.check()?;
+    // A training client exists only once the link does.
+    let link = inner.core.opened_link().cloned();
+    Ok(link.ok_or_else(Closed::by_caller)?)
+}
+
+/// Splits data into requests as the server wants them.
+pub(super) fn split(data: &[Datum], link: &Link) -> Vec<Part> {
+    let flags = link.flags.fixed();
+    batch::split(
+        data,
+        flags.fwdbwd_max_chunk_len,
+        flags.fwdbwd_max_chunk_bytes_count,
+    )
 }
 
 /// Takes a turn with one sequence id for each request, and sets off.
@@ -33,21 +52,19 @@ pub(super) fn start(
     loss: Loss,
     forward_only: bool,
 ) -> Pending<ForwardBackwardOutput> {
-    if let Err(error) = inner.core.check_open() {
-        return Pending::refused(error);
-    }
-    // A training client exists only once the link does.
-    let Some(link) = inner.core.opened_link().cloned() else {
-        return Pending::refused(crate::error::Closed::by_caller());
+    let link = match ready(inner) {
+        Ok(link) => link,
+        Err(error) => return Pending::refused(error),
     };
-    let flags = link.flags.fixed();
-    let parts = batch::split(
-        &data,
-        flags.fwdbwd_max_chunk_len,
-        flags.fwdbwd_max_chunk_bytes_count,
-    );
+    let parts = split(&data, &link);
+    let turn = inner.sequencer.reserve(parts.len());
     let batch = Batch {
-        turn: inner.sequencer.reserve(parts.len()),
+        operation: if forward_only {
+            "forward"
+        } else {
+            "forward_backward"
+        },
+        first_id: turn.ids().start,
         data,
         loss,
         forward_only,
@@ -55,26 +72,32 @@ pub(super) fn start(
     };
     let (inner, board) = (Arc::clone(inner), Board::new(WaitingFor::Turn));
     Pending::detached(board.clone(), async move {
-        batch.run(&inner, &link, &board).await
+        turn.begins().await;
+        inner.check()?;
+        let submitted = batch.submit(&inner, &link, &board).await;
+        // The turn ends while the results are waited for.
+        drop(turn);
+        submitted.results(&inner, &link, &board).await
     })
 }
 
-impl Batch {
-    async fn run(
+/// The requests of a batch, each accepted or failed for good.
+pub(super) struct Submitted {
+    operation: &'static str,
+    promises: Vec<Result<Promise, Error>>,
+}
+
+impl Submitted {
+    /// Waits for all results and joins them.
+    pub(super) async fn results(
         self,
         inner: &Training,
         link: &Arc<Link>,
         board: &Board,
     ) -> Result<ForwardBackwardOutput, Error> {
-        let started = Instant::now();
-        self.turn.begins().await;
-        inner.core.check_open()?;
-        board.set(WaitingFor::Acceptance);
-        let submitted = self.submit(inner, link, started).await;
-        let (operation, requests) = (self.operation(), self.parts.len());
-        // The turn ends and the data is freed while the results are waited for.
-        drop(self);
-        let results = submitted
+        let (operation, requests) = (self.operation, self.promises.len());
+        let results = self
+            .promises
             .into_iter()
             .map(|promise| async { promise?.resolve(link, board, &inner.log).await });
         let mut done = Vec::with_capacity(requests);
@@ -91,17 +114,25 @@ impl Batch {
             Some(error) => Err(PartlyDone::new(operation, done.len(), requests, error).into()),
         }
     }
+}
 
+impl Batch {
     /// Submits every request, whatever becomes of the others: the server does what it has accepted
     /// in any case, and a sequence id it never sees would hold up all that follow.
     ///
     /// With several at a time the first goes last, because the server begins when it has that one.
-    async fn submit(
-        &self,
-        inner: &Training,
-        link: &Link,
-        started: Instant,
-    ) -> Vec<Result<Promise, Error>> {
+    ///
+    /// The data is freed when all are on their way.
+    pub(super) async fn submit(self, inner: &Training, link: &Link, board: &Board) -> Submitted {
+        board.set(WaitingFor::Acceptance);
+        Submitted {
+            operation: self.operation,
+            promises: self.promises(inner, link).await,
+        }
+    }
+
+    async fn promises(&self, inner: &Training, link: &Link) -> Vec<Result<Promise, Error>> {
+        let started = Instant::now();
         let submit = |index| self.submit_part(inner, link, index, started);
         let mut submitted = Vec::with_capacity(self.parts.len());
         if self.parts.len() > 1 && link.flags.fixed().parallel_fwdbwd_chunks {
@@ -131,13 +162,13 @@ impl Batch {
         } else {
             self.data[data.clone()].into()
         };
-        let seq_id = self.turn.ids().start + index as u64;
+        let seq_id = self.first_id + index as u64;
         let pass =
             ForwardBackward::new(inner.info.model_id.clone(), seq_id, data, self.loss.clone())
                 .with_forward_only(self.forward_only);
-        let submitted = pass::submit(link, self.operation(), pass, *bytes).await?;
+        let submitted = pass::submit(link, self.operation, pass, *bytes).await?;
         Ok(Promise {
-            operation: self.operation(),
+            operation: self.operation,
             request_type: if self.forward_only {
                 RequestType::Forward
             } else {
@@ -146,13 +177,5 @@ impl Batch {
             request_id: submitted.request_id,
             accepted_after: started.elapsed(),
         })
-    }
-
-    fn operation(&self) -> &'static str {
-        if self.forward_only {
-            "forward"
-        } else {
-            "forward_backward"
-        }
     }
 }

@@ -1,0 +1,181 @@
+//! What was computed from what, and the way back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+/// A result and what it was computed from.
+#[derive(Debug, Clone)]
+pub(super) struct Node(Rc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    values: Vec<f64>,
+    op: Op,
+    parents: Vec<Node>,
+    /// Longest way to a leaf: greater than that of every parent.
+    depth: usize,
+    /// Why it cannot be computed.
+    fault: Option<Rc<str>>,
+}
+
+/// How a result was computed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Op {
+    Leaf,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Min,
+    Max,
+    Neg,
+    Exp,
+    Log,
+    Clamp(f64, f64),
+    Sum,
+}
+
+/// Identifies a node as long as it lives.
+pub(super) type Key = *const ();
+
+impl Node {
+    pub(super) fn leaf(values: Vec<f64>) -> Self {
+        Self::new(values, Op::Leaf, Vec::new())
+    }
+
+    pub(super) fn new(values: Vec<f64>, op: Op, parents: Vec<Self>) -> Self {
+        let fault = parents.iter().find_map(|parent| parent.0.fault.clone());
+        let depth = parents.iter().map(|parent| parent.0.depth + 1).max();
+        Self(Rc::new(Inner {
+            values,
+            op,
+            parents,
+            depth: depth.unwrap_or(0),
+            fault,
+        }))
+    }
+
+    /// An operation on each pair of elements. One number meets every element of the other side.
+    pub(super) fn pair(
+        left: &Self,
+        right: &Self,
+        op: Op,
+        function: impl Fn(f64, f64) -> f64,
+    ) -> Self {
+        let (a, b) = (left.values(), right.values());
+        let parents = vec![left.clone(), right.clone()];
+        let len = match (a.len(), b.len()) {
+            (a, b) if a == b => a,
+            (1, n) | (n, 1) => n,
+            (a, b) => {
+                let mut node = Self::new(Vec::new(), op, parents);
+                if let Some(inner) = Rc::get_mut(&mut node.0)
+                    && inner.fault.is_none()
+                {
+                    let why = format!("{op:?} of {a} numbers and {b}: the lengths do not fit");
+                    inner.fault = Some(why.into());
+                }
+                return node;
+            }
+        };
+        let values = (0..len).map(|i| function(at(a, i), at(b, i))).collect();
+        Self::new(values, op, parents)
+    }
+
+    pub(super) fn detached(&self) -> Self {
+        let mut node = Self::leaf(self.0.values.clone());
+        if let Some(inner) = Rc::get_mut(&mut node.0) {
+            inner.fault.clone_from(&self.0.fault);
+        }
+        node
+    }
+
+    pub(super) fn values(&self) -> &[f64] {
+        &self.0.values
+    }
+
+    pub(super) fn fault(&self) -> Option<&str> {
+        self.0.fault.as_deref()
+    }
+
+    pub(super) fn key(&self) -> Key {
+        Rc::as_ptr(&self.0).cast()
+    }
+}
+
+impl Drop for Inner {
+    /// A loop over tokens makes a long chain. Dropped the usual way, each link inside the one before,
+    /// it would take the stack with it.
+    fn drop(&mut self) {
+        let mut waiting = std::mem::take(&mut self.parents);
+        while let Some(node) = waiting.pop() {
+            if let Some(mut inner) = Rc::into_inner(node.0) {
+                waiting.append(&mut inner.parents);
+            }
+        }
+    }
+}
+
+/// Derivatives of the root, one number, by every node it was computed from.
+pub(super) fn backward(root: &Node) -> HashMap<Key, Vec<f64>> {
+    let mut gradients = HashMap::from([(root.key(), vec![1.0])]);
+    // A node's derivative is complete when all that was computed from it is done: deepest first.
+    let mut waiting: BTreeMap<usize, HashMap<Key, Node>> = BTreeMap::new();
+    let wait = |waiting: &mut BTreeMap<usize, HashMap<Key, Node>>, node: &Node| {
+        let level = waiting.entry(node.0.depth).or_default();
+        level.insert(node.key(), node.clone());
+    };
+    wait(&mut waiting, root);
+    while let Some((_, level)) = waiting.pop_last() {
+        for (key, node) in level {
+            let gradient = gradients.get(&key).cloned().unwrap_or_default();
+            for (side, parent) in node.0.parents.iter().enumerate() {
+                let zeros = || vec![0.0; parent.values().len()];
+                let sum = gradients.entry(parent.key()).or_insert_with(zeros);
+                let len = gradient.len().max(parent.values().len());
+                for i in 0..len {
+                    let part = at(&gradient, i) * slope(&node, side, i);
+                    let place = if sum.len() == 1 { 0 } else { i };
+                    sum[place] += part;
+                }
+                wait(&mut waiting, parent);
+            }
+        }
+    }
+    gradients
+}
+
+/// Derivative of an element of a node by that of one of its parents.
+fn slope(node: &Node, side: usize, i: usize) -> f64 {
+    let parent = |side: usize| at(node.0.parents[side].values(), i);
+    let is_left = side == 0;
+    let chosen = |left_is_chosen: bool| f64::from(u8::from(left_is_chosen == is_left));
+    match node.0.op {
+        Op::Leaf => 0.0,
+        Op::Add | Op::Sum => 1.0,
+        Op::Sub => {
+            if is_left {
+                1.0
+            } else {
+                -1.0
+            }
+        }
+        Op::Mul => parent(1 - side),
+        Op::Div if is_left => 1.0 / parent(1),
+        Op::Div => -parent(0) / (parent(1) * parent(1)),
+        Op::Min => chosen(parent(0) <= parent(1)),
+        Op::Max => chosen(parent(0) >= parent(1)),
+        Op::Neg => -1.0,
+        Op::Exp => at(node.values(), i),
+        Op::Log => 1.0 / parent(0),
+        Op::Clamp(low, high) => f64::from(u8::from((low..=high).contains(&parent(0)))),
+    }
+}
+
+fn at(values: &[f64], i: usize) -> f64 {
+    if values.len() == 1 {
+        values[0]
+    } else {
+        values[i]
+    }
+}
