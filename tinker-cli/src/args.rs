@@ -4,7 +4,9 @@
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command::{completions, sample, serve, train};
+#[cfg(feature = "local")]
+use crate::command::serve;
+use crate::command::{completions, sample, train};
 use crate::exit;
 
 /// Fine-tune, sample and serve language models.
@@ -42,7 +44,7 @@ pub(crate) struct Output {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Train(Box<train::Args>),
-    Sample(sample::Args),
+    Sample(Box<sample::Args>),
     #[cfg(feature = "local")]
     Serve(serve::Args),
     Completions(completions::Args),

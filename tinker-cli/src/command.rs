@@ -14,7 +14,7 @@ use crate::context::Context;
 pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Train(args) => Box::pin(train::run(*args, context)).await,
-        Command::Sample(args) => Box::pin(sample::run(args, context)).await,
+        Command::Sample(args) => Box::pin(sample::run(*args, context)).await,
         #[cfg(feature = "local")]
         Command::Serve(args) => serve::run(args, context).await,
         Command::Completions(args) => completions::run(&args),

@@ -1,5 +1,7 @@
 //! Where a command runs: on a server, or on the engine inside this program.
 
+#[cfg(feature = "local")]
+pub(crate) mod local;
 mod place;
 mod target;
 
@@ -14,6 +16,7 @@ use tinker_client::{Config, FinishReason, ServerCapabilities, ServiceClient};
 use crate::exit::{Interrupted, Usage};
 
 pub(crate) use place::{EngineArgs, PlaceArgs};
+use target::End;
 pub(crate) use target::Target;
 
 /// The model built into the local engine.
@@ -34,65 +37,37 @@ pub(crate) struct Connection {
 /// The other end.
 #[derive(Debug)]
 enum Place {
+    Server(String),
+    #[cfg(feature = "local")]
     Local {
-        /// Keeps the engine alive until the connection is closed.
-        #[cfg(feature = "local")]
+        /// Lives as long as the connection.
         _engine: tinker_local::LocalEngine,
     },
-    Server(String),
 }
 
 impl Connection {
     /// Connects.
     pub(crate) async fn open(target: Target) -> anyhow::Result<Self> {
-        let Some(config) = target.config else {
-            return Self::open_local(target).await;
+        let (service, capabilities, place) = match target.end {
+            End::Server(config) => {
+                let capabilities = Box::pin(first_answer(&config)).await?;
+                let place = Place::Server(config.base_url.clone());
+                (ServiceClient::new(*config)?, capabilities, place)
+            }
+            #[cfg(feature = "local")]
+            End::Local(choice) => {
+                let engine = choice.start()?;
+                let service = local::client(&engine)?;
+                let capabilities = Box::pin(service.get_server_capabilities()).await?;
+                (service, capabilities, Place::Local { _engine: engine })
+            }
         };
-        // Asked by a client of little patience, so that a wrong address or key shows in seconds.
-        let brief = ServiceClient::builder()
-            .config(config.clone())
-            .configure_transport(|stack| {
-                [Class::Session, Class::Rest]
-                    .into_iter()
-                    .fold(stack, |stack, class| {
-                        stack.with_policy(class, Standard::new().with_time_limit(FIRST_ANSWER))
-                    })
-            });
-        let capabilities = Box::pin(brief.build()?.get_server_capabilities()).await?;
-        let place = Place::Server(config.base_url.clone());
-        let service = ServiceClient::new(config)?;
         Ok(Self {
             service,
             capabilities,
             place,
             tokenizer: target.tokenizer,
         })
-    }
-
-    #[cfg(feature = "local")]
-    async fn open_local(target: Target) -> anyhow::Result<Self> {
-        let engine = crate::engine::start(&target.engine, target.has_checkpoints)?;
-        // The settings of a server in the environment, its key among them, are none of the engine's business.
-        let config = Config::new("http://local");
-        let service = ServiceClient::builder()
-            .config(config)
-            .leaf(engine.service())
-            .build()?;
-        let capabilities = Box::pin(service.get_server_capabilities()).await?;
-        let place = Place::Local { _engine: engine };
-        Ok(Self {
-            service,
-            capabilities,
-            place,
-            tokenizer: target.tokenizer,
-        })
-    }
-
-    #[cfg(not(feature = "local"))]
-    async fn open_local(_: Target) -> anyhow::Result<Self> {
-        let message =
-            "this build has no engine of its own; name a server with --base-url or TINKER_BASE_URL";
-        Err(Usage(message.to_owned()).into())
     }
 
     /// Ends the session. A failure is not worth more than a note: the work is done, and a server ends sessions by
@@ -111,8 +86,9 @@ impl Connection {
     /// Where it is, for people.
     pub(crate) fn describe(&self) -> String {
         match &self.place {
-            Place::Local { .. } => "the local engine".to_owned(),
             Place::Server(url) => url.clone(),
+            #[cfg(feature = "local")]
+            Place::Local { .. } => "the local engine".to_owned(),
         }
     }
 
@@ -162,12 +138,12 @@ impl Connection {
     /// What turns text into a model's tokens and back.
     pub(crate) fn renderer(&self, model: &str) -> anyhow::Result<Renderer> {
         match &self.tokenizer {
-            Some(folder) => from_folder(folder),
+            Some(path) => from_files(path),
             None if model == BUILT_IN_MODEL => Ok(Renderer::plain()),
             None => {
                 let message = format!(
                     "the tokenizer of {model} is not part of this program; download its tokenizer.json and \
-                     tokenizer_config.json into a folder and name it with --tokenizer"
+                     tokenizer_config.json into a folder and name that with --tokenizer"
                 );
                 Err(Usage(message).into())
             }
@@ -175,13 +151,37 @@ impl Connection {
     }
 }
 
+/// Asks with little patience, so that a wrong address or key shows in seconds.
+async fn first_answer(config: &Config) -> anyhow::Result<ServerCapabilities> {
+    let brief = Standard::new().with_time_limit(FIRST_ANSWER);
+    let client = ServiceClient::builder()
+        .config(config.clone())
+        .configure_transport(move |stack| {
+            stack
+                .with_policy(Class::Session, brief)
+                .with_policy(Class::Rest, brief)
+        });
+    Ok(client.build()?.get_server_capabilities().await?)
+}
+
 #[cfg(feature = "tokenizers")]
-fn from_folder(folder: &std::path::Path) -> anyhow::Result<Renderer> {
-    Ok(Renderer::from_folder(folder)?)
+fn from_files(path: &std::path::Path) -> anyhow::Result<Renderer> {
+    use tinker_client::chat::{Template, Tokenizer};
+
+    let folder = path.parent().filter(|_| path.is_file()).unwrap_or(path);
+    let tokenizer = Tokenizer::from_folder(folder)?;
+    Ok(Renderer::from_folder(folder).unwrap_or_else(|error| {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(
+            error,
+            "no chat template: conversations become lines of User: and Assistant:"
+        );
+        Renderer::new(tokenizer, Template::plain())
+    }))
 }
 
 #[cfg(not(feature = "tokenizers"))]
-fn from_folder(_: &std::path::Path) -> anyhow::Result<Renderer> {
+fn from_files(_: &std::path::Path) -> anyhow::Result<Renderer> {
     let message = "this build reads no tokenizer files; build it with `--features tokenizers` to use --tokenizer";
     Err(Usage(message.to_owned()).into())
 }

@@ -11,8 +11,6 @@ mod clock;
 mod command;
 mod connect;
 mod context;
-#[cfg(feature = "local")]
-mod engine;
 mod exit;
 mod interrupt;
 mod log;

@@ -9,6 +9,9 @@ use crate::look::Look;
 
 /// What a command has found out. The serialised form is what `--json` prints.
 pub(crate) trait Answer: Serialize {
+    /// The JSON form is one line, for readers that go on while the program runs.
+    const JSON_LINE: bool = false;
+
     /// For people, with styles; ends with a line break unless it is empty.
     fn to_text(&self, look: Look) -> String;
 }
@@ -35,17 +38,16 @@ impl Report {
         Self { format, look }
     }
 
-    /// The form asked for.
-    pub(crate) fn format(self) -> Format {
-        self.format
-    }
-
     /// Prints one answer.
-    pub(crate) fn print(self, answer: &impl Answer) -> anyhow::Result<()> {
+    pub(crate) fn print<A: Answer>(self, answer: &A) -> anyhow::Result<()> {
         match self.format {
             Format::Text => write(answer.to_text(self.look).as_bytes()),
             Format::Json => {
-                let mut json = serde_json::to_string_pretty(answer)?;
+                let mut json = if A::JSON_LINE {
+                    serde_json::to_string(answer)?
+                } else {
+                    serde_json::to_string_pretty(answer)?
+                };
                 json.push('\n');
                 write(json.as_bytes())
             }

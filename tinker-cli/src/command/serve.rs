@@ -8,11 +8,12 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 
 use crate::connect::EngineArgs;
+use crate::connect::local::Choice;
 use crate::context::Context;
 use crate::interrupt::Interrupt;
 use crate::look::{Look, STRONG, paint};
-use crate::report::{self, Answer, Format};
-use crate::{engine, words};
+use crate::report::Answer;
+use crate::words;
 
 /// Serve the built-in engine over HTTP for this and other clients.
 ///
@@ -44,6 +45,8 @@ struct Listening {
 }
 
 impl Answer for Listening {
+    const JSON_LINE: bool = true;
+
     fn to_text(&self, _: Look) -> String {
         format!("listening on {}\n", self.url)
     }
@@ -52,7 +55,7 @@ impl Answer for Listening {
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let listener = listen(&args).await?;
-    let engine = engine::start(&args.engine, true)?;
+    let engine = Choice::new(&args.engine)?.start()?;
     let interrupt = Interrupt::listen(context.talk, "stopping; once more stops at once")?;
     let url = format!(
         "http://{}",
@@ -63,13 +66,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         models: vec![engine.model().name.clone()],
         data_dir: engine.data_dir().display().to_string(),
     };
-    // One line for a script, whatever the form: it reads the line and goes on while the server runs.
-    match context.report.format() {
-        Format::Text => context.report.print(&listening)?,
-        Format::Json => {
-            report::write(format!("{}\n", serde_json::to_string(&listening)?).as_bytes())?;
-        }
-    }
+    context.report.print(&listening)?;
     introduce(&listening, &args, context, engine.data_dir());
     tinker_local::serve(listener, engine, async move { interrupt.asked().await })
         .await

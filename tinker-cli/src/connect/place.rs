@@ -16,8 +16,8 @@ pub(crate) struct PlaceArgs {
     /// Use the built-in engine, whatever the environment says.
     #[arg(long, conflicts_with = "base_url")]
     pub(super) local: bool,
-    /// Folder with the tokenizer.json of a model that is not the built-in one.
-    #[arg(long, value_name = "DIR")]
+    /// The tokenizer.json of a model that is not the built-in one, or its folder.
+    #[arg(long, value_name = "PATH")]
     pub(super) tokenizer: Option<PathBuf>,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
@@ -51,15 +51,5 @@ impl PlaceArgs {
             words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
         }
         words
-    }
-}
-
-impl EngineArgs {
-    /// The folder asked for, or the one in the user's home; `None` if there is no home.
-    pub(crate) fn data_dir(&self) -> Option<PathBuf> {
-        let home = || std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-        self.data_dir
-            .clone()
-            .or_else(|| Some(home()?.join(".tinker").join("local")))
     }
 }

@@ -4,53 +4,51 @@ use std::path::PathBuf;
 
 use tinker_client::{Config, OFFICIAL_BASE_URL};
 
-use super::{BUILT_IN_MODEL, EngineArgs, PlaceArgs};
+use super::PlaceArgs;
 use crate::exit::Usage;
 use crate::talk::Talk;
-use crate::words;
 
 /// What a command will connect to.
 #[derive(Debug)]
 pub(crate) struct Target {
-    /// The settings for a server; `None` means the built-in engine.
-    pub(super) config: Option<Config>,
-    pub(super) engine: EngineArgs,
-    /// The built-in engine is to have its folder of checkpoints.
-    pub(super) has_checkpoints: bool,
+    pub(super) end: End,
     pub(super) tokenizer: Option<PathBuf>,
+}
+
+/// The other end of a connection to come.
+#[derive(Debug)]
+pub(super) enum End {
+    Server(Box<Config>),
+    #[cfg(feature = "local")]
+    Local(super::local::Choice),
 }
 
 impl Target {
     /// The place the options or else the environment name; says which one that is. Where neither names a server, it is
     /// the built-in engine.
     pub(crate) fn choose(args: &PlaceArgs, talk: Talk) -> anyhow::Result<Self> {
-        let engine = args.engine.clone();
-        let config = if args.local { None } else { server(args)? };
-        if let Some(config) = &config {
-            talk.tell("server", &config.base_url);
-        } else {
-            let folder = engine.data_dir().map(|folder| words::path(&folder));
-            let folder = folder.unwrap_or_else(|| "an unknown folder".to_owned());
-            let why = if args.local {
-                ""
-            } else {
-                "no TINKER_API_KEY or TINKER_BASE_URL set: "
-            };
-            talk.say(&format!(
-                "{why}using the local engine (built-in model {BUILT_IN_MODEL}, data in {folder})"
-            ));
-        }
+        let server = if args.local { None } else { server(args)? };
+        let end = match server {
+            Some(config) => {
+                talk.tell("server", &config.base_url);
+                End::Server(Box::new(config))
+            }
+            None => local(args, talk)?,
+        };
         Ok(Self {
-            config,
-            has_checkpoints: true,
-            engine,
+            end,
             tokenizer: args.tokenizer.clone(),
         })
     }
 
-    /// The same, for a command that needs no checkpoint of the built-in engine: another may use the folder meanwhile.
+    /// The same, for a command that needs no checkpoint of the built-in engine: another program may use their folder
+    /// meanwhile.
     pub(crate) fn without_checkpoints(mut self) -> Self {
-        self.has_checkpoints = false;
+        match &mut self.end {
+            End::Server(_) => {}
+            #[cfg(feature = "local")]
+            End::Local(choice) => choice.has_checkpoints = false,
+        }
         self
     }
 }
@@ -75,4 +73,26 @@ fn server(args: &PlaceArgs) -> anyhow::Result<Option<Config>> {
         return Err(Usage(message).into());
     }
     Ok(Some(config))
+}
+
+#[cfg(feature = "local")]
+fn local(args: &PlaceArgs, talk: Talk) -> anyhow::Result<End> {
+    let choice = super::local::Choice::new(&args.engine)?;
+    let why = if args.local {
+        ""
+    } else {
+        "no TINKER_API_KEY or TINKER_BASE_URL set: "
+    };
+    talk.say(&format!(
+        "{why}using the local engine ({})",
+        choice.describe()
+    ));
+    Ok(End::Local(choice))
+}
+
+#[cfg(not(feature = "local"))]
+fn local(_: &PlaceArgs, _: Talk) -> anyhow::Result<End> {
+    let message =
+        "this build has no engine of its own; name a server with --base-url or TINKER_BASE_URL";
+    Err(Usage(message.to_owned()).into())
 }

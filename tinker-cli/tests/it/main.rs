@@ -1,6 +1,9 @@
 //! The program as its users start it: exit codes, what stands on stdout, what is left on the disk.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where something is missing")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails where something is missing"
+)]
 
 mod interrupt;
 mod outside;

@@ -18,6 +18,10 @@ fn a_run_leaves_its_records_and_a_checkpoint_to_sample_from() {
     assert_eq!(outcome["metrics"].as_array().unwrap().len(), 4);
     assert_eq!(outcome["samples"].as_array().unwrap().len(), 8);
     assert_eq!(outcome["after"]["asked"], 8);
+    assert!(
+        outcome["metrics"][1]["exact_match"].is_number(),
+        "asked at step 2"
+    );
     assert!(outcome["last_loss"].as_f64().unwrap() > 0.0);
 
     let run = work.path("run");
@@ -113,12 +117,12 @@ fn a_place_that_cannot_be_written_is_found_out_before_training() {
 fn long_examples_are_faults_or_left_out() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);
-    let mut text = std::fs::read_to_string(work.path("data.jsonl")).unwrap();
-    text += &format!(
-        "{{\"prompt\":\"x\",\"completion\":\"{}\"}}\n",
-        "y".repeat(2000)
+    let short = std::fs::read_to_string(work.path("data.jsonl")).unwrap();
+    let long = "y".repeat(2000);
+    work.write(
+        "data.jsonl",
+        &format!("{short}{{\"prompt\":\"x\",\"completion\":\"{long}\"}}\n"),
     );
-    work.write("data.jsonl", &text);
     let run = work.run(&train(&["--dry-run"]));
     assert_eq!(run.code, 3);
     assert!(

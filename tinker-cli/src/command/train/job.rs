@@ -44,6 +44,7 @@ impl Job<'_> {
             Ok(begun) => begun,
             Err(error) => {
                 folder.discard();
+                self.context.talk.say("nothing was trained");
                 return Err(error);
             }
         };
@@ -132,15 +133,15 @@ impl Job<'_> {
             self.interrupt.clone(),
         );
         let mut progress = Progress::start(self.context.talk, "train", plan.steps);
-        while let Some((step, sampler)) = steps.next().await? {
-            folder.append(&step)?;
+        while let Some((mut step, sampler)) = steps.next().await? {
             record.pace.add(&step);
             progress.update(step.number, &record.pace.describe(plan.steps - step.number));
             if let Some(score) = self.score(sampler).await? {
-                self.context
-                    .talk
-                    .tell("", &format!("step {}: {}", step.number, score.describe()));
+                let line = format!("step {}: {}", step.number, score.describe());
+                self.context.talk.tell("", &line);
+                step.exact_match = Some(score.rate);
             }
+            folder.append(&step)?;
             record.metrics.push(step);
         }
         Ok(())

@@ -88,6 +88,7 @@ mod tests {
             learning_rate: 1.0,
             grad_norm: None,
             seconds: step as f64 * 0.5,
+            exact_match: None,
         }
     }
 

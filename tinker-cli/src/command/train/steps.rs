@@ -33,6 +33,9 @@ pub(crate) struct Step {
     pub(crate) grad_norm: Option<f64>,
     /// Since the first step was submitted.
     pub(crate) seconds: f64,
+    /// Share of the held-out prompts answered exactly after the step, where they were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) exact_match: Option<f64>,
 }
 
 /// Training that has gone astray.
@@ -129,6 +132,7 @@ impl<'a> Steps<'a> {
             learning_rate: flying.learning_rate,
             grad_norm,
             seconds: self.started.elapsed().as_secs_f64(),
+            exact_match: None,
         };
         Ok(Some((step, sampler)))
     }

@@ -26,6 +26,7 @@ fn step(step: usize) -> Step {
         learning_rate: 0.1,
         grad_norm: Some(2.0),
         seconds: step as f64,
+        exact_match: None,
     }
 }
 
