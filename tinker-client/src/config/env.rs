@@ -3,6 +3,7 @@
 use http::{HeaderName, HeaderValue};
 
 use super::{Config, OFFICIAL_BASE_URL};
+use crate::credentials::{CredentialsFile, StoredKey};
 use crate::error::{ConfigError, Error};
 
 /// An environment variable that [`Config::from_env`] reads.
@@ -35,19 +36,35 @@ variables! {
 }
 
 impl Config {
-    /// Settings from the environment; [`ENVIRONMENT`] lists the variables.
+    /// Settings from the environment; [`ENVIRONMENT`] lists the variables. With neither a key nor a
+    /// command in it, the key is the default one of the user's
+    /// [`CredentialsFile`](crate::CredentialsFile), if there is one.
     ///
     /// # Errors
-    /// A variable that holds something other than text, or a header value that is none.
+    /// A variable that holds something other than text, a header value that is none, a credentials
+    /// file that is needed and cannot be read.
     pub fn from_env() -> Result<Self, Error> {
-        Self::from_variables(|name| {
+        let read = |name: &str| {
             std::env::var_os(name)
                 .map(|value| {
                     let refuse = |_| ConfigError::new(format!("{name}: is not UTF-8"));
                     value.into_string().map_err(refuse)
                 })
                 .transpose()
-        })
+        };
+        let config = Self::from_variables(read)?;
+        match CredentialsFile::of_user() {
+            Some(file) => config.or_stored(&file),
+            None => Ok(config),
+        }
+    }
+
+    /// The default key of the file, when nothing else names one.
+    fn or_stored(mut self, file: &CredentialsFile) -> Result<Self, Error> {
+        if self.api_key.is_none() && self.credential_command.is_none() {
+            self.api_key = file.read()?.default_key().map(StoredKey::token);
+        }
+        Ok(self)
     }
 
     fn from_variables(
@@ -85,6 +102,14 @@ impl Config {
     }
 }
 
+impl CredentialsFile {
+    /// The user's, `~/.tinker/credentials.json`; `None` without a home folder.
+    pub fn of_user() -> Option<Self> {
+        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?;
+        Some(Self::at(home.join(".tinker").join("credentials.json")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +141,33 @@ mod tests {
         assert_eq!(config.headers["cf-access-client-id"], "id");
         assert_eq!(config.headers["cf-access-client-secret"], "secret");
         assert_eq!(ENVIRONMENT.len(), 7);
+    }
+
+    #[test]
+    fn the_stored_key_comes_last() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = CredentialsFile::at(folder.path().join("credentials.json"));
+        let key = |variables: &[(&str, &str)]| {
+            let config = config(variables).or_stored(&file)?;
+            Ok::<_, Error>(config.api_key.map(|key| key.expose().to_owned()))
+        };
+        assert_eq!(key(&[]).unwrap(), None);
+        let mut stored = crate::Credentials::default();
+        stored
+            .keys
+            .insert("1".into(), StoredKey::new("tml-stored", "laptop"));
+        stored.default = Some("1".into());
+        file.write(&stored).unwrap();
+        assert_eq!(key(&[]).unwrap().as_deref(), Some("tml-stored"));
+        let given = ("TINKER_API_KEY", "tml-1");
+        assert_eq!(key(&[given]).unwrap().as_deref(), Some("tml-1"));
+        assert_eq!(
+            key(&[("TINKER_CREDENTIAL_CMD", "print-key")]).unwrap(),
+            None
+        );
+        // A broken file matters only when it is needed.
+        std::fs::write(file.path(), "{").unwrap();
+        assert!(key(&[]).is_err() && key(&[given]).is_ok());
     }
 
     #[test]
