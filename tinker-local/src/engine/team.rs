@@ -26,7 +26,7 @@ pub(crate) struct Team {
 struct Shared {
     /// Number of the present task, for those who wait awake.
     round: AtomicUsize,
-    /// Members that have not finished it.
+    /// Members at work on it.
     busy: AtomicUsize,
     panicked: AtomicBool,
     desk: Mutex<Desk>,
@@ -77,29 +77,27 @@ impl Team {
         self.members.len() + 1
     }
 
-    /// Calls `task` once on every thread, with the thread's number, and returns when all are done.
-    pub(crate) fn run(&self, task: &(dyn Fn(usize) + Sync)) {
-        if self.members.is_empty() {
-            return task(0);
-        }
+    /// Calls `task` with the thread's number here and on every member that comes before this thread is
+    /// done, and returns when all of them are. Whoever is kept from the processor is not waited for.
+    fn run(&self, task: &(dyn Fn(usize) + Sync)) {
         let turn = lock(&self.turn);
         let shared = &*self.shared;
-        // SAFETY: only the lifetime changes. The reference is given to members and taken off the desk
-        // again before this function returns, and it does not return, nor unwind, before every member
-        // has finished with it: `busy` is 0 then.
-        let task_of_members = Task(unsafe {
+        // SAFETY: only the lifetime changes. Members take the reference off the desk under its lock
+        // and count themselves in `busy` before they let go of it. Below, whatever `task` does here,
+        // the desk is cleared and then `busy` waited for: after that no member has the reference.
+        let lent = unsafe {
             std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(task)
-        });
-        shared.busy.store(self.members.len(), Ordering::Relaxed);
+        };
         let mut desk = lock(&shared.desk);
         desk.round += 1;
-        desk.task = Some(task_of_members);
+        desk.task = Some(Task(lent));
         shared.round.store(desk.round, Ordering::Release);
         if desk.asleep > 0 {
             shared.wake.notify_all();
         }
         drop(desk);
         let mine = catch_unwind(AssertUnwindSafe(|| task(0)));
+        lock(&shared.desk).task = None;
         let mut looks = 0;
         while shared.busy.load(Ordering::Acquire) > 0 {
             looks += 1;
@@ -109,7 +107,6 @@ impl Team {
                 std::thread::yield_now();
             }
         }
-        lock(&shared.desk).task = None;
         let theirs = shared.panicked.swap(false, Ordering::Relaxed);
         drop(turn);
         if let Err(panic) = mine {
@@ -128,7 +125,7 @@ impl Team {
             .into_iter()
             .map(|item| Mutex::new(Some(item)))
             .collect();
-        if items.len() <= 1 {
+        if items.len() <= 1 || self.members.is_empty() {
             items
                 .into_iter()
                 .filter_map(|item| lock(&item).take())
@@ -180,11 +177,12 @@ impl Shared {
                 return;
             }
             seen = desk.round;
-            let task = desk.task;
+            let Some(Task(task)) = desk.task else {
+                continue;
+            };
+            self.busy.fetch_add(1, Ordering::Relaxed);
             drop(desk);
-            if let Some(Task(task)) = task
-                && catch_unwind(AssertUnwindSafe(|| task(thread))).is_err()
-            {
+            if catch_unwind(AssertUnwindSafe(|| task(thread))).is_err() {
                 self.panicked.store(true, Ordering::Relaxed);
             }
             self.busy.fetch_sub(1, Ordering::Release);
@@ -197,17 +195,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_thread_runs_every_task_and_each_item_is_done_once() {
+    fn each_item_is_done_once_however_many_threads() {
         for threads in [1, 2, 5] {
             let team = Team::new(threads);
-            for round in 0..200 {
-                let calls: Vec<AtomicUsize> = (0..threads).map(|_| AtomicUsize::new(0)).collect();
-                team.run(&|thread| {
-                    calls[thread].fetch_add(1, Ordering::Relaxed);
-                });
-                assert!(calls.iter().all(|c| c.load(Ordering::Relaxed) == 1));
+            assert_eq!(team.size(), threads);
+            for round in 0..300 {
                 let mut items = vec![0; round % 7];
-                team.each(items.iter_mut().enumerate(), |_, (i, item)| *item += i + 1);
+                team.each(items.iter_mut().enumerate(), |thread, (i, item)| {
+                    assert!(thread < threads);
+                    *item += i + 1;
+                });
                 assert!(items.iter().enumerate().all(|(i, item)| *item == i + 1));
             }
         }
@@ -216,25 +213,26 @@ mod tests {
     #[test]
     fn a_panic_reaches_the_caller_and_the_team_goes_on() {
         let team = Team::new(3);
-        for culprit in [0, 2] {
+        for culprit in 0..4 {
             let result = catch_unwind(AssertUnwindSafe(|| {
-                team.run(&|thread| assert_ne!(thread, culprit));
+                team.each(0..4, |_, item| assert_ne!(item, culprit));
             }));
             assert!(result.is_err());
-            team.run(&|_| ());
+            team.each(0..4, |_, _| ());
         }
     }
 
     #[test]
-    fn sleepers_are_woken() {
+    fn members_do_come() {
         let team = Team::new(2);
         for _ in 0..3 {
+            // Long enough for the member to fall asleep.
             std::thread::sleep(std::time::Duration::from_millis(5));
-            let calls = AtomicUsize::new(0);
-            team.run(&|_| {
-                calls.fetch_add(1, Ordering::Relaxed);
+            let both = std::sync::Barrier::new(2);
+            // Passes only if two threads have an item each.
+            team.each(0..2, |_, _| {
+                both.wait();
             });
-            assert_eq!(calls.load(Ordering::Relaxed), 2);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What weights are kept as: f32, or half as wide where that loses nothing.
 
+use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::lanes::Lanes;
@@ -55,15 +56,13 @@ impl Elements {
     /// The narrowest type that holds every element exactly.
     pub(super) fn narrowed(self) -> Self {
         let Self::F32(wide) = self else { return self };
-        // Bits, as the sign of zero counts.
-        let same = |x: f32, y: f32| x.to_bits() == y.to_bits();
-        if wide.iter().all(|x| same(f16::from_f32(*x).to_f32(), *x)) {
-            return Self::F16(wide.into_iter().map(f16::from_f32).collect());
+        if let Some(narrow) = exactly::<f16>(&wide) {
+            return Self::F16(narrow);
         }
-        if wide.iter().all(|x| same(bf16::from_f32(*x).to_f32(), *x)) {
-            return Self::Bf16(wide.into_iter().map(bf16::from_f32).collect());
+        match exactly::<bf16>(&wide) {
+            Some(narrow) => Self::Bf16(narrow),
+            None => Self::F32(wide),
         }
-        Self::F32(wide)
     }
 
     pub(super) fn view(&self) -> View<'_> {
@@ -73,6 +72,29 @@ impl Elements {
             Self::Bf16(x) => View::Bf16(x),
         }
     }
+}
+
+/// The numbers in half the width, unless one of them would change.
+fn exactly<T: Copy + Default>(wide: &[f32]) -> Option<Vec<T>>
+where
+    [T]: HalfFloatSliceExt,
+{
+    let mut narrow = vec![T::default(); wide.len()];
+    let mut again = [0.0; 1024];
+    for (wide, narrow) in wide.chunks(again.len()).zip(narrow.chunks_mut(again.len())) {
+        let again = &mut again[..wide.len()];
+        narrow.convert_from_f32_slice(wide);
+        narrow.convert_to_f32_slice(again);
+        // Bits, as the sign of zero counts.
+        if wide
+            .iter()
+            .zip(again)
+            .any(|(x, y)| x.to_bits() != y.to_bits())
+        {
+            return None;
+        }
+    }
+    Some(narrow)
 }
 
 /// Borrowed elements of one of the types.

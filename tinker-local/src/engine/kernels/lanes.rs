@@ -25,6 +25,8 @@ pub(super) trait Lanes: Copy {
     const ROWS: usize;
 
     unsafe fn splat(value: f32) -> Self;
+    /// The number at an address, in all lanes.
+    unsafe fn splat_from(from: *const f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     /// The first `n < N` lanes; the others are zero and their memory is not touched.
     unsafe fn load_part(from: *const f32, n: usize) -> Self;

@@ -58,6 +58,7 @@ pub(super) unsafe fn tile<V: Lanes, E: Element, const MR: usize, const NV: usize
                 *base = t.a.add(g * 3 * t.a_row);
             }
         }
+        let offsets = [0, t.a_row, 2 * t.a_row];
         let mut b = t.b;
         for _ in 0..t.k {
             let mut columns = [V::zero(); NV];
@@ -66,7 +67,7 @@ pub(super) unsafe fn tile<V: Lanes, E: Element, const MR: usize, const NV: usize
                 V::prefetch(b[v].wrapping_add(AHEAD));
             }
             for i in 0..MR {
-                let x = V::splat(*bases[i / 3].add((i % 3) * t.a_row));
+                let x = V::splat_from(bases[i / 3].wrapping_add(offsets[i % 3]));
                 for v in 0..NV {
                     acc[i][v] = x.fma(columns[v], acc[i][v]);
                 }

@@ -1,12 +1,12 @@
 //! 8 lanes of AVX2 with FMA and F16C.
 
 use std::arch::x86_64::{
-    __m256, __m256i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_loadu_si128,
-    _mm_prefetch, _mm256_add_epi32, _mm256_add_ps, _mm256_castsi256_ps, _mm256_cvtepu16_epi32,
-    _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_div_ps, _mm256_fmadd_ps, _mm256_loadu_ps,
-    _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps, _mm256_max_ps, _mm256_min_ps,
-    _mm256_mul_ps, _mm256_round_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_slli_epi32,
-    _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps,
+    __m256, __m256i, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_load_ss,
+    _mm_loadu_si128, _mm_prefetch, _mm256_add_epi32, _mm256_add_ps, _mm256_broadcastss_ps,
+    _mm256_castsi256_ps, _mm256_cvtepu16_epi32, _mm256_cvtph_ps, _mm256_cvtps_epi32, _mm256_div_ps,
+    _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_ps, _mm256_maskstore_ps,
+    _mm256_max_ps, _mm256_min_ps, _mm256_mul_ps, _mm256_round_ps, _mm256_set1_epi32,
+    _mm256_set1_ps, _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_storeu_ps, _mm256_sub_ps,
 };
 
 use half::{bf16, f16};
@@ -36,6 +36,8 @@ impl Lanes for Avx2 {
     const ROWS: usize = 6;
 
     #[inline(always)] unsafe fn splat(value: f32) -> Self { Self(_mm256_set1_ps(value)) }
+    // Not `*from`: see the other instruction set.
+    #[inline(always)] unsafe fn splat_from(from: *const f32) -> Self { Self(_mm256_broadcastss_ps(_mm_load_ss(from))) }
     #[inline(always)] unsafe fn load(from: *const f32) -> Self { Self(_mm256_loadu_ps(from)) }
     #[inline(always)] unsafe fn load_part(from: *const f32, n: usize) -> Self { Self(_mm256_maskload_ps(from, first(n))) }
     #[inline(always)] unsafe fn load_f16(from: *const f16) -> Self { Self(_mm256_cvtph_ps(_mm_loadu_si128(from.cast()))) }

@@ -1,12 +1,12 @@
 //! 16 lanes of AVX-512.
 
 use std::arch::x86_64::{
-    __m512, __mmask16, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_prefetch,
-    _mm256_loadu_si256, _mm512_add_ps, _mm512_castsi512_ps, _mm512_cvtepu16_epi32, _mm512_cvtph_ps,
-    _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps,
-    _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_add_ps, _mm512_reduce_max_ps,
-    _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps,
-    _mm512_storeu_ps, _mm512_sub_ps,
+    __m512, __mmask16, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_load_ss,
+    _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps, _mm512_broadcastss_ps, _mm512_castsi512_ps,
+    _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
+    _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_scalef_ps,
+    _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
 use half::{bf16, f16};
@@ -31,6 +31,8 @@ impl Lanes for Avx512 {
     const ROWS: usize = 12;
 
     #[inline(always)] unsafe fn splat(value: f32) -> Self { Self(_mm512_set1_ps(value)) }
+    // Not `*from`: an unoptimised build would check that for null and alignment, in the innermost loop.
+    #[inline(always)] unsafe fn splat_from(from: *const f32) -> Self { Self(_mm512_broadcastss_ps(_mm_load_ss(from))) }
     #[inline(always)] unsafe fn load(from: *const f32) -> Self { Self(_mm512_loadu_ps(from)) }
     #[inline(always)] unsafe fn load_part(from: *const f32, n: usize) -> Self { Self(_mm512_maskz_loadu_ps(first(n), from)) }
     #[inline(always)] unsafe fn load_f16(from: *const f16) -> Self { Self(_mm512_cvtph_ps(_mm256_loadu_si256(from.cast()))) }

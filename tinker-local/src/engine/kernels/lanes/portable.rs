@@ -23,6 +23,7 @@ impl Lanes for Portable {
     const ROWS: usize = 4;
 
     #[inline(always)] unsafe fn splat(value: f32) -> Self { Self([value; 4]) }
+    #[inline(always)] unsafe fn splat_from(from: *const f32) -> Self { Self([*from; 4]) }
     #[inline(always)] unsafe fn load(from: *const f32) -> Self { Self(from.cast::<[f32; 4]>().read_unaligned()) }
     #[inline(always)] unsafe fn load_part(from: *const f32, n: usize) -> Self {
         let mut lanes = [0.0; 4];
