@@ -15,7 +15,7 @@ use crate::error::{BoxError, TransportError};
 use crate::error::{Kind, Stage};
 use crate::gate::Gate;
 use crate::service::{Foreign, Inner};
-use crate::stack::{Slot, Stack};
+use crate::stack::{Slot, Stack, erased};
 use crate::transport::Transport;
 
 /// The default stack, with two slots for your layers and a leaf of your choice.
@@ -96,8 +96,7 @@ impl TransportBuilder {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.call_slot
-            .push(Arc::new(move |inner| inner.layer(&layer)));
+        self.call_slot.push(erased(layer));
         self
     }
 
@@ -113,8 +112,7 @@ impl TransportBuilder {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        self.attempt_slot
-            .push(Arc::new(move |inner| inner.layer(&layer)));
+        self.attempt_slot.push(erased(layer));
         self
     }
 
@@ -163,7 +161,7 @@ impl TransportBuilder {
             Some(leaf) => leaf,
             None => network(&self.config)?,
         };
-        let stack = Stack::new(self.config, base, gate, self.call_slot, self.attempt_slot)?;
+        let stack = Stack::new(self.config, base, gate, self.call_slot, &self.attempt_slot)?;
         Ok(leaf.under(stack))
     }
 

@@ -8,9 +8,10 @@ use http::HeaderMap;
 
 use crate::class::{Class, PerClass};
 use crate::credential::Credential;
+use crate::layer::{AdaptiveLayer, BreakerLayer, HedgeLayer};
 use crate::limits::ClassLimits;
-use crate::observer::Observer;
-use crate::policy::{Never, Policy, Standard};
+use crate::observer::{Observer, Observers};
+use crate::policy::Policy;
 
 /// Settings of the default stack. Plain data: nothing here reads the environment.
 ///
@@ -36,10 +37,16 @@ pub struct TransportConfig {
     /// Limits and times of each class.
     pub limits: PerClass<ClassLimits>,
     /// Retry policy of each class, for calls that do not bring their own. By default
-    /// [`Standard`], and [`Never`] for [`Class::Retrieve`] and [`Class::Telemetry`].
+    /// [`Standard`](crate::policy::Standard), and [`Never`](crate::policy::Never) for [`Class::Retrieve`] and [`Class::Telemetry`].
     pub policies: PerClass<Arc<dyn Policy>>,
-    /// Who is told how calls end.
-    pub observers: Vec<Arc<dyn Observer>>,
+    /// Refuses requests while the server keeps failing. `None`: no circuit breaker.
+    pub breaker: Option<BreakerLayer>,
+    /// Finds out how many tries at once the server bears. `None`: only the fixed limits hold.
+    pub adaptive: Option<AdaptiveLayer>,
+    /// Sends slow reads a second time. `None`: no hedging.
+    pub hedge: Option<HedgeLayer>,
+    /// Who is told what happens. Clones of these settings share the list.
+    pub observers: Observers,
     /// PEM bundles of certificates to trust besides those of the system.
     pub root_certificates: Vec<Bytes>,
 }
@@ -53,8 +60,11 @@ impl TransportConfig {
             user_agent: default_user_agent(),
             headers: HeaderMap::new(),
             limits: PerClass::default(),
-            policies: PerClass::from_fn(default_policy),
-            observers: Vec::new(),
+            policies: PerClass::default(),
+            breaker: None,
+            adaptive: None,
+            hedge: None,
+            observers: Observers::new(),
             root_certificates: Vec::new(),
         }
     }
@@ -94,10 +104,39 @@ impl TransportConfig {
         self
     }
 
-    /// Adds an observer.
+    /// Switches on a circuit breaker.
     #[must_use]
-    pub fn with_observer(mut self, observer: Arc<dyn Observer>) -> Self {
-        self.observers.push(observer);
+    pub fn with_breaker(mut self, breaker: BreakerLayer) -> Self {
+        self.breaker = Some(breaker);
+        self
+    }
+
+    /// Switches on adaptive concurrency.
+    #[must_use]
+    pub fn with_adaptive(mut self, adaptive: AdaptiveLayer) -> Self {
+        self.adaptive = Some(adaptive);
+        self
+    }
+
+    /// Switches on hedged reads.
+    #[must_use]
+    pub fn with_hedge(mut self, hedge: HedgeLayer) -> Self {
+        self.hedge = Some(hedge);
+        self
+    }
+
+    /// Attaches an observer; any number may be. More can be attached to
+    /// [`observers`](Self::observers) at any time.
+    #[must_use]
+    pub fn with_observer(self, observer: Arc<dyn Observer>) -> Self {
+        self.observers.attach(observer);
+        self
+    }
+
+    /// Writes what happens to `tracing`: see [`Logger`](crate::Logger).
+    #[must_use]
+    pub fn attach_logger(self) -> Self {
+        self.observers.attach_logger();
         self
     }
 
@@ -118,13 +157,6 @@ fn default_user_agent() -> String {
     )
 }
 
-pub(crate) fn default_policy(class: Class) -> Arc<dyn Policy> {
-    match class {
-        Class::Retrieve | Class::Telemetry => Arc::new(Never),
-        Class::Session | Class::Sample | Class::Train | Class::Rest => Arc::new(Standard::new()),
-    }
-}
-
 impl fmt::Debug for TransportConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // A password does not belong into the base URL and is refused later; until then it is hidden.
@@ -140,7 +172,10 @@ impl fmt::Debug for TransportConfig {
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("limits", &self.limits)
             .field("policies", &self.policies)
-            .field("observers", &self.observers.len())
+            .field("breaker", &self.breaker)
+            .field("adaptive", &self.adaptive)
+            .field("hedge", &self.hedge)
+            .field("observers", &self.observers)
             .field("root_certificates", &self.root_certificates.len())
             .finish()
     }

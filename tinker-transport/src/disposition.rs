@@ -77,7 +77,7 @@ impl Disposition {
                     kind: error.kind(),
                     stage: error.stage(),
                 },
-                retry_after: None,
+                retry_after: error.retry_after(),
                 should_retry: None,
             },
         }

@@ -29,6 +29,7 @@ struct Inner {
     effort: Effort,
     /// Time the gate held the request before this happened.
     waited: Duration,
+    retry_after: Option<Duration>,
 }
 
 /// What kind of failure a [`TransportError`] is.
@@ -58,6 +59,11 @@ pub enum Kind {
     ///
     /// The work may have been done. Try again only what the server recognises as a repeat.
     Interrupted,
+    /// A circuit breaker refused the request, because the server kept failing.
+    ///
+    /// No work was done. [`retry_after`](TransportError::retry_after) says when it will let a
+    /// request through again.
+    Unavailable,
     /// The answer began, but its body broke off or could not be decoded.
     Body,
     /// The answer's body is larger than the caller allowed.
@@ -92,6 +98,7 @@ impl TransportError {
             operation: None,
             effort: Effort::default(),
             waited: Duration::ZERO,
+            retry_after: None,
         }))
     }
 
@@ -99,6 +106,13 @@ impl TransportError {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// Says when the same request may fare better.
+    #[must_use]
+    pub fn with_retry_after(mut self, wait: Duration) -> Self {
+        self.0.retry_after = Some(wait);
         self
     }
 
@@ -127,6 +141,11 @@ impl TransportError {
         self.0.effort.elapsed
     }
 
+    /// How long to wait before the same request may fare better, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
     /// Did a time limit pass?
     pub fn is_timeout(&self) -> bool {
         self.0.kind == Kind::Timeout
@@ -152,7 +171,7 @@ impl TransportError {
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.0.kind,
-            Kind::Connect | Kind::Timeout | Kind::Interrupted
+            Kind::Connect | Kind::Timeout | Kind::Interrupted | Kind::Unavailable
         )
     }
 

@@ -70,8 +70,9 @@ impl Gate {
         gate
     }
 
-    /// Closes the gate for samples, because one of this weight was answered with 429.
-    pub fn throttle(&self, weight: u64) {
+    /// Closes the gate for samples, because one of this weight was answered with 429. Returns for
+    /// how long.
+    pub fn throttle(&self, weight: u64) -> Duration {
         let cool_down = if weight <= SMALL_SAMPLE {
             SMALL_COOL_DOWN
         } else {
@@ -84,11 +85,12 @@ impl Gate {
                 .throttled_until
                 .map_or(until, |earlier| earlier.max(until)),
         );
+        cool_down
     }
 
-    /// Notes a 402. True: the calls it concerns are held for another step. False: it has gone on
-    /// for too long, the answer belongs to the caller.
-    pub fn pause(&self) -> bool {
+    /// Notes a 402, and returns for how long the calls it concerns are held. Nothing: it has gone
+    /// on for too long, the answer belongs to the caller.
+    pub fn pause(&self) -> Option<Duration> {
         let now = Instant::now();
         let mut times = self.times();
         let known = times
@@ -102,7 +104,7 @@ impl Gate {
         }));
         let lasted = now - pause.began;
         if lasted > PAUSE_LIMIT {
-            return false;
+            return None;
         }
         if is_new || now - pause.noticed >= PAUSE_NOTICE {
             pause.noticed = now;
@@ -112,7 +114,7 @@ impl Gate {
             );
         }
         times.paused_until = Some(now + PAUSE_STEP);
-        true
+        Some(PAUSE_STEP)
     }
 
     /// Has the server asked samples to slow down within the last seconds?
@@ -120,6 +122,11 @@ impl Gate {
         self.times()
             .throttled_until
             .is_some_and(|until| Instant::now() < until + CAREFUL)
+    }
+
+    /// Must `call` wait now?
+    pub fn is_closed(&self, call: &Call) -> bool {
+        self.closed_until(call).is_some()
     }
 
     /// Waits until the gate is open for `call`. Returns how long that took.
@@ -196,11 +203,11 @@ mod tests {
     async fn a_pause_ends_after_an_hour_and_a_later_one_is_new() {
         let gate = Gate::new();
         let began = Instant::now();
-        while gate.pause() {
+        while gate.pause().is_some() {
             gate.opened(&Call::new("x", Class::Train)).await;
         }
         assert_eq!(began.elapsed(), PAUSE_LIMIT + PAUSE_STEP);
         tokio::time::advance(PAUSE_FORGOTTEN + PAUSE_NOTICE).await;
-        assert!(gate.pause());
+        assert!(gate.pause().is_some());
     }
 }

@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod aimd;
 mod backoff;
 mod base_url;
 mod body;
 mod builder;
 mod call;
+mod circuit;
 mod class;
 mod clock;
 mod config;
@@ -12,11 +14,14 @@ mod credential;
 mod disposition;
 mod effort;
 mod error;
+mod event;
 mod gate;
 mod hint;
 mod idempotency;
 mod leaf;
 mod limits;
+mod logger;
+mod metrics;
 mod observer;
 mod service;
 mod spare;
@@ -41,11 +46,14 @@ pub use credential::{
 pub use disposition::{Disposition, Outcome};
 pub use effort::Effort;
 pub use error::{BoxError, Kind, Stage, TransportError};
+pub use event::{BreakerChange, End, Event, GateChange, Observation, Promised, Step, Waiting};
 pub use gate::Gate;
 #[cfg(feature = "reqwest")]
 pub use leaf::Network;
 pub use limits::ClassLimits;
-pub use observer::{End, Event, Observation, Observer};
+pub use logger::Logger;
+pub use metrics::{Latency, Metrics, OperationCounts, Prometheus, Snapshot};
+pub use observer::{Observer, Observers};
 pub use policy::Policy;
 pub use service::{HttpService, ResponseFuture};
 pub use transport::Transport;

@@ -7,6 +7,7 @@
 mod limit;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::backoff::Backoff;
@@ -15,6 +16,7 @@ pub use crate::effort::Effort;
 pub use crate::hint::{HINT_CAP, retry_after, should_retry};
 pub use limit::{AttemptLimited, TimeLimited};
 
+use crate::class::{Class, PerClass};
 use crate::error::Kind;
 
 /// Decides whether a failed attempt is followed by another.
@@ -67,7 +69,8 @@ pub enum Verdict {
 /// - tries again after 408, 409, 429, 5xx, an empty 400, a failed connection, a timeout;
 /// - waits 1, 2, 4, 8, 16, 30, 30 ... seconds, or what the server asks for up to five minutes;
 /// - stops when 300 s have passed since the first attempt, and shortens the last wait to that mark;
-/// - never repeats another status unless the server says `x-should-retry: true`.
+/// - never repeats another status unless the server says `x-should-retry: true`;
+/// - gives up at once where a circuit breaker refuses: to fail fast is what that is for.
 ///
 /// ```
 /// use std::time::Duration;
@@ -151,6 +154,18 @@ pub struct Never;
 impl Policy for Never {
     fn verdict(&self, _: &Effort, _: &Disposition) -> Verdict {
         Verdict::Stop
+    }
+}
+
+/// [`Standard`], and [`Never`] where whoever calls has a loop of its own.
+impl Default for PerClass<Arc<dyn Policy>> {
+    fn default() -> Self {
+        Self::from_fn(|class| match class {
+            Class::Retrieve | Class::Telemetry => Arc::new(Never),
+            Class::Session | Class::Sample | Class::Train | Class::Rest => {
+                Arc::new(Standard::new())
+            }
+        })
     }
 }
 

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response};
+use tower::{Layer, Service};
 
 use crate::base_url::BaseUrl;
+use crate::body::Body;
 use crate::config::TransportConfig;
-use crate::error::{Kind, Stage, TransportError};
+use crate::error::{BoxError, Kind, Stage, TransportError};
 use crate::gate::Gate;
 use crate::layer::{
     AdmissionLayer, AuthLayer, BaseLayer, CompressLayer, DecompressLayer, GateLayer, HeaderLayer,
@@ -18,14 +21,27 @@ use crate::transport::Transport;
 /// What a user's layers do to the part of the stack inside them.
 pub(crate) type Slot = Vec<Arc<dyn Fn(Transport) -> Transport + Send + Sync>>;
 
+/// A layer of any type, as what it does to a transport.
+pub(crate) fn erased<L, B>(layer: L) -> Arc<dyn Fn(Transport) -> Transport + Send + Sync>
+where
+    L: Layer<Transport> + Send + Sync + 'static,
+    L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
+    <L::Service as Service<Request<Body>>>::Future: Send + 'static,
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    Arc::new(move |inner| inner.layer(&layer))
+}
+
 /// All layers of the default stack, ready to stand over a leaf.
 pub(crate) struct Stack {
     call_slot: Slot,
-    observe_calls: Option<ObserveLayer>,
+    observe_calls: ObserveLayer,
     admission: AdmissionLayer,
     retry: RetryLayer,
     gate: GateLayer,
-    observe_attempts: Option<ObserveLayer>,
+    observe_attempts: ObserveLayer,
     attempt_slot: Slot,
     base: BaseLayer,
     auth: Option<AuthLayer>,
@@ -40,22 +56,36 @@ impl Stack {
         base: BaseUrl,
         gate: Gate,
         call_slot: Slot,
-        attempt_slot: Slot,
+        attempt_slot: &Slot,
     ) -> Result<Self, TransportError> {
         let user_agent = HeaderValue::from_str(&config.user_agent).map_err(|error| {
             let what = "the user agent cannot stand in a header";
             TransportError::new(Kind::Config, Stage::NotBuilt, what).with_source(error)
         })?;
-        let observers: Option<Arc<[_]>> =
-            (!config.observers.is_empty()).then(|| config.observers.into());
+        let observers = config.observers;
+        // What is switched on stands in the slot for attempts, outside the user's layers. Hedges
+        // count as requests for the other two, and a refusal should not first wait for a permit.
+        let mut slot = Slot::new();
+        if let Some(layer) = config.hedge {
+            slot.push(erased(layer.with_observers(observers.clone())));
+        }
+        if let Some(layer) = config.breaker {
+            slot.push(erased(layer.with_observers(observers.clone())));
+        }
+        if let Some(layer) = config.adaptive {
+            slot.push(erased(layer.with_observers(observers.clone())));
+        }
+        slot.extend_from_slice(attempt_slot);
         Ok(Self {
             call_slot,
-            observe_calls: observers.clone().map(ObserveLayer::calls),
-            admission: AdmissionLayer::new(&config.limits).with_gate(gate.clone()),
-            retry: RetryLayer::with_policies(config.policies),
-            gate: GateLayer::new(gate),
-            observe_attempts: observers.map(ObserveLayer::attempts),
-            attempt_slot,
+            observe_calls: ObserveLayer::calls(observers.clone()),
+            admission: AdmissionLayer::new(&config.limits)
+                .with_gate(gate.clone())
+                .with_observers(observers.clone()),
+            retry: RetryLayer::with_policies(config.policies).with_observers(observers.clone()),
+            gate: GateLayer::new(gate).with_observers(observers.clone()),
+            observe_attempts: ObserveLayer::attempts(observers),
+            attempt_slot: slot,
             base: BaseLayer::new(base),
             auth: config.credential.map(AuthLayer::new),
             header: HeaderLayer::new(user_agent, config.headers),
@@ -92,11 +122,11 @@ impl Stack {
 /// The layers outside the slot for attempts.
 struct Outer {
     call_slot: Slot,
-    observe_calls: Option<ObserveLayer>,
+    observe_calls: ObserveLayer,
     admission: AdmissionLayer,
     retry: RetryLayer,
     gate: GateLayer,
-    observe_attempts: Option<ObserveLayer>,
+    observe_attempts: ObserveLayer,
 }
 
 impl Outer {

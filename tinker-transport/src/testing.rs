@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
+use std::io::Write;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -12,10 +13,14 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::Frame;
 use tokio::time::Instant;
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::body::Body;
 use crate::call::Call;
 use crate::error::TransportError;
+use crate::event::Event;
+use crate::observer::Observers;
 use crate::transport::Transport;
 
 /// A body that arrives in the given pieces.
@@ -124,4 +129,49 @@ impl Seen {
             .map(|(_, request)| request)
             .collect()
     }
+}
+
+/// What `tracing` was told on this thread.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Collects everything this thread tells `tracing` until the guard is dropped.
+pub(crate) fn traced() -> (Lines, DefaultGuard) {
+    let lines = Lines::default();
+    let sink = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(FmtSpan::CLOSE)
+        .with_ansi(false)
+        .without_time()
+        .with_target(false)
+        .with_writer(move || sink.clone())
+        .finish();
+    (lines, tracing::subscriber::set_default(subscriber))
+}
+
+/// A list with one observer, and what that was told.
+pub(crate) fn events() -> (Observers, Arc<Mutex<Vec<String>>>) {
+    let observers = Observers::new();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&told);
+    observers.attach(Arc::new(move |event: &Event<'_>| {
+        log.lock().unwrap().push(format!("{event:?}"));
+    }));
+    (observers, told)
 }

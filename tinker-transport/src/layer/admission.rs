@@ -1,15 +1,22 @@
 //! Permits: how much may be under way at once.
 
 use http::Request;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::call::Call;
 use crate::class::{Class, PerClass};
+use crate::error::TransportError;
+use crate::event::Event;
 use crate::gate::Gate;
 use crate::limits::ClassLimits;
+use crate::observer::Observers;
 use crate::service::{Answer, Inner};
 
 /// Samples let in at once while the server asks to slow down, and how much heavier each counts.
@@ -30,7 +37,11 @@ const CAREFUL_FACTOR: u64 = 20;
 pub struct AdmissionLayer {
     rooms: Arc<PerClass<Room>>,
     gate: Option<Gate>,
+    observers: Observers,
 }
+
+/// Held until the head of the answer is there.
+type Permits<'a> = [Option<SemaphorePermit<'a>>; 3];
 
 /// What one class has left.
 #[derive(Debug)]
@@ -54,7 +65,7 @@ impl Room {
     }
 
     /// Waits for permits, always in the same order, so that two waiters cannot block each other.
-    async fn enter(&self, weight: u64, is_careful: bool) -> [Option<SemaphorePermit<'_>>; 3] {
+    async fn enter(&self, weight: u64, is_careful: bool) -> Permits<'_> {
         let slot = take(self.slots.as_ref(), 1).await;
         let careful = take(is_careful.then_some(&self.careful), 1).await;
         let weight = if is_careful {
@@ -83,7 +94,37 @@ impl AdmissionLayer {
         Self {
             rooms: Arc::new(rooms),
             gate: None,
+            observers: Observers::new(),
         }
+    }
+
+    /// Reports to these observers which calls had to wait.
+    #[must_use]
+    pub fn with_observers(mut self, observers: Observers) -> Self {
+        self.observers = observers;
+        self
+    }
+
+    /// Waits for permits.
+    async fn admit(&self, call: &Call, weight: u64) -> Result<Permits<'_>, TransportError> {
+        let is_careful =
+            call.class == Class::Sample && self.gate.as_ref().is_some_and(Gate::is_throttled);
+        let room = self.rooms.get(call.class);
+        let mut permits = pin!(room.enter(weight, is_careful));
+        // Mostly there is room, and then neither clock nor deadline matters.
+        if let Poll::Ready(permits) =
+            poll_fn(|context| Poll::Ready(permits.as_mut().poll(context))).await
+        {
+            return Ok(permits);
+        }
+        let began = Instant::now();
+        let permits = call.before_deadline(permits).await?;
+        self.observers.emit(|| Event::Admitted {
+            operation: call.operation,
+            class: call.class,
+            waited: began.elapsed(),
+        });
+        Ok(permits)
     }
 
     /// Lets samples in carefully while this gate reports back-pressure.
@@ -100,10 +141,7 @@ impl Around for AdmissionLayer {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
         let call = Call::of(request);
         let weight = call.weight_of(request);
-        let is_careful =
-            call.class == Class::Sample && self.gate.as_ref().is_some_and(Gate::is_throttled);
-        let room = self.rooms.get(call.class);
-        let _permits = call.before_deadline(room.enter(weight, is_careful)).await?;
+        let _permits = self.admit(&call, weight).await?;
         inner.run(request).await
     }
 }

@@ -1,5 +1,7 @@
 //! Holds requests while the gate is closed, and closes it.
 
+use std::time::Duration;
+
 use http::{Request, StatusCode};
 
 use super::around::{Around, tower_layer};
@@ -8,7 +10,10 @@ use crate::call::{Billing, Call};
 use crate::class::Class;
 use crate::disposition::Held;
 use crate::effort::Waited;
+use crate::error::TransportError;
+use crate::event::{Event, GateChange};
 use crate::gate::Gate;
+use crate::observer::Observers;
 use crate::service::{Answer, Inner};
 
 /// Waits at a shared [`Gate`] before each try, and reports 429 and 402 to it.
@@ -24,12 +29,60 @@ use crate::service::{Answer, Inner};
 #[derive(Debug, Clone)]
 pub struct GateLayer {
     gate: Gate,
+    observers: Observers,
 }
 
 impl GateLayer {
     /// Waits at `gate`.
     pub fn new(gate: Gate) -> Self {
-        Self { gate }
+        Self {
+            gate,
+            observers: Observers::new(),
+        }
+    }
+
+    /// Reports to these observers what happens at the gate.
+    #[must_use]
+    pub fn with_observers(mut self, observers: Observers) -> Self {
+        self.observers = observers;
+        self
+    }
+
+    fn report(&self, call: &Call, change: GateChange) {
+        self.observers.emit(|| Event::Gate {
+            operation: call.operation,
+            class: call.class,
+            change,
+        });
+    }
+
+    /// Waits until the gate is open. Returns how long that took.
+    async fn pass(&self, call: &Call) -> Result<Duration, TransportError> {
+        if !self.gate.is_closed(call) {
+            return Ok(Duration::ZERO);
+        }
+        self.report(call, GateChange::Holding);
+        let waited = call.before_deadline(self.gate.opened(call)).await?;
+        self.report(call, GateChange::Passed(waited));
+        Ok(waited)
+    }
+
+    /// Closes the gate if the answer says so. True: the request will be sent again.
+    fn learn(&self, call: &Call, weight: u64, status: StatusCode) -> bool {
+        let change = match status {
+            StatusCode::TOO_MANY_REQUESTS if call.class == Class::Sample => {
+                GateChange::Throttled(self.gate.throttle(weight))
+            }
+            StatusCode::PAYMENT_REQUIRED if call.billing == Billing::Pause => {
+                match self.gate.pause() {
+                    Some(step) => GateChange::Paused(step),
+                    None => return false,
+                }
+            }
+            _ => return false,
+        };
+        self.report(call, change);
+        true
     }
 }
 
@@ -39,24 +92,14 @@ impl Around for GateLayer {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
         let call = Call::of(request);
         let weight = call.weight_of(request);
-        let waited = call.before_deadline(self.gate.opened(&call)).await?;
+        let waited = self.pass(&call).await?;
         let mut result = inner.run(request).await;
         match &mut result {
             Ok(response) => {
                 if !waited.is_zero() {
                     response.extensions_mut().insert(Waited(waited));
                 }
-                let is_held = match response.status() {
-                    StatusCode::TOO_MANY_REQUESTS if call.class == Class::Sample => {
-                        self.gate.throttle(weight);
-                        true
-                    }
-                    StatusCode::PAYMENT_REQUIRED if call.billing == Billing::Pause => {
-                        self.gate.pause()
-                    }
-                    _ => false,
-                };
-                if is_held {
+                if self.learn(&call, weight, response.status()) {
                     response.extensions_mut().insert(Held);
                 }
             }

@@ -1,9 +1,5 @@
 //! Tells observers how calls and attempts end.
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
-
 use http::Request;
 use tokio::time::Instant;
 
@@ -11,32 +7,33 @@ use super::around::{Around, tower_layer};
 use super::scope::{Scope, Subject};
 use crate::body::Body;
 use crate::effort::Effort;
-use crate::observer::{End, Event, Observation, Observer};
+use crate::event::{End, Event, Observation};
+use crate::observer::Observers;
 use crate::service::{Answer, Inner};
 
 /// Hands the end of every call or attempt to observers, also when its caller dropped it.
 ///
 /// # Order
 /// One for calls outermost, one for attempts inside the gate.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ObserveLayer {
-    observers: Arc<[Arc<dyn Observer>]>,
+    observers: Observers,
     scope: Scope,
 }
 
 impl ObserveLayer {
     /// Reports calls.
-    pub fn calls(observers: impl Into<Arc<[Arc<dyn Observer>]>>) -> Self {
+    pub fn calls(observers: Observers) -> Self {
         Self {
-            observers: observers.into(),
+            observers,
             scope: Scope::Call,
         }
     }
 
     /// Reports attempts.
-    pub fn attempts(observers: impl Into<Arc<[Arc<dyn Observer>]>>) -> Self {
+    pub fn attempts(observers: Observers) -> Self {
         Self {
-            observers: observers.into(),
+            observers,
             scope: Scope::Attempt,
         }
     }
@@ -46,37 +43,42 @@ tower_layer!(ObserveLayer makes Observe);
 
 impl Around for ObserveLayer {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
-        let mut watch = Watch {
-            layer: self.clone(),
+        // Nobody listens: not even the clock is read.
+        let watch = (!self.observers.is_empty()).then(|| Watch {
+            layer: self,
             subject: Subject::of(request),
             began: Instant::now(),
             is_over: false,
-        };
+        });
         let result = inner.run(request).await;
-        watch.is_over = true;
-        match &result {
-            Ok(response) => {
-                let attempts = response
-                    .extensions()
-                    .get()
-                    .map_or(1, |effort: &Effort| effort.attempts);
-                watch.report(End::Answered(response.status()), attempts);
-            }
-            Err(error) => watch.report(End::Failed(error), error.attempts()),
+        if let Some(watch) = watch {
+            watch.end(&result);
         }
         result
     }
 }
 
 /// Reports once, at the latest when it is dropped.
-struct Watch {
-    layer: ObserveLayer,
+struct Watch<'a> {
+    layer: &'a ObserveLayer,
     subject: Subject,
     began: Instant,
     is_over: bool,
 }
 
-impl Watch {
+impl Watch<'_> {
+    fn end(mut self, result: &Answer) {
+        self.is_over = true;
+        match result {
+            Ok(response) => {
+                let effort = response.extensions().get::<Effort>();
+                let attempts = effort.map_or(1, |effort| effort.attempts);
+                self.report(End::Answered(response.status()), attempts);
+            }
+            Err(error) => self.report(End::Failed(error), error.attempts()),
+        }
+    }
+
     fn report(&self, end: End<'_>, attempts: u32) {
         let Subject {
             call,
@@ -84,28 +86,23 @@ impl Watch {
             path,
             attempt,
         } = &self.subject;
-        let elapsed: Duration = self.began.elapsed();
-        let (operation, class) = (call.operation, call.class);
         let observation = |attempt| Observation {
-            operation,
-            class,
+            operation: call.operation,
+            class: call.class,
             method,
             path,
             attempt,
-            elapsed,
+            elapsed: self.began.elapsed(),
             end,
         };
-        let event = match self.layer.scope {
+        self.layer.observers.emit(|| match self.layer.scope {
             Scope::Call => Event::Call(observation(attempts)),
             Scope::Attempt => Event::Attempt(observation(*attempt)),
-        };
-        for observer in &*self.layer.observers {
-            observer.observe(&event);
-        }
+        });
     }
 }
 
-impl Drop for Watch {
+impl Drop for Watch<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             self.report(End::Dropped, 0);
@@ -113,23 +110,16 @@ impl Drop for Watch {
     }
 }
 
-impl fmt::Debug for ObserveLayer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ObserveLayer")
-            .field("observers", &self.observers.len())
-            .field("scope", &self.scope)
-            .finish()
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
 
     use super::*;
     use crate::call::{Call, Replay};
     use crate::class::Class;
     use crate::layer::RetryLayer;
+    use crate::observer::Observer;
     use crate::testing::{leaf, request, scripted};
 
     #[derive(Default)]
@@ -140,6 +130,7 @@ mod tests {
             let (what, seen) = match event {
                 Event::Attempt(seen) => ("attempt", seen),
                 Event::Call(seen) => ("call", seen),
+                _ => return,
             };
             let end = match seen.end {
                 End::Answered(status) => status.as_u16().to_string(),
@@ -160,10 +151,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn attempts_and_calls_are_reported_with_their_ends() {
         let log = Arc::new(Log::default());
-        let observers: Arc<[Arc<dyn Observer>]> = Arc::new([log.clone()]);
+        let observers = Observers::new();
+        observers.attach(log.clone());
         let (leaf, _) = scripted(&[503, 503]);
         let transport = leaf
-            .layer(ObserveLayer::attempts(Arc::clone(&observers)))
+            .layer(ObserveLayer::attempts(observers.clone()))
             .layer(RetryLayer::new())
             .layer(ObserveLayer::calls(observers));
         transport
@@ -186,7 +178,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_dropped_call_is_reported_too() {
         let log = Arc::new(Log::default());
-        let observers: Vec<Arc<dyn Observer>> = vec![log.clone()];
+        let observers = Observers::new();
+        observers.attach(log.clone());
         let transport = leaf(|_| std::future::pending()).layer(ObserveLayer::calls(observers));
         let call = transport.call(request(Call::new("list", Class::Rest)));
         tokio::time::timeout(Duration::from_secs(2), call)

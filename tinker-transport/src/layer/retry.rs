@@ -12,10 +12,11 @@ use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::call::Call;
 use crate::class::PerClass;
-use crate::config::default_policy;
 use crate::disposition::{Disposition, Outcome};
 use crate::effort::{Effort, Waited};
+use crate::event::Event;
 use crate::idempotency::{self, IDEMPOTENCY_KEY};
+use crate::observer::Observers;
 use crate::policy::{Policy, Verdict};
 use crate::service::{Answer, Inner};
 use crate::spare::Spare;
@@ -48,6 +49,7 @@ const BUDGET_STEP: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct RetryLayer {
     shared: Arc<Shared>,
+    observers: Observers,
 }
 
 #[derive(Debug)]
@@ -61,7 +63,7 @@ impl RetryLayer {
     /// Retries by the policies of the classes: [`Standard`](crate::policy::Standard), and
     /// [`Never`](crate::policy::Never) for retrieving and telemetry.
     pub fn new() -> Self {
-        Self::with_policies(PerClass::from_fn(default_policy))
+        Self::with_policies(PerClass::default())
     }
 
     /// Retries by these policies.
@@ -74,7 +76,15 @@ impl RetryLayer {
                 edge,
                 budget,
             }),
+            observers: Observers::new(),
         }
+    }
+
+    /// Reports to these observers when another try follows.
+    #[must_use]
+    pub fn with_observers(mut self, observers: Observers) -> Self {
+        self.observers = observers;
+        self
     }
 }
 
@@ -90,7 +100,7 @@ impl Around for RetryLayer {
     // A loop of its own: `tower`'s must clone policy, service and request before each try, and box
     // the first future of every call, which is nine allocations where nothing fails.
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
-        let mut tries = Tries::new(&self.shared, request);
+        let mut tries = Tries::new(self, request);
         loop {
             let spare = Spare::of(request);
             let mut result = inner.run(request).await;
@@ -110,6 +120,7 @@ impl Around for RetryLayer {
 /// All tries of one call.
 struct Tries<'a> {
     shared: &'a Shared,
+    observers: &'a Observers,
     call: Call,
     started: Instant,
     /// Attempts that count.
@@ -139,7 +150,7 @@ struct Pause {
 }
 
 impl<'a> Tries<'a> {
-    fn new(shared: &'a Shared, request: &mut Request<Body>) -> Self {
+    fn new(layer: &'a RetryLayer, request: &mut Request<Body>) -> Self {
         if request.method() != Method::GET
             && !request.headers().contains_key(&IDEMPOTENCY_KEY)
             && let Some(key) = idempotency::fresh()
@@ -151,7 +162,8 @@ impl<'a> Tries<'a> {
             call.attempt = 1;
         }
         Self {
-            shared,
+            shared: &layer.shared,
+            observers: &layer.observers,
             call: Call::of(request),
             started: Instant::now(),
             counted: 0,
@@ -196,6 +208,13 @@ impl<'a> Tries<'a> {
             return Next::Nothing;
         };
         tracing::debug!(attempts, ?outcome, wait = ?pause.wait, "trying again");
+        self.observers.emit(|| Event::Retry {
+            operation: self.call.operation,
+            class: self.call.class,
+            attempts,
+            outcome,
+            wait: pause.wait,
+        });
         Next::After(pause)
     }
 

@@ -113,42 +113,17 @@ fn report(attempt: u32, elapsed: Duration, result: &Answer) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
-
-    use tracing_subscriber::fmt::format::FmtSpan;
+    use std::sync::Arc;
 
     use super::*;
     use crate::call::{Call, Replay};
     use crate::class::Class;
     use crate::layer::{AuthLayer, RetryLayer};
-    use crate::testing::{request, scripted};
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().write(bytes)
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::testing::{request, scripted, traced};
 
     #[tokio::test(start_paused = true)]
     async fn a_call_is_a_span_its_attempts_are_events_and_no_key_is_told() {
-        let lines = Lines::default();
-        let sink = lines.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_span_events(FmtSpan::CLOSE)
-            .with_ansi(false)
-            .without_time()
-            .with_target(false)
-            .with_writer(move || sink.clone())
-            .finish();
-        let guard = tracing::subscriber::set_default(subscriber);
+        let (lines, guard) = traced();
         let (leaf, _) = scripted(&[503]);
         let transport = leaf
             .layer(AuthLayer::new(Arc::new(crate::ApiKey::new("hunter2"))))
@@ -160,7 +135,7 @@ mod tests {
         transport.call(listing).await.unwrap();
         drop(guard);
 
-        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        let text = lines.text();
         let span = r#"call{operation="list" class="rest" method=POST path="/api/v1/runs""#;
         assert!(text.lines().all(|line| line.contains(span)), "{text}");
         for part in [

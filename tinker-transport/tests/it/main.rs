@@ -3,6 +3,7 @@
 
 mod exchange;
 mod layers;
+mod opt_in;
 #[cfg(feature = "reqwest")]
 mod server;
 #[cfg(feature = "reqwest")]

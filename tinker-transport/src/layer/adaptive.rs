@@ -1,0 +1,236 @@
+//! Lets in as many tries at once as the server bears.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::around::{Around, tower_layer};
+use crate::aimd::Aimd;
+use crate::body::Body;
+use crate::call::Call;
+use crate::class::{Class, PerClass};
+use crate::error::{Kind, Stage};
+use crate::event::Event;
+use crate::observer::Observers;
+use crate::service::{Answer, Inner};
+
+const INITIAL: usize = 20;
+const LEAST: usize = 1;
+const MOST: usize = 400;
+
+/// Finds out by itself how many tries at once a server bears, and lets in no more.
+///
+/// Additive increase, multiplicative decrease, per class: about once per response time the limit
+/// grows by one if it was reached and times are as usual; it shrinks by a tenth if there was a
+/// 429, 503 or timeout, or if times are a quarter above the best of late. What is best is measured
+/// anew every 30 response times, at half the limit. Begins at 20, stays within 1 and 400.
+///
+/// By default only for samples and REST. Training goes in order and is slow as a rule, and long
+/// polls take as long as the work they wait for: their times say nothing about load.
+///
+/// Off by default. Switch it on with
+/// [`TransportConfig::with_adaptive`](crate::TransportConfig::with_adaptive). The fixed limits of
+/// [`AdmissionLayer`](super::AdmissionLayer) hold besides.
+///
+/// # Order
+/// Inside retry and gate: it must see single tries, and a call that sleeps between two of them
+/// should hold no place.
+#[derive(Clone)]
+pub struct AdaptiveLayer {
+    bounds: (usize, usize, usize),
+    classes: PerClass<bool>,
+    rooms: Arc<PerClass<Mutex<Option<Arc<Room>>>>>,
+    observers: Observers,
+}
+
+/// One class: the limit, and the permits that carry it out.
+struct Room {
+    permits: Arc<Semaphore>,
+    tally: Mutex<Tally>,
+}
+
+struct Tally {
+    aimd: Aimd,
+    under_way: usize,
+    /// Permits that exist.
+    issued: usize,
+}
+
+impl AdaptiveLayer {
+    /// Begins at 20 tries at once, for samples and REST.
+    pub fn new() -> Self {
+        Self {
+            bounds: (INITIAL, LEAST, MOST),
+            classes: PerClass::from_fn(|class| matches!(class, Class::Sample | Class::Rest)),
+            rooms: Arc::new(PerClass::from_fn(|_| Mutex::new(None))),
+            observers: Observers::new(),
+        }
+    }
+
+    /// Begins at `initial` and stays within `least` and `most`.
+    #[must_use]
+    pub fn with_bounds(mut self, initial: usize, least: usize, most: usize) -> Self {
+        self.bounds = (initial, least, most);
+        self
+    }
+
+    /// Applies to these classes and no others.
+    #[must_use]
+    pub fn with_classes(mut self, classes: &[Class]) -> Self {
+        self.classes = PerClass::from_fn(|class| classes.contains(&class));
+        self
+    }
+
+    /// Reports to these observers when a limit moves.
+    #[must_use]
+    pub fn with_observers(mut self, observers: Observers) -> Self {
+        self.observers = observers;
+        self
+    }
+
+    /// How many tries of a class may be under way now; `None` where it does not apply, or nothing
+    /// was sent yet.
+    pub fn limit(&self, class: Class) -> Option<usize> {
+        let room = lock(self.rooms.get(class));
+        room.as_ref().map(|room| lock(&room.tally).aimd.limit())
+    }
+
+    fn room(&self, class: Class) -> Option<Arc<Room>> {
+        if !self.classes.get(class) {
+            return None;
+        }
+        let (initial, least, most) = self.bounds;
+        let mut room = lock(self.rooms.get(class));
+        let room = room.get_or_insert_with(|| Arc::new(Room::new(Aimd::new(initial, least, most))));
+        Some(Arc::clone(room))
+    }
+}
+
+impl Default for AdaptiveLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+tower_layer!(AdaptiveLayer makes Adaptive);
+
+impl Around for AdaptiveLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        let call = Call::of(request);
+        let Some(room) = self.room(call.class) else {
+            return inner.run(request).await;
+        };
+        let place = call.before_deadline(room.enter()).await?;
+        let began = Instant::now();
+        let result = inner.run(request).await;
+        if let Some(is_overloaded) = is_overloaded(&result) {
+            let (before, after) = place.learn(began.elapsed(), is_overloaded);
+            if before != after {
+                self.observers.emit(|| Event::Limit {
+                    class: call.class,
+                    before,
+                    after,
+                });
+            }
+        }
+        result
+    }
+}
+
+/// Does this end speak of overload? Nothing: its time says nothing about the server.
+fn is_overloaded(result: &Answer) -> Option<bool> {
+    match result {
+        Ok(response) => Some(matches!(
+            response.status(),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        )),
+        Err(error) if error.stage() < Stage::MaybeReceived => None,
+        Err(error) => (error.kind() == Kind::Timeout).then_some(true),
+    }
+}
+
+impl Room {
+    fn new(aimd: Aimd) -> Self {
+        let issued = aimd.allowed();
+        Self {
+            permits: Arc::new(Semaphore::new(issued)),
+            tally: Mutex::new(Tally {
+                aimd,
+                under_way: 0,
+                issued,
+            }),
+        }
+    }
+
+    async fn enter(self: &Arc<Self>) -> Place {
+        let permits = Arc::clone(&self.permits);
+        // The semaphore is never closed, so there always is a permit in the end.
+        let permit = permits.acquire_owned().await.ok();
+        let mut tally = lock(&self.tally);
+        tally.under_way += 1;
+        let under_way = tally.under_way;
+        tally.aimd.started(under_way);
+        drop(tally);
+        Place {
+            room: Arc::clone(self),
+            permit,
+        }
+    }
+}
+
+/// A try under way.
+struct Place {
+    room: Arc<Room>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// Notes how it ended. Returns the limit before and after.
+    fn learn(&self, took: Duration, is_overloaded: bool) -> (usize, usize) {
+        let mut tally = lock(&self.room.tally);
+        let before = tally.aimd.limit();
+        tally.aimd.ended(took, is_overloaded);
+        let after = tally.aimd.limit();
+        let allowed = tally.aimd.allowed();
+        if tally.issued < allowed {
+            self.room.permits.add_permits(allowed - tally.issued);
+            tally.issued = allowed;
+        }
+        (before, after)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut tally = lock(&self.room.tally);
+        tally.under_way -= 1;
+        // A limit that shrank is carried out by permits that do not come back.
+        if tally.issued > tally.aimd.allowed()
+            && let Some(permit) = self.permit.take()
+        {
+            permit.forget();
+            tally.issued -= 1;
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for AdaptiveLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limits = Class::ALL.map(|class| (class.name(), self.limit(class)));
+        f.debug_struct("AdaptiveLayer")
+            .field("bounds", &self.bounds)
+            .field("limits", &limits)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

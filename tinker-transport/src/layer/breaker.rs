@@ -1,0 +1,219 @@
+//! Stops asking a server that keeps failing.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Uri};
+
+use super::around::{Around, tower_layer};
+use crate::body::Body;
+use crate::call::Call;
+use crate::circuit::{Circuit, Refusal, Rules};
+use crate::class::Class;
+use crate::disposition::{Disposition, Outcome};
+use crate::error::{Kind, Stage, TransportError};
+use crate::event::{BreakerChange, Event};
+use crate::observer::Observers;
+use crate::service::{Answer, Inner};
+
+/// A circuit breaker: refuses requests for a while when too many of the latest failed.
+///
+/// - Closed: everything passes. When half of the last 20 tries failed (and there were at least
+///   10), it opens.
+/// - Open: every request is refused at once with [`Kind::Unavailable`] and [`Stage::NotSent`]; the
+///   error names how long, and so does [`TransportError::retry_after`]. 10 seconds the first time.
+/// - Half open: one request goes through as a probe. If it succeeds, the breaker closes; if it
+///   fails, it opens for twice as long, up to two minutes. A probe that is dropped makes room for
+///   another.
+///
+/// Failures are statuses from 500, lost connections, and timeouts after the request had left.
+/// 4xx, 429 and 402 say that the server is well. Requests that were dropped or never sent say
+/// nothing.
+///
+/// Off by default. Switch it on with
+/// [`TransportConfig::with_breaker`](crate::TransportConfig::with_breaker).
+///
+/// # Order
+/// Inside retry: it sees every try, and a refusal ends the call, since [`Standard`] does not
+/// repeat it. Wrong: outside retry, where a call that tried for five minutes is one failure.
+///
+/// [`Standard`]: crate::policy::Standard
+#[derive(Clone)]
+pub struct BreakerLayer {
+    rules: Rules,
+    is_per_origin: bool,
+    circuits: Arc<Mutex<HashMap<Subject, Arc<Circuit>>>>,
+    observers: Observers,
+}
+
+/// What a breaker stands before.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Subject {
+    Class(Class),
+    /// The server of the base URL.
+    Home,
+    Origin(String),
+}
+
+impl BreakerLayer {
+    /// One breaker for each [`Class`]: failing uploads do not stop the listing of runs.
+    pub fn per_class() -> Self {
+        Self::new(false)
+    }
+
+    /// One breaker for each server, whatever it is asked for.
+    pub fn per_origin() -> Self {
+        Self::new(true)
+    }
+
+    fn new(is_per_origin: bool) -> Self {
+        Self {
+            rules: Rules {
+                window: 20,
+                minimum: 10,
+                failure_share: 0.5,
+                cool_down: Duration::from_secs(10),
+                longest: Duration::from_mins(2),
+            },
+            is_per_origin,
+            circuits: Arc::default(),
+            observers: Observers::new(),
+        }
+    }
+
+    /// Looks back on the last `window` tries, up to 64, and opens only after `minimum` of them.
+    #[must_use]
+    pub fn with_window(mut self, window: u32, minimum: u32) -> Self {
+        self.rules.window = window;
+        self.rules.minimum = minimum;
+        self
+    }
+
+    /// Opens when this share of them failed, from 0 to 1.
+    #[must_use]
+    pub fn with_failure_share(mut self, share: f64) -> Self {
+        self.rules.failure_share = share;
+        self
+    }
+
+    /// Stays open this long at first, and at most `longest`.
+    #[must_use]
+    pub fn with_cool_down(mut self, first: Duration, longest: Duration) -> Self {
+        self.rules.cool_down = first;
+        self.rules.longest = longest;
+        self
+    }
+
+    /// Reports changes to these observers.
+    #[must_use]
+    pub fn with_observers(mut self, observers: Observers) -> Self {
+        self.observers = observers;
+        self
+    }
+
+    fn subject(&self, class: Class, uri: &Uri) -> Subject {
+        match (self.is_per_origin, uri.authority()) {
+            (false, _) => Subject::Class(class),
+            (true, None) => Subject::Home,
+            (true, Some(authority)) => {
+                let scheme = uri.scheme_str().unwrap_or("http");
+                Subject::Origin(format!("{scheme}://{}", host_of(authority.as_str())))
+            }
+        }
+    }
+
+    fn circuit(&self, subject: &Subject) -> Arc<Circuit> {
+        let mut circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(circuit) = circuits.get(subject) {
+            return Arc::clone(circuit);
+        }
+        let circuit = Arc::new(Circuit::new(self.rules));
+        circuits.insert(subject.clone(), Arc::clone(&circuit));
+        circuit
+    }
+
+    fn report(&self, subject: &Subject, change: Option<BreakerChange>) {
+        let Some(change) = change else { return };
+        let subject = subject.to_string();
+        self.observers.emit(|| Event::Breaker {
+            subject: &subject,
+            change,
+        });
+    }
+}
+
+tower_layer!(BreakerLayer makes Breaker);
+
+impl Around for BreakerLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        let call = Call::of(request);
+        let subject = self.subject(call.class, request.uri());
+        let circuit = self.circuit(&subject);
+        let (pass, change) = circuit.admit();
+        self.report(&subject, change);
+        let pass = pass.map_err(|refusal| refused(&subject, refusal))?;
+        let result = inner.run(request).await;
+        if let Some(has_failed) = has_failed(&result) {
+            self.report(&subject, pass.end(has_failed));
+        }
+        result
+    }
+}
+
+/// Does this end speak against the server? Nothing: it says nothing about it.
+fn has_failed(result: &Answer) -> Option<bool> {
+    match Disposition::of(result).outcome {
+        Outcome::Transient(status) => Some(status.is_server_error()),
+        Outcome::Failed { kind, stage } => match kind {
+            Kind::Connect | Kind::Interrupted => Some(true),
+            Kind::Timeout if stage > Stage::NotSent => Some(true),
+            _ => None,
+        },
+        _ => Some(false),
+    }
+}
+
+fn refused(subject: &Subject, refusal: Refusal) -> TransportError {
+    let Refusal { left, failures, of } = refusal;
+    let when = match left {
+        Some(left) => format!("it lets a request through in {:.1} s", left.as_secs_f64()),
+        None => "a request is under way to see whether it is well again".into(),
+    };
+    let what = format!(
+        "not sent: {failures} of the last {of} tries failed and the circuit breaker for {subject} is open; {when}"
+    );
+    let error = TransportError::new(Kind::Unavailable, Stage::NotSent, what);
+    match left {
+        Some(left) => error.with_retry_after(left),
+        None => error,
+    }
+}
+
+/// Without a user name and password, which nobody should see.
+fn host_of(authority: &str) -> &str {
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Class(class) => write!(f, "{class} requests"),
+            Self::Home => f.write_str("the server"),
+            Self::Origin(origin) => f.write_str(origin),
+        }
+    }
+}
+
+impl fmt::Debug for BreakerLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BreakerLayer")
+            .field("rules", &self.rules)
+            .field("is_per_origin", &self.is_per_origin)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
