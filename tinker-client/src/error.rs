@@ -2,11 +2,13 @@
 
 mod detail;
 mod kinds;
+mod loss;
 
 pub use kinds::{
-    Closed, ConfigError, DecodeError, ExportFailed, Gone, LossFailed, PartlyDone, Poisoned,
-    RequestFailed, StatusError, Unreachable,
+    Closed, ConfigError, DecodeError, ExportFailed, Gone, PartlyDone, RequestFailed, StatusError,
+    Unreachable,
 };
+pub use loss::{LossFailed, Poisoned};
 pub use tinker_transport::TransportError;
 pub use tinker_types::InvalidValue;
 
