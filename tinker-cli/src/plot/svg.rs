@@ -15,7 +15,7 @@ svg{--ink:#1f2933;--faint:#d5dbe1;--line:#0b7285;--ground:#ffffff;\
 font:13px ui-sans-serif,system-ui,sans-serif}\
 @media(prefers-color-scheme:dark){svg{--ink:#e4e7eb;--faint:#3e4c59;--line:#3bc9db;--ground:#11161c}}\
 text{fill:var(--ink)}.title{font-weight:600;font-size:15px}\
-.grid{stroke:var(--faint)}.raw{stroke:var(--line);opacity:.3}.curve{stroke:var(--line);stroke-width:2}\
+.grid{stroke:var(--faint)}.raw{stroke:var(--line);opacity:.45}.curve{stroke:var(--line);stroke-width:2}\
 path{fill:none}";
 
 /// Draws every point as a thin line and averages over it as a thick one.

@@ -53,6 +53,11 @@ impl Job<'_> {
             ..Record::default()
         };
         Box::pin(self.step(&training, &mut folder, &mut record)).await?;
+        if record.metrics.is_empty() && self.interrupt.is_asked() {
+            folder.discard();
+            self.context.talk.say("nothing was trained");
+            return Err(Interrupted.into());
+        }
         record.done = self.plan.first_step + record.metrics.len();
         let interrupted = if record.done < self.plan.steps {
             Box::pin(self.stop(&training, &mut record)).await?;

@@ -76,7 +76,9 @@ async fn train(
                 .note(&format!("{left_out} longer than --max-length left out"));
         }
     }
-    let plan = Plan::new(model, resume, prepared.examples.len(), args.wishes());
+    let mut wishes = args.wishes();
+    wishes.eval_every = wishes.eval_every.filter(|_| !questions.asked.is_empty());
+    let plan = Plan::new(model, resume, prepared.examples.len(), wishes);
     let folder = args
         .output
         .clone()
