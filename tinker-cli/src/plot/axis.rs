@@ -13,7 +13,17 @@ impl Axis {
     /// An axis over `low..=high` with about `count` marks at multiples of 1, 2 or 5.
     pub(super) fn new(low: f64, high: f64, count: usize) -> Self {
         let high = if high > low { high } else { low + 1.0 };
+        Self::marked(low, high, round_step((high - low) / count.max(1) as f64))
+    }
+
+    /// The same for things that are counted: all marks are whole numbers.
+    pub(super) fn counting(low: f64, high: f64, count: usize) -> Self {
+        let high = if high > low { high } else { low + 1.0 };
         let step = round_step((high - low) / count.max(1) as f64);
+        Self::marked(low, high, step.max(1.0))
+    }
+
+    fn marked(low: f64, high: f64, step: f64) -> Self {
         let first = (low / step - 1e-9).ceil() as i64;
         let last = (high / step + 1e-9).floor() as i64;
         let ticks = (first..=last).map(|n| n as f64 * step).collect();
@@ -73,6 +83,8 @@ mod tests {
         assert_eq!(labels(0.0, 3.1), ["0", "1", "2", "3"]);
         assert_eq!(labels(0.0, 0.9), ["0.0", "0.5"]);
         assert_eq!(labels(1.0, 225.0), ["100", "200"]);
+        assert_eq!(labels(1.0, 3.0), ["1.0", "1.5", "2.0", "2.5", "3.0"]);
+        assert_eq!(Axis::counting(1.0, 3.0, 4).ticks, [1.0, 2.0, 3.0]);
         assert_eq!(
             labels(0.0, 0.004),
             ["0.000", "0.001", "0.002", "0.003", "0.004"]

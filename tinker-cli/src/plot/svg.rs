@@ -29,7 +29,7 @@ pub(crate) fn svg(curve: &Curve) -> String {
         raw.first().map_or(0.0, |point| point.0),
         raw.last().map_or(1.0, |point| point.0),
     );
-    let x_axis = Axis::new(first, last, 6);
+    let x_axis = Axis::counting(first, last, 6);
     let y_axis = Axis::rounded(low.min(0.0), high, 5);
     let x = |value: f64| LEFT + x_axis.share(value) * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| HEIGHT - BOTTOM - y_axis.share(value) * (HEIGHT - TOP - BOTTOM);

@@ -24,7 +24,7 @@ pub(crate) fn terminal(curve: &Curve, look: Look) -> String {
     if points.len() < 2 {
         return String::new();
     }
-    let x_axis = Axis::new(first.0, last.0, 4);
+    let x_axis = Axis::counting(first.0, last.0, 4);
     let (low, high) = points
         .iter()
         .fold((f64::INFINITY, f64::NEG_INFINITY), |range, point| {
