@@ -254,3 +254,6 @@ fn turn_heads(model: &Model, block: &Block, segments: &[Segment], tape: &mut Blo
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
