@@ -21,7 +21,8 @@ async fn runs_and_checkpoints_are_found_changed_and_deleted() -> Result<(), Box<
     assert_eq!(&runs[0].training_run_id, training.model_id());
     assert_eq!(rest.get_training_run_of(&saved).await?.lora_rank, Some(4));
     let session = service.session_id().ok_or("no session")?;
-    assert_eq!(rest.sessions().all().await?, [session.clone()]);
+    let sessions = rest.sessions().all().await?;
+    assert_eq!(sessions, std::slice::from_ref(session));
 
     let listed = rest.checkpoints().all().await?;
     assert_eq!(listed.len(), 2);
