@@ -149,7 +149,7 @@ impl TransportBuilder {
     /// Puts the stack together.
     ///
     /// # Errors
-    /// [`Kind::Config`] when the base URL, the user agent or the certificates cannot be used, or
+    /// [`Kind::Config`](crate::Kind::Config) when the base URL, the user agent or the certificates cannot be used, or
     /// when there is no leaf.
     pub fn build(self) -> Result<Transport, TransportError> {
         let base: BaseUrl = self.config.base_url.parse()?;
