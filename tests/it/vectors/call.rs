@@ -1,11 +1,17 @@
 //! Calls of our client's public API, as data.
 
+mod admin;
+mod rest;
+
 use std::time::Duration;
 
 use tinker_client::{
     Datum, FinishReason, LoadOptions, Loss, ModelInput, OptimParams, SampleOptions, SamplingSource,
     SaveOptions, TrainingOptions,
 };
+
+pub(crate) use admin::AdminCall;
+pub(crate) use rest::{Copy, Page, RestCall};
 
 /// One call of the public API.
 #[derive(Debug, Clone)]
@@ -38,6 +44,10 @@ pub(crate) enum Call {
         reason: FinishReason,
         detail: Option<String>,
     },
+    Rest(RestCall),
+    /// The service client's own `copy_weights`.
+    CopyOfService(Copy),
+    Admin(AdminCall),
 }
 
 /// A method of the training client.
@@ -100,6 +110,9 @@ impl Call {
             } => "compute_logprobs",
             Self::Sample { .. } => "sample",
             Self::Close { .. } => "close",
+            Self::Rest(call) => call.name(),
+            Self::CopyOfService(_) => "copy_weights",
+            Self::Admin(call) => call.name(),
         }
     }
 

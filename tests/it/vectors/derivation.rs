@@ -3,13 +3,16 @@
 //! A new client of ours joins in here: its routes move from "not yet" to a function that turns the
 //! request into a [`Call`].
 
+mod admin;
+mod query;
+mod rest;
 mod sampling;
 mod service;
 mod training;
 
 use serde::de::DeserializeOwned;
 
-use super::call::Call;
+use super::call::{Call, RestCall};
 use super::exchange::Asked;
 use super::message::Message;
 
@@ -76,15 +79,36 @@ pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String
 
         ("POST", ["asample"]) => Ok(sampling::sample(read(message)?, named)),
 
-        ("GET", ["audit"] | ["billing", ..]) => Ok(Derived::NotYet("AdminClient")),
-        (_, ["auth", "apikey", "me"]) => Ok(Derived::NotYet("API keys")),
+        ("GET", ["training_runs"]) => rest::training_runs(asked),
+        ("GET", ["training_runs", id]) => rest::training_run(asked, id, named),
+        ("GET", ["training_runs", id, "checkpoints"]) => {
+            Ok(Call::Rest(RestCall::CheckpointsOfRun((*id).to_owned())).into())
+        }
+        // An id with slashes in it, which the official client takes for parts of the path: which it
+        // was is known.
+        ("GET", ["training_runs", _, part]) if *part != "checkpoints" => Ok(Derived::FollowUp),
+        (method, ["training_runs", run, "checkpoints", kind, name, rest @ ..]) => {
+            let path = format!("tinker://{run}/{kind}/{name}");
+            rest::checkpoint(method, path, rest, message)
+        }
+        ("GET", ["checkpoints"]) => rest::checkpoints(asked),
+        ("POST", ["copy_weights"]) => Ok(rest::copy_weights(read(message)?, asked, named)),
+        ("POST", ["weights_info"]) => Ok(rest::weights_info(read(message)?)),
+        ("GET", ["sessions"]) => rest::sessions(asked),
+        ("GET", ["sessions", id]) => rest::session(asked, id),
+        ("POST", ["sessions", "search"]) => Ok(rest::search_sessions(read(message)?)),
+        ("PUT", ["sessions", id, "project"]) => rest::assign_project(id, message),
+        ("GET", ["sessions", id, "trace_export"]) => {
+            Ok(Call::Rest(RestCall::ExportTrace((*id).to_owned())).into())
+        }
+        ("GET", ["samplers", id]) => Ok(Call::Rest(RestCall::Sampler((*id).to_owned())).into()),
         ("GET", ["healthz"]) => Ok(Derived::NotYet("health check")),
-        (
-            _,
-            ["training_runs" | "sessions", ..]
-            | ["samplers", _]
-            | ["checkpoints" | "weights_info" | "copy_weights"],
-        ) => Ok(Derived::NotYet("RestClient")),
+
+        ("GET", ["audit"]) => admin::audit_log(asked),
+        ("GET", ["billing", "usage", "events"]) => admin::billing_usage(asked),
+        ("GET", ["billing", "usage", "checkpoints", "current"]) => {
+            Ok(admin::checkpoint_storage(asked))
+        }
         (method, route) => Err(format!("no rule for {method} {}", route.join("/"))),
     }
 }

@@ -29,6 +29,7 @@ fn words_of(error: &RecordedError, nothing_sent: bool) -> String {
         "ValueError" if polled.is_some() => {
             format!("status {} at a poll", polled.unwrap_or_default())
         }
+        "RuntimeError" if message.starts_with("Trace export failed") => "export failed".to_owned(),
         _ if is_about_the_answer(message) => "answer not understood".to_owned(),
         _ => match error.status_code {
             Some(status) => format!("status {status}"),

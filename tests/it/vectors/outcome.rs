@@ -13,6 +13,8 @@ pub(crate) enum Outcome {
         class: &'static str,
         value: Value,
     },
+    /// A text and nothing else.
+    Text(String),
     /// Log probabilities of a prompt.
     Logprobs(Value),
     Model(TrainingClient),
@@ -69,6 +71,8 @@ fn words_of(error: &Error) -> String {
         Error::Transport(error) => format!("transport error, {:?}", error.kind()),
         Error::Unreachable(_) => "unreachable".to_owned(),
         Error::Partly(error) => format!("partly done, {}", words_of(error.first())),
+        Error::Export(_) => "export failed".to_owned(),
+        Error::Loss(_) => "loss failed".to_owned(),
         Error::Closed(_) => "closed".to_owned(),
         _ => "an error of a new kind".to_owned(),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tinker_client::{SamplingClient, ServiceClient, TrainingClient};
+use tinker_client::{Config, SamplingClient, ServiceClient, TrainingClient};
 
 use super::call::Call;
 use super::known;
@@ -31,6 +31,8 @@ pub(crate) struct Replay {
 #[derive(Debug)]
 pub(crate) struct Clients {
     pub(crate) service: ServiceClient,
+    /// Where the REST and the admin client come from, which are clients of their own there.
+    pub(crate) apart: ServiceClient,
     pub(crate) models: BTreeMap<String, TrainingClient>,
     pub(crate) samplers: BTreeMap<String, SamplingClient>,
 }
@@ -65,17 +67,16 @@ fn titles(sent: &[Sent]) -> String {
     last.collect::<Vec<_>>().join(", before that ")
 }
 
-fn connect(vector: &Vector, stub: &Stub) -> Result<Result<ServiceClient, Outcome>, String> {
+fn connect(vector: &Vector, config: Config, stub: &Stub) -> Result<ServiceClient, Outcome> {
     let leaf = stub.clone();
     let leaf = tower::service_fn(move |request| leaf.clone().answer(request));
-    let config = setup::config(vector)?;
     let client = if known::goes_to_the_hosted_service(&vector.name) {
         // Refused before anything is sent; a leaf would make a key needless.
         ServiceClient::new(config)
     } else {
         ServiceClient::builder().config(config).leaf(leaf).build()
     };
-    Ok(client.map_err(Outcome::Failed))
+    client.map_err(Outcome::Failed)
 }
 
 async fn run(
@@ -83,12 +84,15 @@ async fn run(
     plan: Plan,
     stub: &Stub,
 ) -> Result<Vec<(&'static str, Outcome)>, String> {
-    let service = match connect(vector, stub)? {
-        Ok(service) => service,
-        Err(outcome) => return Ok(vec![("ServiceClient", outcome)]),
+    let service = connect(vector, setup::config(vector)?, stub);
+    let apart = connect(vector, setup::config_of_the_last(vector)?, stub);
+    let (service, apart) = match (service, apart) {
+        (Ok(service), Ok(apart)) => (service, apart),
+        (Err(outcome), _) | (_, Err(outcome)) => return Ok(vec![("ServiceClient", outcome)]),
     };
     let mut clients = Clients {
         service,
+        apart,
         models: BTreeMap::new(),
         samplers: BTreeMap::new(),
     };

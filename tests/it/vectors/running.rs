@@ -31,7 +31,7 @@ pub(crate) async fn start(call: Call, clients: &Clients) -> Result<Running, Stri
             with_optimizer: true,
         } => model(service.create_training_client_from_state_with_optimizer(options)),
         Call::Capabilities => {
-            // The only calls that are futures of their own: they are over at once.
+            // Calls that are plain futures: they are over at once.
             let result = service.get_server_capabilities().await;
             let value = result.map(|capabilities| Outcome::Value {
                 class: "GetServerCapabilitiesResponse",
@@ -46,6 +46,13 @@ pub(crate) async fn start(call: Call, clients: &Clients) -> Result<Running, Stri
                 None => service.close(reason).await,
             };
             done(result.map(|()| Outcome::Nothing))
+        }
+        Call::Rest(call) => done(call.make(&clients.apart.rest()).await),
+        Call::Admin(call) => done(call.make(&clients.apart.admin()).await),
+        Call::CopyOfService(copy) => {
+            let options = copy.options().map_err(|error| error.to_string())?;
+            let copied = service.copy_weights(options).await;
+            done(copied.map(|path| Outcome::Text(path.to_string())))
         }
         Call::Train { model, work } => match clients.models.get(&model) {
             Some(client) => train(client, work),

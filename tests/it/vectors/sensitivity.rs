@@ -22,7 +22,31 @@ fn judge_changed(name: &str, change: impl Fn(&mut Value)) -> Result<Verdict, Box
 
 #[test]
 fn a_tampered_recording_fails_for_the_right_reason() -> Result<(), Box<dyn Error>> {
-    let cases: [(&str, &str, Value, Aspect); 11] = [
+    let cases: [(&str, &str, Value, Aspect); 15] = [
+        (
+            "rest/copy_weights",
+            "/sdk_result",
+            json!("tinker://copy-2/weights/s1"),
+            Outcome,
+        ),
+        (
+            "rest/copy_weights",
+            "/exchanges/0/request/body/json/ttl_seconds",
+            json!(3601),
+            Body,
+        ),
+        (
+            "transport/redirect_302",
+            "/sdk_result/AuditLogResponse/entries",
+            json!([{"event": "another"}]),
+            Outcome,
+        ),
+        (
+            "rest/export_session_trace_failed",
+            "/sdk_error/message",
+            json!("Trace export failed for session sess-1: another reason"),
+            Outcome,
+        ),
         (
             "sampling/basic",
             "/sdk_result/SampleResponse/sequences/0/tokens/0",

@@ -7,6 +7,7 @@ use tinker_client::Config;
 use tinker_types::CreateSession;
 use url::Url;
 
+use super::exchange::Exchange;
 use super::known;
 use super::vector::Vector;
 
@@ -26,7 +27,19 @@ const ORDINARY: [&str; 10] = [
 
 /// Settings that make our client send what was recorded.
 pub(crate) fn config(vector: &Vector) -> Result<Config, String> {
-    let first = vector.exchanges.first();
+    config_of(vector, vector.exchanges.first())
+}
+
+/// The same for the client that was made last, where there are several.
+pub(crate) fn config_of_the_last(vector: &Vector) -> Result<Config, String> {
+    let mut exchanges = vector.exchanges.iter();
+    let starts = |exchange: &&Exchange| exchange.request.route() == ["client", "config"];
+    let start = exchanges.rfind(starts);
+    config_of(vector, start.or(vector.exchanges.first()))
+}
+
+/// Settings of the client whose first request was this.
+fn config_of(vector: &Vector, first: Option<&Exchange>) -> Result<Config, String> {
     let prefix = first
         .and_then(|exchange| exchange.request.path.split_once("/api/v1/"))
         .map_or("", |(prefix, _)| prefix);
@@ -34,7 +47,7 @@ pub(crate) fn config(vector: &Vector) -> Result<Config, String> {
     let mut config = Config::new(format!("{origin}{prefix}/"));
     let key = first.and_then(|exchange| exchange.request.header("x-api-key"));
     config = config.with_api_key(key.unwrap_or("tml-test-key"));
-    for (name, value) in configured_headers(vector) {
+    for (name, value) in configured_headers(first) {
         let name = HeaderName::try_from(&name).map_err(|error| error.to_string())?;
         let value = HeaderValue::try_from(&value).map_err(|error| error.to_string())?;
         config = config.with_header(name, value);
@@ -60,12 +73,12 @@ fn redirect_origin(vector: &Vector) -> Option<String> {
     })
 }
 
-fn configured_headers(vector: &Vector) -> BTreeSet<(String, String)> {
+fn configured_headers(first: Option<&Exchange>) -> BTreeSet<(String, String)> {
     let is_ordinary = |name: &str| {
         let prefixes = ["x-stainless-", "x-sdk-", "x-tinker-"];
         ORDINARY.contains(&name) || prefixes.iter().any(|prefix| name.starts_with(prefix))
     };
-    let headers = vector.exchanges.first().map(|e| &e.request.headers);
+    let headers = first.map(|exchange| &exchange.request.headers);
     let headers = headers.into_iter().flatten();
     headers
         .filter(|(name, _)| !is_ordinary(name))

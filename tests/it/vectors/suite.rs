@@ -10,7 +10,7 @@ use super::plan::{Plan, plan};
 use super::replay::{Replay, replay};
 use super::report::{self, Line};
 use super::vector::{self, Vector};
-use super::verdict::{Aspect, Mismatch, Verdict};
+use super::verdict::{Mismatch, Verdict};
 
 #[test]
 fn every_recorded_vector() -> Result<(), Box<dyn Error>> {
@@ -94,8 +94,7 @@ fn excuse(difference: &'static Difference, found: &[Mismatch], replay: &Replay) 
     let mut wrong: Vec<String> = found
         .iter()
         .filter(|mismatch| {
-            let is_elsewhere =
-                mismatch.aspect == Aspect::Outcome && !mismatch.what.contains(difference.about);
+            let is_elsewhere = !mismatch.what.contains(difference.about);
             !difference.aspects.contains(&mismatch.aspect) || is_elsewhere
         })
         .map(Mismatch::to_string)

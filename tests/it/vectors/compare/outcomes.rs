@@ -62,6 +62,11 @@ fn said_otherwise(vector: &Vector, outcome: &Outcome) -> Option<String> {
                 && recorded.message.contains(&format!(" {} ", error.message()));
             (!is_same).then(|| format!("expected {:?}, is {error}", recorded.message))
         }
+        Error::Export(error) => {
+            let is_same = recorded.message.contains(error.message())
+                && recorded.message.contains(error.session_id().as_str());
+            (!is_same).then(|| format!("expected {:?}, is {error}", recorded.message))
+        }
         Error::Gone(error) => {
             let id = error.request_id().as_str();
             (!recorded.message.contains(id))

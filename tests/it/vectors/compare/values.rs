@@ -46,6 +46,16 @@ fn try_compare(vector: &Vector, replay: &Replay, skipped: &[u64]) -> Result<(), 
                 });
             same("logprobs", recorded, &ours.collect())
         }
+        Value::String(_) => {
+            let ours = replay
+                .outcomes
+                .iter()
+                .find_map(|(_, outcome)| match outcome {
+                    Outcome::Text(text) => Some(json!(text)),
+                    _ => None,
+                });
+            same("text", recorded, &ours.unwrap_or_default())
+        }
         Value::Object(fields) => fields
             .iter()
             .filter(|(key, _)| !BESIDE_THE_POINT.contains(&key.as_str()))

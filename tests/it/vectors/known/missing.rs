@@ -28,7 +28,6 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 use Absence::{LeftOut, NotYet, Partly};
 
 const ABSENCES: &[(&str, Absence)] = &[
-    ("transport/headers_full", Partly("RestClient", &[8, 9, 10])),
     (
         "transport/tls_alpn",
         LeftOut("needs a TLS server; the transport's own tests have one"),
@@ -60,15 +59,6 @@ const ABSENCES: &[(&str, Absence)] = &[
     (
         "auth/raise_if_not_accessible_402",
         NotYet("a check of access that raises at once"),
-    ),
-    ("rest/bad_path_bad_kind", NotYet("RestClient")),
-    ("rest/bad_path_four_parts", NotYet("RestClient")),
-    ("rest/bad_path_no_scheme", NotYet("RestClient")),
-    ("rest/bad_path_two_parts", NotYet("RestClient")),
-    ("rest/copy_weights_no_project", NotYet("RestClient")),
-    (
-        "rest/external_weights_urls_wrong_kind",
-        NotYet("RestClient"),
     ),
     ("sampling/handle_clone_join", NotYet("sampler handles")),
     ("sampling/handle_clone_random_id", NotYet("sampler handles")),

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use tinker_client::{Chunk, Config, Datum, Loss, SamplingSource};
+use tinker_client::{AccessScope, Chunk, Config, Datum, Loss, SamplingSource};
 use tinker_types::{AssetPointer, ImageFormat};
 
-use crate::vectors::call::{Call, Pass, Work};
+use crate::vectors::call::{Call, Copy, Pass, RestCall, Work};
 
 /// An unsigned token that ran out in 1970.
 const EXPIRED: &str = "eyJhbGciOiJub25lIn0.eyJpYXQiOjEwMDAsImV4cCI6MjAwMH0.";
+
+/// A saved state.
+const STATE: &str = "tinker://sess-1:train:0/weights/s1";
 
 /// Settings that the requests do not show.
 pub(crate) fn configure(name: &str, mut config: Config) -> Config {
@@ -24,6 +27,11 @@ pub(crate) fn configure(name: &str, mut config: Config) -> Config {
         "auth/key_bad_prefix" => Config::default().with_api_key("sk-123"),
         "auth/key_missing" => Config::default(),
         "auth/key_expired_jwt" => config.with_api_key(EXPIRED),
+        // No session shows the project.
+        "rest/copy_weights_service_client" => {
+            config.project_id = Some("proj-9".to_owned());
+            config
+        }
         _ => config,
     }
 }
@@ -50,8 +58,30 @@ pub(crate) fn calls(name: &str) -> Vec<Call> {
             vec![Call::NewSampler(path)]
         }
         "training/chunks_asset_pointer_refused" => vec![refused_pointer()],
+        "rest/bad_path_bad_kind" => vec![delete("tinker://a/foo/b")],
+        "rest/bad_path_four_parts" => vec![delete("tinker://a/weights/b/c")],
+        "rest/bad_path_no_scheme" => vec![delete("sess/weights/a")],
+        "rest/bad_path_two_parts" => vec![delete("tinker://a/weights")],
+        "rest/external_weights_urls_wrong_kind" => {
+            vec![Call::Rest(RestCall::ExternalWeightsUrls(STATE.to_owned()))]
+        }
+        "rest/copy_weights_no_project" => vec![Call::Rest(RestCall::Copy(Copy {
+            source: STATE.to_owned(),
+            project_id: None,
+            ttl: None,
+            access_token: None,
+        }))],
+        // Sent, but not so that the id could be read off the request.
+        "rest/odd_ids" => {
+            let id = "a b/\u{fc}?#%".to_owned();
+            vec![Call::Rest(RestCall::TrainingRun(id, AccessScope::Owned))]
+        }
         _ => Vec::new(),
     }
+}
+
+fn delete(path: &str) -> Call {
+    Call::Rest(RestCall::Delete(path.to_owned()))
 }
 
 fn refused_pointer() -> Call {
