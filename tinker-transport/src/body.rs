@@ -215,7 +215,7 @@ impl From<&'static str> for Body {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::chunks as stream;
+    use crate::fixture::chunks as stream;
 
     #[tokio::test]
     async fn collect_joins_frames_and_keeps_the_limit() {

@@ -135,7 +135,7 @@ pub(crate) fn is_edge_rejection(response: &Response<Body>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{answer, chunks};
+    use crate::fixture::{answer, chunks};
 
     fn outcome(response: Response<Body>) -> Outcome {
         Disposition::of(&Ok(response)).outcome

@@ -30,9 +30,10 @@ mod transport;
 
 pub mod layer;
 pub mod policy;
+pub mod testing;
 
 #[cfg(test)]
-mod testing;
+mod fixture;
 
 pub use base_url::BaseUrl;
 pub use body::Body;

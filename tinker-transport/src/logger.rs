@@ -206,9 +206,9 @@ mod tests {
     use crate::call::{Call, Replay};
     use crate::error::{Kind, Stage, TransportError};
     use crate::event::Waiting;
+    use crate::fixture::{leaf, request, scripted, traced};
     use crate::layer::{GateLayer, ObserveLayer, RetryLayer};
     use crate::observer::Observers;
-    use crate::testing::{leaf, request, scripted, traced};
 
     #[tokio::test(start_paused = true)]
     async fn one_line_each_at_a_fitting_level() {

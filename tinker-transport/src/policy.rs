@@ -172,7 +172,7 @@ impl Default for PerClass<Arc<dyn Policy>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::answer;
+    use crate::fixture::answer;
 
     fn after(attempts: u32, seconds: u64, status: u16) -> Verdict {
         let effort = Effort::new(attempts, Duration::from_secs(seconds));

@@ -115,7 +115,7 @@ impl Facts {
 mod tests {
     use super::*;
     use crate::class::Class;
-    use crate::testing::{chunks, request};
+    use crate::fixture::{chunks, request};
 
     #[derive(Debug, Clone, PartialEq)]
     struct Mark(u8);

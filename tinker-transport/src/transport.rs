@@ -138,7 +138,7 @@ impl fmt::Debug for Transport {
 mod tests {
     use crate::call::Call;
     use crate::class::Class;
-    use crate::testing::{request, scripted};
+    use crate::fixture::{request, scripted};
 
     #[tokio::test]
     async fn the_future_of_a_call_is_small() {

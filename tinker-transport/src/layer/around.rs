@@ -34,7 +34,7 @@ impl<L: Around> Around for Option<L> {
 /// A service with a layer of this crate round it.
 ///
 /// As a `tower` service it boxes one future per call. Within the default stack it does not: there
-/// it is an [`Inner`], and only the whole is boxed.
+/// it is an `Inner`, and only the whole is boxed.
 #[derive(Debug, Clone)]
 pub struct Wrapped<L, S> {
     layer: L,
@@ -84,4 +84,4 @@ macro_rules! tower_layer {
     };
 }
 
-pub(super) use tower_layer;
+pub(crate) use tower_layer;

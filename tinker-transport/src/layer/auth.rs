@@ -121,8 +121,8 @@ mod tests {
     use crate::base_url::BaseUrl;
     use crate::class::Class;
     use crate::credential::{ApiKey, CredentialFuture, Token};
+    use crate::fixture::{Seen, answer, leaf, request, scripted};
     use crate::layer::BaseLayer;
-    use crate::testing::{Seen, answer, leaf, request, scripted};
     use crate::transport::Transport;
 
     /// Hands out `token-0`, and the next number with each renewal.

@@ -75,7 +75,7 @@ async fn compress(plain: Bytes) -> Result<Vec<u8>, TransportError> {
 mod tests {
     use super::*;
     use crate::class::Class;
-    use crate::testing::{request, scripted};
+    use crate::fixture::{request, scripted};
 
     #[tokio::test]
     async fn small_and_large_bodies_become_one_frame_with_their_size_in_its_head() {

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::call::Call;
     use crate::class::Class;
-    use crate::testing::{answer, leaf, request};
+    use crate::fixture::{answer, leaf, request};
 
     /// A body in pieces of `size`.
     struct Pieces(Bytes, usize);

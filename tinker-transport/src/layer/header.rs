@@ -79,7 +79,7 @@ impl Around for HeaderLayer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{request, scripted};
+    use crate::fixture::{request, scripted};
 
     #[tokio::test]
     async fn a_request_keeps_its_own_headers_and_gets_the_others() {

@@ -41,6 +41,7 @@ mod trace;
 pub use adaptive::{Adaptive, AdaptiveLayer};
 pub use admission::{Admission, AdmissionLayer};
 pub use around::Wrapped;
+pub(crate) use around::{Around, tower_layer};
 pub use auth::{Auth, AuthLayer};
 pub use base::{Base, BaseLayer};
 pub use breaker::{Breaker, BreakerLayer};

@@ -118,9 +118,9 @@ mod tests {
     use super::*;
     use crate::call::{Call, Replay};
     use crate::class::Class;
+    use crate::fixture::{leaf, request, scripted};
     use crate::layer::RetryLayer;
     use crate::observer::Observer;
-    use crate::testing::{leaf, request, scripted};
 
     #[derive(Default)]
     struct Log(Mutex<Vec<String>>);

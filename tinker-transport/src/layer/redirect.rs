@@ -116,7 +116,7 @@ fn harmless(headers: &HeaderMap) -> HeaderMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Seen, answer, leaf};
+    use crate::fixture::{Seen, answer, leaf};
     use crate::transport::Transport;
 
     /// Redirects once with `status` to `target`, then answers 200.

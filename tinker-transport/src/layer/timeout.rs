@@ -131,7 +131,7 @@ mod tests {
 
     use super::*;
     use crate::class::Class;
-    use crate::testing::{answer, chunks, leaf, request};
+    use crate::fixture::{answer, chunks, leaf, request};
     use crate::transport::Transport;
 
     /// Answers after `head`, with a body that never comes.

@@ -118,8 +118,8 @@ mod tests {
     use super::*;
     use crate::call::{Call, Replay};
     use crate::class::Class;
+    use crate::fixture::{request, scripted, traced};
     use crate::layer::{AuthLayer, RetryLayer};
-    use crate::testing::{request, scripted, traced};
 
     #[tokio::test(start_paused = true)]
     async fn a_call_is_a_span_its_attempts_are_events_and_no_key_is_told() {

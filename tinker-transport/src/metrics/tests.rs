@@ -4,9 +4,9 @@ use super::*;
 use crate::call::{Call, Replay};
 use crate::class::Class;
 use crate::event::Waiting;
+use crate::fixture::{request, scripted};
 use crate::layer::{GateLayer, ObserveLayer, RetryLayer};
 use crate::observer::Observers;
-use crate::testing::{request, scripted};
 use crate::{Gate, Transport};
 
 /// A stack over a leaf that answers with `statuses`, and what is counted of it.

@@ -66,8 +66,8 @@ impl<P: Policy> Policy for AttemptLimited<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::answer;
     use crate::policy::Standard;
-    use crate::testing::answer;
 
     #[test]
     fn the_tighter_limit_wins() {

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 use super::super::jwt::unsigned;
 use super::*;
 use crate::clock;
-use crate::testing::{answer, leaf};
+use crate::fixture::{answer, leaf};
 
 /// A token server whose tokens live as long as it is told, and how often it was asked.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
-use crate::testing::{answer, events, leaf, request};
+use crate::fixture::{answer, events, leaf, request};
 use crate::transport::Transport;
 
 /// A server that bears `capacity` requests at once and answers others 503; each takes a second.

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::error::{Kind, Stage};
-use crate::testing::{Seen, answer, leaf, request};
+use crate::fixture::{Seen, answer, leaf, request};
 use crate::transport::Transport;
 
 /// A leaf that answers once `open` turns true, behind an admission of the given limits.

@@ -3,8 +3,8 @@ use std::time::Duration;
 use super::*;
 use crate::call::Replay;
 use crate::effort::Effort;
+use crate::fixture::{Seen, answer, leaf, request, scripted};
 use crate::layer::RetryLayer;
-use crate::testing::{Seen, answer, leaf, request, scripted};
 use crate::transport::Transport;
 
 fn stack(statuses: &[u16]) -> (Transport, Seen) {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::class::Class;
 use crate::error::{Kind, Stage, TransportError};
-use crate::testing::{Seen, answer, events, leaf};
+use crate::fixture::{Seen, answer, events, leaf};
 use crate::transport::Transport;
 
 /// A read that may be sent twice.

@@ -4,8 +4,8 @@ use super::*;
 use crate::call::Replay;
 use crate::class::Class;
 use crate::error::{Kind, Stage, TransportError};
+use crate::fixture::{Seen, answer, chunks, leaf, request, scripted};
 use crate::policy::{Never, Standard};
-use crate::testing::{Seen, answer, chunks, leaf, request, scripted};
 use crate::transport::Transport;
 
 fn safe(class: Class) -> Request<Body> {

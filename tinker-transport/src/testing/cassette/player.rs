@@ -1,0 +1,261 @@
+//! Plays recordings back.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http_body::Frame;
+use tower::Service;
+
+use super::content::Content;
+use super::exchange::{End, Exchange, Sent};
+use super::record::path_of;
+use super::scrub::Scrub;
+use crate::body::Body;
+use crate::error::{BoxError, Kind, Stage, TransportError};
+use crate::service::{Answer, ResponseFuture};
+
+/// Headers that differ from run to run, or from place to place in the stack.
+const VOLATILE: [&str; 13] = [
+    "accept-encoding",
+    "content-length",
+    "date",
+    "host",
+    "traceparent",
+    "tracestate",
+    "user-agent",
+    "x-api-key",
+    "x-idempotency-key",
+    "x-request-id",
+    "x-stainless-retry-count",
+    "x-tinker-create-promise-roundtrip-time",
+    "x-tinker-request-iteration",
+];
+
+/// A leaf that answers from a [`Cassette`](super::Cassette).
+///
+/// Strict: each request must be the next one recorded, with the same method, path, headers (except
+/// those that differ from run to run) and body. Loose: method, path and body pick the answer. A
+/// request that fits nothing gets an error of [`Kind::Request`] that names the first difference,
+/// and is not counted.
+///
+/// Answers come at once, however long they took.
+#[derive(Clone)]
+pub struct Player {
+    tape: Arc<[Exchange]>,
+    is_strict: bool,
+    ignored: Vec<String>,
+    scrub: Scrub,
+    played: Arc<Mutex<Vec<bool>>>,
+}
+
+impl Player {
+    pub(super) fn new(tape: Arc<[Exchange]>, is_strict: bool) -> Self {
+        Self {
+            played: Arc::new(Mutex::new(vec![false; tape.len()])),
+            tape,
+            is_strict,
+            ignored: Vec::new(),
+            scrub: Scrub::new(),
+        }
+    }
+
+    /// Ignores JSON fields of this name in requests, at any depth: random seeds, timestamps.
+    #[must_use]
+    pub fn ignoring(mut self, field: impl Into<String>) -> Self {
+        self.ignored.push(field.into());
+        self
+    }
+
+    /// Takes out of requests, before they are compared, what the recording has taken out. Needed
+    /// only if that was made with more than [`Scrub::new`].
+    #[must_use]
+    pub fn with_scrub(mut self, scrub: Scrub) -> Self {
+        self.scrub = scrub;
+        self
+    }
+
+    /// How many exchanges have not been played.
+    pub fn remaining(&self) -> usize {
+        self.played().iter().filter(|played| !**played).count()
+    }
+
+    fn played(&self) -> MutexGuard<'_, Vec<bool>> {
+        self.played.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, request: &Request<Body>) -> Answer {
+        let body = request
+            .body()
+            .as_bytes()
+            .map_or(Content::Empty, Content::of);
+        let sent = Sent {
+            method: request.method().to_string(),
+            path: self.scrub.text(&path_of(request.uri())).into_owned(),
+            headers: self.scrub.headers(request.headers()),
+            body: self.scrub.content(body),
+        };
+        let mut played = self.played();
+        let found = if self.is_strict {
+            self.next(&sent, &played)
+        } else {
+            self.any(&sent, &played)
+        };
+        let number = found.map_err(|what| {
+            TransportError::new(
+                Kind::Request,
+                Stage::NotSent,
+                format!("the cassette {what}"),
+            )
+        })?;
+        played[number] = true;
+        replay(&self.tape[number].end)
+    }
+
+    /// The next exchange, if it is of this request.
+    fn next(&self, sent: &Sent, played: &[bool]) -> Result<usize, String> {
+        let Sent { method, path, .. } = sent;
+        let Some(number) = played.iter().position(|played| !played) else {
+            return Err(format!("is at its end; {method} {path} was not recorded"));
+        };
+        let recorded = &self.tape[number].request;
+        let difference = self
+            .difference(recorded, sent)
+            .or_else(|| headers_differ(recorded, sent));
+        match difference {
+            None => Ok(number),
+            Some(what) => Err(format!(
+                "expects {} {} as request {}; {method} {path} differs in its {what}",
+                recorded.method,
+                recorded.path,
+                number + 1
+            )),
+        }
+    }
+
+    /// The first exchange of this request that was not played, else the last.
+    fn any(&self, sent: &Sent, played: &[bool]) -> Result<usize, String> {
+        let fits = |number: &usize| self.difference(&self.tape[*number].request, sent).is_none();
+        let of_request = || (0..self.tape.len()).filter(fits);
+        of_request()
+            .find(|number| !played[*number])
+            .or_else(|| of_request().last())
+            .ok_or_else(|| {
+                let Sent { method, path, .. } = sent;
+                let same_path = self
+                    .tape
+                    .iter()
+                    .any(|exchange| exchange.request.path == *path);
+                let hint = if same_path {
+                    "with this body"
+                } else {
+                    "at all"
+                };
+                format!("holds no {method} {path} {hint}")
+            })
+    }
+
+    fn difference(&self, recorded: &Sent, sent: &Sent) -> Option<String> {
+        if recorded.method != sent.method {
+            return Some("method".into());
+        }
+        if recorded.path != sent.path {
+            return Some("path".into());
+        }
+        let at = recorded.body.difference(&sent.body, &self.ignored)?;
+        Some(format!(
+            "body{}{at}",
+            if at.is_empty() { "" } else { " at " }
+        ))
+    }
+}
+
+fn headers_differ(recorded: &Sent, sent: &Sent) -> Option<String> {
+    let (ours, theirs) = (&recorded.headers, &sent.headers);
+    ours.keys()
+        .chain(theirs.keys())
+        .find(|name| !VOLATILE.contains(&name.as_str()) && ours.get(*name) != theirs.get(*name))
+        .map(|name| format!("header {name}"))
+}
+
+fn replay(end: &End) -> Answer {
+    let (status, headers, body, is_cut) = match end {
+        End::Answered {
+            status,
+            headers,
+            body,
+            is_cut,
+        } => (*status, headers, body.bytes(), *is_cut),
+        End::Failed { kind, stage, what } => {
+            return Err(TransportError::new(*kind, *stage, what.clone()));
+        }
+    };
+    let unusable = |what: &'static str| TransportError::new(Kind::Layer, Stage::Answered, what);
+    let body = if is_cut {
+        Body::new(Cut(Some(body)))
+    } else {
+        Body::from(body)
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status)
+        .map_err(|_| unusable("the cassette holds a status that is none"))?;
+    for (name, values) in headers {
+        let name = HeaderName::try_from(name.as_str())
+            .map_err(|_| unusable("the cassette holds a header name that is none"))?;
+        if name == http::header::CONTENT_LENGTH {
+            continue; // what was removed has changed it
+        }
+        for value in values {
+            let value = HeaderValue::try_from(value.as_str())
+                .map_err(|_| unusable("the cassette holds a header value that is none"))?;
+            response.headers_mut().append(name.clone(), value);
+        }
+    }
+    Ok(response)
+}
+
+/// A body that breaks off, as it did.
+struct Cut(Option<Bytes>);
+
+impl http_body::Body for Cut {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let broken = || {
+            let what = "the recorded body broke off here";
+            TransportError::new(Kind::Body, Stage::Answered, what).into()
+        };
+        Poll::Ready(Some(self.0.take().map(Frame::data).ok_or_else(broken)))
+    }
+}
+
+impl Service<Request<Body>> for Player {
+    type Response = Response<Body>;
+    type Error = TransportError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
+        let player = self.clone();
+        Box::pin(async move { player.answer(&request) })
+    }
+}
+
+impl fmt::Debug for Player {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Player")
+            .field("is_strict", &self.is_strict)
+            .field("remaining", &self.remaining())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,239 @@
+//! Faults on demand.
+
+mod body;
+mod plan;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use tokio::sync::Notify;
+
+use self::body::{Cut, Slow};
+use self::plan::Plan;
+use crate::body::Body;
+use crate::call::Call;
+use crate::error::{Kind, Stage, TransportError};
+use crate::layer::{Around, tower_layer};
+use crate::service::{Answer, Inner};
+
+/// How long an answer waits to be overtaken.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What can go wrong with one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// An answer with this status and no body; the request goes nowhere.
+    Status(StatusCode),
+    /// The request leaves this much later.
+    Delay(Duration),
+    /// The connection is reset before the request leaves: it was certainly not received.
+    ResetBefore,
+    /// The connection is reset once the request has left. The server never acts on it, but the
+    /// client cannot know.
+    ResetAfter,
+    /// The server does the work and answers, and the answer is lost. The hardest one to bear:
+    /// only a server that recognises the repeat does not do the work twice.
+    LoseAnswer,
+    /// The answer's body comes in pieces of this many bytes, with a pause before each.
+    SlowBody {
+        /// Bytes of a piece.
+        piece: usize,
+        /// Pause before each piece.
+        pause: Duration,
+    },
+    /// The answer's body breaks off half way.
+    CutBody,
+    /// The answer is held until another one has passed, or for a second if none does.
+    Overtaken,
+}
+
+/// One fault that was put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Injected {
+    /// Number of the request, from 0, among those the plan is for.
+    pub request: usize,
+    /// Name of its operation.
+    pub operation: &'static str,
+    /// What went wrong with it.
+    pub fault: Fault,
+}
+
+/// Lets things go wrong, by a list or by chance.
+///
+/// As an attempt layer it stands where the network would fail, and the stack above has to bear it.
+/// By chance, the same seed gives the same faults to the same requests.
+///
+/// ```
+/// use tinker_transport::testing::{Fault, FaultLayer, Script};
+/// use tinker_transport::{Body, Call, Class, Replay, TransportBuilder, TransportConfig};
+///
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // The server does the work twice, because the first answer is lost.
+/// let script = Script::new().answer(200, "first").answer(200, "second");
+/// let transport = TransportBuilder::from_config(TransportConfig::new("http://engine"))
+///     .attempt_layer(FaultLayer::script([Some(Fault::LoseAnswer)]))
+///     .leaf(script.clone())
+///     .build()?;
+///
+/// let call = Call::new("optim_step", Class::Train).with_replay(Replay::Safe);
+/// let request = http::Request::post("/a").extension(call).body(Body::empty())?;
+/// assert_eq!(transport.call(request).await?.into_body().collect(100).await?, "second");
+/// assert_eq!(script.requests().len(), 2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct FaultLayer {
+    plan: Plan,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    progress: Mutex<Progress>,
+    passed: Notify,
+}
+
+#[derive(Default)]
+struct Progress {
+    requests: usize,
+    injected: Vec<Injected>,
+}
+
+impl FaultLayer {
+    /// One entry for each request in turn; `None` and all beyond the list go well.
+    pub fn script(faults: impl IntoIterator<Item = Option<Fault>>) -> Self {
+        Self::new(Plan::script(faults.into_iter().collect()))
+    }
+
+    /// By chance, repeatable with the same seed. Add faults with [`with`](Self::with).
+    pub fn seeded(seed: u64) -> Self {
+        Self::new(Plan::seeded(seed))
+    }
+
+    fn new(plan: Plan) -> Self {
+        Self {
+            plan,
+            shared: Arc::default(),
+        }
+    }
+
+    /// Gives this share (0 to 1) of requests this fault. The shares of all faults should not add
+    /// up to more than 1. No meaning for a script.
+    #[must_use]
+    pub fn with(mut self, fault: Fault, share: f64) -> Self {
+        self.plan.add(fault, share);
+        self
+    }
+
+    /// Applies to requests that `concerns` picks; others go through and are not counted.
+    #[must_use]
+    pub fn only(mut self, concerns: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
+        self.plan.only(Arc::new(concerns));
+        self
+    }
+
+    /// What has been put in so far, in order.
+    pub fn injected(&self) -> Vec<Injected> {
+        self.progress(|progress| progress.injected.clone())
+    }
+
+    fn progress<T>(&self, work: impl FnOnce(&mut Progress) -> T) -> T {
+        let mut progress = self
+            .shared
+            .progress
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        work(&mut progress)
+    }
+
+    fn next(&self, request: &Request<Body>) -> Option<Fault> {
+        let call = Call::of(request);
+        if !self.plan.concerns(&call) {
+            return None;
+        }
+        self.progress(|progress| {
+            let number = progress.requests;
+            progress.requests += 1;
+            let fault = self.plan.fault(number)?;
+            progress.injected.push(Injected {
+                request: number,
+                operation: call.operation,
+                fault,
+            });
+            Some(fault)
+        })
+    }
+
+    async fn suffer(&self, fault: Fault, answer: impl Future<Output = Answer> + Send) -> Answer {
+        match fault {
+            Fault::Status(status) => {
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = status;
+                Ok(response)
+            }
+            Fault::Delay(time) => {
+                tokio::time::sleep(time).await;
+                answer.await
+            }
+            Fault::ResetBefore => Err(broken(Stage::NotSent, "before the request left")),
+            Fault::ResetAfter => Err(broken(Stage::MaybeReceived, "after the request left")),
+            Fault::LoseAnswer => {
+                answer.await?;
+                Err(broken(Stage::MaybeReceived, "and the answer was lost"))
+            }
+            Fault::SlowBody { piece, pause } => {
+                let slow = |body| Body::new(Slow::new(body, piece, pause));
+                answer.await.map(|response| response.map(slow))
+            }
+            Fault::CutBody => {
+                let cut = |body| Body::new(Cut::new(body));
+                answer.await.map(|response| response.map(cut))
+            }
+            Fault::Overtaken => {
+                let result = answer.await;
+                let passed = self.shared.passed.notified();
+                // Nobody else may be under way; then it has been late enough.
+                let _ = tokio::time::timeout(PATIENCE, passed).await;
+                result
+            }
+        }
+    }
+}
+
+tower_layer!(FaultLayer makes Faulty);
+
+impl Around for FaultLayer {
+    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        let fault = self.next(request);
+        let answer = inner.run(request);
+        let result = match fault {
+            Some(fault) => self.suffer(fault, answer).await,
+            None => answer.await,
+        };
+        self.shared.passed.notify_waiters();
+        result
+    }
+}
+
+fn broken(stage: Stage, when: &str) -> TransportError {
+    let what = format!("the connection was reset {when} (an injected fault)");
+    TransportError::new(Kind::Interrupted, stage, what)
+}
+
+impl fmt::Debug for FaultLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultLayer")
+            .field("injected", &self.injected())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,124 @@
+use tokio::time::Instant;
+
+use super::*;
+use crate::class::Class;
+use crate::fixture::request;
+use crate::testing::Script;
+use crate::transport::Transport;
+
+fn ask(operation: &'static str) -> Request<Body> {
+    request(Call::new(operation, Class::Rest))
+}
+
+/// A stack with this fault over a server that answers once, and whether the server was asked.
+async fn suffer(fault: Fault) -> (Answer, Duration, usize) {
+    let script = Script::new().answer(200, "abcdef");
+    let transport = Transport::new(script.clone()).layer(FaultLayer::script([Some(fault)]));
+    let began = Instant::now();
+    let result = transport.call(ask("x")).await;
+    let (took, asked) = (began.elapsed(), script.requests().len());
+    if asked == 0 {
+        // What the fault kept from happening.
+        let _ = transport.call(ask("x")).await;
+    }
+    (result, took, asked)
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_fault_goes_as_far_as_it_says() {
+    let second = Duration::from_secs(1);
+    let (result, _, asked) = suffer(Fault::Status(StatusCode::BAD_GATEWAY)).await;
+    assert_eq!(
+        (result.unwrap().status(), asked),
+        (StatusCode::BAD_GATEWAY, 0)
+    );
+
+    let (result, took, asked) = suffer(Fault::Delay(second)).await;
+    assert_eq!(
+        (result.unwrap().status(), took, asked),
+        (StatusCode::OK, second, 1)
+    );
+
+    for (fault, stage, expected) in [
+        (Fault::ResetBefore, Stage::NotSent, 0),
+        (Fault::ResetAfter, Stage::MaybeReceived, 0),
+        (Fault::LoseAnswer, Stage::MaybeReceived, 1),
+    ] {
+        let (result, _, asked) = suffer(fault).await;
+        let error = result.unwrap_err();
+        assert_eq!((error.kind(), error.stage()), (Kind::Interrupted, stage));
+        assert_eq!(asked, expected, "{fault:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bodies_are_slow_or_break_off() {
+    let pause = Duration::from_secs(1);
+    let (result, took, _) = suffer(Fault::SlowBody { piece: 2, pause }).await;
+    assert_eq!(took, Duration::ZERO);
+    let began = Instant::now();
+    let body = result.unwrap().into_body().collect(100).await.unwrap();
+    assert_eq!(
+        (body.as_ref(), began.elapsed()),
+        (&b"abcdef"[..], pause * 3)
+    );
+
+    let (result, ..) = suffer(Fault::CutBody).await;
+    let error = result.unwrap().into_body().collect(100).await.unwrap_err();
+    assert_eq!((error.kind(), error.stage()), (Kind::Body, Stage::Answered));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_is_overtaken_by_the_next() {
+    let script = Script::new().answer(200, "first").answer(200, "second");
+    let layer = FaultLayer::script([Some(Fault::Overtaken)]);
+    let transport = Transport::new(script).layer(layer);
+    let order = Mutex::new(Vec::new());
+    let ask = async |wait| {
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+        let response = transport.call(ask("x")).await.unwrap();
+        let body = response.into_body().collect(100).await.unwrap();
+        order.lock().unwrap().push(body);
+    };
+    tokio::join!(ask(0), ask(100));
+    assert_eq!(*order.lock().unwrap(), ["second", "first"]);
+}
+
+#[test]
+fn chance_is_repeatable_and_keeps_the_shares() {
+    let faults = |seed| {
+        let mut plan = Plan::seeded(seed);
+        plan.add(Fault::LoseAnswer, 0.1);
+        plan.add(Fault::ResetBefore, 0.3);
+        (0..10_000).map(|n| plan.fault(n)).collect::<Vec<_>>()
+    };
+    assert_eq!(faults(7), faults(7));
+    assert_ne!(faults(7), faults(8));
+    let count = |fault| faults(7).iter().filter(|found| **found == fault).count();
+    assert!((800..1200).contains(&count(Some(Fault::LoseAnswer))));
+    assert!((2700..3300).contains(&count(Some(Fault::ResetBefore))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_is_concerned_is_counted_and_all_is_told() {
+    let layer =
+        FaultLayer::script([None, Some(Fault::ResetAfter)]).only(|call| call.operation == "sample");
+    let script = Script::new()
+        .answer(200, "")
+        .answer(200, "")
+        .answer(200, "");
+    let transport = Transport::new(script).layer(layer.clone());
+    for (operation, is_well) in [
+        ("list", true),
+        ("sample", true),
+        ("list", true),
+        ("sample", false),
+    ] {
+        assert_eq!(transport.call(ask(operation)).await.is_ok(), is_well);
+    }
+    let told = layer.injected();
+    assert_eq!(
+        (told[0].request, told[0].operation, told.len()),
+        (1, "sample", 1)
+    );
+}

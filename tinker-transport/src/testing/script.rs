@@ -1,0 +1,132 @@
+//! Answers from a list.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use tower::Service;
+
+use crate::body::Body;
+use crate::error::{Kind, Stage, TransportError};
+use crate::service::{Answer, ResponseFuture};
+
+/// The most of a streamed request body that is kept to look at.
+const BODY_LIMIT: u64 = 1 << 30;
+
+/// A leaf that gives prepared answers, one per request, first in first out.
+///
+/// When its last clone is dropped, it panics if answers are left: a request that was expected did
+/// not come. A request beyond the last answer gets an error of [`Kind::Layer`], which nothing
+/// repeats.
+///
+/// See [the module](super) for an example.
+#[derive(Clone, Default)]
+pub struct Script(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    answers: Mutex<VecDeque<Answer>>,
+    requests: Mutex<Vec<Request<Bytes>>>,
+}
+
+impl Script {
+    /// No answers yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Then answers with this status and body.
+    ///
+    /// # Panics
+    /// If `status` is not one, such as 42.
+    #[must_use]
+    pub fn answer(self, status: u16, body: impl Into<Body>) -> Self {
+        let Ok(status) = StatusCode::from_u16(status) else {
+            panic!("a script cannot answer with the status {status}; take one from 100 to 999");
+        };
+        let mut response = Response::new(body.into());
+        *response.status_mut() = status;
+        self.respond(response)
+    }
+
+    /// Then answers with this response, headers and all.
+    #[must_use]
+    pub fn respond(self, response: Response<Body>) -> Self {
+        lock(&self.0.answers).push_back(Ok(response));
+        self
+    }
+
+    /// Then fails with this error.
+    #[must_use]
+    pub fn fail(self, error: TransportError) -> Self {
+        lock(&self.0.answers).push_back(Err(error));
+        self
+    }
+
+    /// The requests that came, with their bodies and extensions.
+    pub fn requests(&self) -> Vec<Request<Bytes>> {
+        lock(&self.0.requests).clone()
+    }
+
+    /// How many answers are left.
+    pub fn remaining(&self) -> usize {
+        lock(&self.0.answers).len()
+    }
+
+    async fn respond_to(self, request: Request<Body>) -> Answer {
+        let (parts, body) = request.into_parts();
+        let line = format!("{} {}", parts.method, parts.uri);
+        let body = body.collect(BODY_LIMIT).await?;
+        let number = {
+            let mut requests = lock(&self.0.requests);
+            requests.push(Request::from_parts(parts, body));
+            requests.len()
+        };
+        lock(&self.0.answers).pop_front().unwrap_or_else(|| {
+            let what = format!("the script has no answer left for its request {number}, {line}");
+            Err(TransportError::new(Kind::Layer, Stage::NotSent, what))
+        })
+    }
+}
+
+impl Service<Request<Body>> for Script {
+    type Response = Response<Body>;
+    type Error = TransportError;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
+        Box::pin(self.clone().respond_to(request))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let left = lock(&self.answers).len();
+        // A test that is failing already has something better to say.
+        assert!(
+            left == 0 || std::thread::panicking(),
+            "{left} answers of a script were not used; it saw {} requests",
+            lock(&self.requests).len()
+        );
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Script({} answers left)", self.remaining())
+    }
+}
+
+#[cfg(test)]
+mod tests;
