@@ -33,10 +33,12 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// Tokens that end a sequence unless a request says otherwise.
     pub end_tokens: Vec<u32>,
+    /// Name of the tokenizer, for clients that pick theirs by it.
+    pub tokenizer: Option<String>,
 }
 
 impl ModelInfo {
-    /// Describes a model; `end_tokens` starts empty.
+    /// Describes a model; `end_tokens` starts empty and `tokenizer` unset.
     pub fn new(
         name: impl Into<String>,
         arch: impl Into<String>,
@@ -50,6 +52,7 @@ impl ModelInfo {
             context,
             parameters: 0,
             end_tokens: Vec::new(),
+            tokenizer: None,
         }
     }
 }

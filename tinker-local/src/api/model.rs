@@ -144,6 +144,7 @@ pub(super) fn info(call: &Call<'_>) -> Result<Answer, Refusal> {
     let mut data = ModelData::default();
     data.arch = Some(shared.model.arch.clone());
     data.model_name = Some(shared.model.name.clone());
+    data.tokenizer_id.clone_from(&shared.model.tokenizer);
     let mut info = ModelInfo::new(request.model_id, data);
     info.is_lora = Some(true);
     info.lora_rank = u32::try_from(model.spec.rank).ok();

@@ -10,3 +10,6 @@ pub use weights::WEIGHTS;
 
 /// What users give as `base_model`.
 pub const NAME: &str = "tinker-local/tiny";
+
+/// The name its tokenizer goes by: a token for each byte, and one that ends a text.
+pub const TOKENIZER: &str = "tinker-local/bytes";

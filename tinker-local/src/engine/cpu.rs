@@ -16,7 +16,7 @@ use crate::backend::{
     AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, Frozen, JobId,
     ModelInfo, SampleJob, SampleOutput, SampledTokens, TrainBatch, TrainOutput,
 };
-use crate::base::{ByteTokenizer, END};
+use crate::base::{ByteTokenizer, END, TOKENIZER};
 
 /// Trains LoRA adapters of one frozen base model and samples from them, on the processor.
 ///
@@ -71,6 +71,7 @@ impl CpuBackend {
         if config.vocab_size > END as usize {
             info.end_tokens = vec![END];
         }
+        info.tokenizer = Some(TOKENIZER.to_owned());
         let model = Model::new(config, weights);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let vocabulary: Arc<dyn Vocabulary> = Arc::new(ByteTokenizer);
