@@ -6,8 +6,8 @@ mod rest;
 use std::time::Duration;
 
 use tinker_client::{
-    Datum, FinishReason, LoadOptions, Loss, ModelInput, OptimParams, SampleOptions, SamplingSource,
-    SaveOptions, TrainingOptions,
+    Datum, ExportOptions, FinishReason, LoadOptions, Loss, ModelInput, OptimParams, SampleOptions,
+    SamplingSource, SaveOptions, TrainingOptions,
 };
 
 pub(crate) use admin::AdminCall;
@@ -54,9 +54,15 @@ pub(crate) enum Call {
 #[derive(Debug, Clone)]
 pub(crate) enum Work {
     Pass(Pass),
+    /// A pass under a loss that is computed here: see `custom_loss`.
+    Custom {
+        pass: Pass,
+        fails: bool,
+    },
     Optim(OptimParams),
     SaveState(SaveOptions),
     SaveForSampler(SaveOptions),
+    SaveExternal(ExportOptions),
     SaveAndSample,
 }
 
@@ -99,9 +105,11 @@ impl Call {
             Self::Train { work, .. } => match work {
                 Work::Pass(pass) if pass.forward_only => "forward",
                 Work::Pass(_) => "forward_backward",
+                Work::Custom { .. } => "forward_backward_custom",
                 Work::Optim(_) => "optim_step",
                 Work::SaveState(_) => "save_state",
                 Work::SaveForSampler(_) => "save_weights_for_sampler",
+                Work::SaveExternal(_) => "save_weights_external",
                 Work::SaveAndSample => "save_weights_and_get_sampling_client",
             },
             Self::Sample {

@@ -36,9 +36,6 @@ impl From<Call> for Derived {
 /// What a recorded request stands for. `named` is the public Python method behind it.
 pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String> {
     let named = asked.header("x-sdk-method").unwrap_or_default();
-    if named == "TrainingClient.forward_backward_custom" {
-        return Ok(Derived::NotYet("custom losses"));
-    }
     let route = asked.route();
     match (asked.method.as_str(), &route[..]) {
         // Not of the API: the target of a redirect, a signed address. Or of start-up and polls.
@@ -64,7 +61,7 @@ pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String
         ("POST", ["sessions", _, "finish"]) => service::finish(read(message)?),
 
         ("POST", ["forward_backward"]) => match message {
-            Message::Pass(pass) => Ok(training::pass(pass)),
+            Message::Pass(pass) => Ok(training::pass(pass, named)),
             _ => Err("the body is no training request".to_owned()),
         },
         ("POST", ["optim_step"]) => training::optim_step(&read(message)?),
@@ -72,10 +69,8 @@ pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String
         ("POST", ["save_weights_for_sampler"]) => {
             Ok(training::save_weights_for_sampler(&read(message)?))
         }
-        ("POST", ["save_weights_external"]) => {
-            Ok(Derived::NotYet("TrainingClient::save_weights_external"))
-        }
-        ("POST", ["create_custom_loss"]) => Ok(Derived::NotYet("custom losses")),
+        ("POST", ["save_weights_external"]) => Ok(training::save_weights_external(&read(message)?)),
+        ("POST", ["create_custom_loss"]) => Ok(Derived::NotYet(training::SERVER_SIDE)),
 
         ("POST", ["asample"]) => Ok(sampling::sample(read(message)?, named)),
 

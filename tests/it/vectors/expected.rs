@@ -1,5 +1,6 @@
 //! What the official client made of the answers, in our words.
 
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::vector::{RecordedError, Vector};
@@ -7,6 +8,8 @@ use super::vector::{RecordedError, Vector};
 /// How the recorded call ended, in the words of [`Outcome::words`](super::outcome::Outcome::words).
 pub(crate) fn words(vector: &Vector) -> String {
     match &vector.error {
+        // One error for each of several calls that send nothing.
+        None if vector.extra.contains_key("errors") => "invalid value".to_owned(),
         None => "ok".to_owned(),
         Some(error) => words_of(error, vector.exchanges.is_empty()),
     }
@@ -29,6 +32,8 @@ fn words_of(error: &RecordedError, nothing_sent: bool) -> String {
         "ValueError" if polled.is_some() => {
             format!("status {} at a poll", polled.unwrap_or_default())
         }
+        "RuntimeError" if message == "user code failed" => "loss failed".to_owned(),
+        "RuntimeError" if message.contains("TrainingClient is poisoned") => "poisoned".to_owned(),
         "RuntimeError" if message.starts_with("Trace export failed") => "export failed".to_owned(),
         _ if is_about_the_answer(message) => "answer not understood".to_owned(),
         _ => match error.status_code {
@@ -52,6 +57,18 @@ fn is_about_the_answer(message: &str) -> bool {
 fn status_in(text: &str) -> Option<u16> {
     let (_, rest) = text.split_once("Error code: ")?;
     rest.get(..3)?.parse().ok()
+}
+
+/// How further calls ended, by their names: those of recordings that have several errors.
+pub(crate) fn further(vector: &Vector) -> Result<Vec<(&'static str, String)>, String> {
+    let names = [("optim_error", "optim_step"), ("later_error", "forward")];
+    let errors = names.into_iter().filter_map(|(key, name)| {
+        let error = vector.extra.get(key)?;
+        let read = RecordedError::deserialize(error);
+        let error = read.map_err(|error| format!("{key}: {error}"));
+        Some(error.map(|error| (name, words_of(&error, false))))
+    });
+    errors.collect()
 }
 
 /// What the server said about an error status.

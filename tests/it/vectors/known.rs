@@ -7,7 +7,7 @@ mod setting;
 pub(crate) use different::{Difference, difference};
 pub(crate) use missing::{Absence, absence};
 pub(crate) use setting::{
-    calls, configure, goes_to_the_hosted_service, pause_before, runs_a_program,
+    calls, configure, goes_to_the_hosted_service, has_failing_loss, pause_before, runs_a_program,
 };
 
 /// Every recording that something is known about.

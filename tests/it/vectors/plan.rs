@@ -79,20 +79,29 @@ pub(crate) fn plan(vector: &Vector, skipped: &[u64]) -> Result<Plan, String> {
 }
 
 impl Plan {
-    fn add(&mut self, call: Call, exchange: &Exchange, vector: &Vector) {
-        let ends = end_of(exchange, vector);
+    fn add(&mut self, mut call: Call, exchange: &Exchange, vector: &Vector) {
+        let mut ends = end_of(exchange, vector);
+        if let Call::Train {
+            work: Work::Custom { fails, .. },
+            ..
+        } = &mut call
+        {
+            *fails = known::has_failing_loss(&vector.name);
+            // It goes on with a second pass, and what was called meanwhile waits in the client.
+            ends = None;
+        }
         if let (
             Some(Step {
                 call:
                     Call::Train {
-                        work: Work::Pass(whole),
+                        work: Work::Pass(whole) | Work::Custom { pass: whole, .. },
                         ..
                     },
                 ends: last,
                 ..
             }),
             Call::Train {
-                work: Work::Pass(part),
+                work: Work::Pass(part) | Work::Custom { pass: part, .. },
                 ..
             },
         ) = (self.steps.last_mut(), &call)

@@ -3,9 +3,10 @@
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::json;
-use tinker_client::{Error, SamplingSource, ServiceClient, TrainingClient};
+use tinker_client::{Error, ForwardBackwardOutput, SamplingSource, ServiceClient, TrainingClient};
 
 use super::call::{Call, Work};
+use super::custom_loss;
 use super::notation;
 use super::outcome::Outcome;
 use super::replay::Clients;
@@ -115,10 +116,18 @@ fn train(client: &TrainingClient, work: Work) -> Running {
             } else {
                 client.forward_backward(data, loss)
             };
-            finish(pending, |output| Outcome::Value {
-                class: "ForwardBackwardOutput",
-                value: notation::pass(&output),
-            })
+            finish(pending, |output| passed(&output))
+        }
+        Work::Custom { pass, fails } => {
+            let mut data = pass.data();
+            // They are not the caller's, but stand in for weights there were none of.
+            for datum in &mut data {
+                datum.loss_fn_inputs.remove("weights");
+            }
+            let pending = client.forward_backward_custom(data, move |data, logprobs| {
+                custom_loss::compute(data, logprobs, fails)
+            });
+            finish(pending, |output| passed(&output))
         }
         Work::Optim(params) => finish(client.optim_step(params), |output| Outcome::Value {
             class: "OptimStepResponse",
@@ -132,10 +141,22 @@ fn train(client: &TrainingClient, work: Work) -> Running {
                 saved(path.to_string(), "SaveWeightsForSamplerResponse")
             })
         }
+        Work::SaveExternal(options) => {
+            finish(client.save_weights_external(options), move |files| {
+                saved(files.path.to_string(), "SaveWeightsExternalResponse")
+            })
+        }
         Work::SaveAndSample => finish(
             client.save_weights_and_get_sampling_client(),
             Outcome::Sampler,
         ),
+    }
+}
+
+fn passed(output: &ForwardBackwardOutput) -> Outcome {
+    Outcome::Value {
+        class: "ForwardBackwardOutput",
+        value: notation::pass(output),
     }
 }
 

@@ -22,7 +22,25 @@ fn judge_changed(name: &str, change: impl Fn(&mut Value)) -> Result<Verdict, Box
 
 #[test]
 fn a_tampered_recording_fails_for_the_right_reason() -> Result<(), Box<dyn Error>> {
-    let cases: [(&str, &str, Value, Aspect); 15] = [
+    let cases: [(&str, &str, Value, Aspect); 18] = [
+        (
+            "auth/stored_credentials",
+            "/credentials_file/keys/42/key",
+            json!("tml-another-key"),
+            Head,
+        ),
+        (
+            "training/custom_callable",
+            "/sdk_result/ForwardBackwardOutput/metrics/my_metric",
+            json!(4.0),
+            Outcome,
+        ),
+        (
+            "training/custom_failure_poisons",
+            "/later_error/message",
+            json!("user code failed"),
+            Outcome,
+        ),
         (
             "rest/copy_weights",
             "/sdk_result",

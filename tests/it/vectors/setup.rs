@@ -1,9 +1,12 @@
 //! The client of a replay: configured as the official one was.
 
 use std::collections::BTreeSet;
+use std::error::Error;
 
 use http::{HeaderName, HeaderValue};
-use tinker_client::Config;
+use serde_json::Value;
+use tinker_client::{Config, CredentialsFile, StoredKey};
+use tinker_transport::Token;
 use tinker_types::CreateSession;
 use url::Url;
 
@@ -47,6 +50,9 @@ fn config_of(vector: &Vector, first: Option<&Exchange>) -> Result<Config, String
     let mut config = Config::new(format!("{origin}{prefix}/"));
     let key = first.and_then(|exchange| exchange.request.header("x-api-key"));
     config = config.with_api_key(key.unwrap_or("tml-test-key"));
+    if let Some(file) = vector.extra.get("credentials_file") {
+        config.api_key = stored_key(file).map_err(|error| error.to_string())?;
+    }
     for (name, value) in configured_headers(first) {
         let name = HeaderName::try_from(&name).map_err(|error| error.to_string())?;
         let value = HeaderValue::try_from(&value).map_err(|error| error.to_string())?;
@@ -59,6 +65,14 @@ fn config_of(vector: &Vector, first: Option<&Exchange>) -> Result<Config, String
         config.display_name = session.display_name;
     }
     Ok(known::configure(&vector.name, config))
+}
+
+/// The key that a file of stored keys names.
+fn stored_key(content: &Value) -> Result<Option<Token>, Box<dyn Error>> {
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), content.to_string())?;
+    let stored = CredentialsFile::at(file.path()).read()?;
+    Ok(stored.default_key().map(StoredKey::token))
 }
 
 /// A server that redirects to itself knows its own address.

@@ -23,12 +23,33 @@ pub(super) fn compare(
         let shown = failed.map_or_else(String::new, |(name, outcome)| shown(name, outcome));
         return differ(format!("expected {expected:?}, is {words:?}{shown}"));
     }
+    if let Err(what) = compare_further(vector, replay) {
+        return differ(what);
+    }
     let Some((name, outcome)) = failed else {
         return values::compare(vector, replay, skipped, found);
     };
     if let Some(what) = said_otherwise(vector, outcome) {
         differ(format!("{name}: {what}"));
     }
+}
+
+/// Errors of calls besides the first that failed.
+fn compare_further(vector: &Vector, replay: &Replay) -> Result<(), String> {
+    let mut expected = expected::further(vector)?;
+    if vector.extra.contains_key("errors") {
+        let calls = replay.outcomes.iter();
+        let calls = calls.filter(|(_, outcome)| !matches!(outcome, Outcome::Model(_)));
+        expected.extend(calls.map(|(name, _)| (*name, "invalid value".to_owned())));
+    }
+    for (name, words) in expected {
+        let mut calls = replay.outcomes.iter().filter(|(other, _)| *other == name);
+        let is_so = calls.clone().count() > 0 && calls.all(|(_, outcome)| outcome.words() == words);
+        if !is_so {
+            return Err(format!("{name}: expected {words:?}"));
+        }
+    }
+    Ok(())
 }
 
 fn shown(name: &str, outcome: &Outcome) -> String {
@@ -66,6 +87,11 @@ fn said_otherwise(vector: &Vector, outcome: &Outcome) -> Option<String> {
             let is_same = recorded.message.contains(error.message())
                 && recorded.message.contains(error.session_id().as_str());
             (!is_same).then(|| format!("expected {:?}, is {error}", recorded.message))
+        }
+        Error::Loss(error) => {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            (cause.as_ref() != Some(&recorded.message))
+                .then(|| format!("expected {:?}, is {cause:?}", recorded.message))
         }
         Error::Gone(error) => {
             let id = error.request_id().as_str();

@@ -1,20 +1,41 @@
 //! Requests behind methods of the training client.
 
+use std::time::Duration;
+
 use serde_json::Value;
-use tinker_client::{DimuonParams, OptimParams};
-use tinker_types::{ForwardBackward, ModelId, OptimStep, SaveWeights, SaveWeightsForSampler};
+use tinker_client::{DimuonParams, ExportOptions, LossFn, OptimParams};
+use tinker_types::{
+    ForwardBackward, ModelId, OptimStep, SaveWeights, SaveWeightsExternal, SaveWeightsForSampler,
+};
 use tinker_types::{OpenFamily, SamplerSaveKind};
 
 use super::Derived;
 use crate::vectors::call::{Call, Pass, Work, save_options};
 
-pub(super) fn pass(request: &ForwardBackward) -> Derived {
+/// Losses that the server computes.
+pub(super) const SERVER_SIDE: &str = "handles of custom losses, for the server to compute";
+
+pub(super) fn pass(request: &ForwardBackward, named: &str) -> Derived {
+    let is_custom = named == "TrainingClient.forward_backward_custom";
+    if is_custom && request.loss.name != LossFn::CrossEntropy {
+        return Derived::NotYet(SERVER_SIDE);
+    }
+    if is_custom && !request.forward_only {
+        // The second half of a call.
+        return Derived::FollowUp;
+    }
     let pass = Pass {
         forward_only: request.forward_only,
         loss: request.loss.clone(),
         parts: vec![(request.seq_id, request.data.to_vec())],
     };
-    train(&request.model_id, Work::Pass(pass))
+    let work = if is_custom {
+        let fails = false;
+        Work::Custom { pass, fails }
+    } else {
+        Work::Pass(pass)
+    };
+    train(&request.model_id, work)
 }
 
 pub(super) fn optim_step(request: &OptimStep) -> Result<Derived, String> {
@@ -52,6 +73,16 @@ pub(super) fn save_weights_for_sampler(request: &SaveWeightsForSampler) -> Deriv
     };
     let options = save_options(name, request.ttl_seconds, request.user_metadata.clone());
     train(&request.model_id, Work::SaveForSampler(options))
+}
+
+pub(super) fn save_weights_external(request: &SaveWeightsExternal) -> Derived {
+    let mut options = ExportOptions::new(&request.path);
+    options.ttl = request.ttl_seconds.map(Duration::from_secs);
+    options.age_recipients = request
+        .age_encryption_recipients
+        .clone()
+        .unwrap_or_default();
+    train(&request.model_id, Work::SaveExternal(options))
 }
 
 fn train(model: &ModelId, work: Work) -> Derived {

@@ -34,10 +34,7 @@ const ABSENCES: &[(&str, Absence)] = &[
     ),
     (
         "training/save_weights",
-        Partly(
-            "TrainingClient::save_weights_external, in-flight samplers",
-            &[12, 13, 14, 15, 16, 17, 18, 19],
-        ),
+        Partly("samplers whose weights change in flight", &[18, 19]),
     ),
     (
         "models/load_state_legacy",
@@ -47,13 +44,14 @@ const ABSENCES: &[(&str, Absence)] = &[
         "training/torch_sparse_pad_value",
         LeftOut("conversion from a Python library's tensor"),
     ),
-    ("training/custom_argument_errors", NotYet("custom losses")),
     (
         "training/custom_graph_errors",
         LeftOut("tracing of Python functions"),
     ),
-    ("training/custom_handle_duplicate", NotYet("custom losses")),
-    ("auth/stored_credentials", NotYet("credentials file")),
+    (
+        "training/custom_handle_duplicate",
+        NotYet("handles of custom losses, for the server to compute"),
+    ),
     ("auth/whoami", NotYet("RestClient::whoami")),
     ("auth/whoami_without_jwt", NotYet("RestClient::whoami")),
     (

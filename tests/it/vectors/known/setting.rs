@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tinker_client::{AccessScope, Chunk, Config, Datum, Loss, SamplingSource};
+use tinker_client::{
+    AccessScope, AdamParams, Chunk, Config, Datum, Loss, OptimParams, SamplingSource,
+};
 use tinker_types::{AssetPointer, ImageFormat};
 
 use crate::vectors::call::{Call, Copy, Pass, RestCall, Work};
@@ -46,6 +48,11 @@ pub(crate) fn runs_a_program(name: &str) -> bool {
     name.starts_with("auth/credential_cmd")
 }
 
+/// The loss that the caller computed failed.
+pub(crate) fn has_failing_loss(name: &str) -> bool {
+    name == "training/custom_failure_poisons"
+}
+
 /// Calls that were refused before anything was sent.
 pub(crate) fn calls(name: &str) -> Vec<Call> {
     match name {
@@ -71,6 +78,21 @@ pub(crate) fn calls(name: &str) -> Vec<Call> {
             ttl: None,
             access_token: None,
         }))],
+        "training/custom_failure_poisons" => vec![
+            train(Work::Optim(OptimParams::Adam(AdamParams::default()))),
+            train(Work::Pass(supervised(true))),
+        ],
+        // The third error recorded is about an argument that ours does not have.
+        "training/custom_argument_errors" => {
+            let mut untargeted = supervised(true);
+            for datum in untargeted.parts.iter_mut().flat_map(|(_, data)| data) {
+                datum.loss_fn_inputs.remove("target_tokens");
+            }
+            let mut empty = supervised(true);
+            empty.parts.clear();
+            let custom = |pass| train(Work::Custom { pass, fails: false });
+            vec![custom(untargeted), custom(empty)]
+        }
         // Sent, but not so that the id could be read off the request.
         "rest/odd_ids" => {
             let id = "a b/\u{fc}?#%".to_owned();
@@ -84,21 +106,34 @@ fn delete(path: &str) -> Call {
     Call::Rest(RestCall::Delete(path.to_owned()))
 }
 
+fn train(work: Work) -> Call {
+    Call::Train {
+        model: "sess-0001:train:0".to_owned(),
+        work,
+    }
+}
+
+fn supervised(forward_only: bool) -> Pass {
+    Pass {
+        forward_only,
+        loss: Loss::cross_entropy(),
+        parts: vec![(1, vec![Datum::supervised(&[1], &[2])])],
+    }
+}
+
 fn refused_pointer() -> Call {
-    let mut datum = Datum::supervised(&[1], &[2]);
-    datum.model_input.chunks = vec![Chunk::ImagePointer(AssetPointer {
+    let mut pass = supervised(false);
+    let data = pass.parts.iter_mut().flat_map(|(_, data)| data);
+    data.for_each(|datum| datum.model_input.chunks = vec![pointer()]);
+    train(Work::Pass(pass))
+}
+
+fn pointer() -> Chunk {
+    Chunk::ImagePointer(AssetPointer {
         format: ImageFormat::Png,
         location: "https://x/y.png".to_owned(),
         expected_tokens: Some(1),
-    })];
-    Call::Train {
-        model: "sess-0001:train:0".to_owned(),
-        work: Work::Pass(Pass {
-            forward_only: false,
-            loss: Loss::cross_entropy(),
-            parts: vec![(1, vec![datum])],
-        }),
-    }
+    })
 }
 
 /// How long the caller waited before the call of this index.
