@@ -1,5 +1,6 @@
 //! The recording against the replay.
 
+mod console;
 mod heads;
 mod keys;
 mod outcomes;

@@ -22,7 +22,13 @@ fn judge_changed(name: &str, change: impl Fn(&mut Value)) -> Result<Verdict, Box
 
 #[test]
 fn a_tampered_recording_fails_for_the_right_reason() -> Result<(), Box<dyn Error>> {
-    let cases: [(&str, &str, Value, Aspect); 18] = [
+    let cases: [(&str, &str, Value, Aspect); 19] = [
+        (
+            "training/save_weights",
+            "/sdk_result/playground",
+            json!("https://tinker.thinkingmachines.ai/playground"),
+            Outcome,
+        ),
         (
             "auth/stored_credentials",
             "/credentials_file/keys/42/key",

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tinker_types::{ClientConfig, DynamicConfig};
 
+use super::console;
 use crate::vectors::expected;
 use crate::vectors::json::{self, Rule};
 use crate::vectors::notation;
@@ -11,8 +12,8 @@ use crate::vectors::replay::Replay;
 use crate::vectors::vector::Vector;
 use crate::vectors::verdict::{Aspect, Mismatch};
 
-/// Keys of recorded results that say nothing about a server's answer.
-const BESIDE_THE_POINT: [&str; 2] = ["ok", "console_url"];
+/// The key of recorded results that says nothing about a server's answer.
+const BESIDE_THE_POINT: &str = "ok";
 
 pub(super) fn compare(
     vector: &Vector,
@@ -31,6 +32,7 @@ fn try_compare(vector: &Vector, replay: &Replay, skipped: &[u64]) -> Result<(), 
         return Ok(());
     };
     compare_typed(vector, recorded, replay, skipped)?;
+    console::compare(recorded, replay)?;
     if !skipped.is_empty() {
         // The plain fields are about the whole of the recording.
         return Ok(());
@@ -58,7 +60,7 @@ fn try_compare(vector: &Vector, replay: &Replay, skipped: &[u64]) -> Result<(), 
         }
         Value::Object(fields) => fields
             .iter()
-            .filter(|(key, _)| !BESIDE_THE_POINT.contains(&key.as_str()))
+            .filter(|(key, _)| *key != BESIDE_THE_POINT && !console::FIELDS.contains(&key.as_str()))
             .try_for_each(|(key, value)| compare_field(key, value, replay)),
         _ => Ok(()),
     }

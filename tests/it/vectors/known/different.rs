@@ -52,15 +52,28 @@ impl Difference {
 }
 
 /// To be mended: an entry goes when its recording passes, which the test demands.
-const FAULTS: &[Difference] = &[Difference {
-    is_meant: false,
-    ..differs(
-        "billing/train_402_gives_up",
-        REFUSED,
-        "status 418",
-        "the server's limit of a billing pause is not heeded; ours is always an hour",
-    )
-}];
+const FAULTS: &[Difference] = &[
+    // Its question mark and hash are meant to be sent, where the official client cuts the path: with
+    // the fault mended this is a difference on purpose.
+    Difference {
+        is_meant: false,
+        ..differs(
+            "rest/odd_ids",
+            REFUSED,
+            "status 418",
+            "a percent sign in an id is sent unescaped, and dots in one lead to another path",
+        )
+    },
+    Difference {
+        is_meant: false,
+        ..differs(
+            "billing/train_402_gives_up",
+            REFUSED,
+            "status 418",
+            "the server's limit of a billing pause is not heeded; ours is always an hour",
+        )
+    },
+];
 
 const REFUSED: &[Aspect] = &[Requests, Outcome];
 
@@ -208,12 +221,6 @@ const DIFFERENCES: &[Difference] = &[
         &[Head, Pace],
         "ok",
         "a 402 pauses samples for 5 s like all else, and a poll is repeated as it was",
-    ),
-    differs(
-        "rest/odd_ids",
-        REFUSED,
-        "status 418",
-        "a question mark or a hash in an id is sent, escaped; the official client cuts the path there",
     ),
     // Encodings and credentials.
     differs(
