@@ -73,7 +73,7 @@ impl Api {
         endpoint: &E,
         call: Call,
     ) -> Result<(), Error> {
-        let path = locate(&endpoint.path(), &endpoint.query());
+        let path = address(endpoint)?;
         let request = build(E::METHOD, &path, Form::Json, Bytes::new(), call)?;
         let answer = self.send(request).await?;
         if answer.status.is_success() {
@@ -149,7 +149,7 @@ fn json_request<E: Endpoint>(endpoint: &E, call: Call) -> Result<Request<Body>, 
         Method::Get | Method::Delete => Bytes::new(),
         Method::Post | Method::Put => codec::to_json(call.operation, endpoint)?,
     };
-    let path = locate(&endpoint.path(), &endpoint.query());
+    let path = address(endpoint)?;
     build(E::METHOD, &path, Form::Json, body, call)
 }
 
@@ -205,12 +205,24 @@ impl Form {
     }
 }
 
-/// Path and query below the base URL, escaped where needed.
+/// Path and query of a message.
+///
+/// Ids are part of paths, and an id of dots would lead to another path.
+fn address<E: Endpoint>(endpoint: &E) -> Result<String, InvalidValue> {
+    let path = endpoint.path();
+    if path.split('/').any(|part| matches!(part, "." | "..")) {
+        let why = format!("{path:?} has a part of dots only; give an id as the server named it");
+        return Err(InvalidValue::new("path", why));
+    }
+    Ok(locate(&path, &endpoint.query()))
+}
+
+/// Path and query below the base URL, escaped where needed. Nothing in `path` is escaped yet.
 pub(crate) fn locate(path: &str, query: &[(&'static str, String)]) -> String {
     let Ok(mut url) = Url::parse("http://server/api/v1/") else {
         return String::new();
     };
-    url.set_path(&format!("/api/v1/{path}"));
+    url.set_path(&format!("/api/v1/{}", path.replace('%', "%25")));
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }
@@ -234,6 +246,13 @@ mod tests {
             locate("training_runs/a b/\u{fc}?x#y", &[]),
             "/api/v1/training_runs/a%20b/%C3%BC%3Fx%23y"
         );
+        // An escape in an id is text like any other: `a%2Fb` is one id, and stays one.
+        assert_eq!(
+            locate("samplers/a%2Fb%", &[]),
+            "/api/v1/samplers/a%252Fb%25"
+        );
+        let up = tinker_types::GetSampler::new("..".into());
+        assert!(address(&up).is_err());
         let query = [("limit", "5".to_owned()), ("project_id", "p 1".to_owned())];
         assert_eq!(
             locate("training_runs", &query),
