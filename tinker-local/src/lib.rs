@@ -36,6 +36,14 @@
 //!
 //! For tests of clients it can be slow, full, paused, old or strict, see [`Behavior`].
 //!
+//! # Losses
+//! `cross_entropy`, `importance_sampling`, `ppo`, `cispo` and `dro` as the protocol defines them; `gspo` as it was
+//! published (Zheng et al., 2025, <https://arxiv.org/abs/2507.18071>): with the log ratios `d = lp - q`, the mask `m`
+//! and `s = exp(sum m d / sum m)` the loss is `-sum min(s A, clamp(s, low, high) A)`, each token with the gradient
+//! `-s A` where it is not clipped; the bounds are 0.9997 and 1.0004 unless they are given, for all tokens or each.
+//! Losses that are uploaded as graphs are run with some 150 operations of PyTorch. `stable_reinforce` is refused: its
+//! definition is not public.
+//!
 //! # The data folder
 //! `checkpoints/<run>/<kind>/<name>/` holds one checkpoint in PEFT's layout: `adapter_config.json`,
 //! `adapter_model.safetensors`, `checkpoint.json` (what it is and when it was saved), and for checkpoints to train on
@@ -51,6 +59,7 @@ mod builder;
 mod clock;
 mod convert;
 mod error;
+mod graph;
 mod identity;
 mod limits;
 mod local;

@@ -13,8 +13,8 @@ use super::answer::{self, Answer};
 use super::refusal::Refusal;
 use super::route::{self, Route};
 use super::{
-    account, audit, billing, body, checkpoint, config, external, future, model, poll, run, sampler,
-    sampling, search, session, trace, training, weights,
+    account, audit, billing, body, checkpoint, config, external, future, loss, model, poll, run,
+    sampler, sampling, search, session, trace, training, weights,
 };
 use crate::behavior::What;
 use crate::shared::Shared;
@@ -116,6 +116,7 @@ where
         Route::UnloadModel => model::unload(&call),
         Route::ModelInfo => model::info(&call),
         Route::LoadWeights => weights::load(&call).await,
+        Route::CreateLoss => loss::create(&call),
         Route::ForwardBackward => training::forward_backward(&call),
         Route::OptimStep => training::optim_step(&call),
         Route::SaveWeights => weights::save(&call),

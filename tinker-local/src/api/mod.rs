@@ -10,6 +10,7 @@ mod config;
 mod dispatch;
 mod external;
 mod future;
+mod loss;
 mod model;
 mod poll;
 mod query;

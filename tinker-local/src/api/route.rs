@@ -31,6 +31,7 @@ pub(super) enum Route {
     UnloadModel,
     ModelInfo,
     LoadWeights,
+    CreateLoss,
     ForwardBackward,
     OptimStep,
     SaveWeights,
@@ -133,6 +134,7 @@ impl Route {
                 | Self::FinishSession(_)
                 | Self::SearchSessions
                 | Self::JoinSampler
+                | Self::CreateLoss
                 | Self::SaveExternal
                 | Self::CopyWeights
                 | Self::RetrieveMany
@@ -199,6 +201,7 @@ fn lookup(method: &str, parts: &[&str]) -> Option<Route> {
         ("POST", ["unload_model"]) => Route::UnloadModel,
         ("POST", ["get_info"]) => Route::ModelInfo,
         ("POST", ["load_weights"]) => Route::LoadWeights,
+        ("POST", ["create_custom_loss"]) => Route::CreateLoss,
         // Older clients have an endpoint of its own for passes without gradients.
         ("POST", ["forward_backward" | "forward"]) => Route::ForwardBackward,
         ("POST", ["optim_step"]) => Route::OptimStep,

@@ -2,11 +2,12 @@
 
 use http::StatusCode;
 use tinker_types::proto::decode_request;
-use tinker_types::{ForwardBackward, ModelId, OptimStep, RequestType};
+use tinker_types::{ForwardBackward, LossId, ModelId, OptimStep, RequestType};
 
 use super::answer::Answer;
 use super::body::{self, Form};
 use super::dispatch::Call;
+use super::loss;
 use super::refusal::Refusal;
 use super::submit::submit;
 use crate::{convert, work};
@@ -72,13 +73,9 @@ fn check_count(call: &Call<'_>, data: usize) -> Result<(), Refusal> {
 
 fn pass(call: &Call<'_>, request: &ForwardBackward) -> Result<work::Act, Refusal> {
     check_count(call, request.data.len())?;
-    let batch = convert::batch(
-        &request.data,
-        &request.loss,
-        request.forward_only,
-        &call.shared.model,
-    )?;
-    Ok(work::train(batch))
+    let custom_loss = |id: &LossId| loss::of_model(call, &request.model_id, id);
+    let pass = convert::pass(request, &call.shared.model, custom_loss)?;
+    Ok(work::train(pass))
 }
 
 pub(super) fn optim_step(call: &Call<'_>) -> Result<Answer, Refusal> {

@@ -1,22 +1,34 @@
 //! Training examples.
 
-use tinker_types::{DType, Datum, Elements, InvalidValue, Loss, TensorData};
+use tinker_types::{DType, Datum, Elements, InvalidValue, TensorData};
 
 use super::input;
-use super::loss::loss_kind;
 use crate::backend::{LossKind, ModelInfo, TrainBatch, TrainDatum};
 
 /// Target cells of one request. A sparse tensor can name a huge matrix in a few bytes.
 const MOST_CELLS: usize = 1 << 24;
 
 /// The examples of a training request, checked against the model.
-pub(crate) fn batch(
+pub(super) fn batch(
     data: &[Datum],
-    loss: &Loss,
+    loss: LossKind,
     forward_only: bool,
     model: &ModelInfo,
 ) -> Result<TrainBatch, InvalidValue> {
-    let kind = loss_kind(loss)?;
+    let data = each(data, |datum, room| convert(datum, loss, model, room))?;
+    Ok(TrainBatch {
+        data,
+        loss,
+        forward_only,
+    })
+}
+
+/// Converts every datum; the error names the one at fault. The second argument counts what room is left for target
+/// cells.
+pub(super) fn each<T>(
+    data: &[Datum],
+    mut convert: impl FnMut(&Datum, &mut usize) -> Result<T, InvalidValue>,
+) -> Result<Vec<T>, InvalidValue> {
     if data.is_empty() {
         return Err(InvalidValue::new(
             "data",
@@ -25,21 +37,32 @@ pub(crate) fn batch(
     }
     let mut room = MOST_CELLS;
     let convert = |(index, datum): (usize, &Datum)| {
-        convert(datum, kind, model, &mut room).map_err(|e| e.within(format!("data[{index}]")))
+        convert(datum, &mut room).map_err(|e| e.within(format!("data[{index}]")))
     };
-    let data = data
-        .iter()
-        .enumerate()
-        .map(convert)
-        .collect::<Result<_, _>>()?;
-    Ok(TrainBatch {
-        data,
-        loss: kind,
-        forward_only,
+    data.iter().enumerate().map(convert).collect()
+}
+
+/// Input and targets alone, as an uploaded loss needs them: what else it takes is its own business.
+pub(super) fn convert_bare(
+    datum: &Datum,
+    model: &ModelInfo,
+    room: &mut usize,
+) -> Result<TrainDatum, InvalidValue> {
+    let tokens = input::tokens(&datum.model_input, model).map_err(|e| e.within("model_input"))?;
+    let inputs = Inputs {
+        datum,
+        positions: tokens.len(),
+    };
+    let targets = inputs.targets(model, room)?;
+    Ok(TrainDatum {
+        tokens,
+        targets_per_position: targets.width,
+        targets: targets.ids,
+        ..TrainDatum::default()
     })
 }
 
-fn convert(
+pub(super) fn convert(
     datum: &Datum,
     loss: LossKind,
     model: &ModelInfo,
@@ -91,9 +114,9 @@ struct Targets {
 }
 
 /// The arrays of one datum.
-struct Inputs<'a> {
-    datum: &'a Datum,
-    positions: usize,
+pub(super) struct Inputs<'a> {
+    pub(super) datum: &'a Datum,
+    pub(super) positions: usize,
 }
 
 impl Inputs<'_> {
@@ -201,7 +224,7 @@ impl Inputs<'_> {
         }
     }
 
-    fn required(
+    pub(super) fn required(
         &self,
         name: &str,
         matters: impl Fn(usize) -> bool,
@@ -215,7 +238,7 @@ impl Inputs<'_> {
         self.floats(name, 1, matters)?.ok_or_else(missing)
     }
 
-    fn optional(&self, name: &str) -> Result<Option<Vec<f32>>, InvalidValue> {
+    pub(super) fn optional(&self, name: &str) -> Result<Option<Vec<f32>>, InvalidValue> {
         self.floats(name, 1, |_| true)
     }
 

@@ -1,13 +1,34 @@
 //! Losses by name, with their constants.
 
-use tinker_types::{InvalidValue, Loss, LossFn, LossValue};
+use tinker_types::{InvalidValue, Loss, LossFn, LossId, LossValue};
 
 use crate::backend::LossKind;
 
-const AVAILABLE: &str = "use cross_entropy, importance_sampling, ppo, cispo or dro";
+/// Bounds of the sequence ratio in the paper's experiments: 3e-4 below and 4e-4 above 1.
+const GSPO_LOW: f64 = 1.0 - 3e-4;
+const GSPO_HIGH: f64 = 1.0 + 4e-4;
 
-/// The loss an engine computes. Defaults are the hosted service's; `dro`'s is not public, so its `beta` is 0.01.
-pub(super) fn loss_kind(loss: &Loss) -> Result<LossKind, InvalidValue> {
+const AVAILABLE: &str = "use cross_entropy, importance_sampling, ppo, cispo, dro or gspo";
+
+/// How a loss is computed.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Objective {
+    /// By the engine, cell by cell.
+    Direct(LossKind),
+    /// From the log probabilities of whole sequences, see [`gspo`](super::gspo).
+    Gspo {
+        /// Lower bound of the ratio.
+        low: f32,
+        /// Upper bound of the ratio.
+        high: f32,
+    },
+    /// By an uploaded graph.
+    Custom(LossId),
+}
+
+/// The objective of a loss. Defaults are the hosted service's where they are public; `dro`'s `beta` is 0.01, and
+/// `gspo`'s bounds are those of its paper.
+pub(super) fn objective(loss: &Loss) -> Result<Objective, InvalidValue> {
     let refuse = |why: &str| {
         Err(InvalidValue::new(
             "loss_fn",
@@ -45,19 +66,31 @@ pub(super) fn loss_kind(loss: &Loss) -> Result<LossKind, InvalidValue> {
             LossKind::Dro { beta: beta as f32 }
         }
         LossFn::Gspo => {
-            return refuse(
-                "is not offered here: how the service clips its sequence ratio is not public",
-            );
+            let (low, high) = clip(loss, GSPO_LOW, GSPO_HIGH)?;
+            return Ok(Objective::Gspo { low, high });
         }
         LossFn::StableReinforce => {
             return refuse("is not offered here: its definition is not public");
         }
-        LossFn::Custom => {
-            return refuse("is not offered here: uploaded losses need the hosted service");
-        }
+        LossFn::Custom => return custom(loss).map(Objective::Custom),
         _ => return refuse("is not a loss this engine knows"),
     };
-    Ok(kind)
+    Ok(Objective::Direct(kind))
+}
+
+/// The id of an uploaded loss.
+fn custom(loss: &Loss) -> Result<LossId, InvalidValue> {
+    match loss.config.get("loss_id") {
+        Some(LossValue::Text(id)) if loss.config.len() == 1 => Ok(LossId::from(id.as_str())),
+        Some(LossValue::Text(_)) => Err(InvalidValue::new(
+            "loss_fn_config",
+            "has more than loss_id, which is all that custom takes",
+        )),
+        _ => Err(InvalidValue::new(
+            "loss_fn_config.loss_id",
+            "is missing; upload a loss with create_custom_loss and give its id",
+        )),
+    }
 }
 
 fn clip(loss: &Loss, low: f64, high: f64) -> Result<(f32, f32), InvalidValue> {
@@ -110,28 +143,46 @@ mod tests {
     use super::*;
 
     fn message(loss: &Loss) -> String {
-        loss_kind(loss).unwrap_err().to_string()
+        objective(loss).unwrap_err().to_string()
+    }
+
+    fn direct(loss: &Loss) -> LossKind {
+        match objective(loss).unwrap() {
+            Objective::Direct(kind) => kind,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
     fn defaults_and_given_constants() {
         assert_eq!(
-            loss_kind(&Loss::ppo()).unwrap(),
+            direct(&Loss::ppo()),
             LossKind::Ppo {
                 low: 0.8,
                 high: 1.2
             }
         );
         assert_eq!(
-            loss_kind(&Loss::cispo().with_clip(0.5, 2.0)).unwrap(),
+            direct(&Loss::cispo().with_clip(0.5, 2.0)),
             LossKind::Cispo {
                 low: 0.5,
                 high: 2.0
             }
         );
         assert_eq!(
-            loss_kind(&Loss::dro().with_beta(0.5)).unwrap(),
+            direct(&Loss::dro().with_beta(0.5)),
             LossKind::Dro { beta: 0.5 }
+        );
+        assert_eq!(
+            objective(&Loss::new(LossFn::Gspo)).unwrap(),
+            Objective::Gspo {
+                low: 0.9997,
+                high: 1.0004
+            }
+        );
+        assert_eq!(
+            objective(&Loss::new(LossFn::Custom).with("loss_id", "s:loss:0")).unwrap(),
+            Objective::Custom("s:loss:0".into())
         );
     }
 
@@ -139,11 +190,13 @@ mod tests {
     fn refusals_name_the_place_and_the_fix() {
         assert_eq!(
             message(&Loss::new(LossFn::from_name("dpo"))),
-            "loss_fn: dpo is not a loss this engine knows; use cross_entropy, importance_sampling, ppo, cispo or dro"
+            "loss_fn: dpo is not a loss this engine knows; use cross_entropy, importance_sampling, ppo, cispo, dro or gspo"
         );
-        for refused in [LossFn::Gspo, LossFn::StableReinforce, LossFn::Custom] {
-            assert!(message(&Loss::new(refused)).contains("is not offered here"));
-        }
+        let refused = message(&Loss::new(LossFn::StableReinforce));
+        assert!(refused.contains("its definition is not public"));
+        assert!(message(&Loss::new(LossFn::Custom)).contains("upload a loss"));
+        let odd = Loss::new(LossFn::Custom).with("loss_id", 3.0);
+        assert!(message(&odd).starts_with("loss_fn_config.loss_id"));
         assert_eq!(
             message(&Loss::ppo().with("epsilon", 0.2)),
             "loss_fn_config.epsilon: is not known; ppo takes clip_low_threshold and clip_high_threshold"

@@ -1,16 +1,19 @@
 //! Between the words of the wire and those of an engine. Everything a request can get wrong is found here, before
 //! anything is computed, and named with its place, its cause and the fix.
 
+mod custom;
 mod datum;
+mod gspo;
 mod input;
 mod loss;
 mod optimizer;
 mod output;
+mod pass;
 mod report;
 mod sample;
 
-pub(crate) use datum::batch;
 pub(crate) use optimizer::{adam_step, adapter_spec, check_family};
-pub(crate) use output::output;
+use output::output;
+pub(crate) use pass::{Pass, pass};
 pub(crate) use report::Report;
 pub(crate) use sample::sample_job;

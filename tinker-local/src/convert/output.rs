@@ -7,7 +7,7 @@ use tinker_types::{ForwardBackwardOutput, TensorData};
 use crate::backend::{BackendError, TrainBatch, TrainOutput};
 
 /// The result of a pass over `batch`: logprobs in the shape of each datum's targets, and the metrics.
-pub(crate) fn output(
+pub(super) fn output(
     batch: &TrainBatch,
     given: TrainOutput,
 ) -> Result<ForwardBackwardOutput, BackendError> {

@@ -1,11 +1,13 @@
 //! Sessions and what belongs to them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tinker_types::{ModelId, SamplingSessionId, SessionId};
+use tinker_types::{LossId, ModelId, SamplingSessionId, SessionId};
 
 use super::{Model, Recent, Sampler};
+use crate::graph::CustomLoss;
 use crate::note::session_of;
 
 /// Ids of what is gone that are still told apart from ids that never were.
@@ -21,6 +23,7 @@ pub(crate) struct Registry<T> {
     unloaded: Recent<ModelId>,
     samplers: HashMap<SamplingSessionId, (u64, Sampler)>,
     forgotten: Recent<SamplingSessionId>,
+    losses: HashMap<LossId, Arc<CustomLoss>>,
     uses: u64,
 }
 
@@ -46,6 +49,7 @@ impl<T> Registry<T> {
             unloaded: Recent::new(REMEMBERED),
             samplers: HashMap::new(),
             forgotten: Recent::new(REMEMBERED),
+            losses: HashMap::new(),
             uses: 0,
         }
     }
@@ -71,6 +75,8 @@ impl<T> Registry<T> {
         self.ended.insert(session.clone());
         self.samplers
             .retain(|_, (_, sampler)| sampler.session != *session);
+        self.losses
+            .retain(|id, _| session_of(id.as_str()) != *session);
         let mut idle = Vec::new();
         for (id, model) in self
             .models
@@ -194,6 +200,22 @@ impl<T> Registry<T> {
         };
         self.touch(&sampler.session, now)?;
         Ok(sampler)
+    }
+
+    /// An uploaded loss.
+    pub(crate) fn loss(&self, id: &LossId) -> Option<Arc<CustomLoss>> {
+        self.losses.get(id).cloned()
+    }
+
+    /// Keeps an uploaded loss. False where its session has `most` of them.
+    pub(crate) fn add_loss(&mut self, id: LossId, loss: Arc<CustomLoss>, most: usize) -> bool {
+        let session = session_of(id.as_str());
+        let own = |id: &&LossId| session_of(id.as_str()) == session;
+        if self.losses.keys().filter(own).count() >= most {
+            return false;
+        }
+        self.losses.insert(id, loss);
+        true
     }
 
     fn absence(&self, session: &SessionId) -> Absent {

@@ -11,17 +11,15 @@ use tinker_types::{
 use super::Lane;
 use super::operation::{Act, Begin};
 use crate::audit::Entry;
-use crate::backend::{
-    AdamStep, AdapterId, AdapterState, Backend, BackendError, SampleWeights, TrainBatch,
-};
-use crate::convert;
+use crate::backend::{AdamStep, AdapterId, AdapterState, Backend, BackendError, SampleWeights};
+use crate::convert::Pass;
 use crate::note::session_of;
 use crate::state::{Failure, Payload, Sampler, Weights};
 use crate::store::{NewCheckpoint, Record, StoreError};
 use crate::usage::Kind;
 
 /// A training pass.
-pub(crate) fn train(batch: TrainBatch) -> Act {
+pub(crate) fn train(pass: Pass) -> Act {
     Box::new(
         move |Begin {
                   shared,
@@ -35,11 +33,9 @@ pub(crate) fn train(batch: TrainBatch) -> Act {
                 // Bound here, so that a panic drops it and the model counts as broken.
                 let _turn = turn;
                 fulfil.mark_running();
-                let output = backend
-                    .train(adapter, &batch)
-                    .and_then(|output| convert::output(&batch, output));
+                let tokens = pass.tokens();
+                let output = pass.run(backend, adapter);
                 if output.is_ok() {
-                    let tokens = batch.data.iter().map(|datum| datum.tokens.len()).sum();
                     usage.add(&session_of(model.as_str()), Kind::Training, tokens);
                 }
                 fulfil.settle(

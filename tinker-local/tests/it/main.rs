@@ -10,6 +10,7 @@ mod hostile;
 mod kill;
 mod limits;
 mod listing;
+mod loss;
 mod order;
 mod poll;
 mod prompt;

@@ -143,7 +143,7 @@ async fn every_public_loss_runs_and_the_others_are_refused_with_a_reason() {
         let output = client.output(&client.pass(&pass).await.promise()).await;
         assert!(output.loss_sum().unwrap().is_finite(), "{:?}", pass.loss);
     }
-    for name in ["gspo", "stable_reinforce", "custom", "dpo"] {
+    for name in ["stable_reinforce", "dpo"] {
         number += 1;
         let loss = Loss::new(LossFn::from_name(name));
         let refused = client

@@ -1,0 +1,91 @@
+//! Training passes, and how losses that the engine does not know are computed with one that it does.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tinker_types::{ForwardBackward, ForwardBackwardOutput, InvalidValue, LossId};
+
+use super::loss::{Objective, objective};
+use super::{custom, datum, gspo, output};
+use crate::backend::{AdapterId, Backend, BackendError, ModelInfo, TrainBatch, TrainOutput};
+use crate::graph::CustomLoss;
+
+/// A training pass.
+pub(crate) struct Pass {
+    pub(crate) batch: TrainBatch,
+    /// What the loss is where the engine does not know it. The batch is one of cross entropy then.
+    pub(super) surrogate: Option<Surrogate>,
+}
+
+/// A loss as a function of the log probabilities of each datum.
+pub(super) type Surrogate = Box<dyn Fn(&[Vec<f32>]) -> Result<Slopes, BackendError> + Send>;
+
+/// What such a loss gives.
+#[derive(Debug, Default)]
+pub(super) struct Slopes {
+    /// Its derivative by each log probability, for each datum.
+    pub(super) of_data: Vec<Vec<f32>>,
+    pub(super) loss_sum: f64,
+    pub(super) metrics: Vec<(String, f64)>,
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pass")
+            .field("data", &self.batch.data.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The pass a request asks for, checked against the model. `custom_loss` finds an uploaded loss.
+pub(crate) fn pass(
+    request: &ForwardBackward,
+    model: &ModelInfo,
+    custom_loss: impl FnOnce(&LossId) -> Result<Arc<CustomLoss>, InvalidValue>,
+) -> Result<Pass, InvalidValue> {
+    let (data, forward_only) = (&request.data[..], request.forward_only);
+    match objective(&request.loss)? {
+        Objective::Direct(kind) => Ok(Pass {
+            batch: datum::batch(data, kind, forward_only, model)?,
+            surrogate: None,
+        }),
+        Objective::Gspo { low, high } => gspo::pass(data, (low, high), forward_only, model),
+        Objective::Custom(id) => custom::pass(data, custom_loss(&id)?, forward_only, model),
+    }
+}
+
+impl Pass {
+    /// Input tokens of all its data.
+    pub(crate) fn tokens(&self) -> usize {
+        self.batch.data.iter().map(|datum| datum.tokens.len()).sum()
+    }
+
+    /// Runs it. A loss the engine does not know takes two passes: one for the log probabilities, and one through
+    /// cross entropy, `-sum w lp`, whose weights are the negated derivatives, so that its gradient is the loss's.
+    pub(crate) fn run(
+        mut self,
+        backend: &mut dyn Backend,
+        adapter: AdapterId,
+    ) -> Result<ForwardBackwardOutput, BackendError> {
+        let Some(surrogate) = self.surrogate else {
+            let given = backend.train(adapter, &self.batch)?;
+            return output(&self.batch, given);
+        };
+        let forward_only = std::mem::replace(&mut self.batch.forward_only, true);
+        let forward = backend.train(adapter, &self.batch)?;
+        let slopes = surrogate(&forward.logprobs)?;
+        if !forward_only {
+            self.batch.forward_only = false;
+            for (datum, slopes) in self.batch.data.iter_mut().zip(slopes.of_data) {
+                datum.weights = Some(slopes.into_iter().map(|slope| -slope).collect());
+            }
+            backend.train(adapter, &self.batch)?;
+        }
+        let given = TrainOutput {
+            logprobs: forward.logprobs,
+            loss_sum: slopes.loss_sum,
+            metrics: slopes.metrics,
+        };
+        output(&self.batch, given)
+    }
+}

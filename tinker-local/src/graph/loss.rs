@@ -1,0 +1,125 @@
+//! An uploaded loss.
+
+use std::collections::BTreeMap;
+
+use tinker_types::{CreateCustomLoss, Elements, GraphInput, InvalidValue, TensorData};
+
+use super::array::{Array, Kind};
+use super::parse::Program;
+
+/// A loss that was uploaded and can be run.
+#[derive(Debug)]
+pub(crate) struct CustomLoss {
+    name: String,
+    program: Program,
+}
+
+/// The inputs of a loss for one datum, `logprobs` apart.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DatumInputs {
+    arrays: Vec<Array>,
+    /// Shape of the log probabilities.
+    shape: Vec<usize>,
+}
+
+/// What a loss gave for one datum.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Evaluated {
+    pub(crate) loss: f64,
+    /// Metrics by name, `custom/<name>:<reduction>`.
+    pub(crate) metrics: BTreeMap<String, f64>,
+    /// The loss's derivative by each log probability.
+    pub(crate) gradient: Vec<f64>,
+    /// The loss depends on the log probabilities.
+    pub(crate) depends: bool,
+}
+
+impl CustomLoss {
+    /// Reads a loss as it is uploaded.
+    pub(crate) fn parse(request: &CreateCustomLoss) -> Result<Self, InvalidValue> {
+        Ok(Self {
+            name: request.name.clone(),
+            program: Program::parse(&request.inputs, &request.graph)?,
+        })
+    }
+
+    /// Takes its inputs out of those of a datum. `shape` is that of `target_tokens`, which the log probabilities have.
+    pub(crate) fn inputs(
+        &self,
+        given: &BTreeMap<String, TensorData>,
+        shape: Vec<usize>,
+    ) -> Result<DatumInputs, InvalidValue> {
+        let (logprobs, others) = match self.program.inputs.split_first() {
+            Some((first, others)) => (first.rank, others),
+            None => (1, &[][..]),
+        };
+        if usize::from(logprobs) != shape.len() {
+            let why = format!(
+                "has rank {}, but loss {:?} takes logprobs of rank {logprobs}",
+                shape.len(),
+                self.name
+            );
+            return Err(InvalidValue::new("target_tokens", why));
+        }
+        let input = |input: &GraphInput| {
+            let refuse = |why: String| InvalidValue::new(input.name.as_str(), why);
+            let Some(tensor) = given.get(&input.name) else {
+                return Err(refuse(format!("is missing; loss {:?} takes it", self.name)));
+            };
+            let array = array(tensor);
+            if array.shape.len() == usize::from(input.rank) {
+                return Ok(array);
+            }
+            Err(refuse(format!(
+                "has rank {}, but loss {:?} takes it with rank {}",
+                array.shape.len(),
+                self.name,
+                input.rank
+            )))
+        };
+        Ok(DatumInputs {
+            arrays: others.iter().map(input).collect::<Result<_, _>>()?,
+            shape,
+        })
+    }
+
+    /// Runs it for one datum. The error names the node and what is wrong.
+    pub(crate) fn evaluate(
+        &self,
+        logprobs: &[f32],
+        inputs: &DatumInputs,
+    ) -> Result<Evaluated, String> {
+        let logprobs: Vec<f64> = logprobs.iter().map(|&lp| f64::from(lp)).collect();
+        if logprobs.len() != inputs.shape.iter().product::<usize>() {
+            return Err(format!(
+                "there are {} log probabilities for shape {:?}",
+                logprobs.len(),
+                inputs.shape
+            ));
+        }
+        let mut arrays = vec![Array::new(inputs.shape.clone(), logprobs, Kind::Float)];
+        arrays.extend(inputs.arrays.iter().cloned());
+        let outcome = self.program.run(&arrays)?;
+        let names = self.program.metrics.keys().cloned();
+        Ok(Evaluated {
+            loss: outcome.loss,
+            metrics: names.zip(outcome.metrics).collect(),
+            gradient: outcome.gradient,
+            depends: outcome.depends,
+        })
+    }
+}
+
+fn array(tensor: &TensorData) -> Array {
+    let dense = tensor.to_dense();
+    let (data, kind): (Vec<f64>, Kind) = match dense.elements() {
+        Elements::Int64(values) => (values.iter().map(|&n| n as f64).collect(), Kind::Int),
+        Elements::Float32(values) => (values.iter().map(|&x| f64::from(x)).collect(), Kind::Float),
+    };
+    // A tensor whose shape was never said is a list.
+    let shape = match dense.shape() {
+        Some(shape) => shape.to_vec(),
+        None => vec![data.len()],
+    };
+    Array::new(shape, data, kind)
+}
