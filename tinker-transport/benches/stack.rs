@@ -15,13 +15,15 @@
 
 use std::convert::Infallible;
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response};
 use tinker_transport::{
-    ApiKey, Body, Call, Class, Replay, Transport, TransportBuilder, TransportConfig,
+    ApiKey, Body, Call, Class, Metrics, Observers, Replay, Transport, TransportBuilder,
+    TransportConfig,
 };
 use tokio::runtime::Runtime;
 use tower::{Service, ServiceExt};
@@ -64,9 +66,10 @@ impl<S> Leaf for S where
 {
 }
 
-fn stack(leaf: impl Leaf) -> Transport {
-    let config =
+fn stack(leaf: impl Leaf, observers: Observers) -> Transport {
+    let mut config =
         TransportConfig::new("https://tinker.example.com").with_credential(ApiKey::new("tml-key"));
+    config.observers = observers;
     TransportBuilder::from_config(config)
         .leaf(leaf)
         .build()
@@ -95,7 +98,7 @@ fn criterion(criterion: &mut Criterion) {
         );
     });
     for class in [Class::Train, Class::Sample] {
-        let transport = stack(quick());
+        let transport = stack(quick(), Observers::new());
         group.bench_function(format!("default, {class}"), |bencher| {
             bencher.iter_batched(
                 || request(class),
@@ -106,15 +109,18 @@ fn criterion(criterion: &mut Criterion) {
     }
     group.finish();
     println!("above the bare leaf, medians of {ROUNDS} alternating rounds of {CALLS} calls:");
-    for class in [Class::Train, Class::Sample, Class::Rest] {
-        compare(&runtime, "answers at once", class, &quick());
-        compare(&runtime, "answers later", class, &waiting());
+    let (nobody, metrics) = (Observers::new(), Observers::new());
+    metrics.attach(Arc::new(Metrics::new()));
+    for class in [Class::Train, Class::Sample] {
+        compare(&runtime, "answers at once", class, &quick(), &nobody);
+        compare(&runtime, "answers later", class, &waiting(), &nobody);
+        compare(&runtime, "with metrics", class, &quick(), &metrics);
     }
 }
 
 /// Prints what the stack adds to `leaf`.
-fn compare(runtime: &Runtime, name: &str, class: Class, leaf: &impl Leaf) {
-    let transport = stack(leaf.clone());
+fn compare(runtime: &Runtime, name: &str, class: Class, leaf: &impl Leaf, observers: &Observers) {
+    let transport = stack(leaf.clone(), observers.clone());
     let mut bare = Vec::with_capacity(ROUNDS);
     let mut whole = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {

@@ -25,7 +25,7 @@ pub struct BaseUrl {
     text: String,
     origin: url::Origin,
     /// The same in the pieces a URI is made of: joining them takes no formatting and no parsing,
-    /// which would be half a microsecond and three allocations a request.
+    /// which would be four allocations and 0.1 microseconds a request.
     scheme: Scheme,
     authority: Authority,
     /// Empty, or begins with a slash and does not end with one.

@@ -32,7 +32,7 @@ pub trait Credential: fmt::Debug + Send + Sync {
     fn token(&self) -> CredentialFuture<'_, Token>;
 
     /// The same where it takes no waiting. Asked first, because the usual request then needs no
-    /// future for it; `None` means: ask [`token`](Self::token).
+    /// boxed future for it; `None` means: ask [`token`](Self::token).
     fn at_hand(&self) -> Option<Token> {
         None
     }

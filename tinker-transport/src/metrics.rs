@@ -28,8 +28,8 @@ const STEPS: [Step; 5] = [
 
 /// An observer that counts: calls, retries, waits and latencies per operation.
 ///
-/// Clones share one set of counters, so keep one and attach another. Counting takes no lock once
-/// an operation is known, and a tenth of a microsecond.
+/// Clones share one set of counters, so keep one and attach another. Counting takes no exclusive
+/// lock once an operation is known, and a quarter of a microsecond a request.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -53,13 +53,14 @@ pub type ResponseFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
 /// What a layer of this crate wraps: the rest of the stack, as an async function.
 ///
 /// `tower`'s trait has to name its future, which stable Rust can do only with a box. This one need
-/// not, so the layers of the default stack, composed by it, are one future in one box: for ten
-/// layers that is worth 40 allocations and 3 microseconds a request.
+/// not, so the layers of the default stack, composed by it, are one future in one box. A box for
+/// each would be 13 allocations and 0.7 microseconds a request (`benches/stack.rs`).
 pub(crate) trait Inner: Send + Sync + 'static {
     /// Sends a request on. It is taken out: what remains is an empty one.
     ///
     /// Lent and not given, because a future keeps the room of everything it was ever given: by
-    /// value, thirteen layers make it 17 KB for each call in flight.
+    /// value, thirteen layers make it 17 KB instead of 6 for each call in flight, and each call
+    /// half a microsecond longer.
     fn run(&self, request: &mut Request<Body>) -> impl Future<Output = Answer> + Send;
 }
 

@@ -11,9 +11,10 @@ const FEW: usize = 10;
 
 /// A copy of a request, made before it is sent and mostly thrown away unused.
 ///
-/// A clone of the request would do, but its two maps alone are five allocations, and three layers
-/// (retry, auth, redirect) each need a copy. This one allocates nothing for a usual request: few
-/// headers, and a [`Call`] as the only extension.
+/// A clone of the request would do, but its two maps alone are five allocations, and two or three
+/// layers (retry, redirect, auth) need a copy of every request. This one allocates nothing for a
+/// usual request: few headers, and a [`Call`] as the only extension. Measured, that is ten
+/// allocations fewer at the same speed.
 #[derive(Debug)]
 pub(crate) struct Spare {
     method: Method,

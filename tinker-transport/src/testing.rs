@@ -4,7 +4,7 @@
 //! | to test | take |
 //! |---|---|
 //! | what is sent, and what is made of an answer | [`Script`]: answers in order, requests to look at |
-//! | what happens when nothing happens | [`never`] |
+//! | what happens when nothing happens | [`never()`] |
 //! | a whole exchange as it really went | [`RecordLayer`], then [`Cassette`] |
 //! | that lost answers, resets and slow bodies are borne | [`FaultLayer`] |
 //!

@@ -97,8 +97,9 @@ impl Default for RetryLayer {
 tower_layer!(RetryLayer makes Retry);
 
 impl Around for RetryLayer {
-    // A loop of its own: `tower`'s must clone policy, service and request before each try, and box
-    // the first future of every call, which is nine allocations where nothing fails.
+    // A loop of its own: `tower`'s clones policy, service and request before each try and needs a
+    // nameable, so boxed, future of the service. Here a copy of the request is all, and it
+    // allocates nothing.
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
         let mut tries = Tries::new(self, request);
         loop {
@@ -286,7 +287,7 @@ impl<'a> Tries<'a> {
     /// Puts on the answer or error what it took.
     fn finish(&self, mut result: Answer) -> Answer {
         match &mut result {
-            // An answer to the first try needs no note: to make one is three allocations.
+            // An answer to the first try needs no note, which would be three allocations.
             Ok(_) if self.number == 1 => {}
             Ok(response) => {
                 response.extensions_mut().insert(self.effort());

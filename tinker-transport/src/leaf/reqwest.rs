@@ -115,7 +115,7 @@ impl Shared {
         let uri = request.uri().clone();
         let is_http2 = self.http2.knows(&uri);
         let lease = self.lease(Call::of(&request).class, is_http2)?;
-        let request = reqwest::Request::try_from(request).map_err(unsent)?;
+        let request = reqwest::Request::try_from(request.map(outgoing)).map_err(unsent)?;
         let response = match lease.client().execute(request).await {
             Ok(response) => http::Response::<reqwest::Body>::from(response).map(Body::new),
             Err(error) => {
@@ -156,12 +156,11 @@ impl Service<Request<Body>> for Network {
     }
 }
 
-impl From<Body> for reqwest::Body {
-    fn from(body: Body) -> Self {
-        match body.as_bytes() {
-            Some(bytes) => bytes.clone().into(),
-            None => Self::wrap(body),
-        }
+/// Not an `impl From`, which would be public.
+fn outgoing(body: Body) -> reqwest::Body {
+    match body.as_bytes() {
+        Some(bytes) => bytes.clone().into(),
+        None => reqwest::Body::wrap(body),
     }
 }
 

@@ -1,11 +1,15 @@
 //! The crate as its users see it: layers of their own, and real sockets.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod dropping;
+mod examples;
 mod exchange;
 mod layers;
 mod opt_in;
+mod secrets;
 #[cfg(feature = "reqwest")]
 mod server;
+mod surface;
 #[cfg(feature = "reqwest")]
 mod tls;
 #[cfg(feature = "reqwest")]

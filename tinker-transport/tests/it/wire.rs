@@ -6,7 +6,7 @@ use http::Request;
 use tinker_transport::policy::{Backoff, Never, Policy, Standard};
 use tinker_transport::{
     ApiKey, Body, Call, Class, ClassLimits, Compression, Kind, Replay, Stage, Transport,
-    TransportConfig,
+    TransportBuilder, TransportConfig,
 };
 
 use crate::server::{Answer, Server, empty, ok};
@@ -262,6 +262,35 @@ async fn two_transports_for_the_same_server_and_key_share_the_cool_down() {
         "the second waited for the first one's window"
     );
     waiting.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn real_traffic_is_recorded_and_played_without_a_server() {
+    use tinker_transport::testing::{Cassette, RecordLayer, Scrub};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cassette.jsonl");
+    let answer = r#"{"token":"hunter2","logprobs":[-0.30000000000000004]}"#;
+    let server = Server::start(move |n, _| if n == 0 { Answer::HangUp } else { ok(answer) }).await;
+    let recorder = TransportBuilder::from_config(config(&server.url()))
+        .attempt_layer(RecordLayer::create(&path, Scrub::new()).unwrap())
+        .build()
+        .unwrap();
+    let real = recorder.call(post(train())).await.unwrap();
+    assert_eq!(real.into_body().collect(100).await.unwrap(), answer);
+
+    let cassette = Cassette::load(&path).unwrap();
+    assert_eq!(cassette.len(), 2, "the broken try, too");
+    let player = cassette.strict();
+    let replay = TransportBuilder::from_config(config("http://nowhere.test"))
+        .leaf(player.clone())
+        .build()
+        .unwrap();
+    let played = replay.call(post(train())).await.unwrap();
+    assert_eq!(
+        played.into_body().collect(100).await.unwrap(),
+        r#"{"logprobs":[-0.30000000000000004],"token":"[removed]"}"#
+    );
+    assert_eq!(player.remaining(), 0);
 }
 
 #[tokio::test]

@@ -8,12 +8,12 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
-use tower::Service;
+use tower::{Layer, Service};
 
 use super::content::Content;
 use super::exchange::{End, Exchange, Sent};
 use super::record::path_of;
-use super::scrub::Scrub;
+use super::scrub::{REMOVED, Scrub};
 use crate::body::Body;
 use crate::error::{BoxError, Kind, Stage, TransportError};
 use crate::service::{Answer, ResponseFuture};
@@ -35,6 +35,10 @@ const VOLATILE: [&str; 13] = [
     "x-tinker-request-iteration",
 ];
 
+/// Headers the stack adds between the slot for attempts and the leaf. It adds the configured ones,
+/// too, but those are secrets.
+const ADDED: [&str; 2] = ["accept", "x-tinker-sampling-backpressure"];
+
 /// A leaf that answers from a [`Cassette`](super::Cassette).
 ///
 /// Strict: each request must be the next one recorded, with the same method, path, headers (except
@@ -43,6 +47,10 @@ const VOLATILE: [&str; 13] = [
 /// and is not counted.
 ///
 /// Answers come at once, however long they took.
+///
+/// It fits [`Transport::new`](crate::Transport::new), the leaf of a
+/// [`TransportBuilder`](crate::TransportBuilder), and the slot the recording was made in: as an
+/// attempt layer it stands in for everything below it.
 #[derive(Clone)]
 pub struct Player {
     tape: Arc<[Exchange]>,
@@ -162,7 +170,7 @@ impl Player {
         if recorded.method != sent.method {
             return Some("method".into());
         }
-        if recorded.path != sent.path {
+        if !is_same_path(&recorded.path, &sent.path) {
             return Some("path".into());
         }
         let at = recorded.body.difference(&sent.body, &self.ignored)?;
@@ -173,11 +181,21 @@ impl Player {
     }
 }
 
+/// Recorded in the slot for attempts, a path has no base URL; played at the leaf, it has.
+fn is_same_path(recorded: &str, sent: &str) -> bool {
+    recorded == sent
+        || recorded.starts_with('/') && !sent.starts_with('/') && sent.ends_with(recorded)
+}
+
 fn headers_differ(recorded: &Sent, sent: &Sent) -> Option<String> {
     let (ours, theirs) = (&recorded.headers, &sent.headers);
     ours.keys()
         .chain(theirs.keys())
-        .find(|name| !VOLATILE.contains(&name.as_str()) && ours.get(*name) != theirs.get(*name))
+        .filter(|name| !VOLATILE.contains(&name.as_str()))
+        .find(|name| match (ours.get(*name), theirs.get(*name)) {
+            (None, Some(values)) => !ADDED.contains(&name.as_str()) && values != &[REMOVED],
+            (ours, theirs) => ours != theirs,
+        })
         .map(|name| format!("header {name}"))
 }
 
@@ -248,6 +266,15 @@ impl Service<Request<Body>> for Player {
     fn call(&mut self, request: Request<Body>) -> ResponseFuture {
         let player = self.clone();
         Box::pin(async move { player.answer(&request) })
+    }
+}
+
+/// As a layer it never asks what it wraps.
+impl<S> Layer<S> for Player {
+    type Service = Self;
+
+    fn layer(&self, _: S) -> Self {
+        self.clone()
     }
 }
 

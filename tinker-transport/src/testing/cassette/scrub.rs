@@ -11,7 +11,7 @@ use super::content::Content;
 use super::exchange::{Headers, headers_of};
 
 /// What stands where a secret stood.
-const REMOVED: &str = "[removed]";
+pub(super) const REMOVED: &str = "[removed]";
 
 /// Parts of header names and query parameters that mean a secret.
 const SECRET_WORDS: [&str; 10] = [

@@ -262,3 +262,61 @@ fn what_is_no_cassette_is_refused_with_the_place() {
     assert!(Cassette::load("/no/such/file").is_err());
     assert!(Cassette::parse(HEAD).unwrap().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_stack_is_recorded_and_played_in_either_place() {
+    use crate::{ApiKey, Call, Class, Compression, Replay, TransportBuilder, TransportConfig};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cassette.jsonl");
+    let builder = || {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("x-configured", HeaderValue::from_static("hunter2"));
+        let config = TransportConfig::new("http://engine.test/prefix")
+            .with_credential(ApiKey::new("tml-hunter2"))
+            .with_headers(headers);
+        TransportBuilder::from_config(config)
+    };
+    let ask = |compression| {
+        let call = Call::new("sample", Class::Sample)
+            .with_replay(Replay::Safe)
+            .with_compression(compression);
+        let mut request = post("/api/v1/asample", r#"{"seq_id":1}"#);
+        request.extensions_mut().insert(call);
+        request
+    };
+    let script = Script::new().answer(503, "").answer(200, "answer");
+    let recorder = builder()
+        .attempt_layer(RecordLayer::create(&path, Scrub::new()).unwrap())
+        .leaf(script)
+        .build()
+        .unwrap();
+    recorder
+        .call(ask(Compression::Zstd))
+        .await
+        .unwrap()
+        .into_body()
+        .collect(99)
+        .await
+        .unwrap();
+
+    let cassette = Cassette::load(&path).unwrap();
+    assert_eq!(cassette.len(), 2, "every try");
+    let (in_slot, at_leaf) = (cassette.strict(), cassette.strict());
+    let slot = builder()
+        .attempt_layer(in_slot.clone())
+        .leaf(crate::testing::never());
+    let leaf = builder().leaf(at_leaf.clone());
+    for (builder, player, compression) in [
+        (slot, in_slot, Compression::Zstd),
+        (leaf, at_leaf, Compression::None),
+    ] {
+        let response = builder
+            .build()
+            .unwrap()
+            .call(ask(compression))
+            .await
+            .unwrap();
+        assert_eq!(response.into_body().collect(99).await.unwrap(), "answer");
+        assert_eq!(player.remaining(), 0);
+    }
+}
