@@ -8,19 +8,27 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-/// Body of an answer: one whole piece.
+use crate::stream::Events;
+
+/// Body of an answer: one whole piece, or for a watched sample one event after the other.
 ///
 /// It fails only where a broken connection was asked for, see [`Trouble`](crate::Trouble).
 pub struct LocalBody(Kind);
 
 enum Kind {
     Whole(Bytes),
+    Events(Box<Events>),
     Broken,
 }
 
 impl LocalBody {
     pub(crate) fn whole(bytes: Bytes) -> Self {
         Self(Kind::Whole(bytes))
+    }
+
+    /// Events, one after the other.
+    pub(crate) fn events(events: Events) -> Self {
+        Self(Kind::Events(Box::new(events)))
     }
 
     /// A body that breaks off before its first byte.
@@ -39,6 +47,7 @@ impl fmt::Debug for LocalBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Whole(bytes) => write!(f, "LocalBody({} bytes)", bytes.len()),
+            Kind::Events(_) => f.write_str("LocalBody(events)"),
             Kind::Broken => f.write_str("LocalBody(broken)"),
         }
     }
@@ -50,11 +59,14 @@ impl Body for LocalBody {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut self.0 {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Events(events) => events
+                .poll_next(context)
+                .map(|event| event.map(|bytes| Ok(Frame::data(bytes)))),
             Kind::Broken => Poll::Ready(Some(Err(io::Error::new(
                 io::ErrorKind::ConnectionReset,
                 "the connection was broken on purpose",
@@ -69,7 +81,7 @@ impl Body for LocalBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Kind::Broken => SizeHint::default(),
+            Kind::Events(_) | Kind::Broken => SizeHint::default(),
         }
     }
 }

@@ -34,6 +34,11 @@
 //! - What it counts and reports is what happened: tokens and checkpoints are real, their price is 0. The audit log and
 //!   the counts go back to the start of the process and not further.
 //!
+//! Two things the service does not have: [`LocalEngine::stream`] and, over HTTP, `POST /api/v1/stream_sample` tell the
+//! tokens of a sample while it is drawn. The latter takes the body of `asample` and answers with server-sent events:
+//! `accepted` (the promise), `tokens` (`sequence`, `tokens`, `logprobs`), and at the end `done` (the result, as JSON) or
+//! `error` (`error`, `category`).
+//!
 //! For tests of clients it can be slow, full, paused, old or strict, see [`Behavior`].
 //!
 //! # Losses
@@ -71,6 +76,7 @@ mod shared;
 mod sign;
 mod state;
 mod store;
+mod stream;
 mod usage;
 mod work;
 
@@ -88,3 +94,4 @@ pub use local::LocalEngine;
 pub use serve::serve;
 pub use service::LocalService;
 pub use store::StoreError;
+pub use stream::{SampleEvent, SampleStream};

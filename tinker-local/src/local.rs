@@ -4,13 +4,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use tinker_types::{SessionId, SessionStatus};
+use tinker_types::{SampleRequest, SessionId, SessionStatus};
 
-use crate::Behavior;
-use crate::backend::ModelInfo;
+use crate::backend::{BackendError, ModelInfo};
 use crate::builder::LocalEngineBuilder;
 use crate::service::LocalService;
 use crate::shared::Shared;
+use crate::{Behavior, SampleStream, api};
 
 /// A handle on an engine. Cheap to clone; the engine stops when the last handle and the last service are gone, after
 /// the operation it is in and the checkpoints it is writing.
@@ -52,6 +52,14 @@ impl LocalEngine {
         let detail = Some("it was ended by the engine's owner".to_owned());
         self.shared
             .end_session(session, SessionStatus::Cancelled { detail });
+    }
+
+    /// Draws a sample and tells its tokens while it is drawn. The sampler is one that a client of this engine made.
+    ///
+    /// # Errors
+    /// What `asample` would refuse, and a number that was used before.
+    pub fn stream(&self, request: &SampleRequest) -> Result<SampleStream, BackendError> {
+        api::watched(&self.shared, request, 0).map_err(Into::into)
     }
 
     /// The model it serves.

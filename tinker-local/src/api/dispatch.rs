@@ -125,6 +125,7 @@ where
         Route::WeightsInfo => weights::info(&call).await,
         Route::CopyWeights => checkpoint::copy(&call).await,
         Route::Sample => sampling::sample(&call),
+        Route::StreamSample => sampling::stream(&call),
         Route::Retrieve => future::retrieve(&call).await,
         Route::RetrieveMany => poll::retrieve(&call).await,
         Route::Cancel => future::cancel(&call),

@@ -27,3 +27,4 @@ mod training;
 mod weights;
 
 pub(crate) use dispatch::answer;
+pub(crate) use sampling::watched;

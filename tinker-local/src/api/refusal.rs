@@ -6,13 +6,14 @@ use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use tinker_types::InvalidValue;
 
+use crate::error::BackendError;
 use crate::state::{Absent, Full};
 use crate::store::StoreError;
 use crate::work::Gone;
 
 /// Why a request is not carried out: the status and the text of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) detail: String,
     /// A header of the answer.
@@ -81,6 +82,16 @@ impl Refusal {
             Absent::Forgotten => Self::gone(format!(
                 "{what} {id} was let go to make room for newer ones; make a new one, from a saved checkpoint if need be"
             )),
+        }
+    }
+}
+
+impl From<Refusal> for BackendError {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.status.is_server_error() {
+            Self::server(refusal.detail)
+        } else {
+            Self::user(refusal.detail)
         }
     }
 }

@@ -40,6 +40,7 @@ pub(super) enum Route {
     WeightsInfo,
     CopyWeights,
     Sample,
+    StreamSample,
     Retrieve,
     RetrieveMany,
     Cancel,
@@ -135,6 +136,7 @@ impl Route {
                 | Self::SearchSessions
                 | Self::JoinSampler
                 | Self::CreateLoss
+                | Self::StreamSample
                 | Self::SaveExternal
                 | Self::CopyWeights
                 | Self::RetrieveMany
@@ -211,6 +213,7 @@ fn lookup(method: &str, parts: &[&str]) -> Option<Route> {
         ("POST", ["weights_info"]) => Route::WeightsInfo,
         ("POST", ["copy_weights"]) => Route::CopyWeights,
         ("POST", ["asample"]) => Route::Sample,
+        ("POST", ["stream_sample"]) => Route::StreamSample,
         ("POST", ["retrieve_future"]) => Route::Retrieve,
         ("POST", ["retrieve_futures"]) => Route::RetrieveMany,
         ("POST", ["cancel_future"]) => Route::Cancel,

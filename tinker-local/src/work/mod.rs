@@ -3,9 +3,11 @@
 mod acts;
 mod operation;
 mod schedule;
+mod watch;
 mod worker;
 
 pub(crate) use acts::{import, load, sampler, save, step, train};
 pub(crate) use operation::{Act, Begin, Operation, Turn};
 pub(crate) use schedule::Sampling;
+pub(crate) use watch::{Piece, Watch};
 pub(crate) use worker::{Gone, Lane, Worker};

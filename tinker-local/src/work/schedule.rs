@@ -11,6 +11,7 @@ use tinker_types::proto::encode_sample;
 use tinker_types::{RequestId, SessionId};
 use tracing::Span;
 
+use super::watch::Watch;
 use super::worker::Lane;
 use crate::backend::{Backend, BackendError, JobId, SampleJob, SampleOutput};
 use crate::clock;
@@ -46,6 +47,8 @@ pub(crate) struct Sampling {
     pub(crate) usage: Arc<Ledger>,
     pub(crate) session: SessionId,
     pub(crate) fulfil: Fulfil,
+    /// Dropped after `fulfil`: when it is gone the outcome is known.
+    pub(crate) watch: Option<Watch>,
     pub(crate) span: Span,
 }
 
@@ -57,6 +60,7 @@ struct Live {
     usage: Arc<Ledger>,
     session: SessionId,
     fulfil: Fulfil,
+    watch: Option<Watch>,
     span: Span,
 }
 
@@ -188,12 +192,28 @@ impl Schedule {
                         live.settle(result);
                     }
                 }
+                self.tell_watchers();
                 // A backend that lost our jobs must not make this thread spin.
                 if self.backend.live_jobs() == 0 {
                     self.abandon();
                 }
             }
             Err(_) => self.abandon(),
+        }
+    }
+
+    /// Tells those who watch their samples what is new.
+    fn tell_watchers(&mut self) {
+        let (backend, live) = (&*self.backend, &mut self.live);
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            for (id, live) in live {
+                if let Some(watch) = &mut live.watch {
+                    backend.peek(*id, &mut |number, tokens| watch.see(number, tokens));
+                }
+            }
+        }));
+        if told.is_err() {
+            self.abandon();
         }
     }
 
@@ -220,6 +240,7 @@ impl Schedule {
             usage,
             session,
             fulfil,
+            watch,
             span,
         } = sampling;
         job.weights = weights.current();
@@ -237,6 +258,7 @@ impl Schedule {
                         usage,
                         session,
                         fulfil,
+                        watch,
                         span,
                     },
                 );
@@ -288,11 +310,17 @@ impl Live {
             usage,
             session,
             fulfil,
+            mut watch,
             span,
             ..
         } = self;
         span.in_scope(|| match result {
             Ok(output) => {
+                if let Some(watch) = &mut watch {
+                    for (number, sequence) in output.sequences.iter().enumerate() {
+                        watch.see(number, sequence);
+                    }
+                }
                 let cached = output.cache_hit_tokens.min(prompt);
                 let sampled = output.sequences.iter().map(|s| s.tokens.len()).sum();
                 usage.add(&session, Kind::Prefill, prompt - cached);

@@ -18,5 +18,6 @@ mod restart;
 mod sampling;
 #[cfg(feature = "serve")]
 mod serve;
+mod stream;
 mod support;
 mod training;
