@@ -1,6 +1,6 @@
-"""Drives the official Python client (tinker 0.38.0) through its loop against a server.
+"""Drives the official Python client (tinker 0.38.0) and its command line against a server.
 
-    cargo xtask conformance            installs the client, starts `tinker serve`, runs this
+    cargo xtask conformance            installs the clients, starts `tinker serve`, runs this and older.py
     python conformance.py URL          against a server that already runs
 
 Prints a table and ends with an error if a row failed.
@@ -20,28 +20,12 @@ os.environ["TINKER_TELEMETRY"] = "0"
 import tinker  # noqa: E402
 from tinker import types  # noqa: E402
 
-MODEL = "tinker-local/tiny"
-END = 256
-PAIRS = [("sky ->", " blue"), ("grass ->", " green"), ("snow ->", " white"), ("coal ->", " black")]
-rows = []
-
-
-def row(name, passed, note=""):
-    rows.append((name, passed, note))
-
-
-def tokens(text):
-    return list(text.encode())
-
-
-def supervised(prompt, completion):
-    before, after = tokens(prompt), tokens(completion) + [END]
-    both = before + after
-    weights = [0.0] * len(before) + [1.0] * len(after)
-    return types.Datum(
-        model_input=types.ModelInput.from_ints(both[:-1]),
-        loss_fn_inputs={"target_tokens": both[1:], "weights": weights[1:]},
-    )
+import command  # noqa: E402
+import losses  # noqa: E402
+import rest  # noqa: E402
+import sampling  # noqa: E402
+from data import END, MODEL, PAIRS, supervised, tokens  # noqa: E402
+from table import finish, refused, row  # noqa: E402
 
 
 def loop(service):
@@ -126,15 +110,6 @@ def loop(service):
 
 
 def refusals(service, training, data):
-    def refused(name, call, *words):
-        try:
-            call()
-        except Exception as error:  # the message is what is looked at
-            missing = [word for word in words if word not in str(error)]
-            row(f"refused: {name}", not missing, str(error).splitlines()[0][:90])
-        else:
-            row(f"refused: {name}", False, "it was accepted")
-
     refused(
         "an unknown base model",
         lambda: service.create_lora_training_client(base_model="no/such-model").result(),
@@ -173,19 +148,21 @@ async def asynchronous(service):
 
 
 def main():
-    service = tinker.ServiceClient()
+    service = tinker.ServiceClient(user_metadata={"purpose": "conformance"})
     training, data = loop(service)
     refusals(service, training, data)
     asyncio.run(asynchronous(service))
+    sampling.options(service)
+    losses.sequence_ratio(training)
+    losses.uploaded(training)
+    rest.runs_and_checkpoints(service, training)
+    rest.files(service, training)
+    rest.sessions(service, training)
+    rest.administration(training)
+    command.line(training)
     service.close("success").result()
     row("close", True)
-
-    width = max(len(name) for name, _, _ in rows)
-    for name, passed, note in rows:
-        print(f"{'passed' if passed else 'FAILED'}  {name:<{width}}  {note}")
-    failed = sum(not passed for _, passed, _ in rows)
-    print(f"{len(rows) - failed} passed, {failed} failed")
-    sys.exit(failed > 0)
+    finish()
 
 
 main()

@@ -1,4 +1,4 @@
-//! The official Python client against `tinker serve`.
+//! The official Python clients against `tinker serve`.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,34 +9,40 @@ use xshell::{Shell, cmd};
 
 use crate::output::workspace_root;
 
-/// The version the wire format was taken from.
-const SDK: &str = "tinker==0.38.0";
+/// Versions of the official client, the folders they are installed in, and their scripts: the one the wire format was
+/// taken from, and the last one that speaks JSON.
+const CLIENTS: [(&str, &str, &str); 2] = [
+    ("tinker==0.38.0", "target/conformance", "conformance.py"),
+    ("tinker==0.24.1", "target/conformance-older", "older.py"),
+];
 
-/// Installs the official client into a scratch environment, starts a server and runs its script.
+/// Installs the official clients into environments of their own, starts a server and runs their scripts.
 pub(crate) fn run() -> anyhow::Result<()> {
     let shell = Shell::new()?;
     let root = workspace_root();
     shell.change_dir(&root);
-    let python = install(&shell, &root.join("target/conformance"))?;
     cmd!(shell, "cargo build --package tinker-cli").run()?;
     let data = tempfile::tempdir()?;
     let server = Server::start(&root.join("target/debug/tinker"), data.path())?;
-    let script = root.join("tests/python/conformance.py");
-    let url = &server.url;
-    cmd!(shell, "{python} {script} {url}")
-        .run()
-        .context("the official client found a difference")?;
+    for (version, folder, script) in CLIENTS {
+        let python = install(&shell, &root.join(folder), version)?;
+        let script = root.join("tests/python").join(script);
+        let url = &server.url;
+        cmd!(shell, "{python} {script} {url}")
+            .run()
+            .with_context(|| format!("the official client {version} found a difference"))?;
+    }
     Ok(())
 }
 
-fn install(shell: &Shell, folder: &Path) -> anyhow::Result<std::path::PathBuf> {
+fn install(shell: &Shell, folder: &Path, version: &str) -> anyhow::Result<std::path::PathBuf> {
     let python = folder.join("bin/python");
     if !python.exists() {
         cmd!(shell, "python3 -m venv {folder}").run()?;
     }
     cmd!(
         shell,
-        "{python} -m pip install --quiet --disable-pip-version-check {SDK}"
+        "{python} -m pip install --quiet --disable-pip-version-check {version}"
     )
     .run()?;
     Ok(python)

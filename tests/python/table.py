@@ -1,0 +1,32 @@
+"""What was tried and how it went."""
+
+import sys
+
+rows = []
+
+
+def row(name, passed, note=""):
+    """`passed` is None for what was not tried."""
+    rows.append((name, passed if passed is None else bool(passed), note))
+
+
+def refused(name, call, *words):
+    """A row for something that must fail with these words in the message."""
+    try:
+        call()
+    except Exception as error:  # the message is what is looked at
+        missing = [word for word in words if word not in str(error)]
+        row(f"refused: {name}", not missing, str(error).splitlines()[0][:90])
+    else:
+        row(f"refused: {name}", False, "it was accepted")
+
+
+def finish():
+    width = max(len(name) for name, _, _ in rows)
+    for name, passed, note in rows:
+        word = "skipped" if passed is None else "passed" if passed else "FAILED"
+        print(f"{word:<7}  {name:<{width}}  {note}")
+    failed = sum(passed is False for _, passed, _ in rows)
+    skipped = sum(passed is None for _, passed, _ in rows)
+    print(f"{len(rows) - failed - skipped} passed, {failed} failed, {skipped} skipped")
+    sys.exit(failed > 0)
