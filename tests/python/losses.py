@@ -4,6 +4,7 @@ import json
 import math
 import os
 import time
+import urllib.error
 import urllib.request
 
 from tinker import types
@@ -42,14 +43,22 @@ def sequence_ratio(training):
     row("forward_backward: ppo, clipped token by token", math.isfinite(output.metrics["loss:sum"]))
 
 
-def post(path, body):
+def post(path, body, key="tml-local"):
     request = urllib.request.Request(
         f"{os.environ['TINKER_BASE_URL']}/api/v1/{path}",
         data=json.dumps(body).encode(),
-        headers={"content-type": "application/json"},
+        headers={"content-type": "application/json", "x-api-key": key},
     )
     with urllib.request.urlopen(request) as answer:
         return json.load(answer)
+
+
+def credential():
+    """A token where the server exchanges keys for tokens, else the key."""
+    try:
+        return post("auth/token", {})["jwt"]
+    except urllib.error.HTTPError:
+        return "tml-local"
 
 
 def uploaded(training):
@@ -70,6 +79,7 @@ def uploaded(training):
         node("call_function", "neg", "operator.neg", of("sum_1")),
         node("output", "output", "output", {"tuple": [of("neg"), {"dict": {"custom/gain:sum": of("sum_1")}}]}),
     ]
+    key = credential()
     promise = post("create_custom_loss", {
         "session_id": training.model_id.split(":")[0],
         "custom_loss_seq_id": 0,
@@ -77,8 +87,8 @@ def uploaded(training):
         "inputs": [{"name": name, "rank": 1} for name in inputs],
         "graph": {"format": 1, "nodes": nodes},
         "type": "create_custom_loss",
-    })
-    loss_id = post("retrieve_future", promise)["loss_id"]
+    }, key)
+    loss_id = post("retrieve_future", promise, key)["loss_id"]
     direct = reinforced(training)
     old = dict(direct.loss_fn_inputs)
     old["logprobs_old"] = old["logprobs"]
