@@ -9,9 +9,10 @@ use super::crew::Crew;
 use super::lora::Lora;
 use super::model::Model;
 use super::sample::{Sampler, Vocabulary};
+use super::source::Tensors;
 use super::team::Team;
 use super::train::train;
-use super::weights::Weights;
+use super::weights::{TensorFile, Weights};
 use crate::backend::{
     AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, Frozen, JobId,
     ModelInfo, SampleJob, SampleOutput, SampledTokens, TrainBatch, TrainOutput,
@@ -45,9 +46,11 @@ impl CpuBackend {
     /// If the weights in the library are damaged.
     #[cfg(feature = "base-model")]
     pub fn builtin() -> Result<Self, BackendError> {
-        let config = ModelConfig::tiny();
-        let weights = Weights::from_safetensors(&config, crate::base::WEIGHTS)?;
-        Ok(Self::new(config, crate::base::NAME, &weights))
+        Self::from_tensors(
+            ModelConfig::tiny(),
+            crate::base::NAME,
+            &TensorFile::new(crate::base::WEIGHTS)?,
+        )
     }
 
     /// A model with random weights: no use but for tests. Its end token is 256 if it has that many.
@@ -56,27 +59,32 @@ impl CpuBackend {
     /// If the configuration describes no model.
     pub fn random(config: ModelConfig, seed: u64) -> Result<Self, BackendError> {
         config.check()?;
-        let weights = Weights::random(&config, seed).rounded();
-        Ok(Self::new(config, "tinker-local/random", &weights))
+        let bytes = Weights::random(&config, seed).to_f16_safetensors()?;
+        Self::from_tensors(config, "tinker-local/random", &TensorFile::new(&bytes)?)
     }
 
-    fn new(config: ModelConfig, name: &str, weights: &Weights) -> Self {
+    fn from_tensors(
+        config: ModelConfig,
+        name: &str,
+        tensors: &dyn Tensors,
+    ) -> Result<Self, BackendError> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let team = Arc::new(Team::new(threads));
+        let model = Model::from_tensors(config, tensors, &team)?;
+        let config = &model.config;
         let mut info = ModelInfo::new(
             name,
             config.arch.name(),
             config.vocab_size,
             config.max_position_embeddings,
         );
-        info.parameters = weights.data.len() as u64;
+        info.parameters = model.layout.table.len as u64;
         if config.vocab_size > END as usize {
             info.end_tokens = vec![END];
         }
         info.tokenizer = Some(TOKENIZER.to_owned());
-        let model = Model::new(config, weights);
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let vocabulary: Arc<dyn Vocabulary> = Arc::new(ByteTokenizer);
-        let team = Arc::new(Team::new(threads));
-        Self {
+        Ok(Self {
             info,
             model,
             adapters: BTreeMap::new(),
@@ -86,7 +94,7 @@ impl CpuBackend {
             vocabulary,
             team,
             live_sequences: LIVE_SEQUENCES,
-        }
+        })
     }
 
     /// Uses this many threads inside a call, at least one. Results do not depend on it. Sampling jobs

@@ -45,7 +45,7 @@ pub(crate) fn forward(
     let (n, d) = (tokens.len(), config.hidden_size);
     tape.resize(config, n, if keep { config.num_hidden_layers } else { 1 });
     for (row, token) in tape.blocks[0].x.chunks_exact_mut(d).zip(tokens) {
-        row.copy_from_slice(&model.embed[*token as usize * d..][..d]);
+        model.embedding().copy_row(*token as usize, row);
     }
     for (i, block) in model.blocks.iter().enumerate() {
         let at = if keep { i } else { 0 };

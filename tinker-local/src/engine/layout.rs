@@ -66,6 +66,14 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
+    /// The tensors that a stretch made of whole tensors consists of.
+    pub(crate) fn slots(&self, at: &Range<usize>) -> &[Slot] {
+        let slots = &self.table.slots;
+        let from = slots.partition_point(|slot| slot.at.start < at.start);
+        let to = slots.partition_point(|slot| slot.at.start < at.end);
+        &slots[from..to]
+    }
+
     /// The layout of a model, with the names of its Hugging Face file.
     pub(crate) fn new(config: &ModelConfig) -> Self {
         let mut table = Table::default();

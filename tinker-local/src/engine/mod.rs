@@ -23,6 +23,7 @@ pub mod pretrain;
 pub mod probe;
 mod random;
 mod sample;
+mod source;
 mod tape;
 mod team;
 mod train;

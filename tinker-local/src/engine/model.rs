@@ -59,7 +59,8 @@ pub(crate) struct Block {
 pub(crate) struct Model {
     pub(crate) config: ModelConfig,
     pub(crate) layout: Layout,
-    pub(crate) embed: Vec<f32>,
+    /// `[vocab, hidden]`, unless it is the head's.
+    pub(crate) embed: Option<Packed>,
     pub(crate) blocks: Vec<Block>,
     pub(crate) norm: Vec<f32>,
     pub(crate) head: Linear,
@@ -69,22 +70,7 @@ pub(crate) struct Model {
 impl Model {
     /// Packs the weights.
     pub(crate) fn new(config: ModelConfig, weights: &Weights) -> Self {
-        let rotation = Rotation::new(
-            config.head_dim,
-            config.max_position_embeddings,
-            config.rope_theta,
-        );
-        let blocks = vec![Block::default(); config.num_hidden_layers];
-        let layout = weights.layout.clone();
-        let mut model = Self {
-            config,
-            layout,
-            embed: Vec::new(),
-            blocks,
-            norm: Vec::new(),
-            head: Linear::default(),
-            rotation,
-        };
+        let mut model = Self::empty(config, weights.layout.clone());
         model.repack(&weights.data);
         for block in &mut model.blocks {
             for linear in [
@@ -97,7 +83,34 @@ impl Model {
             }
         }
         model.head.narrow();
+        if let Some(embed) = &mut model.embed {
+            embed.narrow();
+        }
         model
+    }
+
+    /// A model without weights.
+    pub(crate) fn empty(config: ModelConfig, layout: Layout) -> Self {
+        let rotation = Rotation::new(
+            config.head_dim,
+            config.max_position_embeddings,
+            config.rope_theta,
+        );
+        let blocks = vec![Block::default(); config.num_hidden_layers];
+        Self {
+            config,
+            layout,
+            embed: None,
+            blocks,
+            norm: Vec::new(),
+            head: Linear::default(),
+            rotation,
+        }
+    }
+
+    /// A row for each token.
+    pub(crate) fn embedding(&self) -> &Packed {
+        self.embed.as_ref().unwrap_or(&self.head.backward)
     }
 
     /// Packs changed weights into the memory of the old ones.
@@ -107,9 +120,11 @@ impl Model {
             self.config.query_width(),
             self.config.intermediate_size,
         );
-        self.embed.clear();
-        self.embed
-            .extend_from_slice(&data[self.layout.embed.clone()]);
+        if self.layout.embed != self.layout.head {
+            let (embed, vocab) = (&data[self.layout.embed.clone()], self.config.vocab_size);
+            let packed = self.embed.get_or_insert_default();
+            packed.pack_rows(embed, vocab, d, d);
+        }
         for (block, slots) in self.blocks.iter_mut().zip(&self.layout.blocks) {
             let BlockSlots {
                 input_norm,

@@ -7,9 +7,11 @@ use half::f16;
 use safetensors::{Dtype, SafeTensors, View};
 
 use super::config::ModelConfig;
+use super::kernels::{Kind, Stored};
 use super::layout::{Layout, Slot};
 use super::optimizer::AdamW;
 use super::random::Random;
+use super::source::Tensors;
 use crate::backend::BackendError;
 
 /// All weights of a model in one array, in the order of its [`Layout`].
@@ -49,14 +51,6 @@ impl Weights {
         Self { layout, data }
     }
 
-    /// As a half-precision file would hold them.
-    pub(crate) fn rounded(mut self) -> Self {
-        for x in &mut self.data {
-            *x = f16::from_f32(*x).to_f32();
-        }
-        self
-    }
-
     /// Reads a safetensors file with f32, f16 or bf16 tensors. Every tensor of the layout must be
     /// there in its shape; others are ignored.
     pub(crate) fn from_safetensors(
@@ -64,10 +58,10 @@ impl Weights {
         bytes: &[u8],
     ) -> Result<Self, BackendError> {
         let layout = Layout::new(config);
-        let file = SafeTensors::deserialize(bytes).map_err(|e| not_a_file(&e))?;
+        let file = TensorFile::new(bytes)?;
         let mut data = vec![0.0; layout.table.len];
         for slot in &layout.table.slots {
-            read_slot(&file, "", slot, &mut data[slot.at.clone()])?;
+            file.find("", slot)?.widen(&mut data[slot.at.clone()]);
         }
         Ok(Self { layout, data })
     }
@@ -130,13 +124,8 @@ impl Weights {
         bytes: &[u8],
     ) -> Result<(Self, Option<AdamW>), BackendError> {
         let weights = Self::from_safetensors(config, bytes)?;
-        let (file, metadata) = match (
-            SafeTensors::deserialize(bytes),
-            SafeTensors::read_metadata(bytes),
-        ) {
-            (Ok(file), Ok((_, metadata))) => (file, metadata),
-            (Err(e), _) | (_, Err(e)) => return Err(not_a_file(&e)),
-        };
+        let file = TensorFile::new(bytes)?;
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| not_a_file(&e))?;
         let step = metadata
             .metadata()
             .as_ref()
@@ -148,10 +137,43 @@ impl Weights {
         let mut optimizer = AdamW::new(weights.data.len());
         optimizer.step = step;
         for slot in &weights.layout.table.slots {
-            read_slot(&file, FIRST, slot, &mut optimizer.first[slot.at.clone()])?;
-            read_slot(&file, SECOND, slot, &mut optimizer.second[slot.at.clone()])?;
+            let (first, second) = (file.find(FIRST, slot)?, file.find(SECOND, slot)?);
+            first.widen(&mut optimizer.first[slot.at.clone()]);
+            second.widen(&mut optimizer.second[slot.at.clone()]);
         }
         Ok((weights, Some(optimizer)))
+    }
+}
+
+/// A safetensors file in memory.
+#[derive(Debug)]
+pub(crate) struct TensorFile<'a>(SafeTensors<'a>);
+
+impl<'a> TensorFile<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Result<Self, BackendError> {
+        let file = SafeTensors::deserialize(bytes).map_err(|e| not_a_file(&e))?;
+        Ok(Self(file))
+    }
+
+    fn find(&self, prefix: &str, slot: &Slot) -> Result<Stored<'a>, BackendError> {
+        let name = format!("{prefix}{}", slot.name);
+        let tensor = self
+            .0
+            .tensor(&name)
+            .map_err(|_| BackendError::user(format!("the weights file has no tensor {name}")))?;
+        if tensor.shape() != slot.shape {
+            let (has, wants) = (tensor.shape(), &slot.shape);
+            return Err(BackendError::user(format!(
+                "tensor {name} has shape {has:?}, the model needs {wants:?}"
+            )));
+        }
+        stored(&name, tensor.dtype(), tensor.data(), slot)
+    }
+}
+
+impl Tensors for TensorFile<'_> {
+    fn tensor(&self, slot: &Slot) -> Result<Stored<'_>, BackendError> {
+        self.find("", slot)
     }
 }
 
@@ -163,51 +185,25 @@ fn not_a_file(e: &safetensors::SafeTensorError) -> BackendError {
     BackendError::user(format!("the weights are not a safetensors file: {e}"))
 }
 
-fn read_slot(
-    file: &SafeTensors<'_>,
-    prefix: &str,
+/// The bytes of a tensor as numbers, if they are of a type that can be read.
+pub(crate) fn stored<'a>(
+    name: &str,
+    dtype: Dtype,
+    bytes: &'a [u8],
     slot: &Slot,
-    into: &mut [f32],
-) -> Result<(), BackendError> {
-    let name = format!("{prefix}{}", slot.name);
-    let tensor = file
-        .tensor(&name)
-        .map_err(|_| BackendError::user(format!("the weights file has no tensor {name}")))?;
-    if tensor.shape() != slot.shape {
-        let (has, wants) = (tensor.shape(), &slot.shape);
-        return Err(BackendError::user(format!(
-            "tensor {name} has shape {has:?}, the model needs {wants:?}"
-        )));
-    }
-    let dtype = tensor.dtype();
-    decode(dtype, tensor.data(), into).ok_or_else(|| {
-        BackendError::user(format!(
-            "tensor {name} is {dtype:?}; f32, f16 and bf16 can be read"
-        ))
-    })
-}
-
-/// Widens little-endian numbers to f32; `None` for other types.
-fn decode(dtype: Dtype, bytes: &[u8], into: &mut [f32]) -> Option<()> {
-    match dtype {
-        Dtype::F32 => {
-            for (x, b) in into.iter_mut().zip(bytes.as_chunks::<4>().0) {
-                *x = f32::from_le_bytes(*b);
-            }
+) -> Result<Stored<'a>, BackendError> {
+    let kind = match dtype {
+        Dtype::F32 => Kind::F32,
+        Dtype::F16 => Kind::F16,
+        Dtype::BF16 => Kind::Bf16,
+        _ => {
+            return Err(BackendError::user(format!(
+                "tensor {name} is {dtype:?}; f32, f16 and bf16 can be read"
+            )));
         }
-        Dtype::F16 => {
-            for (x, b) in into.iter_mut().zip(bytes.as_chunks::<2>().0) {
-                *x = f16::from_le_bytes(*b).to_f32();
-            }
-        }
-        Dtype::BF16 => {
-            for (x, b) in into.iter_mut().zip(bytes.as_chunks::<2>().0) {
-                *x = half::bf16::from_le_bytes(*b).to_f32();
-            }
-        }
-        _ => return None,
-    }
-    Some(())
+    };
+    let width = slot.shape.last().copied().unwrap_or(1);
+    Ok(Stored { kind, bytes, width })
 }
 
 /// A tensor on its way into a file.

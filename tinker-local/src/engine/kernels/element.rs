@@ -4,9 +4,16 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::lanes::Lanes;
+use super::level::Level;
+use super::stored::{Kind, widen};
 
 /// A number that widens to f32 without rounding.
 pub(super) trait Element: Copy + Default {
+    /// Reads stored numbers. All types but f32 read their own only.
+    fn read(kind: Kind, bytes: &[u8], into: &mut [Self]);
+    /// Widens numbers one by one.
+    fn widen(from: &[Self], into: &mut [f32]);
+
     /// Widens a register full.
     ///
     /// # Safety
@@ -15,6 +22,14 @@ pub(super) trait Element: Copy + Default {
 }
 
 impl Element for f32 {
+    fn read(kind: Kind, bytes: &[u8], into: &mut [Self]) {
+        widen(kind, bytes, into);
+    }
+
+    fn widen(from: &[Self], into: &mut [f32]) {
+        into.copy_from_slice(from);
+    }
+
     #[inline(always)]
     unsafe fn load<V: Lanes>(from: *const Self) -> V {
         // SAFETY: the caller keeps the contract.
@@ -23,6 +38,17 @@ impl Element for f32 {
 }
 
 impl Element for f16 {
+    fn read(kind: Kind, bytes: &[u8], into: &mut [Self]) {
+        debug_assert_eq!(kind, Kind::F16);
+        for (x, b) in into.iter_mut().zip(bytes.as_chunks::<2>().0) {
+            *x = Self::from_le_bytes(*b);
+        }
+    }
+
+    fn widen(from: &[Self], into: &mut [f32]) {
+        from.convert_to_f32_slice(into);
+    }
+
     #[inline(always)]
     unsafe fn load<V: Lanes>(from: *const Self) -> V {
         // SAFETY: the caller keeps the contract.
@@ -31,6 +57,17 @@ impl Element for f16 {
 }
 
 impl Element for bf16 {
+    fn read(kind: Kind, bytes: &[u8], into: &mut [Self]) {
+        debug_assert_eq!(kind, Kind::Bf16);
+        for (x, b) in into.iter_mut().zip(bytes.as_chunks::<2>().0) {
+            *x = Self::from_le_bytes(*b);
+        }
+    }
+
+    fn widen(from: &[Self], into: &mut [f32]) {
+        from.convert_to_f32_slice(into);
+    }
+
     #[inline(always)]
     unsafe fn load<V: Lanes>(from: *const Self) -> V {
         // SAFETY: the caller keeps the contract.
@@ -53,6 +90,19 @@ impl Default for Elements {
 }
 
 impl Elements {
+    /// None, of the type in which numbers of these types are kept: their own if all have the same and
+    /// the processor widens it fast enough to compute with.
+    pub(super) fn for_kinds(kinds: impl IntoIterator<Item = Kind>) -> Self {
+        let mut kinds = kinds.into_iter();
+        let first = kinds.next().unwrap_or(Kind::F32);
+        match first {
+            _ if kinds.any(|kind| kind != first) => Self::default(),
+            Kind::F16 if Level::current() != Level::Portable => Self::F16(Vec::new()),
+            Kind::Bf16 => Self::Bf16(Vec::new()),
+            Kind::F32 | Kind::F16 => Self::default(),
+        }
+    }
+
     /// The narrowest type that holds every element exactly.
     pub(super) fn narrowed(self) -> Self {
         let Self::F32(wide) = self else { return self };

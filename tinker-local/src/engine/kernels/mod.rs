@@ -29,6 +29,7 @@ mod optim;
 mod packed;
 mod rope;
 mod softmax;
+mod stored;
 mod swiglu;
 mod tile;
 
@@ -40,6 +41,7 @@ pub(crate) use optim::{AdamConstants, adam};
 pub(crate) use packed::{PANEL, Packed};
 pub(crate) use rope::Rotation;
 pub(crate) use softmax::{causal_softmax, causal_softmax_backward, log_sum_exp, probabilities};
+pub(crate) use stored::{Kind, Stored};
 pub(crate) use swiglu::{swiglu, swiglu_backward};
 
 #[cfg(test)]

@@ -1,8 +1,11 @@
 //! The right-hand side of a product, laid out for the kernel.
 
-use super::element::Elements;
+use half::{bf16, f16};
+
+use super::element::{Element, Elements};
 use super::gemm::Operand;
 use super::level::Level;
+use super::stored::Stored;
 
 /// Columns of one panel.
 pub(crate) const PANEL: usize = 32;
@@ -28,6 +31,25 @@ impl Packed {
     pub(crate) fn from_columns(w: &[f32], k: usize, n: usize) -> Self {
         let mut packed = Self::default();
         packed.pack_columns(w, k, n, k);
+        packed
+    }
+
+    /// Packs a weight out of a file, given as parts that follow each other and have rows of `width`
+    /// numbers: `[n, width]` in the file. With `across` its transpose is packed, `[width, n]`, which
+    /// `x W^T` takes; without, itself. Numbers that are bf16 or f16 in the file stay so here.
+    pub(crate) fn from_stored(parts: &[Stored<'_>], width: usize, across: bool) -> Self {
+        let mut panels = Elements::for_kinds(parts.iter().map(|part| part.kind));
+        let (rows, columns) = match &mut panels {
+            Elements::F32(panels) => fill(panels, parts, width, across),
+            Elements::F16(panels) => fill(panels, parts, width, across),
+            Elements::Bf16(panels) => fill(panels, parts, width, across),
+        };
+        let mut packed = Self {
+            panels,
+            k: rows,
+            n: columns,
+        };
+        packed.narrow();
         packed
     }
 
@@ -87,6 +109,23 @@ impl Packed {
         panels
     }
 
+    /// Row `p`, widened.
+    ///
+    /// # Panics
+    /// If there is no such row, or `into` is shorter than one.
+    pub(crate) fn copy_row(&self, p: usize, into: &mut [f32]) {
+        assert!(p < self.k, "a packed matrix has fewer rows");
+        for (panel, into) in into[..self.n].chunks_mut(PANEL).enumerate() {
+            let from = (panel * self.k + p) * PANEL;
+            let at = from..from + into.len();
+            match &self.panels {
+                Elements::F32(x) => f32::widen(&x[at], into),
+                Elements::F16(x) => f16::widen(&x[at], into),
+                Elements::Bf16(x) => bf16::widen(&x[at], into),
+            }
+        }
+    }
+
     /// Multiplies all its values.
     pub(crate) fn scaled(mut self, by: f32) -> Self {
         if let Elements::F32(panels) = &mut self.panels {
@@ -117,4 +156,54 @@ impl Packed {
     pub(crate) fn operand(&self) -> Operand<'_> {
         Operand::packed(self.panels.view(), self.k)
     }
+}
+
+/// Fills panels from the parts of a stored matrix, and returns the packed matrix's rows and columns.
+fn fill<T: Element>(
+    panels: &mut Vec<T>,
+    parts: &[Stored<'_>],
+    width: usize,
+    across: bool,
+) -> (usize, usize) {
+    let rows = parts
+        .iter()
+        .flat_map(|part| part.rows().map(|row| (part.kind, row)));
+    let count = rows.clone().count();
+    let (k, n) = if across {
+        (width, count)
+    } else {
+        (count, width)
+    };
+    let size = k * PANEL;
+    panels.resize(n.div_ceil(PANEL) * size, T::default());
+    if !across {
+        let mut wide = vec![T::default(); width];
+        for (p, (kind, bytes)) in rows.enumerate() {
+            T::read(kind, bytes, &mut wide);
+            for (panel, from) in panels.chunks_exact_mut(size.max(1)).zip(wide.chunks(PANEL)) {
+                panel[p * PANEL..][..from.len()].copy_from_slice(from);
+            }
+        }
+        return (k, n);
+    }
+    // Sixteen numbers of each row of a panel at a time: a cache line or less of every row.
+    let mut rows = rows;
+    let mut wide = vec![T::default(); size];
+    for panel in panels.chunks_exact_mut(size.max(1)) {
+        let mut filled = 0;
+        for (row, (kind, bytes)) in wide.chunks_exact_mut(k).zip(&mut rows) {
+            T::read(kind, bytes, row);
+            filled += 1;
+        }
+        for (b, block) in panel.chunks_mut(16 * PANEL).enumerate() {
+            for (j, row) in wide.chunks_exact(k).take(filled).enumerate() {
+                for (p, value) in row[b * 16..].iter().take(16).enumerate() {
+                    if let Some(to) = block.get_mut(p * PANEL + j) {
+                        *to = *value;
+                    }
+                }
+            }
+        }
+    }
+    (k, n)
 }

@@ -1,0 +1,58 @@
+//! Numbers as a file holds them: row after row, little-endian, in one of three types.
+
+use half::{bf16, f16};
+
+/// The type of stored numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl Kind {
+    /// Bytes of one number.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+}
+
+/// A matrix inside a file, or a vector as a matrix of one row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    pub(crate) kind: Kind,
+    /// Of any alignment.
+    pub(crate) bytes: &'a [u8],
+    /// Numbers of one row.
+    pub(crate) width: usize,
+}
+
+impl<'a> Stored<'a> {
+    /// The bytes of each row.
+    pub(super) fn rows(self) -> impl Iterator<Item = &'a [u8]> + Clone {
+        self.bytes
+            .chunks_exact((self.width * self.kind.size()).max(1))
+    }
+
+    /// All numbers, widened. `into` is as long as there are numbers.
+    pub(crate) fn widen(self, into: &mut [f32]) {
+        widen(self.kind, self.bytes, into);
+    }
+}
+
+/// Widens numbers to f32.
+pub(super) fn widen(kind: Kind, bytes: &[u8], into: &mut [f32]) {
+    let pairs = into.iter_mut().zip(bytes.as_chunks::<2>().0);
+    match kind {
+        Kind::F32 => {
+            for (x, b) in into.iter_mut().zip(bytes.as_chunks::<4>().0) {
+                *x = f32::from_le_bytes(*b);
+            }
+        }
+        Kind::F16 => pairs.for_each(|(x, b)| *x = f16::from_le_bytes(*b).to_f32()),
+        Kind::Bf16 => pairs.for_each(|(x, b)| *x = bf16::from_le_bytes(*b).to_f32()),
+    }
+}
