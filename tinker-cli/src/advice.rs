@@ -1,21 +1,43 @@
-//! Known errors and what to do about them: the one place where an error becomes advice.
+//! Known errors and what to do about them: the one place where an error becomes advice, and an exit code.
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;
 
 use tinker_client::Error;
 
-use crate::command::train::Diverged;
-use crate::exit::{self, Interrupted};
+use crate::command::train::{DataFault, Diverged};
+use crate::exit::{self, Interrupted, Usage};
 use crate::look::{BAD, FAINT, LABEL, paint};
 
 /// Says what went wrong on stderr, with its causes and the next step.
 pub(crate) fn complain(error: &anyhow::Error, program: &str) {
     // Neither is news: the user stopped the program, or the reader of its output did.
-    if error.is::<Interrupted>() || exit::code(error) == exit::OK {
+    if error.is::<Interrupted>() || code(error) == exit::OK {
         return;
     }
     anstream::eprintln!("{}", describe(error, program));
+}
+
+/// The code an error ends the program with.
+pub(crate) fn code(error: &anyhow::Error) -> u8 {
+    for cause in error.chain() {
+        if cause.is::<Interrupted>() {
+            return exit::INTERRUPTED;
+        }
+        if cause.is::<Usage>() {
+            return exit::USAGE;
+        }
+        if cause.is::<DataFault>() {
+            return exit::DATA;
+        }
+        // A reader that has seen enough, as in `tinker sample ... | head`, is no failure.
+        if let Some(io) = cause.downcast_ref::<std::io::Error>()
+            && io.kind() == std::io::ErrorKind::BrokenPipe
+        {
+            return exit::OK;
+        }
+    }
+    exit::ERROR
 }
 
 fn describe(error: &anyhow::Error, program: &str) -> String {
@@ -124,5 +146,21 @@ mod tests {
             loss: f64::NAN,
         });
         assert!(shown(&error).ends_with("hint: try again with a lower --learning-rate"));
+    }
+
+    #[test]
+    fn the_innermost_cause_decides() {
+        let wrapped = |error: anyhow::Error| code(&error.context("outer").context("outermost"));
+        assert_eq!(wrapped(Interrupted.into()), exit::INTERRUPTED);
+        assert_eq!(wrapped(Usage("no".into()).into()), exit::USAGE);
+        assert_eq!(
+            wrapped(std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()),
+            exit::OK
+        );
+        assert_eq!(
+            wrapped(std::io::Error::from(std::io::ErrorKind::NotFound).into()),
+            exit::ERROR
+        );
+        assert_eq!(wrapped(anyhow::anyhow!("any other")), exit::ERROR);
     }
 }

@@ -7,7 +7,9 @@ pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod version;
 
-use crate::args::Command;
+use clap::CommandFactory as _;
+
+use crate::args::{Arguments, Command};
 use crate::context::Context;
 
 /// Does what the command line asks for.
@@ -17,7 +19,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<(
         Command::Sample(args) => Box::pin(sample::run(*args, context)).await,
         #[cfg(feature = "local")]
         Command::Serve(args) => serve::run(args, context).await,
-        Command::Completions(args) => completions::run(&args),
+        Command::Completions(args) => completions::run(&args, Arguments::command()),
         Command::Version => version::run(context),
     }
 }

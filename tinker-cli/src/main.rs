@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::from(exit::OK),
         Err(error) => {
             advice::complain(&error, &context.program);
-            ExitCode::from(exit::code(&error))
+            ExitCode::from(advice::code(&error))
         }
     }
 }

@@ -1,9 +1,7 @@
 //! `tinker completions`
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use crate::args::Arguments;
 use crate::report;
 
 /// Print a completion script for a shell.
@@ -18,9 +16,9 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-/// Prints the script.
-pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+/// Prints the script for this command line.
+pub(crate) fn run(args: &Args, mut line: clap::Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "tinker", &mut script);
+    clap_complete::generate(args.shell, &mut line, "tinker", &mut script);
     report::write(&script)
 }

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::answer::{self, Answer};
-use super::dispatch::Call;
+use super::call::Call;
 use super::query::Query;
 use super::refusal::Refusal;
 use crate::clock;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tinker_types::{CheckpointStorage, SessionId, StorageEntry};
 
 use super::answer::{self, Answer};
-use super::dispatch::Call;
+use super::call::Call;
 use super::query::Query;
 use super::refusal::Refusal;
 use crate::note::session_of;

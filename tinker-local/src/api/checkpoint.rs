@@ -11,7 +11,7 @@ use tinker_types::{
 
 use super::answer::{self, Answer};
 use super::body;
-use super::dispatch::Call;
+use super::call::Call;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::route::Place;

@@ -3,13 +3,11 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::header::HOST;
-use http::request::Parts;
-use http::{HeaderMap, Request};
+use http::Request;
 use http_body::Body;
 
 use super::answer::{self, Answer};
+use super::call::{self, Call};
 use super::refusal::Refusal;
 use super::route::{self, Route};
 use super::{
@@ -18,18 +16,6 @@ use super::{
 };
 use crate::behavior::What;
 use crate::shared::Shared;
-
-/// A request whose body is read.
-pub(super) struct Call<'a> {
-    pub(super) shared: &'a Arc<Shared>,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) query: Option<&'a str>,
-    /// Scheme and host the client used, for links back.
-    pub(super) origin: String,
-    /// The engine behaves like one of the time before protobuf.
-    pub(super) json_only: bool,
-    pub(super) body: Bytes,
-}
 
 /// Answers a request. Whatever goes wrong is an answer too. Any key, or none, is accepted, unless tokens are demanded:
 /// whoever reaches a local engine may use it.
@@ -89,7 +75,7 @@ where
         shared,
         headers: &head.headers,
         query: head.uri.query(),
-        origin: origin(&head),
+        origin: call::origin(&head),
         json_only,
         body,
     };
@@ -144,15 +130,4 @@ where
         Route::File(place, name) => external::file(&call, &place, &name).await,
         Route::TraceFile(session) => trace::file(&call, session),
     }
-}
-
-/// Where the client found this engine.
-fn origin(head: &Parts) -> String {
-    let scheme = head.uri.scheme_str().unwrap_or("http");
-    let host = || head.headers.get(HOST)?.to_str().ok();
-    let authority = head.uri.authority().map(http::uri::Authority::as_str);
-    format!(
-        "{scheme}://{}",
-        authority.or_else(host).unwrap_or("localhost")
-    )
 }

@@ -12,8 +12,8 @@ use tinker_types::{CheckpointKind, ExternalWeightsUrls, RequestType, SaveWeights
 
 use super::answer::{self, Answer};
 use super::body;
+use super::call::Call;
 use super::checkpoint::lifetime;
-use super::dispatch::Call;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::route::Place;

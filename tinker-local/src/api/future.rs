@@ -11,7 +11,7 @@ use tinker_types::{CancelFuture, InvalidValue, QueueState, RetrieveFuture, Retri
 
 use super::answer::{self, Answer};
 use super::body;
-use super::dispatch::Call;
+use super::call::Call;
 use super::refusal::Refusal;
 use super::submit::promised;
 use crate::shared::Shared;

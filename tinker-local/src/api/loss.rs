@@ -9,7 +9,7 @@ use tinker_types::{
 
 use super::answer::{self, Answer};
 use super::body;
-use super::dispatch::Call;
+use super::call::Call;
 use super::refusal::Refusal;
 use super::session::touch;
 use crate::graph::CustomLoss;

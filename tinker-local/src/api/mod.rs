@@ -5,6 +5,7 @@ mod answer;
 mod audit;
 mod billing;
 mod body;
+mod call;
 mod checkpoint;
 mod config;
 mod dispatch;

@@ -12,7 +12,7 @@ use tinker_types::{
 
 use super::answer::{self, Answer};
 use super::body;
-use super::dispatch::Call;
+use super::call::Call;
 use super::refusal::Refusal;
 use super::submit::promise_id;
 use crate::audit::Entry;

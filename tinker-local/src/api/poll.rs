@@ -6,7 +6,7 @@ use tinker_types::{Completions, PollTarget, RetrieveFutures};
 
 use super::answer::{self, Answer};
 use super::body;
-use super::dispatch::Call;
+use super::call::Call;
 use super::future::held_back;
 use super::refusal::Refusal;
 use crate::clock;

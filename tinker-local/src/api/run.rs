@@ -3,8 +3,8 @@
 use tinker_types::{CheckpointKind, ModelId, TrainingRun, TrainingRuns};
 
 use super::answer::{self, Answer};
+use super::call::Call;
 use super::checkpoint::{listed, whole};
-use super::dispatch::Call;
 use super::query::Query;
 use super::refusal::Refusal;
 use crate::identity;

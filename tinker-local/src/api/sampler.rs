@@ -2,12 +2,12 @@
 
 use tinker_types::{
     CreateSamplingSession, JoinSamplingSession, SamplerInfo, SamplingSessionCreated,
-    SamplingSessionId, SamplingSessionJoined, SessionId,
+    SamplingSessionId, SamplingSessionJoined,
 };
 
 use super::answer::{self, Answer};
 use super::body;
-use super::dispatch::Call;
+use super::call::Call;
 use super::model::check_base_model;
 use super::refusal::Refusal;
 use super::session::touch;
@@ -18,15 +18,10 @@ use crate::clock;
 use crate::error::{BackendError, Fault};
 use crate::state::{Sampler, Weights};
 
-/// The id of a session's sampler. It follows from the session and the number, so that a repeated request is the same.
-pub(super) fn sampler_id(session: &SessionId, number: u64) -> SamplingSessionId {
-    SamplingSessionId::from(format!("{session}:sample:{number}"))
-}
-
 pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: CreateSamplingSession = body::json(&call.body)?;
     touch(call.shared, &request.session_id)?;
-    let id = sampler_id(&request.session_id, request.sampling_session_seq_id);
+    let id = Sampler::id(&request.session_id, request.sampling_session_seq_id);
     if call.shared.registry().has_sampler(&id) {
         return Ok(answer::json(&SamplingSessionCreated::new(id)));
     }

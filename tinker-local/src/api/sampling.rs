@@ -11,7 +11,7 @@ use tracing::Span;
 
 use super::answer::{self, Answer};
 use super::body;
-use super::dispatch::Call;
+use super::call::Call;
 use super::refusal::Refusal;
 use crate::shared::Shared;
 use crate::stream::{Events, SampleStream};

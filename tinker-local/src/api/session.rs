@@ -8,7 +8,7 @@ use tinker_types::{
 
 use super::answer::{self, Answer};
 use super::body;
-use super::dispatch::Call;
+use super::call::Call;
 use super::refusal::Refusal;
 use crate::audit::Entry;
 use crate::clock;

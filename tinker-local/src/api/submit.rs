@@ -4,7 +4,7 @@ use tinker_types::{ModelId, RequestId, RequestType, Submitted};
 use tracing::Span;
 
 use super::answer::{self, Answer};
-use super::dispatch::Call;
+use super::call::Call;
 use super::refusal::Refusal;
 use crate::clock;
 use crate::state::Arrival;

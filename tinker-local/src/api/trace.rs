@@ -5,7 +5,7 @@ use std::time::Duration;
 use tinker_types::{SessionId, TraceExport};
 
 use super::answer::{self, Answer};
-use super::dispatch::Call;
+use super::call::Call;
 use super::external::{check_link, link};
 use super::refusal::Refusal;
 use crate::clock;

@@ -6,7 +6,7 @@ use tinker_types::{ForwardBackward, LossId, ModelId, OptimStep, RequestType};
 
 use super::answer::Answer;
 use super::body::{self, Form};
-use super::dispatch::Call;
+use super::call::Call;
 use super::loss;
 use super::refusal::Refusal;
 use super::submit::submit;

@@ -11,14 +11,14 @@ use tinker_types::{
 
 use super::answer::{self, Answer};
 use super::body;
+use super::call::Call;
 use super::checkpoint::lifetime;
-use super::dispatch::Call;
 use super::model::{NewRun, check_base_model, register, settle_creation, submitted};
 use super::refusal::Refusal;
 use super::submit::submit;
 use crate::audit::Entry;
 use crate::convert;
-use crate::state::Failure;
+use crate::state::{Failure, Sampler};
 use crate::store::{NewCheckpoint, check_name};
 use crate::work::{self, Lane};
 
@@ -69,7 +69,7 @@ fn sampler_of(call: &Call<'_>, model: &ModelId, number: u64) -> Result<SamplingS
     let session = registry
         .model_at_work(model)
         .map(|model| model.session.clone());
-    let id = super::sampler::sampler_id(&session.unwrap_or_else(|| "".into()), number);
+    let id = Sampler::id(&session.unwrap_or_else(|| "".into()), number);
     if registry.has_sampler(&id) {
         return Err(Refusal::invalid(format!(
             "sampling_session_seq_id: {number} is taken in this session; use a new number"

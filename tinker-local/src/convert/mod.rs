@@ -1,6 +1,7 @@
 //! Between the words of the wire and those of an engine. Everything a request can get wrong is found here, before
 //! anything is computed, and named with its place, its cause and the fix.
 
+mod choice;
 mod custom;
 mod datum;
 mod gspo;
@@ -12,8 +13,9 @@ mod pass;
 mod report;
 mod sample;
 
+pub(crate) use choice::pass;
 pub(crate) use optimizer::{adam_step, adapter_spec, check_family};
 use output::output;
-pub(crate) use pass::{Pass, pass};
+pub(crate) use pass::Pass;
 pub(crate) use report::Report;
 pub(crate) use sample::sample_job;

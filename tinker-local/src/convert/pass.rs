@@ -1,14 +1,11 @@
 //! Training passes, and how losses that the engine does not know are computed with one that it does.
 
 use std::fmt;
-use std::sync::Arc;
 
-use tinker_types::{ForwardBackward, ForwardBackwardOutput, InvalidValue, LossId};
+use tinker_types::ForwardBackwardOutput;
 
-use super::loss::{Objective, objective};
-use super::{custom, datum, gspo, output};
-use crate::backend::{AdapterId, Backend, BackendError, ModelInfo, TrainBatch, TrainOutput};
-use crate::graph::CustomLoss;
+use super::output;
+use crate::backend::{AdapterId, Backend, BackendError, TrainBatch, TrainOutput};
 
 /// A training pass.
 pub(crate) struct Pass {
@@ -34,23 +31,6 @@ impl fmt::Debug for Pass {
         f.debug_struct("Pass")
             .field("data", &self.batch.data.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// The pass a request asks for, checked against the model. `custom_loss` finds an uploaded loss.
-pub(crate) fn pass(
-    request: &ForwardBackward,
-    model: &ModelInfo,
-    custom_loss: impl FnOnce(&LossId) -> Result<Arc<CustomLoss>, InvalidValue>,
-) -> Result<Pass, InvalidValue> {
-    let (data, forward_only) = (&request.data[..], request.forward_only);
-    match objective(&request.loss)? {
-        Objective::Direct(kind) => Ok(Pass {
-            batch: datum::batch(data, kind, forward_only, model)?,
-            surrogate: None,
-        }),
-        Objective::Gspo { low, high } => gspo::pass(data, (low, high), forward_only, model),
-        Objective::Custom(id) => custom::pass(data, custom_loss(&id)?, forward_only, model),
     }
 }
 

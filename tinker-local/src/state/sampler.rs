@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tinker_types::{CheckpointPath, SessionId};
+use tinker_types::{CheckpointPath, SamplingSessionId, SessionId};
 
 use crate::backend::SampleWeights;
 
@@ -44,4 +44,12 @@ pub(crate) struct Sampler {
     pub(crate) path: Option<CheckpointPath>,
     /// Copies in other processes that were given a number.
     pub(crate) copies: u64,
+}
+
+impl Sampler {
+    /// The id of a session's sampler. It follows from the session and the number, so that a repeated request is the
+    /// same.
+    pub(crate) fn id(session: &SessionId, number: u64) -> SamplingSessionId {
+        SamplingSessionId::from(format!("{session}:sample:{number}"))
+    }
 }

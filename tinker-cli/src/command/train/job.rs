@@ -65,7 +65,13 @@ impl Job<'_> {
         } else {
             Box::pin(self.finish(&training, connection, &mut record)).await?
         };
-        let outcome = record.outcome(self, &folder, interrupted);
+        let outcome = record.outcome(
+            &self.plan,
+            self.source,
+            &self.questions.asked,
+            &folder,
+            interrupted,
+        );
         outcome.write(&folder)?;
         self.context.report.print(&outcome)?;
         if interrupted {

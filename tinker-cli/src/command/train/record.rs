@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::Args;
 use super::evaluate::{Score, is_exact};
-use super::job::Job;
 use super::pace::Pace;
 use super::plan::Plan;
 use super::prepare::Prepared;
@@ -85,8 +84,14 @@ pub(crate) struct Record {
 
 impl Record {
     /// The result of the run.
-    pub(crate) fn outcome(self, job: &Job<'_>, folder: &RunFolder, interrupted: bool) -> Outcome {
-        let questions = &job.questions.asked;
+    pub(crate) fn outcome(
+        self,
+        plan: &Plan,
+        source: &Source,
+        questions: &[Question],
+        folder: &RunFolder,
+        interrupted: bool,
+    ) -> Outcome {
         let score =
             |answers: &[String]| (!answers.is_empty()).then(|| Score::of(questions, answers));
         let ends = ENDS.min(self.metrics.len());
@@ -97,9 +102,9 @@ impl Record {
             } else {
                 Status::Finished
             },
-            model: job.plan.model.clone(),
-            data: job.source.path.display().to_string(),
-            held_out: job.source.eval_path().display().to_string(),
+            model: plan.model.clone(),
+            data: source.path.display().to_string(),
+            held_out: source.eval_path().display().to_string(),
             steps: self.done,
             tokens: self.pace.tokens(),
             seconds: self.pace.seconds(),

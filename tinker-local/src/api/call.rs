@@ -1,0 +1,33 @@
+//! A request on its way to the endpoint that answers it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::HOST;
+use http::request::Parts;
+
+use crate::shared::Shared;
+
+/// A request whose body is read.
+pub(super) struct Call<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) query: Option<&'a str>,
+    /// Scheme and host the client used, for links back.
+    pub(super) origin: String,
+    /// The engine behaves like one of the time before protobuf.
+    pub(super) json_only: bool,
+    pub(super) body: Bytes,
+}
+
+/// Where the client found this engine.
+pub(super) fn origin(head: &Parts) -> String {
+    let scheme = head.uri.scheme_str().unwrap_or("http");
+    let host = || head.headers.get(HOST)?.to_str().ok();
+    let authority = head.uri.authority().map(http::uri::Authority::as_str);
+    format!(
+        "{scheme}://{}",
+        authority.or_else(host).unwrap_or("localhost")
+    )
+}

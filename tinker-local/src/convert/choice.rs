@@ -1,0 +1,28 @@
+//! Which kind of pass a request asks for.
+
+use std::sync::Arc;
+
+use tinker_types::{ForwardBackward, InvalidValue, LossId};
+
+use super::loss::{Objective, objective};
+use super::pass::Pass;
+use super::{custom, datum, gspo};
+use crate::backend::ModelInfo;
+use crate::graph::CustomLoss;
+
+/// The pass a request asks for, checked against the model. `custom_loss` finds an uploaded loss.
+pub(crate) fn pass(
+    request: &ForwardBackward,
+    model: &ModelInfo,
+    custom_loss: impl FnOnce(&LossId) -> Result<Arc<CustomLoss>, InvalidValue>,
+) -> Result<Pass, InvalidValue> {
+    let (data, forward_only) = (&request.data[..], request.forward_only);
+    match objective(&request.loss)? {
+        Objective::Direct(kind) => Ok(Pass {
+            batch: datum::batch(data, kind, forward_only, model)?,
+            surrogate: None,
+        }),
+        Objective::Gspo { low, high } => gspo::pass(data, (low, high), forward_only, model),
+        Objective::Custom(id) => custom::pass(data, custom_loss(&id)?, forward_only, model),
+    }
+}
