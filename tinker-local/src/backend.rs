@@ -35,10 +35,12 @@ pub struct ModelInfo {
     pub end_tokens: Vec<u32>,
     /// Name of the tokenizer, for clients that pick theirs by it.
     pub tokenizer: Option<String>,
+    /// The folder it was loaded from, if it was.
+    pub folder: Option<std::path::PathBuf>,
 }
 
 impl ModelInfo {
-    /// Describes a model; `end_tokens` starts empty and `tokenizer` unset.
+    /// Describes a model; `end_tokens` starts empty, `tokenizer` and `folder` unset.
     pub fn new(
         name: impl Into<String>,
         arch: impl Into<String>,
@@ -53,6 +55,7 @@ impl ModelInfo {
             parameters: 0,
             end_tokens: Vec::new(),
             tokenizer: None,
+            folder: None,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::sign::Signer;
 use crate::store::{Store, StoreError};
 use crate::work::Worker;
-use crate::{Behavior, Limits};
+use crate::{Behavior, CpuBackend, FolderError, Limits, ModelFolder};
 
 /// Why an engine could not be made.
 #[derive(Debug, Error)]
@@ -25,6 +25,9 @@ pub enum BuildError {
     /// The model can't be used.
     #[error("the model can't be used")]
     Backend(#[from] BackendError),
+    /// A folder is no model that can be served.
+    #[error("the model can't be loaded")]
+    Folder(#[from] FolderError),
     /// The system gave no thread.
     #[error("no thread could be started")]
     Thread(#[source] io::Error),
@@ -41,6 +44,7 @@ pub struct LocalEngineBuilder {
     data_dir: Option<PathBuf>,
     threads: Option<usize>,
     backend: Option<Box<dyn Backend>>,
+    folder: Option<ModelFolder>,
     limits: Limits,
     behavior: Behavior,
 }
@@ -51,6 +55,7 @@ impl LocalEngineBuilder {
             data_dir: None,
             threads: None,
             backend: None,
+            folder: None,
             limits: Limits::default(),
             behavior: Behavior::default(),
         }
@@ -69,6 +74,14 @@ impl LocalEngineBuilder {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
+        self
+    }
+
+    /// Serves the model of a Hugging Face folder (Llama, Qwen 2 or Qwen 3) instead of the built-in one: a path, or a
+    /// [`ModelFolder`] with a name and a context length of its own.
+    #[must_use]
+    pub fn model(mut self, folder: impl Into<ModelFolder>) -> Self {
+        self.folder = Some(folder.into());
         self
     }
 
@@ -108,9 +121,13 @@ impl LocalEngineBuilder {
             Some(folder) => Store::open(folder)?,
             None => Store::temporary()?,
         };
-        let backend = match self.backend {
-            Some(backend) => backend,
-            None => builtin(self.threads, &self.limits)?,
+        let backend = match (self.backend, self.folder) {
+            (Some(backend), _) => backend,
+            (None, Some(folder)) => {
+                let backend = CpuBackend::from_folder(&folder)?;
+                ready(backend, self.threads, &self.limits)
+            }
+            (None, None) => builtin(self.threads, &self.limits)?,
         };
         let model = backend.model().clone();
         let data_dir = Arc::from(store.root());
@@ -128,13 +145,17 @@ impl LocalEngineBuilder {
     }
 }
 
-#[cfg(feature = "base-model")]
-fn builtin(threads: Option<usize>, limits: &Limits) -> Result<Box<dyn Backend>, BuildError> {
-    let mut backend = crate::CpuBackend::builtin()?.with_live_sequences(limits.live_sequences);
+fn ready(backend: CpuBackend, threads: Option<usize>, limits: &Limits) -> Box<dyn Backend> {
+    let mut backend = backend.with_live_sequences(limits.live_sequences);
     if let Some(threads) = threads {
         backend = backend.with_threads(threads);
     }
-    Ok(Box::new(backend))
+    Box::new(backend)
+}
+
+#[cfg(feature = "base-model")]
+fn builtin(threads: Option<usize>, limits: &Limits) -> Result<Box<dyn Backend>, BuildError> {
+    Ok(ready(CpuBackend::builtin()?, threads, limits))
 }
 
 #[cfg(not(feature = "base-model"))]

@@ -64,6 +64,7 @@ mod builder;
 mod clock;
 mod convert;
 mod error;
+mod folder;
 mod graph;
 mod identity;
 mod limits;
@@ -83,11 +84,13 @@ mod work;
 pub mod backend;
 pub mod base;
 pub mod engine;
+pub mod testing;
 
 pub use behavior::{Behavior, Trouble};
 pub use body::LocalBody;
 pub use builder::{BuildError, LocalEngineBuilder};
 pub use engine::CpuBackend;
+pub use folder::{FolderError, ModelFolder};
 pub use limits::Limits;
 pub use local::LocalEngine;
 #[cfg(feature = "serve")]

@@ -1,5 +1,6 @@
 //! The shape of a decoder, in the words of a Hugging Face `config.json`.
 
+use super::rope::RopeScaling;
 use crate::backend::BackendError;
 
 /// A family of decoders.
@@ -55,6 +56,8 @@ pub struct ModelConfig {
     pub rms_norm_eps: f32,
     /// Base of the rotary frequencies.
     pub rope_theta: f64,
+    /// How the rotary frequencies were stretched for longer sequences.
+    pub rope_scaling: RopeScaling,
     /// The output head is the embedding.
     pub tie_word_embeddings: bool,
     /// Biases on the query, key and value projections.
@@ -80,6 +83,7 @@ impl ModelConfig {
             max_position_embeddings: 1024,
             rms_norm_eps: 1e-6,
             rope_theta: 10_000.0,
+            rope_scaling: RopeScaling::None,
             tie_word_embeddings: true,
             qkv_bias: false,
             o_bias: false,
@@ -127,6 +131,9 @@ impl ModelConfig {
         if sizes.contains(&0) {
             return refuse("a size is 0");
         }
+        if sizes.iter().any(|size| *size > MOST) || self.num_hidden_layers > MOST_LAYERS {
+            return refuse("a size is beyond all reason");
+        }
         if !self.head_dim.is_multiple_of(2) {
             return refuse("head_dim is odd, and rotary embedding turns pairs");
         }
@@ -139,6 +146,13 @@ impl ModelConfig {
         if !(self.rms_norm_eps >= 0.0 && self.rope_theta > 0.0) {
             return refuse("rms_norm_eps or rope_theta is not a positive number");
         }
+        if !self.rope_scaling.is_usable() {
+            return refuse("the numbers of rope_scaling have no meaning");
+        }
         Ok(())
     }
 }
+
+/// Largest size of anything, and most blocks: products of two sizes can't overflow, and a list of all tensors fits.
+const MOST: usize = 1 << 24;
+const MOST_LAYERS: usize = 1 << 10;

@@ -15,9 +15,10 @@ use super::train::train;
 use super::weights::{TensorFile, Weights};
 use crate::backend::{
     AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, Frozen, JobId,
-    ModelInfo, SampleJob, SampleOutput, SampledTokens, TrainBatch, TrainOutput,
+    ModelInfo, SampleJob, SampleOutput, SampledTokens, StopRule, TrainBatch, TrainOutput,
 };
 use crate::base::{ByteTokenizer, END, TOKENIZER};
+use crate::folder::{FolderError, ModelFolder, OpenFolder};
 
 /// Trains LoRA adapters of one frozen base model and samples from them, on the processor.
 ///
@@ -32,6 +33,8 @@ pub struct CpuBackend {
     crew: Crew,
     sampler: Sampler,
     vocabulary: Arc<dyn Vocabulary>,
+    /// The vocabulary is the model's own.
+    knows_text: bool,
     team: Arc<Team>,
     live_sequences: usize,
 }
@@ -46,11 +49,31 @@ impl CpuBackend {
     /// If the weights in the library are damaged.
     #[cfg(feature = "base-model")]
     pub fn builtin() -> Result<Self, BackendError> {
+        let info = byte_level(&ModelConfig::tiny(), crate::base::NAME);
+        let tensors = TensorFile::new(crate::base::WEIGHTS)?;
         Self::from_tensors(
             ModelConfig::tiny(),
-            crate::base::NAME,
-            &TensorFile::new(crate::base::WEIGHTS)?,
+            info,
+            &tensors,
+            Some(Arc::new(ByteTokenizer)),
         )
+    }
+
+    /// The model of a folder. Its weights are read now, and packed once for each direction in the precision they are
+    /// stored in; sums are in f32 all the same.
+    ///
+    /// # Errors
+    /// The folder holds no model that this engine can run, or is damaged. The message names the file.
+    pub fn from_folder(folder: &ModelFolder) -> Result<Self, FolderError> {
+        let OpenFolder {
+            info,
+            config,
+            tensors,
+            text,
+        } = folder.open()?;
+        let vocabulary = text.map(|text| Arc::new(text) as Arc<dyn Vocabulary>);
+        Self::from_tensors(config, info, &tensors, vocabulary)
+            .map_err(|error| FolderError::new(folder.path(), "can't be loaded").because(error))
     }
 
     /// A model with random weights: no use but for tests. Its end token is 256 if it has that many.
@@ -60,30 +83,24 @@ impl CpuBackend {
     pub fn random(config: ModelConfig, seed: u64) -> Result<Self, BackendError> {
         config.check()?;
         let bytes = Weights::random(&config, seed).to_f16_safetensors()?;
-        Self::from_tensors(config, "tinker-local/random", &TensorFile::new(&bytes)?)
+        let info = byte_level(&config, "tinker-local/random");
+        let tensors = TensorFile::new(&bytes)?;
+        Self::from_tensors(config, info, &tensors, Some(Arc::new(ByteTokenizer)))
     }
 
+    /// Without a vocabulary nothing is known of the text of its tokens.
     fn from_tensors(
         config: ModelConfig,
-        name: &str,
+        mut info: ModelInfo,
         tensors: &dyn Tensors,
+        vocabulary: Option<Arc<dyn Vocabulary>>,
     ) -> Result<Self, BackendError> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let team = Arc::new(Team::new(threads));
         let model = Model::from_tensors(config, tensors, &team)?;
-        let config = &model.config;
-        let mut info = ModelInfo::new(
-            name,
-            config.arch.name(),
-            config.vocab_size,
-            config.max_position_embeddings,
-        );
         info.parameters = model.layout.table.len as u64;
-        if config.vocab_size > END as usize {
-            info.end_tokens = vec![END];
-        }
-        info.tokenizer = Some(TOKENIZER.to_owned());
-        let vocabulary: Arc<dyn Vocabulary> = Arc::new(ByteTokenizer);
+        let knows_text = vocabulary.is_some();
+        let vocabulary = vocabulary.unwrap_or_else(|| Arc::new(ByteTokenizer));
         Ok(Self {
             info,
             model,
@@ -92,6 +109,7 @@ impl CpuBackend {
             crew: Crew::new(Arc::clone(&team)),
             sampler: Sampler::new(Arc::clone(&vocabulary), Arc::clone(&team), LIVE_SEQUENCES),
             vocabulary,
+            knows_text,
             team,
             live_sequences: LIVE_SEQUENCES,
         })
@@ -130,6 +148,17 @@ impl CpuBackend {
         self.adapters.insert(id, adapter);
         id
     }
+}
+
+/// What is known of a model that reads bytes.
+fn byte_level(config: &ModelConfig, name: &str) -> ModelInfo {
+    let (vocab_size, context) = (config.vocab_size, config.max_position_embeddings);
+    let mut info = ModelInfo::new(name, config.arch.name(), vocab_size, context);
+    if config.vocab_size > END as usize {
+        info.end_tokens = vec![END];
+    }
+    info.tokenizer = Some(TOKENIZER.to_owned());
+    info
 }
 
 fn unknown(adapter: AdapterId) -> BackendError {
@@ -210,6 +239,12 @@ impl Backend for CpuBackend {
     }
 
     fn submit(&mut self, job: SampleJob) -> Result<JobId, BackendError> {
+        if matches!(job.stop, StopRule::Text(_)) && !self.knows_text {
+            return Err(BackendError::user(
+                "stop holds text, but the model's folder has no tokenizer.json that would tell where it ends; give token \
+                 ids instead",
+            ));
+        }
         self.sampler.submit(&self.model, &self.info.end_tokens, job)
     }
 

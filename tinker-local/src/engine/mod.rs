@@ -22,6 +22,7 @@ mod pass;
 pub mod pretrain;
 pub mod probe;
 mod random;
+mod rope;
 mod sample;
 mod source;
 mod tape;
@@ -31,4 +32,9 @@ mod weights;
 
 pub use config::{Arch, ModelConfig};
 pub use cpu::CpuBackend;
+pub(crate) use kernels::{Kind, Stored};
+pub(crate) use layout::{Layout, Slot};
+pub(crate) use random::Random;
+pub use rope::RopeScaling;
 pub use sample::Vocabulary;
+pub(crate) use source::Tensors;

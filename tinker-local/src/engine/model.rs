@@ -91,11 +91,7 @@ impl Model {
 
     /// A model without weights.
     pub(crate) fn empty(config: ModelConfig, layout: Layout) -> Self {
-        let rotation = Rotation::new(
-            config.head_dim,
-            config.max_position_embeddings,
-            config.rope_theta,
-        );
+        let rotation = Rotation::new(&config.rope_frequencies(), config.max_position_embeddings);
         let blocks = vec![Block::default(); config.num_hidden_layers];
         Self {
             config,

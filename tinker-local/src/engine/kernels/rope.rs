@@ -12,14 +12,15 @@ pub(crate) struct Rotation {
 }
 
 impl Rotation {
-    /// The table for heads of `dim` elements.
-    pub(crate) fn new(dim: usize, positions: usize, theta: f64) -> Self {
-        let half = dim / 2;
+    /// The table for heads whose pairs turn by these angles from one position to the next. Angles are rounded to f32
+    /// as they are wherever these models are trained: at far positions that shows.
+    pub(crate) fn new(frequencies: &[f32], positions: usize) -> Self {
+        let half = frequencies.len();
         let mut cos = Vec::with_capacity(positions * half);
         let mut sin = Vec::with_capacity(positions * half);
         for position in 0..positions {
-            for i in 0..half {
-                let angle = position as f64 * theta.powf(-2.0 * i as f64 / dim as f64);
+            for frequency in frequencies {
+                let angle = f64::from(position as f32 * frequency);
                 cos.push(angle.cos() as f32);
                 sin.push(angle.sin() as f32);
             }

@@ -88,11 +88,13 @@ fn swiglu_both_ways() {
 fn turning_is_a_rotation_and_has_a_way_back() {
     at_each_level(|_| {
         for dim in [2, 6, 32, 80] {
-            let table = Rotation::new(dim, 50, 1e4);
+            let frequency = |i: usize| 1e4_f64.powf(-2.0 * i as f64 / dim as f64) as f32;
+            let frequencies: Vec<f32> = (0..dim / 2).map(frequency).collect();
+            let table = Rotation::new(&frequencies, 50);
             let start = numbers(dim, 1);
             let mut head = start.clone();
             table.turn(&mut head, 37, false);
-            let angle = |i: usize| 37.0 * 1e4_f64.powf(-2.0 * i as f64 / dim as f64);
+            let angle = |i: usize| f64::from(37.0 * frequencies[i]);
             let half = dim / 2;
             let x = wide(&start);
             assert_close(

@@ -1,0 +1,106 @@
+//! How fast the pairs of a head turn from position to position.
+
+use std::f64::consts::TAU;
+
+use super::config::ModelConfig;
+
+/// What was done to the rotary frequencies so that a model reads longer sequences than it was first trained on.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
+pub enum RopeScaling {
+    /// Nothing.
+    #[default]
+    None,
+    /// All frequencies are divided by a factor.
+    Linear {
+        /// The factor.
+        factor: f64,
+    },
+    /// As Llama 3.1 has it: slow turns are divided by a factor, fast ones are left alone, those between are blended.
+    Llama3 {
+        /// The factor of the slow turns.
+        factor: f64,
+        /// Turns within the original length up to which a pair is slow.
+        low_freq_factor: f64,
+        /// Turns within the original length from which on a pair is fast.
+        high_freq_factor: f64,
+        /// The original length.
+        original_max_position_embeddings: usize,
+    },
+}
+
+impl RopeScaling {
+    fn scale(self, frequency: f64) -> f64 {
+        match self {
+            Self::None => frequency,
+            Self::Linear { factor } => frequency / factor,
+            Self::Llama3 {
+                factor,
+                low_freq_factor: low,
+                high_freq_factor: high,
+                original_max_position_embeddings: original,
+            } => {
+                let turns = original as f64 * frequency / TAU;
+                let fast = ((turns - low) / (high - low)).clamp(0.0, 1.0);
+                (1.0 - fast) * frequency / factor + fast * frequency
+            }
+        }
+    }
+
+    /// Whether its numbers mean anything.
+    pub(super) fn is_usable(self) -> bool {
+        let above_zero = |x: f64| x.is_finite() && x > 0.0;
+        match self {
+            Self::None => true,
+            Self::Linear { factor } => above_zero(factor),
+            Self::Llama3 {
+                factor,
+                low_freq_factor: low,
+                high_freq_factor: high,
+                original_max_position_embeddings: original,
+            } => [factor, low, high].into_iter().all(above_zero) && low < high && original > 0,
+        }
+    }
+}
+
+impl ModelConfig {
+    /// The angle by which each pair of a head turns from one position to the next.
+    pub(crate) fn rope_frequencies(&self) -> Vec<f32> {
+        let dim = self.head_dim as f64;
+        (0..self.head_dim / 2)
+            .map(|i| self.rope_theta.powf(-2.0 * i as f64 / dim))
+            .map(|frequency| self.rope_scaling.scale(frequency) as f32)
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fast_pairs_are_left_alone_and_slow_ones_slowed() {
+        let mut config = ModelConfig::tiny();
+        config.head_dim = 64;
+        config.rope_theta = 500_000.0;
+        let plain = config.rope_frequencies();
+        config.rope_scaling = RopeScaling::Llama3 {
+            factor: 8.0,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_max_position_embeddings: 8192,
+        };
+        let scaled = config.rope_frequencies();
+        assert_eq!(plain[0], scaled[0]);
+        assert_eq!(plain[31] / 8.0, scaled[31]);
+        let ratios: Vec<f32> = plain.iter().zip(&scaled).map(|(p, s)| p / s).collect();
+        assert!(ratios.is_sorted(), "{ratios:?}");
+        assert!(
+            ratios.iter().any(|r| *r > 1.01 && *r < 7.9),
+            "some are blended"
+        );
+
+        config.rope_scaling = RopeScaling::Linear { factor: 4.0 };
+        assert_eq!(config.rope_frequencies()[5], plain[5] / 4.0);
+    }
+}

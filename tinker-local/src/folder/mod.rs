@@ -1,0 +1,19 @@
+//! Models in the form Hugging Face keeps them: a folder with `config.json`, safetensors files and a tokenizer.
+//!
+//! Names in `model.safetensors.index.json` are plain names of files beside it; a path in one is refused. Links are
+//! followed, as the cache of Hugging Face is made of them, to regular files only.
+
+mod config;
+mod error;
+mod file;
+mod model;
+mod tensors;
+mod vocabulary;
+mod written;
+
+pub use error::FolderError;
+pub use model::ModelFolder;
+pub(crate) use model::OpenFolder;
+pub(crate) use tensors::Tensors;
+pub(crate) use vocabulary::TextOfTokens;
+pub(crate) use written::{byte_level_tokenizer, tokenizer_config};

@@ -1,0 +1,163 @@
+//! A folder that is served as a model.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::config::{ConfigFile, Ids};
+use super::file::read_json_if_there;
+use super::{FolderError, Tensors, TextOfTokens};
+use crate::backend::ModelInfo;
+use crate::engine::{Layout, ModelConfig};
+
+/// A Hugging Face folder of the Llama, Qwen 2 or Qwen 3 family, to be served as a model.
+///
+/// It holds `config.json`, the weights as `model.safetensors` or in several files with
+/// `model.safetensors.index.json` (f32, f16 or bf16), and the tokenizer for clients. Nothing is read before the engine
+/// is built.
+///
+/// ```
+/// use tinker_local::testing::RandomFolder;
+/// use tinker_local::{LocalEngine, ModelFolder};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let place = tempfile::tempdir()?;
+/// let folder = place.path().join("tiny-qwen3");
+/// RandomFolder::qwen3().write(&folder)?;
+///
+/// let engine = LocalEngine::builder().model(&folder).build()?;
+/// assert_eq!(engine.model().name, "tiny-qwen3");
+///
+/// let short = ModelFolder::new(&folder).with_name("mine").with_context(64);
+/// let engine = LocalEngine::builder().model(short).build()?;
+/// assert_eq!((engine.model().name.as_str(), engine.model().context), ("mine", 64));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFolder {
+    path: PathBuf,
+    name: Option<String>,
+    context: Option<usize>,
+}
+
+impl ModelFolder {
+    /// A folder, served under its own name with the model's own context, of which at most 32,768 tokens.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            name: None,
+            context: None,
+        }
+    }
+
+    /// Serves it under this name. Checkpoints remember it, and load only where the model has the same.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Longest sequence, at most what the model was made for. Tables and caches grow with it.
+    #[must_use]
+    pub fn with_context(mut self, tokens: usize) -> Self {
+        self.context = Some(tokens);
+        self
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads and checks everything but the weights.
+    pub(crate) fn open(&self) -> Result<OpenFolder, FolderError> {
+        let path = std::fs::canonicalize(&self.path).map_err(|error| {
+            let what = "can't be opened; give the folder of a model, with config.json in it";
+            FolderError::new(&self.path, what).because(error)
+        })?;
+        let config_path = path.join("config.json");
+        let file = ConfigFile::read(&config_path)?;
+        let config = file.model(&config_path, self.context)?;
+        let tensors = Tensors::open(&path)?;
+        let is_unused = |name: &str| {
+            name.ends_with("rotary_emb.inv_freq")
+                || (config.tie_word_embeddings && name == "lm_head.weight")
+        };
+        tensors.check(&path, &Layout::new(&config).table.slots, is_unused)?;
+        let text = tokenizer(&path)
+            .map(|file| TextOfTokens::read(&file, config.vocab_size))
+            .transpose()?;
+        let mut info = ModelInfo::new(
+            self.name.clone().unwrap_or_else(|| name_of(&path)),
+            config.arch.name(),
+            config.vocab_size,
+            config.max_position_embeddings,
+        );
+        info.end_tokens = end_tokens(&path, file.eos_token_id, config.vocab_size)?;
+        info.tokenizer = text.is_some().then(|| path.display().to_string());
+        info.folder = Some(path);
+        Ok(OpenFolder {
+            info,
+            config,
+            tensors,
+            text,
+        })
+    }
+}
+
+impl<P: AsRef<Path> + ?Sized> From<&P> for ModelFolder {
+    fn from(path: &P) -> Self {
+        Self::new(path.as_ref())
+    }
+}
+
+impl From<PathBuf> for ModelFolder {
+    fn from(path: PathBuf) -> Self {
+        Self::new(path)
+    }
+}
+
+/// A folder whose files fit together.
+#[derive(Debug)]
+pub(crate) struct OpenFolder {
+    pub(crate) info: ModelInfo,
+    pub(crate) config: ModelConfig,
+    pub(crate) tensors: Tensors,
+    pub(crate) text: Option<TextOfTokens>,
+}
+
+/// The tokenizer's file, if there is one.
+pub(crate) fn tokenizer(folder: &Path) -> Option<PathBuf> {
+    Some(folder.join("tokenizer.json")).filter(|file| file.exists())
+}
+
+/// The folder's name, or what the cache of Hugging Face means by it: `models--ORG--NAME/snapshots/HASH`.
+fn name_of(path: &Path) -> String {
+    let named = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+    let cached = path.ancestors().nth(2).and_then(named);
+    let cached = cached.and_then(|name| Some(name.strip_prefix("models--")?.replace("--", "/")));
+    cached
+        .or_else(|| named(path))
+        .unwrap_or_else(|| "model".to_owned())
+}
+
+#[derive(Deserialize)]
+struct Generation {
+    eos_token_id: Option<Ids>,
+}
+
+/// The tokens that end a text: those of `generation_config.json`, else of `config.json`.
+fn end_tokens(folder: &Path, own: Option<Ids>, vocab_size: usize) -> Result<Vec<u32>, FolderError> {
+    let path = folder.join("generation_config.json");
+    let generation: Option<Generation> = read_json_if_there(&path, 1 << 20)?;
+    let ids = generation
+        .and_then(|generation| generation.eos_token_id)
+        .or(own);
+    let mut ids = ids.map(Ids::into_vec).unwrap_or_default();
+    ids.retain(|id| (*id as usize) < vocab_size);
+    Ok(ids)
+}
+
+#[cfg(test)]
+mod tests;

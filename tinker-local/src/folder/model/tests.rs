@@ -1,0 +1,177 @@
+use std::fs;
+
+use super::*;
+use crate::CpuBackend;
+use crate::backend::{
+    AdapterSpec, Backend, LossKind, SampleJob, SampleWeights, StopRule, TrainBatch, TrainDatum,
+};
+use crate::testing::{RandomFolder, Storage};
+
+fn written(folder: &RandomFolder) -> (tempfile::TempDir, PathBuf) {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("model");
+    folder.write(&path).unwrap();
+    (place, path)
+}
+
+/// Log probabilities of a few tokens, as the model itself has them.
+fn logprobs(backend: &mut CpuBackend) -> Vec<f32> {
+    let spec = AdapterSpec {
+        rank: 2,
+        seed: 0,
+        attention: true,
+        mlp: true,
+        unembed: true,
+    };
+    let adapter = backend.create(&spec).unwrap();
+    let tokens: Vec<u32> = (0..20).map(|i| (i * 37) % 288).collect();
+    let datum = TrainDatum {
+        targets: tokens.iter().map(|token| (token * 5 + 1) % 288).collect(),
+        tokens,
+        targets_per_position: 1,
+        ..TrainDatum::default()
+    };
+    let batch = TrainBatch {
+        data: vec![datum],
+        loss: LossKind::CrossEntropy,
+        forward_only: true,
+    };
+    backend.train(adapter, &batch).unwrap().logprobs.remove(0)
+}
+
+fn loaded(folder: &RandomFolder) -> Vec<f32> {
+    let (_place, path) = written(folder);
+    logprobs(&mut CpuBackend::from_folder(&ModelFolder::new(path)).unwrap())
+}
+
+#[test]
+fn shards_hold_the_same_model() {
+    for folder in [
+        RandomFolder::qwen3(),
+        RandomFolder::qwen2(),
+        RandomFolder::llama(),
+    ] {
+        for storage in [Storage::F32, Storage::F16, Storage::Bf16] {
+            let folder = folder.clone().with_storage(storage);
+            let whole = loaded(&folder);
+            assert_eq!(whole, loaded(&folder.clone().with_shards(3)), "{storage:?}");
+            assert_eq!(
+                whole,
+                loaded(&folder.clone().with_shards(1000)),
+                "{storage:?}"
+            );
+            assert_ne!(whole, loaded(&folder.with_seed(1)), "{storage:?}");
+        }
+    }
+}
+
+#[test]
+fn narrow_numbers_are_near_the_wide_ones() {
+    for folder in [
+        RandomFolder::qwen3(),
+        RandomFolder::qwen2(),
+        RandomFolder::llama(),
+    ] {
+        let wide = loaded(&folder.clone().with_storage(Storage::F32));
+        for (storage, most) in [(Storage::F16, 0.01), (Storage::Bf16, 0.1)] {
+            let narrow = loaded(&folder.clone().with_storage(storage));
+            let apart = wide.iter().zip(&narrow).map(|(x, y)| (x - y).abs());
+            let apart = apart.fold(0.0, f32::max);
+            assert!(apart > 0.0 && apart < most, "{storage:?}: {apart}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_tells_its_name_tokenizer_and_end() {
+    let (_place, path) = written(&RandomFolder::qwen3());
+    let info = ModelFolder::new(&path).open().unwrap().info;
+    assert_eq!((info.name.as_str(), info.end_tokens), ("model", vec![256]));
+    let absolute = fs::canonicalize(&path).unwrap();
+    assert_eq!(info.tokenizer.as_deref(), absolute.to_str());
+    assert_eq!(info.folder, Some(absolute));
+    fs::write(
+        path.join("generation_config.json"),
+        r#"{"eos_token_id": [7, 9, 100000]}"#,
+    )
+    .unwrap();
+    assert_eq!(
+        ModelFolder::new(&path).open().unwrap().info.end_tokens,
+        [7, 9]
+    );
+    fs::remove_file(path.join("tokenizer.json")).unwrap();
+    assert_eq!(ModelFolder::new(&path).open().unwrap().info.tokenizer, None);
+
+    let cached = Path::new("/c/models--Qwen--Qwen3-0.6B/snapshots/0123abcd");
+    assert_eq!(name_of(cached), "Qwen/Qwen3-0.6B");
+    assert_eq!(name_of(Path::new("/m/Qwen3-0.6B")), "Qwen3-0.6B");
+}
+
+#[test]
+fn a_folder_that_is_none_is_said_to_be() {
+    let (_place, path) = written(&RandomFolder::llama().with_shards(2));
+    let error = |path: &Path| ModelFolder::new(path).open().unwrap_err().report();
+    assert!(error(&path.join("absent")).contains("absent: can't be opened"));
+    let config = fs::read_to_string(path.join("config.json")).unwrap();
+    let tied = config.replace(
+        "\"tie_word_embeddings\": false",
+        "\"tie_word_embeddings\": true",
+    );
+    fs::write(path.join("config.json"), tied).unwrap();
+    ModelFolder::new(&path)
+        .open()
+        .expect("a head that is not used does no harm");
+    fs::write(
+        path.join("config.json"),
+        config.replace("\"attention_bias\": false", "\"attention_bias\": true"),
+    )
+    .unwrap();
+    assert!(
+        error(&path).contains("no file holds model.layers.0.self_attn.q_proj.bias, [48]"),
+        "{}",
+        error(&path)
+    );
+    fs::write(
+        path.join("config.json"),
+        config.replace("\"llama\"", "\"qwen3\""),
+    )
+    .unwrap();
+    assert!(error(&path).contains("q_norm.weight"), "{}", error(&path));
+    fs::remove_file(path.join("config.json")).unwrap();
+    assert!(
+        error(&path).contains("config.json: is not there"),
+        "{}",
+        error(&path)
+    );
+}
+
+#[test]
+fn stop_texts_need_a_tokenizer() {
+    let (_place, path) = written(&RandomFolder::qwen3());
+    let job = || SampleJob {
+        weights: SampleWeights::Base,
+        prompt: vec![1],
+        num_samples: 1,
+        max_tokens: Some(2),
+        temperature: 1.0,
+        top_k: None,
+        top_p: 1.0,
+        seed: Some(0),
+        stop: StopRule::Text(vec!["a".to_owned()]),
+        prompt_logprobs: false,
+        topk_prompt_logprobs: 0,
+        target_prompt_logprobs: Vec::new(),
+        prompt_alternatives: 0,
+        topk_sample_logprobs: 0,
+    };
+    CpuBackend::from_folder(&ModelFolder::new(&path))
+        .unwrap()
+        .submit(job())
+        .unwrap();
+    fs::remove_file(path.join("tokenizer.json")).unwrap();
+    let error = CpuBackend::from_folder(&ModelFolder::new(&path))
+        .unwrap()
+        .submit(job())
+        .unwrap_err();
+    assert!(error.message().contains("no tokenizer.json"), "{error}");
+}

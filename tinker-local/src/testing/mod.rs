@@ -1,0 +1,5 @@
+//! What tests and measurements of local models need.
+
+mod random_folder;
+
+pub use random_folder::{RandomFolder, Storage};
