@@ -27,7 +27,10 @@
 //! ```
 
 mod arithmetic;
+pub(crate) mod expr;
 mod graph;
+
+pub use expr::Expr;
 
 use std::collections::BTreeMap;
 use std::iter::Sum;
@@ -97,6 +100,31 @@ impl Var {
         self.map(Op::Log, f64::ln)
     }
 
+    /// Each without its sign. Its derivative at 0 is taken for 0.
+    #[must_use]
+    pub fn abs(&self) -> Self {
+        self.map(Op::Abs, f64::abs)
+    }
+
+    /// Square root of each. Its derivative at 0 is infinite.
+    #[must_use]
+    pub fn sqrt(&self) -> Self {
+        self.map(Op::Sqrt, f64::sqrt)
+    }
+
+    /// `1 / (1 + e^-x)` of each.
+    #[must_use]
+    pub fn sigmoid(&self) -> Self {
+        self.map(Op::Sigmoid, graph::sigmoid)
+    }
+
+    /// Logarithm of the sigmoid of each, precise for numbers of any size: what preference losses
+    /// are made of.
+    #[must_use]
+    pub fn log_sigmoid(&self) -> Self {
+        self.map(Op::LogSigmoid, graph::log_sigmoid)
+    }
+
     /// Each, brought between two bounds. Where a bound takes hold, no gradient goes through.
     #[must_use]
     pub fn clamp(&self, low: f64, high: f64) -> Self {
@@ -145,12 +173,8 @@ impl Var {
         Self(Node::pair(&self.0, &other.0, op, function))
     }
 
-    /// The derivative of this one number by each number of `leaves`. What it does not depend on has
-    /// a derivative of 0.
-    ///
-    /// # Errors
-    /// This is not one number, or arrays of different lengths met on the way to it.
-    pub fn gradients(&self, leaves: &[Self]) -> Result<Vec<Vec<f64>>, InvalidValue> {
+    /// The one number there is.
+    pub(crate) fn number(&self) -> Result<f64, InvalidValue> {
         if let Some(fault) = self.0.fault() {
             return Err(InvalidValue::new("loss", fault));
         }
@@ -158,6 +182,16 @@ impl Var {
             let why = format!("holds {} numbers; add them up with sum or mean", self.len());
             return Err(InvalidValue::new("loss", why));
         }
+        Ok(self.values()[0])
+    }
+
+    /// The derivative of this one number by each number of `leaves`. What it does not depend on has
+    /// a derivative of 0.
+    ///
+    /// # Errors
+    /// This is not one number, or arrays of different lengths met on the way to it.
+    pub fn gradients(&self, leaves: &[Self]) -> Result<Vec<Vec<f64>>, InvalidValue> {
+        self.number()?;
         let gradients = graph::backward(&self.0);
         let of = |leaf: &Self| {
             let known = gradients.get(&leaf.0.key()).cloned();

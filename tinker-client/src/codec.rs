@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tinker_types::{
-    ForwardBackwardOutput, InvalidValue, ModelCreated, OptimStepOutput, SampleResponse,
-    SavedExternal, SavedForSampler, SavedWeights, WeightsLoaded, proto,
+    CustomLossCreated, ForwardBackwardOutput, InvalidValue, ModelCreated, OptimStepOutput,
+    SampleResponse, SavedExternal, SavedForSampler, SavedWeights, WeightsLoaded, proto,
 };
 
 use crate::error::{DecodeError, Error};
@@ -101,6 +101,7 @@ macro_rules! json_outputs {
 }
 
 json_outputs!(
+    CustomLossCreated,
     ModelCreated,
     OptimStepOutput,
     SavedExternal,

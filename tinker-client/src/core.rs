@@ -10,6 +10,7 @@ use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
+use crate::custom::Losses;
 use crate::error::{Closed, Error};
 use crate::heartbeat;
 use crate::identity::PROTOCOL_VERSION;
@@ -25,6 +26,8 @@ pub(crate) struct Core {
     session: OnceCell<SessionId>,
     models: AtomicU64,
     samplers: AtomicU64,
+    /// Losses of the session's own.
+    pub(crate) losses: Losses,
     phase: AtomicU8,
     /// Background tasks. They hold no more than a `Weak` to this, and end with it.
     tasks: Mutex<JoinSet<()>>,
@@ -43,6 +46,7 @@ impl Core {
             session: OnceCell::new(),
             models: AtomicU64::new(0),
             samplers: AtomicU64::new(0),
+            losses: Losses::default(),
             phase: AtomicU8::new(OPEN),
             tasks: Mutex::new(JoinSet::new()),
         })

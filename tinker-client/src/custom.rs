@@ -1,4 +1,15 @@
-//! A loss of one's own, and its gradient.
+//! Losses of one's own.
+
+mod create;
+mod graph;
+mod handle;
+mod name;
+mod registry;
+
+pub(crate) use create::create;
+pub use graph::LossGraph;
+pub use handle::LossHandle;
+pub(crate) use registry::Losses;
 
 use std::collections::BTreeMap;
 

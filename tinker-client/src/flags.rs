@@ -53,6 +53,11 @@ impl Flags {
         *self.dynamic.write().unwrap_or_else(PoisonError::into_inner) = dynamic;
     }
 
+    /// A copy of the flags that may change.
+    pub(crate) fn dynamic(&self) -> DynamicConfig {
+        self.with_dynamic(DynamicConfig::clone)
+    }
+
     fn with_dynamic<T>(&self, read: impl FnOnce(&DynamicConfig) -> T) -> T {
         read(&self.dynamic.read().unwrap_or_else(PoisonError::into_inner))
     }

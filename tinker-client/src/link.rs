@@ -47,6 +47,8 @@ pub(crate) struct Link {
     pub(crate) format: Format,
     pub(crate) cancels: CancelQueue,
     pub(crate) unreachable_after: Duration,
+    /// What requests carry; `None` where the transport is the caller's business.
+    pub(crate) credential: Option<Arc<dyn Credential>>,
 }
 
 impl Link {
@@ -57,7 +59,8 @@ impl Link {
             Source::Finished(transport) => transport,
         };
         let fixed = fixed_flags(&Api::new(first.clone(), config.answer_limit)).await?;
-        let api = Api::new(transport(config, source, &fixed)?, config.answer_limit);
+        let (transport, credential) = transport(config, source, &fixed)?;
+        let api = Api::new(transport, config.answer_limit);
         let flags = Flags::new(fixed, dynamic_flags(&api).await?);
         Ok(Self {
             answers: Budget::new(flags.fixed().inflight_response_bytes_semaphore_size),
@@ -65,6 +68,7 @@ impl Link {
             format: Format::default(),
             cancels: CancelQueue::start(api.clone(), Arc::clone(&flags)),
             unreachable_after: config.unreachable_after,
+            credential,
             api,
             flags,
         })
@@ -104,15 +108,19 @@ pub(crate) async fn dynamic_flags(api: &Api) -> Result<Option<DynamicConfig>, Er
     }
 }
 
-/// The transport for everything after the first call.
-fn transport(config: &Config, source: &Source, flags: &ClientConfig) -> Result<Transport, Error> {
+/// The transport for everything after the first call, and the credential it carries.
+fn transport(
+    config: &Config,
+    source: &Source,
+    flags: &ClientConfig,
+) -> Result<(Transport, Option<Arc<dyn Credential>>), Error> {
     let (builder, raw) = match source {
         Source::Stack { builder, raw } => (TransportBuilder::clone(builder), raw),
-        Source::Finished(transport) => return Ok(transport.clone()),
+        Source::Finished(transport) => return Ok((transport.clone(), None)),
     };
     let builder = builder.configure(|stack| with_server_limits(stack, flags));
     if !flags.pjwt_auth_enabled {
-        return Ok(builder.build()?);
+        return Ok((builder.build()?, config.credential()?));
     }
     let (credential, raw) = if flags.credential_default_source == "credential_cmd" {
         let credential = config.enforced_credential()?;
@@ -123,8 +131,10 @@ fn transport(config: &Config, source: &Source, flags: &ClientConfig) -> Result<T
         let credential = config.credential()?.ok_or_else(|| ConfigError::new(what))?;
         (credential, raw.clone())
     };
-    let exchange = Exchange::new(raw).with_fingerprint_of(&*credential);
-    Ok(with_credential(builder, Arc::new(exchange)).build()?)
+    let exchange: Arc<dyn Credential> =
+        Arc::new(Exchange::new(raw).with_fingerprint_of(&*credential));
+    let transport = with_credential(builder, Arc::clone(&exchange)).build()?;
+    Ok((transport, Some(exchange)))
 }
 
 fn with_credential(builder: TransportBuilder, credential: Arc<dyn Credential>) -> TransportBuilder {

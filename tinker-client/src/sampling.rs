@@ -1,6 +1,13 @@
 //! `SamplingClient`: draws sequences from one set of weights.
 
 mod abandon;
+mod check;
+mod copy;
+mod create;
+mod handle;
+
+pub(crate) use create::create;
+pub use handle::SamplerHandle;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,21 +16,23 @@ use std::time::Duration;
 use tinker_transport::policy::Backoff;
 use tinker_transport::{Call, Class, Replay};
 use tinker_types::{
-    CheckpointPath, Chunk, CreateSamplingSession, Endpoint, GetSampler, InvalidValue, ModelInput,
-    SampleRequest, SampleResponse, SamplingParams, SamplingSessionId, SequenceId,
+    Chunk, Endpoint, ModelInput, SampleRequest, SampleResponse, SamplingParams, SamplingSessionId,
+    SessionId,
 };
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
 use crate::core::Core;
-use crate::error::{DecodeError, Error};
+use crate::error::Error;
 use crate::link::Link;
-use crate::options::{SampleOptions, SamplingSource};
+use crate::options::SampleOptions;
 use crate::pending::Pending;
 use crate::promise::Promise;
 use crate::queue::QueueLog;
 use crate::waiting::{Board, WaitingFor};
 use abandon::Abandon;
+use check::{check_prompt, check_response, ignored, name};
+use copy::CopyNumber;
 
 /// Waits before a sample whose promise expired is asked for anew.
 const RESAMPLE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
@@ -45,86 +54,103 @@ pub struct SamplingClient {
 #[derive(Debug)]
 struct Sampler {
     core: Arc<Core>,
+    session: SessionId,
     id: SamplingSessionId,
     base_model: Option<String>,
-    seq_ids: AtomicU64,
+    /// Every sample records what `stable_reinforce` needs.
+    records_stability: bool,
+    number: CopyNumber,
+    /// Position of the next sample among those of this copy.
+    positions: AtomicU64,
     /// Samples under way, from submission to result.
     slots: OnceCell<Semaphore>,
     log: QueueLog,
 }
 
-/// Makes the session's next sampler.
-pub(crate) fn create(core: &Arc<Core>, source: SamplingSource) -> Pending<SamplingClient> {
-    if let Err(error) = check_source(&source) {
-        return Pending::refused(error);
-    }
-    if let Err(error) = core.check_open() {
-        return Pending::refused(error);
-    }
-    let core = Arc::clone(core);
-    let number = core.next_sampler();
-    let board = Board::new(WaitingFor::Session);
-    Pending::detached(board.clone(), async move {
-        let (session, link) = core.session().await?;
-        board.set(WaitingFor::Acceptance);
-        let mut request = CreateSamplingSession::new(session.clone(), number);
-        let base_model = match source {
-            SamplingSource::BaseModel(name) => {
-                request.base_model = Some(name.clone());
-                Some(name)
-            }
-            SamplingSource::Checkpoint(path) => {
-                request.model_path = Some(path);
-                None
-            }
-        };
-        let call = Call::new(CreateSamplingSession::NAME, Class::Session).with_replay(Replay::Safe);
-        let id = link.api.call(&request, call).await?.sampling_session_id;
-        let base_model = match base_model {
-            Some(name) => Some(name),
-            None => base_model_of(link, &id).await?,
-        };
-        Ok(SamplingClient::new(&core, id, base_model))
-    })
-}
-
-/// The base model of a sampler made from a checkpoint; servers without the route don't say.
-async fn base_model_of(link: &Link, id: &SamplingSessionId) -> Result<Option<String>, Error> {
-    let call = Call::new(GetSampler::NAME, Class::Rest).with_replay(Replay::Safe);
-    match link.api.call(&GetSampler::new(id.clone()), call).await {
-        Ok(info) => Ok(Some(info.base_model)),
-        Err(Error::Status(error)) if error.status() == http::StatusCode::NOT_FOUND => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn check_source(source: &SamplingSource) -> Result<(), InvalidValue> {
-    match source {
-        SamplingSource::BaseModel(name) if name.is_empty() => Err(InvalidValue::new(
-            "source",
-            "is empty; name a base model or a tinker:// path",
-        )),
-        SamplingSource::BaseModel(_) => Ok(()),
-        SamplingSource::Checkpoint(path) => {
-            let parsed: Result<CheckpointPath, _> = path.parse();
-            parsed.map(|_| ()).map_err(|error| error.within("source"))
-        }
-    }
-}
-
 impl SamplingClient {
-    pub(crate) fn new(core: &Arc<Core>, id: SamplingSessionId, base_model: Option<String>) -> Self {
-        let inner = Sampler {
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        session: SessionId,
+        id: SamplingSessionId,
+        base_model: Option<String>,
+    ) -> Self {
+        Self::of(Sampler {
             core: Arc::clone(core),
             log: QueueLog::new(format!("sampling from {id}")),
+            session,
             id,
             base_model,
-            seq_ids: AtomicU64::new(0),
+            records_stability: false,
+            number: CopyNumber::Original,
+            positions: AtomicU64::new(0),
             slots: OnceCell::new(),
-        };
+        })
+    }
+
+    /// A copy of a sampler that another client made.
+    pub(crate) fn from_handle(core: &Arc<Core>, handle: SamplerHandle) -> Self {
+        Self::of(Sampler {
+            core: Arc::clone(core),
+            log: QueueLog::new(format!("sampling from {}", handle.sampling_session_id)),
+            session: handle.session_id,
+            id: handle.sampling_session_id,
+            base_model: handle.base_model,
+            records_stability: handle.record_stability_info,
+            number: CopyNumber::of_copy(),
+            positions: AtomicU64::new(0),
+            slots: OnceCell::new(),
+        })
+    }
+
+    fn of(sampler: Sampler) -> Self {
         Self {
-            inner: Arc::new(inner),
+            inner: Arc::new(sampler),
         }
+    }
+
+    /// The sampler as text, to pass to another process. It holds no key.
+    ///
+    /// The sampler lives as long as its session: keep this service client until the other process
+    /// is done.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tinker_client::{ModelInput, SamplerHandle, SamplingParams};
+    /// # let engine = tinker_local::LocalEngine::builtin()?;
+    /// # let service = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;
+    /// # let elsewhere = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;
+    ///
+    /// let client = service.create_sampling_client("tinker-local/tiny").await?;
+    /// let text = client.handle().await?.to_string();
+    ///
+    /// // In another process:
+    /// let handle: SamplerHandle = text.parse()?;
+    /// let copy = elsewhere.sampling_client_from_handle(handle)?;
+    /// let params = SamplingParams::default().with_max_tokens(4);
+    /// let response = copy.sample(ModelInput::from_tokens([72, 105]), params).await?;
+    /// assert_eq!(response.sequences.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The server's flags, which the handle carries, could not be asked for.
+    pub async fn handle(&self) -> Result<SamplerHandle, Error> {
+        let Sampler {
+            core, session, id, ..
+        } = &*self.inner;
+        let link = core.link().await?;
+        let mut handle = SamplerHandle::new(
+            session.clone(),
+            id.clone(),
+            &core.config().base_url,
+            link.flags.fixed().clone(),
+            link.flags.dynamic(),
+        );
+        handle.base_model.clone_from(&self.inner.base_model);
+        handle.record_stability_info = self.inner.records_stability;
+        Ok(handle)
     }
 
     /// Id of the sampler.
@@ -199,22 +225,22 @@ impl SamplingClient {
             return Pending::refused(error);
         }
         let (inner, board) = (Arc::clone(&self.inner), Board::new(WaitingFor::Acceptance));
-        let seq_id = inner.next_seq_id();
+        let position = inner.next_position();
         Pending::cancelling(board.clone(), async move {
-            finish(inner.sample(seq_id, prompt, &options, &board).await?)
+            finish(inner.sample(position, prompt, &options, &board).await?)
         })
     }
 }
 
 impl Sampler {
-    fn next_seq_id(&self) -> u64 {
-        self.seq_ids.fetch_add(1, Ordering::Relaxed)
+    fn next_position(&self) -> u64 {
+        self.positions.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Samples until there is a result, anew when a promise expires.
     async fn sample(
         &self,
-        mut seq_id: u64,
+        mut position: u64,
         prompt: ModelInput,
         options: &SampleOptions,
         board: &Board,
@@ -234,7 +260,9 @@ impl Sampler {
         let mut attempt = 0;
         loop {
             self.core.check_open()?;
-            let request = options.request(self.id.clone(), seq_id, prompt.clone());
+            let seq_id = self.number.seq_id(link, &self.id, position).await?;
+            let mut request = options.request(self.id.clone(), seq_id, prompt.clone());
+            request.record_stability_info |= self.records_stability;
             match self.sample_once(link, request, board).await {
                 Err(Error::Gone(gone))
                     if gone.has_expired() && !link.flags.fixed().sample_no_retries =>
@@ -242,7 +270,7 @@ impl Sampler {
                     tracing::debug!(%gone, "asking for the sample anew");
                     tokio::time::sleep(RESAMPLE.with_jitter(0.25).wait(attempt)).await;
                     attempt += 1;
-                    seq_id = self.next_seq_id();
+                    position = self.next_position();
                 }
                 Ok(response) => return check_response(response, options),
                 Err(error) => return Err(error),
@@ -271,67 +299,6 @@ impl Sampler {
         name(&mut response, names);
         Ok(response)
     }
-}
-
-/// Puts the names from the submission on the sequences. Servers may give none.
-fn name(response: &mut SampleResponse, names: Option<Vec<SequenceId>>) {
-    let Some(names) = names else {
-        return;
-    };
-    let (given, drawn) = (names.len(), response.sequences.len());
-    if given != drawn {
-        // Wrong names would be worse than none.
-        tracing::warn!(
-            given,
-            drawn,
-            "the server named another number of sequences than it drew"
-        );
-        return;
-    }
-    for (sequence, name) in response.sequences.iter_mut().zip(names) {
-        sequence.sequence_id = Some(name);
-    }
-}
-
-/// Refuses a response that lacks what was asked for.
-fn check_response(
-    response: SampleResponse,
-    options: &SampleOptions,
-) -> Result<SampleResponse, Error> {
-    if options.prompt_alt_tokens_k > 0 && response.prompt_alt_tokens.is_none() {
-        return Err(ignored("prompt_alt_tokens_k"));
-    }
-    if let (Some(last), Some(logprobs)) =
-        (options.prompt_logprobs_last_n, &response.prompt_logprobs)
-    {
-        let before = logprobs.len().saturating_sub(last as usize);
-        if logprobs[..before].iter().any(Option::is_some) {
-            return Err(ignored("prompt_logprobs_last_n"));
-        }
-    }
-    Ok(response)
-}
-
-fn ignored(what: &str) -> Error {
-    DecodeError::new(
-        SampleRequest::NAME,
-        format!("the server does not do {what}, which was asked for"),
-    )
-    .into()
-}
-
-fn check_prompt(prompt: &ModelInput) -> Result<(), InvalidValue> {
-    let is_empty = prompt
-        .chunks
-        .iter()
-        .all(|chunk| chunk.length().is_ok_and(|length| length == 0));
-    if is_empty {
-        return Err(InvalidValue::new(
-            "prompt",
-            "is empty; give at least one token",
-        ));
-    }
-    Ok(())
 }
 
 /// Bytes a sample is taken for: ten for a text token, the raw bytes of other chunks.

@@ -18,13 +18,14 @@ use crate::builder::ServiceClientBuilder;
 use crate::config::Config;
 use crate::console;
 use crate::core::Core;
+use crate::custom::{self, LossGraph, LossHandle};
 use crate::error::Error;
 use crate::options::{CopyOptions, LoadOptions, SamplingSource, TrainingOptions};
 use crate::pending::Pending;
 use crate::promise::Promise;
 use crate::queue::QueueLog;
 use crate::rest::{self, RestClient};
-use crate::sampling::{self, SamplingClient};
+use crate::sampling::{self, SamplerHandle, SamplingClient};
 use crate::training::{self, TrainingClient};
 use crate::waiting::{Board, WaitingFor};
 
@@ -214,6 +215,67 @@ impl ServiceClient {
         source: impl Into<SamplingSource>,
     ) -> Pending<SamplingClient> {
         sampling::create(&self.core, source.into())
+    }
+
+    /// Makes a loss of one's own known to the session, to train with by
+    /// [`forward_backward_with`](TrainingClient::forward_backward_with). A server that runs such losses
+    /// is sent the graph and runs it from then on; for others it is run here, with the same result.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tinker_client::autodiff::Expr;
+    /// use tinker_client::{Datum, LoraConfig, LossGraph};
+    /// # let engine = tinker_local::LocalEngine::builtin()?;
+    /// # let service = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;
+    ///
+    /// let neg_ll = -(Expr::logprobs() * Expr::input("weights")).sum();
+    /// let loss = service.create_custom_loss(LossGraph::new("neg_ll", neg_ll)).await?;
+    ///
+    /// let training = service.create_lora_training_client("tinker-local/tiny", LoraConfig::new(4)).await?;
+    /// let data = vec![Datum::supervised(&[72], &[105])];
+    /// let output = training.forward_backward_with(data, &loss).await?;
+    /// assert!(output.loss_sum().is_some_and(|loss| loss > 0.0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A loss that is not one number, uses no log probabilities, or that the session has already,
+    /// before anything is sent; a graph that the server does not run.
+    pub fn create_custom_loss(&self, loss: LossGraph) -> Pending<LossHandle> {
+        custom::create(&self.core, loss)
+    }
+
+    /// A copy of a sampler that another client made, perhaps in another process; see
+    /// [`SamplingClient::handle`]. Opens no session and sends nothing yet.
+    ///
+    /// The copy numbers its samples apart from those of all others. It samples as long as the session
+    /// it was made in is open.
+    ///
+    /// # Errors
+    /// A handle of another server than this client's.
+    pub fn sampling_client_from_handle(
+        &self,
+        handle: SamplerHandle,
+    ) -> Result<SamplingClient, Error> {
+        handle.check_server(&self.core.config().base_url)?;
+        Ok(SamplingClient::from_handle(&self.core, handle))
+    }
+
+    /// May this client work: does the server know the key, is the account in order? Asks once, and
+    /// does not wait for an account to be put in order, as operations do.
+    ///
+    /// # Errors
+    /// 401 for a key that is not valid, 402 for an account that cannot be charged; no answer.
+    pub async fn check_access(&self) -> Result<(), Error> {
+        let link = self.core.link().await?;
+        let call = Call::new("check_access", Class::Rest)
+            .with_replay(Replay::Safe)
+            .with_billing(Billing::Raise);
+        Box::pin(link.api.call(&GetServerCapabilities {}, call))
+            .await
+            .map(|_| ())
     }
 
     /// A client for what the server keeps: training runs, checkpoints, sessions. It shares

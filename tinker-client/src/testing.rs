@@ -313,7 +313,8 @@ impl FakeServer {
                 return Reply::protobuf(proto::encode_output(&pass_output(rest, data)));
             }
             "sample" => {
-                let token = rest.parse().unwrap();
+                let seq_id: u64 = rest.parse().unwrap();
+                let token = (seq_id % 1_000_000_000) as u32;
                 return Reply::protobuf(proto::encode_sample(&sample_output(token)));
             }
             _ => return Reply::status(404, json!({"detail": "unknown request"})),

@@ -2,29 +2,26 @@
 
 mod custom;
 mod passes;
+mod saves;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tinker_transport::{BoxError, Call, Class, Replay};
 use tinker_types::{
-    CheckpointKind, CheckpointPath, CreateModel, Datum, Endpoint, ForwardBackwardOutput, GetInfo,
-    InvalidValue, LoadWeights, Loss, ModelCreated, ModelId, ModelInfo, Operation, OptimParams,
-    OptimStep, OptimStepOutput, SaveWeights, SaveWeightsExternal, SaveWeightsForSampler,
-    SavedExternal, SavedForSampler, SavedWeights, WeightsLoaded,
+    CreateModel, Datum, Endpoint, ForwardBackwardOutput, GetInfo, LoadWeights, Loss, LossFn,
+    ModelCreated, ModelId, ModelInfo, Operation, OptimParams, OptimStep, OptimStepOutput,
+    WeightsLoaded,
 };
 use tokio::time::Instant;
 
 use crate::codec::Output;
 use crate::console;
 use crate::core::Core;
-use crate::custom::CustomLoss;
-use crate::error::{DecodeError, Error};
-use crate::options::{ExportOptions, SaveOptions};
+use crate::custom::{CustomLoss, LossHandle};
+use crate::error::Error;
 use crate::pending::Pending;
 use crate::promise::Promise;
 use crate::queue::QueueLog;
-use crate::sampling::SamplingClient;
 use crate::sequencer::{Sequencer, Turn};
 use crate::waiting::{Board, WaitingFor};
 
@@ -138,7 +135,12 @@ impl TrainingClient {
         if let Err(error) = loss.check(&data) {
             return Pending::refused(error);
         }
-        passes::start(&self.inner, data, loss, forward_only)
+        let operation = if forward_only {
+            "forward"
+        } else {
+            "forward_backward"
+        };
+        passes::start(&self.inner, operation, data, loss, forward_only)
     }
 
     /// Adds the gradients of a loss of one's own, a function of the log probabilities of the targets.
@@ -172,6 +174,36 @@ impl TrainingClient {
         custom::start(&self.inner, data.into(), Box::new(loss))
     }
 
+    /// Adds the gradients of a loss of the session's own.
+    ///
+    /// A server that runs the loss does so in one pass. For others it is run here, in two passes with
+    /// the output that [`forward_backward_custom`](Self::forward_backward_custom) describes.
+    ///
+    /// # Errors
+    /// A loss of another session, or data without what it takes, before anything is sent. Then those
+    /// of [`forward_backward`](Self::forward_backward), or where the loss is run here those of
+    /// [`forward_backward_custom`](Self::forward_backward_custom).
+    pub fn forward_backward_with(
+        &self,
+        data: impl Into<Arc<[Datum]>>,
+        loss: &LossHandle,
+    ) -> Pending<ForwardBackwardOutput> {
+        let data = data.into();
+        if let Err(error) = loss.check(self.inner.core.opened_session(), &data) {
+            return Pending::refused(error);
+        }
+        let Some(id) = loss.loss_id() else {
+            let loss = loss.shared();
+            let run = move |data: &[Datum], logprobs: &[Vec<f32>]| loss.compute(data, logprobs);
+            return custom::start(&self.inner, data, Box::new(run));
+        };
+        let by_id = Loss::new(LossFn::Custom).with("loss_id", id.as_str());
+        if let Err(error) = by_id.check(&data) {
+            return Pending::refused(error);
+        }
+        passes::start(&self.inner, custom::OPERATION, data, by_id, false)
+    }
+
     /// Applies the gathered gradients and clears them.
     ///
     /// # Errors
@@ -189,106 +221,9 @@ impl TrainingClient {
         )
     }
 
-    /// Saves weights and optimizer state, to train on from.
-    ///
-    /// # Errors
-    /// A name that is no path segment, before anything is sent; a name that is taken, unless
-    /// [`SaveOptions::overwrite`] is set.
-    pub fn save_state(&self, options: impl Into<SaveOptions>) -> Pending<SavedWeights> {
-        let options = options.into();
-        if let Err(error) = self.check_name(&options, CheckpointKind::Training) {
-            return Pending::refused(error);
-        }
-        self.operate(
-            |model, seq_id| {
-                let mut request = SaveWeights::new(model, seq_id, &options.name);
-                request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
-                request.overwrite = options.overwrite;
-                request.user_metadata = notes(options.user_metadata);
-                request
-            },
-            |result, _| Ok(result),
-        )
-    }
-
-    /// Saves weights to sample from, under a name. Give the path to
-    /// [`create_sampling_client`](crate::ServiceClient::create_sampling_client), now or later.
-    ///
-    /// # Errors
-    /// A name that is no path segment, or `overwrite`, which these checkpoints do not have, before
-    /// anything is sent.
-    pub fn save_weights_for_sampler(
-        &self,
-        options: impl Into<SaveOptions>,
-    ) -> Pending<CheckpointPath> {
-        let options = options.into();
-        if let Err(error) = self.check_name(&options, CheckpointKind::Sampler) {
-            return Pending::refused(error);
-        }
-        self.operate(
-            |model, seq_id| {
-                let mut request = SaveWeightsForSampler::named(model, seq_id, &options.name);
-                request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
-                request.user_metadata = notes(options.user_metadata);
-                request
-            },
-            |saved: SavedForSampler, _| Ok(saved.path.ok_or_else(|| missing("a `path`"))?),
-        )
-    }
-
-    /// Saves weights as files for use elsewhere.
-    /// [`get_external_weights_urls`](crate::RestClient::get_external_weights_urls) tells where to
-    /// fetch them.
-    ///
-    /// # Errors
-    /// A name that is no path segment, or more than ten keys to encrypt for, before anything is sent.
-    pub fn save_weights_external(
-        &self,
-        options: impl Into<ExportOptions>,
-    ) -> Pending<SavedExternal> {
-        let options = options.into();
-        let check = || {
-            self.check_segment(&options.name, CheckpointKind::External)?;
-            options.check()
-        };
-        if let Err(error) = check() {
-            return Pending::refused(error);
-        }
-        self.operate(
-            |model, seq_id| {
-                let mut request = SaveWeightsExternal::new(model, seq_id, &options.name);
-                request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
-                request.age_encryption_recipients =
-                    Some(options.age_recipients).filter(|keys| !keys.is_empty());
-                request
-            },
-            |result, _| Ok(result),
-        )
-    }
-
     /// The page of the training run in the hosted service's console, for people.
     pub fn console_url(&self) -> String {
         console::training_run(self.model_id())
-    }
-
-    /// A sampler with the model's weights as they are when every earlier operation is done. Later
-    /// training does not change it, and nothing is stored under a name.
-    ///
-    /// # Errors
-    /// Those of any operation.
-    pub fn save_weights_and_get_sampling_client(&self) -> Pending<SamplingClient> {
-        let sampler = self.inner.core.next_sampler();
-        self.operate(
-            |model, seq_id| SaveWeightsForSampler::ephemeral(model, seq_id, sampler),
-            |saved: SavedForSampler, inner| {
-                let id = saved
-                    .sampling_session_id
-                    .ok_or_else(|| missing("a `sampling_session_id`"))?;
-                let base_model = inner.info.model_data.model_name.clone();
-                let base_model = base_model.or_else(|| inner.info.model_name.clone());
-                Ok(SamplingClient::new(&inner.core, id, base_model))
-            },
-        )
     }
 
     /// Starts an operation of one request, in its turn, and finishes its result.
@@ -311,21 +246,6 @@ impl TrainingClient {
             let result = inner.run(request, turn, &board).await?;
             finish(result, &inner)
         })
-    }
-
-    fn check_name(&self, options: &SaveOptions, kind: CheckpointKind) -> Result<(), InvalidValue> {
-        self.check_segment(&options.name, kind)?;
-        if options.overwrite && kind != CheckpointKind::Training {
-            let why = "is for training checkpoints only; choose another name";
-            return Err(InvalidValue::new("overwrite", why));
-        }
-        Ok(())
-    }
-
-    fn check_segment(&self, name: &str, kind: CheckpointKind) -> Result<(), InvalidValue> {
-        CheckpointPath::try_new(self.model_id().clone(), kind, name)
-            .map(|_| ())
-            .map_err(|error| error.within("name"))
     }
 }
 
@@ -352,17 +272,6 @@ impl Training {
             .resolve(link, board, &self.log)
             .await
     }
-}
-
-fn notes(notes: BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
-    Some(notes).filter(|notes| !notes.is_empty())
-}
-
-fn missing(what: &str) -> DecodeError {
-    DecodeError::new(
-        SaveWeightsForSampler::NAME,
-        format!("the result lacks {what}"),
-    )
 }
 
 #[cfg(test)]

@@ -104,3 +104,17 @@ pub struct AuditEntry {
     #[serde(default)]
     pub purpose: Option<String>,
 }
+
+impl AuditEntry {
+    /// An event, `<resource>_<action>`, and when it happened.
+    pub fn new(timestamp: Timestamp, event: &str) -> Self {
+        Self {
+            timestamp,
+            event: event.to_owned(),
+            event_details: BTreeMap::new(),
+            model_id: None,
+            tinker_path: None,
+            purpose: None,
+        }
+    }
+}

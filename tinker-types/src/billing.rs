@@ -110,6 +110,25 @@ pub struct UsageEvent {
     pub event_info: Usage,
 }
 
+impl UsageEvent {
+    /// What was used from one time to another, by nobody in particular and at no known cost.
+    pub fn new(bucket_start: Timestamp, bucket_end: Timestamp, event_info: Usage) -> Self {
+        Self {
+            bucket_start,
+            bucket_end,
+            base_model: None,
+            user_id: None,
+            user_name: None,
+            session_id: None,
+            project_id: None,
+            estimated_cost_usd: None,
+            effective_rate_usd_per_million_tokens: None,
+            effective_rate_usd_per_gigabyte_month: None,
+            event_info,
+        }
+    }
+}
+
 /// What was used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -53,6 +53,37 @@ pub struct SupportedModel {
     pub sampleable: Option<bool>,
 }
 
+/// Asks whether a server is up. Needs no key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct GetHealth {}
+
+impl Endpoint for GetHealth {
+    type Response = Health;
+    const NAME: &'static str = "get_health";
+    const METHOD: Method = Method::Get;
+    fn path(&self) -> Cow<'static, str> {
+        Cow::Borrowed("healthz")
+    }
+}
+
+/// A server is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Health {
+    /// `ok`.
+    pub status: String,
+}
+
+impl Health {
+    /// All is well.
+    pub fn ok() -> Self {
+        Self {
+            status: "ok".to_owned(),
+        }
+    }
+}
+
 macro_rules! flags {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr;)* }) => {
         $(#[$doc])*

@@ -28,6 +28,31 @@ impl fmt::Debug for ExchangedToken {
     }
 }
 
+/// Who holds a token, as its claims say.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Whoami {
+    /// The user, `tml:organization_user:<id>`.
+    pub user_urn: String,
+    /// The organization, `tml:organization:<id>`.
+    pub org_urn: String,
+    /// The user's address, where the token has one.
+    #[serde(default)]
+    pub email: Option<String>,
+}
+
+impl Whoami {
+    /// A user of an organization, each by URN.
+    pub fn new(user_urn: impl Into<String>, org_urn: impl Into<String>) -> Self {
+        Self {
+            user_urn: user_urn.into(),
+            org_urn: org_urn.into(),
+            email: None,
+        }
+    }
+}
+
 /// Asks whose key the request carries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct GetApiKey {}
@@ -67,6 +92,18 @@ pub struct ApiKeyInfo {
     pub note: String,
     /// Whose it is.
     pub details: KeyDetails,
+}
+
+impl ApiKeyInfo {
+    /// A key of a user of an organization, without a note.
+    pub fn new(key_id: u64, name: &str, details: KeyDetails) -> Self {
+        Self {
+            key_id,
+            name: name.to_owned(),
+            note: String::new(),
+            details,
+        }
+    }
 }
 
 /// Whose a key is.

@@ -47,8 +47,8 @@ pub use billing::{
     UsageEvent, UsageSession,
 };
 pub use capability::{
-    ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, GetServerCapabilities,
-    ServerCapabilities, SupportedModel,
+    ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, GetHealth,
+    GetServerCapabilities, Health, ServerCapabilities, SupportedModel,
 };
 pub use checkpoint::{
     Checkpoint, CheckpointType, Checkpoints, CopyWeights, DeleteCheckpoint, ExternalWeightsUrls,
@@ -58,7 +58,7 @@ pub use checkpoint::{
 pub use chunk::{AssetPointer, Chunk, Dmel, EncodedText, Image, ImageFormat};
 pub use credential::{
     ApiKeyInfo, DeleteApiKey, ExchangeToken, ExchangedToken, GetApiKey, KeyDetails, OrgDetails,
-    UserDetails,
+    UserDetails, Whoami,
 };
 pub use datum::Datum;
 pub use endpoint::{Endpoint, Method, Operation, RequestType};

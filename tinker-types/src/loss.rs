@@ -64,15 +64,12 @@ impl LossFn {
         }
     }
 
-    /// The arrays each datum needs; `None` when only the server knows.
+    /// The arrays each datum needs; `None` when only the server knows. Those that may be left out are not among
+    /// them: the `weights` of cross entropy, which are then 1.
     pub fn required_inputs(&self) -> Option<&'static [LossInput]> {
         const TARGETS: LossInput = LossInput {
             name: "target_tokens",
             dtype: DType::Int64,
-        };
-        const WEIGHTS: LossInput = LossInput {
-            name: "weights",
-            dtype: DType::Float32,
         };
         const LOGPROBS: LossInput = LossInput {
             name: "logprobs",
@@ -87,18 +84,23 @@ impl LossFn {
             dtype: DType::Float32,
         };
         match self {
-            Self::CrossEntropy => Some(&[TARGETS, WEIGHTS]),
+            Self::CrossEntropy | Self::Custom => Some(&[TARGETS]),
             Self::ImportanceSampling
             | Self::Ppo
             | Self::Cispo
             | Self::Dro
             | Self::StableReinforce => Some(&[TARGETS, LOGPROBS, ADVANTAGES]),
             Self::Gspo => Some(&[TARGETS, LOGPROBS, ADVANTAGES, MASK]),
-            Self::Custom => Some(&[TARGETS]),
             Self::Other(_) => None,
         }
     }
 }
+
+/// Weights of cross entropy, which a datum may have.
+const WEIGHTS: LossInput = LossInput {
+    name: "weights",
+    dtype: DType::Float32,
+};
 
 /// An array a loss needs for each datum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +148,7 @@ impl Loss {
         }
     }
 
-    /// Supervised learning: `target_tokens` and `weights`.
+    /// Supervised learning: `target_tokens`, and `weights` unless every target counts the same.
     pub fn cross_entropy() -> Self {
         Self::new(LossFn::CrossEntropy)
     }
@@ -230,7 +232,9 @@ impl Loss {
         let Some(required) = self.name.required_inputs() else {
             return Ok(());
         };
-        for input in required {
+        let is_weighted =
+            self.name == LossFn::CrossEntropy && datum.loss_fn_inputs.contains_key(WEIGHTS.name);
+        for input in required.iter().chain(is_weighted.then_some(&WEIGHTS)) {
             self.check_input(datum, *input)
                 .map_err(|e| e.within(format!("loss_fn_inputs.{}", input.name)))?;
         }

@@ -44,6 +44,7 @@ schemas!(
     ForwardBackwardOutput,
     FoundSessions,
     GetInfo,
+    Health,
     JoinSamplingSession,
     LoadWeights,
     LoraConfig,
@@ -87,6 +88,7 @@ schemas!(
     WeightsInfo,
     WeightsInfoRequest,
     WeightsLoaded,
+    Whoami,
 );
 
 #[cfg(test)]

@@ -289,6 +289,28 @@ pub struct SessionSummary {
     pub checkpoint_storage_bytes: Option<u64>,
 }
 
+impl SessionSummary {
+    /// A session of an owner in a project, without checkpoints.
+    pub fn new(
+        session_id: SessionId,
+        created_at: Timestamp,
+        owner: impl Into<String>,
+        project_id: impl Into<String>,
+    ) -> Self {
+        Self {
+            session_id,
+            created_at,
+            owner: owner.into(),
+            project_id: project_id.into(),
+            status: None,
+            checkpoints_count: 0,
+            display_name: None,
+            user_metadata: None,
+            checkpoint_storage_bytes: None,
+        }
+    }
+}
+
 /// The state of a session.
 #[skip_serializing_none]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

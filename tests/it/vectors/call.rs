@@ -6,9 +6,10 @@ mod rest;
 use std::time::Duration;
 
 use tinker_client::{
-    Datum, ExportOptions, FinishReason, LoadOptions, Loss, ModelInput, OptimParams, SampleOptions,
-    SamplingSource, SaveOptions, TrainingOptions,
+    Datum, ExportOptions, FinishReason, LoadOptions, Loss, LossGraph, ModelInput, OptimParams,
+    SampleOptions, SamplingSource, SaveOptions, TrainingOptions,
 };
+use tinker_types::SamplerSaveKind;
 
 pub(crate) use admin::AdminCall;
 pub(crate) use rest::{Copy, Page, RestCall};
@@ -28,6 +29,12 @@ pub(crate) enum Call {
         with_optimizer: bool,
     },
     NewSampler(SamplingSource),
+    /// A copy of a sampler, by its handle; it takes the place of the original.
+    CopySampler(String),
+    /// A loss of the session's own.
+    NewLoss(LossGraph),
+    /// Whether the account may work.
+    CheckAccess,
     Train {
         model: String,
         work: Work,
@@ -59,11 +66,16 @@ pub(crate) enum Work {
         pass: Pass,
         fails: bool,
     },
+    /// A pass under a loss of the session's own, by its id.
+    PassWith {
+        loss: String,
+        data: Vec<Datum>,
+    },
     Optim(OptimParams),
     SaveState(SaveOptions),
     SaveForSampler(SaveOptions),
     SaveExternal(ExportOptions),
-    SaveAndSample,
+    SaveAndSample(SamplerSaveKind),
 }
 
 /// A pass over data, in the parts it travelled in.
@@ -102,15 +114,19 @@ impl Call {
             Self::NewModel { .. } => "create_lora_training_client",
             Self::LoadModel { .. } => "create_training_client_from_state",
             Self::NewSampler(_) => "create_sampling_client",
+            Self::CopySampler(_) => "sampling_client_from_handle",
+            Self::NewLoss(_) => "create_custom_loss",
+            Self::CheckAccess => "check_access",
             Self::Train { work, .. } => match work {
                 Work::Pass(pass) if pass.forward_only => "forward",
                 Work::Pass(_) => "forward_backward",
                 Work::Custom { .. } => "forward_backward_custom",
+                Work::PassWith { .. } => "forward_backward_with",
                 Work::Optim(_) => "optim_step",
                 Work::SaveState(_) => "save_state",
                 Work::SaveForSampler(_) => "save_weights_for_sampler",
                 Work::SaveExternal(_) => "save_weights_external",
-                Work::SaveAndSample => "save_weights_and_get_sampling_client",
+                Work::SaveAndSample(_) => "save_weights_and_get_sampling_client",
             },
             Self::Sample {
                 logprobs_only: true,
@@ -128,7 +144,11 @@ impl Call {
     pub(crate) fn makes_client(&self) -> bool {
         matches!(
             self,
-            Self::NewModel { .. } | Self::LoadModel { .. } | Self::NewSampler(_)
+            Self::NewModel { .. }
+                | Self::LoadModel { .. }
+                | Self::NewSampler(_)
+                | Self::CopySampler(_)
+                | Self::NewLoss(_)
         )
     }
 }

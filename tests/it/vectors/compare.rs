@@ -13,16 +13,15 @@ use super::sent::Sent;
 use super::vector::Vector;
 use super::verdict::{Aspect, Mismatch};
 
-/// Everything in which the replay differs from the recording. Exchanges numbered in `skipped` are
-/// not expected.
-pub(crate) fn compare(vector: &Vector, replay: &Replay, skipped: &[u64]) -> Vec<Mismatch> {
+/// Everything in which the replay differs from the recording.
+pub(crate) fn compare(vector: &Vector, replay: &Replay) -> Vec<Mismatch> {
     let mut found = Vec::new();
-    requests::compare(vector, &replay.sent, skipped, &mut found);
+    requests::compare(vector, &replay.sent, &mut found);
     requests::compare_order(vector, &replay.sent, &mut found);
     heads::compare(vector, &replay.sent, &mut found);
     keys::compare(vector, &replay.sent, &mut found);
     pace::compare(vector, &replay.sent, &mut found);
-    outcomes::compare(vector, replay, skipped, &mut found);
+    outcomes::compare(vector, replay, &mut found);
     compare_log(vector, replay, &mut found);
     found
 }

@@ -45,15 +45,19 @@ pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String
             | ["client", _]
             | ["auth", "token"]
             | [
-                "create_session" | "session_heartbeat" | "get_info" | "retrieve_future"
-                | "cancel_future",
+                "create_session"
+                | "session_heartbeat"
+                | "get_info"
+                | "retrieve_future"
+                | "cancel_future"
+                | "join_sampling_session",
             ],
         ) => Ok(Derived::FollowUp),
         ("GET", ["samplers", _]) if named.starts_with("ServiceClient") => Ok(Derived::FollowUp),
         ("POST", ["retrieve_futures"]) => Ok(Derived::NotYet("session poller")),
         ("POST", ["telemetry"]) => Ok(Derived::NotYet("telemetry")),
-        ("POST", ["join_sampling_session"]) => Ok(Derived::NotYet("sampler handles")),
 
+        ("GET", ["get_server_capabilities"]) if named.is_empty() => Ok(Call::CheckAccess.into()),
         ("GET", ["get_server_capabilities"]) => Ok(Call::Capabilities.into()),
         ("POST", ["create_model"]) => Ok(service::create_model(&read(message)?)),
         ("POST", ["load_weights"]) => Ok(service::load_weights(&read(message)?)),
@@ -70,7 +74,7 @@ pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String
             Ok(training::save_weights_for_sampler(&read(message)?))
         }
         ("POST", ["save_weights_external"]) => Ok(training::save_weights_external(&read(message)?)),
-        ("POST", ["create_custom_loss"]) => Ok(Derived::NotYet(training::SERVER_SIDE)),
+        ("POST", ["create_custom_loss"]) => Ok(service::create_custom_loss(read(message)?)),
 
         ("POST", ["asample"]) => Ok(sampling::sample(read(message)?, named)),
 
@@ -97,7 +101,7 @@ pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String
             Ok(Call::Rest(RestCall::ExportTrace((*id).to_owned())).into())
         }
         ("GET", ["samplers", id]) => Ok(Call::Rest(RestCall::Sampler((*id).to_owned())).into()),
-        ("GET", ["healthz"]) => Ok(Derived::NotYet("health check")),
+        ("GET", ["healthz"]) => Ok(Call::Rest(RestCall::Health).into()),
 
         ("GET", ["audit"]) => admin::audit_log(asked),
         ("GET", ["billing", "usage", "events"]) => admin::billing_usage(asked),

@@ -32,6 +32,9 @@ fn words_of(error: &RecordedError, nothing_sent: bool) -> String {
         "ValueError" if polled.is_some() => {
             format!("status {} at a poll", polled.unwrap_or_default())
         }
+        "RuntimeError" if message.starts_with("whoami requires") => {
+            "no usable credential".to_owned()
+        }
         "RuntimeError" if message == "user code failed" => "loss failed".to_owned(),
         "RuntimeError" if message.contains("TrainingClient is poisoned") => "poisoned".to_owned(),
         "RuntimeError" if message.starts_with("Trace export failed") => "export failed".to_owned(),

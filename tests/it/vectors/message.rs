@@ -18,11 +18,12 @@ pub(crate) enum Message {
 }
 
 /// What tells one operation from another; the first that a body has.
-const KEYS: [&str; 5] = [
+const KEYS: [&str; 6] = [
     "request_id",
     "seq_id",
     "model_seq_id",
     "sampling_session_seq_id",
+    "custom_loss_seq_id",
     "model_id",
 ];
 
@@ -48,14 +49,27 @@ impl Message {
             return pass.map(Self::Pass).map_err(|error| error.to_string());
         }
         serde_json::from_slice(&body)
-            .map(Self::Json)
+            .map(Self::of)
             .map_err(|error| format!("the body is no JSON: {error}"))
+    }
+
+    /// A JSON body. The number of a sampler's copy, which is drawn where the server gives none, is
+    /// written as the least that cannot be given: the first copy has 1.
+    fn of(mut body: Value) -> Self {
+        const SPAN: u64 = 1_000_000_000;
+        let drawn = body["seq_id"]
+            .as_u64()
+            .filter(|id| (2..=SPAN).contains(&(id / SPAN)));
+        if let Some(id) = drawn.filter(|_| body["type"] == "sample") {
+            body["seq_id"] = (2 * SPAN + id % SPAN).into();
+        }
+        Self::Json(body)
     }
 
     /// The message of a recorded request.
     pub(crate) fn recorded(asked: &Asked) -> Result<Self, String> {
         match &asked.body {
-            Body::Json { json, .. } => Ok(Self::Json(json.clone())),
+            Body::Json { json, .. } => Ok(Self::of(json.clone())),
             Body::Protobuf {
                 raw_base64: None,
                 size,

@@ -1,7 +1,7 @@
 //! What came of a call.
 
 use serde_json::Value;
-use tinker_client::{Error, SamplingClient, TrainingClient};
+use tinker_client::{Error, LossHandle, SamplingClient, TrainingClient};
 use tinker_transport::Kind;
 use tinker_types::ErrorCategory;
 
@@ -19,6 +19,7 @@ pub(crate) enum Outcome {
     Logprobs(Value),
     Model(TrainingClient),
     Sampler(SamplingClient),
+    Loss(LossHandle),
     Nothing,
     Failed(Error),
     /// The caller's patience ended first.

@@ -15,6 +15,9 @@ use super::script::Identity;
 use super::usual::MODEL;
 use super::vector::Vector;
 
+/// Where the sequence ids of the first copy of a sampler begin.
+const COPY: u64 = 1_000_000_000;
+
 /// The calls behind a recording.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
@@ -44,14 +47,11 @@ impl Step {
     }
 }
 
-/// Derives the calls from the requests. Exchanges numbered in `skipped` are left alone.
-pub(crate) fn plan(vector: &Vector, skipped: &[u64]) -> Result<Plan, String> {
+/// Derives the calls from the requests.
+pub(crate) fn plan(vector: &Vector) -> Result<Plan, String> {
     let mut plan = Plan::default();
     let mut seen = BTreeSet::new();
     for (index, exchange) in vector.exchanges.iter().enumerate() {
-        if skipped.contains(&exchange.n) {
-            continue;
-        }
         let asked = &exchange.request;
         let place = |error| format!("exchange {}: {error}", exchange.n);
         let message = Message::recorded(asked).map_err(place)?;
@@ -111,6 +111,7 @@ impl Plan {
             *last = last.zip(ends).map(|(a, b)| a.max(b));
             return;
         }
+        self.copy_sampler_for(&call, exchange.at);
         let place = match &call {
             Call::Sample { seq_id, .. } => self.place_of_sample(*seq_id),
             _ => self.steps.len(),
@@ -118,6 +119,26 @@ impl Plan {
         let begins = exchange.at;
         let step = Step { call, begins, ends };
         self.steps.insert(place, step);
+    }
+
+    /// Samples numbered from a thousand million on are those of a copy, which is made first.
+    fn copy_sampler_for(&mut self, call: &Call, begins: f64) {
+        let Call::Sample {
+            sampler, seq_id, ..
+        } = call
+        else {
+            return;
+        };
+        let makes_copies = |step: &Step| matches!(step.call, Call::CopySampler(_));
+        if *seq_id < COPY || self.steps.iter().any(makes_copies) {
+            return;
+        }
+        let call = Call::CopySampler(sampler.clone());
+        self.steps.push(Step {
+            call,
+            begins,
+            ends: None,
+        });
     }
 
     /// Samples started together arrive in any order; the sequence id tells which came first.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tinker_client::{Config, SamplingClient, ServiceClient, TrainingClient};
+use tinker_client::{Config, LossHandle, SamplingClient, ServiceClient, TrainingClient};
 
 use super::call::Call;
 use super::known;
@@ -35,6 +35,7 @@ pub(crate) struct Clients {
     pub(crate) apart: ServiceClient,
     pub(crate) models: BTreeMap<String, TrainingClient>,
     pub(crate) samplers: BTreeMap<String, SamplingClient>,
+    pub(crate) losses: BTreeMap<String, LossHandle>,
 }
 
 /// Longer than any recording, to end one that hangs.
@@ -95,6 +96,7 @@ async fn run(
         apart,
         models: BTreeMap::new(),
         samplers: BTreeMap::new(),
+        losses: BTreeMap::new(),
     };
     let mut calls = Calls::default();
     for (index, step) in plan.steps.into_iter().enumerate() {
@@ -215,6 +217,11 @@ impl Entry {
             Outcome::Sampler(client) => {
                 let id = client.sampler_id().to_string();
                 clients.samplers.insert(id, client.clone());
+            }
+            Outcome::Loss(handle) => {
+                if let Some(id) = handle.loss_id() {
+                    clients.losses.insert(id.to_string(), handle.clone());
+                }
             }
             _ => {}
         }

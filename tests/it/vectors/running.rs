@@ -3,7 +3,10 @@
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::json;
-use tinker_client::{Error, ForwardBackwardOutput, SamplingSource, ServiceClient, TrainingClient};
+use tinker_client::{
+    Error, ForwardBackwardOutput, SamplerHandle, SamplingSource, ServiceClient, TrainingClient,
+};
+use tinker_types::SamplerSaveKind;
 
 use super::call::{Call, Work};
 use super::custom_loss;
@@ -20,6 +23,20 @@ pub(crate) async fn start(call: Call, clients: &Clients) -> Result<Running, Stri
     Ok(match call {
         Call::Open => sampler(service, SamplingSource::BaseModel("m".to_owned())),
         Call::NewSampler(source) => sampler(service, source),
+        Call::CopySampler(id) => {
+            let original = clients.samplers.get(&id);
+            let original = original.ok_or_else(|| format!("there is no sampler {id}"))?;
+            let text = original.handle().await.map_err(|error| error.to_string())?;
+            let handle = text.to_string().parse::<SamplerHandle>();
+            let copy = handle.map_err(Error::from);
+            let copy = copy.and_then(|handle| service.sampling_client_from_handle(handle));
+            done(copy.map(Outcome::Sampler))
+        }
+        Call::NewLoss(loss) => finish(service.create_custom_loss(loss), Outcome::Loss),
+        Call::CheckAccess => {
+            let result = service.check_access().await;
+            done(result.map(|()| Outcome::Nothing))
+        }
         Call::NewModel { base, options } => {
             model(service.create_lora_training_client(base, options))
         }
@@ -56,7 +73,7 @@ pub(crate) async fn start(call: Call, clients: &Clients) -> Result<Running, Stri
             done(copied.map(|path| Outcome::Text(path.to_string())))
         }
         Call::Train { model, work } => match clients.models.get(&model) {
-            Some(client) => train(client, work),
+            Some(client) => train(client, work, clients)?,
             None => return Err(format!("there is no model {model}; was it made?")),
         },
         Call::Sample {
@@ -102,12 +119,19 @@ fn model(pending: tinker_client::Pending<TrainingClient>) -> Running {
     finish(pending, Outcome::Model)
 }
 
-fn train(client: &TrainingClient, work: Work) -> Running {
+fn train(client: &TrainingClient, work: Work, clients: &Clients) -> Result<Running, String> {
     let saved = |path: String, class| Outcome::Value {
         class,
         value: json!({"path": path}),
     };
-    match work {
+    Ok(match work {
+        Work::PassWith { loss, data } => {
+            let handle = clients.losses.get(&loss);
+            let handle = handle.ok_or_else(|| format!("there is no loss {loss}"))?;
+            finish(client.forward_backward_with(data, handle), |output| {
+                passed(&output)
+            })
+        }
         Work::Pass(pass) => {
             let (forward_only, loss) = (pass.forward_only, pass.loss.clone());
             let data = pass.data();
@@ -146,11 +170,14 @@ fn train(client: &TrainingClient, work: Work) -> Running {
                 saved(files.path.to_string(), "SaveWeightsExternalResponse")
             })
         }
-        Work::SaveAndSample => finish(
-            client.save_weights_and_get_sampling_client(),
-            Outcome::Sampler,
-        ),
-    }
+        Work::SaveAndSample(kind) => {
+            let pending = match kind {
+                SamplerSaveKind::Snapshot => client.save_weights_and_get_sampling_client(),
+                SamplerSaveKind::Inflight => client.save_weights_and_get_inflight_sampling_client(),
+            };
+            finish(pending, Outcome::Sampler)
+        }
+    })
 }
 
 fn passed(output: &ForwardBackwardOutput) -> Outcome {

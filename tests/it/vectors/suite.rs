@@ -39,14 +39,10 @@ pub(crate) fn judge(vector: &Arc<Vector>) -> Verdict {
     if !forms.is_empty() {
         return failed(&forms);
     }
-    let absence = known::absence(&vector.name);
-    let skipped = match absence {
-        Some(Absence::LeftOut(reason)) => return Verdict::LeftOut(reason),
-        Some(Absence::NotYet(api)) => return Verdict::NotYet(api.to_owned()),
-        Some(Absence::Partly(_, skipped)) => skipped,
-        None => &[],
-    };
-    let plan = match plan(vector, skipped) {
+    if let Some(Absence::LeftOut(reason)) = known::absence(&vector.name) {
+        return Verdict::LeftOut(reason);
+    }
+    let plan = match plan(vector) {
         Ok(plan) => plan,
         Err(error) => return Verdict::Failed(vec![error]),
     };
@@ -58,14 +54,11 @@ pub(crate) fn judge(vector: &Arc<Vector>) -> Verdict {
         Ok(replay) => replay,
         Err(error) => return Verdict::Failed(vec![error]),
     };
-    let found = compare(vector, &replay, skipped);
-    match (known::difference(&vector.name), absence) {
-        (Some(difference), _) => excuse(difference, &found, &replay),
-        (None, _) if !found.is_empty() => failed(&found),
-        (None, Some(Absence::Partly(api, skipped))) => {
-            Verdict::NotYet(format!("{api} for exchanges {skipped:?}; the others pass"))
-        }
-        (None, _) => Verdict::Passed,
+    let found = compare(vector, &replay);
+    match known::difference(&vector.name) {
+        Some(difference) => excuse(difference, &found, &replay),
+        None if !found.is_empty() => failed(&found),
+        None => Verdict::Passed,
     }
 }
 

@@ -1,87 +1,110 @@
-//! Operators between arrays, and between arrays and numbers.
+//! Operators between arrays, and between arrays and numbers; the same between expressions.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use super::Var;
+use super::expr::{Binary, Unary};
 use super::graph::Op;
+use super::{Expr, Var};
 
 macro_rules! operators {
-    ($($trait:ident $method:ident $symbol:tt $op:ident;)*) => {$(
-        impl $trait<&Var> for &Var {
-            type Output = Var;
-            fn $method(self, other: &Var) -> Var {
-                self.pair(other, Op::$op, |left, right| left $symbol right)
+    ($kind:ty, $ops:ident: $($trait:ident $method:ident $symbol:tt $op:ident;)*) => {$(
+        impl $trait<&$kind> for &$kind {
+            type Output = $kind;
+            fn $method(self, other: &$kind) -> $kind {
+                self.pair(other, $ops::$op, |left, right| left $symbol right)
             }
         }
 
-        impl $trait<Var> for Var {
-            type Output = Var;
-            fn $method(self, other: Var) -> Var {
+        impl $trait<$kind> for $kind {
+            type Output = $kind;
+            fn $method(self, other: $kind) -> $kind {
                 &self $symbol &other
             }
         }
 
-        impl $trait<&Var> for Var {
-            type Output = Var;
-            fn $method(self, other: &Var) -> Var {
+        impl $trait<&$kind> for $kind {
+            type Output = $kind;
+            fn $method(self, other: &$kind) -> $kind {
                 &self $symbol other
             }
         }
 
-        impl $trait<Var> for &Var {
-            type Output = Var;
-            fn $method(self, other: Var) -> Var {
+        impl $trait<$kind> for &$kind {
+            type Output = $kind;
+            fn $method(self, other: $kind) -> $kind {
                 self $symbol &other
             }
         }
 
-        impl $trait<f64> for &Var {
-            type Output = Var;
-            fn $method(self, other: f64) -> Var {
-                self $symbol &Var::constant(other)
+        impl $trait<f64> for &$kind {
+            type Output = $kind;
+            fn $method(self, other: f64) -> $kind {
+                self $symbol &<$kind>::constant(other)
             }
         }
 
-        impl $trait<f64> for Var {
-            type Output = Var;
-            fn $method(self, other: f64) -> Var {
-                &self $symbol &Var::constant(other)
+        impl $trait<f64> for $kind {
+            type Output = $kind;
+            fn $method(self, other: f64) -> $kind {
+                &self $symbol &<$kind>::constant(other)
             }
         }
 
-        impl $trait<&Var> for f64 {
-            type Output = Var;
-            fn $method(self, other: &Var) -> Var {
-                &Var::constant(self) $symbol other
+        impl $trait<&$kind> for f64 {
+            type Output = $kind;
+            fn $method(self, other: &$kind) -> $kind {
+                &<$kind>::constant(self) $symbol other
             }
         }
 
-        impl $trait<Var> for f64 {
-            type Output = Var;
-            fn $method(self, other: Var) -> Var {
-                &Var::constant(self) $symbol &other
+        impl $trait<$kind> for f64 {
+            type Output = $kind;
+            fn $method(self, other: $kind) -> $kind {
+                &<$kind>::constant(self) $symbol &other
             }
         }
-    )*};
+    )*
+
+        impl Neg for &$kind {
+            type Output = $kind;
+            fn neg(self) -> $kind {
+                self.negated()
+            }
+        }
+
+        impl Neg for $kind {
+            type Output = $kind;
+            fn neg(self) -> $kind {
+                self.negated()
+            }
+        }
+    };
 }
 
 operators! {
+    Var, Op:
     Add add + Add;
     Sub sub - Sub;
     Mul mul * Mul;
     Div div / Div;
 }
 
-impl Neg for &Var {
-    type Output = Var;
-    fn neg(self) -> Var {
+operators! {
+    Expr, Binary:
+    Add add + Add;
+    Sub sub - Sub;
+    Mul mul * Mul;
+    Div div / Div;
+}
+
+impl Var {
+    fn negated(&self) -> Self {
         self.map(Op::Neg, |value| -value)
     }
 }
 
-impl Neg for Var {
-    type Output = Var;
-    fn neg(self) -> Var {
-        -&self
+impl Expr {
+    fn negated(&self) -> Self {
+        self.map(Unary::Neg, |value| -value)
     }
 }

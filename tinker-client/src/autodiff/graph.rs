@@ -31,6 +31,10 @@ pub(super) enum Op {
     Neg,
     Exp,
     Log,
+    Abs,
+    Sqrt,
+    Sigmoid,
+    LogSigmoid,
     Clamp(f64, f64),
     Sum,
 }
@@ -168,8 +172,29 @@ fn slope(node: &Node, side: usize, i: usize) -> f64 {
         Op::Neg => -1.0,
         Op::Exp => at(node.values(), i),
         Op::Log => 1.0 / parent(0),
+        Op::Abs => {
+            let value = parent(0);
+            if value == 0.0 { 0.0 } else { value.signum() }
+        }
+        Op::Sqrt => 0.5 / at(node.values(), i),
+        Op::Sigmoid => at(node.values(), i) * sigmoid(-parent(0)),
+        Op::LogSigmoid => sigmoid(-parent(0)),
         Op::Clamp(low, high) => f64::from(u8::from((low..=high).contains(&parent(0)))),
     }
+}
+
+/// `1 / (1 + e^-x)`, without overflow on either side.
+pub(super) fn sigmoid(x: f64) -> f64 {
+    if x >= 0.0 {
+        1.0 / (1.0 + (-x).exp())
+    } else {
+        x.exp() / (1.0 + x.exp())
+    }
+}
+
+/// Its logarithm, precise where it is close to 0 and to 1.
+pub(super) fn log_sigmoid(x: f64) -> f64 {
+    x.min(0.0) - (-x.abs()).exp().ln_1p()
 }
 
 fn at(values: &[f64], i: usize) -> f64 {

@@ -323,3 +323,67 @@ async fn a_paused_sampler_says_why() {
     );
     sample.await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_numbers_its_samples_apart() {
+    let server = FakeServer::new();
+    let service = server.service();
+    let original = service.create_sampling_client("base").await.unwrap();
+    let handle = original.handle().await.unwrap();
+    let copy = service.sampling_client_from_handle(handle).unwrap();
+    assert_eq!(copy.base_model(), Some("base"));
+    for client in [&original, &copy, &copy] {
+        client
+            .sample(prompt(), SamplingParams::default())
+            .await
+            .unwrap();
+    }
+    let ids: Vec<u64> = server
+        .seen_at("asample")
+        .iter()
+        .map(|seen| seen.json()["seq_id"].as_u64().unwrap())
+        .collect();
+    assert_eq!(ids[0], 0);
+    assert!((1_000_000_000..=1_000_000_000_000_000_000).contains(&ids[1]));
+    assert_eq!((ids[1] % 1_000_000_000, ids[2]), (0, ids[1] + 1));
+    assert_eq!(server.seen_at("create_session").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_server_numbers_copies_where_it_wants_to() {
+    let server = FakeServer::new();
+    let flags = json!({"sample_join_sampling_session": true});
+    server.always("client/config", 200, flags);
+    let original = server.sampling().await;
+    let text = original.handle().await.unwrap().to_string();
+    // A process of its own: no session is opened there.
+    let elsewhere = server.service();
+    let handle: crate::SamplerHandle = text.parse().unwrap();
+    let copy = elsewhere
+        .sampling_client_from_handle(handle.clone())
+        .unwrap();
+    server.then(
+        "join_sampling_session",
+        vec![Reply::json(json!({"client_counter": 3}))],
+    );
+    let sample = |client: crate::SamplingClient| async move {
+        let params = SamplingParams::default();
+        client.sample(prompt(), params).await.unwrap();
+    };
+    tokio::join!(sample(copy.clone()), sample(copy.clone()));
+    assert_eq!(server.seen_at("join_sampling_session").len(), 1);
+    let mut ids: Vec<u64> = server
+        .seen_at("asample")
+        .iter()
+        .map(|seen| seen.json()["seq_id"].as_u64().unwrap())
+        .collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [3_000_000_000, 3_000_000_001]);
+    assert_eq!(server.seen_at("create_session").len(), 1);
+
+    // The fake has no such route by itself: numbers are drawn.
+    let third = elsewhere.sampling_client_from_handle(handle).unwrap();
+    sample(third).await;
+    let last = server.seen_at("asample").pop().unwrap();
+    assert!(last.json()["seq_id"].as_u64().unwrap() >= 1_000_000_000);
+}

@@ -18,7 +18,7 @@ use crate::pending::Pending;
 use crate::sequencer::{Sequencer, Turn};
 use crate::waiting::{Board, WaitingFor};
 
-const OPERATION: &str = "forward_backward_custom";
+pub(super) const OPERATION: &str = "forward_backward_custom";
 const TARGETS: &str = "target_tokens";
 const WEIGHTS: &str = "weights";
 

@@ -48,6 +48,7 @@ pub(super) fn split(data: &[Datum], link: &Link) -> Vec<Part> {
 /// Takes a turn with one sequence id for each request, and sets off.
 pub(super) fn start(
     inner: &Arc<Training>,
+    operation: &'static str,
     data: Arc<[Datum]>,
     loss: Loss,
     forward_only: bool,
@@ -59,11 +60,7 @@ pub(super) fn start(
     let parts = split(&data, &link);
     let turn = inner.sequencer.reserve(parts.len());
     let batch = Batch {
-        operation: if forward_only {
-            "forward"
-        } else {
-            "forward_backward"
-        },
+        operation,
         first_id: turn.ids().start,
         data,
         loss,

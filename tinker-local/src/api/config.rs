@@ -1,7 +1,7 @@
 //! What the engine offers and how it wants its clients to behave.
 
 use serde_json::json;
-use tinker_types::{ServerCapabilities, SupportedModel};
+use tinker_types::{Health, ServerCapabilities, SupportedModel};
 
 use super::answer::{self, Answer};
 use crate::shared::Shared;
@@ -18,7 +18,7 @@ pub(super) fn dynamic(shared: &Shared) -> Answer {
 }
 
 pub(super) fn health() -> Answer {
-    answer::json(&json!({ "status": "ok" }))
+    answer::json(&Health::ok())
 }
 
 pub(super) fn capabilities(shared: &Shared) -> Answer {

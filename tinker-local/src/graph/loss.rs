@@ -66,7 +66,11 @@ impl CustomLoss {
             let Some(tensor) = given.get(&input.name) else {
                 return Err(refuse(format!("is missing; loss {:?} takes it", self.name)));
             };
-            let array = array(tensor);
+            let mut array = array(tensor);
+            // One number travels without a shape.
+            if input.rank == 0 && array.shape == [1] && tensor.shape().is_none() {
+                array.shape = Vec::new();
+            }
             if array.shape.len() == usize::from(input.rank) {
                 return Ok(array);
             }

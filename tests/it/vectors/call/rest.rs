@@ -30,6 +30,8 @@ pub(crate) enum RestCall {
     AssignProject(String, String),
     ExportTrace(String),
     Sampler(String),
+    Whoami,
+    Health,
 }
 
 /// A part of a list.
@@ -81,6 +83,8 @@ impl RestCall {
             Self::AssignProject(..) => "assign_session_project",
             Self::ExportTrace(_) => "export_session_trace",
             Self::Sampler(_) => "get_sampler",
+            Self::Whoami => "whoami",
+            Self::Health => "check_health",
         }
     }
 
@@ -148,6 +152,11 @@ impl RestCall {
                 "GetSamplerResponse",
                 rest.get_sampler(&id.as_str().into()).await?,
             ),
+            Self::Whoami => value("WhoamiResponse", rest.whoami().await?),
+            Self::Health => {
+                rest.check_health().await?;
+                value("HealthResponse", json!({"status": "ok"}))
+            }
         })
     }
 }

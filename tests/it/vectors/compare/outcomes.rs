@@ -9,12 +9,7 @@ use crate::vectors::replay::Replay;
 use crate::vectors::vector::Vector;
 use crate::vectors::verdict::{Aspect, Mismatch};
 
-pub(super) fn compare(
-    vector: &Vector,
-    replay: &Replay,
-    skipped: &[u64],
-    found: &mut Vec<Mismatch>,
-) {
+pub(super) fn compare(vector: &Vector, replay: &Replay, found: &mut Vec<Mismatch>) {
     let expected = expected::words(vector);
     let failed = replay.outcomes.iter().find(|(_, outcome)| !outcome.is_ok());
     let words = failed.map_or_else(|| "ok".to_owned(), |(_, outcome)| outcome.words());
@@ -27,7 +22,7 @@ pub(super) fn compare(
         return differ(what);
     }
     let Some((name, outcome)) = failed else {
-        return values::compare(vector, replay, skipped, found);
+        return values::compare(vector, replay, found);
     };
     if let Some(what) = said_otherwise(vector, outcome) {
         differ(format!("{name}: {what}"));

@@ -7,7 +7,7 @@ use crate::vectors::sent::{Answered, Sent};
 use crate::vectors::vector::Vector;
 use crate::vectors::verdict::{Aspect, Mismatch};
 
-pub(super) fn compare(vector: &Vector, sent: &[Sent], skipped: &[u64], found: &mut Vec<Mismatch>) {
+pub(super) fn compare(vector: &Vector, sent: &[Sent], found: &mut Vec<Mismatch>) {
     let unexpected = sent
         .iter()
         .filter(|sent| sent.answered == Answered::Unexpected);
@@ -17,7 +17,7 @@ pub(super) fn compare(vector: &Vector, sent: &[Sent], skipped: &[u64], found: &m
     }
     for (index, exchange) in vector.exchanges.iter().enumerate() {
         let is_sent = sent.iter().any(|sent| sent.recorded() == Some(index));
-        if !is_sent && !skipped.contains(&exchange.n) {
+        if !is_sent {
             let asked = &exchange.request;
             let what = format!(
                 "did not send exchange {}, {} {}",

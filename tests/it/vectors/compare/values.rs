@@ -15,28 +15,20 @@ use crate::vectors::verdict::{Aspect, Mismatch};
 /// The key of recorded results that says nothing about a server's answer.
 const BESIDE_THE_POINT: &str = "ok";
 
-pub(super) fn compare(
-    vector: &Vector,
-    replay: &Replay,
-    skipped: &[u64],
-    found: &mut Vec<Mismatch>,
-) {
-    if let Err(what) = try_compare(vector, replay, skipped) {
+pub(super) fn compare(vector: &Vector, replay: &Replay, found: &mut Vec<Mismatch>) {
+    if let Err(what) = try_compare(vector, replay) {
         found.push(Mismatch::new(Aspect::Outcome, what));
     }
 }
 
-fn try_compare(vector: &Vector, replay: &Replay, skipped: &[u64]) -> Result<(), String> {
+fn try_compare(vector: &Vector, replay: &Replay) -> Result<(), String> {
     compare_counts(vector, replay)?;
+    compare_losses(vector, replay)?;
     let Some(recorded) = &vector.result else {
         return Ok(());
     };
-    compare_typed(vector, recorded, replay, skipped)?;
+    compare_typed(vector, recorded, replay)?;
     console::compare(recorded, replay)?;
-    if !skipped.is_empty() {
-        // The plain fields are about the whole of the recording.
-        return Ok(());
-    }
     match recorded {
         Value::Array(rows) if rows.iter().all(Value::is_array) => {
             let ours = replay
@@ -67,12 +59,7 @@ fn try_compare(vector: &Vector, replay: &Replay, skipped: &[u64]) -> Result<(), 
 }
 
 /// Values of types that both have, in order.
-fn compare_typed(
-    vector: &Vector,
-    recorded: &Value,
-    replay: &Replay,
-    skipped: &[u64],
-) -> Result<(), String> {
+fn compare_typed(vector: &Vector, recorded: &Value, replay: &Replay) -> Result<(), String> {
     let mut ours = ours(replay)?;
     ours.extend(flags(vector)?);
     let expected = expected::typed(recorded);
@@ -82,9 +69,7 @@ fn compare_typed(
         let expected: Value = of_class(&expected, class).map(untagged).collect();
         let pairs: Vec<(&str, &Value)> = ours.iter().map(|(class, v)| (*class, v)).collect();
         let ours: Value = of_class(&pairs, class).map(untagged).collect();
-        if skipped.is_empty() || ours.as_array().is_some_and(|ours| !ours.is_empty()) {
-            same(class, &expected, &ours)?;
-        }
+        same(class, &expected, &ours)?;
     }
     Ok(())
 }
@@ -170,6 +155,7 @@ fn compare_field(key: &str, value: &Value, replay: &Replay) -> Result<(), String
                 .map(|client| client.sampler_id().clone())
         ),
         "base_model" => json!(samplers.next_back().and_then(|client| client.base_model())),
+        "sampling_sessions" => samplers.map(|client| json!(client.sampler_id())).collect(),
         "base_models" => samplers.map(|client| json!(client.base_model())).collect(),
         "model_ids" => models.map(|client| json!(client.model_id())).collect(),
         _ => return Err(format!("nothing here knows the result {key:?}")),
@@ -194,6 +180,24 @@ fn compare_counts(vector: &Vector, replay: &Replay) -> Result<(), String> {
         Some(metrics) => same("metrics", metrics, &output["metrics"]),
         None => Ok(()),
     }
+}
+
+/// Handles of custom losses.
+fn compare_losses(vector: &Vector, replay: &Replay) -> Result<(), String> {
+    let Some(handles) = vector.extra.get("handles") else {
+        return Ok(());
+    };
+    let ours = replay
+        .outcomes
+        .iter()
+        .filter_map(|(_, outcome)| match outcome {
+            Outcome::Loss(handle) => {
+                let (name, id) = (handle.loss().name(), handle.loss_id());
+                Some(json!({"name": name, "loss_id": id}))
+            }
+            _ => None,
+        });
+    same("handles", handles, &ours.collect())
 }
 
 fn same(what: &str, expected: &Value, ours: &Value) -> Result<(), String> {

@@ -1,8 +1,10 @@
 //! Requests behind methods of the service client.
 
 use serde_json::Value;
-use tinker_client::{LoadOptions, SamplingSource, TrainingOptions};
-use tinker_types::{CreateModel, CreateSamplingSession, FinishSession, LoadTarget, LoadWeights};
+use tinker_client::{LoadOptions, LossGraph, SamplingSource, TrainingOptions};
+use tinker_types::{
+    CreateCustomLoss, CreateModel, CreateSamplingSession, FinishSession, LoadTarget, LoadWeights,
+};
 
 use super::Derived;
 use crate::vectors::call::Call;
@@ -41,6 +43,15 @@ pub(super) fn create_sampling_session(request: CreateSamplingSession) -> Result<
         (None, None) => return Err("a sampler of nothing".to_owned()),
     };
     Ok(Call::NewSampler(source).into())
+}
+
+pub(super) fn create_custom_loss(request: CreateCustomLoss) -> Derived {
+    Call::NewLoss(LossGraph::from_graph(
+        request.name,
+        request.inputs,
+        request.graph,
+    ))
+    .into()
 }
 
 pub(super) fn finish(request: Value) -> Result<Derived, String> {

@@ -4,21 +4,23 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tinker_client::{DimuonParams, ExportOptions, LossFn, OptimParams};
+use tinker_types::OpenFamily;
 use tinker_types::{
-    ForwardBackward, ModelId, OptimStep, SaveWeights, SaveWeightsExternal, SaveWeightsForSampler,
+    ForwardBackward, LossValue, ModelId, OptimStep, SaveWeights, SaveWeightsExternal,
+    SaveWeightsForSampler,
 };
-use tinker_types::{OpenFamily, SamplerSaveKind};
 
 use super::Derived;
 use crate::vectors::call::{Call, Pass, Work, save_options};
 
-/// Losses that the server computes.
-pub(super) const SERVER_SIDE: &str = "handles of custom losses, for the server to compute";
-
 pub(super) fn pass(request: &ForwardBackward, named: &str) -> Derived {
     let is_custom = named == "TrainingClient.forward_backward_custom";
-    if is_custom && request.loss.name != LossFn::CrossEntropy {
-        return Derived::NotYet(SERVER_SIDE);
+    if is_custom && request.loss.name == LossFn::Custom {
+        let Some(LossValue::Text(id)) = request.loss.config.get("loss_id") else {
+            return Derived::NotYet("custom losses without an id");
+        };
+        let (loss, data) = (id.clone(), request.data.to_vec());
+        return train(&request.model_id, Work::PassWith { loss, data });
     }
     if is_custom && !request.forward_only {
         // The second half of a call.
@@ -65,11 +67,8 @@ pub(super) fn save_weights(request: &SaveWeights) -> Derived {
 }
 
 pub(super) fn save_weights_for_sampler(request: &SaveWeightsForSampler) -> Derived {
-    if request.kind == SamplerSaveKind::Inflight {
-        return Derived::NotYet("samplers whose weights change in flight");
-    }
     let Some(name) = &request.path else {
-        return train(&request.model_id, Work::SaveAndSample);
+        return train(&request.model_id, Work::SaveAndSample(request.kind));
     };
     let options = save_options(name, request.ttl_seconds, request.user_metadata.clone());
     train(&request.model_id, Work::SaveForSampler(options))

@@ -64,7 +64,6 @@ const FAULTS: &[Difference] = &[Difference {
 
 const REFUSED: &[Aspect] = &[Requests, Outcome];
 
-const WEIGHTS: &str = "cross_entropy without weights is refused before anything is sent";
 const OLDER: &str = "a JSON result, as older servers give, is read";
 const UNNAMED: &str = "sequences without names are given out; the official client fails";
 const CRASH: &str = "the official client crashes; ours has an error for it";
@@ -101,25 +100,6 @@ const DIFFERENCES: &[Difference] = &[
         REFUSED,
         "invalid value",
         "one target for each position is asked for; this recording has 2 for 6",
-    ),
-    differs("training/chunks_image", REFUSED, "invalid value", WEIGHTS),
-    differs(
-        "training/loss_cross_entropy_no_weights",
-        REFUSED,
-        "invalid value",
-        WEIGHTS,
-    ),
-    differs(
-        "training/tensor_no_shape",
-        REFUSED,
-        "invalid value",
-        WEIGHTS,
-    ),
-    differs(
-        "training/tensor_scalar_shape",
-        REFUSED,
-        "invalid value",
-        WEIGHTS,
     ),
     // Tolerated by us.
     differs(

@@ -1,14 +1,10 @@
 //! Recordings of what we do not have.
 
-/// Why a recording is not replayed, or not whole.
+/// Why a recording is not replayed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Absence {
     /// Nothing of ours corresponds to it.
     LeftOut(&'static str),
-    /// It waits for a part of our API.
-    NotYet(&'static str),
-    /// These exchanges wait for a part of our API; the others are replayed.
-    Partly(&'static str, &'static [u64]),
 }
 
 /// What is missing for a recording, besides what its requests show.
@@ -25,16 +21,12 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ABSENCES.iter().map(|(name, _)| *name)
 }
 
-use Absence::{LeftOut, NotYet, Partly};
+use Absence::LeftOut;
 
 const ABSENCES: &[(&str, Absence)] = &[
     (
         "transport/tls_alpn",
         LeftOut("needs a TLS server; the transport's own tests have one"),
-    ),
-    (
-        "training/save_weights",
-        Partly("samplers whose weights change in flight", &[18, 19]),
     ),
     (
         "models/load_state_legacy",
@@ -48,16 +40,4 @@ const ABSENCES: &[(&str, Absence)] = &[
         "training/custom_graph_errors",
         LeftOut("tracing of Python functions"),
     ),
-    (
-        "training/custom_handle_duplicate",
-        NotYet("handles of custom losses, for the server to compute"),
-    ),
-    ("auth/whoami", NotYet("RestClient::whoami")),
-    ("auth/whoami_without_jwt", NotYet("RestClient::whoami")),
-    (
-        "auth/raise_if_not_accessible_402",
-        NotYet("a check of access that raises at once"),
-    ),
-    ("sampling/handle_clone_join", NotYet("sampler handles")),
-    ("sampling/handle_clone_random_id", NotYet("sampler handles")),
 ];

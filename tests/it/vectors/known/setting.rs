@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use tinker_client::{
-    AccessScope, AdamParams, Chunk, Config, Datum, Loss, OptimParams, SamplingSource,
+    AccessScope, AdamParams, Chunk, Config, Datum, Loss, LossGraph, OptimParams, SamplingSource,
+    autodiff::Expr,
 };
 use tinker_types::{AssetPointer, ImageFormat};
 
@@ -60,6 +61,12 @@ pub(crate) fn calls(name: &str) -> Vec<Call> {
         | "auth/key_expired_jwt"
         | "auth/key_missing"
         | "telemetry/disabled" => vec![Call::Open],
+        "training/custom_handle_duplicate" => {
+            let loss = -(Expr::logprobs() * Expr::input("weights")).sum();
+            let neg_ll = || Call::NewLoss(LossGraph::new("neg_ll", loss.clone()));
+            vec![neg_ll(), neg_ll()]
+        }
+        "auth/whoami" | "auth/whoami_without_jwt" => vec![Call::Rest(RestCall::Whoami)],
         "session/create_sampling_session_bad_path" => {
             let path = SamplingSource::Checkpoint("/local/path".to_owned());
             vec![Call::NewSampler(path)]

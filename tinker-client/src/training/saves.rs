@@ -1,0 +1,161 @@
+//! What a training client saves: checkpoints, files, samplers.
+
+use std::collections::BTreeMap;
+
+use tinker_types::{
+    CheckpointKind, CheckpointPath, Endpoint, InvalidValue, SamplerSaveKind, SaveWeights,
+    SaveWeightsExternal, SaveWeightsForSampler, SavedExternal, SavedForSampler, SavedWeights,
+};
+
+use super::TrainingClient;
+use crate::error::{Closed, DecodeError};
+use crate::options::{ExportOptions, SaveOptions};
+use crate::pending::Pending;
+use crate::sampling::SamplingClient;
+
+impl TrainingClient {
+    /// Saves weights and optimizer state, to train on from.
+    ///
+    /// # Errors
+    /// A name that is no path segment, before anything is sent; a name that is taken, unless
+    /// [`SaveOptions::overwrite`] is set.
+    pub fn save_state(&self, options: impl Into<SaveOptions>) -> Pending<SavedWeights> {
+        let options = options.into();
+        if let Err(error) = self.check_name(&options, CheckpointKind::Training) {
+            return Pending::refused(error);
+        }
+        self.operate(
+            |model, seq_id| {
+                let mut request = SaveWeights::new(model, seq_id, &options.name);
+                request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
+                request.overwrite = options.overwrite;
+                request.user_metadata = notes(options.user_metadata);
+                request
+            },
+            |result, _| Ok(result),
+        )
+    }
+
+    /// Saves weights to sample from, under a name. Give the path to
+    /// [`create_sampling_client`](crate::ServiceClient::create_sampling_client), now or later.
+    ///
+    /// # Errors
+    /// A name that is no path segment, or `overwrite`, which these checkpoints do not have, before
+    /// anything is sent.
+    pub fn save_weights_for_sampler(
+        &self,
+        options: impl Into<SaveOptions>,
+    ) -> Pending<CheckpointPath> {
+        let options = options.into();
+        if let Err(error) = self.check_name(&options, CheckpointKind::Sampler) {
+            return Pending::refused(error);
+        }
+        self.operate(
+            |model, seq_id| {
+                let mut request = SaveWeightsForSampler::named(model, seq_id, &options.name);
+                request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
+                request.user_metadata = notes(options.user_metadata);
+                request
+            },
+            |saved: SavedForSampler, _| Ok(saved.path.ok_or_else(|| missing("a `path`"))?),
+        )
+    }
+
+    /// Saves weights as files for use elsewhere.
+    /// [`get_external_weights_urls`](crate::RestClient::get_external_weights_urls) tells where to
+    /// fetch them.
+    ///
+    /// # Errors
+    /// A name that is no path segment, or more than ten keys to encrypt for, before anything is sent.
+    pub fn save_weights_external(
+        &self,
+        options: impl Into<ExportOptions>,
+    ) -> Pending<SavedExternal> {
+        let options = options.into();
+        let check = || {
+            self.check_segment(&options.name, CheckpointKind::External)?;
+            options.check()
+        };
+        if let Err(error) = check() {
+            return Pending::refused(error);
+        }
+        self.operate(
+            |model, seq_id| {
+                let mut request = SaveWeightsExternal::new(model, seq_id, &options.name);
+                request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
+                request.age_encryption_recipients =
+                    Some(options.age_recipients).filter(|keys| !keys.is_empty());
+                request
+            },
+            |result, _| Ok(result),
+        )
+    }
+
+    /// A sampler with the model's weights as they are when every earlier operation is done. Later
+    /// training does not change it, and nothing is stored under a name.
+    ///
+    /// # Errors
+    /// Those of any operation.
+    pub fn save_weights_and_get_sampling_client(&self) -> Pending<SamplingClient> {
+        self.save_and_sample(SamplerSaveKind::Snapshot)
+    }
+
+    /// A sampler whose weights later calls of this method replace, even while it samples: all such
+    /// samplers of the model share one set of weights. No sample uses weights older than those at
+    /// the call that made its sampler; a long one may use older weights for its first tokens than for
+    /// its last. Keep one sampler and let the calls update it, for training that does not wait for
+    /// samples.
+    ///
+    /// # Errors
+    /// Those of any operation.
+    pub fn save_weights_and_get_inflight_sampling_client(&self) -> Pending<SamplingClient> {
+        self.save_and_sample(SamplerSaveKind::Inflight)
+    }
+
+    fn save_and_sample(&self, kind: SamplerSaveKind) -> Pending<SamplingClient> {
+        let sampler = self.inner.core.next_sampler();
+        self.operate(
+            |model, seq_id| {
+                let mut request = SaveWeightsForSampler::ephemeral(model, seq_id, sampler);
+                request.kind = kind;
+                request
+            },
+            |saved: SavedForSampler, inner| {
+                let id = saved
+                    .sampling_session_id
+                    .ok_or_else(|| missing("a `sampling_session_id`"))?;
+                let session = inner.core.opened_session().cloned();
+                let session = session.ok_or_else(Closed::by_caller)?;
+                let base_model = inner.info.model_data.model_name.clone();
+                let base_model = base_model.or_else(|| inner.info.model_name.clone());
+                Ok(SamplingClient::new(&inner.core, session, id, base_model))
+            },
+        )
+    }
+
+    fn check_name(&self, options: &SaveOptions, kind: CheckpointKind) -> Result<(), InvalidValue> {
+        self.check_segment(&options.name, kind)?;
+        if options.overwrite && kind != CheckpointKind::Training {
+            let why = "is for training checkpoints only; choose another name";
+            return Err(InvalidValue::new("overwrite", why));
+        }
+        Ok(())
+    }
+
+    fn check_segment(&self, name: &str, kind: CheckpointKind) -> Result<(), InvalidValue> {
+        CheckpointPath::try_new(self.model_id().clone(), kind, name)
+            .map(|_| ())
+            .map_err(|error| error.within("name"))
+    }
+}
+
+fn notes(notes: BTreeMap<String, String>) -> Option<BTreeMap<String, String>> {
+    Some(notes).filter(|notes| !notes.is_empty())
+}
+
+fn missing(what: &str) -> DecodeError {
+    DecodeError::new(
+        SaveWeightsForSampler::NAME,
+        format!("the result lacks {what}"),
+    )
+}
