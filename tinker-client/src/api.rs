@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use tinker_transport::{Body, Call, Disposition, Effort, Outcome, Transport, TransportError};
 use tinker_types::{Endpoint, InvalidValue, Method, proto};
 use url::Url;
@@ -92,6 +92,14 @@ impl Api {
         let mut request = json_request(endpoint, call)?;
         request.headers_mut().insert(header.0, header.1);
         self.send(request).await?.into_message()
+    }
+
+    /// Sends a request; the answer is read as it comes.
+    pub(crate) async fn open(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, TransportError> {
+        Box::pin(self.transport.call(request)).await
     }
 
     /// Sends a request and reads the whole answer, whatever its status.

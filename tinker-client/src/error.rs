@@ -4,6 +4,7 @@ mod detail;
 mod kinds;
 mod loss;
 
+pub use crate::download::DownloadFailed;
 pub use kinds::{
     Closed, ConfigError, DecodeError, ExportFailed, Gone, PartlyDone, RequestFailed, StatusError,
     Unreachable,
@@ -105,6 +106,12 @@ pub enum Error {
     #[error(transparent)]
     Export(#[from] ExportFailed),
 
+    /// Files of a checkpoint could not be downloaded, or are not what the server says.
+    ///
+    /// What was received is kept for the next call, unless it was wrong.
+    #[error(transparent)]
+    Download(#[from] DownloadFailed),
+
     /// The session is over, or the runtime is.
     ///
     /// No work was done. Make a new [`ServiceClient`](crate::ServiceClient).
@@ -133,6 +140,7 @@ impl Error {
             | Self::Decode(_)
             | Self::Poisoned(_)
             | Self::Export(_)
+            | Self::Download(_)
             | Self::Closed(_) => false,
         }
     }
@@ -149,6 +157,7 @@ impl Error {
             Self::Unreachable(_) => true,
             Self::Gone(error) => error.has_expired(),
             Self::Partly(error) => error.first().is_retryable(),
+            Self::Download(error) => error.is_retryable(),
             Self::Invalid(_)
             | Self::Config(_)
             | Self::Decode(_)
@@ -167,6 +176,7 @@ impl Error {
             | Self::Loss(_)
             | Self::Poisoned(_)
             | Self::Export(_)
+            | Self::Download(_)
             | Self::Closed(_) => false,
             Self::Transport(error) => error.may_have_been_received(),
             Self::Status(error) => {

@@ -13,6 +13,7 @@ mod config;
 mod core;
 mod credentials;
 mod custom;
+mod download;
 mod flags;
 mod format;
 mod heartbeat;
@@ -45,17 +46,18 @@ pub use admin::AdminClient;
 pub use builder::ServiceClientBuilder;
 pub use config::{Config, ENVIRONMENT, OFFICIAL_BASE_URL, Variable};
 pub use credentials::{Credentials, CredentialsFile, KeyOrigin, StoredKey};
-pub use custom::CustomLoss;
+pub use custom::{CustomLoss, LossGraph, LossHandle};
+pub use download::Downloaded;
 pub use error::Error;
 pub use identity::PROTOCOL_VERSION;
 pub use options::{
-    CopyOptions, ExportOptions, LoadOptions, SampleOptions, SamplingSource, SaveOptions,
-    TrainingOptions,
+    CopyOptions, DownloadOptions, DownloadProgress, ExportOptions, LoadOptions, SampleOptions,
+    SamplingSource, SaveOptions, TrainingOptions,
 };
 pub use pages::Pages;
 pub use pending::Pending;
 pub use rest::RestClient;
-pub use sampling::SamplingClient;
+pub use sampling::{SamplerHandle, SamplingClient};
 pub use service::ServiceClient;
 pub use training::TrainingClient;
 pub use waiting::{Waiting, WaitingFor};

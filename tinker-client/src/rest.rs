@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod session;
+mod whoami;
 
 pub(crate) use checkpoint::copy_weights;
 
@@ -11,14 +12,15 @@ use http::StatusCode;
 use tinker_transport::policy::{Effort, Policy, Standard, Verdict};
 use tinker_transport::{Call, Class, Disposition, Outcome, Replay};
 use tinker_types::{
-    AccessScope, ApiKeyInfo, CheckpointPath, DeleteApiKey, Endpoint, GetApiKey, GetSampler,
-    GetServerCapabilities, GetTrainingRun, ListTrainingRuns, ModelId, SamplerInfo,
+    AccessScope, ApiKeyInfo, CheckpointPath, DeleteApiKey, Endpoint, GetApiKey, GetHealth,
+    GetSampler, GetServerCapabilities, GetTrainingRun, ListTrainingRuns, ModelId, SamplerInfo,
     SamplingSessionId, ServerCapabilities, TrainingRun, TrainingRuns,
 };
 
 use crate::config::Config;
 use crate::core::Core;
-use crate::error::Error;
+use crate::error::{DecodeError, Error};
+use crate::link::Link;
 use crate::pages::Pages;
 use crate::service::ServiceClient;
 
@@ -72,6 +74,15 @@ impl RestClient {
         }
     }
 
+    /// Address of the server.
+    pub(crate) fn base_url(&self) -> &str {
+        &self.core.config().base_url
+    }
+
+    pub(crate) async fn link(&self) -> Result<&Arc<Link>, Error> {
+        self.core.link().await
+    }
+
     /// Looks among all runs and sessions that may be read, not only one's own, which is the default.
     #[must_use]
     pub fn with_access_scope(mut self, scope: AccessScope) -> Self {
@@ -85,6 +96,20 @@ impl RestClient {
     /// No answer, or one that refuses.
     pub async fn get_server_capabilities(&self) -> Result<ServerCapabilities, Error> {
         ask(&self.core, GetServerCapabilities {}).await
+    }
+
+    /// Is the server up? Says nothing about the key or the account; for those there is
+    /// [`ServiceClient::check_access`].
+    ///
+    /// # Errors
+    /// No answer, or one that does not say that all is well.
+    pub async fn check_health(&self) -> Result<(), Error> {
+        let health = ask(&self.core, GetHealth {}).await?;
+        if health.status == "ok" {
+            return Ok(());
+        }
+        let what = format!("the server says {:?} of itself", health.status);
+        Err(DecodeError::new(GetHealth::NAME, what).into())
     }
 
     /// One training run.

@@ -1,6 +1,7 @@
 //! What methods can be told besides their main argument.
 
 mod copy;
+mod download;
 mod export;
 mod load;
 mod sample;
@@ -9,6 +10,7 @@ mod source;
 mod training;
 
 pub use copy::CopyOptions;
+pub use download::{DownloadOptions, DownloadProgress};
 pub use export::ExportOptions;
 pub use load::LoadOptions;
 pub use sample::SampleOptions;

@@ -14,6 +14,7 @@ use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
 use super::checkpoint::lifetime;
+use super::part;
 use super::query::Query;
 use super::refusal::Refusal;
 use super::route::Place;
@@ -130,7 +131,7 @@ pub(super) async fn file(call: &Call<'_>, place: &Place, name: &str) -> Result<A
         .archive
         .ask(move |store| store.file(&path, &wanted))
         .await?;
-    let mut answer = answer::file(name, bytes);
+    let mut answer = part::of_file(call.headers, name, bytes);
     answer
         .headers_mut()
         .insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));

@@ -13,6 +13,7 @@ mod external;
 mod future;
 mod loss;
 mod model;
+mod part;
 mod poll;
 mod query;
 mod refusal;

@@ -1,0 +1,25 @@
+//! The checksum of a file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+/// Bytes read at a time.
+const PIECE: usize = 1 << 20;
+
+/// SHA-256 of a file, in base64. Blocks.
+pub(super) fn sha256(place: &PathBuf) -> io::Result<String> {
+    let mut file = File::open(place)?;
+    let mut hasher = Sha256::new();
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(STANDARD.encode(hasher.finalize())),
+            read => hasher.update(&piece[..read]),
+        }
+    }
+}
