@@ -19,6 +19,13 @@ xflags::xflags! {
         cmd check {}
         /// Run the official Python client against `tinker serve`.
         cmd conformance {}
+        /// Make the goldens the engine's tests compare with, by PyTorch, transformers and peft.
+        cmd golden {
+            /// Keep the goldens; fail if they are not what would be made.
+            optional --check
+            /// A Python with torch, transformers and peft (default target/golden/bin/python).
+            optional --python path: PathBuf
+        }
         /// Pretrain the built-in base model on generated text and write its weights.
         cmd base-model {
             /// Train for this many minutes of wall clock (default 25).

@@ -12,6 +12,7 @@ mod codegen;
 mod conformance;
 mod example_data;
 mod flags;
+mod golden;
 mod output;
 
 use flags::XtaskCmd;
@@ -22,6 +23,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Codegen(flags) => codegen::run(output::Mode::from_check(flags.check)),
         XtaskCmd::Check(_) => check::run(),
         XtaskCmd::Conformance(_) => conformance::run(),
+        XtaskCmd::Golden(flags) => golden::run(output::Mode::from_check(flags.check), flags.python),
         XtaskCmd::BaseModel(flags) => base_model::run(&flags),
         XtaskCmd::ExampleData(flags) => example_data::run(output::Mode::from_check(flags.check)),
     }

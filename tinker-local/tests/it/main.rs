@@ -6,6 +6,7 @@ mod account;
 mod behavior;
 mod checkpoint;
 mod crash;
+mod golden;
 mod hostile;
 mod kill;
 mod limits;

@@ -1,0 +1,47 @@
+//! How far numbers are from those that are expected.
+
+use super::fixture::Tensors;
+
+/// Largest difference. Not a number, and another count, are infinitely far.
+pub(super) fn absolute(got: &[f32], want: &[f32]) -> f64 {
+    if got.len() != want.len() {
+        return f64::INFINITY;
+    }
+    let apart = |(got, want): (&f32, &f32)| {
+        let apart = (f64::from(*got) - f64::from(*want)).abs();
+        if apart.is_nan() { f64::INFINITY } else { apart }
+    };
+    got.iter().zip(want).map(apart).fold(0.0, f64::max)
+}
+
+/// Difference relative to the larger of the expected number and 1.
+pub(super) fn number(got: f64, want: f64) -> f64 {
+    let apart = (got - want).abs() / want.abs().max(1.0);
+    if apart.is_nan() { f64::INFINITY } else { apart }
+}
+
+/// Over tensors of the same names: the largest length of a tensor's difference, relative to the tensor's length.
+pub(super) fn relative(got: &Tensors, want: &Tensors) -> f64 {
+    over(got, want, |got, want| {
+        let length = |x: &mut dyn Iterator<Item = f64>| x.map(|x| x * x).sum::<f64>().sqrt();
+        let difference = |(got, want): (&f32, &f32)| f64::from(*got) - f64::from(*want);
+        let apart = length(&mut got.iter().zip(want).map(difference));
+        apart / length(&mut want.iter().map(|x| f64::from(*x))).max(f64::MIN_POSITIVE)
+    })
+}
+
+/// Over tensors of the same names: the largest difference of two numbers.
+pub(super) fn largest(got: &Tensors, want: &Tensors) -> f64 {
+    over(got, want, absolute)
+}
+
+fn over(got: &Tensors, want: &Tensors, apart: impl Fn(&[f32], &[f32]) -> f64) -> f64 {
+    if !got.keys().eq(want.keys()) {
+        return f64::INFINITY;
+    }
+    let of_tensor = |(name, want): (&String, &Vec<f32>)| {
+        let apart = apart(&got[name], want);
+        if apart.is_nan() { f64::INFINITY } else { apart }
+    };
+    want.iter().map(of_tensor).fold(0.0, f64::max)
+}

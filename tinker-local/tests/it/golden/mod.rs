@@ -1,0 +1,169 @@
+//! The engine against PyTorch, transformers and peft, whose numbers for tiny models lie under `tests/fixtures/golden`.
+//! `cargo xtask golden` makes them. With `--no-capture` the tests print how far the engine is from them.
+
+mod apart;
+mod fixture;
+mod subject;
+
+use fixture::Fixture;
+use subject::Subject;
+use tinker_types::Loss;
+
+/// Log probabilities, absolute; losses, relative.
+const LOGPROBS: f64 = 1e-5;
+/// Gradients of a tensor, relative to their length.
+const GRADIENTS: f64 = 1e-5;
+/// Weights after 50 steps, absolute.
+const WEIGHTS: f64 = 1e-4;
+
+#[expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
+fn within(limit: f64, apart: f64, model: &str, what: &str) {
+    println!("{model:<14} {what:<44} {apart:.1e}");
+    assert!(
+        apart <= limit,
+        "{model}: {what}: {apart:.1e} apart, {limit:.0e} is the most"
+    );
+}
+
+async fn logprobs(fixture: &Fixture, subject: &mut Subject) {
+    for (what, plain) in [
+        ("base", &fixture.cases.base),
+        ("adapter", &fixture.cases.adapter),
+    ] {
+        let mut model = if what == "base" {
+            subject.fresh().await
+        } else {
+            subject.adapted().await
+        };
+        let output = subject.forward(&mut model, &plain.data).await;
+        let of_datum =
+            |(at, want): (usize, &Vec<f32>)| apart::absolute(output.logprobs(at).unwrap(), want);
+        let apart = plain
+            .logprobs
+            .iter()
+            .enumerate()
+            .map(of_datum)
+            .fold(0.0, f64::max);
+        within(
+            LOGPROBS,
+            apart,
+            fixture.name,
+            &format!("{what}: log probabilities"),
+        );
+    }
+}
+
+async fn decoding(fixture: &Fixture, subject: &mut Subject) {
+    for want in &fixture.cases.decode {
+        let what = if want.adapter { "adapter" } else { "base" };
+        let got = subject.greedy(want.adapter, &want.prompt, 40).await;
+        let sequence = &got.sequences[0];
+        assert_eq!(
+            sequence.tokens, want.tokens,
+            "{} {what}: greedy continuation",
+            fixture.name
+        );
+        let apart = apart::absolute(sequence.logprobs.as_ref().unwrap(), &want.logprobs);
+        within(
+            LOGPROBS,
+            apart,
+            fixture.name,
+            &format!("{what}: decoding with a cache"),
+        );
+        let prompt: Vec<f32> = got.prompt_logprobs.unwrap().into_iter().flatten().collect();
+        let apart = apart::absolute(&prompt, &want.prompt_logprobs);
+        within(
+            LOGPROBS,
+            apart,
+            fixture.name,
+            &format!("{what}: log probabilities of a prompt"),
+        );
+    }
+}
+
+async fn losses(fixture: &Fixture, subject: &mut Subject) {
+    let mut model = subject.adapted().await;
+    let mut uploads = 0;
+    for case in &fixture.cases.losses {
+        let loss = subject.loss(case, uploads).await;
+        uploads += usize::from(case.upload.is_some());
+        let output = subject.backward(&mut model, &case.data, loss).await;
+        let what = |of: &str| format!("{}: {of}", case.name);
+        let of_datum =
+            |(at, want): (usize, &Vec<f32>)| apart::absolute(output.logprobs(at).unwrap(), want);
+        let apart = case
+            .logprobs
+            .iter()
+            .enumerate()
+            .map(of_datum)
+            .fold(0.0, f64::max);
+        within(LOGPROBS, apart, fixture.name, &what("log probabilities"));
+        let apart = apart::number(output.loss_sum().unwrap(), case.loss);
+        within(LOGPROBS, apart, fixture.name, &what("loss"));
+        for (name, want) in &case.metrics {
+            within(
+                LOGPROBS,
+                apart::number(output.metrics[name], *want),
+                fixture.name,
+                &what(name),
+            );
+        }
+        let gradients = subject.gradients(&mut model).await;
+        let apart = apart::relative(&gradients, &fixture.expected(&case.name));
+        within(GRADIENTS, apart, fixture.name, &what("gradients"));
+    }
+}
+
+async fn training(fixture: &Fixture, subject: &mut Subject) {
+    for run in &fixture.cases.training {
+        let mut model = subject.adapted().await;
+        let (mut of_losses, mut of_norms) = (0.0_f64, 0.0_f64);
+        for step in 0..run.steps {
+            let mut loss = 0.0;
+            for batch in &run.batches {
+                let output = subject
+                    .backward(&mut model, batch, Loss::cross_entropy())
+                    .await;
+                loss += output.loss_sum().unwrap();
+            }
+            let norm = subject.step(&mut model, &run.adam_params).await;
+            of_losses = of_losses.max(apart::number(loss, run.losses[step]));
+            of_norms = of_norms.max(apart::number(norm, run.norms[step]));
+        }
+        let what = |of: &str| format!("{} steps, {}: {of}", run.steps, run.name);
+        let weights = subject.weights(&mut model).await;
+        let apart = apart::largest(&weights, &fixture.expected(&run.name));
+        within(WEIGHTS, apart, fixture.name, &what("weights"));
+        within(WEIGHTS, of_losses, fixture.name, &what("losses"));
+        within(WEIGHTS, of_norms, fixture.name, &what("norms of gradients"));
+    }
+}
+
+async fn compare(name: &'static str) {
+    let fixture = Fixture::open(name);
+    let mut subject = Subject::new(&fixture).await;
+    logprobs(&fixture, &mut subject).await;
+    decoding(&fixture, &mut subject).await;
+    losses(&fixture, &mut subject).await;
+    training(&fixture, &mut subject).await;
+}
+
+macro_rules! models {
+    ($($test:ident: $folder:literal, $what:literal;)*) => {$(
+        #[doc = $what]
+        #[tokio::test]
+        async fn $test() {
+            compare($folder).await;
+        }
+    )*};
+}
+
+models! {
+    llama: "llama", "Grouped queries, a head of its own, f32 in four files.";
+    llama3: "llama3", "Scaled rotary embedding, tied, bf16; attention alone is adapted.";
+    llama3_older: "llama3-older", "The same in the words of older configurations, untied, f16; the MLP and head are adapted.";
+    qwen2: "qwen2", "Biases, tied, f16.";
+    qwen2_untied: "qwen2-untied", "A key head for each query head, f32 in five files, without an adapted head.";
+    qwen3: "qwen3", "Normalised heads wider than their share, tied, bf16 in two files.";
+    qwen3_untied: "qwen3-untied", "One key head for all, f32, rank 1.";
+}

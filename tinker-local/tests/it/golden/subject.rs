@@ -1,0 +1,205 @@
+//! The engine with a model of the goldens, asked over its service.
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tinker_local::{LocalEngine, ModelFolder};
+use tinker_types::{Datum, ForwardBackward, ForwardBackwardOutput, Loss, LossFn, SampleResponse};
+
+use super::fixture::{Fixture, LossCase, Tensors, read, tensors};
+use crate::support::{Client, sample_body};
+
+/// An engine, a session and the models in it.
+pub(super) struct Subject {
+    client: Client,
+    session: String,
+    base_model: String,
+    adapter: &'static str,
+    data: TempDir,
+    made: u64,
+}
+
+/// A model in training and the number of its next operation.
+pub(super) struct Model {
+    id: String,
+    next: u64,
+}
+
+impl Model {
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
+impl Subject {
+    pub(super) async fn new(fixture: &Fixture) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let base_model = fixture.name.to_owned();
+        let adapter = fixture.lay_adapter(data.path(), &base_model);
+        let model = ModelFolder::new(fixture.model()).with_name(&base_model);
+        let engine = LocalEngine::builder()
+            .model(model)
+            .threads(2)
+            .data_dir(data.path());
+        let client = Client::of(&engine.build().unwrap());
+        let session = client.session().await;
+        Self {
+            client,
+            session,
+            base_model,
+            adapter,
+            data,
+            made: 0,
+        }
+    }
+
+    /// A model with a fresh adapter, which computes what the base does.
+    pub(super) async fn fresh(&mut self) -> Model {
+        let lora = json!({"rank": 1, "seed": 1, "train_unembed": true, "train_mlp": true, "train_attn": true});
+        let body = json!({"base_model": self.base_model, "lora_config": lora, "optimizer_config": {"type": "adamw"}});
+        self.make("create_model", body).await
+    }
+
+    /// A model with the adapter that peft made.
+    pub(super) async fn adapted(&mut self) -> Model {
+        let body = json!({"path": self.adapter, "optimizer": false});
+        self.make("load_weights", body).await
+    }
+
+    async fn make(&mut self, path: &str, mut body: Value) -> Model {
+        body["session_id"] = self.session.as_str().into();
+        body["model_seq_id"] = self.made.into();
+        self.made += 1;
+        let made = self
+            .client
+            .done(&self.client.post(path, body).await.promise())
+            .await;
+        Model {
+            id: made["model_id"].as_str().unwrap().to_owned(),
+            next: 0,
+        }
+    }
+
+    pub(super) async fn forward(&self, model: &mut Model, data: &[Datum]) -> ForwardBackwardOutput {
+        let number = model.number();
+        let pass = ForwardBackward::new(
+            model.id.as_str().into(),
+            number,
+            data.to_vec(),
+            Loss::cross_entropy(),
+        );
+        self.pass(&pass.with_forward_only(true)).await
+    }
+
+    pub(super) async fn backward(
+        &self,
+        model: &mut Model,
+        data: &[Datum],
+        loss: Loss,
+    ) -> ForwardBackwardOutput {
+        let number = model.number();
+        self.pass(&ForwardBackward::new(
+            model.id.as_str().into(),
+            number,
+            data.to_vec(),
+            loss,
+        ))
+        .await
+    }
+
+    async fn pass(&self, pass: &ForwardBackward) -> ForwardBackwardOutput {
+        self.client
+            .output(&self.client.pass(pass).await.promise())
+            .await
+    }
+
+    /// The loss of a case, uploaded if it is not one of the engine's.
+    pub(super) async fn loss(&self, case: &LossCase, number: usize) -> Loss {
+        let Some(upload) = &case.upload else {
+            let loss = Loss::new(LossFn::from_name(&case.loss_fn));
+            let with =
+                |loss: Loss, (name, value): (&String, &f64)| loss.with(name.as_str(), *value);
+            return case.config.iter().fold(loss, with);
+        };
+        let mut body = upload.clone();
+        body["session_id"] = self.session.as_str().into();
+        body["custom_loss_seq_id"] = number.into();
+        body["type"] = "create_custom_loss".into();
+        let made = self
+            .client
+            .done(&self.client.post("create_custom_loss", body).await.promise())
+            .await;
+        Loss::new(LossFn::Custom).with("loss_id", made["loss_id"].as_str().unwrap())
+    }
+
+    /// Takes a step and tells the norm of the gradients.
+    pub(super) async fn step(&self, model: &mut Model, adam: &Value) -> f64 {
+        let body = json!({"model_id": model.id, "seq_id": model.number(), "adam_params": adam, "type": "optim_step"});
+        let done = self
+            .client
+            .done(&self.client.post("optim_step", body).await.promise())
+            .await;
+        done["metrics"]["grad_norm:mean"].as_f64().unwrap()
+    }
+
+    /// The gathered gradients, which are gone afterwards: a step that keeps nothing of earlier ones and moves nothing
+    /// leaves them as its first moments.
+    pub(super) async fn gradients(&self, model: &mut Model) -> Tensors {
+        let still = json!({
+            "learning_rate": 0.0, "beta1": 0.0, "beta2": 0.0, "eps": 1.0, "weight_decay": 0.0, "grad_clip_norm": 0.0,
+        });
+        self.step(model, &still).await;
+        let saved = self.saved(model, "optimizer.safetensors").await;
+        let moment = |(name, values): (String, Vec<f32>)| {
+            Some((name.strip_suffix(".exp_avg")?.to_owned(), values))
+        };
+        saved.into_iter().filter_map(moment).collect()
+    }
+
+    pub(super) async fn weights(&self, model: &mut Model) -> Tensors {
+        self.saved(model, "adapter_model.safetensors").await
+    }
+
+    async fn saved(&self, model: &mut Model, file: &str) -> Tensors {
+        let body = json!({
+            "model_id": model.id, "path": "now", "seq_id": model.number(), "overwrite": true, "type": "save_weights",
+        });
+        self.client
+            .done(&self.client.post("save_weights", body).await.promise())
+            .await;
+        let run = model.id.replace(':', "_");
+        let place = self
+            .data
+            .path()
+            .join("checkpoints")
+            .join(run)
+            .join("weights/now");
+        tensors(&read(&place.join(file)))
+    }
+
+    /// The most likely continuation of a prompt, of at most this many tokens.
+    pub(super) async fn greedy(
+        &self,
+        adapter: bool,
+        prompt: &[u32],
+        tokens: usize,
+    ) -> SampleResponse {
+        let source = if adapter {
+            json!({"model_path": self.adapter})
+        } else {
+            json!({"base_model": self.base_model})
+        };
+        let sampler = self
+            .client
+            .sampler(&self.session, u64::from(adapter), source)
+            .await;
+        let mut body = sample_body(&sampler, 0, u32::try_from(tokens).unwrap());
+        body["prompt"] = json!({"chunks": [{"tokens": prompt, "type": "encoded_text"}]});
+        body["sampling_params"]["temperature"] = 0.0.into();
+        body["sampling_params"]["stop"] = Value::Null;
+        body["prompt_logprobs"] = true.into();
+        self.client
+            .sampled(&self.client.post("asample", body).await.promise())
+            .await
+    }
+}

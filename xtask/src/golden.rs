@@ -1,0 +1,67 @@
+//! Goldens: what PyTorch, transformers and peft compute for tiny models, which the engine's tests compare with.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use xshell::{Shell, cmd};
+
+use crate::conformance::Server;
+use crate::output::{Mode, workspace_root};
+
+const GOLDENS: &str = "tests/fixtures/golden";
+const SCRIPTS: &str = "tests/python/golden";
+
+/// Where a Python with the oracles is looked for.
+const PYTHON: &str = "target/golden/bin/python";
+
+/// Makes the goldens, or compares them with what would be made now. Then has adapters that the engine trained on the
+/// same models loaded by peft.
+pub(crate) fn run(mode: Mode, python: Option<PathBuf>) -> anyhow::Result<()> {
+    let shell = Shell::new()?;
+    let root = workspace_root();
+    shell.change_dir(&root);
+    let python = python.unwrap_or_else(|| root.join(PYTHON));
+    find_oracles(&shell, &python)?;
+    match mode {
+        Mode::Write => cmd!(shell, "{python} {SCRIPTS}/make.py {GOLDENS}").run()?,
+        Mode::Check => {
+            let fresh = tempfile::tempdir()?;
+            let folder = fresh.path();
+            cmd!(shell, "{python} {SCRIPTS}/make.py {folder}").run()?;
+            cmd!(shell, "{python} {SCRIPTS}/compare.py {GOLDENS} {folder}").run()?;
+        }
+    }
+    cmd!(shell, "cargo build --package tinker-cli").run()?;
+    for entry in std::fs::read_dir(root.join(GOLDENS))? {
+        let model = entry?.path().join("model");
+        if model.is_dir() {
+            load_saved(&shell, &python, &model)?;
+        }
+    }
+    Ok(())
+}
+
+fn find_oracles(shell: &Shell, python: &Path) -> anyhow::Result<()> {
+    let oracles = cmd!(shell, "{python} -c 'import torch, transformers, peft'")
+        .quiet()
+        .ignore_stdout()
+        .ignore_stderr();
+    if oracles.run().is_ok() {
+        return Ok(());
+    }
+    let (python, folder) = (python.display(), Path::new(PYTHON).ancestors().nth(2));
+    let folder = folder.unwrap_or(Path::new("")).display();
+    bail!(
+        "{python} has no torch, transformers and peft; make one with `python3 -m venv {folder}` and \
+         `{folder}/bin/pip install torch transformers peft` (some gigabytes), or name another with --python"
+    )
+}
+
+/// Trains on a model with the engine and lets peft load what it saved.
+fn load_saved(shell: &Shell, python: &Path, model: &Path) -> anyhow::Result<()> {
+    let data = tempfile::tempdir()?;
+    let program = workspace_root().join("target/debug/tinker");
+    let server = Server::start(&program, data.path(), Some(model))?;
+    let (url, data) = (&server.url, data.path());
+    Ok(cmd!(shell, "{python} {SCRIPTS}/saved.py {url} {data} {model}").run()?)
+}
