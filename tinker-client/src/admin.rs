@@ -28,6 +28,14 @@ pub struct AdminClient {
 impl AdminClient {
     /// A client with these settings. Sends nothing yet.
     ///
+    /// ```
+    /// use tinker_client::{AdminClient, Config};
+    ///
+    /// let admin = AdminClient::new(Config::new("http://localhost:8000"))?;
+    /// # drop(admin);
+    /// # Ok::<(), tinker_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`ServiceClient::new`].
     pub fn new(config: Config) -> Result<Self, Error> {
@@ -39,6 +47,17 @@ impl AdminClient {
     }
 
     /// The events of one day in UTC, `None` for today.
+    ///
+    #[doc = setup!(training)]
+    /// use tinker_client::types::AuditScope;
+    ///
+    /// let saved = training.save_state("first").await?.path;
+    /// service.rest().delete_checkpoint(&saved).await?;
+    /// let events = service.admin().get_audit_log(AuditScope::Checkpoints, None).await?;
+    /// assert!(!events.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// 403 for a key that may not read this.
@@ -57,6 +76,15 @@ impl AdminClient {
     /// What was used from one time to just before another. The hosted service takes whole hours in
     /// UTC and at most 14 days.
     ///
+    #[doc = setup!(service)]
+    /// let from = "2026-01-01T00:00:00Z".parse()?;
+    /// let to = "2026-01-02T00:00:00Z".parse()?;
+    /// let usage = service.admin().get_billing_usage(from, to).await?;
+    /// assert!(usage.data.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A time that ends before it begins, before anything is sent; 403 for a key that may not read
     /// this.
@@ -74,6 +102,14 @@ impl AdminClient {
     }
 
     /// What stored checkpoints take and cost now, of one project or of all.
+    ///
+    #[doc = setup!(training)]
+    /// training.save_state("first").await?;
+    /// let usage = service.admin().get_current_checkpoint_storage_usage(None).await?;
+    /// assert!(format!("{usage:?}").contains("bytes"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// 403 for a key that may not read this.

@@ -29,8 +29,10 @@
 mod arithmetic;
 pub(crate) mod expr;
 mod graph;
+mod regularize;
 
 pub use expr::Expr;
+pub use regularize::{Regularizer, regularize};
 
 use std::collections::BTreeMap;
 use std::iter::Sum;

@@ -169,13 +169,40 @@ mod tests {
 
     proptest! {
         #[test]
-        fn sums_and_order_survive_any_split(sizes in proptest::collection::vec(0_usize..6, 1..8)) {
-            let total: usize = sizes.iter().sum();
-            let parts: Vec<_> = sizes.iter().map(|&n| part(n, &[("n:sum", n as f64)])).collect();
-            let expected: Vec<_> = parts.iter().flat_map(|p| p.loss_fn_outputs.clone()).collect();
-            let whole = combine(parts);
-            prop_assert_eq!(whole.metrics["n:sum"] as usize, total);
-            prop_assert_eq!(whole.loss_fn_outputs, expected);
+        fn any_split_joins_back_to_the_whole(
+            values in proptest::collection::vec(-1e3_f64..1e3, 1..40),
+            cuts in proptest::collection::vec(1_usize..6, 1..40),
+        ) {
+            // What a server reports of some data.
+            let report = |values: &[f64]| {
+                let sum: f64 = values.iter().sum();
+                let mut report = part(0, &[
+                    ("v:sum", sum),
+                    ("v:mean", sum / values.len() as f64),
+                    ("v:min", values.iter().copied().fold(f64::INFINITY, f64::min)),
+                    ("v:max", values.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+                ]);
+                let output = |&value: &f64| BTreeMap::from([("v".to_owned(), vec![value as f32].into())]);
+                report.loss_fn_outputs = values.iter().map(output).collect();
+                report
+            };
+            let mut left = &values[..];
+            let mut parts = Vec::new();
+            for cut in cuts.into_iter().cycle() {
+                if left.is_empty() {
+                    break;
+                }
+                let (now, later) = left.split_at(cut.min(left.len()));
+                parts.push(report(now));
+                left = later;
+            }
+            let (joined, whole) = (combine(parts), report(&values));
+            prop_assert_eq!(joined.loss_fn_outputs, whole.loss_fn_outputs);
+            prop_assert_eq!(joined.metrics.len(), whole.metrics.len());
+            for (name, value) in whole.metrics {
+                let found = joined.metrics[&name];
+                prop_assert!((found - value).abs() < 1e-7, "{}: {} {}", name, found, value);
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn method_of(operation: &str) -> Option<&'static str> {
         "save_weights_for_sampler" => "TrainingClient.save_weights_for_sampler",
         "save_weights_external" => "TrainingClient.save_weights_external",
         "forward_backward_custom" => "TrainingClient.forward_backward_custom",
-        "asample" | "join_sampling_session" => "SamplingClient.sample",
+        "asample" | "join_sampling_session" | "stream_sample" => "SamplingClient.sample",
         "create_custom_loss" => "ServiceClient.create_custom_loss",
         "get_training_run" => "RestClient.get_training_run",
         "list_training_runs" => "RestClient.list_training_runs",

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[macro_use]
+mod example;
+
 mod admin;
 mod api;
 mod batch;
@@ -57,7 +60,7 @@ pub use options::{
 pub use pages::Pages;
 pub use pending::Pending;
 pub use rest::RestClient;
-pub use sampling::{SamplerHandle, SamplingClient};
+pub use sampling::{SampleEvent, SampleStream, SamplerHandle, SamplingClient};
 pub use service::ServiceClient;
 pub use training::TrainingClient;
 pub use waiting::{Waiting, WaitingFor};

@@ -1,6 +1,7 @@
 //! What a client has once the server has told it how to behave.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -45,6 +46,8 @@ pub(crate) struct Link {
     /// Bytes of training passes being encoded and sent.
     pub(crate) passes: Budget,
     pub(crate) format: Format,
+    /// The server is known to tell no tokens while they are drawn.
+    pub(crate) streams_nothing: AtomicBool,
     pub(crate) cancels: CancelQueue,
     pub(crate) unreachable_after: Duration,
     /// What requests carry; `None` where the transport is the caller's business.
@@ -66,6 +69,7 @@ impl Link {
             answers: Budget::new(flags.fixed().inflight_response_bytes_semaphore_size),
             passes: Budget::new(flags.fixed().fwdbwd_dispatch_bytes_semaphore_size),
             format: Format::default(),
+            streams_nothing: AtomicBool::new(false),
             cancels: CancelQueue::start(api.clone(), Arc::clone(&flags)),
             unreachable_after: config.unreachable_after,
             credential,

@@ -61,6 +61,14 @@ pub struct RestClient {
 impl RestClient {
     /// A client with these settings. Sends nothing yet.
     ///
+    /// ```
+    /// use tinker_client::{Config, RestClient};
+    ///
+    /// let rest = RestClient::new(Config::new("http://localhost:8000"))?;
+    /// # drop(rest);
+    /// # Ok::<(), tinker_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`ServiceClient::new`].
     pub fn new(config: Config) -> Result<Self, Error> {
@@ -84,6 +92,15 @@ impl RestClient {
     }
 
     /// Looks among all runs and sessions that may be read, not only one's own, which is the default.
+    ///
+    #[doc = setup!(training)]
+    /// use tinker_client::AccessScope;
+    ///
+    /// let rest = service.rest().with_access_scope(AccessScope::Accessible);
+    /// assert_eq!(rest.training_runs().all().await?.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_access_scope(mut self, scope: AccessScope) -> Self {
         self.scope = scope;
@@ -91,6 +108,13 @@ impl RestClient {
     }
 
     /// The models the server has.
+    ///
+    #[doc = setup!(service)]
+    /// let capabilities = service.rest().get_server_capabilities().await?;
+    /// assert_eq!(capabilities.supported_models.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// No answer, or one that refuses.
@@ -100,6 +124,12 @@ impl RestClient {
 
     /// Is the server up? Says nothing about the key or the account; for those there is
     /// [`ServiceClient::check_access`].
+    ///
+    #[doc = setup!(service)]
+    /// service.rest().check_health().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// No answer, or one that does not say that all is well.
@@ -114,6 +144,13 @@ impl RestClient {
 
     /// One training run.
     ///
+    #[doc = setup!(training)]
+    /// let run = service.rest().get_training_run(training.model_id()).await?;
+    /// assert_eq!(run.base_model, "tinker-local/tiny");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// 404 for a run there is not, or that may not be read.
     pub async fn get_training_run(&self, run: &ModelId) -> Result<TrainingRun, Error> {
@@ -126,6 +163,14 @@ impl RestClient {
 
     /// The training run that made a checkpoint.
     ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_state("first").await?.path;
+    /// let run = service.rest().get_training_run_of(&saved).await?;
+    /// assert_eq!(&run.training_run_id, training.model_id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As for [`get_training_run`](Self::get_training_run).
     pub async fn get_training_run_of(&self, path: &CheckpointPath) -> Result<TrainingRun, Error> {
@@ -133,11 +178,27 @@ impl RestClient {
     }
 
     /// All training runs.
+    ///
+    #[doc = setup!(training)]
+    /// let mut runs = service.rest().training_runs();
+    /// while let Some(run) = runs.try_next().await? {
+    ///     assert_eq!(run.lora_rank, Some(4));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn training_runs(&self) -> Pages<TrainingRun> {
         self.runs(None)
     }
 
     /// All training runs of one project.
+    ///
+    #[doc = setup!(training)]
+    /// let runs = service.rest().training_runs_of_project("mine").all().await?;
+    /// assert!(runs.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn training_runs_of_project(&self, project_id: impl Into<String>) -> Pages<TrainingRun> {
         self.runs(Some(project_id.into()))
     }
@@ -155,6 +216,13 @@ impl RestClient {
 
     /// One page of the training runs, of all projects or of one: at most `limit` after the first
     /// `offset`.
+    ///
+    #[doc = setup!(training)]
+    /// let page = service.rest().list_training_runs(10, 0, None).await?;
+    /// assert_eq!(page.cursor.total_count, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// No answer, or one that refuses.
@@ -175,6 +243,13 @@ impl RestClient {
 
     /// What a sampler samples from.
     ///
+    #[doc = setup!(sampling)]
+    /// let sampler = service.rest().get_sampler(sampling.sampler_id()).await?;
+    /// assert_eq!(&sampler.sampler_id, sampling.sampler_id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// 404 for a sampler there is not.
     pub async fn get_sampler(&self, id: &SamplingSessionId) -> Result<SamplerInfo, Error> {
@@ -183,6 +258,13 @@ impl RestClient {
 
     /// Whose the API key in use is. The hosted service knows keys, not tokens, here.
     ///
+    #[doc = setup!(service)]
+    /// let key = service.rest().get_api_key().await?;
+    /// assert!(!key.name.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// 401 for a key that is not valid.
     pub async fn get_api_key(&self) -> Result<ApiKeyInfo, Error> {
@@ -190,6 +272,13 @@ impl RestClient {
     }
 
     /// Deletes the API key in use on the server. Nothing can be done with it afterwards.
+    ///
+    /// ```no_run
+    /// # async fn example(rest: tinker_client::RestClient) -> Result<(), tinker_client::Error> {
+    /// rest.delete_api_key().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// 401 for a key that is not valid, or was deleted before.

@@ -4,10 +4,14 @@ mod abandon;
 mod check;
 mod copy;
 mod create;
+mod events;
 mod handle;
+mod many;
+mod stream;
 
 pub(crate) use create::create;
 pub use handle::SamplerHandle;
+pub use stream::{SampleEvent, SampleStream};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -154,11 +158,24 @@ impl SamplingClient {
     }
 
     /// Id of the sampler.
+    ///
+    #[doc = setup!(sampling)]
+    /// let sampler = service.rest().get_sampler(sampling.sampler_id()).await?;
+    /// assert_eq!(sampler.base_model, "tinker-local/tiny");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn sampler_id(&self) -> &SamplingSessionId {
         &self.inner.id
     }
 
     /// Name of the base model; `None` from a server that does not say.
+    ///
+    #[doc = setup!(sampling)]
+    /// assert_eq!(sampling.base_model(), Some("tinker-local/tiny"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn base_model(&self) -> Option<&str> {
         self.inner.base_model.as_deref()
     }
@@ -199,6 +216,15 @@ impl SamplingClient {
     /// Log probability of each prompt token given those before it, `[P]`; `None` at position 0.
     ///
     /// Dropping the `Pending` cancels it.
+    ///
+    #[doc = setup!(sampling)]
+    /// use tinker_client::ModelInput;
+    ///
+    /// let logprobs = sampling.compute_logprobs(ModelInput::from_tokens([72, 105])).await?;
+    /// assert!(logprobs[0].is_none() && logprobs[1].is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As for [`sample`](Self::sample).

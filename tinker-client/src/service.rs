@@ -1,17 +1,14 @@
 //! `ServiceClient`: where everything begins.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod close;
+mod create;
 
-use http::StatusCode;
-use tinker_transport::policy::Standard;
+use std::sync::Arc;
+
 use tinker_transport::{Billing, Call, Class, Replay};
 use tinker_types::{
-    CheckpointKind, CheckpointPath, CreateModel, Endpoint, FinishReason, FinishSession,
-    GetServerCapabilities, InvalidValue, LoadTarget, LoadWeights, ModelId, ServerCapabilities,
-    SessionId,
+    CheckpointPath, Endpoint, GetServerCapabilities, ServerCapabilities, SessionId,
 };
-use tokio::time::Instant;
 
 use crate::admin::AdminClient;
 use crate::builder::ServiceClientBuilder;
@@ -22,15 +19,9 @@ use crate::custom::{self, LossGraph, LossHandle};
 use crate::error::Error;
 use crate::options::{CopyOptions, LoadOptions, SamplingSource, TrainingOptions};
 use crate::pending::Pending;
-use crate::promise::Promise;
-use crate::queue::QueueLog;
 use crate::rest::{self, RestClient};
 use crate::sampling::{self, SamplerHandle, SamplingClient};
-use crate::training::{self, TrainingClient};
-use crate::waiting::{Board, WaitingFor};
-
-/// How long to go on telling the server that a session is over: a program that ends must not hang.
-const FAREWELL: Duration = Duration::from_secs(10);
+use crate::training::TrainingClient;
 
 /// Where everything begins: makes clients that train and clients that sample.
 ///
@@ -69,6 +60,11 @@ pub struct ServiceClient {
 impl ServiceClient {
     /// A client with the settings of the environment, see [`Config::from_env`]. Sends nothing yet.
     ///
+    /// ```no_run
+    /// let service = tinker_client::ServiceClient::from_env()?;
+    /// # Ok::<(), tinker_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// A configuration that cannot be used.
     pub fn from_env() -> Result<Self, Error> {
@@ -77,6 +73,14 @@ impl ServiceClient {
 
     /// A client with these settings. Sends nothing yet.
     ///
+    /// ```
+    /// use tinker_client::{Config, ServiceClient};
+    ///
+    /// let service = ServiceClient::new(Config::new("http://localhost:8000"))?;
+    /// assert!(service.session_id().is_none());
+    /// # Ok::<(), tinker_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// A configuration that cannot be used: no key for the hosted service, a bad base URL.
     pub fn new(config: Config) -> Result<Self, Error> {
@@ -84,6 +88,15 @@ impl ServiceClient {
     }
 
     /// A builder, for a transport or layers of your own.
+    ///
+    /// ```
+    /// use tinker_client::ServiceClient;
+    /// use tinker_local::LocalEngine;
+    ///
+    /// let engine = LocalEngine::builtin()?;
+    /// let service = ServiceClient::builder().leaf(engine.service()).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder() -> ServiceClientBuilder {
         ServiceClientBuilder::new()
     }
@@ -93,6 +106,13 @@ impl ServiceClient {
     }
 
     /// The models the server has. Opens no session.
+    ///
+    #[doc = setup!(service)]
+    /// let models = service.get_server_capabilities().await?.supported_models;
+    /// assert_eq!(models[0].model_name.as_deref(), Some("tinker-local/tiny"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// No answer, or one that refuses: a wrong key shows here first.
@@ -107,6 +127,16 @@ impl ServiceClient {
     /// Dropping the `Pending` lets it finish; the model is then without an owner until the session
     /// ends.
     ///
+    #[doc = setup!(service)]
+    /// use tinker_client::LoraConfig;
+    ///
+    /// let lora = LoraConfig::new(8).with_seed(1);
+    /// let training = service.create_lora_training_client("tinker-local/tiny", lora).await?;
+    /// assert_eq!(training.info().lora_rank, Some(8));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Options that train nothing, before anything is sent. A base model the server does not have.
     pub fn create_lora_training_client(
@@ -115,18 +145,18 @@ impl ServiceClient {
         options: impl Into<TrainingOptions>,
     ) -> Pending<TrainingClient> {
         let (base_model, options) = (base_model.into(), options.into());
-        if let Err(error) = check_new_model(&base_model, &options) {
-            return Pending::refused(error);
-        }
-        self.create(move |session, number| {
-            let mut request = CreateModel::new(session, number, &base_model, options.lora);
-            request.optimizer_config = options.optimizer;
-            request.user_metadata = Some(options.user_metadata).filter(|notes| !notes.is_empty());
-            request
-        })
+        create::fresh(&self.core, base_model, options)
     }
 
     /// Goes on training from a checkpoint, with a fresh optimizer.
+    ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_state("first").await?.path;
+    /// let next = service.create_training_client_from_state(&saved).await?;
+    /// assert_ne!(next.model_id(), training.model_id());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A path that is no training checkpoint, before anything is sent; one that does not exist.
@@ -134,10 +164,18 @@ impl ServiceClient {
         &self,
         checkpoint: impl Into<LoadOptions>,
     ) -> Pending<TrainingClient> {
-        self.load(checkpoint.into(), false)
+        create::load(&self.core, checkpoint.into(), false)
     }
 
     /// Goes on training from a checkpoint, with the optimizer's state as it was.
+    ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_state("first").await?.path;
+    /// let next = service.create_training_client_from_state_with_optimizer(&saved).await?;
+    /// assert_eq!(next.info().lora_rank, training.info().lora_rank);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As for [`create_training_client_from_state`](Self::create_training_client_from_state).
@@ -145,68 +183,20 @@ impl ServiceClient {
         &self,
         checkpoint: impl Into<LoadOptions>,
     ) -> Pending<TrainingClient> {
-        self.load(checkpoint.into(), true)
-    }
-
-    fn load(&self, options: LoadOptions, with_optimizer: bool) -> Pending<TrainingClient> {
-        let path = match check_load(&options, with_optimizer) {
-            Ok(path) => path,
-            Err(error) => return Pending::refused(error),
-        };
-        self.create(move |session_id, model_seq_id| {
-            let target = LoadTarget::NewModel {
-                session_id,
-                model_seq_id,
-            };
-            let mut request = LoadWeights::new(target, &path);
-            request.optimizer = with_optimizer;
-            request.base_model = options.base_model;
-            request.optimizer_config = options.optimizer;
-            request.weights_access_token = options.access_token;
-            request.user_metadata = Some(options.user_metadata).filter(|notes| !notes.is_empty());
-            request
-        })
-    }
-
-    /// Runs the operation that makes the session's next model.
-    fn create<O>(
-        &self,
-        request: impl FnOnce(SessionId, u64) -> O + Send + 'static,
-    ) -> Pending<TrainingClient>
-    where
-        O: training::MakesModel + Send + Sync + 'static,
-    {
-        if let Err(error) = self.core.check_open() {
-            return Pending::refused(error);
-        }
-        let core = Arc::clone(&self.core);
-        let number = core.next_model();
-        let board = Board::new(WaitingFor::Session);
-        Pending::detached(board.clone(), async move {
-            let started = Instant::now();
-            let (session, link) = core.session().await?;
-            board.set(WaitingFor::Acceptance);
-            // What a 402 means before there is a model is for the caller to decide.
-            let call = Call::new(O::NAME, Class::Train)
-                .with_replay(Replay::Safe)
-                .with_billing(Billing::Raise);
-            let submitted = link
-                .api
-                .call(&request(session.clone(), number), call)
-                .await?;
-            let named = submitted.model_id.clone();
-            let log = QueueLog::new(format!("creation of model {number}"));
-            let made: O::Output = Promise::of::<O>(submitted, started)
-                .resolve(link, &board, &log)
-                .await?;
-            let model = O::model_of(made).or(named);
-            let model = model.unwrap_or_else(|| ModelId::of_session(session, number));
-            TrainingClient::open(Arc::clone(&core), model).await
-        })
+        create::load(&self.core, checkpoint.into(), true)
     }
 
     /// Makes a sampler. Text that begins with `tinker://` is the path of a checkpoint, any other
     /// the name of a base model.
+    ///
+    #[doc = setup!(training)]
+    /// let base = service.create_sampling_client("tinker-local/tiny").await?;
+    /// let saved = training.save_weights_for_sampler("tuned").await?;
+    /// let tuned = service.create_sampling_client(saved).await?;
+    /// assert_ne!(tuned.sampler_id(), base.sampler_id());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A malformed path, before anything is sent; a model or checkpoint the server does not have.
@@ -253,6 +243,14 @@ impl ServiceClient {
     /// The copy numbers its samples apart from those of all others. It samples as long as the session
     /// it was made in is open.
     ///
+    #[doc = setup!(sampling)]
+    /// let handle = sampling.handle().await?;
+    /// let copy = service.sampling_client_from_handle(handle)?;
+    /// assert_eq!(copy.sampler_id(), sampling.sampler_id());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A handle of another server than this client's.
     pub fn sampling_client_from_handle(
@@ -265,6 +263,12 @@ impl ServiceClient {
 
     /// May this client work: does the server know the key, is the account in order? Asks once, and
     /// does not wait for an account to be put in order, as operations do.
+    ///
+    #[doc = setup!(service)]
+    /// service.check_access().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// 401 for a key that is not valid, 402 for an account that cannot be charged; no answer.
@@ -280,16 +284,40 @@ impl ServiceClient {
 
     /// A client for what the server keeps: training runs, checkpoints, sessions. It shares
     /// connections and settings with this one, and works on after [`close`](Self::close).
+    ///
+    #[doc = setup!(training)]
+    /// let runs = service.rest().training_runs().all().await?;
+    /// assert_eq!(runs.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn rest(&self) -> RestClient {
         RestClient::from_core(Arc::clone(&self.core))
     }
 
     /// A client for an organization's audit log, usage and costs; shares connections and settings.
+    ///
+    #[doc = setup!(service)]
+    /// let entries = service.admin().get_audit_log(Default::default(), None).await?;
+    /// assert!(entries.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn admin(&self) -> AdminClient {
         AdminClient::from_core(Arc::clone(&self.core))
     }
 
     /// Copies a checkpoint into a project. Gives the path of the copy.
+    ///
+    #[doc = setup!(training)]
+    /// use tinker_client::CopyOptions;
+    ///
+    /// let saved = training.save_state("first").await?.path;
+    /// let copy = service.copy_weights(CopyOptions::new(saved).with_project_id("mine")).await?;
+    /// assert_ne!(copy.run(), training.model_id());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As for [`RestClient::copy_weights`].
@@ -302,86 +330,27 @@ impl ServiceClient {
 
     /// The page of the session in the hosted service's console, for people; the page with all
     /// sessions as long as there is none.
+    ///
+    #[doc = setup!(service)]
+    /// assert!(service.console_url().ends_with("/sessions"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn console_url(&self) -> String {
         self.session_id()
             .map_or_else(console::sessions, console::session)
     }
 
     /// The session, once it has been opened.
+    ///
+    #[doc = setup!(sampling)]
+    /// assert!(service.session_id().is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn session_id(&self) -> Option<&SessionId> {
         self.core.opened_session()
     }
-
-    /// Ends the session. Every client made from it refuses further work; operations under way are
-    /// not waited for. Sends nothing if there never was a session, or if it is over already.
-    ///
-    /// # Errors
-    /// The server could not be told within ten seconds. The clients are closed all the same, and the
-    /// server ends the session itself when heartbeats stay away.
-    pub async fn close(&self, reason: FinishReason) -> Result<(), Error> {
-        Box::pin(self.finish(reason, None)).await
-    }
-
-    /// The same, with more to say about it.
-    ///
-    /// # Errors
-    /// As for [`close`](Self::close).
-    pub async fn close_with_detail(
-        &self,
-        reason: FinishReason,
-        detail: impl Into<String>,
-    ) -> Result<(), Error> {
-        Box::pin(self.finish(reason, Some(detail.into()))).await
-    }
-
-    async fn finish(&self, reason: FinishReason, detail: Option<String>) -> Result<(), Error> {
-        let was_open = self.core.close();
-        let (Some(session), Some(link)) = (self.core.opened_session(), self.core.opened_link())
-        else {
-            return Ok(());
-        };
-        if !was_open {
-            return Ok(());
-        }
-        let mut request = FinishSession::new(session.clone(), reason);
-        request.detail = detail;
-        let call = Call::new(FinishSession::NAME, Class::Session)
-            .with_replay(Replay::Safe)
-            .with_policy(Standard::new().with_time_limit(FAREWELL));
-        match link.api.call_void(&request, call).await {
-            // Servers without this route end a session when its heartbeats stay away.
-            Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => Ok(()),
-            result => result,
-        }
-    }
-}
-
-fn check_new_model(base_model: &str, options: &TrainingOptions) -> Result<(), InvalidValue> {
-    if base_model.is_empty() {
-        return Err(InvalidValue::new(
-            "base_model",
-            "is empty; name one the server has",
-        ));
-    }
-    options.lora.check().map_err(|error| error.within("lora"))
-}
-
-fn check_load(options: &LoadOptions, with_optimizer: bool) -> Result<CheckpointPath, InvalidValue> {
-    let path: CheckpointPath = options
-        .path
-        .parse()
-        .map_err(|error: InvalidValue| error.within("path"))?;
-    if path.kind() != CheckpointKind::Training {
-        let why = format!(
-            "{path} cannot be trained on; give a training checkpoint, tinker://<run>/weights/<name>"
-        );
-        return Err(InvalidValue::new("path", why));
-    }
-    if with_optimizer && options.optimizer.is_some() {
-        let why = "is set, but the optimizer comes with the checkpoint; use create_training_client_from_state";
-        return Err(InvalidValue::new("optimizer", why));
-    }
-    Ok(path)
 }
 
 #[cfg(test)]

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use tinker_transport::{BoxError, Call, Class, Replay};
 use tinker_types::{
-    CreateModel, Datum, Endpoint, ForwardBackwardOutput, GetInfo, LoadWeights, Loss, LossFn,
-    ModelCreated, ModelId, ModelInfo, Operation, OptimParams, OptimStep, OptimStepOutput,
-    WeightsLoaded,
+    CheckpointPath, CreateModel, Datum, Endpoint, ForwardBackwardOutput, GetInfo, LoadTarget,
+    LoadWeights, Loss, LossFn, ModelCreated, ModelId, ModelInfo, Operation, OptimParams, OptimStep,
+    OptimStepOutput, WeightsLoaded,
 };
 use tokio::time::Instant;
 
@@ -86,18 +86,56 @@ impl TrainingClient {
         })
     }
 
+    /// Loads a checkpoint into this model, as servers of an earlier time have it done.
+    pub(crate) fn load_state(
+        &self,
+        path: &CheckpointPath,
+        with_optimizer: bool,
+    ) -> Pending<WeightsLoaded> {
+        self.operate(
+            |model_id, seq_id| {
+                let mut request = LoadWeights::new(LoadTarget::Existing { model_id, seq_id }, path);
+                request.optimizer = with_optimizer;
+                request
+            },
+            |loaded, _| Ok(loaded),
+        )
+    }
+
     /// What the server says about the model: base model, tokenizer, rank.
+    ///
+    #[doc = setup!(training)]
+    /// assert_eq!(training.info().model_data.model_name.as_deref(), Some("tinker-local/tiny"));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn info(&self) -> &ModelInfo {
         &self.inner.info
     }
 
     /// Id of the model, also called the training run.
+    ///
+    #[doc = setup!(training)]
+    /// assert_eq!(training.model_id(), &training.info().model_id);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn model_id(&self) -> &ModelId {
         &self.inner.info.model_id
     }
 
     /// Runs data through the model and reports losses and log probabilities; gradients stay as
     /// they are.
+    ///
+    #[doc = setup!(training)]
+    /// use tinker_client::{Datum, Loss};
+    ///
+    /// let data = vec![Datum::supervised(&[72, 105], &[33])];
+    /// let output = training.forward(data, Loss::cross_entropy()).await?;
+    /// assert_eq!(output.logprobs(0).map(<[f32]>::len), Some(2));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As for [`forward_backward`](Self::forward_backward).
@@ -114,6 +152,19 @@ impl TrainingClient {
     ///
     /// A large batch travels in several requests, by number of data and by bytes; their results
     /// come back as one, in order.
+    ///
+    #[doc = setup!(training)]
+    /// use tinker_client::{AdamParams, Datum, Loss};
+    ///
+    /// let data = vec![Datum::supervised(&[72, 105], &[33])];
+    /// // Both are under way before either is awaited.
+    /// let pass = training.forward_backward(data, Loss::cross_entropy());
+    /// let step = training.optim_step(AdamParams::new(1e-3));
+    /// assert!(pass.await?.loss_sum().is_some());
+    /// step.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Data that does not fit the loss, before anything is sent; see [`Loss::check`].
@@ -156,6 +207,24 @@ impl TrainingClient {
     /// Both passes have their place in the order from the start, so that later operations wait for
     /// the function.
     ///
+    #[doc = setup!(training)]
+    /// use tinker_client::{CustomLoss, Datum, InvalidValue};
+    ///
+    /// // The mean of the squares, with its gradient by hand.
+    /// let squares = |_: &[Datum], logprobs: &[Vec<f32>]| {
+    ///     let count = logprobs.iter().map(Vec::len).sum::<usize>() as f32;
+    ///     let all = logprobs.iter().flatten();
+    ///     let loss = all.map(|lp| f64::from(lp * lp / count)).sum();
+    ///     let slopes = |lps: &Vec<f32>| lps.iter().map(|lp| 2.0 * lp / count).collect();
+    ///     Ok::<_, InvalidValue>(CustomLoss::new(loss, logprobs.iter().map(slopes).collect()))
+    /// };
+    /// let data = vec![Datum::supervised(&[72, 105], &[33])];
+    /// let output = training.forward_backward_custom(data, squares).await?;
+    /// assert!(output.loss_sum().is_some_and(|loss| loss > 0.0));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Data without dense `target_tokens`, before anything is sent. [`Error::Loss`] when the function
     /// fails or its gradients do not fit. When that, or the first pass, fails, the client is
@@ -178,6 +247,18 @@ impl TrainingClient {
     ///
     /// A server that runs the loss does so in one pass. For others it is run here, in two passes with
     /// the output that [`forward_backward_custom`](Self::forward_backward_custom) describes.
+    ///
+    #[doc = setup!(training)]
+    /// use tinker_client::autodiff::Expr;
+    /// use tinker_client::{Datum, LossGraph};
+    ///
+    /// let loss = LossGraph::new("surprise", -Expr::logprobs().mean());
+    /// let loss = service.create_custom_loss(loss).await?;
+    /// let data = vec![Datum::supervised(&[72, 105], &[33])];
+    /// training.forward_backward_with(data, &loss).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A loss of another session, or data without what it takes, before anything is sent. Then those
@@ -206,6 +287,17 @@ impl TrainingClient {
 
     /// Applies the gathered gradients and clears them.
     ///
+    #[doc = setup!(training)]
+    /// use tinker_client::{AdamParams, Datum, Loss};
+    ///
+    /// let data = vec![Datum::supervised(&[72, 105], &[33])];
+    /// training.forward_backward(data, Loss::cross_entropy()).await?;
+    /// let step = training.optim_step(AdamParams::new(1e-3)).await?;
+    /// assert!(!step.metrics.unwrap_or_default().is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Constants outside their range, before anything is sent.
     pub fn optim_step(&self, params: impl Into<OptimParams>) -> Pending<OptimStepOutput> {
@@ -222,6 +314,12 @@ impl TrainingClient {
     }
 
     /// The page of the training run in the hosted service's console, for people.
+    ///
+    #[doc = setup!(training)]
+    /// assert!(training.console_url().contains(training.model_id().as_str()));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn console_url(&self) -> String {
         console::training_run(self.model_id())
     }
@@ -274,5 +372,7 @@ impl Training {
     }
 }
 
+#[cfg(test)]
+mod order;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,14 @@ const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-tinker-weights-acces
 
 impl RestClient {
     /// All of one's checkpoints, of every run.
+    ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_state("first").await?.path;
+    /// let all = service.rest().checkpoints().all().await?;
+    /// assert_eq!(all[0].tinker_path, saved);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn checkpoints(&self) -> Pages<Checkpoint> {
         let client = self.clone();
         Pages::by_offset(move |offset| {
@@ -37,6 +45,14 @@ impl RestClient {
 
     /// One page of one's checkpoints: at most `limit` after the first `offset`.
     ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_state("first").await?.path;
+    /// let page = service.rest().list_user_checkpoints(10, 0).await?;
+    /// assert_eq!(page.checkpoints[0].tinker_path, saved);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// No answer, or one that refuses.
     pub async fn list_user_checkpoints(
@@ -49,6 +65,14 @@ impl RestClient {
 
     /// The checkpoints of one training run. They come all at once.
     ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_state("first").await?.path;
+    /// let of_run = service.rest().list_checkpoints(saved.run()).await?;
+    /// assert_eq!(of_run.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// 404 for a run there is not, or that may not be read.
     pub async fn list_checkpoints(&self, run: &ModelId) -> Result<Vec<Checkpoint>, Error> {
@@ -60,6 +84,14 @@ impl RestClient {
 
     /// What a checkpoint holds: base model, rank, optimizer.
     ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_state("first").await?.path;
+    /// let info = service.rest().get_weights_info(&saved).await?;
+    /// assert_eq!(info.lora_rank, Some(4));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// 404 for a checkpoint there is not, or that may not be read.
     pub async fn get_weights_info(&self, path: &CheckpointPath) -> Result<WeightsInfo, Error> {
@@ -67,6 +99,15 @@ impl RestClient {
     }
 
     /// Deletes a checkpoint. There is no way back.
+    ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_state("first").await?.path;
+    /// let rest = service.rest();
+    /// rest.delete_checkpoint(&saved).await?;
+    /// assert!(rest.checkpoints().all().await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// 404 for a checkpoint there is not, or that is not one's own.
@@ -78,6 +119,15 @@ impl RestClient {
 
     /// Lets anybody read a checkpoint.
     ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_state("first").await?.path;
+    /// let rest = service.rest();
+    /// rest.publish_checkpoint(&saved).await?;
+    /// assert!(rest.checkpoints().all().await?[0].public);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// 404 for a checkpoint that is not one's own; 409, at once, for one that is public.
     pub async fn publish_checkpoint(&self, path: &CheckpointPath) -> Result<(), Error> {
@@ -87,6 +137,16 @@ impl RestClient {
     }
 
     /// Takes that back.
+    ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_state("first").await?.path;
+    /// let rest = service.rest();
+    /// rest.publish_checkpoint(&saved).await?;
+    /// rest.unpublish_checkpoint(&saved).await?;
+    /// assert!(!rest.checkpoints().all().await?[0].public);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// 404 for a checkpoint that is not one's own; 409, at once, for one that is private.
@@ -98,6 +158,16 @@ impl RestClient {
 
     /// Sets when a checkpoint is deleted: so long from now, in whole seconds. `None` keeps it for
     /// good.
+    ///
+    #[doc = setup!(training)]
+    /// use std::time::Duration;
+    ///
+    /// let saved = training.save_state("first").await?.path;
+    /// let day = Duration::from_secs(86_400);
+    /// service.rest().set_checkpoint_ttl(&saved, Some(day)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// 404 for a checkpoint that is not one's own.
@@ -118,6 +188,16 @@ impl RestClient {
     /// Where the files of an external checkpoint can be fetched: a signed URL for each, which needs
     /// no key. Who has a URL has the file.
     ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_weights_external("adapter").await?;
+    /// let links = service.rest().get_external_weights_urls(&saved.path).await?;
+    /// for (file, url) in &links.urls {
+    ///     assert!(url.contains(file));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A checkpoint of another kind, before anything is sent; 404 for one there is not.
     pub async fn get_external_weights_urls(
@@ -135,6 +215,17 @@ impl RestClient {
     }
 
     /// Copies a checkpoint into a project. Gives the path of the copy.
+    ///
+    #[doc = setup!(training)]
+    /// use tinker_client::CopyOptions;
+    ///
+    /// let saved = training.save_state("first").await?.path;
+    /// let rest = service.rest();
+    /// let copy = rest.copy_weights(CopyOptions::new(saved).with_project_id("mine")).await?;
+    /// assert_eq!(rest.get_weights_info(&copy).await?.lora_rank, Some(4));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// No project, neither here nor in [`Config`](crate::Config), or a token that cannot stand in a

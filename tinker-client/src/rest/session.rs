@@ -18,6 +18,14 @@ const EXPORT_INTERVAL: Duration = Duration::from_secs(5);
 impl RestClient {
     /// What belongs to a session: training runs, samplers, notes.
     ///
+    #[doc = setup!(training)]
+    /// let session = service.session_id().ok_or("no session")?;
+    /// let info = service.rest().get_session(session).await?;
+    /// assert_eq!(info.training_run_ids.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// 404 for a session there is not, or that may not be read.
     pub async fn get_session(&self, id: &SessionId) -> Result<SessionInfo, Error> {
@@ -29,6 +37,13 @@ impl RestClient {
     }
 
     /// The ids of all sessions.
+    ///
+    #[doc = setup!(training)]
+    /// let sessions = service.rest().sessions().all().await?;
+    /// assert_eq!(Some(&sessions[0]), service.session_id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn sessions(&self) -> Pages<SessionId> {
         let client = self.clone();
         Pages::by_offset(move |offset| {
@@ -38,6 +53,13 @@ impl RestClient {
     }
 
     /// One page of session ids: at most `limit` after the first `offset`.
+    ///
+    #[doc = setup!(training)]
+    /// let sessions = service.rest().list_sessions(10, 0).await?;
+    /// assert_eq!(sessions.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// No answer, or one that refuses.
@@ -52,6 +74,13 @@ impl RestClient {
 
     /// All sessions that are as `query` says, from its `cursor` on; `limit` is the size of a page.
     /// Experimental on the hosted service.
+    ///
+    #[doc = setup!(training)]
+    /// let found = service.rest().search_sessions(Default::default()).all().await?;
+    /// assert_eq!(Some(&found[0].session_id), service.session_id());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn search_sessions(&self, query: SearchSessions) -> Pages<SessionSummary> {
         let client = self.clone();
         Pages::new(query, move |query| {
@@ -73,6 +102,13 @@ impl RestClient {
 
     /// One page of a search.
     ///
+    #[doc = setup!(training)]
+    /// let page = service.rest().search_sessions_page(Default::default()).await?;
+    /// assert_eq!(page.sessions.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A query that the server does not take.
     pub async fn search_sessions_page(
@@ -83,6 +119,13 @@ impl RestClient {
     }
 
     /// Books a session on a project. It cannot be booked on none again.
+    ///
+    #[doc = setup!(training)]
+    /// let session = service.session_id().ok_or("no session")?;
+    /// service.rest().assign_session_project(session, "mine").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// 404 for a session or a project there is not.
@@ -104,6 +147,14 @@ impl RestClient {
     /// valid for about an hour, of a file in Perfetto's format.
     ///
     /// Dropping the future ends the wait; the server goes on, and the next call finds its work.
+    ///
+    #[doc = setup!(training)]
+    /// let session = service.session_id().ok_or("no session")?;
+    /// let url = service.rest().export_session_trace(session).await?;
+    /// assert!(url.starts_with("http"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Error::Export`] when the server could not make the trace.

@@ -16,6 +16,14 @@ impl RestClient {
     /// Who holds the credential in use, read from the token that the server gives for it. Sends
     /// nothing of its own beyond the exchange for that token.
     ///
+    /// ```no_run
+    /// # async fn example(rest: tinker_client::RestClient) -> Result<(), tinker_client::Error> {
+    /// let whoami = rest.whoami().await?;
+    /// println!("{} of {}", whoami.user_urn, whoami.org_urn);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A plain API key on a server that exchanges none: ask [`get_api_key`](Self::get_api_key) there.
     pub async fn whoami(&self) -> Result<Whoami, Error> {

@@ -1,10 +1,14 @@
+use std::time::Duration;
+
 use serde_json::json;
 use tinker_types::{FinishReason, LoraConfig};
 use tokio::time::sleep;
 
 use super::*;
+use crate::WaitingFor;
 use crate::testing::{FakeServer, Reply, assert_small, data};
 use crate::{AdamParams, Loss};
+use tokio::time::Instant;
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)

@@ -16,6 +16,17 @@ use crate::sampling::SamplingClient;
 impl TrainingClient {
     /// Saves weights and optimizer state, to train on from.
     ///
+    #[doc = setup!(training)]
+    /// use std::time::Duration;
+    /// use tinker_client::SaveOptions;
+    ///
+    /// let options = SaveOptions::new("step-100").with_ttl(Duration::from_secs(86_400));
+    /// let saved = training.save_state(options).await?;
+    /// assert!(saved.path.to_string().ends_with("/weights/step-100"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// A name that is no path segment, before anything is sent; a name that is taken, unless
     /// [`SaveOptions::overwrite`] is set.
@@ -38,6 +49,14 @@ impl TrainingClient {
 
     /// Saves weights to sample from, under a name. Give the path to
     /// [`create_sampling_client`](crate::ServiceClient::create_sampling_client), now or later.
+    ///
+    #[doc = setup!(training)]
+    /// let path = training.save_weights_for_sampler("step-100").await?;
+    /// let sampler = service.create_sampling_client(&path).await?;
+    /// assert_eq!(sampler.base_model(), Some("tinker-local/tiny"));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A name that is no path segment, or `overwrite`, which these checkpoints do not have, before
@@ -64,6 +83,14 @@ impl TrainingClient {
     /// Saves weights as files for use elsewhere.
     /// [`get_external_weights_urls`](crate::RestClient::get_external_weights_urls) tells where to
     /// fetch them.
+    ///
+    #[doc = setup!(training)]
+    /// let saved = training.save_weights_external("adapter").await?;
+    /// let files = service.rest().get_external_weights_urls(&saved.path).await?.urls;
+    /// assert!(!files.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// A name that is no path segment, or more than ten keys to encrypt for, before anything is sent.
@@ -94,6 +121,16 @@ impl TrainingClient {
     /// A sampler with the model's weights as they are when every earlier operation is done. Later
     /// training does not change it, and nothing is stored under a name.
     ///
+    #[doc = setup!(training)]
+    /// use tinker_client::{ModelInput, SamplingParams};
+    ///
+    /// let sampler = training.save_weights_and_get_sampling_client().await?;
+    /// let params = SamplingParams::default().with_max_tokens(4);
+    /// sampler.sample(ModelInput::from_tokens([72, 105]), params).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Those of any operation.
     pub fn save_weights_and_get_sampling_client(&self) -> Pending<SamplingClient> {
@@ -105,6 +142,15 @@ impl TrainingClient {
     /// the call that made its sampler; a long one may use older weights for its first tokens than for
     /// its last. Keep one sampler and let the calls update it, for training that does not wait for
     /// samples.
+    ///
+    #[doc = setup!(training)]
+    /// let sampler = training.save_weights_and_get_inflight_sampling_client().await?;
+    /// // After some steps: what `sampler` draws from now on is up to date.
+    /// training.save_weights_and_get_inflight_sampling_client().await?;
+    /// # drop(sampler);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// Those of any operation.

@@ -1,0 +1,28 @@
+//! What examples begin with, so that each shows its own call and still runs.
+
+/// The opening of an example with a client of the embedded engine: `setup!(service)`,
+/// `setup!(training)`, `setup!(sampling)`. It ends with `# Ok(())`, `# }` and the fence.
+macro_rules! setup {
+    (service) => {
+        "```
+# #[tokio::main]
+# async fn main() -> Result<(), Box<dyn std::error::Error>> {
+# let engine = tinker_local::LocalEngine::builtin()?;
+# let service = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;"
+    };
+    (training) => {
+        concat!(
+            setup!(service),
+            "
+# let lora = tinker_client::LoraConfig::new(4);
+# let training = service.create_lora_training_client(\"tinker-local/tiny\", lora).await?;"
+        )
+    };
+    (sampling) => {
+        concat!(
+            setup!(service),
+            "
+# let sampling = service.create_sampling_client(\"tinker-local/tiny\").await?;"
+        )
+    };
+}
