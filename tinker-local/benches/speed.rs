@@ -170,6 +170,7 @@ fn measure(shape: &str, threads: usize) {
             seed: Some(u64::from(seed)),
             stop: StopRule::Never,
             prompt_logprobs: false,
+            prompt_logprobs_last_n: None,
             topk_prompt_logprobs: 0,
             target_prompt_logprobs: Vec::new(),
             prompt_alternatives: 0,

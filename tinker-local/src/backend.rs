@@ -254,6 +254,9 @@ pub struct SampleJob {
     pub stop: StopRule,
     /// Report the log probability of each prompt token.
     pub prompt_logprobs: bool,
+    /// Report log probabilities and likely tokens of the last `n` prompt positions only; those before are as
+    /// position 0. A prompt whose beginning is not asked about can be taken from a cache.
+    pub prompt_logprobs_last_n: Option<usize>,
     /// Report this many of the most likely tokens at each prompt position.
     pub topk_prompt_logprobs: usize,
     /// Report the log probabilities of these tokens: row `i` is about prompt position `i + 1`. No rows
@@ -348,9 +351,9 @@ pub trait Backend: Send {
     /// Jobs that have not ended.
     fn live_jobs(&self) -> usize;
 
-    /// Shows what a job that has not ended has generated so far: number of the sequence and its tokens
-    /// up to now. A backend that can't tell shows nothing, and its samples arrive whole.
-    fn peek(&self, job: JobId, see: &mut dyn FnMut(usize, &SampledTokens)) {
+    /// Shows what a job that has not ended has generated so far: number of the sequence, its tokens up to
+    /// now, and whether these are all. A backend that can't tell shows nothing, and its samples arrive whole.
+    fn peek(&self, job: JobId, see: &mut dyn FnMut(usize, &SampledTokens, bool)) {
         let _ = (job, see);
     }
 }

@@ -146,7 +146,9 @@ impl LocalEngineBuilder {
 }
 
 fn ready(backend: CpuBackend, threads: Option<usize>, limits: &Limits) -> Box<dyn Backend> {
-    let mut backend = backend.with_live_sequences(limits.live_sequences);
+    let mut backend = backend
+        .with_live_sequences(limits.live_sequences)
+        .with_prefix_cache(limits.prefix_cache_bytes);
     if let Some(threads) = threads {
         backend = backend.with_threads(threads);
     }

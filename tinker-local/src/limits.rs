@@ -25,6 +25,9 @@ pub struct Limits {
     pub data_per_request: usize,
     /// Sequences decoded at the same time. Each holds a KV cache. Default 64.
     pub live_sequences: usize,
+    /// Bytes of keys and values that are kept of prompts, so that one that begins like an earlier one is not run whole;
+    /// 0 keeps none. Results do not depend on it. Default 128 MiB.
+    pub prefix_cache_bytes: usize,
     /// Sequences one sampling request may ask for. Default 256.
     pub sequences_per_request: usize,
     /// Models in training at the same time. Default 64.
@@ -60,6 +63,7 @@ impl Default for Limits {
             body_bytes: 32 * MIB,
             data_per_request: 4096,
             live_sequences: 64,
+            prefix_cache_bytes: 128 * MIB,
             sequences_per_request: 256,
             models: 64,
             samplers: 256,

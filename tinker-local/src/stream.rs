@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use tinker_types::proto::decode_sample;
-use tinker_types::{ErrorCategory, RequestId, SampleResponse};
+use tinker_types::{ErrorCategory, RequestId, SampleResponse, StopReason};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Sleep, sleep};
 
@@ -34,6 +34,8 @@ pub enum SampleEvent {
         tokens: Vec<u32>,
         /// Their log probabilities.
         logprobs: Vec<f32>,
+        /// How the sequence ended, if these are its last tokens.
+        stop_reason: Option<StopReason>,
     },
     /// It is done: all of it once more, with what was asked about the prompt. The last event.
     Done(Box<SampleResponse>),
@@ -91,6 +93,7 @@ impl SampleStream {
                 sequence: piece.sequence,
                 tokens: piece.tokens,
                 logprobs: piece.logprobs,
+                stop_reason: piece.ended,
             })),
             // Nothing is left to be told, so the outcome is known.
             Poll::Ready(None) => {
@@ -178,10 +181,14 @@ fn encode(event: SampleEvent) -> Bytes {
             sequence,
             tokens,
             logprobs,
-        } => (
-            "tokens",
-            json!({ "sequence": sequence, "tokens": tokens, "logprobs": logprobs }),
-        ),
+            stop_reason,
+        } => {
+            let mut data = json!({ "sequence": sequence, "tokens": tokens, "logprobs": logprobs });
+            if let Some(reason) = stop_reason {
+                data["stop_reason"] = json!(reason);
+            }
+            ("tokens", data)
+        }
         SampleEvent::Done(response) => {
             let mut body = json!(response);
             body["type"] = "sample".into();

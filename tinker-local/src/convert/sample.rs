@@ -84,6 +84,7 @@ pub(crate) fn sample_job(
         stop: stop_rule(params.stop.as_ref(), model)
             .map_err(|e| e.within("sampling_params.stop"))?,
         prompt_logprobs: request.prompt_logprobs,
+        prompt_logprobs_last_n: request.prompt_logprobs_last_n.map(|n| n as usize),
         topk_prompt_logprobs: request.topk_prompt_logprobs as usize,
         topk_sample_logprobs: request.topk_sample_logprobs as usize,
         target_prompt_logprobs: targets,

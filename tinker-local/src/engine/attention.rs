@@ -50,6 +50,47 @@ impl KeyValues {
         copy
     }
 
+    /// Floats of [`PANEL`] positions, as [`KeyValues::read_page`] takes them out.
+    pub(crate) fn page_len(config: &ModelConfig) -> usize {
+        let width = config.head_dim + config.head_dim.next_multiple_of(PANEL);
+        config.num_key_value_heads * width * PANEL
+    }
+
+    /// Adds the positions `page * PANEL..(page + 1) * PANEL`, all of them filled, to `page_out`.
+    pub(crate) fn read_page(&self, config: &ModelConfig, page: usize, page_out: &mut Vec<f32>) {
+        let hd = config.head_dim;
+        for head in 0..config.num_key_value_heads {
+            let at = head * self.key_size(config) + page * hd * PANEL;
+            page_out.extend_from_slice(&self.keys[at..at + hd * PANEL]);
+        }
+        for panel in 0..config.num_key_value_heads * hd.div_ceil(PANEL) {
+            let at = (panel * self.capacity + page * PANEL) * PANEL;
+            page_out.extend_from_slice(&self.values[at..at + PANEL * PANEL]);
+        }
+    }
+
+    /// Puts back what [`KeyValues::read_page`] took out, and returns what follows it in `from`.
+    pub(crate) fn write_page<'a>(
+        &mut self,
+        config: &ModelConfig,
+        page: usize,
+        from: &'a [f32],
+    ) -> &'a [f32] {
+        let (hd, heads) = (config.head_dim, config.num_key_value_heads);
+        let (page_in, rest) = from.split_at(Self::page_len(config));
+        let (keys, values) = page_in.split_at(heads * hd * PANEL);
+        let key_size = self.key_size(config);
+        for (head, part) in keys.chunks_exact(hd * PANEL).enumerate() {
+            let at = head * key_size + page * hd * PANEL;
+            self.keys[at..at + part.len()].copy_from_slice(part);
+        }
+        for (panel, part) in values.chunks_exact(PANEL * PANEL).enumerate() {
+            let at = (panel * self.capacity + page * PANEL) * PANEL;
+            self.values[at..at + part.len()].copy_from_slice(part);
+        }
+        rest
+    }
+
     /// Makes room for `capacity` positions and forgets what was there.
     pub(crate) fn reserve(&mut self, config: &ModelConfig, capacity: usize) {
         self.capacity = capacity.next_multiple_of(PANEL);

@@ -37,10 +37,14 @@ pub struct CpuBackend {
     knows_text: bool,
     team: Arc<Team>,
     live_sequences: usize,
+    prefix_bytes: usize,
 }
 
 /// Sequences generated at the same time unless [`CpuBackend::with_live_sequences`] says otherwise.
 const LIVE_SEQUENCES: usize = 64;
+
+/// Bytes of the prefix cache unless [`CpuBackend::with_prefix_cache`] says otherwise.
+const PREFIX_BYTES: usize = 128 << 20;
 
 impl CpuBackend {
     /// The built-in model, with as many threads as the machine has processors.
@@ -101,17 +105,24 @@ impl CpuBackend {
         info.parameters = model.layout.table.len as u64;
         let knows_text = vocabulary.is_some();
         let vocabulary = vocabulary.unwrap_or_else(|| Arc::new(ByteTokenizer));
+        let sampler = Sampler::new(
+            Arc::clone(&vocabulary),
+            Arc::clone(&team),
+            LIVE_SEQUENCES,
+            PREFIX_BYTES,
+        );
         Ok(Self {
             info,
             model,
             adapters: BTreeMap::new(),
             next: 0,
             crew: Crew::new(Arc::clone(&team)),
-            sampler: Sampler::new(Arc::clone(&vocabulary), Arc::clone(&team), LIVE_SEQUENCES),
+            sampler,
             vocabulary,
             knows_text,
             team,
             live_sequences: LIVE_SEQUENCES,
+            prefix_bytes: PREFIX_BYTES,
         })
     }
 
@@ -133,11 +144,21 @@ impl CpuBackend {
         self.restart_sampler()
     }
 
+    /// Keeps keys and values of prompts in at most this many bytes, so that a prompt that begins like an
+    /// earlier one with the same weights is not run whole; 128 MiB by default, and 0 keeps none. Results do
+    /// not depend on it. Sampling jobs queued before are dropped.
+    #[must_use]
+    pub fn with_prefix_cache(mut self, bytes: usize) -> Self {
+        self.prefix_bytes = bytes;
+        self.restart_sampler()
+    }
+
     fn restart_sampler(mut self) -> Self {
         self.sampler = Sampler::new(
             Arc::clone(&self.vocabulary),
             Arc::clone(&self.team),
             self.live_sequences,
+            self.prefix_bytes,
         );
         self
     }
@@ -260,7 +281,7 @@ impl Backend for CpuBackend {
         self.sampler.live_jobs()
     }
 
-    fn peek(&self, job: JobId, see: &mut dyn FnMut(usize, &SampledTokens)) {
+    fn peek(&self, job: JobId, see: &mut dyn FnMut(usize, &SampledTokens, bool)) {
         self.sampler.peek(job, see);
     }
 }

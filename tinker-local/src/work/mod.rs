@@ -3,6 +3,7 @@
 mod acts;
 mod operation;
 mod schedule;
+mod share;
 mod watch;
 mod worker;
 

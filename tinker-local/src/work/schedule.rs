@@ -11,6 +11,7 @@ use tinker_types::proto::encode_sample;
 use tinker_types::{RequestId, SessionId};
 use tracing::Span;
 
+use super::share::{Next, Share};
 use super::watch::Watch;
 use super::worker::Lane;
 use crate::backend::{Backend, BackendError, JobId, SampleJob, SampleOutput};
@@ -18,9 +19,6 @@ use crate::clock;
 use crate::convert::Report;
 use crate::state::{Failure, Fulfil, Payload, Weights};
 use crate::usage::{Kind, Ledger};
-
-/// Longest time that sampling gets between two training operations.
-const SLICE: Duration = Duration::from_millis(500);
 
 pub(super) type Task = Box<dyn FnOnce(&mut dyn Backend) + Send>;
 
@@ -54,7 +52,6 @@ pub(crate) struct Sampling {
 
 /// A sampling request the engine works on.
 struct Live {
-    sequences: usize,
     prompt: usize,
     report: Report,
     usage: Arc<Ledger>,
@@ -64,7 +61,7 @@ struct Live {
     span: Span,
 }
 
-/// The engine's thread: short tasks first, then one training operation and as much time for sampling in turn.
+/// The engine's thread: short tasks first, then training operations and sampling in turn.
 pub(super) struct Schedule {
     backend: Box<dyn Backend>,
     inbox: Receiver<Message>,
@@ -73,7 +70,8 @@ pub(super) struct Schedule {
     turns: VecDeque<(Span, Task)>,
     waiting: VecDeque<Sampling>,
     live: HashMap<JobId, Live>,
-    most_sequences: usize,
+    share: Share,
+    most_jobs: usize,
 }
 
 impl Schedule {
@@ -81,7 +79,7 @@ impl Schedule {
         backend: Box<dyn Backend>,
         inbox: Receiver<Message>,
         stop: Arc<AtomicBool>,
-        most_sequences: usize,
+        most_jobs: usize,
     ) -> Self {
         Self {
             backend,
@@ -91,29 +89,38 @@ impl Schedule {
             turns: VecDeque::new(),
             waiting: VecDeque::new(),
             live: HashMap::new(),
-            most_sequences,
+            share: Share::default(),
+            most_jobs: most_jobs.max(1),
         }
     }
 
     pub(super) fn run(mut self) {
         while self.receive() {
             self.run_front();
-            match self.turns.pop_front() {
-                Some((span, task)) => {
-                    let took = self.perform(&span, task);
-                    self.decode_for(took.min(SLICE));
+            match self.share.next(!self.turns.is_empty(), self.has_samples()) {
+                Some(Next::Train) => {
+                    if let Some((span, task)) = self.turns.pop_front() {
+                        let took = self.perform(&span, task);
+                        self.share.trained(took);
+                    }
                 }
-                None => self.decode(),
+                Some(Next::Sample) => {
+                    let start = clock::now();
+                    self.decode();
+                    self.share.sampled(clock::now().duration_since(start));
+                }
+                None => {}
             }
         }
     }
 
+    fn has_samples(&self) -> bool {
+        !(self.waiting.is_empty() && self.live.is_empty())
+    }
+
     /// Takes in what has come, waiting for it when there is nothing else to do. False at the end.
     fn receive(&mut self) -> bool {
-        let is_idle = self.front.is_empty()
-            && self.turns.is_empty()
-            && self.waiting.is_empty()
-            && self.live.is_empty();
+        let is_idle = self.front.is_empty() && self.turns.is_empty() && !self.has_samples();
         if is_idle {
             match self.inbox.recv() {
                 Ok(message) => self.take(message),
@@ -164,20 +171,6 @@ impl Schedule {
         clock::now().duration_since(start)
     }
 
-    fn decode_for(&mut self, time: Duration) {
-        let start = clock::now();
-        while !(self.waiting.is_empty() && self.live.is_empty())
-            && clock::now().duration_since(start) < time
-        {
-            self.decode();
-            self.drain();
-            self.run_front();
-            if self.stop.load(Ordering::Acquire) {
-                return;
-            }
-        }
-    }
-
     /// Starts what fits and generates one token for every live sequence.
     fn decode(&mut self) {
         self.admit();
@@ -208,7 +201,9 @@ impl Schedule {
         let told = catch_unwind(AssertUnwindSafe(|| {
             for (id, live) in live {
                 if let Some(watch) = &mut live.watch {
-                    backend.peek(*id, &mut |number, tokens| watch.see(number, tokens));
+                    backend.peek(*id, &mut |number, tokens, all| {
+                        watch.see(number, tokens, all);
+                    });
                 }
             }
         }));
@@ -217,19 +212,34 @@ impl Schedule {
         }
     }
 
+    /// Hands requests to the backend, which deals its places out to their sequences. The session with the fewest
+    /// requests there comes first, so that a flood from one does not hold up another.
     fn admit(&mut self) {
-        while let Some(next) = self.waiting.front() {
-            let running: usize = self.live.values().map(|live| live.sequences).sum();
-            // One that is larger than the bound goes alone.
-            if running > 0 && running + next.job.num_samples > self.most_sequences {
-                return;
-            }
-            if let Some(sampling) = self.waiting.pop_front()
-                && !sampling.fulfil.is_settled()
-            {
+        while self.live.len() < self.most_jobs
+            && let Some(next) = self.next_waiting()
+            && let Some(sampling) = self.waiting.remove(next)
+        {
+            if !sampling.fulfil.is_settled() {
                 self.submit(sampling);
             }
         }
+    }
+
+    fn next_waiting(&self) -> Option<usize> {
+        if self.waiting.len() <= 1 {
+            return (!self.waiting.is_empty()).then_some(0);
+        }
+        let mut running: HashMap<&SessionId, usize> = HashMap::new();
+        for live in self.live.values() {
+            *running.entry(&live.session).or_default() += 1;
+        }
+        // The first of equals, which is the oldest.
+        (0..self.waiting.len()).min_by_key(|at| {
+            running
+                .get(&self.waiting[*at].session)
+                .copied()
+                .unwrap_or(0)
+        })
     }
 
     fn submit(&mut self, sampling: Sampling) {
@@ -244,7 +254,7 @@ impl Schedule {
             span,
         } = sampling;
         job.weights = weights.current();
-        let (sequences, prompt) = (job.num_samples, job.prompt.len());
+        let prompt = job.prompt.len();
         fulfil.mark_running();
         let backend = &mut *self.backend;
         match catch_unwind(AssertUnwindSafe(|| span.in_scope(|| backend.submit(job)))) {
@@ -252,7 +262,6 @@ impl Schedule {
                 self.live.insert(
                     id,
                     Live {
-                        sequences,
                         prompt,
                         report,
                         usage,
@@ -312,13 +321,12 @@ impl Live {
             fulfil,
             mut watch,
             span,
-            ..
         } = self;
         span.in_scope(|| match result {
             Ok(output) => {
                 if let Some(watch) = &mut watch {
                     for (number, sequence) in output.sequences.iter().enumerate() {
-                        watch.see(number, sequence);
+                        watch.see(number, sequence, true);
                     }
                 }
                 let cached = output.cache_hit_tokens.min(prompt);
@@ -337,3 +345,6 @@ impl Live {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

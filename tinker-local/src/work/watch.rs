@@ -1,5 +1,6 @@
 //! Samples on their way, for somebody who watches.
 
+use tinker_types::StopReason;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::backend::SampledTokens;
@@ -11,42 +12,60 @@ pub(crate) struct Piece {
     pub(crate) sequence: usize,
     pub(crate) tokens: Vec<u32>,
     pub(crate) logprobs: Vec<f32>,
+    /// How the sequence ended, if these are its last tokens.
+    pub(crate) ended: Option<StopReason>,
 }
 
 /// Sends what is new of each sequence. Nobody holds it up: what is sent is no more than the sample itself.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pieces: UnboundedSender<Piece>,
-    /// Tokens sent of each sequence.
-    sent: Vec<usize>,
+    sent: Vec<Sent>,
+}
+
+/// What was sent of a sequence.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    tokens: usize,
+    end: bool,
 }
 
 impl Watch {
     pub(crate) fn new(pieces: UnboundedSender<Piece>, sequences: usize) -> Self {
         Self {
             pieces,
-            sent: vec![0; sequences],
+            sent: vec![Sent::default(); sequences],
         }
     }
 
-    /// Sends what is new of a sequence.
-    pub(super) fn see(&mut self, sequence: usize, all: &SampledTokens) {
+    /// Sends what is new of a sequence, and its end once it has ended.
+    pub(super) fn see(&mut self, sequence: usize, all: &SampledTokens, has_ended: bool) {
         let Some(sent) = self.sent.get_mut(sequence) else {
             return;
         };
-        let (Some(tokens), Some(logprobs)) = (all.tokens.get(*sent..), all.logprobs.get(*sent..))
+        let first = sent.tokens;
+        let (Some(tokens), Some(logprobs)) = (all.tokens.get(first..), all.logprobs.get(first..))
         else {
             return;
         };
-        if tokens.is_empty() {
+        if tokens.is_empty() && (sent.end || !has_ended) {
             return;
         }
+        let reason = if all.stopped {
+            StopReason::Stop
+        } else {
+            StopReason::Length
+        };
         let piece = Piece {
             sequence,
             tokens: tokens.to_vec(),
             logprobs: logprobs.to_vec(),
+            ended: has_ended.then_some(reason),
         };
-        *sent = all.tokens.len();
+        *sent = Sent {
+            tokens: all.tokens.len(),
+            end: has_ended,
+        };
         let _nobody_watches = self.pieces.send(piece);
     }
 }

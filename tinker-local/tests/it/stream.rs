@@ -36,15 +36,19 @@ async fn tokens_are_told_as_they_are_drawn() {
     let (engine, client, sampler) = engine().await;
     let mut stream = engine.stream(&request(&sampler, 0, 8)).unwrap();
     let (mut told, mut events, mut whole) = ([vec![], vec![]], 0, None);
+    let mut ends = [None, None];
     while let Some(event) = stream.next().await {
         match event {
             SampleEvent::Tokens {
                 sequence,
                 tokens,
                 logprobs,
+                stop_reason,
                 ..
             } => {
                 assert_eq!(tokens.len(), logprobs.len());
+                assert!(ends[sequence].is_none(), "nothing comes after the end");
+                ends[sequence] = stop_reason;
                 assert!(whole.is_none(), "the whole comes last");
                 told[sequence].extend(tokens);
                 events += 1;
@@ -54,6 +58,8 @@ async fn tokens_are_told_as_they_are_drawn() {
         }
     }
     let whole = whole.unwrap();
+    let reasons = whole.sequences.iter().map(|s| Some(s.stop_reason));
+    assert!(reasons.eq(ends));
     assert_eq!(
         told.to_vec(),
         whole

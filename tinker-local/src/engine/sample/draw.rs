@@ -63,24 +63,49 @@ impl Draw {
             candidates.select_nth_unstable_by(k - 1, by_rank);
             candidates.truncate(k);
         }
-        candidates.sort_unstable_by(by_rank);
         if self.top_p < 1.0 {
             let total = match self.top_k {
-                Some(_) => candidates
-                    .iter()
-                    .map(|t| f64::from(weights[*t as usize]))
-                    .sum(),
+                Some(_) => heap(candidates, weights),
                 None => f64::from(total),
             };
-            let mut so_far = 0.0;
-            let enough = candidates.iter().position(|t| {
-                so_far += f64::from(weights[*t as usize]);
-                so_far >= f64::from(self.top_p) * total
-            });
-            candidates.truncate(enough.map_or(candidates.len(), |i| i + 1));
+            let enough = f64::from(self.top_p) * total;
+            let kept = likeliest(candidates, weights, enough, by_rank);
+            candidates.truncate(kept);
         }
+        // In an order that does not depend on how they were found.
+        candidates.sort_unstable();
         pick(candidates.iter().copied(), weights, random).unwrap_or(best)
     }
+}
+
+/// Weight of tokens together.
+fn heap(tokens: &[u32], weights: &[f32]) -> f64 {
+    tokens.iter().map(|t| f64::from(weights[*t as usize])).sum()
+}
+
+/// Brings the fewest tokens to the front that are the likeliest and together weigh `enough`, and returns how many
+/// they are; all, if all together weigh less. Halving finds them in time linear in the tokens, where sorting is most
+/// of the work of a draw.
+fn likeliest(
+    tokens: &mut [u32],
+    weights: &[f32],
+    enough: f64,
+    mut by_rank: impl FnMut(&u32, &u32) -> std::cmp::Ordering,
+) -> usize {
+    let (mut kept, mut end, mut so_far) = (0, tokens.len(), 0.0);
+    // The first `kept` are in, those from `end` on are out.
+    while end - kept > 1 {
+        let half = kept.midpoint(end);
+        tokens[kept..end].select_nth_unstable_by(half - kept, &mut by_rank);
+        let more = heap(&tokens[kept..half], weights);
+        if so_far + more >= enough {
+            end = half;
+        } else {
+            so_far += more;
+            kept = half;
+        }
+    }
+    end
 }
 
 /// Picks one of the tokens with a probability in proportion to its weight.
@@ -224,6 +249,34 @@ mod tests {
             }),
             &[0.0, 1.0, 0.0, 0.0, 0.0],
         );
+    }
+
+    #[test]
+    fn the_likeliest_are_those_of_a_sorted_list() {
+        let mut random = Random::new(3, 3);
+        for n in 1..60 {
+            let weights: Vec<f32> = (0..n)
+                .map(|_| (random.unit() * 8.0).floor() as f32)
+                .collect();
+            let by_rank = |a: &u32, b: &u32| {
+                let (wa, wb) = (weights[*a as usize], weights[*b as usize]);
+                wb.total_cmp(&wa).then(a.cmp(b))
+            };
+            let mut sorted: Vec<u32> = (0..n).collect();
+            let total = heap(&sorted, &weights);
+            sorted.sort_unstable_by(by_rank);
+            for share in [0.001, 0.3, 0.5, 0.9, 1.0, 1.1] {
+                let enough = share * total;
+                let fewest = (1..=sorted.len()).find(|k| heap(&sorted[..*k], &weights) >= enough);
+                let fewest = fewest.unwrap_or(sorted.len());
+                let mut tokens: Vec<u32> = (0..n).rev().collect();
+                let kept = likeliest(&mut tokens, &weights, enough, by_rank);
+                assert_eq!(kept, fewest, "{weights:?} {share}");
+                let mut front = tokens[..kept].to_vec();
+                front.sort_unstable_by(by_rank);
+                assert_eq!(front, sorted[..kept]);
+            }
+        }
     }
 
     #[test]

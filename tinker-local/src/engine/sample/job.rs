@@ -24,6 +24,8 @@ pub(super) struct Spec {
     pub(super) seed: u64,
     pub(super) stop: StopWatch,
     pub(super) prompt_logprobs: bool,
+    /// Log probabilities and likely tokens are wanted of the last positions only.
+    last_positions: Option<usize>,
     pub(super) topk_prompt: usize,
     pub(super) topk_sample: usize,
     pub(super) target_prompt: Vec<Vec<u32>>,
@@ -111,6 +113,7 @@ impl Spec {
             seed: job.seed.unwrap_or(fresh_seed),
             stop: StopWatch::new(&job.stop, end_tokens),
             prompt_logprobs: job.prompt_logprobs,
+            last_positions: job.prompt_logprobs_last_n,
             topk_prompt: job.topk_prompt_logprobs,
             topk_sample: job.topk_sample_logprobs,
             target_prompt: job.target_prompt_logprobs,
@@ -118,11 +121,33 @@ impl Spec {
         })
     }
 
-    /// Something is reported of prompt positions before the last.
-    pub(super) fn asks_about_prompt(&self) -> bool {
-        self.prompt_logprobs
-            || self.topk_prompt > 0
-            || !self.target_prompt.is_empty()
-            || self.alternatives > 0
+    /// First row of the prompt whose logits are wanted. Row `i` is about position `i + 1`; the last one
+    /// begins the sequences.
+    pub(super) fn first_row(&self) -> usize {
+        let last = self.prompt.len() - 1;
+        if !self.target_prompt.is_empty() || self.alternatives > 0 {
+            0
+        } else if self.prompt_logprobs || self.topk_prompt > 0 {
+            last.saturating_sub(self.last_positions.unwrap_or(last))
+        } else {
+            last
+        }
+    }
+
+    /// Pages of `page` tokens that this prompt could take over from another one that has been run.
+    pub(super) fn shares_pages(&self, other: &Self, page: usize) -> usize {
+        let is_same = match (&self.lora, &other.lora) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
+        if !is_same {
+            return 0;
+        }
+        let mine = self.prompt[..self.first_row()].chunks_exact(page);
+        let theirs = other.prompt.chunks_exact(page);
+        mine.zip(theirs)
+            .take_while(|(mine, theirs)| mine == theirs)
+            .count()
     }
 }

@@ -1,8 +1,10 @@
 //! Sampling: every live sequence of every job advances by one token at a time, all in one batch.
 
 mod draw;
+mod fill;
 mod job;
 mod live;
+mod prefix;
 mod prompt;
 mod sampler;
 mod scratch;

@@ -1,13 +1,26 @@
 //! The prompt of a job, run once for all its sequences.
 
+use std::ops::Range;
+
 use super::super::attention::KeyValues;
-use super::super::forward::{Caches, Segment, forward};
-use super::super::linear::Group;
 use super::super::model::Model;
 use super::super::random::Random;
-use super::draw::{Draw, top};
+use super::draw::{Draw, DrawScratch, top};
 use super::job::Spec;
-use super::scratch::Scratch;
+use super::prefix::PAGE;
+
+/// A prompt on its way: some of its rows have been run.
+#[derive(Debug)]
+pub(super) struct Filling {
+    /// Keys and values, block by block, with room for a whole sequence.
+    pub(super) caches: Vec<KeyValues>,
+    /// Rows that have been run or were known.
+    pub(super) rows: usize,
+    /// Rows that were known.
+    pub(super) known: usize,
+    said: Said,
+    last: Option<(Vec<f32>, f32)>,
+}
 
 /// What is left of a prompt.
 #[derive(Debug)]
@@ -18,6 +31,8 @@ pub(super) struct Prompt {
     pub(super) logits: Vec<f32>,
     /// Logarithm of their normaliser.
     pub(super) norm: f32,
+    /// Tokens that were not run because their keys and values were known.
+    pub(super) known: usize,
     pub(super) said: Said,
 }
 
@@ -31,96 +46,126 @@ pub(super) struct Said {
     pub(super) alternatives: Vec<Vec<(u32, f32)>>,
 }
 
-/// Stream of the draws of alternatives; those of the sequences are numbered from 0.
-const ALTERNATIVES: u64 = u64::MAX;
-
-struct Blocks<'a>(&'a mut [KeyValues]);
-
-impl Caches for Blocks<'_> {
-    fn cache(&mut self, _segment: usize, block: usize) -> &mut KeyValues {
-        &mut self.0[block]
-    }
+/// What some rows say.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    logprobs: Vec<f32>,
+    topk: Vec<Vec<(u32, f32)>>,
+    targets: Vec<Vec<f32>>,
+    alternatives: Vec<Vec<(u32, f32)>>,
+    last: Option<(Vec<f32>, f32)>,
 }
 
-impl Prompt {
-    /// Runs the prompt of a job. The caches have room for a whole sequence.
-    pub(super) fn run(model: &Model, spec: &Spec, scratch: &mut Scratch) -> Self {
+/// Stream of the draws of alternatives at row 0, that of row 1 is one below; those of the sequences are
+/// numbered from 0.
+const ALTERNATIVES: u64 = u64::MAX;
+
+impl Filling {
+    /// Begins with the pages that are known.
+    pub(super) fn new(model: &Model, spec: &Spec, pages: &[impl AsRef<[f32]>]) -> Self {
         let config = &model.config;
-        let n = spec.prompt.len();
-        let capacity = n + spec.limit;
+        let capacity = spec.prompt.len() + spec.limit;
         let mut caches: Vec<_> = model
             .blocks
             .iter()
             .map(|_| KeyValues::new(config, capacity))
             .collect();
-        let groups = [Group {
-            rows: 0..n,
-            with: spec.lora.as_deref(),
-        }];
-        let segments = [Segment {
-            start: 0,
-            len: n,
-            position: 0,
-        }];
-        let Scratch { tape, scores, .. } = scratch;
-        forward(
-            model,
-            &groups,
-            &spec.prompt,
-            &segments,
-            &mut Blocks(&mut caches),
-            tape,
-            scores,
-            false,
-        );
-
-        let first = if spec.asks_about_prompt() { 0 } else { n - 1 };
-        let plain = Draw {
-            temperature: spec.draw.temperature,
-            top_k: None,
-            top_p: 1.0,
+        for (p, page) in pages.iter().enumerate() {
+            let mut rest = page.as_ref();
+            for cache in &mut caches {
+                rest = cache.write_page(config, p, rest);
+            }
+        }
+        // Of the positions up to the first row that is asked about nothing can be said.
+        let silent = spec.first_row() + 1;
+        let said = Said {
+            logprobs: spec.prompt_logprobs.then(|| vec![f32::NAN; silent]),
+            topk: (spec.topk_prompt > 0).then(|| vec![Vec::new(); silent]),
+            ..Said::default()
         };
-        let mut random = Random::new(spec.seed, ALTERNATIVES);
-        let mut logprobs = vec![f32::NAN];
-        let mut topk = vec![Vec::new()];
-        let mut said = Said::default();
-        let mut last = (Vec::new(), f32::NAN);
-        scratch.logits(
-            model,
-            &groups,
-            first,
-            n - first,
-            |row, logits, norm, draw| {
-                let Some(next) = spec.prompt.get(row + 1) else {
-                    last = (logits.to_vec(), norm);
-                    return;
-                };
-                let logprob = |token: u32| logits[token as usize] - norm;
-                logprobs.push(logprob(*next));
-                topk.push(top(logits, norm, spec.topk_prompt));
-                if let Some(targets) = spec.target_prompt.get(row) {
-                    said.targets
-                        .push(targets.iter().map(|token| logprob(*token)).collect());
-                }
-                if spec.alternatives > 0 {
-                    let drawn = (0..spec.alternatives).map(|_| {
-                        let token = plain.choose(logits, &mut random, draw);
-                        (token, logprob(token))
-                    });
-                    said.alternatives.push(drawn.collect());
-                }
-            },
-        );
-        said.logprobs = spec.prompt_logprobs.then_some(logprobs);
-        said.topk = (spec.topk_prompt > 0).then_some(topk);
+        let known = pages.len() * PAGE;
         Self {
             caches,
-            logits: last.0,
-            norm: last.1,
+            rows: known,
+            known,
             said,
+            last: None,
         }
     }
 
+    /// Adds what the next rows say.
+    pub(super) fn add(&mut self, part: Part) {
+        if let Some(logprobs) = &mut self.said.logprobs {
+            logprobs.extend(part.logprobs);
+        }
+        if let Some(topk) = &mut self.said.topk {
+            topk.extend(part.topk);
+        }
+        self.said.targets.extend(part.targets);
+        self.said.alternatives.extend(part.alternatives);
+        self.last = part.last.or(self.last.take());
+    }
+
+    /// The prompt, when its last row has been run.
+    pub(super) fn finish(&mut self) -> Option<Prompt> {
+        let (logits, norm) = self.last.take()?;
+        Some(Prompt {
+            caches: std::mem::take(&mut self.caches),
+            logits,
+            norm,
+            known: self.known,
+            said: std::mem::take(&mut self.said),
+        })
+    }
+}
+
+impl Part {
+    /// Takes in the logits of one row.
+    pub(super) fn hear(
+        &mut self,
+        spec: &Spec,
+        row: usize,
+        logits: &[f32],
+        norm: f32,
+        scratch: &mut DrawScratch,
+    ) {
+        let Some(next) = spec.prompt.get(row + 1) else {
+            self.last = Some((logits.to_vec(), norm));
+            return;
+        };
+        let logprob = |token: u32| logits[token as usize] - norm;
+        if spec.prompt_logprobs {
+            self.logprobs.push(logprob(*next));
+        }
+        if spec.topk_prompt > 0 {
+            self.topk.push(top(logits, norm, spec.topk_prompt));
+        }
+        if let Some(targets) = spec.target_prompt.get(row) {
+            let logprobs = targets.iter().map(|token| logprob(*token));
+            self.targets.push(logprobs.collect());
+        }
+        if spec.alternatives > 0 {
+            let plain = Draw {
+                temperature: spec.draw.temperature,
+                top_k: None,
+                top_p: 1.0,
+            };
+            let mut random = Random::new(spec.seed, ALTERNATIVES - row as u64);
+            let drawn = (0..spec.alternatives).map(|_| {
+                let token = plain.choose(logits, &mut random, scratch);
+                (token, logprob(token))
+            });
+            self.alternatives.push(drawn.collect());
+        }
+    }
+}
+
+/// Of these rows, those whose logits are wanted.
+pub(super) fn wanted(spec: &Spec, rows: &Range<usize>) -> Range<usize> {
+    rows.start.max(spec.first_row())..rows.end
+}
+
+impl Prompt {
     /// Copies of the caches for one more sequence.
     pub(super) fn branch(&self, model: &Model, spec: &Spec) -> Vec<KeyValues> {
         let capacity = spec.prompt.len() + spec.limit;

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use super::fill;
 use super::job::Spec;
 use super::live::{End, Live, step};
-use super::prompt::{Prompt, Said};
-use super::scratch::Scratch;
+use super::prefix::{PAGE, PrefixCache};
+use super::prompt::{Filling, Prompt, Said};
+use super::scratch::{Scratch, lock};
 use super::stop::Vocabulary;
 use crate::backend::{BackendError, JobId, SampleJob, SampleOutput, SampledTokens};
 use crate::engine::model::Model;
@@ -15,6 +17,10 @@ use crate::engine::team::Team;
 
 /// Sequences a thread takes at least: with fewer, waking it costs more than it saves.
 const ROWS_PER_THREAD: usize = 4;
+
+/// Rows of prompts each thread runs between two tokens of the live sequences: a long prompt holds them up
+/// by no more than that.
+const ROWS: usize = 128;
 
 /// All sampling of one backend.
 #[derive(Debug)]
@@ -27,21 +33,38 @@ pub(crate) struct Sampler {
     waiting: VecDeque<JobId>,
     jobs: BTreeMap<JobId, Job>,
     live: Vec<Live>,
+    prefixes: PrefixCache,
     team: Arc<Team>,
     scratches: Vec<Mutex<Scratch>>,
+    /// Rows of prompts run up to now.
+    rows_run: usize,
 }
 
 #[derive(Debug)]
 struct Job {
     spec: Arc<Spec>,
     started: usize,
-    prompt: Option<Prompt>,
+    prompt: Stage,
     done: Vec<Option<SampledTokens>>,
 }
 
+/// How far a job's prompt is.
+#[derive(Debug)]
+enum Stage {
+    Queued,
+    Filling(Filling),
+    Ready(Prompt),
+}
+
 impl Sampler {
-    /// A sampler with at most `most_live` sequences in memory at a time, at least one.
-    pub(crate) fn new(vocabulary: Arc<dyn Vocabulary>, team: Arc<Team>, most_live: usize) -> Self {
+    /// A sampler with at most `most_live` sequences in memory at a time, at least one, and so many bytes for
+    /// keys and values of prompts.
+    pub(crate) fn new(
+        vocabulary: Arc<dyn Vocabulary>,
+        team: Arc<Team>,
+        most_live: usize,
+        prefix_bytes: usize,
+    ) -> Self {
         Self {
             vocabulary,
             most_live: most_live.max(1),
@@ -51,8 +74,10 @@ impl Sampler {
             waiting: VecDeque::new(),
             jobs: BTreeMap::new(),
             live: Vec::new(),
+            prefixes: PrefixCache::new(prefix_bytes),
             scratches: (0..team.size()).map(|_| Mutex::default()).collect(),
             team,
+            rows_run: 0,
         }
     }
 
@@ -73,7 +98,7 @@ impl Sampler {
             Job {
                 spec,
                 started: 0,
-                prompt: None,
+                prompt: Stage::Queued,
                 done,
             },
         );
@@ -93,18 +118,28 @@ impl Sampler {
         self.jobs.len()
     }
 
+    #[cfg(test)]
+    pub(crate) fn rows_run(&self) -> usize {
+        self.rows_run
+    }
+
+    #[cfg(test)]
+    pub(crate) fn cached_bytes(&self) -> usize {
+        self.prefixes.bytes()
+    }
+
     /// Shows what the sequences of a job hold up to now.
-    pub(crate) fn peek(&self, id: JobId, see: &mut dyn FnMut(usize, &SampledTokens)) {
+    pub(crate) fn peek(&self, id: JobId, see: &mut dyn FnMut(usize, &SampledTokens, bool)) {
         let Some(job) = self.jobs.get(&id) else {
             return;
         };
         for (index, done) in job.done.iter().enumerate() {
             if let Some(done) = done {
-                see(index, done);
+                see(index, done, true);
             }
         }
         for sequence in self.live.iter().filter(|sequence| sequence.job == id) {
-            see(sequence.index, &sequence.output);
+            see(sequence.index, &sequence.output, false);
         }
     }
 
@@ -137,66 +172,160 @@ impl Sampler {
         });
     }
 
-    /// Starts sequences of waiting jobs, the oldest first.
+    /// Runs a part of the prompts that wait, and starts sequences where there is room.
     fn admit(&mut self, model: &Model) {
-        let mut room = self.most_live - self.live.len().min(self.most_live);
-        let mut starting = Vec::new();
-        for id in &self.waiting {
-            let Some(job) = self.jobs.get(id) else {
-                continue;
-            };
-            let count = (job.spec.num_samples - job.started).min(room);
-            if count == 0 {
-                break;
-            }
-            room -= count;
-            starting.push((*id, count));
-        }
-        self.run_prompts(model, &starting);
-        for (id, count) in starting {
-            let Some(job) = self.jobs.get_mut(&id) else {
-                continue;
-            };
-            let Some(mut prompt) = job.prompt.take() else {
-                continue;
-            };
-            for _ in 0..count {
-                let index = job.started;
-                job.started += 1;
-                let caches = if job.started == job.spec.num_samples {
-                    std::mem::take(&mut prompt.caches)
-                } else {
-                    prompt.branch(model, &job.spec)
-                };
-                let mut sequence = Live::new(id, index, Arc::clone(&job.spec), caches);
-                let draw = &mut lock(&self.scratches[0]).draw;
-                sequence.extend(&prompt.logits, prompt.norm, &*self.vocabulary, draw);
-                self.live.push(sequence);
-            }
-            if job.started == job.spec.num_samples {
-                self.waiting.retain(|waiting| *waiting != id);
-            }
-            // What the prompt says of itself is kept until the job ends.
-            job.prompt = Some(prompt);
+        let shares = self.share_room();
+        self.fill(model, &shares);
+        for (id, count) in shares {
+            self.start(model, id, count);
         }
     }
 
-    fn run_prompts(&mut self, model: &Model, starting: &[(JobId, usize)]) {
-        let fresh: Vec<(JobId, Arc<Spec>)> = starting
-            .iter()
-            .filter_map(|(id, _)| self.jobs.get(id).map(|job| (*id, job)))
-            .filter(|(_, job)| job.prompt.is_none())
-            .map(|(id, job)| (id, Arc::clone(&job.spec)))
-            .collect();
-        let prompts = Mutex::new(Vec::new());
-        self.team.each(fresh, |thread, (id, spec)| {
-            let prompt = Prompt::run(model, &spec, &mut lock(&self.scratches[thread]));
-            lock(&prompts).push((id, prompt));
-        });
-        for (id, prompt) in prompts.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            if let Some(job) = self.jobs.get_mut(&id) {
-                job.prompt = Some(prompt);
+    /// Deals the free places out one by one, each to the job with the fewest sequences under way, the
+    /// oldest of equals: a large job does not keep small ones waiting longer than a sequence of it takes.
+    fn share_room(&self) -> Vec<(JobId, usize)> {
+        let room = self.most_live - self.live.len().min(self.most_live);
+        if room == 0 || self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let mut running: BTreeMap<JobId, usize> = BTreeMap::new();
+        for sequence in &self.live {
+            *running.entry(sequence.job).or_default() += 1;
+        }
+        let mut shares: Vec<(JobId, usize, usize)> = Vec::new();
+        for id in &self.waiting {
+            if let Some(job) = self.jobs.get(id) {
+                let left = job.spec.num_samples - job.started;
+                shares.push((*id, running.get(id).copied().unwrap_or(0), left));
             }
+        }
+        let mut counts = vec![0; shares.len()];
+        for _ in 0..room {
+            let open = (0..shares.len()).filter(|i| counts[*i] < shares[*i].2);
+            let Some(next) = open.min_by_key(|i| shares[*i].1 + counts[*i]) else {
+                break;
+            };
+            counts[next] += 1;
+        }
+        let dealt = shares.iter().zip(counts);
+        dealt
+            .filter(|(_, count)| *count > 0)
+            .map(|((id, ..), count)| (*id, count))
+            .collect()
+    }
+
+    /// Starts sequences of a job whose prompt is ready.
+    fn start(&mut self, model: &Model, id: JobId, count: usize) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        let Stage::Ready(prompt) = &mut job.prompt else {
+            return;
+        };
+        for _ in 0..count {
+            let index = job.started;
+            job.started += 1;
+            let caches = if job.started == job.spec.num_samples {
+                std::mem::take(&mut prompt.caches)
+            } else {
+                prompt.branch(model, &job.spec)
+            };
+            let mut sequence = Live::new(id, index, Arc::clone(&job.spec), caches);
+            let draw = &mut lock(&self.scratches[0]).draw;
+            sequence.extend(&prompt.logits, prompt.norm, &*self.vocabulary, draw);
+            self.live.push(sequence);
+        }
+        if job.started == job.spec.num_samples {
+            self.waiting.retain(|waiting| *waiting != id);
+        }
+    }
+
+    /// Runs some rows of prompts. The oldest gets half of them for sure, so that it comes to an end; of the
+    /// others those that are least advanced come first, so that a short one does not wait for a long one.
+    fn fill(&mut self, model: &Model, shares: &[(JobId, usize)]) {
+        for (id, _) in shares {
+            self.begin(model, *id);
+        }
+        let mut filling: Vec<(JobId, usize, usize)> = shares
+            .iter()
+            .filter_map(|(id, _)| {
+                let job = self.jobs.get(id)?;
+                match &job.prompt {
+                    Stage::Filling(filling) => {
+                        Some((*id, filling.rows, job.spec.prompt.len() - filling.rows))
+                    }
+                    _ => None,
+                }
+            })
+            .collect();
+        let Some((oldest, _, left)) = filling.first().copied() else {
+            return;
+        };
+        let total = ROWS * self.team.size().max(2);
+        let first = left.min(total / 2);
+        let mut free = total - first;
+        filling[1..].sort_by_key(|(_, rows, _)| *rows);
+        let mut portions: BTreeMap<JobId, usize> = BTreeMap::from([(oldest, first)]);
+        for (id, _, left) in &filling[1..] {
+            let rows = (*left).min(free).min(ROWS);
+            free -= rows;
+            portions.insert(*id, rows);
+        }
+        *portions.entry(oldest).or_default() += (left - first).min(free);
+
+        let work = self.jobs.iter_mut().filter_map(|(id, job)| {
+            let rows = *portions.get(id).filter(|rows| **rows > 0)?;
+            match &mut job.prompt {
+                Stage::Filling(filling) => Some((&*job.spec, filling, rows)),
+                _ => None,
+            }
+        });
+        self.rows_run += portions.values().sum::<usize>();
+        fill::run(&self.team, &self.scratches, model, work.collect());
+        for id in portions.into_keys() {
+            let Some(job) = self.jobs.get_mut(&id) else {
+                continue;
+            };
+            let Stage::Filling(filling) = &mut job.prompt else {
+                continue;
+            };
+            if self.prefixes.is_on() {
+                let (spec, caches) = (&job.spec, &filling.caches);
+                let run = &spec.prompt[..filling.rows];
+                self.prefixes.insert(model, spec.lora.as_ref(), run, caches);
+            }
+            if let Some(prompt) = filling.finish() {
+                job.prompt = Stage::Ready(prompt);
+            }
+        }
+    }
+
+    /// Begins with the prompt of a job, with what is known of it. One that will soon be known better, because
+    /// a prompt that begins like it is being run, waits for that.
+    fn begin(&mut self, model: &Model, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else {
+            return;
+        };
+        if !matches!(job.prompt, Stage::Queued) {
+            return;
+        }
+        let spec = Arc::clone(&job.spec);
+        let mut pages = Vec::new();
+        if self.prefixes.is_on() {
+            // Rows whose logits are wanted have to be run, known or not.
+            let usable = &spec.prompt[..spec.first_row()];
+            pages = self.prefixes.find(spec.lora.as_ref(), usable);
+            let soon = self.jobs.values().any(|other| {
+                matches!(&other.prompt, Stage::Filling(_))
+                    && spec.shares_pages(&other.spec, PAGE) > pages.len()
+            });
+            if soon {
+                return;
+            }
+        }
+        let filling = Filling::new(model, &spec, &pages);
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.prompt = Stage::Filling(filling);
         }
     }
 
@@ -222,24 +351,21 @@ impl Sampler {
             if job.done.iter().all(Option::is_some)
                 && let Some(job) = self.jobs.remove(&id)
             {
-                let prompt = job.prompt;
-                let said = prompt.map_or_else(Said::default, |prompt| prompt.said);
+                let (said, known) = match job.prompt {
+                    Stage::Ready(prompt) => (prompt.said, prompt.known),
+                    Stage::Queued | Stage::Filling(_) => (Said::default(), 0),
+                };
                 let output = SampleOutput {
                     sequences: job.done.into_iter().flatten().collect(),
                     prompt_logprobs: said.logprobs,
                     topk_prompt_logprobs: said.topk,
                     target_prompt_logprobs: said.targets,
                     prompt_alternatives: said.alternatives,
-                    cache_hit_tokens: 0,
+                    cache_hit_tokens: known,
                 };
                 ended.push((id, Ok(output)));
             }
         }
         ended
     }
-}
-
-/// A scratch left by a panic is as good as any: its contents mean nothing between steps.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

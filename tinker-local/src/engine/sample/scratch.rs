@@ -1,5 +1,7 @@
 //! What one thread needs to sample, and the output head without a way back.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use super::super::head::rows_at_once;
 use super::super::kernels::log_sum_exp;
 use super::super::linear::{Group, forward as project};
@@ -57,4 +59,9 @@ impl Scratch {
             }
         }
     }
+}
+
+/// A scratch left by a panic is as good as any: its contents mean nothing between steps.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

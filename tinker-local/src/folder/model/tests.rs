@@ -159,6 +159,7 @@ fn stop_texts_need_a_tokenizer() {
         seed: Some(0),
         stop: StopRule::Text(vec!["a".to_owned()]),
         prompt_logprobs: false,
+        prompt_logprobs_last_n: None,
         topk_prompt_logprobs: 0,
         target_prompt_logprobs: Vec::new(),
         prompt_alternatives: 0,

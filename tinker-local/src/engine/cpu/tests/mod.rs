@@ -1,5 +1,7 @@
 //! The backend as the HTTP half uses it.
 
+mod mix;
+mod prefix;
 mod prompt;
 mod refusal;
 mod sampling;
@@ -97,11 +99,29 @@ fn job(weights: SampleWeights, prompt: Vec<u32>, seed: u64) -> SampleJob {
         seed: Some(seed),
         stop: StopRule::Never,
         prompt_logprobs: false,
+        prompt_logprobs_last_n: None,
         topk_prompt_logprobs: 0,
         target_prompt_logprobs: Vec::new(),
         prompt_alternatives: 0,
         topk_sample_logprobs: 0,
     }
+}
+
+fn bits(logprobs: &[f32]) -> Vec<u32> {
+    logprobs.iter().map(|lp| lp.to_bits()).collect()
+}
+
+/// The same to the last bit, but for what was taken from a cache.
+#[track_caller]
+fn assert_same(a: &SampleOutput, b: &SampleOutput) {
+    assert_eq!(a.sequences, b.sequences);
+    assert_eq!(
+        a.prompt_logprobs.as_deref().map(bits),
+        b.prompt_logprobs.as_deref().map(bits)
+    );
+    assert_eq!(a.topk_prompt_logprobs, b.topk_prompt_logprobs);
+    assert_eq!(a.target_prompt_logprobs, b.target_prompt_logprobs);
+    assert_eq!(a.prompt_alternatives, b.prompt_alternatives);
 }
 
 /// Runs all jobs together and returns their outputs in order.

@@ -98,8 +98,9 @@ fn a_job_can_be_watched() {
     let mut seen = vec![Vec::new(); 3];
     let whole = loop {
         let mut ended = backend.advance();
-        backend.peek(id, &mut |index, tokens| {
+        backend.peek(id, &mut |index, tokens, all| {
             assert!(tokens.tokens.starts_with(&seen[index]));
+            assert_eq!(all, tokens.tokens.len() == 6);
             seen[index] = tokens.tokens.clone();
         });
         if let Some((_, output)) = ended.pop() {
@@ -114,5 +115,5 @@ fn a_job_can_be_watched() {
             "all but the last step was seen"
         );
     }
-    backend.peek(id, &mut |_, _| panic!("it has ended"));
+    backend.peek(id, &mut |_, _, _| panic!("it has ended"));
 }

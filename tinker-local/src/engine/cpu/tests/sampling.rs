@@ -32,19 +32,6 @@ fn jobs(backend: &mut CpuBackend) -> Vec<SampleJob> {
     jobs
 }
 
-fn bits(logprobs: &[f32]) -> Vec<u32> {
-    logprobs.iter().map(|lp| lp.to_bits()).collect()
-}
-
-fn assert_same(a: &SampleOutput, b: &SampleOutput) {
-    assert_eq!(a.sequences, b.sequences);
-    assert_eq!(
-        a.prompt_logprobs.as_deref().map(bits),
-        b.prompt_logprobs.as_deref().map(bits)
-    );
-    assert_eq!(a.topk_prompt_logprobs, b.topk_prompt_logprobs);
-}
-
 #[test]
 fn a_sequence_does_not_depend_on_its_neighbours_or_on_threads() {
     let mut backend = backend();
