@@ -100,6 +100,9 @@ pub(crate) struct Args {
     /// Ask the held-out prompts every N steps, too.
     #[arg(long, value_name = "N", help_heading = "Training")]
     eval_every: Option<NonZeroUsize>,
+    /// Save a checkpoint every N steps, too.
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    save_every: Option<NonZeroUsize>,
     #[command(flatten)]
     place: PlaceArgs,
 }

@@ -135,3 +135,37 @@ fn long_examples_are_faults_or_left_out() {
         .json();
     assert_eq!(plan["longest_example_tokens"].as_u64().unwrap(), 13);
 }
+
+#[test]
+fn checkpoints_are_saved_on_the_way_and_can_be_gone_on_with() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    let run = work.run(&train(&["--json", "--save-every", "2"]));
+    assert!(
+        run.stderr.contains("/weights/step-000002"),
+        "{}",
+        run.stderr
+    );
+    let outcome = run.json();
+    let saved: Vec<_> = (0..4)
+        .map(|at| &outcome["metrics"][at]["checkpoint"])
+        .collect();
+    // The last one is saved under the name of the whole run.
+    assert!(saved[0].is_null() && saved[2].is_null() && saved[3].is_null());
+    let checkpoint = saved[1].as_str().unwrap();
+    let rest = [
+        "train",
+        "data.jsonl",
+        "--json",
+        "--steps",
+        "4",
+        "--output",
+        "rest",
+    ];
+    let from = ["--resume", checkpoint, "--first-step", "2"];
+    let rest = work.run(&[&rest[..], &from[..]].concat()).json();
+    for at in 0..2 {
+        let (again, whole) = (&rest["metrics"][at], &outcome["metrics"][at + 2]);
+        assert_eq!(again["loss"], whole["loss"], "bit for bit");
+    }
+}

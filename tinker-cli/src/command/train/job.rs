@@ -11,7 +11,7 @@ use super::questions::Questions;
 use super::record::Record;
 use super::run_folder::RunFolder;
 use super::source::Source;
-use super::steps::Steps;
+use super::steps::{Steps, checkpoint_name};
 use super::{Args, suggest};
 use crate::connect::Connection;
 use crate::context::Context;
@@ -144,10 +144,26 @@ impl Job<'_> {
             self.interrupt.clone(),
         );
         let mut progress = Progress::start(self.context.talk, "train", plan.steps);
-        while let Some((mut step, sampler)) = steps.next().await? {
+        let mut message = String::new();
+        let mut done = plan.first_step;
+        while let Some((mut step, extras)) = steps
+            .next(|waits_for| progress.update(done, format!("{message}  {waits_for}").trim_start()))
+            .await?
+        {
             record.pace.add(&step);
-            progress.update(step.number, &record.pace.describe(plan.steps - step.number));
-            if let Some(score) = self.score(sampler).await? {
+            (message, done) = (record.pace.describe(plan.steps - step.number), step.number);
+            progress.update(done, &message);
+            if let Some(error) = extras.unsaved {
+                let error: &dyn std::error::Error = &error;
+                tracing::info!(error, "a checkpoint could not be saved");
+                let note = format!("the checkpoint after step {done} could not be saved: {error}");
+                self.context.talk.note(&note);
+            }
+            if let Some(path) = &step.checkpoint {
+                self.context.talk.tell("saved", path);
+                record.saved = Some((done, path.clone()));
+            }
+            if let Some(score) = self.score(extras.sampler).await? {
                 let line = format!("step {}: {}", step.number, score.describe());
                 self.context.talk.tell("", &line);
                 step.exact_match = Some(score.rate);
@@ -230,12 +246,15 @@ impl Job<'_> {
 
     /// Saves what an interrupted run has reached.
     async fn stop(&self, training: &TrainingClient, record: &mut Record) -> anyhow::Result<()> {
-        let name = format!("step-{:06}", record.done);
-        let saved = training.save_state(name).await;
-        record.checkpoint = saved
-            .context("cannot save the checkpoint of the interrupted run")?
-            .path
-            .to_string();
+        record.checkpoint = match record.saved.take() {
+            Some((step, path)) if step == record.done => path,
+            _ => training
+                .save_state(checkpoint_name(record.done))
+                .await
+                .context("cannot save the checkpoint of the interrupted run")?
+                .path
+                .to_string(),
+        };
         let program = &self.context.program;
         let next = suggest::go_on(
             program,

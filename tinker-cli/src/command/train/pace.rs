@@ -89,6 +89,7 @@ mod tests {
             grad_norm: None,
             seconds: step as f64 * 0.5,
             exact_match: None,
+            checkpoint: None,
         }
     }
 

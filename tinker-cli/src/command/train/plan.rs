@@ -25,6 +25,7 @@ pub(crate) struct Wishes {
     pub(crate) first_step: usize,
     pub(crate) seed: u64,
     pub(crate) eval_every: Option<usize>,
+    pub(crate) save_every: Option<usize>,
 }
 
 /// The settings of a run, complete.
@@ -45,6 +46,7 @@ pub(crate) struct Plan {
     pub(crate) epochs: f64,
     pub(crate) seed: u64,
     pub(crate) eval_every: Option<usize>,
+    pub(crate) save_every: Option<usize>,
 }
 
 impl Plan {
@@ -81,6 +83,7 @@ impl Plan {
             epochs: (steps * batch_size) as f64 / examples.max(1) as f64,
             seed: wishes.seed,
             eval_every: wishes.eval_every,
+            save_every: wishes.save_every,
         }
     }
 
@@ -189,6 +192,7 @@ mod tests {
         first_step: 0,
         seed: 0,
         eval_every: None,
+        save_every: None,
     };
 
     fn plan(model: &str, examples: usize, wishes: Wishes) -> Plan {

@@ -78,6 +78,8 @@ pub(crate) struct Record {
     /// Number of the last step done.
     pub(crate) done: usize,
     pub(crate) checkpoint: String,
+    /// The last checkpoint saved on the way, and the step it was saved after.
+    pub(crate) saved: Option<(usize, String)>,
     pub(crate) sampler: Option<String>,
     pub(crate) next: Vec<Suggestion>,
 }

@@ -140,6 +140,7 @@ impl Args {
             first_step: self.first_step,
             seed: self.seed,
             eval_every: self.eval_every.map(std::num::NonZeroUsize::get),
+            save_every: self.save_every.map(std::num::NonZeroUsize::get),
         }
     }
 }

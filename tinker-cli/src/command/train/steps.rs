@@ -1,11 +1,12 @@
 //! The training loop: steps are submitted before earlier ones have come back, so that the engine never waits.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Serialize;
 use tinker_client::{Pending, SamplingClient, TrainingClient};
-use tinker_types::{AdamParams, Datum, ForwardBackwardOutput, Loss, OptimStepOutput};
+use tinker_types::{AdamParams, Datum, ForwardBackwardOutput, Loss, OptimStepOutput, SavedWeights};
 use tokio::time::Instant;
 
 use super::plan::Plan;
@@ -15,6 +16,9 @@ use crate::interrupt::Interrupt;
 
 /// Steps on their way at the same time: one being computed and one that waits behind it.
 const IN_FLIGHT: usize = 2;
+
+/// How often is looked at what a step waits for, and how long it waits before that is worth telling.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One finished step: a line of the metrics.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,6 +40,18 @@ pub(crate) struct Step {
     /// Share of the held-out prompts answered exactly after the step, where they were asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) exact_match: Option<f64>,
+    /// Checkpoint of the weights after the step, where one was saved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) checkpoint: Option<String>,
+}
+
+/// What comes with a finished step.
+#[derive(Debug, Default)]
+pub(crate) struct Extras {
+    /// A sampler of its weights, where the plan wants an evaluation.
+    pub(crate) sampler: Option<SamplingClient>,
+    /// Why its checkpoint could not be saved.
+    pub(crate) unsaved: Option<tinker_client::Error>,
 }
 
 /// Training that has gone astray.
@@ -67,6 +83,7 @@ struct Flying {
     pass: Pending<ForwardBackwardOutput>,
     update: Pending<OptimStepOutput>,
     sampler: Option<Pending<SamplingClient>>,
+    saved: Option<Pending<SavedWeights>>,
 }
 
 impl<'a> Steps<'a> {
@@ -93,21 +110,29 @@ impl<'a> Steps<'a> {
         }
     }
 
-    /// The next finished step, and a sampler of its weights where the plan wants an evaluation. `None` when all are
-    /// done, or when those on their way at an interrupt are.
-    pub(crate) async fn next(&mut self) -> anyhow::Result<Option<(Step, Option<SamplingClient>)>> {
+    /// The next finished step. `None` when all are done, or when those on their way at an interrupt are. `tell` is told
+    /// what a step waits for when it waits long.
+    pub(crate) async fn next(
+        &mut self,
+        mut tell: impl FnMut(&str),
+    ) -> anyhow::Result<Option<(Step, Extras)>> {
         while self.flying.len() < IN_FLIGHT
             && self.next < self.plan.steps
             && !self.interrupt.is_asked()
         {
             self.submit();
         }
-        let Some(flying) = self.flying.pop_front() else {
+        let Some(mut flying) = self.flying.pop_front() else {
             return Ok(None);
         };
         let number = flying.step + 1;
-        let (output, update) = tokio::try_join!(flying.pass, flying.update)
-            .with_context(|| format!("step {number} failed"))?;
+        let failed = || format!("step {number} failed");
+        let output = watched(&mut flying.pass, &mut tell)
+            .await
+            .with_context(failed)?;
+        let update = watched(&mut flying.update, &mut tell)
+            .await
+            .with_context(failed)?;
         let sum = output.loss_sum().with_context(|| {
             format!("step {number}: the answer has no metric \"loss:sum\" to read the loss from")
         })?;
@@ -115,10 +140,18 @@ impl<'a> Steps<'a> {
         if !loss.is_finite() {
             return Err(Diverged { step: number, loss }.into());
         }
-        let sampler = match flying.sampler {
-            Some(pending) => Some(pending.await.context("cannot make a sampler")?),
-            None => None,
-        };
+        let mut extras = Extras::default();
+        if let Some(mut pending) = flying.sampler {
+            let sampler = watched(&mut pending, &mut tell).await;
+            extras.sampler = Some(sampler.context("cannot make a sampler")?);
+        }
+        let mut checkpoint = None;
+        if let Some(mut pending) = flying.saved {
+            match watched(&mut pending, &mut tell).await {
+                Ok(saved) => checkpoint = Some(saved.path.to_string()),
+                Err(error) => extras.unsaved = Some(error),
+            }
+        }
         let metrics = update.metrics.unwrap_or_default();
         let grad_norm = metrics
             .iter()
@@ -133,8 +166,9 @@ impl<'a> Steps<'a> {
             grad_norm,
             seconds: self.started.elapsed().as_secs_f64(),
             exact_match: None,
+            checkpoint,
         };
-        Ok(Some((step, sampler)))
+        Ok(Some((step, extras)))
     }
 
     fn submit(&mut self) {
@@ -151,12 +185,15 @@ impl<'a> Steps<'a> {
         let rate = learning_rate(self.plan.learning_rate, step, self.plan.steps);
         let pass = self.training.forward_backward(data, Loss::cross_entropy());
         let update = self.training.optim_step(AdamParams::new(rate));
-        let evaluated = self
-            .plan
-            .eval_every
-            .is_some_and(|every| (step + 1).is_multiple_of(every));
-        let sampler = (evaluated && step + 1 < self.plan.steps)
+        let done = step + 1;
+        // What comes after the last step is evaluated and saved anyway.
+        let is_due = |every: Option<usize>| {
+            every.is_some_and(|every| done.is_multiple_of(every)) && done < self.plan.steps
+        };
+        let sampler = is_due(self.plan.eval_every)
             .then(|| self.training.save_weights_and_get_sampling_client());
+        let saved =
+            is_due(self.plan.save_every).then(|| self.training.save_state(checkpoint_name(done)));
         self.flying.push_back(Flying {
             step,
             tokens: chosen.iter().map(|ready| ready.tokens).sum(),
@@ -165,6 +202,59 @@ impl<'a> Steps<'a> {
             pass,
             update,
             sampler,
+            saved,
         });
+    }
+}
+
+/// Name of the checkpoint after so many steps.
+pub(crate) fn checkpoint_name(done: usize) -> String {
+    format!("step-{done:06}")
+}
+
+/// Waits for an operation, and tells now and then what it waits for itself.
+async fn watched<T>(
+    pending: &mut Pending<T>,
+    tell: &mut impl FnMut(&str),
+) -> Result<T, tinker_client::Error> {
+    loop {
+        if let Ok(result) = tokio::time::timeout(PATIENCE, &mut *pending).await {
+            return result;
+        }
+        if let Some(waiting) = pending.waiting()
+            && waiting.elapsed() >= PATIENCE
+        {
+            tell(&waiting.to_string());
+        }
+    }
+}
+
+#[cfg(all(test, feature = "local"))]
+mod tests {
+    use tinker_client::{LoraConfig, ServiceClient};
+    use tinker_local::{Behavior, LocalEngine};
+    use tinker_types::QueueState;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_step_waits_for_is_told() {
+        let engine = LocalEngine::builtin().unwrap();
+        let service = ServiceClient::builder().leaf(engine.service());
+        let service = service.build().unwrap();
+        let training = service
+            .create_lora_training_client("tinker-local/tiny", LoraConfig::new(1))
+            .await
+            .unwrap();
+        let busy = Behavior::default().with_queue(QueueState::PausedCapacity, "no free node");
+        engine.behave(|behavior| *behavior = busy);
+        let mut step = training.optim_step(AdamParams::new(1e-3));
+        let mut told = Vec::new();
+        let mut tell = |waits_for: &str| {
+            told.push(waits_for.to_owned());
+            engine.behave(|behavior| *behavior = Behavior::default());
+        };
+        watched(&mut step, &mut tell).await.unwrap();
+        assert_eq!(told[0], "paused_capacity: no free node");
     }
 }

@@ -62,6 +62,9 @@ pub(crate) fn go_on(
     if let Some(every) = plan.eval_every {
         option("eval-every", every.to_string());
     }
+    if let Some(every) = plan.save_every {
+        option("save-every", every.to_string());
+    }
     if let Some(most) = args.max_length {
         option("max-length", most.to_string());
     }
@@ -146,6 +149,7 @@ mod tests {
             first_step: 0,
             seed: 5,
             eval_every: None,
+            save_every: None,
         };
         let plan = Plan::new("m".into(), None, 80, wishes);
         let suggestion = go_on("tinker", &args, &plan, "tinker://r/weights/step-7", 7);

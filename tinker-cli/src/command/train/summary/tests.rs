@@ -27,6 +27,7 @@ fn step(step: usize) -> Step {
         grad_norm: Some(2.0),
         seconds: step as f64,
         exact_match: None,
+        checkpoint: None,
     }
 }
 
