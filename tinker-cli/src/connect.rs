@@ -41,7 +41,7 @@ enum Place {
     #[cfg(feature = "local")]
     Local {
         /// Lives as long as the connection.
-        _engine: tinker_local::LocalEngine,
+        engine: tinker_local::LocalEngine,
     },
 }
 
@@ -59,7 +59,7 @@ impl Connection {
                 let engine = choice.start()?;
                 let service = local::client(&engine)?;
                 let capabilities = Box::pin(service.get_server_capabilities()).await?;
-                (service, capabilities, Place::Local { _engine: engine })
+                (service, capabilities, Place::Local { engine })
             }
         };
         Ok(Self {
@@ -89,6 +89,15 @@ impl Connection {
             Place::Server(url) => url.clone(),
             #[cfg(feature = "local")]
             Place::Local { .. } => "the local engine".to_owned(),
+        }
+    }
+
+    /// The engine inside this program, if that is the other end.
+    #[cfg(feature = "local")]
+    pub(crate) fn engine(&self) -> Option<&tinker_local::LocalEngine> {
+        match &self.place {
+            Place::Server(_) => None,
+            Place::Local { engine } => Some(engine),
         }
     }
 

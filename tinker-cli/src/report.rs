@@ -38,6 +38,11 @@ impl Report {
         Self { format, look }
     }
 
+    /// Results are for people.
+    pub(crate) fn is_text(self) -> bool {
+        self.format == Format::Text
+    }
+
     /// Prints one answer.
     pub(crate) fn print<A: Answer>(self, answer: &A) -> anyhow::Result<()> {
         match self.format {

@@ -1,19 +1,22 @@
 //! `tinker sample`
 
 mod answer;
+#[cfg(feature = "local")]
+mod live;
 
 use std::io::Read as _;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use tinker_client::SampleOptions;
-use tinker_client::chat::Message;
+use tinker_client::chat::{Message, Renderer};
+use tinker_client::{SampleOptions, SamplingClient};
 use tinker_types::{ModelInput, SamplingParams, Stop};
 
 use crate::connect::{Connection, PlaceArgs, Target};
 use crate::context::Context;
-use crate::exit::Usage;
+use crate::exit::{Interrupted, Usage};
+use crate::interrupt::Interrupt;
 use answer::{Generated, Sampled};
 
 /// Generate text with a model or a checkpoint.
@@ -79,9 +82,20 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     params.check().map_err(|error| Usage(error.to_string()))?;
     let prompt = args.read_prompt()?;
     let connection = Connection::open(Target::choose(&args.place, context.talk)?).await?;
-    let result = Box::pin(generate(&args, &prompt, params, &connection)).await;
+    let notice = "stopping; Ctrl-C again stops at once";
+    let interrupt = Interrupt::listen(context.talk, notice)?;
+    let asked = async {
+        interrupt.asked().await;
+        anyhow::Result::Err(Interrupted.into())
+    };
+    // Whatever was under way is cancelled by being dropped.
+    let result = tokio::select! {
+        biased;
+        stopped = asked => stopped,
+        result = Box::pin(generate(&args, &prompt, params, &connection, context)) => result,
+    };
     connection.close(&result).await;
-    context.report.print(&result?)
+    result
 }
 
 async fn generate(
@@ -89,7 +103,8 @@ async fn generate(
     prompt: &str,
     params: SamplingParams,
     connection: &Connection,
-) -> anyhow::Result<Sampled> {
+    context: &Context,
+) -> anyhow::Result<()> {
     let (source, base) = match &args.model {
         Some(path) if path.starts_with("tinker://") => (path.clone(), None),
         name => {
@@ -110,17 +125,36 @@ async fn generate(
     };
     let prompt_tokens = input.length()?;
     let options = SampleOptions::new(params).with_num_samples(args.num_samples.get());
+    #[cfg(feature = "local")]
+    if let Some(engine) = connection.engine()
+        && context.report.is_text()
+        && !args.logprobs
+    {
+        return live::run(engine, &sampler, input, options, &renderer).await;
+    }
+    let samples = whole(&sampler, input, options, &renderer, args.logprobs).await?;
+    context.report.print(&Sampled {
+        model: source,
+        prompt: prompt.to_owned(),
+        prompt_tokens,
+        samples,
+    })
+}
+
+/// All texts at once, when they are there.
+async fn whole(
+    sampler: &SamplingClient,
+    input: ModelInput,
+    options: SampleOptions,
+    renderer: &Renderer,
+    logprobs: bool,
+) -> anyhow::Result<Vec<Generated>> {
     let response = sampler.sample(input, options).await?;
     let texts = response
         .sequences
         .iter()
-        .map(|sequence| Generated::new(sequence, &renderer, args.logprobs));
-    Ok(Sampled {
-        model: source,
-        prompt: prompt.to_owned(),
-        prompt_tokens,
-        samples: texts.collect::<Result<_, _>>()?,
-    })
+        .map(|sequence| Generated::new(sequence, renderer, logprobs));
+    Ok(texts.collect::<Result<_, _>>()?)
 }
 
 impl Args {

@@ -8,5 +8,6 @@
 mod interrupt;
 mod outside;
 mod program;
+mod sample;
 mod serve;
 mod train;
