@@ -23,7 +23,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     shell.change_dir(&root);
     cmd!(shell, "cargo build --package tinker-cli").run()?;
     let data = tempfile::tempdir()?;
-    let server = Server::start(&root.join("target/debug/tinker"), data.path(), None)?;
+    let server = Server::start(&root.join("target/debug/tinker"), data.path())?;
     for (version, folder, script) in CLIENTS {
         let python = install(&shell, &root.join(folder), version)?;
         let script = root.join("tests/python").join(script);
@@ -49,19 +49,16 @@ fn install(shell: &Shell, folder: &Path, version: &str) -> anyhow::Result<std::p
 }
 
 /// A server on a free port, stopped when it is dropped.
-pub(crate) struct Server {
+struct Server {
     process: Child,
-    pub(crate) url: String,
+    url: String,
 }
 
 impl Server {
-    /// Serves the built-in model or that of a folder.
-    pub(crate) fn start(program: &Path, data: &Path, model: Option<&Path>) -> anyhow::Result<Self> {
+    fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
         let mut process = Command::new(program)
             .args(["serve", "--port", "0", "--data-dir"])
             .arg(data)
-            .args(model.map(|_| "--model"))
-            .args(model)
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start the server")?;

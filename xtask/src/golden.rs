@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context, bail};
+use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::conformance::Server;
 use crate::output::{Mode, workspace_root};
 
 const GOLDENS: &str = "tests/fixtures/golden";
@@ -14,8 +14,8 @@ const SCRIPTS: &str = "tests/python/golden";
 /// Where a Python with the oracles is looked for.
 const PYTHON: &str = "target/golden/bin/python";
 
-/// Makes the goldens, or compares them with what would be made now. Then has adapters that the engine trained on the
-/// same models loaded by peft.
+/// Makes the goldens, or compares them with what would be made now. Then runs the tests that compare the engine with
+/// them, and loads the adapters that these trained with peft.
 pub(crate) fn run(mode: Mode, python: Option<PathBuf>) -> anyhow::Result<()> {
     let shell = Shell::new()?;
     let root = workspace_root();
@@ -31,14 +31,13 @@ pub(crate) fn run(mode: Mode, python: Option<PathBuf>) -> anyhow::Result<()> {
             cmd!(shell, "{python} {SCRIPTS}/compare.py {GOLDENS} {folder}").run()?;
         }
     }
-    cmd!(shell, "cargo build --package tinker-cli").run()?;
-    for entry in std::fs::read_dir(root.join(GOLDENS))? {
-        let model = entry?.path().join("model");
-        if model.is_dir() {
-            load_saved(&shell, &python, &model)?;
-        }
-    }
-    Ok(())
+    cmd!(
+        shell,
+        "cargo test --package tinker-local --test it -- golden"
+    )
+    .run()?;
+    let saved = target_folder(&shell)?.join("tmp/golden");
+    Ok(cmd!(shell, "{python} {SCRIPTS}/saved.py {GOLDENS} {saved}").run()?)
 }
 
 fn find_oracles(shell: &Shell, python: &Path) -> anyhow::Result<()> {
@@ -57,11 +56,11 @@ fn find_oracles(shell: &Shell, python: &Path) -> anyhow::Result<()> {
     )
 }
 
-/// Trains on a model with the engine and lets peft load what it saved.
-fn load_saved(shell: &Shell, python: &Path, model: &Path) -> anyhow::Result<()> {
-    let data = tempfile::tempdir()?;
-    let program = workspace_root().join("target/debug/tinker");
-    let server = Server::start(&program, data.path(), Some(model))?;
-    let (url, data) = (&server.url, data.path());
-    Ok(cmd!(shell, "{python} {SCRIPTS}/saved.py {url} {data} {model}").run()?)
+fn target_folder(shell: &Shell) -> anyhow::Result<PathBuf> {
+    let metadata = cmd!(shell, "cargo metadata --format-version 1 --no-deps")
+        .quiet()
+        .read()?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    let folder = metadata["target_directory"].as_str();
+    Ok(folder.context("no target folder")?.into())
 }

@@ -5,7 +5,10 @@ mod apart;
 mod fixture;
 mod subject;
 
+use std::path::Path;
+
 use fixture::Fixture;
+use serde_json::json;
 use subject::Subject;
 use tinker_types::Loss;
 
@@ -139,6 +142,41 @@ async fn training(fixture: &Fixture, subject: &mut Subject) {
     }
 }
 
+/// Trains an adapter of the engine's own and leaves it with its log probabilities under `target/tmp/golden`, where
+/// `cargo xtask golden` lets peft compute the same.
+async fn saved(fixture: &Fixture, subject: &mut Subject) {
+    let data = &fixture.cases.base.data;
+    let adam = json!({
+        "learning_rate": 0.01, "beta1": 0.9, "beta2": 0.95, "eps": 1e-12, "weight_decay": 0.0, "grad_clip_norm": 0.0,
+    });
+    let mut model = subject.fresh().await;
+    let before = subject.forward(&mut model, data).await.loss_sum().unwrap();
+    for _ in 0..5 {
+        subject
+            .backward(&mut model, data, Loss::cross_entropy())
+            .await;
+        subject.step(&mut model, &adam).await;
+    }
+    let output = subject.forward(&mut model, data).await;
+    assert!(
+        output.loss_sum().unwrap() < 0.9 * before,
+        "{}: it did not learn",
+        fixture.name
+    );
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .join("golden")
+        .join(fixture.name);
+    std::fs::create_dir_all(&place).unwrap();
+    let checkpoint = subject.save(&mut model).await;
+    for file in ["adapter_config.json", "adapter_model.safetensors"] {
+        std::fs::copy(checkpoint.join(file), place.join(file)).unwrap();
+    }
+    let logprobs: Vec<_> = (0..data.len())
+        .map(|at| output.logprobs(at).unwrap())
+        .collect();
+    std::fs::write(place.join("logprobs.json"), json!(logprobs).to_string()).unwrap();
+}
+
 async fn compare(name: &'static str) {
     let fixture = Fixture::open(name);
     let mut subject = Subject::new(&fixture).await;
@@ -146,6 +184,7 @@ async fn compare(name: &'static str) {
     decoding(&fixture, &mut subject).await;
     losses(&fixture, &mut subject).await;
     training(&fixture, &mut subject).await;
+    saved(&fixture, &mut subject).await;
 }
 
 macro_rules! models {

@@ -1,5 +1,7 @@
 //! The engine with a model of the goldens, asked over its service.
 
+use std::path::PathBuf;
+
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tinker_local::{LocalEngine, ModelFolder};
@@ -55,7 +57,7 @@ impl Subject {
 
     /// A model with a fresh adapter, which computes what the base does.
     pub(super) async fn fresh(&mut self) -> Model {
-        let lora = json!({"rank": 1, "seed": 1, "train_unembed": true, "train_mlp": true, "train_attn": true});
+        let lora = json!({"rank": 4, "seed": 1, "train_unembed": true, "train_mlp": true, "train_attn": true});
         let body = json!({"base_model": self.base_model, "lora_config": lora, "optimizer_config": {"type": "adamw"}});
         self.make("create_model", body).await
     }
@@ -161,20 +163,22 @@ impl Subject {
     }
 
     async fn saved(&self, model: &mut Model, file: &str) -> Tensors {
+        tensors(&read(&self.save(model).await.join(file)))
+    }
+
+    /// Saves a checkpoint and tells its folder.
+    pub(super) async fn save(&self, model: &mut Model) -> PathBuf {
         let body = json!({
             "model_id": model.id, "path": "now", "seq_id": model.number(), "overwrite": true, "type": "save_weights",
         });
-        self.client
-            .done(&self.client.post("save_weights", body).await.promise())
-            .await;
-        let run = model.id.replace(':', "_");
-        let place = self
+        let promise = self.client.post("save_weights", body).await.promise();
+        self.client.done(&promise).await;
+        let run = self
             .data
             .path()
             .join("checkpoints")
-            .join(run)
-            .join("weights/now");
-        tensors(&read(&place.join(file)))
+            .join(model.id.replace(':', "_"));
+        run.join("weights/now")
     }
 
     /// The most likely continuation of a prompt, of at most this many tokens.
