@@ -1,5 +1,6 @@
 //! What crosses crates: the client against the real engine, in process and over a socket.
 
+mod decoders;
 mod order;
 mod refusal;
 mod restart;

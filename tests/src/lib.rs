@@ -1,4 +1,6 @@
-//! Holds no code of its own: the tests live in `it/`, and the README's program is run as a doctest.
+//! What tests, commands and fuzz targets share. The tests live in `it/`, and the README's program is run as a doctest.
+
+pub mod decoder;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tinker_types::{CheckpointPath, ModelId};
 
 use crate::clock;
+use crate::error::bounded;
 
 /// Entries kept; beyond it the oldest go.
 const KEPT: usize = 10_000;
@@ -58,7 +59,11 @@ impl Entry {
     }
 
     pub(crate) fn with_detail(mut self, name: &'static str, value: impl Into<Value>) -> Self {
-        self.event_details.insert(name, value.into());
+        let value = match value.into() {
+            Value::String(text) => bounded(text).into(),
+            other => other,
+        };
+        self.event_details.insert(name, value);
         self
     }
 }

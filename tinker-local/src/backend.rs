@@ -199,6 +199,15 @@ pub struct AdapterState {
     pub optimizer: Option<OptimizerState>,
 }
 
+impl AdapterState {
+    /// Bytes of its arrays.
+    pub(crate) fn bytes(&self) -> usize {
+        let weights: usize = self.tensors.iter().map(|tensor| tensor.data.len()).sum();
+        let moments = if self.optimizer.is_some() { 2 } else { 0 };
+        weights * size_of::<f32>() * (1 + moments)
+    }
+}
+
 /// Which weights a sampling job uses.
 #[derive(Debug, Clone)]
 pub enum SampleWeights {

@@ -63,6 +63,9 @@ mod body;
 mod builder;
 mod clock;
 mod convert;
+#[cfg(feature = "decoders")]
+#[doc(hidden)]
+pub mod decoders;
 mod error;
 mod folder;
 mod graph;

@@ -21,6 +21,13 @@ pub struct Limits {
     pub queued_bytes: usize,
     /// Largest body, before and after decompression. Default 32 MiB.
     pub body_bytes: usize,
+    /// Largest body of a request whose notes are kept: sessions, models, samplers and checkpoints. Default 16 KiB.
+    pub note_bytes: usize,
+    /// Requests answered at the same time, waiting fetches among them. Beyond it a request is answered 429. Default
+    /// 16384.
+    pub requests: usize,
+    /// Bytes of the bodies of all of these, from their arrival to the answer. Default 256 MiB.
+    pub arriving_bytes: usize,
     /// Examples in one training request. Default 4096.
     pub data_per_request: usize,
     /// Sequences decoded at the same time. Each holds a KV cache. Default 64.
@@ -30,6 +37,9 @@ pub struct Limits {
     pub prefix_cache_bytes: usize,
     /// Sequences one sampling request may ask for. Default 256.
     pub sequences_per_request: usize,
+    /// Sessions at the same time. Beyond it a new one is answered 429 until one has finished or was silent for too
+    /// long. Default 4096.
+    pub sessions: usize,
     /// Models in training at the same time. Default 64.
     pub models: usize,
     /// Samplers that keep their weights in memory; beyond it the one that rested longest is forgotten. Default 256.
@@ -45,7 +55,8 @@ pub struct Limits {
     pub inline_result_bytes: usize,
     /// How long a fetch of an unfinished result is held before it is answered "try again". Default 30 seconds.
     pub long_poll: Duration,
-    /// How long the body of a request may take to arrive. Beyond it the request is answered 408. Default 60 seconds.
+    /// How long the body of a request may take to arrive. Beyond it the request is answered 408. Over a socket also how
+    /// long a client may take nothing of its answer before the connection is closed. Default 60 seconds.
     pub body_time: Duration,
     /// Connections of `serve` at the same time. Beyond it new ones wait. Default 4096: without TLS there is no HTTP/2
     /// for most clients, and each waiting fetch takes a connection.
@@ -61,10 +72,14 @@ impl Default for Limits {
             queued_samples: 2048,
             queued_bytes: 256 * MIB,
             body_bytes: 32 * MIB,
+            note_bytes: 16 << 10,
+            requests: 16_384,
+            arriving_bytes: 256 * MIB,
             data_per_request: 4096,
             live_sequences: 64,
             prefix_cache_bytes: 128 * MIB,
             sequences_per_request: 256,
+            sessions: 4096,
             models: 64,
             samplers: 256,
             kept_results: 16_384,

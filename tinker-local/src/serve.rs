@@ -1,6 +1,7 @@
 //! The engine on a socket.
 
 mod guard;
+mod patient;
 
 use std::io;
 use std::pin::pin;
@@ -15,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 use self::guard::Guard;
+use self::patient::Patient;
 use crate::LocalEngine;
 
 /// How long requests under way may take after the shutdown began.
@@ -22,6 +24,9 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// How long the head of a request may take to arrive.
 const HEAD_TIME: Duration = Duration::from_secs(30);
+
+/// Bytes of the head of a request, which is also what is read of a body at a time.
+const HEAD_BYTES: usize = 64 << 10;
 
 /// Requests at the same time on one connection, over HTTP/2: a client may wait for that many samples.
 const STREAMS: u32 = 4096;
@@ -40,7 +45,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// here (DNS rebinding) and use the engine through its visitor's browser. On another address there is no such check.
 ///
 /// Connections are bounded by [`Limits::connections`](crate::Limits::connections); the head of a request must arrive
-/// within 30 seconds, its body within [`Limits::body_time`](crate::Limits::body_time).
+/// within 30 seconds, its body within [`Limits::body_time`](crate::Limits::body_time), and a client that takes nothing of
+/// its answer for that long is cut off.
 ///
 /// After the shutdown began nothing new is accepted and requests under way get three seconds; fetches of results that
 /// are not there yet are cut off after that. What was accepted goes on in the engine as long as it has a handle.
@@ -57,12 +63,14 @@ pub async fn serve(
     builder
         .http1()
         .timer(TokioTimer::new())
+        .max_buf_size(HEAD_BYTES)
         .header_read_timeout(HEAD_TIME);
     builder
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .keep_alive_interval(SIGN_OF_LIFE);
+    let patience = engine.shared.limits.body_time;
     let is_loopback = listener.local_addr()?.ip().is_loopback();
     let room = Arc::new(Semaphore::new(engine.shared.limits.connections));
     let graceful = GracefulShutdown::new();
@@ -89,7 +97,7 @@ pub async fn serve(
         let _refused = stream.set_nodelay(true);
         let service = TowerToHyperService::new(Guard::new(engine.service(), is_loopback));
         let connection = builder
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Patient::new(stream, patience)), service)
             .into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {

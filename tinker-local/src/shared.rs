@@ -11,7 +11,7 @@ use crate::audit::{AuditTrail, Entry};
 use crate::backend::{AdapterId, ModelInfo};
 use crate::note::SessionNote;
 use crate::sign::Signer;
-use crate::state::{Catalog, Copies, Failure, Model, Promises, Registry};
+use crate::state::{Catalog, Copies, Failure, Intake, Model, Promises, Registry};
 use crate::store::{Archive, Store};
 use crate::usage::Ledger;
 use crate::work::{Begin, Lane, Operation, Turn, Worker};
@@ -20,6 +20,7 @@ use crate::{Behavior, Limits, clock};
 /// Everything behind the requests of one engine.
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
+    pub(crate) intake: Arc<Intake>,
     pub(crate) model: ModelInfo,
     pub(crate) promises: Arc<Promises>,
     pub(crate) worker: Worker,
@@ -51,6 +52,7 @@ impl Shared {
         let (archive, thread) = Archive::start(store.with_audit(Arc::clone(&audit)))?;
         Ok(Self {
             promises: Promises::new(limits.clone()),
+            intake: Intake::new(&limits),
             limits,
             model,
             worker,

@@ -126,11 +126,14 @@ impl TensorData {
         let (rows, columns) = (rows.into(), columns.into());
         let stored = elements.len();
         cells(&shape)?;
-        if rows.len() != shape[0] + 1
+        if Some(rows.len()) != shape[0].checked_add(1)
             || rows.first() != Some(&0)
             || rows.last() != Some(&(stored as i64))
         {
-            let form = format!("must hold {} starts, from 0 to {stored}", shape[0] + 1);
+            let form = format!(
+                "must hold one start for each of {} rows and one more, from 0 to {stored}",
+                shape[0]
+            );
             return Err(InvalidValue::new("sparse_crow_indices", form));
         }
         if rows.windows(2).any(|pair| pair[0] > pair[1]) {
@@ -300,5 +303,13 @@ mod tests {
                 .with_shape([usize::MAX, 2])
                 .is_err()
         );
+        for shape in [[usize::MAX, 0], [usize::MAX, 1], [0, usize::MAX]] {
+            let none = Elements::Int64([].into());
+            assert_eq!(
+                TensorData::csr(none, [0], [], shape).is_ok(),
+                shape[0] == 0,
+                "{shape:?}"
+            );
+        }
     }
 }

@@ -26,6 +26,18 @@ xflags::xflags! {
             /// A Python with torch, transformers and peft (default target/golden/bin/python).
             optional --python path: PathBuf
         }
+        /// Kill an engine at random moments while it writes checkpoints, and load what it had acknowledged.
+        cmd kill {
+            /// Times (default 200).
+            optional --times times: usize
+        }
+        /// Run the fuzz targets of `fuzz/`. Needs cargo-fuzz.
+        cmd fuzz {
+            /// Inputs for each target (default 700000, a tenth of it for those that run an engine or a client).
+            optional --runs runs: u64
+            /// This target only.
+            optional --target target: String
+        }
         /// Pretrain the built-in base model on generated text and write its weights.
         cmd base-model {
             /// Train for this many minutes of wall clock (default 25).

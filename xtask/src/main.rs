@@ -14,6 +14,7 @@ mod example_data;
 mod flags;
 mod golden;
 mod output;
+mod trial;
 
 use flags::XtaskCmd;
 
@@ -22,6 +23,8 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Ci(flags) => ci::run(flags.skip_tests),
         XtaskCmd::Codegen(flags) => codegen::run(output::Mode::from_check(flags.check)),
         XtaskCmd::Check(_) => check::run(),
+        XtaskCmd::Kill(flags) => trial::kill(&flags),
+        XtaskCmd::Fuzz(flags) => trial::fuzz(&flags),
         XtaskCmd::Conformance(_) => conformance::run(),
         XtaskCmd::Golden(flags) => golden::run(output::Mode::from_check(flags.check), flags.python),
         XtaskCmd::BaseModel(flags) => base_model::run(&flags),

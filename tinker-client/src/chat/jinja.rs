@@ -12,6 +12,10 @@ use super::{ChatError, Message, Role};
 /// Name of the one template in its environment; shows in errors.
 const NAME: &str = "chat_template";
 
+/// Steps of one rendering, some 100 times what a long conversation takes. Templates come from anywhere, and loops
+/// within loops would hold up a program for ever.
+const FUEL: u64 = 20_000_000;
+
 /// A compiled template with the special tokens it may name.
 #[derive(Debug)]
 pub(super) struct Jinja {
@@ -35,6 +39,7 @@ impl Jinja {
             .map_err(refuse)?;
         let mut environment = Environment::new();
         environment.set_syntax(syntax);
+        environment.set_fuel(Some(FUEL));
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         environment
             .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
@@ -134,11 +139,12 @@ fn without_generation_marks(source: &str) -> String {
     let mut kept = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(start) = rest.find("{%") {
-        let Some(length) = rest[start..].find("%}") else {
+        // Behind the mark: in `{%}` the two would share a character.
+        let (before, inside) = (&rest[..start], &rest[start + 2..]);
+        let Some((tag, after)) = inside.split_once("%}") else {
             break;
         };
-        let (before, tag) = (&rest[..start], &rest[start + 2..start + length]);
-        rest = &rest[start + length + 2..];
+        rest = after;
         let word = tag.trim_matches(|c: char| matches!(c, '-' | '+') || c.is_whitespace());
         if matches!(word, "generation" | "endgeneration") {
             kept.extend([before, "{#", &tag.replace(word, ""), "#}"]);
@@ -207,6 +213,29 @@ mod tests {
         let error = jinja.render(&[Message::system("x")]).unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains("no system turn"), "{source}");
+    }
+
+    #[test]
+    fn a_template_cannot_go_on_for_ever() {
+        let source =
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
+        let jinja = Jinja::new(source, BTreeMap::new()).unwrap();
+        let error = jinja.write(&[], false).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains("fuel"), "{source}");
+    }
+
+    #[test]
+    fn marks_that_are_none_are_left_to_the_parser() {
+        for source in [
+            "{%}",
+            "{%%}",
+            "{%",
+            "{% generation",
+            "a{%} b {% generation %}",
+        ] {
+            assert!(Jinja::new(source, BTreeMap::new()).is_err(), "{source}");
+        }
     }
 
     #[test]

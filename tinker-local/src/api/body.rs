@@ -2,44 +2,71 @@
 
 use std::error::Error;
 use std::io::Read;
+use std::pin::pin;
 
-use bytes::Bytes;
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
 use super::refusal::Refusal;
 use crate::Limits;
+use crate::state::Held;
 
 /// Largest window a compressed body may ask memory for: 2^26 bytes, what level 22 uses is twice that.
 const WINDOW_LOG: u32 = 26;
 
 /// The whole body, decompressed, as far as it fits the limits and arrives in time.
-pub(super) async fn read<B>(headers: &HeaderMap, body: B, limits: &Limits) -> Result<Bytes, Refusal>
+pub(super) async fn read<B>(
+    headers: &HeaderMap,
+    body: B,
+    limits: &Limits,
+    held: &mut Held,
+) -> Result<Bytes, Refusal>
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let most = limits.body_bytes;
-    let body = tokio::time::timeout(limits.body_time, Limited::new(body, most).collect());
+    let (most, time) = (limits.body_bytes, limits.body_time);
+    let body = tokio::time::timeout(time, collect(body, most, held));
     let body = body.await.map_err(|_| {
-        let time = limits.body_time;
         let detail = format!("the body took more than {time:?} to arrive");
         Refusal::new(StatusCode::REQUEST_TIMEOUT, detail)
-    })?;
-    let body = body.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            too_large(most)
-        } else {
-            Refusal::malformed(format!("the body broke off: {error}"))
-        }
-    })?;
-    decompress(headers, body.to_bytes(), most)
+    })??;
+    let plain = decompress(headers, body, most)?;
+    held.set(plain.len())?;
+    Ok(plain)
 }
 
-fn decompress(headers: &HeaderMap, body: Bytes, most: usize) -> Result<Bytes, Refusal> {
+async fn collect<B>(body: B, most: usize, held: &mut Held) -> Result<Bytes, Refusal>
+where
+    B: Body,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut body = pin!(body);
+    // What cannot fit is refused before it is sent, if the client waits for that.
+    if body.size_hint().lower() > most as u64 {
+        return Err(too_large(most));
+    }
+    let mut pieces = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|e| Refusal::malformed(format!("the body broke off: {}", e.into())))?;
+        let Ok(mut data) = frame.into_data() else {
+            continue;
+        };
+        if pieces.len() + data.remaining() > most {
+            return Err(too_large(most));
+        }
+        held.set(pieces.len() + data.remaining())?;
+        pieces.put(&mut data);
+    }
+    Ok(pieces.freeze())
+}
+
+pub(crate) fn decompress(headers: &HeaderMap, body: Bytes, most: usize) -> Result<Bytes, Refusal> {
     let encoding = headers
         .get(CONTENT_ENCODING)
         .map_or("identity", |value| value.to_str().unwrap_or("?"));
@@ -74,6 +101,18 @@ fn too_large(most: usize) -> Refusal {
     )
 }
 
+/// Refuses a request that has more to keep than it should.
+pub(super) fn check_notes(body: &[u8], limits: &Limits) -> Result<(), Refusal> {
+    let (have, most) = (body.len(), limits.note_bytes);
+    if have > most {
+        let detail = format!(
+            "the body has {have} bytes, {most} is the most where notes are kept; shorten user_metadata"
+        );
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    }
+    Ok(())
+}
+
 /// How a body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -100,7 +139,7 @@ pub(super) fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
 }
 
 /// A JSON body as what it should be.
-pub(super) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let place = error.path().to_string();

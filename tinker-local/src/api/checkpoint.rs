@@ -24,6 +24,9 @@ use crate::store::Record;
 /// Longest lifetime of a checkpoint: ten years.
 const MOST_LIFETIME: u64 = 10 * 366 * 24 * 3600;
 
+/// Longest key of a request that is remembered.
+const LONGEST_KEY: usize = 256;
+
 /// A checkpoint as lists show it.
 pub(super) fn listed(record: Record) -> Checkpoint {
     let mut checkpoint = Checkpoint::new(record.path.clone(), record.created);
@@ -108,8 +111,15 @@ pub(super) async fn copy(call: &Call<'_>) -> Result<Answer, Refusal> {
         .parse()
         .map_err(|e: InvalidValue| e.within("source_path"))?;
     let lifetime = lifetime(request.ttl_seconds)?;
+    body::check_notes(&call.body, &call.shared.limits)?;
     let key = call.headers.get("x-idempotency-key");
     let copied = match key.and_then(|key| key.to_str().ok()) {
+        Some(key) if key.len() > LONGEST_KEY => {
+            return Err(Refusal::invalid(format!(
+                "x-idempotency-key: has {} bytes, {LONGEST_KEY} is the most",
+                key.len()
+            )));
+        }
         Some(key) => call.shared.copies.of(key),
         None => Copies::default().of(""),
     };

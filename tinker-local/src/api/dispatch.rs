@@ -69,7 +69,9 @@ where
     if wants_token && !route.is_open() {
         account::check_token(shared, &head.headers)?;
     }
-    let body = body::read(&head.headers, body, &shared.limits).await?;
+    // Until the request is answered: one that waits for a result holds its body as well.
+    let mut held = shared.intake.enter()?;
+    let body = body::read(&head.headers, body, &shared.limits, &mut held).await?;
     shared.end_silent_sessions();
     let call = Call {
         shared,

@@ -37,6 +37,7 @@ pub(super) fn save(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: SaveWeightsExternal = body::json(&call.body)?;
     let kind = RequestType::SaveWeightsExternal;
     submit(call, kind, &request.model_id, request.seq_id, || {
+        body::check_notes(&call.body, &call.shared.limits)?;
         if request.age_encryption_recipients.is_some() {
             return Err(Refusal::invalid(
                 "age_encryption_recipients: is not offered here, files of a local engine are written as they are; \

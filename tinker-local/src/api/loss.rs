@@ -19,6 +19,9 @@ use crate::state::Payload;
 /// Losses of one session.
 const MOST: usize = 256;
 
+/// Bytes of the requests that uploaded the losses of all sessions.
+const MOST_BYTES: usize = 64 << 20;
+
 /// Takes in a loss. What can't be run here is refused at once, with the name of the node.
 pub(super) fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: CreateCustomLoss = body::json(&call.body)?;
@@ -27,18 +30,24 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
     let id = LossId::from(format!("{session}:loss:{}", request.custom_loss_seq_id));
     let promise = RequestId::from(id.as_str());
     if shared.registry().loss(&id).is_none() {
-        let loss = Arc::new(CustomLoss::parse(&request)?);
-        let fulfil = shared.promises.accept(
-            promise.clone(),
-            RequestType::CreateCustomLoss,
-            call.body.len(),
-            false,
-        )?;
-        if !shared.registry().add_loss(id.clone(), loss, MOST) {
+        let bytes = call.body.len();
+        let (own, all) = shared.registry().count_losses(&id);
+        if own >= MOST {
             return Err(Refusal::invalid(format!(
                 "custom_loss_seq_id: the session has {MOST} losses, which is the most; open another one"
             )));
         }
+        if all > 0 && all + bytes > MOST_BYTES {
+            return Err(Refusal::invalid(format!(
+                "graph: the losses of all sessions have {all} bytes, {MOST_BYTES} is the most; finish a session"
+            )));
+        }
+        let loss = Arc::new(CustomLoss::parse(&request)?);
+        let fulfil =
+            shared
+                .promises
+                .accept(promise.clone(), RequestType::CreateCustomLoss, bytes, false)?;
+        shared.registry().add_loss(id.clone(), bytes, loss);
         if let Some(fulfil) = fulfil {
             fulfil.settle(Ok(Payload::json(&CustomLossCreated::new(id))));
         }

@@ -15,6 +15,8 @@ mod loss;
 mod model;
 mod part;
 mod poll;
+#[cfg(feature = "decoders")]
+mod probe;
 mod query;
 mod refusal;
 mod route;
@@ -28,5 +30,9 @@ mod trace;
 mod training;
 mod weights;
 
+#[cfg(feature = "decoders")]
+pub(crate) use body::{decompress, json as read_json};
 pub(crate) use dispatch::answer;
+#[cfg(feature = "decoders")]
+pub(crate) use probe::look_up;
 pub(crate) use sampling::watched;

@@ -24,6 +24,7 @@ use crate::{clock, convert};
 
 pub(super) fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: CreateModel = body::json(&call.body)?;
+    body::check_notes(&call.body, &call.shared.limits)?;
     check_base_model(call, &request.base_model)?;
     convert::check_family(&request.optimizer_config)?;
     let spec = convert::adapter_spec(&request.lora_config)?;

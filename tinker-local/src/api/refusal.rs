@@ -6,7 +6,7 @@ use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use tinker_types::InvalidValue;
 
-use crate::error::BackendError;
+use crate::error::{BackendError, bounded};
 use crate::state::{Absent, Full};
 use crate::store::StoreError;
 use crate::work::Gone;
@@ -24,7 +24,7 @@ impl Refusal {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             status,
-            detail: detail.into(),
+            detail: bounded(detail.into()),
             header: None,
         }
     }

@@ -14,10 +14,19 @@ use crate::audit::Entry;
 use crate::clock;
 use crate::note::SessionNote;
 use crate::shared::Shared;
+use crate::state::Full;
 
 pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: CreateSession = body::json(&call.body)?;
     let shared = call.shared;
+    body::check_notes(&call.body, &shared.limits)?;
+    let most = shared.limits.sessions;
+    if shared.registry().session_count() >= most {
+        return Err(Full(format!(
+            "{most} sessions are open, which is the most; finish one, or wait until one was silent for too long"
+        ))
+        .into());
+    }
     // Run ids begin with the session's, and checkpoints outlive the process: an id must be new to the data folder.
     let id = shared
         .archive
@@ -68,6 +77,7 @@ pub(super) fn touch(shared: &Shared, session: &SessionId) -> Result<(), Refusal>
 
 pub(super) fn finish(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
     let request: FinishSession = body::json(&call.body)?;
+    body::check_notes(&call.body, &call.shared.limits)?;
     let session = SessionId::from(id);
     touch(call.shared, &session)?;
     tracing::info!(%session, reason = ?request.reason, "the session ends");
@@ -87,6 +97,7 @@ struct Project {
 /// Books a session on a project, which needs no making here.
 pub(super) fn assign_project(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
     let Project { project_id } = body::json(&call.body)?;
+    body::check_notes(&call.body, &call.shared.limits)?;
     if project_id.is_empty() {
         return Err(Refusal::invalid("project_id: is empty; give a name"));
     }

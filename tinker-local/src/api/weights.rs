@@ -26,6 +26,7 @@ pub(super) fn save(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: SaveWeights = body::json(&call.body)?;
     let kind = RequestType::SaveWeights;
     submit(call, kind, &request.model_id, request.seq_id, || {
+        body::check_notes(&call.body, &call.shared.limits)?;
         let notes = request.user_metadata.clone().unwrap_or_default();
         let path = checkpoint_path(&request.model_id, CheckpointKind::Training, &request.path)?;
         let lifetime = lifetime(request.ttl_seconds)?;
@@ -43,6 +44,7 @@ pub(super) fn save_for_sampler(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: SaveWeightsForSampler = body::json(&call.body)?;
     let kind = RequestType::SaveWeightsForSampler;
     submit(call, kind, &request.model_id, request.seq_id, || {
+        body::check_notes(&call.body, &call.shared.limits)?;
         match (&request.path, request.sampling_session_seq_id) {
             (Some(name), _) => {
                 let notes = request.user_metadata.clone().unwrap_or_default();
@@ -129,6 +131,7 @@ pub(super) async fn load(call: &Call<'_>) -> Result<Answer, Refusal> {
             session_id,
             model_seq_id,
         } => {
+            body::check_notes(&call.body, &call.shared.limits)?;
             let id = ModelId::of_session(session_id, *model_seq_id);
             let path = parse_path("path", &request.path)?;
             if let Some(base_model) = &request.base_model {

@@ -7,6 +7,9 @@ use tinker_types::{CreateCustomLoss, Elements, GraphInput, InvalidValue, TensorD
 use super::array::{Array, Kind};
 use super::parse::Program;
 
+/// Cells of one input of one datum.
+const MOST_CELLS: usize = 1 << 20;
+
 /// A loss that was uploaded and can be run.
 #[derive(Debug)]
 pub(crate) struct CustomLoss {
@@ -66,6 +69,13 @@ impl CustomLoss {
             let Some(tensor) = given.get(&input.name) else {
                 return Err(refuse(format!("is missing; loss {:?} takes it", self.name)));
             };
+            // A sparse tensor can name a huge matrix in a few bytes.
+            if tensor.cells() > MOST_CELLS {
+                let have = tensor.cells();
+                return Err(refuse(format!(
+                    "has {have} cells; {MOST_CELLS} is the most for one datum"
+                )));
+            }
             let mut array = array(tensor);
             // One number travels without a shape.
             if input.rank == 0 && array.shape == [1] && tensor.shape().is_none() {

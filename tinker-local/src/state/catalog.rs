@@ -11,6 +11,9 @@ use crate::note::{Origin, RunNote, SessionNote, session_of};
 /// Sessions kept; beyond it the oldest that have ended go, with their runs.
 const KEPT: usize = 10_000;
 
+/// Runs kept; beyond it the one goes that was not used for longest.
+const RUNS: usize = 20_000;
+
 /// Samplers listed for one session; beyond it the oldest are left out.
 const SAMPLERS: usize = 1000;
 
@@ -52,6 +55,12 @@ impl Catalog {
 
     pub(crate) fn add_run(&mut self, run: RunNote) {
         self.runs.insert(run.id.clone(), run);
+        if self.runs.len() > RUNS
+            && let Some(oldest) = self.runs.values().min_by_key(|run| run.last_request)
+        {
+            let oldest = oldest.id.clone();
+            self.runs.remove(&oldest);
+        }
     }
 
     /// Notes that a run was used.

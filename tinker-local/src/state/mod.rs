@@ -4,6 +4,7 @@
 mod catalog;
 mod completions;
 mod copies;
+mod intake;
 mod model;
 mod promise;
 mod promises;
@@ -16,6 +17,7 @@ mod timeline;
 pub(crate) use catalog::Catalog;
 pub(crate) use completions::Poller;
 pub(crate) use copies::Copies;
+pub(crate) use intake::{Held, Intake};
 pub(crate) use model::Model;
 pub(crate) use promise::{Class, Failure, Payload, Promise};
 pub(crate) use promises::{Found, Fulfil, Full, Promises};

@@ -9,7 +9,7 @@ use tinker_types::{ErrorCategory, RequestId, RequestType};
 use tokio::sync::Notify;
 
 use crate::clock;
-use crate::error::{BackendError, Fault};
+use crate::error::{BackendError, Fault, bounded};
 
 /// What a finished operation gave, ready to be sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,17 +45,16 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn user(error: impl Into<String>) -> Self {
-        Self {
-            category: ErrorCategory::User,
-            error: error.into(),
-        }
+        Self::new(ErrorCategory::User, error.into())
     }
 
     pub(crate) fn server(error: impl Into<String>) -> Self {
-        Self {
-            category: ErrorCategory::Server,
-            error: error.into(),
-        }
+        Self::new(ErrorCategory::Server, error.into())
+    }
+
+    fn new(category: ErrorCategory, error: String) -> Self {
+        let error = bounded(error);
+        Self { category, error }
     }
 }
 

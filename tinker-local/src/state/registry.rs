@@ -23,7 +23,7 @@ pub(crate) struct Registry<T> {
     unloaded: Recent<ModelId>,
     samplers: HashMap<SamplingSessionId, (u64, Sampler)>,
     forgotten: Recent<SamplingSessionId>,
-    losses: HashMap<LossId, Arc<CustomLoss>>,
+    losses: HashMap<LossId, (usize, Arc<CustomLoss>)>,
     uses: u64,
 }
 
@@ -110,6 +110,10 @@ impl<T> Registry<T> {
             })
             .cloned()
             .collect()
+    }
+
+    pub(crate) fn session_count(&self) -> usize {
+        self.sessions.len()
     }
 
     pub(crate) fn model_count(&self) -> usize {
@@ -204,18 +208,20 @@ impl<T> Registry<T> {
 
     /// An uploaded loss.
     pub(crate) fn loss(&self, id: &LossId) -> Option<Arc<CustomLoss>> {
-        self.losses.get(id).cloned()
+        self.losses.get(id).map(|(_, loss)| Arc::clone(loss))
     }
 
-    /// Keeps an uploaded loss. False where its session has `most` of them.
-    pub(crate) fn add_loss(&mut self, id: LossId, loss: Arc<CustomLoss>, most: usize) -> bool {
+    /// Uploaded losses: how many the session of this one has, and the bytes of all.
+    pub(crate) fn count_losses(&self, id: &LossId) -> (usize, usize) {
         let session = session_of(id.as_str());
         let own = |id: &&LossId| session_of(id.as_str()) == session;
-        if self.losses.keys().filter(own).count() >= most {
-            return false;
-        }
-        self.losses.insert(id, loss);
-        true
+        let bytes = self.losses.values().map(|(bytes, _)| bytes).sum();
+        (self.losses.keys().filter(own).count(), bytes)
+    }
+
+    /// Keeps an uploaded loss, whose request had so many bytes.
+    pub(crate) fn add_loss(&mut self, id: LossId, bytes: usize, loss: Arc<CustomLoss>) {
+        self.losses.insert(id, (bytes, loss));
     }
 
     fn absence(&self, session: &SessionId) -> Absent {

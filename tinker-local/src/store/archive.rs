@@ -2,6 +2,8 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 
@@ -17,11 +19,29 @@ enum Message {
     Stop,
 }
 
+/// Bytes that may wait to be written before those who save have to wait as well.
+const MOST_WAITING: usize = 256 << 20;
+
+/// Bytes that wait to be written.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    all: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.all.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// A handle on the thread that owns the [`Store`]. Tasks run in the order they were given, so a load finds what an
 /// earlier save wrote.
 #[derive(Debug, Clone)]
 pub(crate) struct Archive {
     inbox: Sender<Message>,
+    /// Bytes that wait to be written.
+    waiting: Arc<AtomicUsize>,
 }
 
 impl Archive {
@@ -39,7 +59,11 @@ impl Archive {
         let thread = std::thread::Builder::new()
             .name("tinker-store".to_owned())
             .spawn(run)?;
-        Ok((Self { inbox }, thread))
+        let archive = Self {
+            inbox,
+            waiting: Arc::default(),
+        };
+        Ok((archive, thread))
     }
 
     /// Runs a task on the thread, inside the caller's span. After the thread's end the task is dropped.
@@ -47,6 +71,20 @@ impl Archive {
         let _gone = self
             .inbox
             .send(Message::Task(Span::current(), Box::new(task)));
+    }
+
+    /// Counts bytes that wait to be written, until the value is dropped.
+    pub(crate) fn weigh(&self, bytes: usize) -> Waiting {
+        self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        Waiting {
+            all: Arc::clone(&self.waiting),
+            bytes,
+        }
+    }
+
+    /// The disk is far behind: who goes on to save fills the memory.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > MOST_WAITING
     }
 
     /// Runs a task and waits for what it returns, without blocking the caller's thread.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use tinker_types::CheckpointPath;
 use super::folder::Folder;
 use super::origin;
 use super::peft::AdapterConfig;
-use super::record::{LAYOUT, NewCheckpoint, Record};
+use super::record::{NewCheckpoint, Record};
 use super::write::{Files, REPLACED, Watch, Write};
 use super::{StoreError, disk, tensors};
 use crate::audit::{AuditTrail, Entry};
@@ -96,10 +96,7 @@ impl Store {
             for kind in folders(&run).map_err(StoreError::io("list", &run))? {
                 for place in folders(&kind).map_err(StoreError::io("list", &kind))? {
                     match read_record(&place) {
-                        Some(record)
-                            if record.layout == LAYOUT
-                                && self.folder.place(&record.path) == place =>
-                        {
+                        Some(record) if self.folder.place(&record.path) == place => {
                             self.known.insert(record.path.to_string(), (record, place));
                         }
                         _ => {
@@ -317,7 +314,9 @@ fn encode(new: &NewCheckpoint, state: &AdapterState) -> Result<(Record, Files), 
 }
 
 fn read_record(place: &Path) -> Option<Record> {
-    serde_json::from_slice(&fs::read(place.join(RECORD)).ok()?).ok()
+    let bytes = disk::read_file(&place.join(RECORD)).ok()?;
+    let record: Record = serde_json::from_slice(&bytes).ok()?;
+    record.is_sound().then_some(record)
 }
 
 fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
@@ -352,10 +351,14 @@ impl Unreadable {
 pub(super) fn read_whole(place: &Path, name: &str, record: &Record) -> Result<Vec<u8>, Unreadable> {
     let file = place.join(name);
     let system = |error| Unreadable::System(error, file.clone());
-    let (have, want) = (
-        fs::metadata(&file).map_err(system)?.len(),
-        record.files.get(name).copied().unwrap_or(0),
-    );
+    let have = match disk::plain_size(&file) {
+        Ok(have) => have,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {
+            return Err(Unreadable::Size(format!("{name}: {error}")));
+        }
+        Err(error) => return Err(system(error)),
+    };
+    let want = record.files.get(name).copied().unwrap_or(0);
     if have != want {
         return Err(Unreadable::Size(format!(
             "{name} has {have} bytes of {want}"

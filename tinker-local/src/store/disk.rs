@@ -20,6 +20,22 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
+/// The content of a file, which must be one: a link in a folder from elsewhere could lead to any other.
+pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    plain_size(path)?;
+    fs::read(path)
+}
+
+/// The size of a file that is no link, folder or device.
+pub(super) fn plain_size(path: &Path) -> io::Result<u64> {
+    let found = fs::symlink_metadata(path)?;
+    if found.is_file() {
+        return Ok(found.len());
+    }
+    let why = "it is no plain file; links are not followed here";
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+}
+
 /// Sets the mode that new files get.
 pub(super) fn owned_file(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]

@@ -81,11 +81,12 @@ impl StoreError {
         }
     }
 
-    /// The request is at fault.
+    /// The request is at fault, or what it names: trying again does not help.
     pub(crate) fn is_users_fault(&self) -> bool {
         matches!(
             self,
             Self::NotFound { .. }
+                | Self::Damaged { .. }
                 | Self::Taken { .. }
                 | Self::Unfit { .. }
                 | Self::AlreadySo { .. }

@@ -26,6 +26,8 @@ mod folder;
 mod name;
 mod origin;
 mod peft;
+#[cfg(feature = "decoders")]
+mod probe;
 mod record;
 mod tensors;
 mod write;
@@ -34,4 +36,6 @@ pub(crate) use archive::Archive;
 pub(crate) use checkpoints::Store;
 pub use error::StoreError;
 pub(crate) use name::check_name;
+#[cfg(feature = "decoders")]
+pub(crate) use probe::read_any;
 pub(crate) use record::{NewCheckpoint, Record};

@@ -33,6 +33,12 @@ pub(super) fn remove_if_alone(run: &Path) {
     }
 }
 
+/// What the file says, if it is one of this layout.
+pub(super) fn decode(bytes: &[u8]) -> Option<Origin> {
+    let file: File = serde_json::from_slice(bytes).ok()?;
+    (file.layout == LAYOUT).then_some(file.origin)
+}
+
 impl Store {
     /// Keeps what a run is beside its checkpoints. Nothing but lists depends on it, so that it fails is only noted.
     pub(crate) fn try_keep_origin(&self, origin: &Origin) {
@@ -75,8 +81,8 @@ impl Store {
 
     fn origin(&self, run: &ModelId) -> Option<Origin> {
         let kept = self.run_folder(run).and_then(|folder| {
-            let file: File = serde_json::from_slice(&fs::read(folder.join(ORIGIN)).ok()?).ok()?;
-            (file.layout == LAYOUT && file.origin.run.id == *run).then_some(file.origin)
+            let origin = decode(&disk::read_file(&folder.join(ORIGIN)).ok()?)?;
+            (origin.run.id == *run).then_some(origin)
         });
         let mut origin = match kept {
             Some(origin) => origin,

@@ -89,6 +89,18 @@ impl Record {
         self.files.keys().map(String::as_str)
     }
 
+    /// The folder it was read from may come from anywhere: its files are plain names, and so is its own.
+    pub(super) fn is_sound(&self) -> bool {
+        let plain = |name: &str| {
+            let mut parts = std::path::Path::new(name).components();
+            matches!(parts.next(), Some(std::path::Component::Normal(part)) if part == name)
+        };
+        self.layout == LAYOUT
+            && plain(self.path.run().as_str())
+            && plain(self.path.name())
+            && self.files.keys().all(|name| plain(name))
+    }
+
     pub(super) fn has_expired(&self) -> bool {
         self.expires.is_some_and(|at| at <= clock::calendar())
     }

@@ -98,19 +98,30 @@ pub(crate) fn save(checkpoint: NewCheckpoint) -> Act {
                     Ok(state) => state,
                     Err(failed) => return fulfil.fail(failed),
                 };
+                let waiting = archive.weigh(state.bytes());
+                let (until_saved, until_here) = if archive.is_behind() {
+                    (Some(turn), None)
+                } else {
+                    (None, Some(turn))
+                };
                 // Handed over before the turn ends, so that a load queued behind it finds the checkpoint.
-                archive.run(move |store| match store.save(&checkpoint, &state) {
-                    Ok(path) => {
-                        if let Some(origin) = &origin {
-                            store.try_keep_origin(origin);
+                archive.run(move |store| {
+                    let _turn = until_saved;
+                    let outcome = store.save(&checkpoint, &state);
+                    drop((state, waiting));
+                    match outcome {
+                        Ok(path) => {
+                            if let Some(origin) = &origin {
+                                store.try_keep_origin(origin);
+                            }
+                            usage.add(&session_of(model.as_str()), Kind::Checkpoint, 1);
+                            let size = store.find(&path).ok().map(Record::size);
+                            fulfil.settle(Ok(saved(path, size)));
                         }
-                        usage.add(&session_of(model.as_str()), Kind::Checkpoint, 1);
-                        let size = store.find(&path).ok().map(Record::size);
-                        fulfil.settle(Ok(saved(path, size)));
+                        Err(failed) => fulfil.fail(failed),
                     }
-                    Err(failed) => fulfil.fail(failed),
                 });
-                drop(turn);
+                drop(until_here);
             });
         },
     )

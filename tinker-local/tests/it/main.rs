@@ -2,16 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod abuse;
 mod account;
 mod behavior;
 mod checkpoint;
 mod crash;
+mod damage;
 mod golden;
 mod hostile;
 mod kill;
 mod limits;
 mod listing;
 mod loss;
+mod odd_samples;
 mod order;
 mod poll;
 mod prompt;

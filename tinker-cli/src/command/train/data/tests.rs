@@ -175,3 +175,27 @@ fn the_hash_is_that_of_the_file() {
         "e07d31bdddb9aeaff065bbece8d092e987394a88450a601b00d76c066f1088b2"
     );
 }
+
+#[test]
+fn no_bytes_make_it_panic() {
+    let seed = b"\xef\xbb\xbf{\"prompt\":\"a\\u00e9\",\"completion\":\" b\"}\r\n{\"messages\":[{\"role\":\"user\",\"content\":\"c\"},{\"role\":\"assistant\",\"content\":\"\xf0\x9f\xa6\x80\"}]}\n";
+    let mut random = fastrand::Rng::with_seed(9);
+    for _ in 0..50_000 {
+        let mut bytes = seed.to_vec();
+        for _ in 0..random.usize(1..8) {
+            let at = random.usize(..bytes.len());
+            match random.u8(..4) {
+                0 => bytes[at] = random.u8(..),
+                1 => bytes.truncate(at + 1),
+                2 => bytes.insert(at, b"[{\"\\,:0-"[random.usize(..8)]),
+                _ => drop(bytes.remove(at)),
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        if let Err(fault) = parse(Path::new("x.jsonl"), &bytes) {
+            assert!(!fault.to_string().is_empty());
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Texts: addresses of checkpoints, cassettes, chat templates.
+
+use tinker_client::chat::{Message, Renderer, Template, Tokenizer};
+use tinker_transport::testing::Cassette;
+use tinker_types::CheckpointPath;
+
+pub(super) fn checkpoint_path(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(path) = text.parse::<CheckpointPath>() {
+        assert_eq!(
+            path.to_string(),
+            text,
+            "an address is written as it was read"
+        );
+        let again = CheckpointPath::try_new(path.run().clone(), path.kind(), path.name());
+        assert_eq!(again.as_ref(), Ok(&path));
+    }
+}
+
+pub(super) fn cassette(bytes: &[u8]) {
+    if let Ok(cassette) = Cassette::parse(&String::from_utf8_lossy(bytes)) {
+        let (strict, loose) = (cassette.strict(), cassette.loose());
+        assert_eq!(strict.remaining(), cassette.len());
+        drop(loose);
+    }
+}
+
+/// A template of a model from anywhere, and a conversation that holds its marks.
+pub(super) fn chat_template(bytes: &[u8]) {
+    let source = String::from_utf8_lossy(bytes);
+    let Ok(template) = Template::jinja(&source, [("eos_token", "<|end|>"), ("bos_token", "<s>")])
+    else {
+        return;
+    };
+    let renderer = Renderer::new(Tokenizer::bytes(), template);
+    let messages = [
+        Message::system("{{ messages }}"),
+        Message::user("<|end|>\u{1f980}"),
+        Message::assistant(""),
+    ];
+    let _prompt = renderer.prompt(&messages);
+    let _datum = renderer.supervised(&messages);
+}
