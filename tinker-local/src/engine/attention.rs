@@ -5,6 +5,7 @@ use super::kernels::{
     Operand, Out, PANEL, Packed, Rows, causal_softmax, causal_softmax_backward, dot, gemm,
 };
 use super::tape::{room, zeroed};
+use super::team::Hands;
 
 /// Queries handled at once. Scores of a block fit the second-level cache, and at most this many
 /// keys are computed in vain for a query.
@@ -153,6 +154,7 @@ impl KeyValues {
     reason = "operands and outputs, used in one place"
 )]
 pub(crate) fn attend(
+    hands: Hands<'_>,
     config: &ModelConfig,
     cache: &KeyValues,
     qkv: &[f32],
@@ -190,8 +192,9 @@ pub(crate) fn attend(
         }
         return;
     }
-    for head in 0..heads {
-        for start in (0..n).step_by(BLOCK) {
+    // Rows of a block, from `start` on, attend with one head.
+    let attend_block =
+        |start: usize, head: usize, out: &mut [f32], norms: &mut [f32], scores: &mut Vec<f32>| {
             let rows = BLOCK.min(n - start);
             let keys = first + start + rows;
             let scores = room(scores, rows * keys);
@@ -199,17 +202,35 @@ pub(crate) fn attend(
             let b = cache.head_keys(config, head / group);
             gemm([rows, keys, hd], a, b, Out::set(scores, keys));
             for (i, row) in scores.chunks_exact_mut(keys).enumerate() {
-                norms[(start + i) * heads + head] =
-                    causal_softmax(row, first + start + i + 1, scale);
+                norms[i * heads + head] = causal_softmax(row, first + start + i + 1, scale);
             }
             let b = cache.head_values(config, head / group, keys);
-            let c = &mut out[start * width + head * hd..];
+            let c = &mut out[head * hd..];
             gemm(
                 [rows, hd, keys],
                 Rows::new(scores, keys),
                 b,
                 Out::set(c, width),
             );
+        };
+    if hands.parts(2 * n * (first + n) * width) > 1 {
+        let out = out[..n * width].chunks_mut(BLOCK * width);
+        let norms = norms[..n * heads].chunks_mut(BLOCK * heads);
+        let mut blocks: Vec<_> = (0..n).step_by(BLOCK).zip(out).zip(norms).collect();
+        // The last are the longest: they go first.
+        blocks.reverse();
+        hands.each(blocks, |((start, out), norms)| {
+            let mut scores = Vec::new();
+            for head in 0..heads {
+                attend_block(start, head, out, norms, &mut scores);
+            }
+        });
+        return;
+    }
+    for head in 0..heads {
+        for start in (0..n).step_by(BLOCK) {
+            let (out, norms) = (&mut out[start * width..], &mut norms[start * heads..]);
+            attend_block(start, head, out, norms, scores);
         }
     }
 }
@@ -218,110 +239,152 @@ fn softmax_scale(config: &ModelConfig) -> f32 {
     (1.0 / (config.head_dim as f64).sqrt()) as f32
 }
 
-/// Buffers of the way back through attention.
+/// Buffers of the way back through attention, for each key head that is worked on at once.
 #[derive(Debug, Default)]
-pub(crate) struct AttentionScratch {
+pub(crate) struct AttentionScratch(Vec<KeyHeadScratch>);
+
+#[derive(Debug, Default)]
+struct KeyHeadScratch {
     keys: Packed,
     keys_across: Packed,
     values_across: Packed,
     block: Packed,
     scores: Vec<f32>,
     d_scores: Vec<f32>,
+    d_queries: Vec<f32>,
     d_keys: Vec<f32>,
     d_values: Vec<f32>,
 }
 
-/// The way back of a whole sequence of `n` rows: from the gradient `d_out` of `out`, fills `d_qkv`.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "operands and outputs, used in one place"
-)]
+/// What the way back of a sequence of `n` rows reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attended<'a> {
+    pub(crate) n: usize,
+    /// `[n, qkv]`.
+    pub(crate) qkv: &'a [f32],
+    /// `[n, query]`, as the next one.
+    pub(crate) out: &'a [f32],
+    /// The gradient of `out`.
+    pub(crate) d_out: &'a [f32],
+    /// `[n, heads]`.
+    pub(crate) norms: &'a [f32],
+}
+
+/// The way back of a whole sequence: fills `d_qkv`.
 pub(crate) fn attend_backward(
+    hands: Hands<'_>,
     config: &ModelConfig,
-    qkv: &[f32],
-    n: usize,
-    out: &[f32],
-    norms: &[f32],
-    d_out: &[f32],
+    attended: &Attended<'_>,
     d_qkv: &mut [f32],
     scratch: &mut AttentionScratch,
 ) {
+    let (n, hd, group) = (attended.n, config.head_dim, config.group());
+    let (stride, width, key_width) = (config.qkv_width(), config.query_width(), config.key_width());
+    let kv_heads = config.num_key_value_heads;
+    let at_once = match hands.parts(4 * n * n * width) {
+        1 => 1,
+        _ => kv_heads,
+    };
+    if scratch.0.len() < at_once {
+        scratch.0.resize_with(at_once, KeyHeadScratch::default);
+    }
+    for first in (0..kv_heads).step_by(at_once) {
+        let heads = (first..kv_heads).zip(&mut scratch.0);
+        hands.each(heads, |(shared, scratch)| {
+            head_backward(config, attended, shared, scratch);
+        });
+        let done = (first..kv_heads).zip(&scratch.0).take(at_once);
+        for (shared, scratch) in done {
+            let query_at = shared * group * hd;
+            let key_at = width + shared * hd;
+            let value_at = key_at + key_width;
+            let rows = d_qkv[..n * stride].chunks_exact_mut(stride);
+            for (i, row) in rows.enumerate() {
+                for (at, wide, from) in [
+                    (query_at, group * hd, &scratch.d_queries),
+                    (key_at, hd, &scratch.d_keys),
+                    (value_at, hd, &scratch.d_values),
+                ] {
+                    row[at..at + wide].copy_from_slice(&from[i * wide..(i + 1) * wide]);
+                }
+            }
+        }
+    }
+}
+
+/// The way back through the query heads that share one key head.
+fn head_backward(
+    config: &ModelConfig,
+    attended: &Attended<'_>,
+    shared: usize,
+    scratch: &mut KeyHeadScratch,
+) {
+    let Attended {
+        n,
+        qkv,
+        out,
+        d_out,
+        norms,
+    } = *attended;
     let (hd, heads, group) = (config.head_dim, config.num_attention_heads, config.group());
     let (stride, width, key_width) = (config.qkv_width(), config.query_width(), config.key_width());
     let scale = softmax_scale(config);
-    let AttentionScratch {
+    let KeyHeadScratch {
         keys: key_rows,
         keys_across,
         values_across,
         block,
         scores,
         d_scores,
+        d_queries,
         d_keys,
         d_values,
     } = scratch;
-    for shared in 0..config.num_key_value_heads {
-        let key_at = width + shared * hd;
-        let value_at = key_at + key_width;
-        key_rows.pack_rows(&qkv[key_at..], n, hd, stride);
-        keys_across.pack_columns(&qkv[key_at..], hd, n, stride);
-        values_across.pack_columns(&qkv[value_at..], hd, n, stride);
-        let d_keys = zeroed(d_keys, n * hd);
-        let d_values = zeroed(d_values, n * hd);
-        for head in shared * group..(shared + 1) * group {
-            for start in (0..n).step_by(BLOCK) {
-                let rows = BLOCK.min(n - start);
-                let keys = start + rows;
-                let q = &qkv[start * stride + head * hd..];
-                let d_o = &d_out[start * width + head * hd..];
-                let scores = room(scores, rows * keys);
-                let d_scores = room(d_scores, rows * keys);
-                let b = keys_across.operand();
-                gemm(
-                    [rows, keys, hd],
-                    Rows::new(q, stride),
-                    b,
-                    Out::set(scores, keys),
+    let key_at = width + shared * hd;
+    let value_at = key_at + key_width;
+    key_rows.pack_rows(&qkv[key_at..], n, hd, stride);
+    keys_across.pack_columns(&qkv[key_at..], hd, n, stride);
+    values_across.pack_columns(&qkv[value_at..], hd, n, stride);
+    let queries = group * hd;
+    let d_queries = room(d_queries, n * queries);
+    let d_keys = zeroed(d_keys, n * hd);
+    let d_values = zeroed(d_values, n * hd);
+    for member in 0..group {
+        let head = shared * group + member;
+        for start in (0..n).step_by(BLOCK) {
+            let rows = BLOCK.min(n - start);
+            let keys = start + rows;
+            let q = &qkv[start * stride + head * hd..];
+            let d_o = &d_out[start * width + head * hd..];
+            let scores = room(scores, rows * keys);
+            let d_scores = room(d_scores, rows * keys);
+            let (a, b) = (Rows::new(q, stride), keys_across.operand());
+            gemm([rows, keys, hd], a, b, Out::set(scores, keys));
+            let (a, b) = (Rows::new(d_o, width), values_across.operand());
+            gemm([rows, keys, hd], a, b, Out::set(d_scores, keys));
+            for i in 0..rows {
+                let at = (start + i) * width + head * hd;
+                let inner = dot(&out[at..at + hd], &d_out[at..at + hd]);
+                let norm = norms[(start + i) * heads + head];
+                let row = i * keys..(i + 1) * keys;
+                causal_softmax_backward(
+                    &mut scores[row.clone()],
+                    &mut d_scores[row],
+                    start + i + 1,
+                    scale,
+                    norm,
+                    inner,
                 );
-                let b = values_across.operand();
-                gemm(
-                    [rows, keys, hd],
-                    Rows::new(d_o, width),
-                    b,
-                    Out::set(d_scores, keys),
-                );
-                for i in 0..rows {
-                    let at = (start + i) * width + head * hd;
-                    let inner = dot(&out[at..at + hd], &d_out[at..at + hd]);
-                    let norm = norms[(start + i) * heads + head];
-                    let row = i * keys..(i + 1) * keys;
-                    causal_softmax_backward(
-                        &mut scores[row.clone()],
-                        &mut d_scores[row],
-                        start + i + 1,
-                        scale,
-                        norm,
-                        inner,
-                    );
-                }
-                let b = key_rows.operand();
-                let c = &mut d_qkv[start * stride + head * hd..];
-                gemm(
-                    [rows, hd, keys],
-                    Rows::new(d_scores, keys),
-                    b,
-                    Out::set(c, stride),
-                );
-                block.pack_rows(q, rows, hd, stride);
-                let (a, b) = (Rows::transposed(d_scores, keys), block.operand());
-                gemm([keys, hd, rows], a, b, Out::add(d_keys, hd));
-                block.pack_rows(d_o, rows, hd, width);
-                let (a, b) = (Rows::transposed(scores, keys), block.operand());
-                gemm([keys, hd, rows], a, b, Out::add(d_values, hd));
             }
-        }
-        for (i, row) in d_qkv[..n * stride].chunks_exact_mut(stride).enumerate() {
-            row[key_at..key_at + hd].copy_from_slice(&d_keys[i * hd..(i + 1) * hd]);
-            row[value_at..value_at + hd].copy_from_slice(&d_values[i * hd..(i + 1) * hd]);
+            let (a, b) = (Rows::new(d_scores, keys), key_rows.operand());
+            let c = &mut d_queries[start * queries + member * hd..];
+            gemm([rows, hd, keys], a, b, Out::set(c, queries));
+            block.pack_rows(q, rows, hd, stride);
+            let (a, b) = (Rows::transposed(d_scores, keys), block.operand());
+            gemm([keys, hd, rows], a, b, Out::add(d_keys, hd));
+            block.pack_rows(d_o, rows, hd, width);
+            let (a, b) = (Rows::transposed(scores, keys), block.operand());
+            gemm([keys, hd, rows], a, b, Out::add(d_values, hd));
         }
     }
 }

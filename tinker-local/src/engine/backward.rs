@@ -1,12 +1,13 @@
 //! The way back: from the gradient of the last block's output to those of the weights.
 
-use super::attention::{AttentionScratch, attend_backward};
-use super::forward::Segment;
+use super::attention::{Attended, AttentionScratch, attend_backward};
+use super::forward::{Segment, rows_of_a_part};
 use super::kernels::{add, rms_norm_backward, swiglu_backward};
 use super::linear::{Back, Grads, LinearScratch};
 use super::lora::Lora;
 use super::model::Model;
 use super::tape::{BlockTape, Tape, room};
+use super::team::Hands;
 
 /// Buffers of the way back.
 #[derive(Debug, Default)]
@@ -29,6 +30,7 @@ pub(crate) fn norm_weight_gradient(x: &[f32], factor: f32, dy: &[f32], dw: &mut 
 /// segment starts at position 0. The tape is left unusable.
 #[expect(clippy::too_many_arguments, reason = "what one pass works on")]
 pub(crate) fn backward(
+    hands: Hands<'_>,
     model: &Model,
     lora: Option<&Lora>,
     tokens: &[u32],
@@ -41,6 +43,7 @@ pub(crate) fn backward(
     let d = model.config.hidden_size;
     for i in (0..model.blocks.len()).rev() {
         backward_block(
+            hands,
             model,
             lora,
             i,
@@ -65,6 +68,7 @@ pub(crate) fn backward(
     reason = "one block's operands, used in one place"
 )]
 fn backward_block(
+    hands: Hands<'_>,
     model: &Model,
     lora: Option<&Lora>,
     i: usize,
@@ -98,14 +102,24 @@ fn backward_block(
         weight: &slots.down,
         bias: None,
     };
-    back.run(&tape.act, &tape.low[3], dx, Some(d_act), n, grads, linear);
-    for (gate_up, dy) in tape
-        .gate_up
-        .chunks_exact_mut(2 * ff)
-        .zip(d_act.chunks_exact(ff))
-    {
-        swiglu_backward(gate_up, dy);
-    }
+    back.run(
+        hands,
+        &tape.act,
+        &tape.low[3],
+        dx,
+        Some(d_act),
+        n,
+        grads,
+        linear,
+    );
+    let rows = rows_of_a_part(hands, n, ff);
+    let gate_up = tape.gate_up[..n * 2 * ff].chunks_mut(rows * 2 * ff);
+    hands.each(gate_up.zip(d_act.chunks(rows * ff)), |(gate_up, d_act)| {
+        let rows = gate_up.chunks_exact_mut(2 * ff);
+        for (gate_up, dy) in rows.zip(d_act.chunks_exact(ff)) {
+            swiglu_backward(gate_up, dy);
+        }
+    });
     let d_normed = room(narrow, n * d);
     let site = sites.and_then(|s| s.gate_up.as_ref());
     let back = Back {
@@ -115,6 +129,7 @@ fn backward_block(
         bias: None,
     };
     back.run(
+        hands,
         &tape.mid_normed,
         &tape.low[2],
         &tape.gate_up,
@@ -124,6 +139,7 @@ fn backward_block(
         linear,
     );
     norm_backward(
+        hands,
         &tape.mid,
         &block.post_norm,
         &tape.mid_factor,
@@ -142,6 +158,7 @@ fn backward_block(
         bias: slots.o_bias.as_ref(),
     };
     back.run(
+        hands,
         &tape.attended,
         &tape.low[1],
         dx,
@@ -154,16 +171,15 @@ fn backward_block(
     let d_qkv = room(d_qkv, n * width);
     for segment in segments {
         let Segment { start, len, .. } = *segment;
-        attend_backward(
-            config,
-            &tape.qkv[start * width..],
-            len,
-            &tape.attended[start * query..],
-            &tape.norms[start * config.num_attention_heads..],
-            &d_attended[start * query..],
-            &mut d_qkv[start * width..],
-            attention,
-        );
+        let attended = Attended {
+            n: len,
+            qkv: &tape.qkv[start * width..],
+            out: &tape.attended[start * query..],
+            d_out: &d_attended[start * query..],
+            norms: &tape.norms[start * config.num_attention_heads..],
+        };
+        let d_qkv = &mut d_qkv[start * width..];
+        attend_backward(hands, config, &attended, d_qkv, attention);
     }
     unturn_heads(model, i, segments, tape, d_qkv, grads);
     // Nothing below the first block is trained by an adapter.
@@ -177,6 +193,7 @@ fn backward_block(
         bias: slots.qkv_bias.as_ref(),
     };
     back.run(
+        hands,
         &tape.x_normed,
         &tape.low[0],
         d_qkv,
@@ -187,6 +204,7 @@ fn backward_block(
     );
     if needed {
         norm_backward(
+            hands,
             &tape.x,
             &block.input_norm,
             &tape.x_factor,
@@ -199,7 +217,9 @@ fn backward_block(
 }
 
 /// Through a norm of the residual stream: adds to `dx`.
+#[expect(clippy::too_many_arguments, reason = "operands of a norm's way back")]
 pub(crate) fn norm_backward(
+    hands: Hands<'_>,
     x: &[f32],
     w: &[f32],
     factors: &[f32],
@@ -209,14 +229,19 @@ pub(crate) fn norm_backward(
     weight: usize,
 ) {
     let d = w.len();
-    for (((x, factor), dy), dx) in x
-        .chunks_exact(d)
-        .zip(factors)
-        .zip(dy.chunks_exact(d))
-        .zip(dx.chunks_exact_mut(d))
-    {
-        rms_norm_backward(x, w, *factor, dy, dx, true);
-        if let Grads::Full(grads) = grads {
+    let n = dx.len() / d;
+    let rows = rows_of_a_part(hands, n, d);
+    let parts = x[..n * d].chunks(rows * d).zip(factors.chunks(rows));
+    let parts = parts.zip(dy.chunks(rows * d)).zip(dx.chunks_mut(rows * d));
+    hands.each(parts, |(((x, factors), dy), dx)| {
+        let rows = x.chunks_exact(d).zip(factors).zip(dy.chunks_exact(d));
+        for (((x, factor), dy), dx) in rows.zip(dx.chunks_exact_mut(d)) {
+            rms_norm_backward(x, w, *factor, dy, dx, true);
+        }
+    });
+    if let Grads::Full(grads) = grads {
+        let rows = x[..n * d].chunks_exact(d).zip(factors);
+        for ((x, factor), dy) in rows.zip(dy.chunks_exact(d)) {
             norm_weight_gradient(x, *factor, dy, &mut grads[weight..weight + d]);
         }
     }

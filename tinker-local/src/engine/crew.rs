@@ -1,6 +1,6 @@
 //! Several threads work through the packs of a batch; what comes out does not depend on how many.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::head::{Objective, Term};
 use super::kernels::add;
@@ -9,7 +9,7 @@ use super::lora::Lora;
 use super::model::Model;
 use super::packs::Pack;
 use super::pass::Workspace;
-use super::team::Team;
+use super::team::{Hands, Team};
 
 /// Gradients are summed in this many lanes, each by one thread in the order of its packs, and the
 /// lanes in order after that. So the order of additions is the batch's, not the scheduler's.
@@ -71,58 +71,81 @@ impl Crew {
         size: usize,
         term: &(dyn Fn(usize, f32) -> Option<Term> + Sync),
     ) -> Outcome {
+        let Self {
+            team,
+            workspaces,
+            lanes,
+        } = self;
+        let run = |hands: Hands<'_>, thread: usize, lane: &mut Lane<'_>, count: usize| {
+            let workspace = &mut lock(&workspaces[thread]);
+            for &p in &lane.packs[lane.done.len()..][..count] {
+                let pack = &packs[p];
+                let term = |cell: usize, logprob: f32| term(pack.first_cell + cell, logprob);
+                let objective = Objective {
+                    starts: &pack.starts,
+                    targets: &pack.targets,
+                    term: &term,
+                };
+                let mut logprobs = vec![0.0; pack.targets.len()];
+                let mut sink = match gather {
+                    Gather::Nothing => None,
+                    Gather::Lora => Some(Grads::Lora(lane.grads)),
+                    Gather::Full => Some(Grads::Full(lane.grads)),
+                };
+                let (tokens, segments) = (&pack.tokens, &pack.segments);
+                let loss = workspace.pass(
+                    hands,
+                    model,
+                    lora,
+                    tokens,
+                    segments,
+                    &objective,
+                    &mut logprobs,
+                    sink.as_mut(),
+                );
+                lane.done.push((p, loss, logprobs));
+            }
+        };
         let mut lanes: Vec<Lane<'_>> = assign(packs)
             .into_iter()
-            .zip(&mut self.lanes)
-            .map(|(packs, grads)| Lane {
-                packs,
-                grads,
-                done: Vec::new(),
-            })
-            .collect();
-        self.team.each(
-            &mut lanes,
-            |thread,
-             Lane {
-                 packs: mine,
-                 grads,
-                 done,
-             }| {
-                let mut workspace = self.workspaces[thread]
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
+            .zip(lanes)
+            .map(|(packs, grads)| {
                 grads.clear();
                 if gather != Gather::Nothing {
                     grads.resize(size, 0.0);
                 }
-                for &p in &*mine {
-                    let pack = &packs[p];
-                    let term = |cell: usize, logprob: f32| term(pack.first_cell + cell, logprob);
-                    let objective = Objective {
-                        starts: &pack.starts,
-                        targets: &pack.targets,
-                        term: &term,
-                    };
-                    let mut logprobs = vec![0.0; pack.targets.len()];
-                    let mut sink = match gather {
-                        Gather::Nothing => None,
-                        Gather::Lora => Some(Grads::Lora(grads)),
-                        Gather::Full => Some(Grads::Full(grads)),
-                    };
-                    let (tokens, segments) = (&pack.tokens, &pack.segments);
-                    let loss = workspace.pass(
-                        model,
-                        lora,
-                        tokens,
-                        segments,
-                        &objective,
-                        &mut logprobs,
-                        sink.as_mut(),
-                    );
-                    done.push((p, loss, logprobs));
+                Lane {
+                    packs,
+                    grads,
+                    done: Vec::new(),
                 }
-            },
-        );
+            })
+            .collect();
+        // First what all lanes have, then what some have more. Lanes go side by side while there are enough
+        // for the threads, and what is left one by one, each on all threads.
+        let least = lanes.iter().map(|lane| lane.packs.len()).min().unwrap_or(0);
+        for more in [false, true] {
+            let mut left: Vec<(&mut Lane<'_>, usize)> = lanes
+                .iter_mut()
+                .map(|lane| {
+                    let count = if more {
+                        lane.packs.len() - least
+                    } else {
+                        least
+                    };
+                    (lane, count)
+                })
+                .filter(|(_, count)| *count > 0)
+                .collect();
+            let side_by_side = side_by_side(left.len(), team.size());
+            let rest = left.split_off(side_by_side);
+            team.each(left, |thread, (lane, count)| {
+                run(Hands::One, thread, lane, count);
+            });
+            for (lane, count) in rest {
+                run(Hands::All(team), 0, lane, count);
+            }
+        }
         let mut done: Vec<_> = lanes.into_iter().flat_map(|lane| lane.done).collect();
         done.sort_by_key(|(p, ..)| *p);
         let loss = done.iter().map(|(_, loss, _)| loss).sum();
@@ -141,6 +164,20 @@ impl Crew {
             lane.clear();
         }
     }
+}
+
+/// How many of the lanes go side by side: all that fill the threads, and the rest too if they nearly do.
+fn side_by_side(lanes: usize, threads: usize) -> usize {
+    let rest = lanes % threads;
+    if rest * 4 >= threads * 3 {
+        lanes
+    } else {
+        lanes - rest
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Deals packs to lanes, the longest first, each to the lane with the fewest rows so far.

@@ -7,6 +7,7 @@ use super::linear::{Group, forward as project};
 use super::lora::{Lora, LoraSite};
 use super::model::{Block, Model};
 use super::tape::{BlockTape, Tape};
+use super::team::Hands;
 
 /// Consecutive rows that are consecutive tokens of one sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub(crate) type Adapted<'a> = Group<Option<&'a Lora>>;
 /// normalised output and, if it is to `keep` them, with the activations of every block.
 #[expect(clippy::too_many_arguments, reason = "what one pass works on")]
 pub(crate) fn forward(
+    hands: Hands<'_>,
     model: &Model,
     groups: &[Adapted<'_>],
     tokens: &[u32],
@@ -59,10 +61,11 @@ pub(crate) fn forward(
         };
         let mut attention = |tape: &mut BlockTape| {
             for (s, segment) in segments.iter().enumerate() {
-                attend_segment(config, segment, caches.cache(s, i), tape, scores);
+                attend_segment(hands, config, segment, caches.cache(s, i), tape, scores);
             }
         };
         forward_block(
+            hands,
             model,
             block,
             groups,
@@ -75,6 +78,7 @@ pub(crate) fn forward(
         );
     }
     norm_rows(
+        hands,
         &tape.last,
         &model.norm,
         config,
@@ -85,6 +89,7 @@ pub(crate) fn forward(
 }
 
 fn attend_segment(
+    hands: Hands<'_>,
     config: &ModelConfig,
     segment: &Segment,
     cache: &mut KeyValues,
@@ -103,7 +108,7 @@ fn attend_segment(
     }
     let out = &mut tape.attended[start * config.query_width()..];
     let norms = &mut tape.norms[start * config.num_attention_heads..];
-    attend(config, cache, qkv, len, position, out, norms, scores);
+    attend(hands, config, cache, qkv, len, position, out, norms, scores);
 }
 
 #[expect(
@@ -111,6 +116,7 @@ fn attend_segment(
     reason = "one block's operands, used in one place"
 )]
 fn forward_block(
+    hands: Hands<'_>,
     model: &Model,
     block: &Block,
     groups: &[Adapted<'_>],
@@ -124,6 +130,7 @@ fn forward_block(
     let config = &model.config;
     let d = config.hidden_size;
     norm_rows(
+        hands,
         &tape.x,
         &block.input_norm,
         config,
@@ -133,6 +140,7 @@ fn forward_block(
     );
     let sites = select(groups, |lora| lora.blocks[i].qkv.as_ref());
     project(
+        hands,
         &block.qkv,
         &sites,
         &tape.x_normed,
@@ -141,11 +149,12 @@ fn forward_block(
         false,
         &mut tape.low[0],
     );
-    turn_heads(model, block, segments, tape);
+    turn_heads(hands, model, block, segments, tape);
     attention(tape);
     tape.mid[..n * d].copy_from_slice(&tape.x[..n * d]);
     let sites = select(groups, |lora| lora.blocks[i].o.as_ref());
     project(
+        hands,
         &block.o,
         &sites,
         &tape.attended,
@@ -156,6 +165,7 @@ fn forward_block(
     );
 
     norm_rows(
+        hands,
         &tape.mid,
         &block.post_norm,
         config,
@@ -165,6 +175,7 @@ fn forward_block(
     );
     let sites = select(groups, |lora| lora.blocks[i].gate_up.as_ref());
     project(
+        hands,
         &block.gate_up,
         &sites,
         &tape.mid_normed,
@@ -174,17 +185,18 @@ fn forward_block(
         &mut tape.low[2],
     );
     let ff = config.intermediate_size;
-    for (gate_up, act) in tape
-        .gate_up
-        .chunks_exact(2 * ff)
-        .zip(tape.act.chunks_exact_mut(ff))
-        .take(n)
-    {
-        swiglu(gate_up, act);
-    }
+    let rows = rows_of_a_part(hands, n, ff);
+    let gate_up = tape.gate_up[..n * 2 * ff].chunks(rows * 2 * ff);
+    let act = tape.act[..n * ff].chunks_mut(rows * ff);
+    hands.each(gate_up.zip(act), |(gate_up, act)| {
+        for (gate_up, act) in gate_up.chunks_exact(2 * ff).zip(act.chunks_exact_mut(ff)) {
+            swiglu(gate_up, act);
+        }
+    });
     next[..n * d].copy_from_slice(&tape.mid[..n * d]);
     let sites = select(groups, |lora| lora.blocks[i].down.as_ref());
     project(
+        hands,
         &block.down,
         &sites,
         &tape.act,
@@ -209,8 +221,17 @@ pub(crate) fn select<'a>(
         .collect()
 }
 
+/// Rows of each part when the work on `n` rows of `width` numbers, some vector instructions each, is
+/// shared.
+pub(crate) fn rows_of_a_part(hands: Hands<'_>, n: usize, width: usize) -> usize {
+    // A number costs about as much as this many multiply-adds of a product.
+    const COST: usize = 32;
+    n.div_ceil(hands.parts(n * width * COST)).max(1)
+}
+
 /// Normalises `n` rows.
 fn norm_rows(
+    hands: Hands<'_>,
     x: &[f32],
     w: &[f32],
     config: &ModelConfig,
@@ -219,39 +240,72 @@ fn norm_rows(
     factors: &mut [f32],
 ) {
     let d = config.hidden_size;
-    for ((x, y), factor) in x
-        .chunks_exact(d)
-        .zip(y.chunks_exact_mut(d))
-        .zip(factors)
-        .take(n)
-    {
-        *factor = rms_norm(x, w, config.rms_norm_eps, y);
-    }
+    let rows = rows_of_a_part(hands, n, d);
+    let parts = x[..n * d].chunks(rows * d).zip(y.chunks_mut(rows * d));
+    let parts = parts.zip(factors.chunks_mut(rows));
+    hands.each(parts, |((x, y), factors)| {
+        let rows = x.chunks_exact(d).zip(y.chunks_exact_mut(d));
+        for ((x, y), factor) in rows.zip(factors) {
+            *factor = rms_norm(x, w, config.rms_norm_eps, y);
+        }
+    });
 }
 
 /// Normalises query and key heads where the model has that, and turns them to their positions.
-fn turn_heads(model: &Model, block: &Block, segments: &[Segment], tape: &mut BlockTape) {
+fn turn_heads(
+    hands: Hands<'_>,
+    model: &Model,
+    block: &Block,
+    segments: &[Segment],
+    tape: &mut BlockTape,
+) {
     let config = &model.config;
     let (hd, queries) = (config.head_dim, config.num_attention_heads);
     let heads = queries + config.num_key_value_heads;
     let width = config.qkv_width();
-    for segment in segments {
-        for t in 0..segment.len {
-            let row = segment.start + t;
-            let qkv = &mut tape.qkv[row * width..][..heads * hd];
-            if let (Some(q_norm), Some(k_norm)) = (&block.q_norm, &block.k_norm) {
-                let raw = &mut tape.raw[row * width..][..heads * hd];
-                raw.copy_from_slice(qkv);
-                for (h, head) in raw.chunks_exact(hd).enumerate() {
-                    let w = if h < queries { q_norm } else { k_norm };
-                    tape.qk_factor[row * heads + h] =
-                        rms_norm(head, w, config.rms_norm_eps, &mut qkv[h * hd..(h + 1) * hd]);
-                }
-            }
-            for head in qkv.chunks_exact_mut(hd) {
-                model.rotation.turn(head, segment.position + t, false);
+    let norms = block.q_norm.as_ref().zip(block.k_norm.as_ref());
+    let turn = |qkv: &mut [f32], kept: &mut [f32], factors: &mut [f32], position: usize| {
+        let qkv = &mut qkv[..heads * hd];
+        if let Some((q_norm, k_norm)) = norms {
+            let raw = &mut kept[..heads * hd];
+            raw.copy_from_slice(qkv);
+            for (h, head) in raw.chunks_exact(hd).enumerate() {
+                let w = if h < queries { q_norm } else { k_norm };
+                let into = &mut qkv[h * hd..(h + 1) * hd];
+                factors[h] = rms_norm(head, w, config.rms_norm_eps, into);
             }
         }
+        for head in qkv.chunks_exact_mut(hd) {
+            model.rotation.turn(head, position, false);
+        }
+    };
+    for segment in segments {
+        let Segment {
+            start,
+            len,
+            position,
+        } = *segment;
+        let rows = rows_of_a_part(hands, len, width);
+        let qkv = tape.qkv[start * width..][..len * width].chunks_mut(rows * width);
+        let factors = tape.qk_factor[start * heads..][..len * heads].chunks_mut(rows * heads);
+        let positions = (position..position + len).step_by(rows);
+        if norms.is_none() {
+            hands.each(qkv.zip(positions), |(qkv, first)| {
+                for (t, row) in qkv.chunks_exact_mut(width).enumerate() {
+                    turn(row, &mut [], &mut [], first + t);
+                }
+            });
+            continue;
+        }
+        let raw = tape.raw[start * width..][..len * width].chunks_mut(rows * width);
+        let parts = qkv.zip(raw).zip(factors).zip(positions);
+        hands.each(parts, |(((qkv, raw), factors), first)| {
+            let rows = qkv.chunks_exact_mut(width).zip(raw.chunks_exact_mut(width));
+            let rows = rows.zip(factors.chunks_exact_mut(heads));
+            for (t, ((qkv, raw), factors)) in rows.enumerate() {
+                turn(qkv, raw, factors, first + t);
+            }
+        });
     }
 }
 

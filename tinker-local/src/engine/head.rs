@@ -7,6 +7,7 @@ use super::linear::{Back, Grads, Group, forward as project};
 use super::lora::Lora;
 use super::model::Model;
 use super::tape::{Tape, room, zeroed};
+use super::team::Hands;
 
 /// What a loss says of one target: its part of the loss and the derivative by its log probability.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,6 +53,7 @@ pub(crate) fn rows_at_once(vocab: usize) -> usize {
     reason = "the operands of both ways, used in two places"
 )]
 pub(crate) fn head(
+    hands: Hands<'_>,
     model: &Model,
     lora: Option<&Lora>,
     tape: &Tape,
@@ -94,7 +96,7 @@ pub(crate) fn head(
             }],
             |lora| lora.head.as_ref(),
         );
-        project(&model.head, &groups, x, logits, m, false, low);
+        project(hands, &model.head, &groups, x, logits, m, false, low);
         active.clear();
         for i in 0..m {
             let row = &logits[i * vocab..(i + 1) * vocab];
@@ -147,6 +149,7 @@ pub(crate) fn head(
             bias: None,
         };
         back.run(
+            hands,
             xs,
             lows,
             logits,
@@ -162,6 +165,7 @@ pub(crate) fn head(
     if let Some(grads) = grads {
         let dx = zeroed(dx, n * d);
         norm_backward(
+            hands,
             &tape.last,
             &model.norm,
             &tape.last_factor,

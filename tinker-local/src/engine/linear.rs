@@ -2,10 +2,11 @@
 
 use std::ops::Range;
 
-use super::kernels::{Out, Packed, Rows, add, gemm, scale};
+use super::kernels::{Out, Packed, Rows, add, gemm_by, scale};
 use super::lora::LoraSite;
 use super::model::Linear;
 use super::tape::room;
+use super::team::Hands;
 
 /// Rows of a batch that use the same adapter.
 #[derive(Debug, Clone)]
@@ -18,7 +19,12 @@ pub(crate) struct Group<T> {
 
 /// `y = x W^T + bias`, or `y += ..` if `accumulate`, for `n` rows, plus each group's low-rank part.
 /// `low` is left with the inner products of the groups, each group's at its first row times its width.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "operands and outputs of a product"
+)]
 pub(crate) fn forward(
+    hands: Hands<'_>,
     linear: &Linear,
     groups: &[Group<Option<&LoraSite>>],
     x: &[f32],
@@ -29,7 +35,8 @@ pub(crate) fn forward(
 ) {
     let (input, output) = (linear.input(), linear.output());
     let b = linear.forward.operand();
-    gemm(
+    gemm_by(
+        hands,
         [n, output, input],
         Rows::new(x, input),
         b,
@@ -46,13 +53,19 @@ pub(crate) fn forward(
         let inner = &mut room(low, group.rows.end * width)[first * width..];
         let a = Rows::new(&x[first * input..], input);
         let b = site.a_forward.operand();
-        gemm([m, width, input], a, b, Out::set(inner, width));
+        gemm_by(hands, [m, width, input], a, b, Out::set(inner, width));
         let mut column = 0;
         for (p, part) in site.parts.iter().enumerate() {
             let a = Rows::new(&inner[p * site.rank..], width);
             let c = &mut y[first * output + column..];
             let b = part.b_forward.operand();
-            gemm([m, part.output, site.rank], a, b, Out::add(c, output));
+            gemm_by(
+                hands,
+                [m, part.output, site.rank],
+                a,
+                b,
+                Out::add(c, output),
+            );
             column += part.output;
         }
     }
@@ -94,6 +107,7 @@ impl Back<'_> {
     )]
     pub(crate) fn run(
         &self,
+        hands: Hands<'_>,
         x: &[f32],
         low: &[f32],
         dy: &[f32],
@@ -108,7 +122,7 @@ impl Back<'_> {
             packed.pack_rows(x, n, input, input);
             let (a, b) = (Rows::transposed(dy, output), packed.operand());
             let c = &mut grads[self.weight.clone()];
-            gemm([output, input, n], a, b, Out::add(c, input));
+            gemm_by(hands, [output, input, n], a, b, Out::add(c, input));
             if let Some(bias) = self.bias {
                 let c = &mut grads[bias.clone()];
                 for row in dy[..n * output].chunks_exact(output) {
@@ -126,25 +140,31 @@ impl Back<'_> {
                 let c = &mut grads[part.b.clone()];
                 let a = Rows::transposed(&dy[column..], output);
                 let b = packed.operand();
-                gemm([part.output, site.rank, n], a, b, Out::add(c, site.rank));
+                gemm_by(
+                    hands,
+                    [part.output, site.rank, n],
+                    a,
+                    b,
+                    Out::add(c, site.rank),
+                );
                 let a = Rows::new(&dy[column..], output);
                 let b = part.b_backward.operand();
                 let c = &mut inner[from..];
-                gemm([n, site.rank, part.output], a, b, Out::set(c, width));
+                gemm_by(hands, [n, site.rank, part.output], a, b, Out::set(c, width));
                 column += part.output;
             }
             scale(inner, site.scale);
             packed.pack_rows(x, n, input, input);
             let (a, b) = (Rows::transposed(inner, width), packed.operand());
             let c = &mut grads[site.a.clone()];
-            gemm([width, input, n], a, b, Out::add(c, input));
+            gemm_by(hands, [width, input, n], a, b, Out::add(c, input));
         }
         let Some(dx) = dx else { return };
         let (a, b) = (Rows::new(dy, output), self.linear.backward.operand());
-        gemm([n, input, output], a, b, Out::set(dx, input));
+        gemm_by(hands, [n, input, output], a, b, Out::set(dx, input));
         if let (Grads::Lora(_), Some(site)) = (&*grads, self.site) {
             let (a, b) = (Rows::new(d_low, site.width()), site.a_backward.operand());
-            gemm([n, input, site.width()], a, b, Out::add(dx, input));
+            gemm_by(hands, [n, input, site.width()], a, b, Out::add(dx, input));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One pass over a few sequences on one thread: forth, loss, and back.
+//! One pass over a few sequences: forth, loss, and back.
 
 use super::attention::KeyValues;
 use super::backward::{BackwardScratch, backward};
@@ -8,8 +8,9 @@ use super::linear::{Grads, Group};
 use super::lora::Lora;
 use super::model::Model;
 use super::tape::Tape;
+use super::team::Hands;
 
-/// Everything one thread needs to train, kept from pass to pass.
+/// Everything a pass needs, kept from pass to pass.
 #[derive(Debug, Default)]
 pub(crate) struct Workspace {
     tape: Tape,
@@ -35,6 +36,7 @@ impl Workspace {
     #[expect(clippy::too_many_arguments, reason = "what one pass works on")]
     pub(crate) fn pass(
         &mut self,
+        hands: Hands<'_>,
         model: &Model,
         lora: Option<&Lora>,
         tokens: &[u32],
@@ -59,6 +61,7 @@ impl Workspace {
         }];
         let keep = grads.is_some();
         forward(
+            hands,
             model,
             &groups,
             tokens,
@@ -69,6 +72,7 @@ impl Workspace {
             keep,
         );
         let (loss, any) = head(
+            hands,
             model,
             lora,
             tape,
@@ -81,7 +85,7 @@ impl Workspace {
         );
         if let (Some(grads), true) = (grads, any) {
             let dx = &mut dx[..tokens.len() * model.config.hidden_size];
-            backward(model, lora, tokens, segments, tape, dx, grads, back);
+            backward(hands, model, lora, tokens, segments, tape, dx, grads, back);
         }
         loss
     }

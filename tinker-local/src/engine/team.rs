@@ -144,6 +144,37 @@ impl Team {
     }
 }
 
+/// Who does the parts of one computation. What comes out does not depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Hands<'a> {
+    /// The caller alone.
+    One,
+    /// The caller and whoever of the team comes before all is done.
+    All(&'a Team),
+}
+
+/// Multiply-adds that make it worth while to ask another thread: some microseconds. Tests ask for next to
+/// nothing, so that small models are shared too.
+const WORTH: usize = if cfg!(test) { 64 } else { 1 << 18 };
+
+impl Hands<'_> {
+    /// Into how many parts to cut a number of multiply-adds.
+    pub(crate) fn parts(self, work: usize) -> usize {
+        match self {
+            Self::One => 1,
+            Self::All(team) => (work / WORTH).clamp(1, team.size()),
+        }
+    }
+
+    /// Calls `work` for each item, those in front first.
+    pub(crate) fn each<T: Send>(self, items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
+        match self {
+            Self::One => items.into_iter().for_each(work),
+            Self::All(team) => team.each(items, |_, item| work(item)),
+        }
+    }
+}
+
 impl Drop for Team {
     fn drop(&mut self) {
         lock(&self.shared.desk).closed = true;

@@ -39,7 +39,7 @@ impl Element for f32 {
 
 impl Element for f16 {
     fn read(kind: Kind, bytes: &[u8], into: &mut [Self]) {
-        debug_assert_eq!(kind, Kind::F16);
+        assert_eq!(kind, Kind::F16);
         for (x, b) in into.iter_mut().zip(bytes.as_chunks::<2>().0) {
             *x = Self::from_le_bytes(*b);
         }
@@ -58,7 +58,7 @@ impl Element for f16 {
 
 impl Element for bf16 {
     fn read(kind: Kind, bytes: &[u8], into: &mut [Self]) {
-        debug_assert_eq!(kind, Kind::Bf16);
+        assert_eq!(kind, Kind::Bf16);
         for (x, b) in into.iter_mut().zip(bytes.as_chunks::<2>().0) {
             *x = Self::from_le_bytes(*b);
         }

@@ -5,109 +5,34 @@ use half::{bf16, f16};
 use super::element::{Element, View};
 use super::lanes::Lanes;
 use super::level::dispatch;
+use super::operand::{Operand, Out, Rows};
 use super::packed::PANEL;
 use super::tile::{Tile, tile};
+use crate::engine::team::Hands;
 
 /// Depth of one pass: a panel of this many rows (32 KiB) stays in the first-level cache while all
 /// rows of the left side go by.
 const DEPTH: usize = 256;
 
-/// The left side: element `(i, p)` is at `i * row + p * step`. Swapping the two transposes it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rows<'a> {
-    data: &'a [f32],
-    row: usize,
-    step: usize,
-}
-
-impl<'a> Rows<'a> {
-    /// Rows `stride` apart.
-    pub(crate) fn new(data: &'a [f32], stride: usize) -> Self {
-        Self {
-            data,
-            row: stride,
-            step: 1,
-        }
-    }
-
-    /// The transpose of a matrix whose rows are `stride` apart.
-    pub(crate) fn transposed(data: &'a [f32], stride: usize) -> Self {
-        Self {
-            data,
-            row: 1,
-            step: stride,
-        }
-    }
-}
-
-/// The right side, `[k, n]`, in panels of [`PANEL`] columns of which the last is filled up.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Operand<'a> {
-    data: View<'a>,
-    /// From panel to panel.
-    panel: usize,
-}
-
-impl<'a> Operand<'a> {
-    /// Panels that have room for `capacity` rows, of which `k` are filled.
-    pub(crate) fn panels(data: &'a [f32], capacity: usize, k: usize) -> Self {
-        debug_assert!(k <= capacity);
-        Self {
-            data: View::F32(data),
-            panel: capacity * PANEL,
-        }
-    }
-
-    /// Panels of `k` rows of any element type.
-    pub(super) fn packed(data: View<'a>, k: usize) -> Self {
-        Self {
-            data,
-            panel: k * PANEL,
-        }
-    }
-
-    fn needs(&self, k: usize, n: usize) -> usize {
-        if k == 0 || n == 0 {
-            return 0;
-        }
-        ((n - 1) / PANEL) * self.panel + k * PANEL
-    }
-}
-
-/// The output, `[m, n]`.
-#[derive(Debug)]
-pub(crate) struct Out<'c> {
-    data: &'c mut [f32],
-    row: usize,
-    accumulate: bool,
-}
-
-impl<'c> Out<'c> {
-    /// Rows `stride` apart; their values are added to if `accumulate`, else replaced.
-    pub(crate) fn new(data: &'c mut [f32], stride: usize, accumulate: bool) -> Self {
-        Self {
-            data,
-            row: stride,
-            accumulate,
-        }
-    }
-
-    /// Rows `stride` apart, to be replaced.
-    pub(crate) fn set(data: &'c mut [f32], stride: usize) -> Self {
-        Self::new(data, stride, false)
-    }
-
-    /// Rows `stride` apart, to be added to.
-    pub(crate) fn add(data: &'c mut [f32], stride: usize) -> Self {
-        Self::new(data, stride, true)
-    }
-}
+/// Two tiles of the widest kind.
+const ROWS_OF_A_PART: usize = 24;
 
 /// Computes `[m, n] = [m, k] [k, n]` for the shape `[m, n, k]`.
 ///
 /// # Panics
 /// If an operand is shorter than its shape says.
-pub(crate) fn gemm([m, n, k]: [usize; 3], a: Rows<'_>, b: Operand<'_>, out: Out<'_>) {
+pub(crate) fn gemm(shape: [usize; 3], a: Rows<'_>, b: Operand<'_>, out: Out<'_>) {
+    gemm_by(Hands::One, shape, a, b, out);
+}
+
+/// [`gemm`] by several threads if it is large enough.
+pub(crate) fn gemm_by(
+    hands: Hands<'_>,
+    [m, n, k]: [usize; 3],
+    a: Rows<'_>,
+    b: Operand<'_>,
+    out: Out<'_>,
+) {
     let Out {
         data: c,
         row: stride,
@@ -129,40 +54,29 @@ pub(crate) fn gemm([m, n, k]: [usize; 3], a: Rows<'_>, b: Operand<'_>, out: Out<
     );
     let panel = b.panel;
     let c = c.as_mut_ptr();
+    macro_rules! shared {
+        ($b:ident, $run:ident) => {{
+            let call = Call {
+                a,
+                b: $b,
+                panel,
+                c,
+                stride,
+                m,
+                n,
+                k,
+                accumulate,
+            };
+            match hands.parts(m * n * k) {
+                1 => $run(call),
+                parts => hands.each(call.parts(parts), |Part(call)| $run(call)),
+            }
+        }};
+    }
     match b.data {
-        View::F32(b) => run_f32(Call {
-            a,
-            b,
-            panel,
-            c,
-            stride,
-            m,
-            n,
-            k,
-            accumulate,
-        }),
-        View::F16(b) => run_f16(Call {
-            a,
-            b,
-            panel,
-            c,
-            stride,
-            m,
-            n,
-            k,
-            accumulate,
-        }),
-        View::Bf16(b) => run_bf16(Call {
-            a,
-            b,
-            panel,
-            c,
-            stride,
-            m,
-            n,
-            k,
-            accumulate,
-        }),
+        View::F32(b) => shared!(b, run_f32),
+        View::F16(b) => shared!(b, run_f16),
+        View::Bf16(b) => shared!(b, run_bf16),
     }
 }
 
@@ -177,6 +91,49 @@ struct Call<'a, E> {
     n: usize,
     k: usize,
     accumulate: bool,
+}
+
+/// Some rows or columns of a call's output.
+struct Part<'a, E>(Call<'a, E>);
+
+// SAFETY: the output of a part is borrowed mutably by `gemm_by` until all parts are done, and no two
+// parts of a call write the same element. The rest is shared slices.
+unsafe impl<E: Sync> Send for Part<'_, E> {}
+
+impl<'a, E: Copy> Call<'a, E> {
+    /// The call in about this many parts: by rows if each gets enough of them to use what it reads of
+    /// the right side well, else by panels of columns.
+    fn parts(self, parts: usize) -> Vec<Part<'a, E>> {
+        if self.m >= parts * ROWS_OF_A_PART {
+            let rows = self.m.div_ceil(parts);
+            let starts = (0..self.m).step_by(rows);
+            return starts
+                .map(|i| {
+                    Part(Self {
+                        a: Rows {
+                            data: &self.a.data[i * self.a.row..],
+                            ..self.a
+                        },
+                        c: self.c.wrapping_add(i * self.stride),
+                        m: rows.min(self.m - i),
+                        ..self
+                    })
+                })
+                .collect();
+        }
+        let panels = self.n.div_ceil(PANEL).div_ceil(parts);
+        let starts = (0..self.n).step_by(panels * PANEL);
+        starts
+            .map(|j| {
+                Part(Self {
+                    b: &self.b[j / PANEL * self.panel..],
+                    c: self.c.wrapping_add(j),
+                    n: (panels * PANEL).min(self.n - j),
+                    ..self
+                })
+            })
+            .collect()
+    }
 }
 
 dispatch! {

@@ -3,8 +3,8 @@
 use half::{bf16, f16};
 
 use super::element::{Element, Elements};
-use super::gemm::Operand;
 use super::level::Level;
+use super::operand::Operand;
 use super::stored::Stored;
 
 /// Columns of one panel.

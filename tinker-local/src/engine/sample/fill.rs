@@ -8,7 +8,7 @@ use super::super::attention::KeyValues;
 use super::super::forward::{Caches, Segment, forward};
 use super::super::linear::Group;
 use super::super::model::Model;
-use super::super::team::Team;
+use super::super::team::{Hands, Team};
 use super::job::Spec;
 use super::prompt::{Filling, Part, wanted};
 use super::scratch::{Scratch, lock};
@@ -125,6 +125,7 @@ impl Chunk<'_> {
         }];
         let Scratch { tape, scores, .. } = scratch;
         forward(
+            Hands::One,
             model,
             &groups,
             &self.spec.prompt[self.rows.clone()],

@@ -8,6 +8,7 @@ use super::super::linear::Group;
 use super::super::lora::Lora;
 use super::super::model::Model;
 use super::super::random::Random;
+use super::super::team::Hands;
 use super::draw::{DrawScratch, top};
 use super::job::Spec;
 use super::scratch::Scratch;
@@ -148,6 +149,7 @@ pub(super) fn step(
         .collect();
     let Scratch { tape, scores, .. } = scratch;
     forward(
+        Hands::One,
         model,
         &groups,
         &tokens,

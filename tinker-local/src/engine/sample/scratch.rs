@@ -8,6 +8,7 @@ use super::super::linear::{Group, forward as project};
 use super::super::lora::{Lora, LoraSite};
 use super::super::model::Model;
 use super::super::tape::{Tape, room};
+use super::super::team::Hands;
 use super::draw::DrawScratch;
 
 /// Buffers of one thread, kept from step to step.
@@ -46,6 +47,7 @@ impl Scratch {
                 .collect();
             let x = &self.tape.last_normed[start * d..];
             project(
+                Hands::One,
                 &model.head,
                 &sites,
                 x,

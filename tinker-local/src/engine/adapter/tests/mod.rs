@@ -1,5 +1,6 @@
 //! Gradients, and what a step does with them.
 
+mod shapes;
 mod step;
 
 use super::super::crew::Crew;

@@ -22,7 +22,6 @@ static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 
 
 #[inline(always)]
 unsafe fn first(n: usize) -> __m256i {
-    debug_assert!(n <= 8);
     // SAFETY: AVX2 by the caller's contract; the window starts at 8 - n and ends at 16 - n.
     unsafe { _mm256_loadu_si256(MASKS.as_ptr().add(8 - n).cast()) }
 }
