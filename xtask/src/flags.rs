@@ -55,6 +55,20 @@ xflags::xflags! {
             /// Print this many documents of the corpus and stop.
             optional --show documents: usize
         }
+        /// Measure how fast things are.
+        cmd bench {
+            /// The engine beside PyTorch, and how both scale; writes docs/engine.md.
+            cmd engine {
+                /// A Python that has torch and numpy; without one the engine is measured alone.
+                optional --python path: PathBuf
+                /// Rounds of the comparison, which takes about a minute each (default 3).
+                optional --rounds rounds: usize
+                /// Compute threads on both sides (default: all cores).
+                optional --threads threads: usize
+                /// Print only.
+                optional --dry-run
+            }
+        }
         /// Write the example data under examples/data.
         cmd example-data {
             /// Write nothing; fail if a file is not what would be written.

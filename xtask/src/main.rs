@@ -6,6 +6,7 @@
 )]
 
 mod base_model;
+mod bench;
 mod check;
 mod ci;
 mod codegen;
@@ -16,7 +17,7 @@ mod golden;
 mod output;
 mod trial;
 
-use flags::XtaskCmd;
+use flags::{BenchCmd, XtaskCmd};
 
 fn main() -> anyhow::Result<()> {
     match flags::Xtask::from_env_or_exit().subcommand {
@@ -28,6 +29,9 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Conformance(_) => conformance::run(),
         XtaskCmd::Golden(flags) => golden::run(output::Mode::from_check(flags.check), flags.python),
         XtaskCmd::BaseModel(flags) => base_model::run(&flags),
+        XtaskCmd::Bench(flags) => match flags.subcommand {
+            BenchCmd::Engine(flags) => bench::engine(&flags),
+        },
         XtaskCmd::ExampleData(flags) => example_data::run(output::Mode::from_check(flags.check)),
     }
 }

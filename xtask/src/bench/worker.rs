@@ -1,0 +1,80 @@
+//! A program that measures what it is told to, line by line.
+
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use anyhow::Context;
+
+/// The program; it ends when this is dropped.
+pub(crate) struct Worker {
+    name: &'static str,
+    process: Child,
+    input: Option<ChildStdin>,
+    output: Lines<BufReader<ChildStdout>>,
+    greeting: String,
+}
+
+impl Worker {
+    pub(crate) fn start(
+        name: &'static str,
+        program: &Path,
+        arguments: &[&str],
+    ) -> anyhow::Result<Self> {
+        let mut process = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {}", program.display()))?;
+        let stdout = process.stdout.take().context("a worker has no output")?;
+        let mut worker = Self {
+            name,
+            input: process.stdin.take(),
+            process,
+            output: BufReader::new(stdout).lines(),
+            greeting: String::new(),
+        };
+        worker.greeting = worker.line()?;
+        Ok(worker)
+    }
+
+    /// Who measures.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it said of itself first.
+    pub(crate) fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    /// Units a second of a workload, or why it can not be run.
+    pub(crate) fn measure(&mut self, workload: &str) -> anyhow::Result<Result<f64, String>> {
+        let input = self.input.as_mut().context("a worker has no input")?;
+        writeln!(input, "{workload}").with_context(|| format!("{} has ended", self.name))?;
+        let answer = self.line()?;
+        let numbers: Vec<f64> = answer
+            .split(' ')
+            .map_while(|word| word.parse().ok())
+            .collect();
+        Ok(match numbers[..] {
+            [units, seconds] if seconds > 0.0 => Ok(units / seconds),
+            _ => Err(answer),
+        })
+    }
+
+    fn line(&mut self) -> anyhow::Result<String> {
+        let line = self.output.next();
+        let line = line.with_context(|| format!("{} ended; its message is above", self.name))?;
+        Ok(line?)
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // At the end of its input a worker ends by itself.
+        self.input = None;
+        let _ = self.process.wait();
+    }
+}
