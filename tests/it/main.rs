@@ -1,10 +1,12 @@
 //! What crosses crates: the client against the real engine, in process and over a socket.
 
 mod decoders;
+mod fault_run;
 mod order;
 mod refusal;
 mod restart;
 mod same_numbers;
 mod support;
+mod tenants;
 mod training;
 mod vectors;

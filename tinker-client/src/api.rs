@@ -103,7 +103,11 @@ impl Api {
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Result<Answer, TransportError> {
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Answer, TransportError> {
+        // Below, too: an answer that breaks off is then asked for again.
+        if let Some(call) = request.extensions_mut().get_mut::<Call>() {
+            call.whole = Some(self.answer_limit);
+        }
         let operation = Call::of(&request).operation;
         let result = self.transport.call(request).await;
         let outcome = Disposition::of(&result).outcome;

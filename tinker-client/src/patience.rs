@@ -11,7 +11,7 @@ const HELD: Duration = Duration::from_millis(250);
 const REST: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
 const REST_AFTER_ERROR: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(10));
 
-/// Refusals with 400 that are asked about again.
+/// Refusals with 400, 409 or 425 that are asked about again.
 const BAD_REQUESTS: u32 = 3;
 
 /// Counts what went wrong while one promise is asked for.
@@ -56,7 +56,8 @@ impl Patience {
         self.rest(took, REST_AFTER_ERROR)
     }
 
-    /// The server answered 400. `None`: once too often.
+    /// The server answered 400, or 409 or 425, which for reading a result make no sense and may come
+    /// from in between. `None`: once too often.
     pub(crate) fn bad_request(&mut self, took: Duration) -> Option<Duration> {
         self.heard();
         self.bad_requests += 1;

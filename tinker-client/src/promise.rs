@@ -181,10 +181,12 @@ impl Promise {
                 }
                 Ok(Turn::Again(patience.not_yet(took)))
             }
-            StatusCode::BAD_REQUEST => match patience.bad_request(took) {
-                Some(wait) => Ok(Turn::Again(wait)),
-                None => Err(self.refused(answer)),
-            },
+            StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::TOO_EARLY => {
+                match patience.bad_request(took) {
+                    Some(wait) => Ok(Turn::Again(wait)),
+                    None => Err(self.refused(answer)),
+                }
+            }
             StatusCode::TOO_MANY_REQUESTS => {
                 board.set(WaitingFor::Recovery {
                     status: answer.status,

@@ -38,6 +38,9 @@ pub struct Call {
     pub billing: Billing,
     /// How to encode the body on the way.
     pub compression: Compression,
+    /// Read the answer's body within the attempt, at most so many bytes, so that a body that breaks
+    /// off is an attempt that failed, and not the end of the call. `None`: the caller reads it.
+    pub whole: Option<u64>,
     /// Time for one attempt. `None`: that of the class.
     pub timeout: Option<Duration>,
     /// When the whole call must be over, waits included. `None`: no limit.
@@ -92,6 +95,7 @@ impl Call {
                 Class::Sample | Class::Train | Class::Retrieve | Class::Rest => Billing::Pause,
             },
             compression: Compression::None,
+            whole: None,
             timeout: None,
             deadline: None,
             policy: None,
@@ -140,6 +144,13 @@ impl Call {
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// Has the answer's body read within the attempt, at most so many bytes.
+    #[must_use]
+    pub fn with_whole_answer(mut self, bytes: u64) -> Self {
+        self.whole = Some(bytes);
         self
     }
 

@@ -37,7 +37,7 @@ pub enum Outcome {
     Held,
     /// 429 outside the gate.
     Throttled,
-    /// 408, 409 and 5xx: the same request may succeed later.
+    /// 408, 409, 425 and 5xx: the same request may succeed later.
     Transient(StatusCode),
     /// An empty 400: a proxy at the edge turned the connection away, the service never saw it.
     EdgeRejection,
@@ -107,7 +107,7 @@ impl Outcome {
             _ if response.extensions().get::<Held>().is_some() => Self::Held,
             100..=399 => Self::Success,
             429 => Self::Throttled,
-            408 | 409 | 500.. => Self::Transient(status),
+            408 | 409 | 425 | 500.. => Self::Transient(status),
             400 if is_edge_rejection(response) => Self::EdgeRejection,
             _ => Self::Refused(status),
         }
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn statuses() {
-        for status in [408, 409, 500, 502, 503, 504, 529, 599] {
+        for status in [408, 409, 425, 500, 502, 503, 504, 529, 599] {
             assert!(
                 matches!(outcome(answer(status)), Outcome::Transient(_)),
                 "{status}"

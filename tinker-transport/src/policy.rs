@@ -66,7 +66,8 @@ pub enum Verdict {
 
 /// The policy of the official client.
 ///
-/// - tries again after 408, 409, 429, 5xx, an empty 400, a failed connection, a timeout;
+/// - tries again after 408, 409, 425, 429, 5xx, an empty 400, a failed connection, a timeout, and
+///   a body that broke off where the call has it [read whole](crate::Call::whole);
 /// - waits 1, 2, 4, 8, 16, 30, 30 ... seconds, or what the server asks for up to five minutes;
 /// - stops when 300 s have passed since the first attempt, and shortens the last wait to that mark;
 /// - never repeats another status unless the server says `x-should-retry: true`;
@@ -112,7 +113,10 @@ impl Standard {
         match disposition.outcome {
             Outcome::Throttled | Outcome::Transient(_) | Outcome::EdgeRejection => true,
             Outcome::Failed { kind, .. } => {
-                matches!(kind, Kind::Connect | Kind::Timeout | Kind::Interrupted)
+                matches!(
+                    kind,
+                    Kind::Connect | Kind::Timeout | Kind::Interrupted | Kind::Body
+                )
             }
             Outcome::Refused(_) | Outcome::Success | Outcome::Held => false,
         }

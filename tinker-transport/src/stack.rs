@@ -12,8 +12,8 @@ use crate::config::TransportConfig;
 use crate::error::{BoxError, Kind, Stage, TransportError};
 use crate::gate::Gate;
 use crate::layer::{
-    AdmissionLayer, AuthLayer, BaseLayer, CompressLayer, DecompressLayer, GateLayer, HeaderLayer,
-    ObserveLayer, RedirectLayer, RetryLayer, TimeoutLayer, TraceLayer, Wrapped,
+    AdmissionLayer, AuthLayer, BaseLayer, CollectLayer, CompressLayer, DecompressLayer, GateLayer,
+    HeaderLayer, ObserveLayer, RedirectLayer, RetryLayer, TimeoutLayer, TraceLayer, Wrapped,
 };
 use crate::service::Inner;
 use crate::transport::Transport;
@@ -134,6 +134,7 @@ impl Outer {
         let inner = Wrapped::new(TraceLayer::attempts(), inner);
         let inner = Wrapped::new(self.observe_attempts, inner);
         let inner = Wrapped::new(self.gate, inner);
+        let inner = Wrapped::new(CollectLayer::new(), inner);
         let inner = Wrapped::new(self.retry, inner);
         let inner = Wrapped::new(self.admission, inner);
         let inner = Wrapped::new(TraceLayer::calls(), inner);

@@ -17,6 +17,13 @@ xflags::xflags! {
         }
         /// Check the invariants of ARCHITECTURE.md.
         cmd check {}
+        /// Train and sample under faults, and show what it came to beside the same run without any.
+        cmd fault-run {
+            /// Wait as long as a program would: half an hour. Without it only the work takes time.
+            optional --real-time
+            /// Instead, measure what a neighbour that the server holds back costs another client.
+            optional --tenants
+        }
         /// Run the official Python client against `tinker serve`.
         cmd conformance {}
         /// Make the goldens the engine's tests compare with, by PyTorch, transformers and peft.

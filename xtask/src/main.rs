@@ -12,6 +12,7 @@ mod ci;
 mod codegen;
 mod conformance;
 mod example_data;
+mod fault_run;
 mod flags;
 mod golden;
 mod output;
@@ -26,6 +27,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Check(_) => check::run(),
         XtaskCmd::Kill(flags) => trial::kill(&flags),
         XtaskCmd::Fuzz(flags) => trial::fuzz(&flags),
+        XtaskCmd::FaultRun(flags) => fault_run::run(&flags),
         XtaskCmd::Conformance(_) => conformance::run(),
         XtaskCmd::Golden(flags) => golden::run(output::Mode::from_check(flags.check), flags.python),
         XtaskCmd::BaseModel(flags) => base_model::run(&flags),

@@ -168,8 +168,18 @@ async fn the_fourth_400_is_final_and_tells_the_servers_words() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_makes_no_sense_for_a_poll_may_come_from_in_between_and_is_borne_three_times() {
+    let answers = |count| (0..count).map(|n| status([409, 425][n % 2])).collect();
+    let (server, client) = polled(answers(9)).await;
+    assert!(matches!(step(&client).await, Err(Error::Status(_))));
+    assert_eq!(polls(&server).len(), 4);
+    let (_, client) = polled(answers(3)).await;
+    step(&client).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn other_refusals_are_final_at_once() {
-    for code in [401, 403, 409, 422] {
+    for code in [401, 403, 422] {
         let (server, client) = polled(vec![status(code)]).await;
         let error = step(&client).await.unwrap_err();
         let Error::Status(refusal) = &error else {

@@ -23,7 +23,7 @@ use crate::service::{Answer, Inner};
 /// held against the call either. Without a retry layer the caller gets the 429 or 402.
 ///
 /// # Order
-/// Just inside retry, outside everything that should not be charged with the wait.
+/// Inside retry, outside everything that should not be charged with the wait.
 /// Wrong: outside retry, where each call would pass once and its tries would not be held. Wrong:
 /// inside a timeout, which would take a wait the server asked for as a slow answer.
 #[derive(Debug, Clone)]

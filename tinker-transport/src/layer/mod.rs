@@ -7,7 +7,8 @@
 //! | [`ObserveLayer`], [`TraceLayer`] | outermost | they report whole calls, waits included |
 //! | [`AdmissionLayer`] | outside retry | retries must not multiply what is in flight |
 //! | [`RetryLayer`] | between call and attempt | |
-//! | [`GateLayer`] | just inside retry | it learns from every answer, those of your layers too |
+//! | [`CollectLayer`] | just inside retry | an answer that breaks off is a try that failed |
+//! | [`GateLayer`] | inside retry | it learns from every answer, those of your layers too |
 //! | [`ObserveLayer`], [`TraceLayer`] | inside the gate | they report each try, without waits |
 //! | [`HedgeLayer`], [`BreakerLayer`], [`AdaptiveLayer`] | in this order, where switched on | a hedge is a request the other two must see |
 //! | [`BaseLayer`] | outside auth and headers | both must know whether a request leaves home |
@@ -25,6 +26,7 @@ mod around;
 mod auth;
 mod base;
 mod breaker;
+mod collect;
 mod compress;
 mod decompress;
 mod from_fn;
@@ -45,6 +47,7 @@ pub(crate) use around::{Around, tower_layer};
 pub use auth::{Auth, AuthLayer};
 pub use base::{Base, BaseLayer};
 pub use breaker::{Breaker, BreakerLayer};
+pub use collect::{Collect, CollectLayer};
 pub use compress::{Compress, CompressLayer};
 pub use decompress::{Decompress, DecompressLayer};
 pub use from_fn::{FromFn, FromFnLayer, Next, from_fn};

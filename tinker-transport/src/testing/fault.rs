@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use self::body::{Cut, Slow};
 use self::plan::Plan;
@@ -28,6 +29,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub enum Fault {
     /// An answer with this status and no body; the request goes nowhere.
     Status(StatusCode),
+    /// This status for the request, and for all that follow within this time: the server is down,
+    /// or holds an account back. The plan counts them, and sees to none of them.
+    Episode {
+        /// The status.
+        status: StatusCode,
+        /// How long it goes on.
+        lasts: Duration,
+    },
     /// The request leaves this much later.
     Delay(Duration),
     /// The connection is reset before the request leaves: it was certainly not received.
@@ -104,6 +113,8 @@ struct Shared {
 struct Progress {
     requests: usize,
     injected: Vec<Injected>,
+    /// The episode under way, and its end.
+    episode: Option<(Fault, Instant)>,
 }
 
 impl FaultLayer {
@@ -132,11 +143,20 @@ impl FaultLayer {
         self
     }
 
-    /// Applies to requests that `concerns` picks; others go through and are not counted.
+    /// Applies to requests that `concerns` picks; others go through and are not counted. Mostly the
+    /// [`Call`] among the extensions is what to look at: [`Call::of`].
     #[must_use]
-    pub fn only(mut self, concerns: impl Fn(&Call) -> bool + Send + Sync + 'static) -> Self {
+    pub fn only(
+        mut self,
+        concerns: impl Fn(&Request<Body>) -> bool + Send + Sync + 'static,
+    ) -> Self {
         self.plan.only(Arc::new(concerns));
         self
+    }
+
+    /// Requests so far, faulty or not, among those the plan is for.
+    pub fn requests(&self) -> usize {
+        self.progress(|progress| progress.requests)
     }
 
     /// What has been put in so far, in order.
@@ -154,17 +174,19 @@ impl FaultLayer {
     }
 
     fn next(&self, request: &Request<Body>) -> Option<Fault> {
-        let call = Call::of(request);
-        if !self.plan.concerns(&call) {
+        if !self.plan.concerns(request) {
             return None;
         }
+        let operation = Call::of(request).operation;
         self.progress(|progress| {
             let number = progress.requests;
             progress.requests += 1;
-            let fault = self.plan.fault(number)?;
+            let fault = progress
+                .episode()
+                .or_else(|| Some(progress.begin(self.plan.fault(number)?)))?;
             progress.injected.push(Injected {
                 request: number,
-                operation: call.operation,
+                operation,
                 fault,
             });
             Some(fault)
@@ -173,7 +195,7 @@ impl FaultLayer {
 
     async fn suffer(&self, fault: Fault, answer: impl Future<Output = Answer> + Send) -> Answer {
         match fault {
-            Fault::Status(status) => {
+            Fault::Status(status) | Fault::Episode { status, .. } => {
                 let mut response = Response::new(Body::empty());
                 *response.status_mut() = status;
                 Ok(response)
@@ -219,6 +241,22 @@ impl Around for FaultLayer {
         };
         self.shared.passed.notify_waiters();
         result
+    }
+}
+
+impl Progress {
+    /// The episode, unless it is over.
+    fn episode(&self) -> Option<Fault> {
+        let (fault, end) = self.episode?;
+        (Instant::now() < end).then_some(fault)
+    }
+
+    /// A fault that has been drawn.
+    fn begin(&mut self, fault: Fault) -> Fault {
+        if let Fault::Episode { lasts, .. } = fault {
+            self.episode = Some((fault, Instant::now() + lasts));
+        }
+        fault
     }
 }
 

@@ -166,6 +166,12 @@ const DIFFERENCES: &[Difference] = &[
     .about("data[0]: expected 49024.0, is -1.0"),
     // Retries and waits.
     differs(
+        "futures/fatal_409",
+        REFUSED,
+        "status 418",
+        "a poll answered 409 is repeated up to three times, like one answered 400",
+    ),
+    differs(
         "sampling/asample_500",
         REFUSED,
         "status 500",

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::Fault;
-use crate::call::Call;
+use http::Request;
 
-/// Picks the calls a plan is for.
-pub(super) type Concerns = Arc<dyn Fn(&Call) -> bool + Send + Sync>;
+use super::Fault;
+use crate::body::Body;
+
+/// Picks the requests a plan is for.
+pub(super) type Concerns = Arc<dyn Fn(&Request<Body>) -> bool + Send + Sync>;
 
 /// Which request suffers what.
 #[derive(Clone)]
@@ -53,8 +55,9 @@ impl Plan {
         self.concerns = Some(concerns);
     }
 
-    pub(super) fn concerns(&self, call: &Call) -> bool {
-        self.concerns.as_ref().is_none_or(|concerns| concerns(call))
+    pub(super) fn concerns(&self, request: &Request<Body>) -> bool {
+        let concerns = self.concerns.as_ref();
+        concerns.is_none_or(|concerns| concerns(request))
     }
 
     /// What the request of this number suffers.

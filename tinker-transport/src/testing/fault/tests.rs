@@ -101,8 +101,8 @@ fn chance_is_repeatable_and_keeps_the_shares() {
 
 #[tokio::test(start_paused = true)]
 async fn only_what_is_concerned_is_counted_and_all_is_told() {
-    let layer =
-        FaultLayer::script([None, Some(Fault::ResetAfter)]).only(|call| call.operation == "sample");
+    let layer = FaultLayer::script([None, Some(Fault::ResetAfter)])
+        .only(|request| Call::of(request).operation == "sample");
     let script = Script::new()
         .answer(200, "")
         .answer(200, "")
@@ -121,4 +121,21 @@ async fn only_what_is_concerned_is_counted_and_all_is_told() {
         (told[0].request, told[0].operation, told.len()),
         (1, "sample", 1)
     );
+    assert_eq!(layer.requests(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_episode_lasts() {
+    let status = StatusCode::PAYMENT_REQUIRED;
+    let lasts = Duration::from_secs(10);
+    let layer = FaultLayer::script([None, Some(Fault::Episode { status, lasts })]);
+    let script = Script::new().answer(200, "").answer(200, "");
+    let transport = Transport::new(script).layer(layer.clone());
+    let mut seen = Vec::new();
+    for _ in 0..4 {
+        seen.push(transport.call(ask("x")).await.unwrap().status().as_u16());
+        tokio::time::sleep(Duration::from_secs(6)).await;
+    }
+    assert_eq!(seen, [200, 402, 402, 200]);
+    assert_eq!(layer.injected().len(), 2);
 }
