@@ -168,7 +168,7 @@ const DIFFERENCES: &[Difference] = &[
     differs(
         "futures/fatal_409",
         REFUSED,
-        "status 418",
+        "status 418 at a poll",
         "a poll answered 409 is repeated up to three times, like one answered 400",
     ),
     differs(
