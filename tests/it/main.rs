@@ -1,11 +1,13 @@
 //! What crosses crates: the client against the real engine, in process and over a socket.
 
 mod decoders;
+mod dropping;
 mod fault_run;
 mod order;
 mod refusal;
 mod restart;
 mod same_numbers;
+mod secrets;
 mod support;
 mod tenants;
 mod training;

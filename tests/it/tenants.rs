@@ -125,12 +125,10 @@ async fn a_neighbour_in_real_time() -> Outcome {
         alone.push(lonely);
         beside.push(accompanied);
     }
-    let median = |mut rates: Vec<f64>| {
-        rates.sort_unstable_by(f64::total_cmp);
-        rates[rates.len() / 2]
-    };
-    let ratio = median(beside) / median(alone);
-    println!("\nmedian of the second by that of the first: {ratio:.3}");
+    // The least disturbed of each: whatever else the machine does only ever takes away.
+    let best = |rates: Vec<f64>| rates.into_iter().fold(0.0, f64::max);
+    let ratio = best(beside) / best(alone);
+    println!("\nbest of the second by best of the first: {ratio:.3}");
     assert!(ratio > 0.9, "{ratio}");
     Ok(())
 }

@@ -199,6 +199,21 @@ mod tests {
     }
 
     #[test]
+    fn both_forms_of_retry_after_are_waited_out_to_the_second() {
+        let now = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        for (hint, seconds) in [("7", 7), ("Sun, 06 Nov 1994 08:51:17 GMT", 100)] {
+            let mut response = answer(503);
+            let headers = response.headers_mut();
+            headers.insert("retry-after", hint.parse().unwrap());
+            let disposition = Disposition::at(&Ok(response), now);
+            assert_eq!(
+                Standard::new().verdict(&Effort::new(1, Duration::ZERO), &disposition),
+                Verdict::Again(Duration::from_secs(seconds))
+            );
+        }
+    }
+
+    #[test]
     fn the_server_has_the_last_word() {
         let ask = |status, word: &str| {
             let mut response = answer(status);

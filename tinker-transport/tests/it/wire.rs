@@ -245,6 +245,52 @@ async fn classes_do_not_share_connections_and_one_class_reuses_its_own() {
 }
 
 #[tokio::test]
+async fn a_flood_of_samples_holds_up_neither_training_nor_heartbeats() {
+    let server = Server::start(|_, seen| {
+        if seen.header("x-kind") == Some("flood") {
+            Answer::Silence
+        } else {
+            ok("answer")
+        }
+    })
+    .await;
+    let transport = transport(&server.url());
+    let sample = || {
+        let mut request = post(Call::new("asample", Class::Sample));
+        let kind = http::HeaderValue::from_static("flood");
+        request.headers_mut().insert("x-kind", kind);
+        transport.call(request)
+    };
+    // More than are let in at once, and none is ever answered.
+    let flood: Vec<_> = (0..600).map(|_| tokio::spawn(sample())).collect();
+    while server.seen().len() < 400 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for (operation, class) in [
+        ("optim_step", Class::Train),
+        ("session_heartbeat", Class::Session),
+        ("retrieve_future", Class::Retrieve),
+        ("optim_step", Class::Train),
+    ] {
+        let answer = transport.call(post(Call::new(operation, class)));
+        let answer = tokio::time::timeout(Duration::from_secs(5), answer).await;
+        assert_eq!(answer.expect(operation).unwrap().status(), 200);
+    }
+    assert!(flood.iter().all(|sample| !sample.is_finished()));
+    let seen = server.seen();
+    let (flooded, free): (Vec<_>, Vec<_>) = seen
+        .iter()
+        .partition(|seen| seen.header("x-kind") == Some("flood"));
+    assert_eq!((flooded.len(), free.len()), (400, 4));
+    for seen in free {
+        let is_shared = flooded
+            .iter()
+            .any(|other| other.connection == seen.connection);
+        assert!(!is_shared, "a sample had the same connection");
+    }
+}
+
+#[tokio::test]
 async fn two_transports_for_the_same_server_and_key_share_the_cool_down() {
     let throttle = || empty("429 Too Many Requests", "");
     let server = Server::start(move |n, _| if n == 0 { throttle() } else { ok("answer") }).await;

@@ -1,0 +1,176 @@
+//! A public call may be dropped wherever it is, and the client goes on.
+
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::time::Duration;
+
+use http::Request;
+use tinker_client::transport::layer::{Next, from_fn};
+use tinker_client::transport::{Body, Class, ClassLimits};
+use tinker_client::{
+    AdamParams, Config, FinishReason, Loss, SamplingClient, ServiceClient, TrainingClient,
+};
+use tinker_local::LocalEngine;
+use tokio::runtime::Handle;
+
+use crate::fault_run::{Halted, on_a_halted_clock};
+use crate::support::{MODEL, Outcome, data, greedy, lora, prompt};
+
+/// Each request takes two of these, with the engine between them.
+const STEP: Duration = Duration::from_millis(10);
+
+/// Clients whose every class lets in one call at a time: a permit that is lost is missed.
+struct Clients {
+    service: ServiceClient,
+    training: TrainingClient,
+    sampler: SamplingClient,
+}
+
+impl Clients {
+    async fn new(leaf: Halted) -> Result<Self, tinker_client::Error> {
+        let mut config = Config::new("http://in-process");
+        for class in Class::ALL
+            .into_iter()
+            .filter(|class| *class != Class::Retrieve)
+        {
+            let limits = ClassLimits::of(class).with_concurrency(NonZeroUsize::MIN);
+            config = config.with_limits(class, limits);
+        }
+        let service = ServiceClient::builder()
+            .config(config)
+            .leaf(leaf)
+            .attempt_layer(from_fn(|request: Request<Body>, next: Next| async move {
+                tokio::time::sleep(STEP).await;
+                let answer = next.run(request).await;
+                tokio::time::sleep(STEP).await;
+                answer
+            }))
+            .build()?;
+        Ok(Self {
+            training: service.create_lora_training_client(MODEL, lora()).await?,
+            sampler: service.create_sampling_client(MODEL).await?,
+            service,
+        })
+    }
+
+    /// Everything still works, and in time.
+    async fn check(&self, place: &str) -> Outcome {
+        let works = async {
+            let pass = self
+                .training
+                .forward_backward(data(), Loss::cross_entropy());
+            let step = self.training.optim_step(AdamParams::new(1e-3));
+            let sample = self.sampler.sample(prompt("a"), greedy());
+            pass.await?;
+            step.await?;
+            sample.await?;
+            self.service.get_server_capabilities().await?;
+            self.service.rest().list_user_checkpoints(5, 0).await
+        };
+        let works = tokio::time::timeout(Duration::from_secs(20), works).await;
+        works.unwrap_or_else(|_| panic!("{place}: a later call is stuck"))?;
+        Ok(())
+    }
+}
+
+type Called<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
+
+/// A call, its result thrown away.
+macro_rules! call {
+    ($name:literal, |$clients:ident| $call:expr) => {
+        ($name, |$clients: &Clients| -> Called<'_> {
+            Box::pin(async move {
+                let _ = $call.await?;
+                Ok(())
+            })
+        })
+    };
+}
+
+type Case = (&'static str, for<'a> fn(&'a Clients) -> Called<'a>);
+
+const CASES: [Case; 12] = [
+    call!("create_lora_training_client", |c| c
+        .service
+        .create_lora_training_client(MODEL, lora())),
+    call!("create_sampling_client", |c| c
+        .service
+        .create_sampling_client(MODEL)),
+    call!("get_server_capabilities", |c| c
+        .service
+        .get_server_capabilities()),
+    call!("forward", |c| c
+        .training
+        .forward(data(), Loss::cross_entropy())),
+    call!("forward_backward", |c| c
+        .training
+        .forward_backward(data(), Loss::cross_entropy())),
+    call!("optim_step", |c| c
+        .training
+        .optim_step(AdamParams::new(1e-3))),
+    call!("save_weights_for_sampler", |c| c
+        .training
+        .save_weights_for_sampler("dropped")),
+    call!("save_weights_and_get_sampling_client", |c| c
+        .training
+        .save_weights_and_get_sampling_client()),
+    call!("sample", |c| c.sampler.sample(prompt("a b"), greedy())),
+    call!("compute_logprobs", |c| c
+        .sampler
+        .compute_logprobs(prompt("a b"))),
+    call!("list_user_checkpoints", |c| {
+        let rest = c.service.rest();
+        async move { rest.list_user_checkpoints(5, 0).await }
+    }),
+    call!("get_sampler", |c| {
+        let rest = c.service.rest();
+        async move { rest.get_sampler(c.sampler.sampler_id()).await }
+    }),
+];
+
+fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
+/// Drops the call after so many half steps. False: it was over before.
+async fn drop_at(
+    (name, call): Case,
+    leaf: Halted,
+    number: u32,
+) -> Result<bool, Box<dyn std::error::Error>> {
+    let place = format!("{name}, dropped after {number} half steps");
+    let clients = Clients::new(leaf).await?;
+    clients.check(&place).await?;
+    tokio::time::sleep(STEP * 10).await;
+    let before = tasks();
+    // Off the beat of the requests, so that it is never at the same time as one of their steps.
+    let after = STEP / 2 * number + STEP / 4;
+    let is_dropped = tokio::time::timeout(after, call(&clients)).await.is_err();
+    clients.check(&place).await?;
+    // What was dropped is cancelled, or done if it has a place in the order.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(tasks(), before, "{place}: tasks");
+    clients.service.close(FinishReason::Success).await?;
+    drop(clients);
+    tokio::time::sleep(STEP).await;
+    assert_eq!(tasks(), 0, "{place}: tasks after the last client");
+    Ok(is_dropped)
+}
+
+#[test]
+fn a_public_call_dropped_at_any_point_leaves_the_client_whole() -> Outcome {
+    on_a_halted_clock(|threads| async move {
+        let engine = LocalEngine::builtin()?;
+        for case in CASES {
+            let leaf = || Halted::new(engine.service(), threads.clone());
+            let mut number = 0;
+            while drop_at(case, leaf(), number).await? {
+                number += 1;
+                assert!(number < 100, "{} never ends", case.0);
+            }
+            assert!(number >= 4, "{}: a request takes four half steps", case.0);
+        }
+        Ok(())
+    })
+}
