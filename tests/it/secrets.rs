@@ -23,7 +23,7 @@ struct Ear(Arc<Mutex<String>>);
 
 impl Ear {
     fn hear(&self, text: &str) {
-        self.0.lock().unwrap().push_str(text);
+        self.0.lock().expect("nobody panicked").push_str(text);
     }
 
     fn look(&self, value: &dyn Debug) {
@@ -35,7 +35,7 @@ impl Ear {
         let mut text = String::new();
         let mut next: Option<&(dyn StdError + 'static)> = Some(error);
         while let Some(error) = next {
-            writeln!(text, "{error} {error:?}").unwrap();
+            writeln!(text, "{error} {error:?}").expect("text takes text");
             next = error.source();
         }
         self.hear(&text);
