@@ -70,6 +70,10 @@ fn hint(cause: &(dyn StdError + 'static), program: &str) -> Option<String> {
             "if that is `tinker serve`, use it: set TINKER_BASE_URL to the address it printed";
         return Some(hint.to_owned());
     }
+    #[cfg(feature = "local")]
+    if let Some(tinker_local::ExportError::Taken { .. }) = cause.downcast_ref() {
+        return Some("--force replaces an earlier export".to_owned());
+    }
     let io = cause.downcast_ref::<std::io::Error>()?;
     let hint = match io.kind() {
         ErrorKind::StorageFull => "free some space on the disk",

@@ -4,9 +4,9 @@
 
 use clap::{Parser, Subcommand};
 
-#[cfg(feature = "local")]
-use crate::command::serve;
 use crate::command::{completions, sample, train};
+#[cfg(feature = "local")]
+use crate::command::{export, serve};
 use crate::context::Output;
 use crate::exit;
 
@@ -30,6 +30,8 @@ pub(crate) enum Command {
     Sample(Box<sample::Args>),
     #[cfg(feature = "local")]
     Serve(serve::Args),
+    #[cfg(feature = "local")]
+    Export(export::Args),
     Completions(completions::Args),
     /// Print the version.
     Version,

@@ -1,6 +1,8 @@
 //! One file for each command: its `Args`, and `run`.
 
 pub(crate) mod completions;
+#[cfg(feature = "local")]
+pub(crate) mod export;
 pub(crate) mod sample;
 #[cfg(feature = "local")]
 pub(crate) mod serve;
@@ -19,6 +21,8 @@ pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<(
         Command::Sample(args) => Box::pin(sample::run(*args, context)).await,
         #[cfg(feature = "local")]
         Command::Serve(args) => serve::run(args, context).await,
+        #[cfg(feature = "local")]
+        Command::Export(args) => export::run(&args, context),
         Command::Completions(args) => completions::run(&args, Arguments::command()),
         Command::Version => version::run(context),
     }

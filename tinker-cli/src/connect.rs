@@ -40,7 +40,6 @@ enum Place {
     Server(String),
     #[cfg(feature = "local")]
     Local {
-        /// Lives as long as the connection.
         engine: tinker_local::LocalEngine,
     },
 }
@@ -56,7 +55,7 @@ impl Connection {
             }
             #[cfg(feature = "local")]
             End::Local(choice) => {
-                let engine = choice.start()?;
+                let engine = choice.start(tinker_local::Limits::default())?;
                 let service = local::client(&engine)?;
                 let capabilities = Box::pin(service.get_server_capabilities()).await?;
                 (service, capabilities, Place::Local { engine })
@@ -103,15 +102,25 @@ impl Connection {
 
     /// The base model asked for, or the only one there is.
     pub(crate) fn base_model(&self, asked: Option<&str>) -> anyhow::Result<String> {
+        #[cfg(feature = "local")]
+        if let (Place::Local { engine }, Some(asked)) = (&self.place, asked)
+            && let Some(name) = local::name_in(engine, asked)
+        {
+            return Ok(name);
+        }
         let names: Vec<&str> = self.model_names().collect();
         match (asked, &names[..]) {
             (Some(name), _) if names.contains(&name) || names.is_empty() => Ok(name.to_owned()),
             (Some(name), _) => {
-                let message = format!(
+                let mut message = format!(
                     "there is no model {name:?} on {}; it has {}",
                     self.describe(),
                     names.join(", ")
                 );
+                if std::path::Path::new(name).is_dir() {
+                    message +=
+                        "; a folder of this machine is loaded by the built-in engine: add --local";
+                }
                 Err(Usage(message).into())
             }
             (None, [name]) => Ok((*name).to_owned()),
@@ -144,11 +153,28 @@ impl Connection {
         usize::try_from(model.max_context_length?).ok()
     }
 
+    /// The folder of a model of the engine in this program.
+    #[cfg(feature = "local")]
+    fn folder(&self, model: &str) -> Option<PathBuf> {
+        let Place::Local { engine } = &self.place else {
+            return None;
+        };
+        let info = engine.models().find(|info| info.name == model)?;
+        info.folder.clone()
+    }
+
     /// What turns text into a model's tokens and back.
     pub(crate) fn renderer(&self, model: &str) -> anyhow::Result<Renderer> {
         match &self.tokenizer {
             Some(path) => from_files(path),
             None if model == BUILT_IN_MODEL => Ok(Renderer::plain()),
+            #[cfg(feature = "local")]
+            None if self
+                .folder(model)
+                .is_some_and(|folder| folder.join("tokenizer.json").exists()) =>
+            {
+                from_files(&self.folder(model).unwrap_or_default())
+            }
             None => {
                 let message = format!(
                     "the tokenizer of {model} is not part of this program; download its tokenizer.json and \

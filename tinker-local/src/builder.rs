@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use crate::backend::{Backend, BackendError};
 use crate::local::LocalEngine;
+use crate::served::Served;
 use crate::shared::Shared;
 use crate::sign::Signer;
 use crate::store::{Store, StoreError};
-use crate::work::Worker;
 use crate::{Behavior, CpuBackend, FolderError, Limits, ModelFolder};
 
 /// Why an engine could not be made.
@@ -28,6 +28,9 @@ pub enum BuildError {
     /// A folder is no model that can be served.
     #[error("the model can't be loaded")]
     Folder(#[from] FolderError),
+    /// Two models go by the same name.
+    #[error("two models are called {0:?}; give one of them another name")]
+    SameName(String),
     /// The system gave no thread.
     #[error("no thread could be started")]
     Thread(#[source] io::Error),
@@ -44,7 +47,8 @@ pub struct LocalEngineBuilder {
     data_dir: Option<PathBuf>,
     threads: Option<usize>,
     backend: Option<Box<dyn Backend>>,
-    folder: Option<ModelFolder>,
+    folders: Vec<ModelFolder>,
+    with_builtin: bool,
     limits: Limits,
     behavior: Behavior,
 }
@@ -55,7 +59,8 @@ impl LocalEngineBuilder {
             data_dir: None,
             threads: None,
             backend: None,
-            folder: None,
+            folders: Vec::new(),
+            with_builtin: false,
             limits: Limits::default(),
             behavior: Behavior::default(),
         }
@@ -78,10 +83,18 @@ impl LocalEngineBuilder {
     }
 
     /// Serves the model of a Hugging Face folder (Llama, Qwen 2 or Qwen 3) instead of the built-in one: a path, or a
-    /// [`ModelFolder`] with a name and a context length of its own.
+    /// [`ModelFolder`] with a name and a context length of its own. May be given several times; each model is in memory
+    /// and has a thread of its own that hands out its work, so two that are busy share the processors.
     #[must_use]
     pub fn model(mut self, folder: impl Into<ModelFolder>) -> Self {
-        self.folder = Some(folder.into());
+        self.folders.push(folder.into());
+        self
+    }
+
+    /// Serves the built-in model, too, where others are given.
+    #[must_use]
+    pub fn with_builtin(mut self) -> Self {
+        self.with_builtin = true;
         self
     }
 
@@ -121,22 +134,30 @@ impl LocalEngineBuilder {
             Some(folder) => Store::open(folder)?,
             None => Store::temporary()?,
         };
-        let backend = match (self.backend, self.folder) {
-            (Some(backend), _) => backend,
-            (None, Some(folder)) => {
-                let backend = CpuBackend::from_folder(&folder)?;
-                ready(backend, self.threads, &self.limits)
+        let mut backends: Vec<Box<dyn Backend>> = Vec::from_iter(self.backend);
+        if self.with_builtin || (backends.is_empty() && self.folders.is_empty()) {
+            backends.push(builtin(self.threads, &self.limits)?);
+        }
+        for folder in &self.folders {
+            let backend = CpuBackend::from_folder(folder)?;
+            let name = &backend.model().name;
+            if backends.iter().any(|other| other.model().name == *name) {
+                return Err(BuildError::SameName(name.clone()));
             }
-            (None, None) => builtin(self.threads, &self.limits)?,
-        };
-        let model = backend.model().clone();
+            backends.push(ready(backend, self.threads, &self.limits));
+        }
         let data_dir = Arc::from(store.root());
         let signer = Signer::new().map_err(|error| BuildError::Random(error.into()))?;
-        let worker = Worker::start(backend, &self.limits).map_err(BuildError::Thread)?;
+        let served = backends
+            .into_iter()
+            .map(|backend| Served::start(backend, &self.limits));
+        let served = served
+            .collect::<io::Result<_>>()
+            .map_err(BuildError::Thread)?;
         let shared = Shared::new(
             self.limits,
             self.behavior,
-            (model, worker),
+            served,
             (store, is_temporary),
             signer,
         );

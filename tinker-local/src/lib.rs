@@ -67,6 +67,7 @@ mod convert;
 #[doc(hidden)]
 pub mod decoders;
 mod error;
+mod export;
 mod folder;
 mod graph;
 mod identity;
@@ -75,6 +76,7 @@ mod local;
 mod note;
 #[cfg(feature = "serve")]
 mod serve;
+mod served;
 mod service;
 mod shared;
 mod sign;
@@ -93,7 +95,8 @@ pub use behavior::{Behavior, Trouble};
 pub use body::LocalBody;
 pub use builder::{BuildError, LocalEngineBuilder};
 pub use engine::CpuBackend;
-pub use folder::{FolderError, ModelFolder};
+pub use export::{Base, ExportError, Exported, Output, SavedAdapter};
+pub use folder::{FolderError, ModelFolder, Storage};
 pub use limits::Limits;
 pub use local::LocalEngine;
 #[cfg(feature = "serve")]

@@ -8,6 +8,7 @@ use tinker_types::{SampleRequest, SessionId, SessionStatus};
 
 use crate::backend::{BackendError, ModelInfo};
 use crate::builder::LocalEngineBuilder;
+use crate::served::BaseId;
 use crate::service::LocalService;
 use crate::shared::Shared;
 use crate::{Behavior, SampleStream, api};
@@ -62,9 +63,17 @@ impl LocalEngine {
         api::watched(&self.shared, request, 0).map_err(Into::into)
     }
 
-    /// The model it serves.
+    /// The base model it serves; the first one where there are several.
+    ///
+    /// # Panics
+    /// Never: an engine has a model.
     pub fn model(&self) -> &ModelInfo {
-        &self.shared.model
+        self.shared.info(BaseId(0))
+    }
+
+    /// The base models it serves.
+    pub fn models(&self) -> impl Iterator<Item = &ModelInfo> {
+        self.shared.models()
     }
 
     /// Where its checkpoints lie.
@@ -76,8 +85,8 @@ impl LocalEngine {
 impl fmt::Debug for LocalEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalEngine")
-            .field("model", &self.shared.model.name)
+            .field("model", &self.model().name)
             .field("data_dir", &self.data_dir)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

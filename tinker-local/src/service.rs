@@ -34,9 +34,7 @@ impl LocalService {
 
 impl fmt::Debug for LocalService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalService")
-            .field("model", &self.shared.model.name)
-            .finish_non_exhaustive()
+        f.debug_struct("LocalService").finish_non_exhaustive()
     }
 }
 

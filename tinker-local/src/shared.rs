@@ -4,12 +4,13 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use tinker_types::{ModelId, SessionId, SessionStatus};
+use tinker_types::{ModelId, RequestId, SessionId, SessionStatus};
 use tokio::sync::Notify;
 
 use crate::audit::{AuditTrail, Entry};
 use crate::backend::{AdapterId, ModelInfo};
 use crate::note::SessionNote;
+use crate::served::{BaseId, Served};
 use crate::sign::Signer;
 use crate::state::{Catalog, Copies, Failure, Intake, Model, Promises, Registry};
 use crate::store::{Archive, Store};
@@ -17,13 +18,16 @@ use crate::usage::Ledger;
 use crate::work::{Begin, Lane, Operation, Turn, Worker};
 use crate::{Behavior, Limits, clock};
 
+/// An adapter, and the base model it adapts.
+type OnAdapter = (BaseId, AdapterId);
+
 /// Everything behind the requests of one engine.
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) intake: Arc<Intake>,
-    pub(crate) model: ModelInfo,
+    /// Never empty.
+    served: Vec<Served>,
     pub(crate) promises: Arc<Promises>,
-    pub(crate) worker: Worker,
     pub(crate) archive: Archive,
     pub(crate) audit: Arc<AuditTrail>,
     pub(crate) usage: Arc<Ledger>,
@@ -43,7 +47,7 @@ impl Shared {
     pub(crate) fn new(
         limits: Limits,
         behavior: Behavior,
-        (model, worker): (ModelInfo, Worker),
+        served: Vec<Served>,
         (store, is_temporary): (Store, bool),
         signer: Signer,
     ) -> io::Result<Self> {
@@ -54,8 +58,7 @@ impl Shared {
             promises: Promises::new(limits.clone()),
             intake: Intake::new(&limits),
             limits,
-            model,
-            worker,
+            served,
             archive,
             audit,
             usage: Arc::default(),
@@ -68,6 +71,31 @@ impl Shared {
             catalog: Mutex::new(catalog),
             archive_thread: Some(thread),
         })
+    }
+
+    /// The base models, in the order they were given.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &ModelInfo> {
+        self.served.iter().map(|served| &served.info)
+    }
+
+    /// The base model of this name.
+    pub(crate) fn base(&self, name: &str) -> Option<BaseId> {
+        self.models().position(|info| info.name == name).map(BaseId)
+    }
+
+    pub(crate) fn info(&self, base: BaseId) -> &ModelInfo {
+        &self.served[base.0].info
+    }
+
+    pub(crate) fn worker(&self, base: BaseId) -> &Worker {
+        &self.served[base.0].worker
+    }
+
+    /// Drops a sampling request that was cancelled, whichever model it is of.
+    pub(crate) fn cancel_sample(&self, id: &RequestId) {
+        for served in &self.served {
+            served.worker.cancel(id.clone());
+        }
     }
 
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry<Operation>> {
@@ -86,14 +114,15 @@ impl Shared {
     pub(crate) fn start_next(self: &Arc<Self>, id: &ModelId) {
         while let Some((operation, ready)) = self.take_next(id) {
             match ready {
-                Ok(adapter) => {
-                    let turn = Turn::new(self, id.clone());
+                Ok((base, adapter)) => {
+                    let turn = Turn::new(self, id.clone(), base);
                     let Operation { act, fulfil, span } = operation;
                     let inside = span.clone();
                     inside.in_scope(|| {
                         act(Begin {
                             shared: Arc::clone(self),
                             model: id.clone(),
+                            base,
                             adapter,
                             turn,
                             fulfil,
@@ -113,13 +142,13 @@ impl Shared {
 
     /// The operation whose turn it is, with the adapter it runs on or the reason why it can't. A model with nothing
     /// left to start goes if its session has ended.
-    fn take_next(&self, id: &ModelId) -> Option<(Operation, Result<AdapterId, Failure>)> {
+    fn take_next(&self, id: &ModelId) -> Option<(Operation, Result<OnAdapter, Failure>)> {
         let mut registry = self.registry();
         let model = registry.model_at_work(id)?;
         if let Some(operation) = model.sequence.start() {
             let ready = match (&model.fault, model.adapter) {
                 (Some(fault), _) => Err(fault.clone()),
-                (None, Some(adapter)) => Ok(adapter),
+                (None, Some(adapter)) => Ok((model.base, adapter)),
                 (None, None) => Err(Failure::server("the model was never made")),
             };
             return Some((operation, ready));
@@ -133,12 +162,12 @@ impl Shared {
     }
 
     /// Gives a model the adapter that was made for it; the one it had goes.
-    pub(crate) fn set_adapter(&self, id: &ModelId, adapter: AdapterId) {
+    pub(crate) fn set_adapter(&self, id: &ModelId, base: BaseId, adapter: AdapterId) {
         let superseded = match self.registry().model_at_work(id) {
-            Some(model) => model.adapter.replace(adapter),
-            None => Some(adapter),
+            Some(model) => (model.base, model.adapter.replace(adapter)),
+            None => (base, Some(adapter)),
         };
-        self.remove_adapters(superseded);
+        self.remove_adapter(superseded);
     }
 
     /// Nothing can be done with this model any more.
@@ -183,7 +212,7 @@ impl Shared {
     /// Frees models whose session has ended. What waits for an operation that never came will not be done.
     fn forget(&self, models: impl IntoIterator<Item = Model<Operation>>) {
         for model in models {
-            self.remove_adapters(model.adapter);
+            self.remove_adapter((model.base, model.adapter));
             for operation in model.sequence.into_waiting() {
                 let why =
                     "the session ended before the operations that come before this one had arrived";
@@ -204,9 +233,9 @@ impl Shared {
         }
     }
 
-    fn remove_adapters(&self, adapters: impl IntoIterator<Item = AdapterId>) {
-        for adapter in adapters {
-            self.worker
+    fn remove_adapter(&self, (base, adapter): (BaseId, Option<AdapterId>)) {
+        if let Some(adapter) = adapter {
+            self.worker(base)
                 .run(Lane::Front, move |backend| backend.remove(adapter));
         }
     }
@@ -214,7 +243,9 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        self.worker.stop();
+        for served in &self.served {
+            served.worker.stop();
+        }
         self.archive.stop();
         // Waits for the write under way, so that the folder is free, or gone if it was a temporary one. The last
         // handle may go on that very thread, which can't wait for itself.

@@ -126,7 +126,7 @@ impl SampleStream {
 impl Drop for SampleStream {
     fn drop(&mut self) {
         if !self.has_ended && self.shared.promises.cancel(&self.id) {
-            self.shared.worker.cancel(self.id.clone());
+            self.shared.cancel_sample(&self.id);
         }
     }
 }

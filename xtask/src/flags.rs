@@ -76,6 +76,19 @@ xflags::xflags! {
                 optional --dry-run
             }
         }
+        /// Write a Hugging Face folder with random weights, to test and to measure with.
+        cmd random-model {
+            /// The folder.
+            required out: PathBuf
+            /// Shape: qwen3, qwen2 or llama (tiny ones), or qwen3-0.5b (default qwen3).
+            optional --shape shape: String
+            /// How the weights are stored: f32, f16 or bf16 (default bf16).
+            optional --dtype dtype: String
+            /// Number of files (default 1).
+            optional --shards shards: usize
+            /// Seed of the weights (default 0).
+            optional --seed seed: u64
+        }
         /// Write the example data under examples/data.
         cmd example-data {
             /// Write nothing; fail if a file is not what would be written.

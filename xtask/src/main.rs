@@ -16,6 +16,7 @@ mod fault_run;
 mod flags;
 mod golden;
 mod output;
+mod random_model;
 mod trial;
 
 use flags::{BenchCmd, XtaskCmd};
@@ -34,6 +35,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Bench(flags) => match flags.subcommand {
             BenchCmd::Engine(flags) => bench::engine(&flags),
         },
+        XtaskCmd::RandomModel(flags) => random_model::run(&flags),
         XtaskCmd::ExampleData(flags) => example_data::run(output::Mode::from_check(flags.check)),
     }
 }

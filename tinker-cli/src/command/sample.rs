@@ -26,6 +26,7 @@ Examples:
   tinker sample 'Once upon a time'
   tinker sample --chat 'What is the opposite of big?'
   tinker sample --model tinker://RUN/sampler_weights/final --temperature 0 'Hello'
+  tinker sample --model ~/models/Qwen3-0.6B --chat 'Who are you?'
   echo 'Count to ten:' | tinker sample - --num-samples 3 --max-tokens 40 --json")]
 pub(crate) struct Args {
     /// Text to continue; `-` reads it from stdin.
@@ -37,7 +38,8 @@ pub(crate) struct Args {
     /// Read the prompt from a file.
     #[arg(long, value_name = "FILE")]
     prompt_file: Option<PathBuf>,
-    /// Base model, or the tinker:// address of a sampler checkpoint [default: the built-in model].
+    /// Base model, folder of a Hugging Face model, or the tinker:// address of a sampler checkpoint [default: the
+    /// built-in model].
     #[arg(short, long, value_name = "MODEL")]
     model: Option<String>,
     /// Treat the prompt as the message of a user, and generate the assistant's answer.
@@ -81,7 +83,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let params = args.params();
     params.check().map_err(|error| Usage(error.to_string()))?;
     let prompt = args.read_prompt()?;
-    let connection = Connection::open(Target::choose(&args.place, context.talk)?).await?;
+    let connection = Connection::open(Target::choose(
+        &args.place,
+        args.model.as_deref(),
+        context.talk,
+    )?).await?;
     let notice = "stopping; Ctrl-C again stops at once";
     let interrupt = Interrupt::listen(context.talk, notice)?;
     let asked = async {

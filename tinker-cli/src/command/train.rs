@@ -39,6 +39,7 @@ Examples:
   tinker train examples/data/pig-latin.jsonl
   tinker train chats.jsonl --eval questions.jsonl --epochs 5 --output runs/chats
   tinker train more.jsonl --resume tinker://RUN/weights/final
+  tinker train chats.jsonl --model ~/models/Qwen3-0.6B --batch-size 4
   tinker train data.jsonl --dry-run")]
 pub(crate) struct Args {
     /// Examples, one JSON object per line.
@@ -46,7 +47,7 @@ pub(crate) struct Args {
     /// Held-out examples [default: DATA-eval.jsonl if it is there, else 5 % of DATA].
     #[arg(long, value_name = "FILE")]
     eval: Option<PathBuf>,
-    /// Base model [default: the built-in model].
+    /// Base model, or folder of a Hugging Face model [default: the built-in model].
     #[arg(short, long, value_name = "MODEL")]
     model: Option<String>,
     /// Begin with a training checkpoint instead of a fresh adapter.

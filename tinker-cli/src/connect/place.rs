@@ -33,6 +33,9 @@ pub(crate) struct EngineArgs {
     /// Threads to compute with [default: all cores].
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
+    /// Longest sequence of a folder's model [default: the model's own, at most 32768].
+    #[arg(long, value_name = "TOKENS")]
+    pub(crate) context: Option<NonZeroUsize>,
 }
 
 impl PlaceArgs {
@@ -47,6 +50,10 @@ impl PlaceArgs {
             ("--base-url", self.base_url.clone()),
             ("--tokenizer", self.tokenizer.as_ref().map(folder)),
             ("--data-dir", self.engine.data_dir.as_ref().map(folder)),
+            (
+                "--context",
+                self.engine.context.map(|most| most.to_string()),
+            ),
         ] {
             words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
         }

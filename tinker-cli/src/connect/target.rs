@@ -25,15 +25,19 @@ pub(super) enum End {
 
 impl Target {
     /// The place the options or else the environment name; says which one that is. Where neither names a server, it is
-    /// the built-in engine.
-    pub(crate) fn choose(args: &PlaceArgs, talk: Talk) -> anyhow::Result<Self> {
+    /// the built-in engine, which loads `model` if that is a folder or a checkpoint of one.
+    pub(crate) fn choose(
+        args: &PlaceArgs,
+        model: Option<&str>,
+        talk: Talk,
+    ) -> anyhow::Result<Self> {
         let server = if args.local { None } else { server(args)? };
         let end = match server {
             Some(config) => {
                 talk.tell("server", &config.base_url);
                 End::Server(Box::new(config))
             }
-            None => local(args, talk)?,
+            None => local(args, model, talk)?,
         };
         Ok(Self {
             end,
@@ -65,9 +69,10 @@ fn server(args: &PlaceArgs) -> anyhow::Result<Option<Config>> {
     if !is_named {
         return Ok(None);
     }
-    if args.engine.data_dir.is_some() || args.engine.threads.is_some() {
+    let engine = &args.engine;
+    if engine.data_dir.is_some() || engine.threads.is_some() || engine.context.is_some() {
         let message = format!(
-            "--data-dir and --threads are for the built-in engine, but {} is to be used; add --local",
+            "--data-dir, --threads and --context are for the built-in engine, but {} is to be used; add --local",
             config.base_url
         );
         return Err(Usage(message).into());
@@ -76,8 +81,11 @@ fn server(args: &PlaceArgs) -> anyhow::Result<Option<Config>> {
 }
 
 #[cfg(feature = "local")]
-fn local(args: &PlaceArgs, talk: Talk) -> anyhow::Result<End> {
-    let choice = super::local::Choice::new(&args.engine)?;
+fn local(args: &PlaceArgs, model: Option<&str>, talk: Talk) -> anyhow::Result<End> {
+    let mut choice = super::local::Choice::new(&args.engine)?;
+    if let Some(model) = model {
+        choice.add_for(model)?;
+    }
     let why = if args.local {
         ""
     } else {
@@ -91,7 +99,7 @@ fn local(args: &PlaceArgs, talk: Talk) -> anyhow::Result<End> {
 }
 
 #[cfg(not(feature = "local"))]
-fn local(_: &PlaceArgs, _: Talk) -> anyhow::Result<End> {
+fn local(_: &PlaceArgs, _: Option<&str>, _: Talk) -> anyhow::Result<End> {
     let message =
         "this build has no engine of its own; name a server with --base-url or TINKER_BASE_URL";
     Err(Usage(message.to_owned()).into())

@@ -30,14 +30,19 @@ pub(super) fn usage(call: &Call<'_>) -> Result<Answer, Refusal> {
     }
     let counts = call.shared.usage.between(from, to);
     let catalog = call.shared.catalog();
+    let first = call.shared.models().next().map(|info| info.name.clone());
+    let first = first.unwrap_or_default();
     let event = |count: &Count| {
         let project = catalog
             .session(&count.session)
             .map_or(identity::PROJECT, |session| session.project());
+        // Counts are kept by session: where one trained several models, the first stands for all.
+        let run = catalog.runs_of(&count.session).next();
+        let base_model = run.map_or(first.as_str(), |run| &run.base_model);
         json!({
             "bucket_start": count.from,
             "bucket_end": count.to,
-            "base_model": call.shared.model.name,
+            "base_model": base_model,
             "user_id": identity::USER,
             "user_name": identity::NAME,
             "session_id": count.session,

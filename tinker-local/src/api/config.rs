@@ -22,12 +22,15 @@ pub(super) fn health() -> Answer {
 }
 
 pub(super) fn capabilities(shared: &Shared) -> Answer {
-    let mut model = SupportedModel::default();
-    model.model_name = Some(shared.model.name.clone());
-    model.max_context_length = Some(shared.model.context as u64);
-    model.trainable = Some(true);
-    model.sampleable = Some(true);
-    answer::json(&ServerCapabilities::new(vec![model]))
+    let models = shared.models().map(|info| {
+        let mut model = SupportedModel::default();
+        model.model_name = Some(info.name.clone());
+        model.max_context_length = Some(info.context as u64);
+        model.trainable = Some(true);
+        model.sampleable = Some(true);
+        model
+    });
+    answer::json(&ServerCapabilities::new(models.collect()))
 }
 
 /// Events are not kept: nobody but the user is here to read them.

@@ -52,7 +52,7 @@ pub(super) fn save(call: &Call<'_>) -> Result<Answer, Refusal> {
             false,
             lifetime,
             BTreeMap::new(),
-        )))
+        )?))
     })
 }
 

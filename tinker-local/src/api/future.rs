@@ -148,7 +148,7 @@ pub(super) fn cancel(call: &Call<'_>) -> Result<Answer, Refusal> {
         && promise.class() == Class::Sampling
         && promises.cancel(&id)
     {
-        call.shared.worker.cancel(id);
+        call.shared.cancel_sample(&id);
     }
     Ok(answer::json(&json!({})))
 }

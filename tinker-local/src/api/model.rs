@@ -16,8 +16,9 @@ use super::call::Call;
 use super::refusal::Refusal;
 use super::submit::promise_id;
 use crate::audit::Entry;
-use crate::backend::AdapterSpec;
+use crate::backend::{AdapterSpec, ModelInfo as Info};
 use crate::note::RunNote;
+use crate::served::BaseId;
 use crate::state::{Absent, Failure, Fulfil, Model, Payload};
 use crate::work::{Lane, Turn};
 use crate::{clock, convert};
@@ -25,7 +26,7 @@ use crate::{clock, convert};
 pub(super) fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: CreateModel = body::json(&call.body)?;
     body::check_notes(&call.body, &call.shared.limits)?;
-    check_base_model(call, &request.base_model)?;
+    let base = base(call, &request.base_model)?;
     convert::check_family(&request.optimizer_config)?;
     let spec = convert::adapter_spec(&request.lora_config)?;
     let id = ModelId::of_session(&request.session_id, request.model_seq_id);
@@ -33,12 +34,13 @@ pub(super) fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
         kind: RequestType::CreateModel,
         session: &request.session_id,
         id: &id,
+        base,
         spec: &spec,
         user_metadata: request.user_metadata.unwrap_or_default(),
     };
     if let Some((turn, fulfil)) = register(call, new)? {
         let model = id.clone();
-        call.shared.worker.run(Lane::Front, move |backend| {
+        call.shared.worker(base).run(Lane::Front, move |backend| {
             let turn = turn;
             let made = backend.create(&spec).map_err(Failure::from);
             let made = made.map(|adapter| (adapter, Payload::json(&ModelCreated::new(model))));
@@ -53,6 +55,7 @@ pub(super) struct NewRun<'a> {
     pub(super) kind: RequestType,
     pub(super) session: &'a SessionId,
     pub(super) id: &'a ModelId,
+    pub(super) base: BaseId,
     pub(super) spec: &'a AdapterSpec,
     pub(super) user_metadata: BTreeMap<String, Value>,
 }
@@ -64,7 +67,11 @@ pub(super) fn register(
     new: NewRun<'_>,
 ) -> Result<Option<(Turn, Fulfil)>, Refusal> {
     let NewRun {
-        session, id, spec, ..
+        session,
+        id,
+        base,
+        spec,
+        ..
     } = new;
     let shared = call.shared;
     let mut registry = shared.registry();
@@ -87,18 +94,18 @@ pub(super) fn register(
     else {
         return Ok(None);
     };
-    registry.add_model(id.clone(), Model::new(session.clone(), spec.clone()));
+    registry.add_model(id.clone(), Model::new(session.clone(), base, spec.clone()));
     drop(registry);
     shared.catalog().add_run(RunNote {
         id: id.clone(),
-        base_model: shared.model.name.clone(),
+        base_model: shared.info(base).name.clone(),
         lora_rank: spec.rank,
         last_request: clock::calendar(),
         user_metadata: new.user_metadata,
     });
     let entry = Entry::new("training_run_created").of_model(id);
     shared.audit.note(entry.with_detail("rank", spec.rank));
-    Ok(Some((Turn::new(shared, id.clone()), fulfil)))
+    Ok(Some((Turn::new(shared, id.clone(), base), fulfil)))
 }
 
 /// Ends the making of a model. Where it failed, what is asked of the model later fails for the same reason.
@@ -125,14 +132,30 @@ pub(super) fn submitted(id: &ModelId) -> Answer {
     answer::json(&submitted)
 }
 
-pub(super) fn check_base_model(call: &Call<'_>, name: &str) -> Result<(), Refusal> {
-    let served = &call.shared.model.name;
-    if name == served {
-        return Ok(());
-    }
-    Err(Refusal::invalid(format!(
-        "base_model: {name:?} is not served here; this engine serves {served:?}"
-    )))
+/// The base model of this name.
+pub(super) fn base(call: &Call<'_>, name: &str) -> Result<BaseId, Refusal> {
+    call.shared.base(name).ok_or_else(|| {
+        let served: Vec<String> = call
+            .shared
+            .models()
+            .map(|info| format!("{:?}", info.name))
+            .collect();
+        Refusal::invalid(format!(
+            "base_model: {name:?} is not served here; this engine serves {}",
+            served.join(", ")
+        ))
+    })
+}
+
+/// What is known of the base of a model in training.
+pub(super) fn info_of<'a>(call: &Call<'a>, id: &ModelId) -> Result<&'a Info, Refusal> {
+    let base = call
+        .shared
+        .registry()
+        .model_at_work(id)
+        .map(|model| model.base);
+    let absent = || Refusal::absent("model", id.as_str(), Absent::Unknown);
+    base.map(|base| call.shared.info(base)).ok_or_else(absent)
 }
 
 pub(super) fn info(call: &Call<'_>) -> Result<Answer, Refusal> {
@@ -143,9 +166,10 @@ pub(super) fn info(call: &Call<'_>) -> Result<Answer, Refusal> {
         .model(&request.model_id, clock::now())
         .map_err(|absent| Refusal::absent("model", request.model_id.as_str(), absent))?;
     let mut data = ModelData::default();
-    data.arch = Some(shared.model.arch.clone());
-    data.model_name = Some(shared.model.name.clone());
-    data.tokenizer_id.clone_from(&shared.model.tokenizer);
+    let base = shared.info(model.base);
+    data.arch = Some(base.arch.clone());
+    data.model_name = Some(base.name.clone());
+    data.tokenizer_id.clone_from(&base.tokenizer);
     let mut info = ModelInfo::new(request.model_id, data);
     info.is_lora = Some(true);
     info.lora_rank = u32::try_from(model.spec.rank).ok();

@@ -8,7 +8,7 @@ use tinker_types::{
 use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
-use super::model::check_base_model;
+use super::model::base;
 use super::refusal::Refusal;
 use super::session::touch;
 use super::weights::{loadable, parse_path};
@@ -25,13 +25,12 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
     if call.shared.registry().has_sampler(&id) {
         return Ok(answer::json(&SamplingSessionCreated::new(id)));
     }
-    if let Some(base_model) = &request.base_model {
-        check_base_model(call, base_model)?;
-    }
-    let (weights, path) = match &request.model_path {
+    let asked = request.base_model.as_deref();
+    let asked = asked.map(|name| base(call, name)).transpose()?;
+    let (base, weights, path) = match &request.model_path {
         Some(path) => {
             let path = parse_path("model_path", path)?;
-            loadable(call, &path).await?;
+            let (_, base) = loadable(call, &path, asked).await?;
             let from = path.clone();
             let (_, state) = call
                 .shared
@@ -42,23 +41,27 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
             call.shared.audit.note(entry.for_purpose("sampling"));
             let thawed = call
                 .shared
-                .worker
+                .worker(base)
                 .ask(move |backend| backend.thaw(&state))
                 .await?;
             (
+                base,
                 SampleWeights::Frozen(thawed.map_err(|e| refused(&e))?),
                 Some(path),
             )
         }
-        None if request.base_model.is_some() => (SampleWeights::Base, None),
-        None => {
-            return Err(Refusal::invalid(
-                "base_model: is missing; give it or model_path",
-            ));
-        }
+        None => match asked {
+            Some(base) => (base, SampleWeights::Base, None),
+            None => {
+                return Err(Refusal::invalid(
+                    "base_model: is missing; give it or model_path",
+                ));
+            }
+        },
     };
     let sampler = Sampler {
         session: request.session_id.clone(),
+        base,
         weights: Weights::Fixed(weights),
         path,
         copies: 0,
@@ -94,7 +97,7 @@ pub(super) fn info(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
     let id = SamplingSessionId::from(id);
     let sampler = call.shared.registry().sampler(&id, clock::now());
     let sampler = sampler.map_err(|absent| Refusal::absent("sampler", id.as_str(), absent))?;
-    let mut info = SamplerInfo::new(id, &call.shared.model.name);
+    let mut info = SamplerInfo::new(id, &call.shared.info(sampler.base).name);
     info.model_path = sampler.path.map(|path| path.to_string());
     Ok(answer::json(&info))
 }

@@ -47,14 +47,14 @@ fn submit(
     let found = found.map_err(|absent| Refusal::absent("sampler", sampler.as_str(), absent))?;
     // It follows from the sampler and the number, so that a repeated submission is the same promise.
     let id = RequestId::from(format!("{sampler}:{}", request.seq_id));
-    let (job, report) = convert::sample_job(request, &shared.model, &shared.limits)?;
+    let (job, report) = convert::sample_job(request, shared.info(found.base), &shared.limits)?;
     let accepted = shared
         .promises
         .accept(id.clone(), RequestType::Sample, weight, false)?;
     let is_new = accepted.is_some();
     if let Some(fulfil) = accepted {
         let sequences = job.num_samples;
-        shared.worker.sample(Sampling {
+        shared.worker(found.base).sample(Sampling {
             job,
             weights: found.weights,
             report,

@@ -8,6 +8,7 @@ use super::answer::Answer;
 use super::body::{self, Form};
 use super::call::Call;
 use super::loss;
+use super::model::info_of;
 use super::refusal::Refusal;
 use super::submit::submit;
 use crate::{convert, work};
@@ -74,7 +75,7 @@ fn check_count(call: &Call<'_>, data: usize) -> Result<(), Refusal> {
 fn pass(call: &Call<'_>, request: &ForwardBackward) -> Result<work::Act, Refusal> {
     check_count(call, request.data.len())?;
     let custom_loss = |id: &LossId| loss::of_model(call, &request.model_id, id);
-    let pass = convert::pass(request, &call.shared.model, custom_loss)?;
+    let pass = convert::pass(request, info_of(call, &request.model_id)?, custom_loss)?;
     Ok(work::train(pass))
 }
 

@@ -13,13 +13,14 @@ use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
 use super::checkpoint::lifetime;
-use super::model::{NewRun, check_base_model, register, settle_creation, submitted};
+use super::model::{NewRun, base, info_of, register, settle_creation, submitted};
 use super::refusal::Refusal;
 use super::submit::submit;
 use crate::audit::Entry;
 use crate::convert;
+use crate::served::BaseId;
 use crate::state::{Failure, Sampler};
-use crate::store::{NewCheckpoint, check_name};
+use crate::store::{NewCheckpoint, Record, check_name};
 use crate::work::{self, Lane};
 
 pub(super) fn save(call: &Call<'_>) -> Result<Answer, Refusal> {
@@ -36,7 +37,7 @@ pub(super) fn save(call: &Call<'_>) -> Result<Answer, Refusal> {
             request.overwrite,
             lifetime,
             notes,
-        )))
+        )?))
     })
 }
 
@@ -52,7 +53,7 @@ pub(super) fn save_for_sampler(call: &Call<'_>) -> Result<Answer, Refusal> {
                 let lifetime = lifetime(request.ttl_seconds)?;
                 Ok(work::save(new_checkpoint(
                     call, path, false, lifetime, notes,
-                )))
+                )?))
             }
             (None, Some(number)) => {
                 let id = sampler_of(call, &request.model_id, number)?;
@@ -95,14 +96,16 @@ pub(super) fn new_checkpoint(
     overwrite: bool,
     lifetime: Option<Duration>,
     user_metadata: BTreeMap<String, String>,
-) -> NewCheckpoint {
-    NewCheckpoint {
+) -> Result<NewCheckpoint, Refusal> {
+    let info = info_of(call, path.run())?;
+    Ok(NewCheckpoint {
         path,
-        base_model: call.shared.model.name.clone(),
+        base_model: info.name.clone(),
+        base_folder: info.folder.clone(),
         overwrite,
         lifetime,
         user_metadata,
-    }
+    })
 }
 
 /// A path of a checkpoint that holds adapters.
@@ -134,25 +137,26 @@ pub(super) async fn load(call: &Call<'_>) -> Result<Answer, Refusal> {
             body::check_notes(&call.body, &call.shared.limits)?;
             let id = ModelId::of_session(session_id, *model_seq_id);
             let path = parse_path("path", &request.path)?;
-            if let Some(base_model) = &request.base_model {
-                check_base_model(call, base_model)?;
-            }
+            let asked = request.base_model.as_deref();
+            let asked = asked.map(|name| base(call, name)).transpose()?;
             if let Some(family) = &request.optimizer_config {
                 convert::check_family(family)?;
             }
             super::session::touch(call.shared, session_id)?;
-            let spec = loadable(call, &path).await?.adapter;
+            let (record, base) = loadable(call, &path, asked).await?;
+            let spec = record.adapter;
             let new = NewRun {
                 kind: RequestType::LoadWeights,
                 session: session_id,
                 id: &id,
+                base,
                 spec: &spec,
                 user_metadata: request.user_metadata.unwrap_or_default(),
             };
             if let Some((turn, fulfil)) = register(call, new)? {
                 let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
                 call.shared.audit.note(entry.for_purpose("training"));
-                let (worker, model) = (call.shared.worker.clone(), id.clone());
+                let (worker, model) = (call.shared.worker(base).clone(), id.clone());
                 call.shared
                     .archive
                     .run(move |store| match store.load(&path, request.optimizer) {
@@ -170,18 +174,30 @@ pub(super) async fn load(call: &Call<'_>) -> Result<Answer, Refusal> {
     }
 }
 
-/// The record of a checkpoint of the model that is served.
+/// The record of a checkpoint of a model that is served: of the one that was asked for, if one was.
 pub(super) async fn loadable(
     call: &Call<'_>,
     path: &CheckpointPath,
-) -> Result<crate::store::Record, Refusal> {
-    let (path, served) = (path.clone(), call.shared.model.name.clone());
-    let record = call.shared.archive.ask(move |store| {
-        let record = store.find(&path)?;
-        record.check_base_model(&served)?;
-        Ok(record.clone())
-    });
-    Ok(record.await?)
+    asked: Option<BaseId>,
+) -> Result<(Record, BaseId), Refusal> {
+    let path = path.clone();
+    let found = call
+        .shared
+        .archive
+        .ask(move |store| store.find(&path).cloned());
+    let record = found.await?;
+    let base = asked.or_else(|| call.shared.base(&record.base_model));
+    let served: Vec<&str> = match base {
+        Some(base) => vec![&call.shared.info(base).name],
+        None => call
+            .shared
+            .models()
+            .map(|info| info.name.as_str())
+            .collect(),
+    };
+    record.check_base_model(&served.join(", "))?;
+    let base = base.ok_or_else(|| Refusal::invalid("base_model: is not served here"))?;
+    Ok((record, base))
 }
 
 pub(super) async fn info(call: &Call<'_>) -> Result<Answer, Refusal> {

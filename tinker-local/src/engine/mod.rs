@@ -38,3 +38,5 @@ pub(crate) use random::Random;
 pub use rope::RopeScaling;
 pub use sample::Vocabulary;
 pub(crate) use source::Tensors;
+#[cfg(feature = "base-model")]
+pub(crate) use weights::TensorFile;

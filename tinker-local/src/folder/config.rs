@@ -49,10 +49,12 @@ pub(super) struct ConfigFile {
 
 #[derive(Debug, Default, Deserialize)]
 struct Rope {
-    rope_type: Option<String>,
-    /// The older name of the kind.
+    /// The older name is the second.
+    #[serde(rename = "rope_type")]
+    kind: Option<String>,
     r#type: Option<String>,
-    rope_theta: Option<f64>,
+    #[serde(rename = "rope_theta")]
+    theta: Option<f64>,
     factor: Option<f64>,
     low_freq_factor: Option<f64>,
     high_freq_factor: Option<f64>,
@@ -111,7 +113,10 @@ impl ConfigFile {
         if self.mlp_bias == Some(true) {
             return refuse("mlp_bias is true; biases in the MLP are not known".to_owned());
         }
-        if self.partial_rotary_factor.is_some_and(|part| part != 1.0) {
+        if self
+            .partial_rotary_factor
+            .is_some_and(|part| (part - 1.0).abs() > f64::EPSILON)
+        {
             return refuse(
                 "partial_rotary_factor is not 1; only whole heads are turned".to_owned(),
             );
@@ -192,10 +197,7 @@ impl ConfigFile {
     }
 
     fn rope_theta(&self) -> f64 {
-        let newer = self
-            .rope_parameters
-            .as_ref()
-            .and_then(|rope| rope.rope_theta);
+        let newer = self.rope_parameters.as_ref().and_then(|rope| rope.theta);
         newer.or(self.rope_theta).unwrap_or(10_000.0)
     }
 
@@ -206,7 +208,7 @@ impl ConfigFile {
         let needs = |name: &str, value: Option<f64>| {
             value.ok_or_else(|| FolderError::new(path, format!("rope_scaling has no {name}")))
         };
-        let kind = rope.rope_type.as_deref().or(rope.r#type.as_deref());
+        let kind = rope.kind.as_deref().or(rope.r#type.as_deref());
         match kind {
             None | Some("default") => Ok(RopeScaling::None),
             Some("linear") => Ok(RopeScaling::Linear {

@@ -7,13 +7,16 @@ mod config;
 mod error;
 mod file;
 mod model;
+mod storage;
 mod tensors;
 mod vocabulary;
 mod written;
 
 pub use error::FolderError;
+pub(crate) use file::read_json;
 pub use model::ModelFolder;
-pub(crate) use model::OpenFolder;
+pub(crate) use model::{OpenFolder, absolute};
+pub use storage::Storage;
 pub(crate) use tensors::Tensors;
 pub(crate) use vocabulary::TextOfTokens;
 pub(crate) use written::{byte_level_tokenizer, tokenizer_config};

@@ -72,10 +72,7 @@ impl ModelFolder {
 
     /// Reads and checks everything but the weights.
     pub(crate) fn open(&self) -> Result<OpenFolder, FolderError> {
-        let path = std::fs::canonicalize(&self.path).map_err(|error| {
-            let what = "can't be opened; give the folder of a model, with config.json in it";
-            FolderError::new(&self.path, what).because(error)
-        })?;
+        let path = absolute(&self.path)?;
         let config_path = path.join("config.json");
         let file = ConfigFile::read(&config_path)?;
         let config = file.model(&config_path, self.context)?;
@@ -104,6 +101,14 @@ impl ModelFolder {
             text,
         })
     }
+}
+
+/// The folder's path from the root, links resolved.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, FolderError> {
+    std::fs::canonicalize(path).map_err(|error| {
+        let what = "can't be opened; give the folder of a model, with config.json in it";
+        FolderError::new(path, what).because(error)
+    })
 }
 
 impl<P: AsRef<Path> + ?Sized> From<&P> for ModelFolder {

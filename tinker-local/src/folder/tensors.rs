@@ -159,11 +159,6 @@ impl Tensors {
         Ok(())
     }
 
-    /// Whether there is such a tensor.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.places.contains_key(name)
-    }
-
     fn place(&self, slot: &Slot) -> Option<(&Place, &(PathBuf, Mmap))> {
         let place = self.places.get(&slot.name)?;
         Some((place, &self.files[place.file]))

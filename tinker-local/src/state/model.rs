@@ -6,12 +6,15 @@ use tinker_types::SessionId;
 
 use super::{Failure, Sequence};
 use crate::backend::{AdapterId, AdapterSpec, SampleWeights};
+use crate::served::BaseId;
 
 /// A model in training, with the operations `T` that wait for their turn on it.
 #[derive(Debug)]
 pub(crate) struct Model<T> {
     pub(crate) session: SessionId,
     pub(crate) spec: AdapterSpec,
+    /// The base model it adapts.
+    pub(crate) base: BaseId,
     pub(crate) sequence: Sequence<T>,
     /// Set once the engine has made it.
     pub(crate) adapter: Option<AdapterId>,
@@ -25,10 +28,11 @@ pub(crate) struct Model<T> {
 
 impl<T> Model<T> {
     /// A model that is being made: operations wait until it is.
-    pub(crate) fn new(session: SessionId, spec: AdapterSpec) -> Self {
+    pub(crate) fn new(session: SessionId, base: BaseId, spec: AdapterSpec) -> Self {
         Self {
             session,
             spec,
+            base,
             sequence: Sequence::busy(),
             adapter: None,
             fault: None,

@@ -238,6 +238,7 @@ mod tests {
     use super::*;
     use crate::backend::{AdapterId, AdapterSpec, SampleWeights};
     use crate::clock;
+    use crate::served::BaseId;
     use crate::state::Weights;
 
     fn model(session: &str) -> Model<()> {
@@ -248,12 +249,13 @@ mod tests {
             mlp: true,
             unembed: true,
         };
-        Model::new(session.into(), spec)
+        Model::new(session.into(), BaseId(0), spec)
     }
 
     fn sampler(session: &str) -> Sampler {
         Sampler {
             session: session.into(),
+            base: BaseId(0),
             weights: Weights::Fixed(SampleWeights::Base),
             path: None,
             copies: 0,

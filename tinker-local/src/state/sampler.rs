@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tinker_types::{CheckpointPath, SamplingSessionId, SessionId};
 
 use crate::backend::SampleWeights;
+use crate::served::BaseId;
 
 /// The weights of a sampler.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ impl Weights {
 #[derive(Debug, Clone)]
 pub(crate) struct Sampler {
     pub(crate) session: SessionId,
+    /// The base model of the weights.
+    pub(crate) base: BaseId,
     pub(crate) weights: Weights,
     /// The checkpoint it was made from.
     pub(crate) path: Option<CheckpointPath>,

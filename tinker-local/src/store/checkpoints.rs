@@ -13,13 +13,13 @@ use super::origin;
 use super::peft::AdapterConfig;
 use super::record::{NewCheckpoint, Record};
 use super::write::{Files, REPLACED, Watch, Write};
-use super::{StoreError, disk, tensors};
+use super::{StoreError, disk, saved, tensors};
 use crate::audit::{AuditTrail, Entry};
 use crate::backend::AdapterState;
 
-const WEIGHTS: &str = "adapter_model.safetensors";
-const OPTIMIZER: &str = "optimizer.safetensors";
-const CONFIG: &str = "adapter_config.json";
+pub(super) const WEIGHTS: &str = "adapter_model.safetensors";
+pub(super) const OPTIMIZER: &str = "optimizer.safetensors";
+pub(super) const CONFIG: &str = "adapter_config.json";
 pub(super) const RECORD: &str = "checkpoint.json";
 
 /// Where a checkpoint waits for its removal, under `tmp`.
@@ -217,38 +217,7 @@ impl Store {
     ) -> Result<(Record, AdapterState), StoreError> {
         self.drop_expired();
         let (record, place) = self.entry(path)?;
-        let damaged = |why: String| StoreError::Damaged {
-            path: path.clone(),
-            why,
-        };
-        if with_optimizer && !record.files.contains_key(OPTIMIZER) {
-            let why =
-                "holds no optimizer state; load it without, or load one saved with save_weights"
-                    .to_owned();
-            return Err(StoreError::Unfit {
-                path: path.clone(),
-                why,
-            });
-        }
-        let read = |name: &str| read_whole(place, name, record).map_err(|why| why.into_error(path));
-        let config: AdapterConfig = serde_json::from_slice(&read(CONFIG)?)
-            .map_err(|e| damaged(format!("{CONFIG}: {e}")))?;
-        let tensors =
-            tensors::decode_adapter(&read(WEIGHTS)?, Path::new(WEIGHTS)).map_err(damaged)?;
-        let optimizer = if with_optimizer {
-            Some(
-                tensors::decode_optimizer(&read(OPTIMIZER)?, &tensors, Path::new(OPTIMIZER))
-                    .map_err(damaged)?,
-            )
-        } else {
-            None
-        };
-        let state = AdapterState {
-            spec: record.adapter.clone(),
-            alpha: config.lora_alpha,
-            tensors,
-            optimizer,
-        };
+        let state = saved::read_state(record, place, with_optimizer)?;
         Ok((record.clone(), state))
     }
 
@@ -287,7 +256,7 @@ fn encode(new: &NewCheckpoint, state: &AdapterState) -> Result<(Record, Files), 
     };
     let json = |e: serde_json::Error| unfit(e.to_string());
     let config =
-        serde_json::to_vec_pretty(&AdapterConfig::new(&new.base_model, state)).map_err(json)?;
+        serde_json::to_vec_pretty(&AdapterConfig::new(&new.base_name(), state)).map_err(json)?;
     let mut files = vec![
         (CONFIG.to_owned(), config),
         (
@@ -313,7 +282,7 @@ fn encode(new: &NewCheckpoint, state: &AdapterState) -> Result<(Record, Files), 
     Ok((record, files))
 }
 
-fn read_record(place: &Path) -> Option<Record> {
+pub(super) fn read_record(place: &Path) -> Option<Record> {
     let bytes = disk::read_file(&place.join(RECORD)).ok()?;
     let record: Record = serde_json::from_slice(&bytes).ok()?;
     record.is_sound().then_some(record)

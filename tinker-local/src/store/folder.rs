@@ -17,6 +17,17 @@ pub(super) struct Folder {
     _temporary: Option<TempDir>,
 }
 
+const CHECKPOINTS: &str = "checkpoints";
+
+/// Where a checkpoint lies in the data folder `root`.
+pub(super) fn place(root: &Path, path: &CheckpointPath) -> PathBuf {
+    let run = path.run().as_str().replace(':', "_");
+    root.join(CHECKPOINTS)
+        .join(run)
+        .join(path.kind().as_str())
+        .join(path.name())
+}
+
 impl Folder {
     pub(super) fn open(root: &Path) -> Result<Self, StoreError> {
         Self::lock(root, None)
@@ -84,15 +95,11 @@ impl Folder {
     }
 
     pub(super) fn checkpoints(&self) -> PathBuf {
-        self.root.join("checkpoints")
+        self.root.join(CHECKPOINTS)
     }
 
     /// Where a checkpoint lies. Run ids hold colons, which some systems do not take in names.
     pub(super) fn place(&self, path: &CheckpointPath) -> PathBuf {
-        let run = path.run().as_str().replace(':', "_");
-        self.checkpoints()
-            .join(run)
-            .join(path.kind().as_str())
-            .join(path.name())
+        place(&self.root, path)
     }
 }

@@ -29,6 +29,7 @@ mod peft;
 #[cfg(feature = "decoders")]
 mod probe;
 mod record;
+mod saved;
 mod tensors;
 mod write;
 
@@ -39,3 +40,4 @@ pub(crate) use name::check_name;
 #[cfg(feature = "decoders")]
 pub(crate) use probe::read_any;
 pub(crate) use record::{NewCheckpoint, Record};
+pub(crate) use saved::Saved;

@@ -10,7 +10,7 @@ use crate::backend::AdapterState;
 pub(super) struct AdapterConfig {
     peft_type: String,
     task_type: String,
-    base_model_name_or_path: String,
+    pub(super) base_model_name_or_path: String,
     r: usize,
     pub(super) lora_alpha: f32,
     lora_dropout: f32,

@@ -18,12 +18,23 @@ pub(super) const LAYOUT: u32 = 1;
 pub(crate) struct NewCheckpoint {
     pub(crate) path: CheckpointPath,
     pub(crate) base_model: String,
+    /// Where the base model lies, so that PEFT finds it.
+    pub(crate) base_folder: Option<std::path::PathBuf>,
     pub(crate) overwrite: bool,
     pub(crate) lifetime: Option<std::time::Duration>,
     pub(crate) user_metadata: BTreeMap<String, String>,
 }
 
 impl NewCheckpoint {
+    /// What PEFT loads the base model by: its folder, where it has one.
+    pub(super) fn base_name(&self) -> String {
+        let folder = self.base_folder.as_ref();
+        folder.map_or_else(
+            || self.base_model.clone(),
+            |folder| folder.display().to_string(),
+        )
+    }
+
     /// Only checkpoints to train on from hold the optimizer's state.
     pub(crate) fn with_optimizer(&self) -> bool {
         self.path.kind() == CheckpointKind::Training

@@ -2,4 +2,4 @@
 
 mod random_folder;
 
-pub use random_folder::{RandomFolder, Storage};
+pub use random_folder::RandomFolder;

@@ -4,31 +4,17 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-use half::{bf16, f16};
 use serde_json::{Value, json};
 
 use crate::base::ByteTokenizer;
-use crate::engine::{Arch, Kind, Layout, ModelConfig, Random, RopeScaling, Slot};
-use crate::folder::{byte_level_tokenizer, tokenizer_config};
-
-/// How the numbers of a folder are stored.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Storage {
-    /// 32 bits.
-    F32,
-    /// 16 bits, fine steps.
-    F16,
-    /// 16 bits, wide range: what most models are published in.
-    #[default]
-    Bf16,
-}
+use crate::engine::{Arch, Layout, ModelConfig, Random, RopeScaling, Slot};
+use crate::folder::{Storage, byte_level_tokenizer, tokenizer_config};
 
 /// Writes a Hugging Face folder with random weights, which every program that reads such folders can load. The same
 /// options write the same bytes.
 ///
 /// ```
-/// use tinker_local::testing::{RandomFolder, Storage};
+/// use tinker_local::{Storage, testing::RandomFolder};
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let place = tempfile::tempdir()?;
@@ -53,8 +39,11 @@ pub struct RandomFolder {
     pub deviation: f64,
 }
 
+/// Numbers drawn and written at a time.
+const CHUNK: usize = 1 << 16;
+
 impl RandomFolder {
-    /// A model of this shape: f32 or bf16 does not matter, one file, seed 0.
+    /// A model of this shape, stored as bf16 in one file, from seed 0.
     pub fn new(config: ModelConfig) -> Self {
         Self {
             config,
@@ -171,7 +160,7 @@ impl RandomFolder {
             self.write_tensors(&folder.join(&name), part, i * size)?;
             weight_map.extend(part.iter().map(|slot| (slot.name.clone(), name.clone())));
         }
-        let total = self.parameters() * self.storage.kind().size() as u64;
+        let total = self.parameters() * self.storage.size() as u64;
         let index = json!({ "metadata": { "total_size": total }, "weight_map": weight_map });
         json("model.safetensors.index.json", &index)
     }
@@ -180,10 +169,10 @@ impl RandomFolder {
     fn write_tensors(&self, path: &Path, slots: &[Slot], first: usize) -> io::Result<()> {
         let mut header = serde_json::Map::new();
         header.insert("__metadata__".to_owned(), json!({ "format": "pt" }));
-        let (mut at, size) = (0, self.storage.kind().size());
+        let (mut at, size) = (0, self.storage.size());
         for slot in slots {
             let end = at + slot.at.len() * size;
-            let entry = json!({ "dtype": self.storage.in_header(), "shape": slot.shape, "data_offsets": [at, end] });
+            let entry = json!({ "dtype": self.storage.dtype(), "shape": slot.shape, "data_offsets": [at, end] });
             header.insert(slot.name.clone(), entry);
             at = end;
         }
@@ -201,41 +190,20 @@ impl RandomFolder {
                 }
                 _ => self.deviation / 4.0,
             };
-            for _ in slot.at.clone() {
-                let x = random.normal(deviation) + if is_norm { 1.0 } else { 0.0 };
-                match self.storage {
-                    Storage::F32 => file.write_all(&x.to_le_bytes())?,
-                    Storage::F16 => file.write_all(&f16::from_f32(x).to_le_bytes())?,
-                    Storage::Bf16 => file.write_all(&bf16::from_f32(x).to_le_bytes())?,
-                }
+            let mean = if is_norm { 1.0 } else { 0.0 };
+            let mut left = slot.at.len();
+            let mut bytes = Vec::new();
+            while left > 0 {
+                let count = left.min(CHUNK);
+                let numbers: Vec<f32> = (0..count)
+                    .map(|_| random.normal(deviation) + mean)
+                    .collect();
+                bytes.clear();
+                self.storage.encode(&numbers, &mut bytes);
+                file.write_all(&bytes)?;
+                left -= count;
             }
         }
         file.flush()
-    }
-}
-
-impl Storage {
-    fn kind(self) -> Kind {
-        match self {
-            Self::F32 => Kind::F32,
-            Self::F16 => Kind::F16,
-            Self::Bf16 => Kind::Bf16,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "float32",
-            Self::F16 => "float16",
-            Self::Bf16 => "bfloat16",
-        }
-    }
-
-    fn in_header(self) -> &'static str {
-        match self {
-            Self::F32 => "F32",
-            Self::F16 => "F16",
-            Self::Bf16 => "BF16",
-        }
     }
 }

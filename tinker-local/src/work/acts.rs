@@ -24,12 +24,13 @@ pub(crate) fn train(pass: Pass) -> Act {
         move |Begin {
                   shared,
                   model,
+                  base,
                   adapter,
                   turn,
                   fulfil,
               }| {
             let usage = Arc::clone(&shared.usage);
-            shared.worker.run(Lane::Turns, move |backend| {
+            shared.worker(base).run(Lane::Turns, move |backend| {
                 // Bound here, so that a panic drops it and the model counts as broken.
                 let _turn = turn;
                 fulfil.mark_running();
@@ -53,12 +54,13 @@ pub(crate) fn step(constants: AdamStep) -> Act {
     Box::new(
         move |Begin {
                   shared,
+                  base,
                   adapter,
                   turn,
                   fulfil,
                   ..
               }| {
-            shared.worker.run(Lane::Turns, move |backend| {
+            shared.worker(base).run(Lane::Turns, move |backend| {
                 let _turn = turn;
                 fulfil.mark_running();
                 let output = backend.step(adapter, &constants).map(|metrics| {
@@ -85,6 +87,7 @@ pub(crate) fn save(checkpoint: NewCheckpoint) -> Act {
         move |Begin {
                   shared,
                   model,
+                  base,
                   adapter,
                   turn,
                   fulfil,
@@ -92,7 +95,7 @@ pub(crate) fn save(checkpoint: NewCheckpoint) -> Act {
             let archive = shared.archive.clone();
             let usage = Arc::clone(&shared.usage);
             let origin = shared.catalog().origin(&model);
-            shared.worker.run(Lane::Turns, move |backend| {
+            shared.worker(base).run(Lane::Turns, move |backend| {
                 fulfil.mark_running();
                 let state = match backend.export(adapter, checkpoint.with_optimizer()) {
                     Ok(state) => state,
@@ -142,11 +145,12 @@ pub(crate) fn sampler(id: SamplingSessionId, follow: bool) -> Act {
         move |Begin {
                   shared,
                   model,
+                  base,
                   adapter,
                   turn,
                   fulfil,
               }| {
-            shared.worker.run(Lane::Turns, move |backend| {
+            shared.worker(base).run(Lane::Turns, move |backend| {
                 fulfil.mark_running();
                 let weights = match backend.freeze(adapter) {
                     Ok(frozen) => SampleWeights::Frozen(frozen),
@@ -166,6 +170,7 @@ pub(crate) fn sampler(id: SamplingSessionId, follow: bool) -> Act {
                     };
                     let sampler = Sampler {
                         session,
+                        base,
                         weights,
                         path: None,
                         copies: 0,
@@ -186,11 +191,13 @@ pub(crate) fn load(path: CheckpointPath, with_optimizer: bool) -> Act {
         move |Begin {
                   shared,
                   model,
+                  base,
                   turn,
                   fulfil,
                   ..
               }| {
-            let (worker, base_model) = (shared.worker.clone(), shared.model.name.clone());
+            let (worker, base_model) =
+                (shared.worker(base).clone(), shared.info(base).name.clone());
             shared.archive.run(move |store| {
                 fulfil.mark_running();
                 let state = match store

@@ -7,6 +7,7 @@ use tinker_types::ModelId;
 use tracing::Span;
 
 use crate::backend::AdapterId;
+use crate::served::BaseId;
 use crate::shared::Shared;
 use crate::state::{Failure, Fulfil};
 
@@ -32,6 +33,7 @@ impl fmt::Debug for Operation {
 pub(crate) struct Begin {
     pub(crate) shared: Arc<Shared>,
     pub(crate) model: ModelId,
+    pub(crate) base: BaseId,
     pub(crate) adapter: AdapterId,
     pub(crate) turn: Turn,
     pub(crate) fulfil: Fulfil,
@@ -42,20 +44,22 @@ pub(crate) struct Begin {
 pub(crate) struct Turn {
     shared: Weak<Shared>,
     model: ModelId,
+    base: BaseId,
 }
 
 impl Turn {
-    pub(crate) fn new(shared: &Arc<Shared>, model: ModelId) -> Self {
+    pub(crate) fn new(shared: &Arc<Shared>, model: ModelId, base: BaseId) -> Self {
         Self {
             shared: Arc::downgrade(shared),
             model,
+            base,
         }
     }
 
     /// Gives the model the adapter that was made in this turn.
     pub(crate) fn set_adapter(&self, adapter: AdapterId) {
         if let Some(shared) = self.shared.upgrade() {
-            shared.set_adapter(&self.model, adapter);
+            shared.set_adapter(&self.model, self.base, adapter);
         }
     }
 

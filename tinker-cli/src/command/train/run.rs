@@ -23,7 +23,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         .as_deref()
         .map(training_checkpoint)
         .transpose()?;
-    let mut target = Target::choose(&args.place, context.talk)?;
+    let model = args.resume.as_deref().or(args.model.as_deref());
+    let mut target = Target::choose(&args.place, model, context.talk)?;
     if args.dry_run && resume.is_none() {
         target = target.without_checkpoints();
     }

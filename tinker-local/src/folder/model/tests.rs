@@ -2,10 +2,11 @@ use std::fs;
 
 use super::*;
 use crate::CpuBackend;
+use crate::Storage;
 use crate::backend::{
     AdapterSpec, Backend, LossKind, SampleJob, SampleWeights, StopRule, TrainBatch, TrainDatum,
 };
-use crate::testing::{RandomFolder, Storage};
+use crate::testing::RandomFolder;
 
 fn written(folder: &RandomFolder) -> (tempfile::TempDir, PathBuf) {
     let place = tempfile::tempdir().unwrap();

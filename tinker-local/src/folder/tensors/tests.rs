@@ -177,7 +177,7 @@ fn an_index_names_files_beside_it_and_nothing_else() {
         fs::write(folder.join(INDEX), json!({ "weight_map": map }).to_string()).unwrap();
         match Tensors::open(&folder) {
             Err(error) => assert!(error.report().contains(part), "{error}"),
-            Ok(tensors) => assert!(part.is_empty() && !tensors.has("a")),
+            Ok(tensors) => assert!(part.is_empty() && tensors.places.is_empty()),
         }
     }
 }
@@ -194,7 +194,7 @@ fn links_lead_to_files_and_not_to_devices() {
     let link = folder.join(WHOLE);
     symlink("../blob", &link).unwrap();
     assert!(
-        Tensors::open(&folder).unwrap().has("a"),
+        Tensors::open(&folder).unwrap().places.contains_key("a"),
         "as in the cache of Hugging Face"
     );
     for target in ["/dev/zero", "/"] {

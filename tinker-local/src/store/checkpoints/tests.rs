@@ -40,6 +40,7 @@ fn new(path: &str) -> NewCheckpoint {
     NewCheckpoint {
         path: path.parse().unwrap(),
         base_model: "tiny".into(),
+        base_folder: None,
         overwrite: false,
         lifetime: None,
         user_metadata: BTreeMap::from([("note".into(), "x".into())]),

@@ -1,0 +1,153 @@
+//! `tinker export`
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::ValueEnum;
+use serde::Serialize;
+use tinker_local::{Base, Exported, Output, SavedAdapter, Storage};
+use tinker_types::CheckpointPath;
+
+use crate::connect::BUILT_IN_MODEL;
+use crate::connect::local;
+use crate::context::Context;
+use crate::exit::Usage;
+use crate::look::Look;
+use crate::report::Answer;
+use crate::words;
+
+/// Write a checkpoint of the built-in engine as files for other programs.
+///
+/// Without --merged it is the adapter alone, for Python's peft; with it the whole model, for transformers and whatever
+/// else reads Hugging Face folders, `tinker serve --model` among them. Works while an engine uses the data folder, and
+/// without one.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinker export tinker://RUN/weights/final --out my-adapter
+  tinker export tinker://RUN/weights/final --out my-model --merged
+  tinker export tinker://RUN/weights/final --out my-model --merged --dtype f32 --force
+  tinker export tinker-local/tiny --out tiny
+
+In Python:
+  PeftModel.from_pretrained(base, 'my-adapter')
+  AutoModelForCausalLM.from_pretrained('my-model')")]
+pub(crate) struct Args {
+    /// The tinker:// address of a checkpoint, or tinker-local/tiny for the built-in model itself.
+    #[arg(value_name = "CHECKPOINT")]
+    source: String,
+    /// Folder to write; it must not be there yet, or be empty.
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Add the adapter to the weights of its base model, and write all of them.
+    #[arg(long)]
+    merged: bool,
+    /// Precision of the weights [default: that of the base model].
+    #[arg(long, value_name = "DTYPE")]
+    dtype: Option<Dtype>,
+    /// Folder of the base model, if it is no longer where it was.
+    #[arg(long, value_name = "DIR", requires = "merged")]
+    base: Option<PathBuf>,
+    /// Replace an earlier export.
+    #[arg(long)]
+    force: bool,
+    /// Folder of checkpoints [default: ~/.tinker/local].
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Dtype {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl From<Dtype> for Storage {
+    fn from(dtype: Dtype) -> Self {
+        match dtype {
+            Dtype::F32 => Self::F32,
+            Dtype::F16 => Self::F16,
+            Dtype::Bf16 => Self::Bf16,
+        }
+    }
+}
+
+/// What was written.
+#[derive(Debug, Serialize)]
+struct Written {
+    source: String,
+    base_model: String,
+    /// `adapter`, `merged` or `base`.
+    kind: &'static str,
+    folder: String,
+    files: Vec<File>,
+}
+
+#[derive(Debug, Serialize)]
+struct File {
+    name: String,
+    bytes: u64,
+}
+
+impl Answer for Written {
+    fn to_text(&self, _: Look) -> String {
+        let width = self.files.iter().map(|file| file.name.len()).max();
+        let width = width.unwrap_or(0);
+        let mut text = format!("{}\n", self.folder);
+        for File { name, bytes } in &self.files {
+            text += &format!("  {name:width$}  {:>14} bytes\n", words::number(*bytes));
+        }
+        text
+    }
+}
+
+/// Writes the files.
+pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    let output = Output::new(&args.out).replacing(args.force);
+    let storage = args.dtype.map(Storage::from);
+    let (base_model, kind, exported) = if args.source == BUILT_IN_MODEL {
+        let exported = Base::Builtin.write(storage, &output);
+        (BUILT_IN_MODEL.to_owned(), "base", exported)
+    } else {
+        let saved = args.open()?;
+        let base_model = saved.base_model().to_owned();
+        if args.merged {
+            let base = saved.base(args.base.as_deref());
+            (
+                base_model,
+                "merged",
+                saved.write_merged(&base, storage, &output),
+            )
+        } else if storage.is_some() {
+            let message =
+                "--dtype is for --merged weights and the base model; adapters stay in f32";
+            return Err(Usage(message.to_owned()).into());
+        } else {
+            (base_model, "adapter", saved.write_peft(&output))
+        }
+    };
+    let Exported { folder, files, .. } =
+        exported.with_context(|| format!("cannot export {}", args.source))?;
+    let file = |(name, bytes)| File { name, bytes };
+    context.report.print(&Written {
+        source: args.source.clone(),
+        base_model,
+        kind,
+        folder: folder.display().to_string(),
+        files: files.into_iter().map(file).collect(),
+    })
+}
+
+impl Args {
+    fn open(&self) -> anyhow::Result<SavedAdapter> {
+        let path: CheckpointPath = self.source.parse().map_err(|error| {
+            Usage(format!(
+                "{} is no checkpoint: {error}; give a tinker:// address, or {BUILT_IN_MODEL}",
+                self.source
+            ))
+        })?;
+        let data_dir = local::data_dir(self.data_dir.as_deref())?;
+        Ok(SavedAdapter::open(&data_dir, &path)?)
+    }
+}

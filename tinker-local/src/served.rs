@@ -1,0 +1,27 @@
+//! A base model that is served, with the thread that computes with it.
+
+use std::io;
+
+use crate::Limits;
+use crate::backend::{Backend, ModelInfo};
+use crate::work::Worker;
+
+/// One of the base models of an engine.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) info: ModelInfo,
+    pub(crate) worker: Worker,
+}
+
+/// Which of them: its place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BaseId(pub(crate) usize);
+
+impl Served {
+    pub(crate) fn start(backend: Box<dyn Backend>, limits: &Limits) -> io::Result<Self> {
+        Ok(Self {
+            info: backend.model().clone(),
+            worker: Worker::start(backend, limits)?,
+        })
+    }
+}

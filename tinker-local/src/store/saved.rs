@@ -1,0 +1,100 @@
+//! A checkpoint on disk, read without the store: a finished one never changes, so it can be read while an engine uses
+//! the folder.
+
+use std::path::{Path, PathBuf};
+
+use tinker_types::CheckpointPath;
+
+use super::checkpoints::{CONFIG, OPTIMIZER, WEIGHTS, read_record, read_whole};
+use super::peft::AdapterConfig;
+use super::record::{LAYOUT, Record};
+use super::{StoreError, folder, tensors};
+use crate::backend::AdapterState;
+
+/// A checkpoint of a data folder.
+#[derive(Debug)]
+pub(crate) struct Saved {
+    pub(crate) record: Record,
+    place: PathBuf,
+}
+
+impl Saved {
+    /// Finds it.
+    pub(crate) fn open(data_dir: &Path, path: &CheckpointPath) -> Result<Self, StoreError> {
+        let place = folder::place(data_dir, path);
+        let fits = |record: &Record| record.layout == LAYOUT && record.path == *path;
+        match read_record(&place).filter(fits) {
+            Some(record) if !record.has_expired() => Ok(Self { record, place }),
+            _ => Err(StoreError::NotFound {
+                path: path.clone(),
+                near: format!(" in the data folder {}", data_dir.display()),
+            }),
+        }
+    }
+
+    /// Its weights.
+    pub(crate) fn state(&self) -> Result<AdapterState, StoreError> {
+        read_state(&self.record, &self.place, false)
+    }
+
+    /// PEFT's two files.
+    pub(crate) fn peft(&self) -> Result<[(&'static str, Vec<u8>); 2], StoreError> {
+        let read = |name| {
+            let bytes = read_whole(&self.place, name, &self.record);
+            Ok((
+                name,
+                bytes.map_err(|why| why.into_error(&self.record.path))?,
+            ))
+        };
+        Ok([read(CONFIG)?, read(WEIGHTS)?])
+    }
+
+    /// What PEFT would load the base model by.
+    pub(crate) fn base_name(&self) -> Result<String, StoreError> {
+        Ok(read_config(&self.record, &self.place)?.base_model_name_or_path)
+    }
+}
+
+fn read_config(record: &Record, place: &Path) -> Result<AdapterConfig, StoreError> {
+    let path = &record.path;
+    let bytes = read_whole(place, CONFIG, record).map_err(|why| why.into_error(path))?;
+    serde_json::from_slice(&bytes).map_err(|error| StoreError::Damaged {
+        path: path.clone(),
+        why: format!("{CONFIG}: {error}"),
+    })
+}
+
+/// What the files of a checkpoint hold, with the optimizer's state if asked for.
+pub(super) fn read_state(
+    record: &Record,
+    place: &Path,
+    with_optimizer: bool,
+) -> Result<AdapterState, StoreError> {
+    let path = &record.path;
+    let damaged = |why: String| StoreError::Damaged {
+        path: path.clone(),
+        why,
+    };
+    if with_optimizer && !record.files.contains_key(OPTIMIZER) {
+        let why = "holds no optimizer state; load it without, or load one saved with save_weights";
+        return Err(StoreError::Unfit {
+            path: path.clone(),
+            why: why.to_owned(),
+        });
+    }
+    let read = |name: &str| read_whole(place, name, record).map_err(|why| why.into_error(path));
+    let config = read_config(record, place)?;
+    let tensors = tensors::decode_adapter(&read(WEIGHTS)?, Path::new(WEIGHTS)).map_err(damaged)?;
+    let optimizer = if with_optimizer {
+        let bytes = read(OPTIMIZER)?;
+        Some(tensors::decode_optimizer(&bytes, &tensors, Path::new(OPTIMIZER)).map_err(damaged)?)
+    } else {
+        None
+    };
+    Ok(AdapterState {
+        spec: record.adapter.clone(),
+        alpha: config.lora_alpha,
+        tensors,
+        optimizer,
+    })
+}
