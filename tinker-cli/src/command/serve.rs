@@ -51,6 +51,10 @@ pub(crate) struct Args {
 /// Bounds of memory. What goes beyond one is refused with a message that names it.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "they are the names of the options"
+)]
 struct LimitArgs {
     /// Adapters in training at the same time [default: 64].
     #[arg(long, value_name = "N")]

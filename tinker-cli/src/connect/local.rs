@@ -60,9 +60,10 @@ impl Choice {
 
     /// With what a command works on: the model of a folder, or that of a checkpoint. Other names are left to the engine.
     pub(super) fn add_for(&mut self, model: &str) -> anyhow::Result<()> {
-        let folder = match model.starts_with("tinker://") {
-            true => self.base_of(model),
-            false => folder(model),
+        let folder = if model.starts_with("tinker://") {
+            self.base_of(model)
+        } else {
+            folder(model)
         };
         let Some(folder) = folder else {
             return Ok(());
