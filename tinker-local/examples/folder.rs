@@ -98,6 +98,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             seed: Some(0),
             stop: StopRule::Never,
             prompt_logprobs: false,
+            prompt_logprobs_last_n: None,
             topk_prompt_logprobs: 0,
             target_prompt_logprobs: Vec::new(),
             prompt_alternatives: 0,

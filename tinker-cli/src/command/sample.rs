@@ -87,7 +87,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         &args.place,
         args.model.as_deref(),
         context.talk,
-    )?).await?;
+    )?)
+    .await?;
     let notice = "stopping; Ctrl-C again stops at once";
     let interrupt = Interrupt::listen(context.talk, notice)?;
     let asked = async {
