@@ -120,24 +120,23 @@ fn damaged_files_are_refused_with_the_name_of_the_file() {
             .join("checkpoints/s-1_train_0/weights/a")
             .join(name);
         let bytes = fs::read(&file).unwrap();
+        let mut is_refused = |what: &str| {
+            let error = load(&mut store, PATH).unwrap_err();
+            let report = error.report();
+            assert!(
+                matches!(error, StoreError::Damaged { .. }),
+                "{what}: {report}"
+            );
+            assert!(error.is_users_fault() && report.contains(name), "{report}");
+        };
         fs::write(&file, &bytes[..bytes.len() / 2]).unwrap();
-        let cut = load(&mut store, PATH).unwrap_err();
-        assert!(
-            matches!(cut, StoreError::Damaged { .. }) && cut.report().contains(name),
-            "{}",
-            cut.report()
-        );
-        // The right size and the wrong content.
+        is_refused("cut short");
         fs::write(&file, vec![b'{'; bytes.len()]).unwrap();
-        assert!(
-            matches!(load(&mut store, PATH), Err(StoreError::Damaged { .. })),
-            "{name}"
-        );
+        is_refused("the right size and the wrong content");
         fs::remove_file(&file).unwrap();
-        assert!(
-            matches!(load(&mut store, PATH), Err(StoreError::Io { .. })),
-            "{name}"
-        );
+        is_refused("gone");
+        fs::create_dir(&file).unwrap();
+        is_refused("a folder");
     }
 }
 
