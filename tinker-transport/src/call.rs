@@ -28,6 +28,8 @@ use crate::policy::Policy;
 pub struct Call {
     /// Name of the operation, for traces and errors.
     pub operation: &'static str,
+    /// The public method of a client library that causes the call, if one does.
+    pub caller: Option<&'static str>,
     /// Which connections, limits and default policy apply.
     pub class: Class,
     /// Bytes to charge against the class's limit. `None`: the length of the body.
@@ -65,7 +67,7 @@ pub enum Replay {
 /// What an answer of 402 means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Billing {
-    /// Work is paused: wait and send again, up to an hour.
+    /// Work is paused: wait and send again, up to the limit of the gate.
     Pause,
     /// An answer like any other.
     Raise,
@@ -87,6 +89,7 @@ impl Call {
     pub fn new(operation: &'static str, class: Class) -> Self {
         Self {
             operation,
+            caller: None,
             class,
             weight: None,
             replay: Replay::Unsafe,
@@ -117,6 +120,13 @@ impl Call {
                 };
                 Self::new("request", Class::Rest).with_replay(replay)
             })
+    }
+
+    /// Says which public method causes it.
+    #[must_use]
+    pub fn with_caller(mut self, method: &'static str) -> Self {
+        self.caller = Some(method);
+        self
     }
 
     /// Sets the bytes to charge.

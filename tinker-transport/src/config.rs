@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 
 use crate::class::{Class, PerClass};
 use crate::credential::Credential;
+use crate::gate::PAUSE_LIMIT;
 use crate::layer::{AdaptiveLayer, BreakerLayer, HedgeLayer};
 use crate::limits::ClassLimits;
 use crate::observer::{Observer, Observers};
@@ -39,6 +41,8 @@ pub struct TransportConfig {
     /// Retry policy of each class, for calls that do not bring their own. By default
     /// [`Standard`](crate::policy::Standard), and [`Never`](crate::policy::Never) for [`Class::Retrieve`] and [`Class::Telemetry`].
     pub policies: PerClass<Arc<dyn Policy>>,
+    /// How long answers of 402, which say that work is paused, are waited out. By default an hour.
+    pub pause_limit: Duration,
     /// Refuses requests while the server keeps failing. `None`: no circuit breaker.
     pub breaker: Option<BreakerLayer>,
     /// Finds out how many tries at once the server bears. `None`: only the fixed limits hold.
@@ -61,6 +65,7 @@ impl TransportConfig {
             headers: HeaderMap::new(),
             limits: PerClass::default(),
             policies: PerClass::default(),
+            pause_limit: PAUSE_LIMIT,
             breaker: None,
             adaptive: None,
             hedge: None,
@@ -101,6 +106,13 @@ impl TransportConfig {
     #[must_use]
     pub fn with_policy(mut self, class: Class, policy: impl Policy + 'static) -> Self {
         *self.policies.get_mut(class) = Arc::new(policy);
+        self
+    }
+
+    /// Sets how long answers of 402 are waited out.
+    #[must_use]
+    pub fn with_pause_limit(mut self, limit: Duration) -> Self {
+        self.pause_limit = limit;
         self
     }
 
@@ -172,6 +184,7 @@ impl fmt::Debug for TransportConfig {
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("limits", &self.limits)
             .field("policies", &self.policies)
+            .field("pause_limit", &self.pause_limit)
             .field("breaker", &self.breaker)
             .field("adaptive", &self.adaptive)
             .field("hedge", &self.hedge)

@@ -84,6 +84,9 @@ pub enum Event<'a> {
     },
     /// Work on the server is not running, and this is why. Reported by the client above.
     Waiting(Waiting<'a>),
+    /// Nothing has moved for long, and this is the oldest work that waits. Reported by the client
+    /// above.
+    Stuck(Waiting<'a>),
     /// Work on the server was accepted or ended. Reported by the client above.
     Promise(Promised<'a>),
 }

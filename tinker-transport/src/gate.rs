@@ -18,9 +18,9 @@ const SMALL_SAMPLE: u64 = 131_072;
 /// How long after a cool-down samples are still let in carefully.
 const CAREFUL: Duration = Duration::from_secs(10);
 
-/// Step and limit of the pause after a 402.
+/// Step and usual limit of the pause after a 402.
 const PAUSE_STEP: Duration = Duration::from_secs(5);
-const PAUSE_LIMIT: Duration = Duration::from_hours(1);
+pub(crate) const PAUSE_LIMIT: Duration = Duration::from_hours(1);
 /// A person hears of the pause this often.
 const PAUSE_NOTICE: Duration = Duration::from_mins(1);
 /// A 402 this long after the last notice begins a new pause.
@@ -30,7 +30,7 @@ const PAUSE_FORGOTTEN: Duration = Duration::from_mins(5);
 ///
 /// - 429 on a sample closes the gate for samples, one second for small ones (up to 131072
 ///   estimated bytes), five for large ones;
-/// - 402 pauses every call with [`Billing::Pause`] in steps of five seconds, for an hour at most.
+/// - 402 pauses every call with [`Billing::Pause`] in steps of five seconds, up to a limit.
 ///
 /// Clones share one state. All transports made by `from_config` for the same base URL and key
 /// share one as well, because that is what the server counts by.
@@ -89,8 +89,8 @@ impl Gate {
     }
 
     /// Notes a 402, and returns for how long the calls it concerns are held. Nothing: it has gone
-    /// on for too long, the answer belongs to the caller.
-    pub fn pause(&self) -> Option<Duration> {
+    /// on for longer than `limit`, the answer belongs to the caller.
+    pub fn pause(&self, limit: Duration) -> Option<Duration> {
         let now = Instant::now();
         let mut times = self.times();
         let known = times
@@ -103,14 +103,15 @@ impl Gate {
             noticed: now,
         }));
         let lasted = now - pause.began;
-        if lasted > PAUSE_LIMIT {
+        if lasted > limit {
             return None;
         }
         if is_new || now - pause.noticed >= PAUSE_NOTICE {
             pause.noticed = now;
             tracing::warn!(
                 paused_for = ?lasted,
-                "the server holds work back for billing reasons (402); trying again every 5 s for up to an hour"
+                given_up_after = ?limit,
+                "the server holds work back for billing reasons (402); trying again every 5 s"
             );
         }
         times.paused_until = Some(now + PAUSE_STEP);
@@ -203,11 +204,11 @@ mod tests {
     async fn a_pause_ends_after_an_hour_and_a_later_one_is_new() {
         let gate = Gate::new();
         let began = Instant::now();
-        while gate.pause().is_some() {
+        while gate.pause(PAUSE_LIMIT).is_some() {
             gate.opened(&Call::new("x", Class::Train)).await;
         }
         assert_eq!(began.elapsed(), PAUSE_LIMIT + PAUSE_STEP);
         tokio::time::advance(PAUSE_FORGOTTEN + PAUSE_NOTICE).await;
-        assert!(gate.pause().is_some());
+        assert!(gate.pause(PAUSE_LIMIT).is_some());
     }
 }

@@ -12,7 +12,7 @@ use crate::observer::Observer;
 ///
 /// | level | what |
 /// |---|---|
-/// | warn | calls that failed or were refused, retries, a closed gate, an open breaker, failed work |
+/// | warn | calls that failed or were refused, retries, a closed gate, an open breaker, failed and stuck work |
 /// | info | calls that were answered, work that ended, why work waits |
 /// | debug | single attempts, polls, heartbeats, telemetry, waits for a permit, moving limits, hedges |
 ///
@@ -92,6 +92,12 @@ impl Observer for Logger {
                 let (operation, id, state, reason) =
                     (seen.operation, seen.id, seen.state, seen.reason);
                 log_at!(level, operation, id, state, reason, since, "waiting");
+            }
+            Event::Stuck(seen) => {
+                let since = seconds(seen.since);
+                let (operation, id, state, reason) =
+                    (seen.operation, seen.id, seen.state, seen.reason);
+                tracing::warn!(target: "tinker", operation, id, state, reason, since, "stuck");
             }
             Event::Promise(seen) => {
                 let elapsed = seconds(seen.elapsed);

@@ -142,7 +142,7 @@ impl Observer for Metrics {
                 }
             }
             // A state that lasts is reported again and again; there is nothing to count.
-            Event::Waiting(_) => {}
+            Event::Waiting(_) | Event::Stuck(_) => {}
             Event::Promise(seen) => self.operation(seen.operation).note_work(seen),
         }
     }

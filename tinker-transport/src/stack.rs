@@ -83,7 +83,9 @@ impl Stack {
                 .with_gate(gate.clone())
                 .with_observers(observers.clone()),
             retry: RetryLayer::with_policies(config.policies).with_observers(observers.clone()),
-            gate: GateLayer::new(gate).with_observers(observers.clone()),
+            gate: GateLayer::new(gate)
+                .with_pause_limit(config.pause_limit)
+                .with_observers(observers.clone()),
             observe_attempts: ObserveLayer::attempts(observers),
             attempt_slot: slot,
             base: BaseLayer::new(base),

@@ -109,14 +109,21 @@ pub enum QueueState {
     Other(String),
 }
 
-impl fmt::Display for QueueState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl QueueState {
+    /// The server's word.
+    pub fn as_str(&self) -> &str {
+        match self {
             Self::Active => "active",
             Self::PausedCapacity => "paused_capacity",
             Self::PausedRateLimit => "paused_rate_limit",
             Self::Other(state) => state,
-        })
+        }
+    }
+}
+
+impl fmt::Display for QueueState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

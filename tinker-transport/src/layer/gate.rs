@@ -12,7 +12,7 @@ use crate::disposition::Held;
 use crate::effort::Waited;
 use crate::error::TransportError;
 use crate::event::{Event, GateChange};
-use crate::gate::Gate;
+use crate::gate::{Gate, PAUSE_LIMIT};
 use crate::observer::Observers;
 use crate::service::{Answer, Inner};
 
@@ -29,6 +29,7 @@ use crate::service::{Answer, Inner};
 #[derive(Debug, Clone)]
 pub struct GateLayer {
     gate: Gate,
+    pause_limit: Duration,
     observers: Observers,
 }
 
@@ -37,8 +38,17 @@ impl GateLayer {
     pub fn new(gate: Gate) -> Self {
         Self {
             gate,
+            pause_limit: PAUSE_LIMIT,
             observers: Observers::new(),
         }
+    }
+
+    /// Sets how long answers of 402 are waited out; an hour by default. The first one after that
+    /// belongs to the caller.
+    #[must_use]
+    pub fn with_pause_limit(mut self, limit: Duration) -> Self {
+        self.pause_limit = limit;
+        self
     }
 
     /// Reports to these observers what happens at the gate.
@@ -74,7 +84,7 @@ impl GateLayer {
                 GateChange::Throttled(self.gate.throttle(weight))
             }
             StatusCode::PAYMENT_REQUIRED if call.billing == Billing::Pause => {
-                match self.gate.pause() {
+                match self.gate.pause(self.pause_limit) {
                     Some(step) => GateChange::Paused(step),
                     None => return false,
                 }

@@ -119,6 +119,19 @@ async fn a_402_pauses_in_steps_of_five_seconds_for_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_limit_of_the_pause_is_looked_at_before_each_wait() {
+    for (limit, raised_at) in [(0, 5.0), (3, 5.0), (12, 15.0), (15, 20.0)] {
+        let (leaf, seen) = scripted(&[402; 20]);
+        let gate = GateLayer::new(Gate::new()).with_pause_limit(Duration::from_secs(limit));
+        let transport = leaf.layer(gate).layer(RetryLayer::new());
+        let call = Call::new("optim_step", Class::Train);
+        let response = transport.call(request(call)).await.unwrap();
+        assert_eq!(response.status(), 402);
+        assert_eq!(seen.seconds().last(), Some(&raised_at), "limit {limit} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_402_is_raised_at_once_where_the_call_says_so() {
     let (transport, seen) = stack(&[402, 402]);
     let created = transport
