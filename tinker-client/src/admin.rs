@@ -70,7 +70,9 @@ impl AdminClient {
             event_type: events,
             day,
         };
-        Ok(ask(&self.core, request).await?.entries)
+        Ok(ask(&self.core, "AdminClient.get_audit_log", request)
+            .await?
+            .entries)
     }
 
     /// What was used from one time to just before another. The hosted service takes whole hours in
@@ -98,7 +100,7 @@ impl AdminClient {
             return Err(InvalidValue::new("ending_before", why).into());
         }
         let request = GetBillingUsage::between(starting_on, ending_before);
-        ask(&self.core, request).await
+        ask(&self.core, "AdminClient.get_billing_usage", request).await
     }
 
     /// What stored checkpoints take and cost now, of one project or of all.
@@ -117,6 +119,11 @@ impl AdminClient {
         &self,
         project_id: Option<String>,
     ) -> Result<CheckpointStorage, Error> {
-        ask(&self.core, GetCheckpointStorage { project_id }).await
+        ask(
+            &self.core,
+            "AdminClient.get_current_checkpoint_storage_usage",
+            GetCheckpointStorage { project_id },
+        )
+        .await
     }
 }

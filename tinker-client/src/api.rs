@@ -5,17 +5,20 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use tinker_transport::{Body, Call, Disposition, Effort, Outcome, Transport, TransportError};
 use tinker_types::{Endpoint, InvalidValue, Method, proto};
+use tokio::time::Instant;
 use url::Url;
 
 use crate::codec;
 use crate::error::{Error, StatusError, detail_of};
-use crate::identity::{PROTOCOL_VERSION, method_of};
+use crate::identity::PROTOCOL_VERSION;
+use crate::telemetry::Telemetry;
 
 /// Sends messages and reads answers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Api {
     transport: Transport,
     answer_limit: u64,
+    telemetry: Option<Telemetry>,
 }
 
 /// How a message is written.
@@ -41,7 +44,14 @@ impl Api {
         Self {
             transport,
             answer_limit,
+            telemetry: None,
         }
+    }
+
+    /// Reports calls that fail.
+    pub(crate) fn with_telemetry(mut self, telemetry: Option<Telemetry>) -> Self {
+        self.telemetry = telemetry;
+        self
     }
 
     /// Sends a message as JSON and reads its answer.
@@ -50,8 +60,8 @@ impl Api {
         endpoint: &E,
         call: Call,
     ) -> Result<E::Response, Error> {
-        let answer = self.send(json_request(endpoint, call)?).await?;
-        answer.into_message()
+        let request = json_request(endpoint, call)?;
+        self.finish(request, Answer::into_message).await
     }
 
     /// Sends a message as JSON; any success will do as an answer.
@@ -60,11 +70,8 @@ impl Api {
         endpoint: &E,
         call: Call,
     ) -> Result<(), Error> {
-        let answer = self.send(json_request(endpoint, call)?).await?;
-        if answer.status.is_success() {
-            return Ok(());
-        }
-        Err(answer.into_error().into())
+        let request = json_request(endpoint, call)?;
+        self.finish(request, Answer::into_nothing).await
     }
 
     /// The same for a message that is all in its path: the request has no body.
@@ -75,11 +82,7 @@ impl Api {
     ) -> Result<(), Error> {
         let path = address(endpoint)?;
         let request = build(E::METHOD, &path, Form::Json, Bytes::new(), call)?;
-        let answer = self.send(request).await?;
-        if answer.status.is_success() {
-            return Ok(());
-        }
-        Err(answer.into_error().into())
+        self.finish(request, Answer::into_nothing).await
     }
 
     /// Sends a message as JSON with one more header, and reads its answer.
@@ -91,7 +94,26 @@ impl Api {
     ) -> Result<E::Response, Error> {
         let mut request = json_request(endpoint, call)?;
         request.headers_mut().insert(header.0, header.1);
-        self.send(request).await?.into_message()
+        self.finish(request, Answer::into_message).await
+    }
+
+    async fn finish<T>(
+        &self,
+        request: Request<Body>,
+        read: impl FnOnce(Answer) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Some(telemetry) = &self.telemetry else {
+            return read(self.send(request).await?);
+        };
+        let (call, began) = (Call::of(&request), Instant::now());
+        let result = match self.send(request).await {
+            Ok(answer) => read(answer),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = &result {
+            telemetry.call_failed(&call, error, began);
+        }
+        result
     }
 
     /// Sends a request; the answer is read as it comes.
@@ -143,10 +165,23 @@ impl Answer {
         Ok(codec::from_json(self.operation, &self.body)?)
     }
 
+    /// Nothing of a success, or the error the status stands for.
+    fn into_nothing(self) -> Result<(), Error> {
+        if self.status.is_success() {
+            return Ok(());
+        }
+        Err(self.into_error().into())
+    }
+
     /// What a status that is no success stands for.
     pub(crate) fn into_error(self) -> StatusError {
         let operation = self.operation;
         self.into_error_of(operation)
+    }
+
+    /// What the server says in an error, in a few words.
+    pub(crate) fn words(&self) -> String {
+        detail_of(&self.body)
     }
 
     /// The same, blamed on another operation than the one that was called.
@@ -156,7 +191,7 @@ impl Answer {
 }
 
 /// A message as a request with a JSON body.
-fn json_request<E: Endpoint>(endpoint: &E, call: Call) -> Result<Request<Body>, Error> {
+pub(crate) fn json_request<E: Endpoint>(endpoint: &E, call: Call) -> Result<Request<Body>, Error> {
     let body = match E::METHOD {
         Method::Get | Method::Delete => Bytes::new(),
         Method::Post | Method::Put => codec::to_json(call.operation, endpoint)?,
@@ -173,11 +208,12 @@ pub(crate) fn build(
     body: Bytes,
     call: Call,
 ) -> Result<Request<Body>, Error> {
-    let mut headers = HeaderMap::new();
+    // With what the transport adds, so that the table does not grow on the way.
+    let mut headers = HeaderMap::with_capacity(12);
     if method != Method::Get {
         headers.insert(CONTENT_TYPE, form.media_type());
     }
-    name_method(&mut headers, call.operation);
+    name_method(&mut headers, call.caller);
     let operation = call.operation;
     let mut request = Request::builder()
         .method(method.as_str())
@@ -189,9 +225,9 @@ pub(crate) fn build(
     Ok(request)
 }
 
-/// Names the public method that causes calls of this operation.
-pub(crate) fn name_method(headers: &mut HeaderMap, operation: &str) {
-    if let Some(name) = method_of(operation) {
+/// Names the public method that causes the call.
+fn name_method(headers: &mut HeaderMap, caller: Option<&'static str>) {
+    if let Some(name) = caller {
         headers.insert(
             HeaderName::from_static("x-sdk-version"),
             HeaderValue::from_static(PROTOCOL_VERSION),

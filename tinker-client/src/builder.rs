@@ -1,12 +1,14 @@
 //! Puts a service client together.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use tinker_transport::policy::{Effort, Policy, Standard, Verdict};
 use tinker_transport::{
-    Body, BoxError, Class, Disposition, Outcome, Transport, TransportBuilder, TransportConfig,
+    Body, BoxError, Class, Disposition, Observers, Outcome, Transport, TransportBuilder,
+    TransportConfig,
 };
 use tower::{Layer, Service};
 
@@ -65,7 +67,7 @@ impl ServiceClientBuilder {
     }
 
     /// Sends requests through a finished transport, as it is: base URL, credential, retries and
-    /// limits are its own business. Excludes [`leaf`](Self::leaf) and the layers.
+    /// limits are its own business, and so are observers of its requests. Excludes [`leaf`](Self::leaf) and the layers.
     pub fn transport(mut self, transport: Transport) -> Self {
         self.finished = Some(transport);
         self
@@ -146,6 +148,7 @@ impl ServiceClientBuilder {
             // The hosted service's address and its rules for keys mean nothing to a leaf.
             LEAF_URL.clone_into(&mut self.config.base_url);
         }
+        let mut observers = Observers::new();
         let source = match self.finished {
             Some(_) if self.has_leaf || self.has_layers => {
                 let what = "a finished transport excludes a leaf and layers; put them into the transport, or leave it out";
@@ -161,6 +164,7 @@ impl ServiceClientBuilder {
                     .configure
                     .into_iter()
                     .fold(stack, |stack, change| change(stack));
+                observers = stack.observers.clone();
                 let builder = self.stack.configure(|_| stack);
                 let raw = builder.clone().build().map_err(|error| {
                     ConfigError::new("no transport can be built with this configuration")
@@ -170,17 +174,90 @@ impl ServiceClientBuilder {
                 Source::Stack { builder, raw }
             }
         };
-        Ok(ServiceClient::from_core(Core::new(self.config, source)))
+        let core = Core::new(self.config, source, observers);
+        Ok(ServiceClient::from_core(core))
+    }
+}
+
+/// Where a client comes from.
+impl ServiceClient {
+    /// A client with the settings of the environment, see [`Config::from_env`]. Sends nothing yet.
+    ///
+    /// ```no_run
+    /// let service = tinker_client::ServiceClient::from_env()?;
+    /// # Ok::<(), tinker_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A configuration that cannot be used.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::new(Config::from_env()?)
+    }
+
+    /// A client with these settings. Sends nothing yet.
+    ///
+    /// ```
+    /// use tinker_client::{Config, ServiceClient};
+    ///
+    /// let service = ServiceClient::new(Config::new("http://localhost:8000"))?;
+    /// assert!(service.session_id().is_none());
+    /// # Ok::<(), tinker_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A configuration that cannot be used: no key for the hosted service, a bad base URL.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        Self::builder().config(config).build()
+    }
+
+    /// A builder, for a transport or layers of your own.
+    ///
+    /// ```
+    /// use tinker_client::ServiceClient;
+    /// use tinker_local::LocalEngine;
+    ///
+    /// let engine = LocalEngine::builtin()?;
+    /// let service = ServiceClient::builder().leaf(engine.service()).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn builder() -> ServiceClientBuilder {
+        ServiceClientBuilder::new()
     }
 }
 
 fn stack_config(config: &Config) -> Result<TransportConfig, Error> {
     let mut stack = TransportConfig::new(config.base_url.as_str())
         .with_headers(config.headers.clone())
+        .with_policy(Class::Session, ConflictsPass)
+        .with_policy(Class::Train, ConflictsPass)
+        .with_policy(Class::Rest, ConflictsPass)
         .with_policy(Class::Sample, SamplePolicy(Standard::new()));
     stack.credential = config.credential()?;
     stack.limits = config.limits.clone();
     Ok(stack)
+}
+
+/// The usual policy, but for a 409 that does not pass within half a minute: that one is about the
+/// request, a name that is taken for example, and minutes of repeats would only hide it.
+#[derive(Debug)]
+struct ConflictsPass;
+
+const CONFLICT_LIMIT: Duration = Duration::from_secs(30);
+
+impl Policy for ConflictsPass {
+    fn verdict(&self, effort: &Effort, disposition: &Disposition) -> Verdict {
+        let is_conflict = disposition.outcome == Outcome::Transient(StatusCode::CONFLICT);
+        if is_conflict {
+            return Standard::new()
+                .with_time_limit(CONFLICT_LIMIT)
+                .verdict(effort, disposition);
+        }
+        Standard::new().verdict(effort, disposition)
+    }
+
+    fn remaining_time(&self, effort: &Effort) -> Option<Duration> {
+        Standard::new().remaining_time(effort)
+    }
 }
 
 /// Samples: lost connections and throttling are waited out, server errors surface at once. A caller
@@ -197,7 +274,7 @@ impl Policy for SamplePolicy {
         self.0.verdict(effort, disposition)
     }
 
-    fn remaining_time(&self, effort: &Effort) -> Option<std::time::Duration> {
+    fn remaining_time(&self, effort: &Effort) -> Option<Duration> {
         self.0.remaining_time(effort)
     }
 }

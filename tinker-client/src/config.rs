@@ -55,6 +55,11 @@ pub struct Config {
     pub limits: PerClass<ClassLimits>,
     /// How long an accepted operation outlives a server that cannot be reached. Default: 5 minutes.
     pub unreachable_after: Duration,
+    /// How long nothing may move before a warning names what is stuck. Default: 10 minutes.
+    pub stuck_after: Duration,
+    /// Reports errors and how work went to the server that does the work, with at most 100 events a
+    /// request and nothing that was trained on or sampled. Default: yes.
+    pub telemetry: bool,
     /// Largest answer that is read, in bytes. Default: 1 GiB.
     pub answer_limit: u64,
 }
@@ -73,6 +78,8 @@ impl Config {
             headers: HeaderMap::new(),
             limits: PerClass::default(),
             unreachable_after: Duration::from_mins(5),
+            stuck_after: Duration::from_mins(10),
+            telemetry: true,
             answer_limit: 1 << 30,
         }
     }
@@ -137,6 +144,20 @@ impl Config {
     #[must_use]
     pub fn with_unreachable_after(mut self, after: Duration) -> Self {
         self.unreachable_after = after;
+        self
+    }
+
+    /// Sets [`Self::stuck_after`].
+    #[must_use]
+    pub fn with_stuck_after(mut self, after: Duration) -> Self {
+        self.stuck_after = after;
+        self
+    }
+
+    /// Sets [`Self::telemetry`].
+    #[must_use]
+    pub fn with_telemetry(mut self, is_on: bool) -> Self {
+        self.telemetry = is_on;
         self
     }
 
@@ -222,6 +243,8 @@ impl fmt::Debug for Config {
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("limits", &self.limits)
             .field("unreachable_after", &self.unreachable_after)
+            .field("stuck_after", &self.stuck_after)
+            .field("telemetry", &self.telemetry)
             .field("answer_limit", &self.answer_limit)
             .finish()
     }

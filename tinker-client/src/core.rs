@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tinker_transport::{Call, Class, Replay};
+use tinker_transport::{Call, Class, Observers, Replay};
 use tinker_types::{CreateSession, Endpoint, SessionCreated, SessionId};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
@@ -15,6 +15,8 @@ use crate::error::{Closed, Error};
 use crate::heartbeat;
 use crate::identity::PROTOCOL_VERSION;
 use crate::link::{self, Link, Source};
+use crate::news::News;
+use crate::telemetry::Telemetry;
 
 /// Session, flags and counters behind every client of one service. Nothing is sent before the
 /// first use.
@@ -22,6 +24,7 @@ use crate::link::{self, Link, Source};
 pub(crate) struct Core {
     config: Config,
     source: Source,
+    news: News,
     link: OnceCell<Arc<Link>>,
     session: OnceCell<SessionId>,
     models: AtomicU64,
@@ -38,8 +41,10 @@ const CLOSED_BY_CALLER: u8 = 1;
 const ENDED_BY_SERVER: u8 = 2;
 
 impl Core {
-    pub(crate) fn new(config: Config, source: Source) -> Arc<Self> {
+    pub(crate) fn new(config: Config, source: Source, observers: Observers) -> Arc<Self> {
+        let telemetry = config.telemetry.then(Telemetry::new);
         Arc::new(Self {
+            news: News::new(observers, telemetry, config.stuck_after),
             config,
             source,
             link: OnceCell::new(),
@@ -56,9 +61,17 @@ impl Core {
         &self.config
     }
 
+    /// Those who are told what happens.
+    pub(crate) fn news(&self) -> &News {
+        &self.news
+    }
+
     /// The server's flags and a way to it, asked for once.
     pub(crate) async fn link(&self) -> Result<&Arc<Link>, Error> {
-        let open = || async { Link::open(&self.config, &self.source).await.map(Arc::new) };
+        let open = || async {
+            let link = Link::open(&self.config, &self.source, self.news.telemetry());
+            link.await.map(Arc::new)
+        };
         Box::pin(self.link.get_or_try_init(open)).await
     }
 
@@ -91,11 +104,19 @@ impl Core {
         let created = link.api.call(&request, call).await?;
         pass_on(&created);
         let session = created.session_id;
-        self.spawn(heartbeat::keep_alive(
+        if let Some(telemetry) = self.news.telemetry() {
+            telemetry.session_started(&session);
+        }
+        let (core, heart) = (
             Arc::downgrade(self),
-            link.api.clone(),
-            session.clone(),
-        ));
+            heartbeat::keep_alive(link.api.clone(), session.clone()),
+        );
+        self.spawn(async move {
+            heart.await;
+            if let Some(core) = core.upgrade() {
+                core.end();
+            }
+        });
         self.spawn(refresh(Arc::downgrade(self)));
         Ok(session)
     }

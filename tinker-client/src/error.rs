@@ -3,6 +3,7 @@
 mod detail;
 mod kinds;
 mod loss;
+mod timed_out;
 
 pub use crate::download::DownloadFailed;
 pub use kinds::{
@@ -10,6 +11,7 @@ pub use kinds::{
     Unreachable,
 };
 pub use loss::{LossFailed, Poisoned};
+pub use timed_out::TimedOut;
 pub use tinker_transport::TransportError;
 pub use tinker_types::InvalidValue;
 
@@ -112,6 +114,13 @@ pub enum Error {
     #[error(transparent)]
     Download(#[from] DownloadFailed),
 
+    /// The time its caller gave the operation is over; see
+    /// [`Pending::within`](crate::Pending::within).
+    ///
+    /// A sample was cancelled. Anything else goes on: the work may be done yet.
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
+
     /// The session is over, or the runtime is.
     ///
     /// No work was done. Make a new [`ServiceClient`](crate::ServiceClient).
@@ -141,6 +150,7 @@ impl Error {
             | Self::Poisoned(_)
             | Self::Export(_)
             | Self::Download(_)
+            | Self::TimedOut(_)
             | Self::Closed(_) => false,
         }
     }
@@ -154,7 +164,7 @@ impl Error {
                 error.status().is_server_error() || is_passing(error.status().as_u16())
             }
             Self::Failed(error) => error.category() == ErrorCategory::Server,
-            Self::Unreachable(_) => true,
+            Self::Unreachable(_) | Self::TimedOut(_) => true,
             Self::Gone(error) => error.has_expired(),
             Self::Partly(error) => error.first().is_retryable(),
             Self::Download(error) => error.is_retryable(),
@@ -185,7 +195,11 @@ impl Error {
                 error.request_id().is_some() || is_open
             }
             Self::Failed(error) => error.category() != ErrorCategory::User,
-            Self::Gone(_) | Self::Unreachable(_) | Self::Decode(_) | Self::Partly(_) => true,
+            Self::Gone(_)
+            | Self::Unreachable(_)
+            | Self::Decode(_)
+            | Self::Partly(_)
+            | Self::TimedOut(_) => true,
         }
     }
 }

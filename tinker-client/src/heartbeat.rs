@@ -1,6 +1,5 @@
 //! Keeping a session alive.
 
-use std::sync::Weak;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -10,7 +9,6 @@ use tinker_types::{Endpoint, SessionHeartbeat, SessionId};
 use tokio::time::Instant;
 
 use crate::api::Api;
-use crate::core::Core;
 use crate::error::Error;
 
 const PERIOD: Duration = Duration::from_secs(10);
@@ -18,15 +16,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Failures are only news after this long.
 const CONCERN: Duration = Duration::from_mins(2);
 
-/// Sends a heartbeat every ten seconds, until the last client is gone or the server says that the
-/// session is over. It shares nothing that busy work could hold up: its own task, its own class.
-pub(crate) async fn keep_alive(core: Weak<Core>, api: Api, session: SessionId) {
+/// Sends a heartbeat every ten seconds, until the server says that the session is over. It shares nothing that busy work could hold up: its own task, its own class.
+pub(crate) async fn keep_alive(api: Api, session: SessionId) {
     let mut last = Instant::now();
     loop {
         tokio::time::sleep(PERIOD).await;
-        if core.strong_count() == 0 {
-            return;
-        }
         let call = Call::new(SessionHeartbeat::NAME, Class::Session)
             .with_replay(Replay::Safe)
             .with_timeout(TIMEOUT)
@@ -38,9 +32,6 @@ pub(crate) async fn keep_alive(core: Weak<Core>, api: Api, session: SessionId) {
             Ok(()) => last = Instant::now(),
             Err(Error::Status(error)) if error.status() == StatusCode::GONE => {
                 tracing::warn!(%session, "the server has ended the session");
-                if let Some(core) = core.upgrade() {
-                    core.end();
-                }
                 return;
             }
             Err(error) if last.elapsed() > CONCERN => {

@@ -7,6 +7,7 @@ mod admin;
 mod api;
 mod batch;
 mod blocking;
+mod board;
 mod budget;
 mod builder;
 mod cancel;
@@ -21,18 +22,21 @@ mod flags;
 mod format;
 mod heartbeat;
 mod identity;
+mod line;
 mod link;
+mod news;
 mod options;
 mod pages;
 mod pass;
 mod patience;
 mod pending;
+mod poller;
 mod promise;
-mod queue;
 mod rest;
 mod sampling;
 mod sequencer;
 mod service;
+mod telemetry;
 mod training;
 mod waiting;
 
@@ -66,6 +70,7 @@ pub use training::TrainingClient;
 pub use waiting::{Waiting, WaitingFor};
 
 pub use tinker_transport as transport;
+pub use tinker_transport::{Event, Logger, Metrics, Observer, Observers};
 pub use tinker_types as types;
 pub use tinker_types::{
     AccessScope, AdamParams, Checkpoint, CheckpointPath, Chunk, Datum, DimuonParams, ErrorCategory,

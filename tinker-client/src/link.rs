@@ -10,7 +10,7 @@ use tinker_transport::{
     TransportConfig,
 };
 use tinker_types::{
-    ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, Endpoint,
+    ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, Endpoint, SendTelemetry,
 };
 
 use crate::api::Api;
@@ -21,8 +21,10 @@ use crate::error::{ConfigError, Error};
 use crate::flags::Flags;
 use crate::format::Format;
 use crate::identity::PROTOCOL_VERSION;
+use crate::telemetry::Telemetry;
 
 const DYNAMIC_TIMEOUT: Duration = Duration::from_secs(10);
+const TELEMETRY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where requests go.
 #[derive(Debug, Clone)]
@@ -56,7 +58,11 @@ pub(crate) struct Link {
 
 impl Link {
     /// Asks the server for its flags, with the credential as it is, then sets up what they ask for.
-    pub(crate) async fn open(config: &Config, source: &Source) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        config: &Config,
+        source: &Source,
+        telemetry: Option<&Telemetry>,
+    ) -> Result<Self, Error> {
         let first = match source {
             Source::Stack { raw, .. } => raw,
             Source::Finished(transport) => transport,
@@ -64,6 +70,11 @@ impl Link {
         let fixed = fixed_flags(&Api::new(first.clone(), config.answer_limit)).await?;
         let (transport, credential) = transport(config, source, &fixed)?;
         let api = Api::new(transport, config.answer_limit);
+        if let Some(telemetry) = telemetry {
+            let api = api.clone();
+            telemetry.start(move |batch| send_telemetry(api.clone(), batch));
+        }
+        let api = api.with_telemetry(telemetry.cloned());
         let flags = Flags::new(fixed, dynamic_flags(&api).await?);
         Ok(Self {
             answers: Budget::new(flags.fixed().inflight_response_bytes_semaphore_size),
@@ -112,6 +123,14 @@ pub(crate) async fn dynamic_flags(api: &Api) -> Result<Option<DynamicConfig>, Er
     }
 }
 
+/// The class is never repeated: a report is not worth it.
+async fn send_telemetry(api: Api, batch: SendTelemetry) {
+    let call = Call::new(SendTelemetry::NAME, Class::Telemetry).with_timeout(TELEMETRY_TIMEOUT);
+    if let Err(error) = api.call_void(&batch, call).await {
+        tracing::debug!(%error, events = batch.events.len(), "telemetry was not delivered");
+    }
+}
+
 /// The transport for everything after the first call, and the credential it carries.
 fn transport(
     config: &Config,
@@ -151,6 +170,10 @@ fn with_credential(builder: TransportBuilder, credential: Arc<dyn Credential>) -
 /// A limit other than the server's usual one is meant: it holds instead of ours.
 fn with_server_limits(mut stack: TransportConfig, flags: &ClientConfig) -> TransportConfig {
     let usual = ClientConfig::default();
+    let pause = flags.billing_exception_max_pause_duration_sec;
+    if pause != usual.billing_exception_max_pause_duration_sec {
+        stack.pause_limit = Duration::from_secs(pause);
+    }
     let mut set = |class, bytes: u64, usual: u64| {
         if bytes != usual {
             stack.limits.get_mut(class).bytes = Some(u32::try_from(bytes).unwrap_or(u32::MAX));

@@ -12,13 +12,16 @@ use crate::link::Link;
 /// Passes above this are encoded on a blocking thread; below, it takes about a millisecond.
 const LARGE: u64 = 512 * 1024;
 
+/// An operation, and the public method behind it.
+type Named = (&'static str, &'static str);
+
 /// Submits a pass that is taken for `bytes`, in the form the server reads.
 ///
 /// A server that refuses protobuf in a way that shows it expected JSON gets the JSON form once,
 /// with the same sequence id; if it takes that, it is remembered.
 pub(crate) async fn submit(
     link: &Link,
-    operation: &'static str,
+    operation: Named,
     pass: ForwardBackward,
     bytes: u64,
 ) -> Result<Submitted, Error> {
@@ -55,7 +58,7 @@ pub(crate) async fn submit(
 
 async fn send_json(
     link: &Link,
-    operation: &'static str,
+    operation: Named,
     pass: ForwardBackward,
     bytes: u64,
 ) -> Result<api::Answer, Error> {
@@ -68,7 +71,7 @@ async fn send_json(
         },
         &[],
     );
-    let body = blocking_if(bytes > LARGE, move || codec::to_json(operation, &pass)).await?;
+    let body = blocking_if(bytes > LARGE, move || codec::to_json(operation.0, &pass)).await?;
     let request = api::build(
         Method::Post,
         &path,
@@ -95,9 +98,10 @@ async fn blocking_if(
     }
 }
 
-fn describe(operation: &'static str, bytes: u64) -> Call {
+fn describe((operation, method): Named, bytes: u64) -> Call {
     // The server recognises a repeat by its sequence id.
     Call::new(operation, Class::Train)
+        .with_caller(method)
         .with_replay(Replay::Safe)
         .with_weight(bytes)
 }

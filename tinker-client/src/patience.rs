@@ -39,6 +39,11 @@ impl Patience {
         }
     }
 
+    /// The server has been lost since then.
+    pub(crate) fn lost_since(&mut self, since: Instant) {
+        self.lost_since = Some(since);
+    }
+
     /// The server says "not yet"; `took` is how long the poll took. How long to rest?
     pub(crate) fn not_yet(&mut self, took: Duration) -> Duration {
         self.heard();

@@ -3,13 +3,19 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::Sleep;
 use tracing::Instrument;
 
-use crate::error::{Closed, Error};
-use crate::waiting::{Board, Waiting};
+use crate::board::Board;
+use crate::error::{Closed, Error, TimedOut};
+use crate::waiting::Waiting;
 
 /// An operation that is already under way. Await it for its result.
 ///
@@ -17,10 +23,11 @@ use crate::waiting::{Board, Waiting};
 ///   first reaches the server first. Awaiting only fetches the result, in any order.
 /// - Dropping the `Pending` of a **sample** cancels it, on the server too where that is possible.
 /// - Dropping the `Pending` of **anything else** lets it finish; its result, or its error, is lost.
-/// - [`waiting`](Self::waiting) says why it is not done yet, from the first moment.
+/// - [`waiting`](Self::waiting) says why it is not done yet, from the first moment, and
+///   [`updates`](Self::updates) is a stream of the same.
+/// - [`within`](Self::within) gives it a time limit; without one there is none.
 ///
-/// There is no time limit. `tokio::time::timeout` round the `Pending` ends the wait; give it
-/// `&mut pending` to go on waiting later.
+/// `tokio::time::timeout` round `&mut pending` ends a wait that can be taken up again later.
 ///
 /// ```
 /// # #[tokio::main]
@@ -52,8 +59,10 @@ enum State<T> {
     Refused(Option<Error>),
     Running {
         task: JoinHandle<Result<T, Error>>,
-        board: Board,
+        method: &'static str,
+        waiting: watch::Receiver<Waiting>,
         cancels: bool,
+        limit: Option<Limit>,
     },
 }
 
@@ -79,12 +88,15 @@ impl<T: Send + 'static> Pending<T> {
         operation: impl Future<Output = Result<T, Error>> + Send + 'static,
         cancels: bool,
     ) -> Self {
-        let task = tokio::spawn(operation.in_current_span());
+        let (method, waiting) = (board.method(), board.subscribe());
+        let task = board.run(operation);
         Self {
             state: State::Running {
-                task,
-                board,
+                task: tokio::spawn(task.in_current_span()),
+                method,
+                waiting,
                 cancels,
+                limit: None,
             },
         }
     }
@@ -101,10 +113,87 @@ impl<T> Pending<T> {
     /// Why it is not done yet; `None` once it is.
     pub fn waiting(&self) -> Option<Waiting> {
         match &self.state {
-            State::Running { task, board, .. } if !task.is_finished() => Some(board.get()),
+            State::Running { task, waiting, .. } if !task.is_finished() => {
+                Some(waiting.borrow().clone())
+            }
             _ => None,
         }
     }
+
+    /// Why it is not done yet, as a stream: first the reason of this moment, then each new one. It
+    /// ends with the operation, and is empty for one that is over.
+    ///
+    /// A slow reader misses reasons that were replaced meanwhile, and always gets the latest. The
+    /// stream is independent of the `Pending`: either can be dropped.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use futures_util::StreamExt;
+    /// # let engine = tinker_local::LocalEngine::builtin()?;
+    /// # let service = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;
+    /// let pending = service.create_sampling_client("tinker-local/tiny");
+    /// let mut updates = Box::pin(pending.updates());
+    /// tokio::spawn(async move {
+    ///     while let Some(waiting) = updates.next().await {
+    ///         println!("{waiting}"); // "opening the session", "on the way to the server" ...
+    ///     }
+    /// });
+    /// pending.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn updates(&self) -> impl Stream<Item = Waiting> + Send + 'static + use<T> {
+        let receiver = match &self.state {
+            State::Running { waiting, .. } => {
+                let mut receiver = waiting.clone();
+                receiver.mark_changed();
+                Some(receiver)
+            }
+            State::Refused(_) => None,
+        };
+        unfold(receiver, |receiver| async move {
+            let mut receiver = receiver?;
+            // An error: nobody writes any more, the operation is over.
+            receiver.changed().await.ok()?;
+            let waiting = receiver.borrow_and_update().clone();
+            Some((waiting, Some(receiver)))
+        })
+    }
+
+    /// Gives it so long from now. Then it is [`Error::TimedOut`], which says what it waited for; a
+    /// sample is cancelled, and anything else goes on without its caller.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use tinker_client::{ModelInput, SamplingParams};
+    /// use std::time::Duration;
+    /// # let engine = tinker_local::LocalEngine::builtin()?;
+    /// # let service = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;
+    /// # let client = service.create_sampling_client("tinker-local/tiny").await?;
+    /// let params = SamplingParams::default().with_max_tokens(4);
+    /// let sample = client.sample(ModelInput::from_tokens([72, 105]), params);
+    /// let response = sample.within(Duration::from_secs(60)).await?;
+    /// # assert_eq!(response.sequences.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn within(mut self, time: Duration) -> Self {
+        if let State::Running { limit, .. } = &mut self.state {
+            *limit = Some(Limit {
+                time,
+                sleep: Box::pin(tokio::time::sleep(time)),
+            });
+        }
+        self
+    }
+}
+
+/// A time limit, under way.
+struct Limit {
+    time: Duration,
+    sleep: Pin<Box<Sleep>>,
 }
 
 impl<T> Future for Pending<T> {
@@ -118,14 +207,32 @@ impl<T> Future for Pending<T> {
                     .expect("a Pending is not polled after its result");
                 Poll::Ready(Err(error))
             }
-            State::Running { task, .. } => {
-                Poll::Ready(match ready!(Pin::new(task).poll(context)) {
-                    Ok(result) => result,
-                    Err(error) => match error.try_into_panic() {
-                        Ok(panic) => std::panic::resume_unwind(panic),
-                        Err(_) => Err(Closed::with_runtime().into()),
-                    },
-                })
+            State::Running {
+                task,
+                method,
+                waiting,
+                cancels,
+                limit,
+            } => {
+                if let Poll::Ready(result) = Pin::new(&mut *task).poll(context) {
+                    return Poll::Ready(match result {
+                        Ok(result) => result,
+                        Err(error) => match error.try_into_panic() {
+                            Ok(panic) => std::panic::resume_unwind(panic),
+                            Err(_) => Err(Closed::with_runtime().into()),
+                        },
+                    });
+                }
+                let Some(limit) = limit else {
+                    return Poll::Pending;
+                };
+                std::task::ready!(limit.sleep.as_mut().poll(context));
+                if *cancels {
+                    task.abort();
+                }
+                let waiting = waiting.borrow().clone();
+                let error = TimedOut::new(method, limit.time, waiting, !*cancels);
+                Poll::Ready(Err(error.into()))
             }
         }
     }
@@ -156,11 +263,11 @@ impl<T> fmt::Debug for Pending<T> {
 mod tests {
     use super::*;
     use crate::waiting::WaitingFor;
-    use std::time::Duration;
+    use futures_util::StreamExt;
     use tokio::sync::oneshot;
 
     fn board() -> Board {
-        Board::new(WaitingFor::Turn)
+        Board::new("Class.method", &crate::testing::line(), WaitingFor::Turn)
     }
 
     #[tokio::test(start_paused = true)]
@@ -193,10 +300,65 @@ mod tests {
         assert_eq!(pending.await.unwrap(), 7);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_time_limit_says_what_was_waited_for_and_cancels_a_sample_only() {
+        for cancels in [true, false] {
+            let board = board();
+            let (sender, done) = oneshot::channel();
+            let pending = Pending::start(
+                board.clone(),
+                async move {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    board.set(WaitingFor::Connection);
+                    tokio::time::sleep(Duration::from_secs(9)).await;
+                    let _ = sender.send(());
+                    Ok(7)
+                },
+                cancels,
+            );
+            let Err(Error::TimedOut(error)) = pending.within(Duration::from_secs(5)).await else {
+                panic!("it was in time");
+            };
+            assert_eq!(error.waiting().reason, WaitingFor::Connection);
+            assert_eq!(error.waiting().elapsed(), Duration::from_secs(4));
+            assert_eq!(
+                (error.method(), error.goes_on()),
+                ("Class.method", !cancels)
+            );
+            assert_eq!(done.await.is_ok(), !cancels);
+        }
+        let quick = Pending::cancelling(board(), async { Ok(7) });
+        assert_eq!(quick.within(Duration::from_secs(5)).await.unwrap(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn updates_begin_with_now_and_end_with_the_operation() {
+        let board = board();
+        let pending = Pending::cancelling(board.clone(), async move {
+            for reason in [WaitingFor::Acceptance, WaitingFor::Connection] {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                board.set(reason);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok(())
+        });
+        let updates: Vec<Waiting> = pending.updates().collect().await;
+        let reasons: Vec<_> = updates.into_iter().map(|waiting| waiting.reason).collect();
+        let expected = [
+            WaitingFor::Turn,
+            WaitingFor::Acceptance,
+            WaitingFor::Connection,
+        ];
+        assert_eq!(reasons, expected);
+        pending.await.unwrap();
+        let refused = Pending::<()>::refused(Closed::by_caller());
+        assert_eq!(refused.updates().count().await, 0);
+    }
+
     #[test]
     fn a_pending_is_small() {
         assert!(
-            size_of::<Pending<()>>() <= 64,
+            size_of::<Pending<()>>() <= 96,
             "{}",
             size_of::<Pending<()>>()
         );

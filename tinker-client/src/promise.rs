@@ -1,5 +1,8 @@
 //! One promise, from acceptance to result.
 
+mod course;
+
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,12 +16,13 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 use crate::api::{self, Answer, Form, locate};
+use crate::board::Board;
 use crate::codec::{self, Output, Payload};
 use crate::error::{DecodeError, Error, Gone, RequestFailed, Unreachable};
 use crate::link::Link;
 use crate::patience::Patience;
-use crate::queue::QueueLog;
-use crate::waiting::{Board, WaitingFor};
+use crate::waiting::WaitingFor;
+use course::Course;
 
 /// What the server promised, and what it will be.
 #[derive(Debug, Clone)]
@@ -26,8 +30,21 @@ pub(crate) struct Promise {
     pub(crate) operation: &'static str,
     pub(crate) request_type: RequestType,
     pub(crate) request_id: RequestId,
-    /// From the start of the operation to its acceptance.
+    /// When the operation began.
+    pub(crate) started: Instant,
+    /// From then to its acceptance.
     pub(crate) accepted_after: Duration,
+}
+
+/// What is known of a promise before it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Hint {
+    /// Nothing.
+    None,
+    /// The server has been out of reach since then.
+    Lost(Instant),
+    /// Its result is there and has this size.
+    Size(u64),
 }
 
 /// What one poll came to.
@@ -47,6 +64,7 @@ impl Promise {
             operation: O::NAME,
             request_type: O::REQUEST_TYPE,
             request_id: submitted.request_id,
+            started,
             accepted_after: started.elapsed(),
         }
     }
@@ -56,26 +74,51 @@ impl Promise {
         &self,
         link: &Arc<Link>,
         board: &Board,
-        log: &QueueLog,
+    ) -> Result<T, Error> {
+        self.resolve_after(link, board, ready(Hint::None)).await
+    }
+
+    /// The same, once there is a hint that it is worth asking.
+    pub(crate) async fn resolve_after<T: Output>(
+        &self,
+        link: &Arc<Link>,
+        board: &Board,
+        hint: impl Future<Output = Hint>,
+    ) -> Result<T, Error> {
+        let mut course = Course::new(self, board);
+        let hint = hint.await;
+        let result = self.ask(link, hint, &mut course).await;
+        course.end(result.as_ref().err());
+        result
+    }
+
+    async fn ask<T: Output>(
+        &self,
+        link: &Arc<Link>,
+        hint: Hint,
+        course: &mut Course<'_>,
     ) -> Result<T, Error> {
         let mut patience = Patience::new(link.unreachable_after);
         // Held until the result is decoded.
         let mut _reserved: Option<OwnedSemaphorePermit> = None;
         let mut takes_size_only = true;
-        board.set(WaitingFor::Server {
-            state: None,
-            reason: None,
-        });
-        let mut iteration = 0_u64;
+        match hint {
+            Hint::None => {}
+            Hint::Lost(since) => patience.lost_since(since),
+            Hint::Size(bytes) => {
+                course.set(WaitingFor::Payload { bytes });
+                _reserved = link.answers.take(bytes).await;
+                takes_size_only = false;
+            }
+        }
         loop {
-            let request = self.poll(iteration, takes_size_only)?;
-            iteration += 1;
+            let request = self.poll(course.next_poll(), takes_size_only, course.method())?;
             let asked = Instant::now();
             let result = link.api.send(request).await;
             let took = asked.elapsed();
             let turn = match result {
-                Ok(answer) => self.judge(answer, took, &mut patience, board, log)?,
-                Err(error) => self.survive(error, &mut patience, board)?,
+                Ok(answer) => self.judge(answer, took, &mut patience, course)?,
+                Err(error) => self.survive(error, &mut patience, course)?,
             };
             match turn {
                 Turn::Done(payload) => return codec::decode(self.operation, payload).await,
@@ -86,7 +129,7 @@ impl Promise {
                     return Err(DecodeError::new(self.operation, what).into());
                 }
                 Turn::SizeOnly(bytes) => {
-                    board.set(WaitingFor::Payload { bytes });
+                    course.set(WaitingFor::Payload { bytes });
                     _reserved = link.answers.take(bytes).await;
                     takes_size_only = false;
                 }
@@ -94,19 +137,25 @@ impl Promise {
         }
     }
 
-    fn poll(&self, iteration: u64, takes_size_only: bool) -> Result<Request<Body>, Error> {
+    fn poll(
+        &self,
+        iteration: u64,
+        takes_size_only: bool,
+        method: &'static str,
+    ) -> Result<Request<Body>, Error> {
         let message =
             RetrieveFuture::new(self.request_id.clone()).with_metadata_only(takes_size_only);
         let body = codec::to_json(self.operation, &message)?;
         // The class has its own timeout, and is never repeated by the transport: this is the loop.
-        let call = Call::new(RetrieveFuture::NAME, Class::Retrieve).with_replay(Replay::Safe);
+        let call = Call::new(RetrieveFuture::NAME, Class::Retrieve)
+            .with_caller(method)
+            .with_replay(Replay::Safe);
         let path = locate("retrieve_future", &[]);
         let mut request = api::build(Method::Post, &path, Form::Json, body, call)?;
         if self.request_type.is_protobuf() {
             Form::Protobuf.accept(&mut request);
         }
         let headers = request.headers_mut();
-        api::name_method(headers, self.operation);
         headers.insert(
             HeaderName::from_static("x-tinker-request-type"),
             HeaderValue::from_static(self.request_type.as_str()),
@@ -132,19 +181,8 @@ impl Promise {
         answer: Answer,
         took: Duration,
         patience: &mut Patience,
-        board: &Board,
-        log: &QueueLog,
+        course: &mut Course<'_>,
     ) -> Result<Turn, Error> {
-        let hear = |word: ServerWord| {
-            log.note(
-                word.queue_state.as_ref(),
-                word.queue_state_reason.as_deref(),
-            );
-            board.set(WaitingFor::Server {
-                state: word.queue_state,
-                reason: word.queue_state_reason,
-            });
-        };
         if answer.status.is_success() {
             if answer.form == Form::Protobuf {
                 return Ok(Turn::Done(Payload::Protobuf(answer.body)));
@@ -154,7 +192,7 @@ impl Promise {
                 .map_err(|error| DecodeError::new(self.operation, error.to_string()))?;
             return match retrieved {
                 Retrieved::TryAgain(word) => {
-                    hear(word);
+                    course.hear(word);
                     Ok(Turn::Again(patience.not_yet(took)))
                 }
                 Retrieved::SizeOnly { bytes } => Ok(Turn::SizeOnly(bytes)),
@@ -167,7 +205,7 @@ impl Promise {
             };
         }
         if answer.outcome == Outcome::EdgeRejection {
-            board.set(WaitingFor::Connection);
+            course.trouble(WaitingFor::Connection, None, "an empty 400");
             return match patience.lost() {
                 Some(wait) => Ok(Turn::Again(wait)),
                 None => Err(self.refused(answer)),
@@ -177,20 +215,22 @@ impl Promise {
             StatusCode::REQUEST_TIMEOUT => {
                 if let Ok(word) = serde_json::from_slice::<ServerWord>(&answer.body) {
                     patience.forgive();
-                    hear(word);
+                    course.hear(word);
                 }
                 Ok(Turn::Again(patience.not_yet(took)))
             }
-            StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::TOO_EARLY => {
+            status @ (StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::TOO_EARLY) => {
                 match patience.bad_request(took) {
-                    Some(wait) => Ok(Turn::Again(wait)),
+                    Some(wait) => {
+                        let words = answer.words();
+                        course.trouble(WaitingFor::Recovery { status }, Some(status), &words);
+                        Ok(Turn::Again(wait))
+                    }
                     None => Err(self.refused(answer)),
                 }
             }
-            StatusCode::TOO_MANY_REQUESTS => {
-                board.set(WaitingFor::Recovery {
-                    status: answer.status,
-                });
+            status @ StatusCode::TOO_MANY_REQUESTS => {
+                course.set(WaitingFor::Recovery { status });
                 Ok(Turn::Again(patience.throttled()))
             }
             StatusCode::NOT_FOUND => {
@@ -198,7 +238,8 @@ impl Promise {
             }
             StatusCode::GONE => Err(Gone::expired(self.request_id.clone(), self.operation).into()),
             status if status.is_server_error() => {
-                board.set(WaitingFor::Recovery { status });
+                let words = answer.words();
+                course.trouble(WaitingFor::Recovery { status }, Some(status), &words);
                 Ok(Turn::Again(patience.server_error(took)))
             }
             _ => Err(self.refused(answer)),
@@ -217,7 +258,7 @@ impl Promise {
         &self,
         error: TransportError,
         patience: &mut Patience,
-        board: &Board,
+        course: &mut Course<'_>,
     ) -> Result<Turn, Error> {
         let wait = match error.kind() {
             Kind::Config | Kind::Request | Kind::Credential | Kind::TooLarge => {
@@ -231,7 +272,7 @@ impl Promise {
             return Err(Unreachable::new(self.operation, id, patience.lost_for(), error).into());
         };
         tracing::debug!(request_id = %self.request_id, %error, ?wait, "a poll got no answer");
-        board.set(WaitingFor::Connection);
+        course.trouble(WaitingFor::Connection, None, &error.to_string());
         Ok(Turn::Again(wait))
     }
 }

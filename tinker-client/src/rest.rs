@@ -119,7 +119,12 @@ impl RestClient {
     /// # Errors
     /// No answer, or one that refuses.
     pub async fn get_server_capabilities(&self) -> Result<ServerCapabilities, Error> {
-        ask(&self.core, GetServerCapabilities {}).await
+        ask(
+            &self.core,
+            "RestClient.get_server_capabilities",
+            GetServerCapabilities {},
+        )
+        .await
     }
 
     /// Is the server up? Says nothing about the key or the account; for those there is
@@ -134,7 +139,7 @@ impl RestClient {
     /// # Errors
     /// No answer, or one that does not say that all is well.
     pub async fn check_health(&self) -> Result<(), Error> {
-        let health = ask(&self.core, GetHealth {}).await?;
+        let health = ask(&self.core, "RestClient.check_health", GetHealth {}).await?;
         if health.status == "ok" {
             return Ok(());
         }
@@ -154,11 +159,7 @@ impl RestClient {
     /// # Errors
     /// 404 for a run there is not, or that may not be read.
     pub async fn get_training_run(&self, run: &ModelId) -> Result<TrainingRun, Error> {
-        let request = GetTrainingRun {
-            training_run_id: run.clone(),
-            access_scope: self.scope,
-        };
-        ask(&self.core, request).await
+        ask(&self.core, "RestClient.get_training_run", self.run(run)).await
     }
 
     /// The training run that made a checkpoint.
@@ -174,7 +175,15 @@ impl RestClient {
     /// # Errors
     /// As for [`get_training_run`](Self::get_training_run).
     pub async fn get_training_run_of(&self, path: &CheckpointPath) -> Result<TrainingRun, Error> {
-        self.get_training_run(path.run()).await
+        let method = "RestClient.get_training_run_by_tinker_path";
+        ask(&self.core, method, self.run(path.run())).await
+    }
+
+    fn run(&self, run: &ModelId) -> GetTrainingRun {
+        GetTrainingRun {
+            training_run_id: run.clone(),
+            access_scope: self.scope,
+        }
     }
 
     /// All training runs.
@@ -238,7 +247,7 @@ impl RestClient {
             access_scope: self.scope,
             project_id,
         };
-        ask(&self.core, request).await
+        ask(&self.core, "RestClient.list_training_runs", request).await
     }
 
     /// What a sampler samples from.
@@ -253,7 +262,12 @@ impl RestClient {
     /// # Errors
     /// 404 for a sampler there is not.
     pub async fn get_sampler(&self, id: &SamplingSessionId) -> Result<SamplerInfo, Error> {
-        ask(&self.core, GetSampler::new(id.clone())).await
+        ask(
+            &self.core,
+            "RestClient.get_sampler",
+            GetSampler::new(id.clone()),
+        )
+        .await
     }
 
     /// Whose the API key in use is. The hosted service knows keys, not tokens, here.
@@ -268,7 +282,7 @@ impl RestClient {
     /// # Errors
     /// 401 for a key that is not valid.
     pub async fn get_api_key(&self) -> Result<ApiKeyInfo, Error> {
-        ask(&self.core, GetApiKey {}).await
+        ask(&self.core, "RestClient.get_api_key", GetApiKey {}).await
     }
 
     /// Deletes the API key in use on the server. Nothing can be done with it afterwards.
@@ -283,31 +297,50 @@ impl RestClient {
     /// # Errors
     /// 401 for a key that is not valid, or was deleted before.
     pub async fn delete_api_key(&self) -> Result<(), Error> {
-        self.set(DeleteApiKey {}, StatusCode::UNAUTHORIZED).await
+        let method = "RestClient.delete_api_key";
+        self.set(method, DeleteApiKey {}, StatusCode::UNAUTHORIZED)
+            .await
     }
 
     /// Sends a message that sets a state and is all in its path. `already` is the status that says
     /// that the state was so before. It is final, whatever the usual policy says of it; but behind
     /// a failed attempt of our own it means that the attempt arrived.
-    async fn set<E: Endpoint>(&self, request: E, already: StatusCode) -> Result<(), Error> {
+    async fn set<E: Endpoint>(
+        &self,
+        method: &'static str,
+        request: E,
+        already: StatusCode,
+    ) -> Result<(), Error> {
         let link = self.core.link().await?;
         let call = Call::new(E::NAME, Class::Rest)
+            .with_caller(method)
             .with_replay(Replay::Safe)
             .with_policy(ConflictIsFinal(Standard::new()));
         match Box::pin(link.api.call_bare(&request, call)).await {
             Err(Error::Status(error)) if error.status() == already && error.attempts() > 1 => {
                 Ok(())
             }
-            result => result,
+            result => self.core.news().outcome(result),
         }
     }
 }
 
-/// Sends a message that may be repeated and reads its answer.
-pub(crate) async fn ask<E: Endpoint>(core: &Core, request: E) -> Result<E::Response, Error> {
+/// Sends a message that may be repeated and reads its answer, for a public method.
+pub(crate) async fn ask<E: Endpoint>(
+    core: &Core,
+    method: &'static str,
+    request: E,
+) -> Result<E::Response, Error> {
     let link = core.link().await?;
-    let call = Call::new(E::NAME, Class::Rest).with_replay(Replay::Safe);
-    Box::pin(link.api.call(&request, call)).await
+    let answer = link.api.call(&request, call::<E>(method));
+    core.news().outcome(Box::pin(answer).await)
+}
+
+/// The call of a message that may be repeated.
+fn call<E: Endpoint>(method: &'static str) -> Call {
+    Call::new(E::NAME, Class::Rest)
+        .with_caller(method)
+        .with_replay(Replay::Safe)
 }
 
 /// A 409 on a state to be set says that it is set. Waiting changes nothing about that.

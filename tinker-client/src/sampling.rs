@@ -13,27 +13,29 @@ pub(crate) use create::create;
 pub use handle::SamplerHandle;
 pub use stream::{SampleEvent, SampleStream};
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tinker_transport::policy::Backoff;
 use tinker_transport::{Call, Class, Replay};
 use tinker_types::{
-    Chunk, Endpoint, ModelInput, SampleRequest, SampleResponse, SamplingParams, SamplingSessionId,
-    SessionId,
+    Chunk, Endpoint, ModelInput, PollTarget, SampleRequest, SampleResponse, SamplingParams,
+    SamplingSessionId, SessionId,
 };
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
+use crate::board::Board;
 use crate::core::Core;
 use crate::error::Error;
+use crate::line::Line;
 use crate::link::Link;
 use crate::options::SampleOptions;
 use crate::pending::Pending;
-use crate::promise::Promise;
-use crate::queue::QueueLog;
-use crate::waiting::{Board, WaitingFor};
+use crate::poller::Poller;
+use crate::promise::{Hint, Promise};
+use crate::waiting::WaitingFor;
 use abandon::Abandon;
 use check::{check_prompt, check_response, ignored, name};
 use copy::CopyNumber;
@@ -68,7 +70,9 @@ struct Sampler {
     positions: AtomicU64,
     /// Samples under way, from submission to result.
     slots: OnceCell<Semaphore>,
-    log: QueueLog,
+    /// Present if the server wants one poll for all.
+    poller: OnceLock<Poller>,
+    line: Arc<Line>,
 }
 
 impl SamplingClient {
@@ -80,7 +84,7 @@ impl SamplingClient {
     ) -> Self {
         Self::of(Sampler {
             core: Arc::clone(core),
-            log: QueueLog::new(format!("sampling from {id}")),
+            line: Line::new(format!("sampling from {id}"), core.news()),
             session,
             id,
             base_model,
@@ -88,6 +92,7 @@ impl SamplingClient {
             number: CopyNumber::Original,
             positions: AtomicU64::new(0),
             slots: OnceCell::new(),
+            poller: OnceLock::new(),
         })
     }
 
@@ -95,7 +100,10 @@ impl SamplingClient {
     pub(crate) fn from_handle(core: &Arc<Core>, handle: SamplerHandle) -> Self {
         Self::of(Sampler {
             core: Arc::clone(core),
-            log: QueueLog::new(format!("sampling from {}", handle.sampling_session_id)),
+            line: Line::new(
+                format!("sampling from {}", handle.sampling_session_id),
+                core.news(),
+            ),
             session: handle.session_id,
             id: handle.sampling_session_id,
             base_model: handle.base_model,
@@ -103,6 +111,7 @@ impl SamplingClient {
             number: CopyNumber::of_copy(),
             positions: AtomicU64::new(0),
             slots: OnceCell::new(),
+            poller: OnceLock::new(),
         })
     }
 
@@ -210,7 +219,7 @@ impl SamplingClient {
         prompt: ModelInput,
         options: impl Into<SampleOptions>,
     ) -> Pending<SampleResponse> {
-        self.start(prompt, options.into(), Ok)
+        self.start("SamplingClient.sample", prompt, options.into(), Ok)
     }
 
     /// Log probability of each prompt token given those before it, `[P]`; `None` at position 0.
@@ -232,14 +241,20 @@ impl SamplingClient {
         // The protocol has no request without a sample, so one token is drawn and dropped.
         let options = SampleOptions::new(SamplingParams::default().with_max_tokens(1))
             .with_prompt_logprobs(true);
-        self.start(prompt, options, |response| {
-            let missing = || ignored("prompt_logprobs");
-            response.prompt_logprobs.ok_or_else(missing)
-        })
+        self.start(
+            "SamplingClient.compute_logprobs",
+            prompt,
+            options,
+            |response| {
+                let missing = || ignored("prompt_logprobs");
+                response.prompt_logprobs.ok_or_else(missing)
+            },
+        )
     }
 
     fn start<T: Send + 'static>(
         &self,
+        method: &'static str,
         prompt: ModelInput,
         options: SampleOptions,
         finish: impl FnOnce(SampleResponse) -> Result<T, Error> + Send + 'static,
@@ -250,7 +265,8 @@ impl SamplingClient {
         if let Err(error) = self.inner.core.check_open() {
             return Pending::refused(error);
         }
-        let (inner, board) = (Arc::clone(&self.inner), Board::new(WaitingFor::Acceptance));
+        let inner = Arc::clone(&self.inner);
+        let board = Board::new(method, &inner.line, WaitingFor::Acceptance);
         let position = inner.next_position();
         Pending::cancelling(board.clone(), async move {
             finish(inner.sample(position, prompt, &options, &board).await?)
@@ -286,7 +302,10 @@ impl Sampler {
         let mut attempt = 0;
         loop {
             self.core.check_open()?;
-            let seq_id = self.number.seq_id(link, &self.id, position).await?;
+            let number = &self.number;
+            let seq_id = number
+                .seq_id(link, &self.id, board.method(), position)
+                .await?;
             let mut request = options.request(self.id.clone(), seq_id, prompt.clone());
             request.record_stability_info |= self.records_stability;
             match self.sample_once(link, request, board).await {
@@ -304,6 +323,20 @@ impl Sampler {
         }
     }
 
+    /// What says which samples are done, if the server wants it so. `seq_id` is one of this copy.
+    fn poller(&self, link: &Link, seq_id: u64) -> Option<&Poller> {
+        if !link.flags.fixed().sample_use_retrieve_futures {
+            return None;
+        }
+        Some(self.poller.get_or_init(|| {
+            let target = PollTarget::SamplingSession {
+                sampling_session_id: self.id.clone(),
+                cloned_sampler_id: CopyNumber::of_seq_id(seq_id),
+            };
+            Poller::start(link.api.clone(), target, link.unreachable_after)
+        }))
+    }
+
     async fn sample_once(
         &self,
         link: &Arc<Link>,
@@ -313,14 +346,26 @@ impl Sampler {
         let started = Instant::now();
         board.set(WaitingFor::Acceptance);
         let call = Call::new(SampleRequest::NAME, Class::Sample)
+            .with_caller(board.method())
             .with_replay(Replay::Safe)
             .with_weight(weight_of(&request.prompt));
+        let mut place = self.poller(link, request.seq_id).map(Poller::place);
         let mut submitted = link.api.call(&request, call).await?;
         let names = submitted.sample_sequence_ids.take();
         let abandon = Abandon::new(link, submitted.request_id.clone());
         let promise = Promise::of::<SampleRequest>(submitted, started);
-        let result = promise.resolve(link, board, &self.log).await;
+        let hint = async {
+            match &mut place {
+                Some(place) => place.hint(&promise.request_id).await,
+                None => Hint::None,
+            }
+        };
+        let result = promise.resolve_after(link, board, hint).await;
         abandon.disarm();
+        let is_lost = matches!(result, Err(Error::Transport(_) | Error::Unreachable(_)));
+        if let Some(place) = place.filter(|_| !is_lost) {
+            place.fetched();
+        }
         let mut response: SampleResponse = result?;
         name(&mut response, names);
         Ok(response)

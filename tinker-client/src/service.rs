@@ -2,6 +2,7 @@
 
 mod close;
 mod create;
+mod observing;
 
 use std::sync::Arc;
 
@@ -11,8 +12,6 @@ use tinker_types::{
 };
 
 use crate::admin::AdminClient;
-use crate::builder::ServiceClientBuilder;
-use crate::config::Config;
 use crate::console;
 use crate::core::Core;
 use crate::custom::{self, LossGraph, LossHandle};
@@ -58,51 +57,13 @@ pub struct ServiceClient {
 }
 
 impl ServiceClient {
-    /// A client with the settings of the environment, see [`Config::from_env`]. Sends nothing yet.
-    ///
-    /// ```no_run
-    /// let service = tinker_client::ServiceClient::from_env()?;
-    /// # Ok::<(), tinker_client::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// A configuration that cannot be used.
-    pub fn from_env() -> Result<Self, Error> {
-        Self::new(Config::from_env()?)
-    }
-
-    /// A client with these settings. Sends nothing yet.
-    ///
-    /// ```
-    /// use tinker_client::{Config, ServiceClient};
-    ///
-    /// let service = ServiceClient::new(Config::new("http://localhost:8000"))?;
-    /// assert!(service.session_id().is_none());
-    /// # Ok::<(), tinker_client::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// A configuration that cannot be used: no key for the hosted service, a bad base URL.
-    pub fn new(config: Config) -> Result<Self, Error> {
-        Self::builder().config(config).build()
-    }
-
-    /// A builder, for a transport or layers of your own.
-    ///
-    /// ```
-    /// use tinker_client::ServiceClient;
-    /// use tinker_local::LocalEngine;
-    ///
-    /// let engine = LocalEngine::builtin()?;
-    /// let service = ServiceClient::builder().leaf(engine.service()).build()?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn builder() -> ServiceClientBuilder {
-        ServiceClientBuilder::new()
-    }
-
     pub(crate) fn from_core(core: Arc<Core>) -> Self {
         Self { core }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.core
     }
 
     /// The models the server has. Opens no session.
@@ -118,8 +79,11 @@ impl ServiceClient {
     /// No answer, or one that refuses: a wrong key shows here first.
     pub async fn get_server_capabilities(&self) -> Result<ServerCapabilities, Error> {
         let link = self.core.link().await?;
-        let call = Call::new(GetServerCapabilities::NAME, Class::Rest).with_replay(Replay::Safe);
-        Box::pin(link.api.call(&GetServerCapabilities {}, call)).await
+        let call = Call::new(GetServerCapabilities::NAME, Class::Rest)
+            .with_caller("ServiceClient.get_server_capabilities")
+            .with_replay(Replay::Safe);
+        let answer = Box::pin(link.api.call(&GetServerCapabilities {}, call)).await;
+        self.core.news().outcome(answer)
     }
 
     /// Starts a training run: fresh adapters over a base model.
@@ -275,11 +239,11 @@ impl ServiceClient {
     pub async fn check_access(&self) -> Result<(), Error> {
         let link = self.core.link().await?;
         let call = Call::new("check_access", Class::Rest)
+            .with_caller("ServiceClient.check_access")
             .with_replay(Replay::Safe)
             .with_billing(Billing::Raise);
-        Box::pin(link.api.call(&GetServerCapabilities {}, call))
-            .await
-            .map(|_| ())
+        let answer = Box::pin(link.api.call(&GetServerCapabilities {}, call)).await;
+        self.core.news().outcome(answer).map(|_| ())
     }
 
     /// A client for what the server keeps: training runs, checkpoints, sessions. It shares
@@ -325,7 +289,8 @@ impl ServiceClient {
         &self,
         options: impl Into<CopyOptions>,
     ) -> Result<CheckpointPath, Error> {
-        rest::copy_weights(&self.core, options.into()).await
+        let method = "ServiceClient.copy_weights";
+        rest::copy_weights(&self.core, method, options.into()).await
     }
 
     /// The page of the session in the hosted service's console, for people; the page with all

@@ -7,12 +7,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
-use tinker_transport::{Body, Kind, Stage, Transport, TransportError};
+use tinker_transport::{Body, Kind, Observers, Stage, Transport, TransportError};
 use tinker_types::{
     Datum, ForwardBackwardOutput, LoraConfig, SampleResponse, SampledSequence, StopReason, proto,
 };
 use tokio::time::Instant;
+use tracing::subscriber::DefaultGuard;
 
+use crate::line::Line;
+use crate::news::News;
 use crate::{Config, SamplingClient, ServiceClient, ServiceClientBuilder, TrainingClient};
 
 /// Answers every route as a healthy server would, unless a rule says otherwise.
@@ -165,6 +168,7 @@ impl FakeServer {
             "retrieve_future",
             "session_heartbeat",
             "client/dynamic_config",
+            "telemetry",
         ];
         self.seen()
             .into_iter()
@@ -183,7 +187,7 @@ impl FakeServer {
     }
 
     pub(crate) fn builder(&self) -> ServiceClientBuilder {
-        let config = Config::new("http://fake");
+        let config = Config::new("http://fake").with_telemetry(false);
         ServiceClient::builder()
             .config(config)
             .leaf(self.transport())
@@ -347,4 +351,41 @@ pub(crate) fn assert_small<F: Future>(future: F, limit: usize) -> F {
     let size = size_of_val(&future);
     assert!(size < limit, "the future takes {size} bytes");
     future
+}
+
+/// A line nobody listens to.
+pub(crate) fn line() -> Arc<Line> {
+    let news = News::new(Observers::new(), None, Duration::from_mins(10));
+    Line::new("testing", &news)
+}
+
+/// What is written to the log of this thread.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Collects the log of this thread until the guard is dropped.
+pub(crate) fn traced() -> (Lines, DefaultGuard) {
+    let lines = Lines::default();
+    let sink = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || sink.clone())
+        .finish();
+    (lines, tracing::subscriber::set_default(subscriber))
 }

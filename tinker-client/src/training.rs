@@ -14,16 +14,17 @@ use tinker_types::{
 };
 use tokio::time::Instant;
 
+use crate::board::Board;
 use crate::codec::Output;
 use crate::console;
 use crate::core::Core;
 use crate::custom::{CustomLoss, LossHandle};
 use crate::error::Error;
+use crate::line::Line;
 use crate::pending::Pending;
 use crate::promise::Promise;
-use crate::queue::QueueLog;
 use crate::sequencer::{Sequencer, Turn};
-use crate::waiting::{Board, WaitingFor};
+use crate::waiting::WaitingFor;
 
 /// Trains one model.
 ///
@@ -48,7 +49,7 @@ struct Training {
     core: Arc<Core>,
     info: ModelInfo,
     sequencer: Arc<Sequencer>,
-    log: QueueLog,
+    line: Arc<Line>,
 }
 
 /// An operation that makes a model.
@@ -71,12 +72,18 @@ impl MakesModel for LoadWeights {
 
 impl TrainingClient {
     /// A client for a model that has just been made.
-    pub(crate) async fn open(core: Arc<Core>, model: ModelId) -> Result<Self, Error> {
+    pub(crate) async fn open(
+        core: Arc<Core>,
+        model: ModelId,
+        method: &'static str,
+    ) -> Result<Self, Error> {
         let link = core.link().await?;
-        let call = Call::new(GetInfo::NAME, Class::Train).with_replay(Replay::Safe);
+        let call = Call::new(GetInfo::NAME, Class::Train)
+            .with_caller(method)
+            .with_replay(Replay::Safe);
         let info = link.api.call(&GetInfo::new(model), call).await?;
         let inner = Training {
-            log: QueueLog::new(format!("training of {}", info.model_id)),
+            line: Line::new(format!("training of {}", info.model_id), core.news()),
             sequencer: Arc::default(),
             info,
             core,
@@ -186,12 +193,12 @@ impl TrainingClient {
         if let Err(error) = loss.check(&data) {
             return Pending::refused(error);
         }
-        let operation = if forward_only {
-            "forward"
+        let named = if forward_only {
+            ("forward", "TrainingClient.forward")
         } else {
-            "forward_backward"
+            ("forward_backward", "TrainingClient.forward_backward")
         };
-        passes::start(&self.inner, operation, data, loss, forward_only)
+        passes::start(&self.inner, named, data, loss, forward_only)
     }
 
     /// Adds the gradients of a loss of one's own, a function of the log probabilities of the targets.
@@ -282,7 +289,8 @@ impl TrainingClient {
         if let Err(error) = by_id.check(&data) {
             return Pending::refused(error);
         }
-        passes::start(&self.inner, custom::OPERATION, data, by_id, false)
+        let named = (custom::OPERATION, custom::METHOD);
+        passes::start(&self.inner, named, data, by_id, false)
     }
 
     /// Applies the gathered gradients and clears them.
@@ -308,6 +316,7 @@ impl TrainingClient {
             return Pending::refused(error);
         }
         self.operate(
+            "TrainingClient.optim_step",
             |model, seq_id| OptimStep::new(model, seq_id, params),
             |result, _| Ok(result),
         )
@@ -327,6 +336,7 @@ impl TrainingClient {
     /// Starts an operation of one request, in its turn, and finishes its result.
     fn operate<O, T>(
         &self,
+        method: &'static str,
         request: impl FnOnce(ModelId, u64) -> O,
         finish: impl FnOnce(O::Output, &Training) -> Result<T, Error> + Send + 'static,
     ) -> Pending<T>
@@ -339,7 +349,8 @@ impl TrainingClient {
         }
         let turn = self.inner.sequencer.reserve(1);
         let request = request(self.model_id().clone(), turn.ids().start);
-        let (inner, board) = (Arc::clone(&self.inner), Board::new(WaitingFor::Turn));
+        let inner = Arc::clone(&self.inner);
+        let board = Board::new(method, &inner.line, WaitingFor::Turn);
         Pending::detached(board.clone(), async move {
             let result = inner.run(request, turn, &board).await?;
             finish(result, &inner)
@@ -363,11 +374,13 @@ impl Training {
         self.check()?;
         board.set(WaitingFor::Acceptance);
         let link = self.core.link().await?;
-        let call = Call::new(O::NAME, Class::Train).with_replay(Replay::Safe);
+        let call = Call::new(O::NAME, Class::Train)
+            .with_caller(board.method())
+            .with_replay(Replay::Safe);
         let submitted = link.api.call(&request, call).await?;
         drop(turn);
         Promise::of::<O>(submitted, started)
-            .resolve(link, board, &self.log)
+            .resolve(link, board)
             .await
     }
 }

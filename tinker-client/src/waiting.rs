@@ -1,11 +1,13 @@
 //! Why an operation is not done yet.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
-use tinker_types::QueueState;
+use tinker_transport::Waiting as Told;
+use tinker_types::{QueueState, RequestId};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Why an operation waits, and since when; see [`Pending::waiting`](crate::Pending::waiting).
@@ -80,40 +82,113 @@ impl fmt::Display for WaitingFor {
     }
 }
 
+impl WaitingFor {
+    /// The state in one word, for events: the server's own word where it has one.
+    fn word(&self) -> &str {
+        match self {
+            Self::Session => "session",
+            Self::Turn => "turn",
+            Self::Acceptance => "acceptance",
+            Self::Server { state, .. } => state.as_ref().map_or("active", QueueState::as_str),
+            Self::Recovery { .. } => "recovery",
+            Self::Connection => "connection",
+            Self::Payload { .. } => "payload",
+        }
+    }
+}
+
+impl Waiting {
+    pub(crate) fn new(reason: WaitingFor) -> Self {
+        Self {
+            reason,
+            since: Instant::now(),
+        }
+    }
+
+    /// The same, as observers are told it.
+    pub(crate) fn told<'a>(&'a self, operation: &'static str, id: Option<&'a str>) -> Told<'a> {
+        let told = Told::new(operation, self.reason.word(), self.elapsed());
+        let told = match id {
+            Some(id) => told.with_id(id),
+            None => told,
+        };
+        match &self.reason {
+            WaitingFor::Server {
+                reason: Some(reason),
+                ..
+            } => told.with_reason(reason),
+            _ => told,
+        }
+    }
+}
+
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.reason.fmt(f)
     }
 }
 
-/// Where an operation tells why it waits. Clones are the same place.
-#[derive(Debug, Clone)]
-pub(crate) struct Board(Arc<Mutex<Waiting>>);
+/// What one operation is, and where it tells why it waits.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    method: &'static str,
+    waiting: watch::Sender<Waiting>,
+    /// Accepted and not ended: the operation and the server's name for it.
+    promises: Mutex<Vec<(&'static str, RequestId)>>,
+}
 
-impl Board {
-    pub(crate) fn new(reason: WaitingFor) -> Self {
-        Self(Arc::new(Mutex::new(Waiting {
-            reason,
-            since: Instant::now(),
-        })))
+impl Notice {
+    /// For an operation that a public method, named as `Class.method`, has begun.
+    pub(crate) fn new(method: &'static str, reason: WaitingFor) -> Self {
+        Self {
+            method,
+            waiting: watch::Sender::new(Waiting::new(reason)),
+            promises: Mutex::default(),
+        }
+    }
+
+    /// The public method behind the operation.
+    pub(crate) fn method(&self) -> &'static str {
+        self.method
     }
 
     /// The same reason again keeps its time.
     pub(crate) fn set(&self, reason: WaitingFor) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.reason != reason {
-            *waiting = Waiting {
-                reason,
-                since: Instant::now(),
-            };
-        }
+        self.waiting.send_if_modified(|waiting| {
+            let is_news = waiting.reason != reason;
+            if is_news {
+                *waiting = Waiting::new(reason);
+            }
+            is_news
+        });
     }
 
     pub(crate) fn get(&self) -> Waiting {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.waiting.borrow().clone()
+    }
+
+    /// Hears of every change; ends with this.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Waiting> {
+        self.waiting.subscribe()
+    }
+
+    /// The server has promised a result.
+    pub(crate) fn accepted(&self, operation: &'static str, id: &RequestId) {
+        self.promises().push((operation, id.clone()));
+    }
+
+    /// The promise came to an end.
+    pub(crate) fn ended(&self, id: &RequestId) {
+        self.promises().retain(|(_, other)| other != id);
+    }
+
+    /// The first promise that is still open.
+    pub(crate) fn promise(&self) -> Option<(&'static str, RequestId)> {
+        self.promises().first().cloned()
+    }
+
+    fn promises(&self) -> MutexGuard<'_, Vec<(&'static str, RequestId)>> {
+        self.promises.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,7 +198,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_same_reason_keeps_its_time() {
-        let board = Board::new(WaitingFor::Turn);
+        let board = Notice::new("Class.method", WaitingFor::Turn);
         tokio::time::advance(Duration::from_secs(3)).await;
         board.set(WaitingFor::Turn);
         assert_eq!(board.get().elapsed(), Duration::from_secs(3));

@@ -115,6 +115,40 @@ async fn a_server_may_insist_on_a_credential_command() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_409_is_retried_for_half_a_minute_and_not_for_five() {
+    let server = FakeServer::new();
+    let training = server.training().await;
+    let taken = || Reply::status(409, json!({"detail": "the name is taken"}));
+    server.then("save_weights", vec![taken(), taken()]);
+    training.save_state("a").await.unwrap();
+
+    server.on("save_weights", move |_| Some(taken()));
+    let began = tokio::time::Instant::now();
+    let error = training.save_state("a").await.unwrap_err();
+    // Tries after 0, 1, 3, 7, 15 and 31 s.
+    assert_eq!(began.elapsed(), Duration::from_secs(31));
+    assert!(error.to_string().contains("the name is taken"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_servers_limit_of_a_billing_pause_holds() {
+    for (limit, raised_after) in [(3, 5), (60, 65)] {
+        let server = FakeServer::new();
+        server.on("client/config", move |_| {
+            let config = json!({"billing_exception_max_pause_duration_sec": limit});
+            Some(Reply::json(config))
+        });
+        let training = server.training().await;
+        server.always("optim_step", 402, json!({"detail": "billing"}));
+        let began = tokio::time::Instant::now();
+        let step = training.optim_step(crate::AdamParams::new(0.1));
+        let error = step.await.unwrap_err();
+        assert!(error.to_string().contains("billing"), "{error}");
+        assert_eq!(began.elapsed(), Duration::from_secs(raised_after));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_servers_limits_hold() {
     let server = FakeServer::new();
     server.always(

@@ -31,6 +31,7 @@ variables! {
     BASE_URL = "TINKER_BASE_URL": "address of the server; default: the hosted service";
     PROJECT_ID = "TINKER_PROJECT_ID": "the project that sessions are booked on";
     TAGS = "TINKER_TAGS": "words to find sessions by, separated by commas";
+    TELEMETRY = "TINKER_TELEMETRY": "reports to the server, see Config::telemetry: on for 1, true, yes and on, off for anything else; default: on";
     CF_ID = "CLOUDFLARE_ACCESS_CLIENT_ID": "sent as CF-Access-Client-Id, for servers behind Cloudflare Access";
     CF_SECRET = "CLOUDFLARE_ACCESS_CLIENT_SECRET": "sent as CF-Access-Client-Secret";
 }
@@ -79,6 +80,10 @@ impl Config {
         config.project_id = read(PROJECT_ID)?;
         if let Some(key) = read(API_KEY)? {
             config = config.with_api_key(key);
+        }
+        if let Some(word) = read(TELEMETRY)? {
+            let word = word.to_ascii_lowercase();
+            config.telemetry = matches!(word.as_str(), "1" | "true" | "yes" | "on");
         }
         for tag in read(TAGS)?.unwrap_or_default().split(',').map(str::trim) {
             if !tag.is_empty() && !config.tags.iter().any(|known| known == tag) {
@@ -140,7 +145,25 @@ mod tests {
         assert_eq!(config.tags, ["a", "b"]);
         assert_eq!(config.headers["cf-access-client-id"], "id");
         assert_eq!(config.headers["cf-access-client-secret"], "secret");
-        assert_eq!(ENVIRONMENT.len(), 7);
+        assert_eq!(ENVIRONMENT.len(), 8);
+    }
+
+    #[test]
+    fn telemetry_is_on_unless_switched_off() {
+        assert!(config(&[]).telemetry && config(&[("TINKER_TELEMETRY", " ")]).telemetry);
+        for (word, is_on) in [
+            ("1", true),
+            ("Yes", true),
+            ("0", false),
+            ("off", false),
+            ("2", false),
+        ] {
+            assert_eq!(
+                config(&[("TINKER_TELEMETRY", word)]).telemetry,
+                is_on,
+                "{word}"
+            );
+        }
     }
 
     #[test]

@@ -10,13 +10,14 @@ use tokio::time::Instant;
 
 use super::registry::Place;
 use super::{LossGraph, LossHandle};
+use crate::board::Board;
 use crate::core::Core;
 use crate::error::Error;
+use crate::line::Line;
 use crate::link::Link;
 use crate::pending::Pending;
 use crate::promise::Promise;
-use crate::queue::QueueLog;
-use crate::waiting::{Board, WaitingFor};
+use crate::waiting::WaitingFor;
 
 /// Gives a loss its place in the session, and uploads it where the server runs it.
 pub(crate) fn create(core: &Arc<Core>, loss: LossGraph) -> Pending<LossHandle> {
@@ -31,7 +32,13 @@ pub(crate) fn create(core: &Arc<Core>, loss: LossGraph) -> Pending<LossHandle> {
         Ok(place) => place,
         Err(error) => return Pending::refused(error),
     };
-    let (core, board) = (Arc::clone(core), Board::new(WaitingFor::Session));
+    let core = Arc::clone(core);
+    let line = Line::new(format!("upload of loss {}", loss.name()), core.news());
+    let board = Board::new(
+        "ServiceClient.create_custom_loss",
+        &line,
+        WaitingFor::Session,
+    );
     Pending::detached(board.clone(), async move {
         let request = |session: SessionId, number| {
             CreateCustomLoss::new(session, number, loss.name(), inputs, graph)
@@ -74,11 +81,12 @@ async fn submit(
 ) -> Result<LossId, Error> {
     let started = Instant::now();
     board.set(WaitingFor::Acceptance);
-    let call = Call::new(CreateCustomLoss::NAME, Class::Train).with_replay(Replay::Safe);
+    let call = Call::new(CreateCustomLoss::NAME, Class::Train)
+        .with_caller(board.method())
+        .with_replay(Replay::Safe);
     let submitted = Box::pin(link.api.call(request, call)).await?;
-    let log = QueueLog::new(format!("upload of loss {}", request.name));
     let created: CustomLossCreated = Promise::of::<CreateCustomLoss>(submitted, started)
-        .resolve(link, board, &log)
+        .resolve(link, board)
         .await?;
     Ok(created.loss_id)
 }

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
-use tinker_transport::{Call, Class, Replay};
 use tinker_types::{
     Checkpoint, CheckpointKind, CheckpointPath, Checkpoints, CopyWeights, DeleteCheckpoint,
-    Endpoint, ExternalWeightsUrls, GetExternalWeightsUrls, InvalidValue, ListCheckpoints,
-    ListRunCheckpoints, ModelId, PublishCheckpoint, SetCheckpointTtl, UnpublishCheckpoint,
-    WeightsInfo, WeightsInfoRequest,
+    ExternalWeightsUrls, GetExternalWeightsUrls, InvalidValue, ListCheckpoints, ListRunCheckpoints,
+    ModelId, PublishCheckpoint, SetCheckpointTtl, UnpublishCheckpoint, WeightsInfo,
+    WeightsInfoRequest,
 };
 
-use super::{PAGE, RestClient, ask};
+use super::{PAGE, RestClient, ask, call};
 use crate::core::Core;
 use crate::error::Error;
 use crate::options::CopyOptions;
@@ -60,7 +59,12 @@ impl RestClient {
         limit: u64,
         offset: u64,
     ) -> Result<Checkpoints, Error> {
-        ask(&self.core, ListCheckpoints { limit, offset }).await
+        ask(
+            &self.core,
+            "RestClient.list_user_checkpoints",
+            ListCheckpoints { limit, offset },
+        )
+        .await
     }
 
     /// The checkpoints of one training run. They come all at once.
@@ -79,7 +83,9 @@ impl RestClient {
         let request = ListRunCheckpoints {
             training_run_id: run.clone(),
         };
-        Ok(ask(&self.core, request).await?.checkpoints)
+        Ok(ask(&self.core, "RestClient.list_checkpoints", request)
+            .await?
+            .checkpoints)
     }
 
     /// What a checkpoint holds: base model, rank, optimizer.
@@ -95,7 +101,12 @@ impl RestClient {
     /// # Errors
     /// 404 for a checkpoint there is not, or that may not be read.
     pub async fn get_weights_info(&self, path: &CheckpointPath) -> Result<WeightsInfo, Error> {
-        ask(&self.core, WeightsInfoRequest::new(path)).await
+        ask(
+            &self.core,
+            "RestClient.get_weights_info_by_tinker_path",
+            WeightsInfoRequest::new(path),
+        )
+        .await
     }
 
     /// Deletes a checkpoint. There is no way back.
@@ -113,7 +124,8 @@ impl RestClient {
     /// 404 for a checkpoint there is not, or that is not one's own.
     pub async fn delete_checkpoint(&self, path: &CheckpointPath) -> Result<(), Error> {
         let path = path.clone();
-        self.set(DeleteCheckpoint { path }, StatusCode::NOT_FOUND)
+        let method = "RestClient.delete_checkpoint_from_tinker_path";
+        self.set(method, DeleteCheckpoint { path }, StatusCode::NOT_FOUND)
             .await
     }
 
@@ -132,7 +144,8 @@ impl RestClient {
     /// 404 for a checkpoint that is not one's own; 409, at once, for one that is public.
     pub async fn publish_checkpoint(&self, path: &CheckpointPath) -> Result<(), Error> {
         let path = path.clone();
-        self.set(PublishCheckpoint { path }, StatusCode::CONFLICT)
+        let method = "RestClient.publish_checkpoint_from_tinker_path";
+        self.set(method, PublishCheckpoint { path }, StatusCode::CONFLICT)
             .await
     }
 
@@ -152,7 +165,8 @@ impl RestClient {
     /// 404 for a checkpoint that is not one's own; 409, at once, for one that is private.
     pub async fn unpublish_checkpoint(&self, path: &CheckpointPath) -> Result<(), Error> {
         let path = path.clone();
-        self.set(UnpublishCheckpoint { path }, StatusCode::CONFLICT)
+        let method = "RestClient.unpublish_checkpoint_from_tinker_path";
+        self.set(method, UnpublishCheckpoint { path }, StatusCode::CONFLICT)
             .await
     }
 
@@ -181,8 +195,9 @@ impl RestClient {
             ttl_seconds: ttl.map(|ttl| ttl.as_secs()),
         };
         let link = self.core.link().await?;
-        let call = Call::new(SetCheckpointTtl::NAME, Class::Rest).with_replay(Replay::Safe);
-        Box::pin(link.api.call_void(&request, call)).await
+        let call = call::<SetCheckpointTtl>("RestClient.set_checkpoint_ttl_from_tinker_path");
+        let answer = Box::pin(link.api.call_void(&request, call)).await;
+        self.core.news().outcome(answer)
     }
 
     /// Where the files of an external checkpoint can be fetched: a signed URL for each, which needs
@@ -211,7 +226,12 @@ impl RestClient {
             return Err(InvalidValue::new("path", why).into());
         }
         let path = path.clone();
-        ask(&self.core, GetExternalWeightsUrls { path }).await
+        ask(
+            &self.core,
+            "RestClient.get_external_weights_urls",
+            GetExternalWeightsUrls { path },
+        )
+        .await
     }
 
     /// Copies a checkpoint into a project. Gives the path of the copy.
@@ -234,12 +254,13 @@ impl RestClient {
         &self,
         options: impl Into<CopyOptions>,
     ) -> Result<CheckpointPath, Error> {
-        copy_weights(&self.core, options.into()).await
+        copy_weights(&self.core, "RestClient.copy_weights", options.into()).await
     }
 }
 
 pub(crate) async fn copy_weights(
     core: &Core,
+    method: &'static str,
     options: CopyOptions,
 ) -> Result<CheckpointPath, Error> {
     let project = options
@@ -254,13 +275,13 @@ pub(crate) async fn copy_weights(
     let mut request = CopyWeights::new(&options.path, project);
     request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
     let Some(token) = options.access_token else {
-        return Ok(ask(core, request).await?.tinker_path);
+        return Ok(ask(core, method, request).await?.tinker_path);
     };
     let mut value = HeaderValue::from_str(token.expose())
         .map_err(|_| InvalidValue::new("access_token", "cannot stand in a header"))?;
     value.set_sensitive(true);
     let link = core.link().await?;
-    let call = Call::new(CopyWeights::NAME, Class::Rest).with_replay(Replay::Safe);
-    let copied = Box::pin(link.api.call_with(&request, (ACCESS_TOKEN, value), call)).await?;
-    Ok(copied.tinker_path)
+    let call = call::<CopyWeights>(method);
+    let answer = Box::pin(link.api.call_with(&request, (ACCESS_TOKEN, value), call)).await;
+    Ok(core.news().outcome(answer)?.tinker_path)
 }

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use tinker_transport::{Call, Class, Replay};
 use tinker_types::{
-    AssignSessionProject, Endpoint, ExportSessionTrace, FoundSessions, GetSession, ListSessions,
+    AssignSessionProject, ExportSessionTrace, FoundSessions, GetSession, ListSessions,
     SearchSessions, SessionId, SessionInfo, SessionSummary, TraceExport,
 };
 
-use super::{PAGE, RestClient, ask};
+use super::{PAGE, RestClient, ask, call};
 use crate::error::{Error, ExportFailed};
 use crate::pages::Pages;
 
@@ -33,7 +32,7 @@ impl RestClient {
             session_id: id.clone(),
             access_scope: self.scope,
         };
-        ask(&self.core, request).await
+        ask(&self.core, "RestClient.get_session", request).await
     }
 
     /// The ids of all sessions.
@@ -69,7 +68,9 @@ impl RestClient {
             offset,
             access_scope: self.scope,
         };
-        Ok(ask(&self.core, request).await?.sessions)
+        Ok(ask(&self.core, "RestClient.list_sessions", request)
+            .await?
+            .sessions)
     }
 
     /// All sessions that are as `query` says, from its `cursor` on; `limit` is the size of a page.
@@ -115,7 +116,7 @@ impl RestClient {
         &self,
         query: SearchSessions,
     ) -> Result<FoundSessions, Error> {
-        ask(&self.core, query).await
+        ask(&self.core, "RestClient.search_sessions", query).await
     }
 
     /// Books a session on a project. It cannot be booked on none again.
@@ -139,8 +140,9 @@ impl RestClient {
             project_id: project_id.into(),
         };
         let link = self.core.link().await?;
-        let call = Call::new(AssignSessionProject::NAME, Class::Rest).with_replay(Replay::Safe);
-        Box::pin(link.api.call_void(&request, call)).await
+        let call = call::<AssignSessionProject>("RestClient.assign_session_project");
+        let answer = Box::pin(link.api.call_void(&request, call)).await;
+        self.core.news().outcome(answer)
     }
 
     /// Has a trace of a session made and waits for it, however long that takes. Gives a signed URL,
@@ -163,7 +165,13 @@ impl RestClient {
             session_id: id.clone(),
         };
         loop {
-            match ask(&self.core, request.clone()).await? {
+            match ask(
+                &self.core,
+                "RestClient.export_session_trace",
+                request.clone(),
+            )
+            .await?
+            {
                 TraceExport::Ready { url } => return Ok(url),
                 TraceExport::Failed { error } => {
                     return Err(ExportFailed::new(id.clone(), error).into());

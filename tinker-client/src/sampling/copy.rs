@@ -26,14 +26,24 @@ impl CopyNumber {
     }
 
     /// The number; a copy asks the server for it, or draws one, as the server wants.
-    pub(super) async fn get(&self, link: &Link, sampler: &SamplingSessionId) -> Result<u64, Error> {
+    pub(super) async fn get(
+        &self,
+        link: &Link,
+        sampler: &SamplingSessionId,
+        method: &'static str,
+    ) -> Result<u64, Error> {
         match self {
             Self::Original => Ok(0),
             Self::Copy(number) => number
-                .get_or_try_init(|| join(link, sampler))
+                .get_or_try_init(|| join(link, sampler, method))
                 .await
                 .copied(),
         }
+    }
+
+    /// The number of the copy that a sequence id is of.
+    pub(super) fn of_seq_id(seq_id: u64) -> u64 {
+        seq_id / SPAN
     }
 
     /// The sequence id of its sample of this position.
@@ -41,19 +51,26 @@ impl CopyNumber {
         &self,
         link: &Link,
         sampler: &SamplingSessionId,
+        method: &'static str,
         position: u64,
     ) -> Result<u64, Error> {
-        Ok(self.get(link, sampler).await? * SPAN + position)
+        Ok(self.get(link, sampler, method).await? * SPAN + position)
     }
 }
 
-async fn join(link: &Link, sampler: &SamplingSessionId) -> Result<u64, Error> {
+async fn join(
+    link: &Link,
+    sampler: &SamplingSessionId,
+    method: &'static str,
+) -> Result<u64, Error> {
     // Two copies of a thousand draw the same number once in two thousand times.
     let drawn = || fastrand::u64(1..=SPAN);
     if !link.flags.fixed().sample_join_sampling_session {
         return Ok(drawn());
     }
-    let call = Call::new(JoinSamplingSession::NAME, Class::Session).with_replay(Replay::Safe);
+    let call = Call::new(JoinSamplingSession::NAME, Class::Session)
+        .with_caller(method)
+        .with_replay(Replay::Safe);
     let request = JoinSamplingSession::new(sampler.clone());
     match Box::pin(link.api.call(&request, call)).await {
         Ok(joined) => Ok(joined.client_counter),

@@ -9,12 +9,14 @@ use tinker_types::{
 };
 
 use super::SamplingClient;
+use crate::board::Board;
 use crate::core::Core;
 use crate::error::Error;
+use crate::line::Line;
 use crate::link::Link;
 use crate::options::SamplingSource;
 use crate::pending::Pending;
-use crate::waiting::{Board, WaitingFor};
+use crate::waiting::WaitingFor;
 
 /// Makes the session's next sampler.
 pub(crate) fn create(core: &Arc<Core>, source: SamplingSource) -> Pending<SamplingClient> {
@@ -26,7 +28,9 @@ pub(crate) fn create(core: &Arc<Core>, source: SamplingSource) -> Pending<Sampli
     }
     let core = Arc::clone(core);
     let number = core.next_sampler();
-    let board = Board::new(WaitingFor::Session);
+    let method = "ServiceClient.create_sampling_client";
+    let line = Line::new(format!("creation of sampler {number}"), core.news());
+    let board = Board::new(method, &line, WaitingFor::Session);
     Pending::detached(board.clone(), async move {
         let (session, link) = core.session().await?;
         let session = session.clone();
@@ -42,19 +46,27 @@ pub(crate) fn create(core: &Arc<Core>, source: SamplingSource) -> Pending<Sampli
                 None
             }
         };
-        let call = Call::new(CreateSamplingSession::NAME, Class::Session).with_replay(Replay::Safe);
+        let call = Call::new(CreateSamplingSession::NAME, Class::Session)
+            .with_caller(method)
+            .with_replay(Replay::Safe);
         let id = link.api.call(&request, call).await?.sampling_session_id;
         let base_model = match base_model {
             Some(name) => Some(name),
-            None => base_model_of(link, &id).await?,
+            None => base_model_of(link, &id, method).await?,
         };
         Ok(SamplingClient::new(&core, session, id, base_model))
     })
 }
 
 /// The base model of a sampler made from a checkpoint; servers without the route don't say.
-async fn base_model_of(link: &Link, id: &SamplingSessionId) -> Result<Option<String>, Error> {
-    let call = Call::new(GetSampler::NAME, Class::Rest).with_replay(Replay::Safe);
+async fn base_model_of(
+    link: &Link,
+    id: &SamplingSessionId,
+    method: &'static str,
+) -> Result<Option<String>, Error> {
+    let call = Call::new(GetSampler::NAME, Class::Rest)
+        .with_caller(method)
+        .with_replay(Replay::Safe);
     match link.api.call(&GetSampler::new(id.clone()), call).await {
         Ok(info) => Ok(Some(info.base_model)),
         Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => Ok(None),

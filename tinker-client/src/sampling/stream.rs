@@ -16,13 +16,15 @@ use super::check::{check_prompt, check_response};
 use super::events::Events;
 use super::{Sampler, SamplingClient, weight_of};
 use crate::api::{self, Form, locate};
+use crate::board::Board;
 use crate::codec;
 use crate::error::{Error, StatusError, detail_of};
 use crate::link::Link;
 use crate::options::SampleOptions;
-use crate::waiting::{Board, WaitingFor};
+use crate::waiting::WaitingFor;
 
 const OPERATION: &str = "stream_sample";
+const METHOD: &str = "SamplingClient.stream";
 
 /// What is told of a sample while it is drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,7 +122,7 @@ impl Sampler {
                 tracing::info!("the server streams no tokens; samples are told when they are done");
             }
         }
-        let board = Board::new(WaitingFor::Acceptance);
+        let board = Board::new(METHOD, &self.line, WaitingFor::Acceptance);
         let response = self.sample(position, prompt, &options, &board).await?;
         Ok(stream::iter(whole(response).map(Ok)).boxed())
     }
@@ -131,6 +133,7 @@ async fn open(link: &Link, request: &SampleRequest) -> Result<Option<Body>, Erro
     let body = codec::to_json(OPERATION, request)?;
     // The tokens of a stream that was lost cannot be told again.
     let call = Call::new(OPERATION, Class::Sample)
+        .with_caller(METHOD)
         .with_replay(Replay::Unsafe)
         .with_weight(weight_of(&request.prompt));
     let request = api::build(

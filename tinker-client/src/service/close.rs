@@ -66,12 +66,17 @@ impl ServiceClient {
         let mut request = FinishSession::new(session.clone(), reason);
         request.detail = detail;
         let call = Call::new(FinishSession::NAME, Class::Session)
+            .with_caller("ServiceClient.close")
             .with_replay(Replay::Safe)
             .with_policy(Standard::new().with_time_limit(FAREWELL));
-        match link.api.call_void(&request, call).await {
+        let told = match link.api.call_void(&request, call).await {
             // Servers without this route end a session when its heartbeats stay away.
             Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => Ok(()),
             result => result,
+        };
+        if let Some(telemetry) = self.core.news().telemetry() {
+            telemetry.flush().await;
         }
+        told
     }
 }

@@ -9,15 +9,16 @@ use tinker_types::{
 };
 use tokio::time::Instant;
 
+use crate::board::Board;
 use crate::core::Core;
 use crate::error::{Error, StatusError};
+use crate::line::Line;
 use crate::options::{LoadOptions, TrainingOptions};
 use crate::pending::Pending;
 use crate::promise::Promise;
-use crate::queue::QueueLog;
 use crate::rest::ask;
 use crate::training::{MakesModel, TrainingClient};
-use crate::waiting::{Board, WaitingFor};
+use crate::waiting::WaitingFor;
 
 /// A model with fresh adapters.
 pub(super) fn fresh(
@@ -28,7 +29,8 @@ pub(super) fn fresh(
     if let Err(error) = check_new_model(&base_model, &options) {
         return Pending::refused(error);
     }
-    start(core, move |core, number, board| async move {
+    let method = "ServiceClient.create_lora_training_client";
+    start(core, method, move |core, number, board| async move {
         let request = |session, number| {
             let mut request = CreateModel::new(session, number, &base_model, options.lora);
             request.optimizer_config = options.optimizer;
@@ -49,7 +51,12 @@ pub(super) fn load(
         Ok(path) => path,
         Err(error) => return Pending::refused(error),
     };
-    start(core, move |core, number, board| async move {
+    let method = if with_optimizer {
+        "ServiceClient.create_training_client_from_state_with_optimizer"
+    } else {
+        "ServiceClient.create_training_client_from_state"
+    };
+    start(core, method, move |core, number, board| async move {
         let request = |session_id, model_seq_id| {
             let target = LoadTarget::NewModel {
                 session_id,
@@ -97,7 +104,7 @@ async fn load_into_fresh(
         let why = "is set, but the server loads checkpoints in the older way, which has none";
         return Err(InvalidValue::new("access_token", why).into());
     }
-    let info = ask(core, WeightsInfoRequest::new(path)).await?;
+    let info = ask(core, board.method(), WeightsInfoRequest::new(path)).await?;
     let rank = info.lora_rank.ok_or_else(|| {
         let why = format!("{path} holds no adapters, or the server does not say of which rank");
         InvalidValue::new("path", why)
@@ -121,6 +128,7 @@ async fn load_into_fresh(
 /// Takes the place of the session's next model, and sets off.
 fn start<F>(
     core: &Arc<Core>,
+    method: &'static str,
     work: impl FnOnce(Arc<Core>, u64, Board) -> F,
 ) -> Pending<TrainingClient>
 where
@@ -130,7 +138,8 @@ where
         return Pending::refused(error);
     }
     let number = core.next_model();
-    let board = Board::new(WaitingFor::Session);
+    let line = Line::new(format!("creation of model {number}"), core.news());
+    let board = Board::new(method, &line, WaitingFor::Session);
     Pending::detached(board.clone(), work(Arc::clone(core), number, board))
 }
 
@@ -149,18 +158,18 @@ where
     board.set(WaitingFor::Acceptance);
     // What a 402 means before there is a model is for the caller to decide.
     let call = Call::new(O::NAME, Class::Train)
+        .with_caller(board.method())
         .with_replay(Replay::Safe)
         .with_billing(Billing::Raise);
     let request = request(session.clone(), number);
     let submitted = Box::pin(link.api.call(&request, call)).await?;
     let named = submitted.model_id.clone();
-    let log = QueueLog::new(format!("creation of model {number}"));
     let made: O::Output = Promise::of::<O>(submitted, started)
-        .resolve(link, board, &log)
+        .resolve(link, board)
         .await?;
     let model = O::model_of(made).or(named);
     let model = model.unwrap_or_else(|| ModelId::of_session(session, number));
-    TrainingClient::open(Arc::clone(core), model).await
+    TrainingClient::open(Arc::clone(core), model, board.method()).await
 }
 
 fn check_new_model(base_model: &str, options: &TrainingOptions) -> Result<(), InvalidValue> {

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::WaitingFor;
 use crate::testing::{FakeServer, Reply, assert_small, data};
-use crate::{AdamParams, Loss};
+use crate::{AdamParams, Config, Loss};
 use tokio::time::Instant;
 
 fn seconds(n: u64) -> Duration {

@@ -11,14 +11,16 @@ use super::Training;
 use super::passes::{self, Batch};
 use crate::batch::Part;
 use crate::blocking;
+use crate::board::Board;
 use crate::custom::CustomLoss;
 use crate::error::{DecodeError, Error, LossFailed};
 use crate::link::Link;
 use crate::pending::Pending;
 use crate::sequencer::{Sequencer, Turn};
-use crate::waiting::{Board, WaitingFor};
+use crate::waiting::WaitingFor;
 
 pub(super) const OPERATION: &str = "forward_backward_custom";
+pub(super) const METHOD: &str = "TrainingClient.forward_backward_custom";
 const TARGETS: &str = "target_tokens";
 const WEIGHTS: &str = "weights";
 
@@ -60,7 +62,8 @@ pub(super) fn start(
         bare,
         parts,
     };
-    let (inner, board) = (Arc::clone(inner), Board::new(WaitingFor::Turn));
+    let inner = Arc::clone(inner);
+    let board = Board::new(METHOD, &inner.line, WaitingFor::Turn);
     Pending::detached(board.clone(), async move {
         custom.run(&inner, &link, &board, function).await
     })
@@ -87,7 +90,7 @@ impl Custom {
         gap.is_closed = true;
         drop(gap);
         drop(self);
-        let output = submitted.results(inner, link, board).await?;
+        let output = submitted.results(link, board).await?;
         Ok(report(output, custom))
     }
 
@@ -102,7 +105,7 @@ impl Custom {
         inner.check()?;
         let forward = self.batch(Arc::clone(&self.bare), true);
         let submitted = forward.submit(inner, link, board).await;
-        let output = submitted.results(inner, link, board).await?;
+        let output = submitted.results(link, board).await?;
         let (data, bare) = (Arc::clone(&self.data), Arc::clone(&self.bare));
         let (weighted, custom) = blocking::run(move || {
             let logprobs = logprobs(&bare, &output)?;

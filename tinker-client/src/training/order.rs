@@ -106,7 +106,7 @@ fn server(fates: Vec<(u64, Fate)>, waits: Vec<u64>) -> FakeServer {
 fn start(client: &TrainingClient, operation: Operation) -> Pending<Vec<f32>> {
     let pass = |data: usize, pending: Pending<crate::ForwardBackwardOutput>| {
         Pending::detached(
-            crate::waiting::Board::new(crate::WaitingFor::Turn),
+            crate::board::Board::new("test", &crate::testing::line(), crate::WaitingFor::Turn),
             async move {
                 let output = pending.await?;
                 let of = |n| output.logprobs(n).map_or(f32::NAN, |logprobs| -logprobs[0]);
@@ -116,7 +116,7 @@ fn start(client: &TrainingClient, operation: Operation) -> Pending<Vec<f32>> {
     };
     let nothing = |pending: futures_util::future::BoxFuture<'static, Result<(), crate::Error>>| {
         Pending::detached(
-            crate::waiting::Board::new(crate::WaitingFor::Turn),
+            crate::board::Board::new("test", &crate::testing::line(), crate::WaitingFor::Turn),
             async move { pending.await.map(|()| Vec::new()) },
         )
     };

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 
 use super::Training;
 use crate::batch::{self, Part};
+use crate::board::Board;
 use crate::combine::combine;
 use crate::error::{Closed, Error, PartlyDone};
 use crate::link::Link;
 use crate::pass;
 use crate::pending::Pending;
 use crate::promise::Promise;
-use crate::waiting::{Board, WaitingFor};
+use crate::waiting::WaitingFor;
 
 /// A batch, and the requests it travels in.
 pub(super) struct Batch {
@@ -48,7 +49,7 @@ pub(super) fn split(data: &[Datum], link: &Link) -> Vec<Part> {
 /// Takes a turn with one sequence id for each request, and sets off.
 pub(super) fn start(
     inner: &Arc<Training>,
-    operation: &'static str,
+    (operation, method): (&'static str, &'static str),
     data: Arc<[Datum]>,
     loss: Loss,
     forward_only: bool,
@@ -67,14 +68,15 @@ pub(super) fn start(
         forward_only,
         parts,
     };
-    let (inner, board) = (Arc::clone(inner), Board::new(WaitingFor::Turn));
+    let inner = Arc::clone(inner);
+    let board = Board::new(method, &inner.line, WaitingFor::Turn);
     Pending::detached(board.clone(), async move {
         turn.begins().await;
         inner.check()?;
         let submitted = batch.submit(&inner, &link, &board).await;
         // The turn ends while the results are waited for.
         drop(turn);
-        submitted.results(&inner, &link, &board).await
+        submitted.results(&link, &board).await
     })
 }
 
@@ -88,7 +90,6 @@ impl Submitted {
     /// Waits for all results and joins them.
     pub(super) async fn results(
         self,
-        inner: &Training,
         link: &Arc<Link>,
         board: &Board,
     ) -> Result<ForwardBackwardOutput, Error> {
@@ -96,7 +97,7 @@ impl Submitted {
         let results = self
             .promises
             .into_iter()
-            .map(|promise| async { promise?.resolve(link, board, &inner.log).await });
+            .map(|promise| async { promise?.resolve(link, board).await });
         let mut done = Vec::with_capacity(requests);
         let mut first_error = None;
         for result in join_all(results).await {
@@ -124,13 +125,18 @@ impl Batch {
         board.set(WaitingFor::Acceptance);
         Submitted {
             operation: self.operation,
-            promises: self.promises(inner, link).await,
+            promises: self.promises(inner, link, board.method()).await,
         }
     }
 
-    async fn promises(&self, inner: &Training, link: &Link) -> Vec<Result<Promise, Error>> {
+    async fn promises(
+        &self,
+        inner: &Training,
+        link: &Link,
+        method: &'static str,
+    ) -> Vec<Result<Promise, Error>> {
         let started = Instant::now();
-        let submit = |index| self.submit_part(inner, link, index, started);
+        let submit = |index| self.submit_part(inner, link, method, index, started);
         let mut submitted = Vec::with_capacity(self.parts.len());
         if self.parts.len() > 1 && link.flags.fixed().parallel_fwdbwd_chunks {
             let rest = join_all((1..self.parts.len()).map(submit)).await;
@@ -148,6 +154,7 @@ impl Batch {
         &self,
         inner: &Training,
         link: &Link,
+        method: &'static str,
         index: usize,
         started: Instant,
     ) -> Result<Promise, Error> {
@@ -163,7 +170,7 @@ impl Batch {
         let pass =
             ForwardBackward::new(inner.info.model_id.clone(), seq_id, data, self.loss.clone())
                 .with_forward_only(self.forward_only);
-        let submitted = pass::submit(link, self.operation, pass, *bytes).await?;
+        let submitted = pass::submit(link, (self.operation, method), pass, *bytes).await?;
         Ok(Promise {
             operation: self.operation,
             request_type: if self.forward_only {
@@ -172,6 +179,7 @@ impl Batch {
                 RequestType::ForwardBackward
             },
             request_id: submitted.request_id,
+            started,
             accepted_after: started.elapsed(),
         })
     }

@@ -36,6 +36,7 @@ impl TrainingClient {
             return Pending::refused(error);
         }
         self.operate(
+            "TrainingClient.save_state",
             |model, seq_id| {
                 let mut request = SaveWeights::new(model, seq_id, &options.name);
                 request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
@@ -70,6 +71,7 @@ impl TrainingClient {
             return Pending::refused(error);
         }
         self.operate(
+            "TrainingClient.save_weights_for_sampler",
             |model, seq_id| {
                 let mut request = SaveWeightsForSampler::named(model, seq_id, &options.name);
                 request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
@@ -107,6 +109,7 @@ impl TrainingClient {
             return Pending::refused(error);
         }
         self.operate(
+            "TrainingClient.save_weights_external",
             |model, seq_id| {
                 let mut request = SaveWeightsExternal::new(model, seq_id, &options.name);
                 request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
@@ -134,7 +137,8 @@ impl TrainingClient {
     /// # Errors
     /// Those of any operation.
     pub fn save_weights_and_get_sampling_client(&self) -> Pending<SamplingClient> {
-        self.save_and_sample(SamplerSaveKind::Snapshot)
+        let method = "TrainingClient.save_weights_and_get_sampling_client";
+        self.save_and_sample(method, SamplerSaveKind::Snapshot)
     }
 
     /// A sampler whose weights later calls of this method replace, even while it samples: all such
@@ -155,12 +159,18 @@ impl TrainingClient {
     /// # Errors
     /// Those of any operation.
     pub fn save_weights_and_get_inflight_sampling_client(&self) -> Pending<SamplingClient> {
-        self.save_and_sample(SamplerSaveKind::Inflight)
+        let method = "TrainingClient.save_weights_and_get_inflight_sampling_client";
+        self.save_and_sample(method, SamplerSaveKind::Inflight)
     }
 
-    fn save_and_sample(&self, kind: SamplerSaveKind) -> Pending<SamplingClient> {
+    fn save_and_sample(
+        &self,
+        method: &'static str,
+        kind: SamplerSaveKind,
+    ) -> Pending<SamplingClient> {
         let sampler = self.inner.core.next_sampler();
         self.operate(
+            method,
             |model, seq_id| {
                 let mut request = SaveWeightsForSampler::ephemeral(model, seq_id, sampler);
                 request.kind = kind;

@@ -1,0 +1,134 @@
+//! No future of a public call is large: whoever awaits a thousand of them keeps them in memory.
+
+use std::time::Duration;
+
+use tinker_client::types::{
+    AuditScope, CheckpointPath, ModelId, SamplingSessionId, SearchSessions, SessionId,
+};
+use tinker_client::{
+    AdamParams, AdminClient, CopyOptions, Datum, FinishReason, LoraConfig, Loss, ModelInput,
+    RestClient, SamplingParams, ServiceClient,
+};
+
+/// Above this a future is large.
+const LIMIT: usize = 2048;
+
+struct Sizes(Vec<(&'static str, usize)>);
+
+impl Sizes {
+    fn note<F: Future>(&mut self, name: &'static str, future: F) {
+        self.0.push((name, size_of_val(&future)));
+        drop(future);
+    }
+}
+
+macro_rules! note {
+    ($sizes:ident, $client:ident: $($method:ident($($argument:expr),*)),* $(,)?) => {
+        $($sizes.note(stringify!($client.$method), $client.$method($($argument),*));)*
+    };
+}
+
+fn of_rest(sizes: &mut Sizes, rest: &RestClient) -> Result<(), Box<dyn std::error::Error>> {
+    let path: CheckpointPath = "tinker://s:train:0/weights/a".parse()?;
+    let (run, session) = (ModelId::from("r"), SessionId::from("s"));
+    let sampler = SamplingSessionId::from("s:sample:0");
+    note!(sizes, rest:
+        get_server_capabilities(),
+        get_training_run(&run),
+        get_training_run_of(&path),
+        list_training_runs(5, 0, None),
+        get_sampler(&sampler),
+        check_health(),
+        whoami(),
+        get_api_key(),
+        delete_api_key(),
+        list_user_checkpoints(5, 0),
+        list_checkpoints(&run),
+        get_weights_info(&path),
+        delete_checkpoint(&path),
+        publish_checkpoint(&path),
+        unpublish_checkpoint(&path),
+        set_checkpoint_ttl(&path, Some(Duration::from_mins(1))),
+        get_external_weights_urls(&path),
+        copy_weights(CopyOptions::new(path.clone())),
+        get_session(&session),
+        list_sessions(5, 0),
+        search_sessions_page(SearchSessions::default()),
+        assign_session_project(&session, "p"),
+        export_session_trace(&session),
+    );
+    // Streams hold the future of their page in a box.
+    sizes.note("Pages", std::future::ready(rest.training_runs()));
+    Ok(())
+}
+
+fn of_admin(sizes: &mut Sizes, admin: &AdminClient) -> Result<(), Box<dyn std::error::Error>> {
+    let (from, to) = (
+        "2026-01-01T00:00:00Z".parse()?,
+        "2026-01-02T00:00:00Z".parse()?,
+    );
+    note!(sizes, admin:
+        get_audit_log(AuditScope::All, None),
+        get_billing_usage(from, to),
+        get_current_checkpoint_storage_usage(None),
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn futures_of_public_calls_are_small() -> Result<(), Box<dyn std::error::Error>> {
+    let engine = tinker_local::LocalEngine::builtin()?;
+    let service = ServiceClient::builder().leaf(engine.service()).build()?;
+    let training = service
+        .create_lora_training_client("tinker-local/tiny", LoraConfig::new(4))
+        .await?;
+    let sampling = service.create_sampling_client("tinker-local/tiny").await?;
+    let mut sizes = Sizes(Vec::new());
+
+    note!(sizes, service:
+        get_server_capabilities(),
+        check_access(),
+        copy_weights(CopyOptions::new("tinker://s:train:0/weights/a".parse::<CheckpointPath>()?)),
+        close(FinishReason::Success),
+        close_with_detail(FinishReason::Success, "x"),
+        create_lora_training_client("tinker-local/tiny", LoraConfig::new(4)),
+        create_training_client_from_state("tinker://s:train:0/weights/a"),
+        create_training_client_from_state_with_optimizer("tinker://s:train:0/weights/a"),
+        create_sampling_client("tinker-local/tiny"),
+    );
+    let data = vec![Datum::supervised(&[104, 105], &[33])];
+    let failing = |_: &[Datum], _: &[Vec<f32>]| Err::<tinker_client::CustomLoss, _>("no");
+    note!(sizes, training:
+        forward(data.clone(), Loss::cross_entropy()),
+        forward_backward(data.clone(), Loss::cross_entropy()),
+        optim_step(AdamParams::new(1e-3)),
+        save_state("a"),
+        save_weights_for_sampler("a"),
+        save_weights_external("a"),
+        save_weights_and_get_sampling_client(),
+        save_weights_and_get_inflight_sampling_client(),
+        forward_backward_custom(data.clone(), failing),
+    );
+    let params = || SamplingParams::default().with_max_tokens(1);
+    let prompt = || ModelInput::from_tokens([104, 105]);
+    note!(sizes, sampling:
+        handle(),
+        sample(prompt(), params()),
+        compute_logprobs(prompt()),
+    );
+    let limited = sampling
+        .sample(prompt(), params())
+        .within(Duration::from_secs(1));
+    sizes.note("Pending::within", limited);
+    of_rest(&mut sizes, &service.rest())?;
+    of_admin(&mut sizes, &service.admin())?;
+
+    let large: Vec<_> = sizes.0.iter().filter(|(_, size)| *size > LIMIT).collect();
+    assert!(large.is_empty(), "{large:?}");
+    assert!(
+        sizes.0.len() >= 40,
+        "{} calls were looked at",
+        sizes.0.len()
+    );
+    Ok(())
+}
