@@ -6,6 +6,7 @@ mod keys;
 mod outcomes;
 mod pace;
 mod requests;
+mod telemetry;
 mod values;
 
 use super::replay::Replay;

@@ -50,14 +50,17 @@ pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String
                 | "get_info"
                 | "retrieve_future"
                 | "cancel_future"
-                | "join_sampling_session",
+                | "join_sampling_session"
+                | "retrieve_futures"
+                | "telemetry",
             ],
         ) => Ok(Derived::FollowUp),
         ("GET", ["samplers", _]) if named.starts_with("ServiceClient") => Ok(Derived::FollowUp),
-        ("POST", ["retrieve_futures"]) => Ok(Derived::NotYet("session poller")),
-        ("POST", ["telemetry"]) => Ok(Derived::NotYet("telemetry")),
 
         ("GET", ["get_server_capabilities"]) if named.is_empty() => Ok(Call::CheckAccess.into()),
+        ("GET", ["get_server_capabilities"]) if named.starts_with("RestClient") => {
+            Ok(Call::Rest(RestCall::Capabilities).into())
+        }
         ("GET", ["get_server_capabilities"]) => Ok(Call::Capabilities.into()),
         ("POST", ["create_model"]) => Ok(service::create_model(&read(message)?)),
         ("POST", ["load_weights"]) => Ok(service::load_weights(&read(message)?)),

@@ -1,9 +1,11 @@
 //! What is known about single recordings and cannot be derived from them.
 
+mod answer;
 mod different;
 mod missing;
 mod setting;
 
+pub(crate) use answer::answer;
 pub(crate) use different::{Difference, difference};
 pub(crate) use missing::{Absence, absence};
 pub(crate) use setting::{

@@ -22,7 +22,25 @@ fn judge_changed(name: &str, change: impl Fn(&mut Value)) -> Result<Verdict, Box
 
 #[test]
 fn a_tampered_recording_fails_for_the_right_reason() -> Result<(), Box<dyn Error>> {
-    let cases: [(&str, &str, Value, Aspect); 19] = [
+    let cases: [(&str, &str, Value, Aspect); 22] = [
+        (
+            "telemetry/user_error_fatal",
+            "/exchanges/0/request/body/json/events/1/event_data/status_code",
+            json!(405),
+            Body,
+        ),
+        (
+            "futures/session_poller",
+            "/exchanges/3/request/body/json/prev_cursor",
+            json!(6),
+            Body,
+        ),
+        (
+            "futures/session_poller",
+            "/exchanges/0/request/headers/x-sdk-method",
+            json!("SamplingClient.other"),
+            Head,
+        ),
         (
             "training/save_weights",
             "/sdk_result/playground",

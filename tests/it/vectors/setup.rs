@@ -64,6 +64,7 @@ fn config_of(vector: &Vector, first: Option<&Exchange>) -> Result<Config, String
         config.project_id = session.project_id;
         config.display_name = session.display_name;
     }
+    config.telemetry = vector.area() == "telemetry";
     Ok(known::configure(&vector.name, config))
 }
 

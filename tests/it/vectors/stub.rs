@@ -9,6 +9,7 @@ use tinker_transport::{Body, Kind, Stage, TransportError};
 use tokio::time::Instant;
 
 use super::exchange::{Answer, route};
+use super::known;
 use super::message::Message;
 use super::script::{Identity, Script};
 use super::sent::{Answered, Sent};
@@ -103,6 +104,15 @@ impl State {
 
     fn usual_answer(&mut self, sent: &Sent) -> Option<Reply> {
         let message = sent.message.as_ref().unwrap_or(&Message::Nothing);
+        let known = known::answer(&self.vector.name, &route(&sent.path), message);
+        if let Some((status, body)) = known {
+            let status = StatusCode::from_u16(status).unwrap_or_default();
+            return Some(Reply::new(
+                status,
+                "application/json",
+                body.to_string().into(),
+            ));
+        }
         let (content_type, body) = self
             .usual
             .answer(&sent.method, &route(&sent.path), message)?;

@@ -1,4 +1,4 @@
-//! Hearing of what happens.
+//! Watching what a service does.
 
 use tinker_transport::Observers;
 

@@ -12,6 +12,7 @@ use crate::vectors::outcome::Outcome;
 /// A method of the REST client. Checkpoints are named as their users name them: in text.
 #[derive(Debug, Clone)]
 pub(crate) enum RestCall {
+    Capabilities,
     TrainingRun(String, AccessScope),
     TrainingRunOf(String),
     TrainingRuns(Page, AccessScope, Option<String>),
@@ -65,6 +66,7 @@ impl Copy {
 impl RestCall {
     pub(crate) fn name(&self) -> &'static str {
         match self {
+            Self::Capabilities => "get_server_capabilities",
             Self::TrainingRun(..) => "get_training_run",
             Self::TrainingRunOf(_) => "get_training_run_of",
             Self::TrainingRuns(..) => "list_training_runs",
@@ -92,6 +94,10 @@ impl RestCall {
     pub(crate) async fn make(self, rest: &RestClient) -> Result<Outcome, Error> {
         let among = |scope| rest.clone().with_access_scope(scope);
         Ok(match self {
+            Self::Capabilities => value(
+                "GetServerCapabilitiesResponse",
+                rest.get_server_capabilities().await?,
+            ),
             Self::TrainingRun(id, scope) => {
                 let run = among(scope).get_training_run(&id.as_str().into()).await?;
                 value("TrainingRun", run)

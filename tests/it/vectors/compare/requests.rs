@@ -1,6 +1,6 @@
 //! Which requests are sent, what is in them, and in what order.
 
-use super::pairs;
+use super::{pairs, telemetry};
 use crate::vectors::exchange::Answer;
 use crate::vectors::message::Message;
 use crate::vectors::sent::{Answered, Sent};
@@ -28,6 +28,9 @@ pub(super) fn compare(vector: &Vector, sent: &[Sent], found: &mut Vec<Mismatch>)
     }
     for (_, exchange, sent) in pairs(vector, sent) {
         let what = match (Message::recorded(&exchange.request), sent.message.clone()) {
+            (Ok(recorded), Ok(message)) if exchange.request.route() == ["telemetry"] => {
+                telemetry::difference(&recorded, &message)
+            }
             (Ok(recorded), Ok(message)) => recorded.difference(&message),
             (Err(error), _) | (_, Err(error)) => Some(error),
         };

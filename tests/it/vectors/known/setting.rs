@@ -35,6 +35,8 @@ pub(crate) fn configure(name: &str, mut config: Config) -> Config {
             config.project_id = Some("proj-9".to_owned());
             config
         }
+        // An environment variable there, a setting here.
+        "telemetry/disabled" => config.with_telemetry(false),
         _ => config,
     }
 }
@@ -60,7 +62,9 @@ pub(crate) fn calls(name: &str) -> Vec<Call> {
         "auth/key_bad_prefix"
         | "auth/key_expired_jwt"
         | "auth/key_missing"
-        | "telemetry/disabled" => vec![Call::Open],
+        | "telemetry/disabled"
+        // Of this one and those below only the reports were recorded.
+        | "telemetry/periodic_batch" => vec![Call::Open],
         "training/custom_handle_duplicate" => {
             let loss = -(Expr::logprobs() * Expr::input("weights")).sum();
             let neg_ll = || Call::NewLoss(LossGraph::new("neg_ll", loss.clone()));
@@ -99,6 +103,18 @@ pub(crate) fn calls(name: &str) -> Vec<Call> {
             empty.parts.clear();
             let custom = |pass| train(Work::Custom { pass, fails: false });
             vec![custom(untargeted), custom(empty)]
+        }
+        "telemetry/api_status_error"
+        | "telemetry/application_error"
+        | "telemetry/unhandled_exception" => {
+            vec![train(Work::Optim(OptimParams::Adam(AdamParams::default())))]
+        }
+        "telemetry/endpoint_404" | "telemetry/endpoint_500" | "telemetry/user_error_fatal" => {
+            vec![Call::NewSampler(SamplingSource::BaseModel("m".to_owned()))]
+        }
+        "telemetry/sessionless" => {
+            let run = RestCall::TrainingRun("x".to_owned(), AccessScope::Owned);
+            vec![Call::Rest(run)]
         }
         // Sent, but not so that the id could be read off the request.
         "rest/odd_ids" => {
