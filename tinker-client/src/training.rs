@@ -96,10 +96,12 @@ impl TrainingClient {
     /// Loads a checkpoint into this model, as servers of an earlier time have it done.
     pub(crate) fn load_state(
         &self,
+        method: &'static str,
         path: &CheckpointPath,
         with_optimizer: bool,
     ) -> Pending<WeightsLoaded> {
         self.operate(
+            method,
             |model_id, seq_id| {
                 let mut request = LoadWeights::new(LoadTarget::Existing { model_id, seq_id }, path);
                 request.optimizer = with_optimizer;

@@ -112,7 +112,7 @@ impl Sampler {
     ) -> Result<BoxStream<'static, Result<SampleEvent, Error>>, Error> {
         let link = self.core.link().await?;
         if !link.streams_nothing.load(Ordering::Relaxed) {
-            let seq_id = self.number.seq_id(link, &self.id, position).await?;
+            let seq_id = self.number.seq_id(link, &self.id, METHOD, position).await?;
             let mut request = options.request(self.id.clone(), seq_id, prompt.clone());
             request.record_stability_info |= self.records_stability;
             if let Some(body) = open(link, &request).await? {

@@ -121,7 +121,9 @@ async fn load_into_fresh(
         request
     };
     let client = make(core, number, request, board).await?;
-    client.load_state(path, with_optimizer).await?;
+    client
+        .load_state(board.method(), path, with_optimizer)
+        .await?;
     Ok(client)
 }
 
