@@ -139,7 +139,10 @@ impl RestClient {
     /// # Errors
     /// No answer, or one that does not say that all is well.
     pub async fn check_health(&self) -> Result<(), Error> {
-        let health = ask(&self.core, "RestClient.check_health", GetHealth {}).await?;
+        // A probe: like the official client's, it names no method.
+        let call = Call::new(GetHealth::NAME, Class::Rest).with_replay(Replay::Safe);
+        let answer = self.core.link().await?.api.call(&GetHealth {}, call);
+        let health = self.core.news().outcome(Box::pin(answer).await)?;
         if health.status == "ok" {
             return Ok(());
         }

@@ -238,8 +238,8 @@ impl ServiceClient {
     /// 401 for a key that is not valid, 402 for an account that cannot be charged; no answer.
     pub async fn check_access(&self) -> Result<(), Error> {
         let link = self.core.link().await?;
+        // A probe: like the official client's, it names no method.
         let call = Call::new("check_access", Class::Rest)
-            .with_caller("ServiceClient.check_access")
             .with_replay(Replay::Safe)
             .with_billing(Billing::Raise);
         let answer = Box::pin(link.api.call(&GetServerCapabilities {}, call)).await;

@@ -159,7 +159,8 @@ impl TrainingClient {
     /// # Errors
     /// Those of any operation.
     pub fn save_weights_and_get_inflight_sampling_client(&self) -> Pending<SamplingClient> {
-        let method = "TrainingClient.save_weights_and_get_inflight_sampling_client";
+        // The official client has one method for both kinds.
+        let method = "TrainingClient.save_weights_and_get_sampling_client";
         self.save_and_sample(method, SamplerSaveKind::Inflight)
     }
 
