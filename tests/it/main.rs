@@ -3,6 +3,7 @@
 mod decoders;
 mod dropping;
 mod fault_run;
+mod load;
 mod order;
 mod refusal;
 mod restart;

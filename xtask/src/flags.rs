@@ -33,6 +33,15 @@ xflags::xflags! {
             /// A Python with torch, transformers and peft (default target/golden/bin/python).
             optional --python path: PathBuf
         }
+        /// Let many clients work on one server at once, and compare with the same work one after another.
+        cmd load {
+            /// Clients (default 64).
+            optional --clients clients: usize
+            /// Those of them that train an adapter each (default 8).
+            optional --trainers trainers: usize
+            /// Seconds for which they go on (default 120).
+            optional --seconds seconds: u64
+        }
         /// Kill an engine at random moments while it writes checkpoints, and load what it had acknowledged.
         cmd kill {
             /// Times (default 200).

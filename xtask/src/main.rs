@@ -26,6 +26,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Ci(flags) => ci::run(flags.skip_tests),
         XtaskCmd::Codegen(flags) => codegen::run(output::Mode::from_check(flags.check)),
         XtaskCmd::Check(_) => check::run(),
+        XtaskCmd::Load(flags) => trial::load(&flags),
         XtaskCmd::Kill(flags) => trial::kill(&flags),
         XtaskCmd::Fuzz(flags) => trial::fuzz(&flags),
         XtaskCmd::FaultRun(flags) => fault_run::run(&flags),

@@ -2,6 +2,8 @@
 
 mod fuzz;
 mod kill;
+mod load;
 
 pub(crate) use fuzz::fuzz;
 pub(crate) use kill::kill;
+pub(crate) use load::load;
