@@ -38,6 +38,11 @@ pub(super) enum Kind {
     Requests,
 }
 
+/// A sample as server-sent events.
+const EVENTS: &[u8] = b"event: accepted\ndata: {\"request_id\":\"r\",\"sample_sequence_ids\":[\"q\"]}\n\n: waiting\n\n\
+    event: tokens\ndata: {\"sequence\":0,\"tokens\":[1,2],\"logprobs\":[-0.5,-1.0]}\n\n\
+    event: done\ndata: {\"type\":\"sample\",\"sequences\":[{\"stop_reason\":\"stop\",\"tokens\":[1,2]}]}\n\n";
+
 /// One recorded exchange: path with query, and the two bodies.
 struct Exchange {
     address: String,
@@ -161,6 +166,7 @@ pub(super) fn of(kind: Kind) -> Vec<Vec<u8>> {
             .filter_map(|e| json(&e.answer).or_else(|| protobuf(&e.answer)))
             .enumerate()
             .map(|(at, body)| [vec![at as u8, (at / 5) as u8, 0], body].concat())
+            .chain([[&[5, 0, 0], EVENTS].concat()])
             .collect(),
         Kind::Requests => engine::seeds(),
     };
