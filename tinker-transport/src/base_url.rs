@@ -65,6 +65,11 @@ impl BaseUrl {
             || Url::parse(&uri.to_string()).is_ok_and(|url| url.origin() == self.origin)
     }
 
+    /// Host and port.
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
     /// The address as text, without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -38,6 +38,7 @@ where
 pub(crate) struct Stack {
     call_slot: Slot,
     observe_calls: ObserveLayer,
+    trace_calls: TraceLayer,
     admission: AdmissionLayer,
     retry: RetryLayer,
     gate: GateLayer,
@@ -79,6 +80,7 @@ impl Stack {
         Ok(Self {
             call_slot,
             observe_calls: ObserveLayer::calls(observers.clone()),
+            trace_calls: TraceLayer::calls().with_server(&base),
             admission: AdmissionLayer::new(&config.limits)
                 .with_gate(gate.clone())
                 .with_observers(observers.clone()),
@@ -108,6 +110,7 @@ impl Stack {
         let outer = Outer {
             call_slot: self.call_slot,
             observe_calls: self.observe_calls,
+            trace_calls: self.trace_calls,
             admission: self.admission,
             retry: self.retry,
             gate: self.gate,
@@ -125,6 +128,7 @@ impl Stack {
 struct Outer {
     call_slot: Slot,
     observe_calls: ObserveLayer,
+    trace_calls: TraceLayer,
     admission: AdmissionLayer,
     retry: RetryLayer,
     gate: GateLayer,
@@ -139,7 +143,7 @@ impl Outer {
         let inner = Wrapped::new(CollectLayer::new(), inner);
         let inner = Wrapped::new(self.retry, inner);
         let inner = Wrapped::new(self.admission, inner);
-        let inner = Wrapped::new(TraceLayer::calls(), inner);
+        let inner = Wrapped::new(self.trace_calls, inner);
         let inner = Wrapped::new(self.observe_calls, inner);
         wrap(Transport::of(inner), &self.call_slot)
     }

@@ -27,6 +27,28 @@
 //! # }
 //! ```
 
+//! The same for the others, in a `#[tokio::test]`:
+//!
+//! ```
+//! use tinker_transport::testing::{Cassette, Fault, FaultLayer, RecordLayer, Scrub};
+//! # use tinker_transport::{Transport, TransportConfig};
+//! # fn lines(my_leaf: Transport, path: &str) -> Result<(), Box<dyn std::error::Error>> {
+//!
+//! // Faults on three of ten requests, the same ones in every run.
+//! let faults = FaultLayer::seeded(7).with(Fault::LoseAnswer, 0.1).with(Fault::ResetBefore, 0.2);
+//! let transport = my_leaf.layer(faults);
+//!
+//! // Real traffic to a file, once.
+//! let record = RecordLayer::create(path, Scrub::new())?;
+//! let transport = Transport::from_config(TransportConfig::new("http://localhost:8000"))?.layer(record);
+//!
+//! // And from the file, ever after.
+//! let cassette = Cassette::load(path)?;
+//! let transport = Transport::new(cassette.loose());
+//! # Ok(())
+//! # }
+//! ```
+
 mod cassette;
 mod fault;
 mod never;

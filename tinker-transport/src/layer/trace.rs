@@ -3,21 +3,41 @@
 use std::time::Duration;
 
 use http::Request;
+use http::uri::Authority;
 use tokio::time::Instant;
-use tracing::field::{Empty, display};
+use tracing::field::{Empty, debug, display};
 use tracing::{Instrument, Level, Span};
 
 use super::around::{Around, tower_layer};
 use super::scope::{Scope, Subject};
+use crate::base_url::BaseUrl;
 use crate::body::Body;
 use crate::effort::Effort;
 use crate::service::{Answer, Inner};
 
 /// Tells `tracing` about calls or attempts, at level debug.
 ///
-/// A call is a span `call` with `operation`, `class`, `method`, `path`, and at its end `status` or
-/// `error`, and `attempts`. An attempt is an event within it. Neither shows a header, a query or a
-/// body.
+/// A call is a span `call`, an attempt an event within it. Names are those of OpenTelemetry where it
+/// has one: `otel.name`, which is the operation, `otel.kind`, `http.request.method`, `url.path`,
+/// `server.address`, `server.port`, `http.response.status_code`, `error.type` (a status from 400 on,
+/// or the [`Kind`](crate::Kind) of an error); beside them `class`, `attempts`, `error`. Neither shows
+/// a header, a query or a body.
+///
+/// An attempt layer runs within the span, so that one of three lines carries its context to the
+/// server in whatever form your tracing has it:
+///
+/// ```
+/// # use tinker_transport::{layer, TransportBuilder, TransportConfig};
+/// # fn traceparent(_: &tracing::Span) -> http::HeaderValue {
+/// #     http::HeaderValue::from_static("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+/// # }
+/// let builder = TransportBuilder::from_config(TransportConfig::new("http://localhost:8000"))
+///     .attempt_layer(layer::from_fn(|mut request: http::Request<_>, next: layer::Next| async move {
+///         let context = traceparent(&tracing::Span::current());
+///         request.headers_mut().insert("traceparent", context);
+///         next.run(request).await
+///     }));
+/// ```
 ///
 /// # Order
 /// One for calls outermost, one for attempts inside the gate. Wrong: only the latter; the time a
@@ -25,19 +45,31 @@ use crate::service::{Answer, Inner};
 #[derive(Debug, Clone)]
 pub struct TraceLayer {
     scope: Scope,
+    server: Option<Authority>,
 }
 
 impl TraceLayer {
     /// A span for each call.
     pub fn calls() -> Self {
-        Self { scope: Scope::Call }
+        Self {
+            scope: Scope::Call,
+            server: None,
+        }
     }
 
     /// An event for each attempt.
     pub fn attempts() -> Self {
         Self {
             scope: Scope::Attempt,
+            server: None,
         }
+    }
+
+    /// Names the server in spans.
+    #[must_use]
+    pub fn with_server(mut self, base: &BaseUrl) -> Self {
+        self.server = Some(base.authority().clone());
+        self
     }
 }
 
@@ -47,7 +79,7 @@ impl Around for TraceLayer {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
         match self.scope {
             Scope::Call => {
-                let span = call_span(request);
+                let span = call_span(request, self.server.as_ref());
                 let result = inner.run(request).instrument(span.clone()).await;
                 record(&span, &result);
                 result
@@ -65,7 +97,10 @@ impl Around for TraceLayer {
     }
 }
 
-fn call_span(request: &Request<Body>) -> Span {
+const STATUS: &str = "http.response.status_code";
+const ERROR_TYPE: &str = "error.type";
+
+fn call_span(request: &Request<Body>, server: Option<&Authority>) -> Span {
     if !tracing::enabled!(Level::DEBUG) {
         return Span::none();
     }
@@ -74,11 +109,15 @@ fn call_span(request: &Request<Body>) -> Span {
     } = Subject::of(request);
     tracing::debug_span!(
         "call",
-        operation = call.operation,
+        otel.name = call.operation,
+        otel.kind = "client",
         class = call.class.name(),
-        %method,
-        path,
-        status = Empty,
+        http.request.method = %method,
+        url.path = path,
+        server.address = server.map(Authority::host),
+        server.port = server.and_then(Authority::port_u16),
+        http.response.status_code = Empty,
+        "error.type" = Empty,
         error = Empty,
         attempts = Empty,
     )
@@ -87,12 +126,17 @@ fn call_span(request: &Request<Body>) -> Span {
 fn record(span: &Span, result: &Answer) {
     match result {
         Ok(response) => {
-            span.record("status", response.status().as_u16());
+            let status = response.status();
+            span.record(STATUS, status.as_u16());
+            if status.as_u16() >= 400 {
+                span.record(ERROR_TYPE, status.as_str());
+            }
             if let Some(effort) = response.extensions().get::<Effort>() {
                 span.record("attempts", effort.attempts);
             }
         }
         Err(error) => {
+            span.record(ERROR_TYPE, debug(error.kind()));
             span.record("error", display(error));
             span.record("attempts", error.attempts());
         }
@@ -104,10 +148,12 @@ fn report(attempt: u32, elapsed: Duration, result: &Answer) {
         Ok(response) => tracing::debug!(
             attempt,
             ?elapsed,
-            status = response.status().as_u16(),
+            http.response.status_code = response.status().as_u16(),
             "answered"
         ),
-        Err(error) => tracing::debug!(attempt, ?elapsed, %error, "failed"),
+        Err(error) => {
+            tracing::debug!(attempt, ?elapsed, "error.type" = ?error.kind(), %error, "failed");
+        }
     }
 }
 
@@ -116,10 +162,15 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::builder::TransportBuilder;
     use crate::call::{Call, Replay};
     use crate::class::Class;
+    use crate::class::PerClass;
+    use crate::config::TransportConfig;
     use crate::fixture::{request, scripted, traced};
-    use crate::layer::{AuthLayer, RetryLayer};
+    use crate::layer::{AuthLayer, Next, RetryLayer, TimeoutLayer, from_fn};
+    use crate::testing::{Script, never};
+    use crate::transport::Transport;
 
     #[tokio::test(start_paused = true)]
     async fn a_call_is_a_span_its_attempts_are_events_and_no_key_is_told() {
@@ -129,24 +180,77 @@ mod tests {
             .layer(AuthLayer::new(Arc::new(crate::ApiKey::new("hunter2"))))
             .layer(TraceLayer::attempts())
             .layer(RetryLayer::new())
-            .layer(TraceLayer::calls());
+            .layer(TraceLayer::calls().with_server(&"http://home.test:81/x".parse().unwrap()));
         let mut listing = request(Call::new("list", Class::Rest).with_replay(Replay::Safe));
         *listing.uri_mut() = "/api/v1/runs?token=hunter2".parse().unwrap();
         transport.call(listing).await.unwrap();
         drop(guard);
 
         let text = lines.text();
-        let span = r#"call{operation="list" class="rest" method=POST path="/api/v1/runs""#;
+        let span = r#"call{otel.name="list" otel.kind="client" class="rest" http.request.method=POST url.path="/api/v1/runs" server.address="home.test" server.port=81"#;
         assert!(text.lines().all(|line| line.contains(span)), "{text}");
         for part in [
-            "answered attempt=1 elapsed=0ns status=503",
+            "answered attempt=1 elapsed=0ns http.response.status_code=503",
             "answered attempt=2",
             "trying again",
         ] {
             assert!(text.contains(part), "{part} in {text}");
         }
         let last = text.lines().last().unwrap();
-        assert!(last.contains("status=200 attempts=2"), "{last}");
+        assert!(
+            last.contains("http.response.status_code=200 attempts=2"),
+            "{last}"
+        );
         assert!(!text.contains("hunter2"), "{text}");
+    }
+    #[tokio::test(start_paused = true)]
+    async fn what_went_wrong_has_a_type() {
+        let (lines, guard) = traced();
+        let broken = Transport::new(never()).layer(TimeoutLayer::new(PerClass::default()));
+        for leaf in [scripted(&[404]).0, broken] {
+            let transport = leaf
+                .layer(TraceLayer::attempts())
+                .layer(TraceLayer::calls());
+            let _ = transport.call(request(Call::new("x", Class::Rest))).await;
+        }
+        drop(guard);
+        let text = lines.text();
+        for part in [r#"error.type="404""#, "error.type=Timeout"] {
+            assert!(text.contains(part), "{part} in {text}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_layer_of_the_user_carries_the_context_of_the_span_with_every_try() {
+        let (_lines, _guard) = traced();
+        let script = Script::new().answer(503, "").answer(200, "");
+        let carry = from_fn(|mut request: Request<Body>, next: Next| async move {
+            let span = Span::current();
+            assert_eq!(span.metadata().unwrap().name(), "call");
+            let context = format!(
+                "00-{:032x}-00f067aa0ba902b7-01",
+                span.id().unwrap().into_u64()
+            );
+            request
+                .headers_mut()
+                .insert("traceparent", context.parse().unwrap());
+            next.run(request).await
+        });
+        let transport = TransportBuilder::from_config(TransportConfig::new("http://home.test"))
+            .attempt_layer(carry)
+            .leaf(script.clone())
+            .build()
+            .unwrap();
+        let call = Call::new("x", Class::Rest).with_replay(Replay::Safe);
+        transport.call(request(call)).await.unwrap();
+        let sent = script.requests();
+        let contexts: Vec<_> = sent
+            .iter()
+            .map(|sent| &sent.headers()["traceparent"])
+            .collect();
+        assert!(
+            contexts.len() == 2 && contexts[0] == contexts[1],
+            "{contexts:?}"
+        );
     }
 }
