@@ -9,7 +9,6 @@ mod opt_in;
 mod secrets;
 #[cfg(feature = "reqwest")]
 mod server;
-mod surface;
 #[cfg(feature = "reqwest")]
 mod tls;
 #[cfg(feature = "reqwest")]

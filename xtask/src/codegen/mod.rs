@@ -1,5 +1,6 @@
 //! Files made from other files. Each is checked in, so that a build needs nothing but cargo.
 
+mod api;
 mod proto;
 mod schema;
 
@@ -8,7 +9,8 @@ use crate::output::Mode;
 /// Writes every generated file, or fails on the first stale one.
 pub(crate) fn run(mode: Mode) -> anyhow::Result<()> {
     proto::run(mode)?;
-    schema::run(mode)
+    schema::run(mode)?;
+    api::run(mode)
 }
 
 /// The task that a stale file's message names.

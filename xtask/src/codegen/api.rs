@@ -1,0 +1,233 @@
+//! The public API of each library as text: a change of it shows in the diff, and so does a foreign crate in it.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use public_api::PublicApi;
+use xshell::{Shell, cmd};
+
+use super::TASK;
+use crate::output::{Mode, workspace_root};
+
+/// The libraries, and the crates whose items users of each may hold in their hands beside those of the library.
+/// Whatever is not here, reqwest and prost above all, can be exchanged without anybody noticing.
+const LIBRARIES: [(&str, &[&str]); 4] = [
+    (
+        "tinker-types",
+        &[
+            "bytes",
+            "jiff",
+            "schemars",
+            "serde",
+            "serde_core",
+            "serde_json",
+        ],
+    ),
+    (
+        "tinker-transport",
+        &[
+            "bytes",
+            "http",
+            "http_body",
+            "tokio",
+            "tower",
+            "tower_layer",
+            "tower_service",
+        ],
+    ),
+    (
+        "tinker-client",
+        &[
+            "bytes",
+            "futures_core",
+            "futures_util",
+            "http",
+            "http_body",
+            "jiff",
+            "serde_json",
+            "tinker_transport",
+            "tinker_types",
+            "tower",
+            "tower_layer",
+            "tower_service",
+        ],
+    ),
+    (
+        "tinker-local",
+        &[
+            "bytes",
+            "http",
+            "http_body",
+            "tinker_types",
+            "tokio",
+            "tower_service",
+        ],
+    ),
+];
+
+/// Every crate has these.
+const STANDARD: [&str; 4] = ["alloc", "core", "f64", "std"];
+
+pub(super) fn run(mode: Mode) -> anyhow::Result<()> {
+    let docs = Docs::new()?;
+    let mut faults = Vec::new();
+    for (library, allowed) in LIBRARIES {
+        let Some(lines) = docs.lines(library)? else {
+            eprintln!(
+                "the public API was not looked at: this toolchain is not the one that api/ was written with"
+            );
+            return Ok(());
+        };
+        for foreign in foreign(library, allowed, &lines) {
+            faults.push(format!("{library}: {foreign}"));
+        }
+        mode.apply(
+            &format!("api/{library}.txt"),
+            &(lines.join("\n") + "\n"),
+            TASK,
+        )?;
+    }
+    if !faults.is_empty() {
+        let faults = faults.join("\n  ");
+        bail!("the public API mentions crates that it should not:\n  {faults}");
+    }
+    Ok(())
+}
+
+/// What mentions a crate that is not allowed.
+fn foreign(library: &str, allowed: &[&str], lines: &[String]) -> Vec<String> {
+    let own = library.replace('-', "_");
+    let is_known = |name: &str| name == own || allowed.contains(&name) || STANDARD.contains(&name);
+    let mut found = Vec::new();
+    for line in lines {
+        let unknown = crates(line).into_iter().find(|name| !is_known(name));
+        found.extend(unknown.map(|name| format!("{name} in {line}")));
+    }
+    found
+}
+
+/// The first parts of all paths in a line.
+fn crates(line: &str) -> BTreeSet<&str> {
+    let is_path = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
+    let words = line.split(|letter| !is_path(letter));
+    let heads = words.filter_map(|word| word.split_once("::"));
+    let heads = heads.map(|(head, _)| head);
+    heads
+        .filter(|head| head.starts_with(|first: char| first.is_ascii_lowercase()))
+        .collect()
+}
+
+/// What rustdoc knows.
+struct Docs {
+    shell: Shell,
+    rustdoc: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Docs {
+    /// The JSON of rustdoc is not stable and so wants to be unlocked; for rustdoc alone, because cargo would build
+    /// everything anew for a variable that it sees itself.
+    fn new() -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let rustdoc = folder.path().join("rustdoc");
+        std::fs::write(
+            &rustdoc,
+            "#!/bin/sh\nRUSTC_BOOTSTRAP=1 exec rustdoc \"$@\"\n",
+        )?;
+        make_executable(&rustdoc)?;
+        let shell = Shell::new()?;
+        shell.change_dir(workspace_root());
+        Ok(Self {
+            shell,
+            rustdoc,
+            _folder: folder,
+        })
+    }
+
+    /// The public API of a library, an item a line; nothing from a toolchain whose JSON has another form.
+    fn lines(&self, library: &str) -> anyhow::Result<Option<Vec<String>>> {
+        let json = self.json(library)?;
+        let text = std::fs::read_to_string(&json)?;
+        let Form { format_version } = serde_json::from_str(&text)?;
+        if format_version != FORMAT {
+            return Ok(None);
+        }
+        let read = |without_derived| {
+            public_api::Builder::from_rustdoc_json(&json)
+                .omit_blanket_impls(true)
+                .omit_auto_trait_impls(true)
+                .omit_auto_derived_impls(without_derived)
+                .sorted(true)
+                .build()
+                .with_context(|| format!("cannot read {}", json.display()))
+        };
+        let written = texts(&read(true)?);
+        let known: BTreeSet<&String> = written.iter().collect();
+        // That a trait is derived matters; its methods are known.
+        let derived = texts(&read(false)?);
+        let derived = derived
+            .into_iter()
+            .filter(|line| known.contains(line) || line.starts_with("impl"));
+        Ok(Some(derived.collect()))
+    }
+
+    fn json(&self, library: &str) -> anyhow::Result<PathBuf> {
+        let shell = &self.shell;
+        let _rustdoc = shell.push_env("RUSTDOC", &self.rustdoc);
+        cmd!(
+            shell,
+            "cargo rustdoc --quiet --package {library} --lib --all-features -- -Zunstable-options --output-format=json --cap-lints=allow"
+        )
+        .run()?;
+        let meta = cmd!(shell, "cargo metadata --no-deps --format-version 1");
+        let meta: serde_json::Value = serde_json::from_str(&meta.quiet().read()?)?;
+        let target = meta["target_directory"]
+            .as_str()
+            .context("no target folder")?;
+        let name = library.replace('-', "_");
+        Ok(Path::new(target)
+            .join("doc")
+            .join(name)
+            .with_extension("json"))
+    }
+}
+
+/// The form of the JSON that the reader knows.
+const FORMAT: u32 = 57;
+
+#[derive(serde::Deserialize)]
+struct Form {
+    format_version: u32,
+}
+
+fn texts(api: &PublicApi) -> Vec<String> {
+    api.items().map(ToString::to_string).collect()
+}
+
+#[cfg(unix)]
+fn make_executable(file: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn make_executable(_: &Path) -> std::io::Result<()> {
+    Err(std::io::Error::other("needs a Unix shell"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_crate_is_found_wherever_it_stands() {
+        let lines = [
+            "pub fn tinker_x::a(core::option::Option<&http::Uri>) -> Self::Item".to_owned(),
+            "impl core::convert::From<reqwest::Error> for tinker_x::Error".to_owned(),
+        ];
+        let found = foreign("tinker-x", &["http"], &lines);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].starts_with("reqwest in impl"), "{found:?}");
+    }
+}
