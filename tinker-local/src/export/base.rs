@@ -9,9 +9,9 @@ use super::merge::Merge;
 use super::{ExportError, Exported, Output};
 use crate::backend::AdapterState;
 use crate::engine::{self, ModelConfig};
-use crate::folder::{
-    FolderError, ModelFolder, Storage, absolute, byte_level_tokenizer, read_json, tokenizer_config,
-};
+use crate::folder::{FolderError, ModelFolder, Storage, absolute, read_json};
+#[cfg(feature = "base-model")]
+use crate::folder::{byte_level_tokenizer, tokenizer_config};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";

@@ -45,6 +45,8 @@ const LIBRARIES: [(&str, &[&str]); 4] = [
             "http",
             "http_body",
             "jiff",
+            "serde",
+            "serde_core",
             "serde_json",
             "tinker_transport",
             "tinker_types",
