@@ -5,9 +5,11 @@
     reason = "a test fails where something is missing"
 )]
 
+mod export;
 mod interrupt;
 mod outside;
 mod program;
 mod sample;
 mod serve;
+mod several;
 mod train;

@@ -5,17 +5,19 @@ use std::process::{Child, Command};
 
 use crate::program::Workplace;
 
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Server {
     fn start(work: &Workplace) -> Self {
-        let mut child = work
-            .command(&["serve", "--port", "0", "--quiet"])
-            .spawn()
-            .unwrap();
+        Self::start_with(work, &[])
+    }
+
+    pub(crate) fn start_with(work: &Workplace, more: &[&str]) -> Self {
+        let serve = ["serve", "--port", "0", "--quiet"];
+        let mut child = work.command(&[&serve[..], more].concat()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)

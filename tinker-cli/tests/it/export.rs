@@ -1,0 +1,79 @@
+//! `tinker export`, and its folders as models.
+
+use crate::program::{Workplace, names};
+
+const TINY: [&str; 4] = ["export", "tinker-local/tiny", "--out", "tiny"];
+
+#[test]
+fn a_checkpoint_becomes_an_adapter_and_a_whole_model() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    let train = ["train", "data.jsonl", "--steps", "2", "--output", "run"];
+    let outcome = work.run(&[&train[..], &["--json"]].concat()).json();
+    let sampler = outcome["sampler"].as_str().unwrap();
+    let export = |out, more: &[&str]| {
+        let export = ["export", sampler, "--out", out];
+        work.run(&[&export[..], more].concat())
+    };
+
+    let adapter = export("adapter", &["--json"]).json();
+    assert_eq!(
+        (&adapter["kind"], &adapter["base_model"]),
+        (&"adapter".into(), &"tinker-local/tiny".into())
+    );
+    assert_eq!(
+        names(&work.path("adapter")),
+        ["adapter_config.json", "adapter_model.safetensors"]
+    );
+    let narrow = export("merged", &["--merged", "--json"]).json();
+    assert_eq!(narrow["kind"], "merged");
+    assert!(names(&work.path("merged")).contains(&"model.safetensors".to_owned()));
+
+    let again = export("merged", &["--merged"]);
+    assert_eq!(again.code, 1);
+    assert!(again.stderr.contains("--force"), "{}", again.stderr);
+    let wide = export("merged", &["--merged", "--dtype", "f32", "--force"]);
+    assert_eq!(wide.code, 0, "{}", wide.stderr);
+    let config = std::fs::read_to_string(work.path("merged/config.json")).unwrap();
+    assert!(config.contains("float32"), "{config}");
+}
+
+#[test]
+fn what_can_not_be_exported_is_said() {
+    let work = Workplace::new();
+    let gone = "tinker://s-1:train:0/weights/final";
+    for (arguments, code, said) in [
+        (&["Qwen/Qwen3-8B"][..], 2, "is no checkpoint"),
+        (&[gone], 1, "there is no checkpoint"),
+        (&["tinker-local/tiny", "--base", "x"], 2, "--merged"),
+    ] {
+        let run = work.run(&[&["export", "--out", "out"], arguments].concat());
+        assert_eq!(run.code, code, "{}", run.stderr);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
+    assert!(!work.path("out").exists());
+    assert_eq!(work.run(&TINY).code, 0);
+    std::fs::write(work.path("tiny/notes.txt"), "mine").unwrap();
+    let run = work.run(&[&TINY[..], &["--force"]].concat());
+    assert_eq!(run.code, 1, "a folder with other things is no export");
+    assert!(work.path("tiny/notes.txt").exists(), "{}", run.stderr);
+}
+
+#[cfg(feature = "tokenizers")]
+#[test]
+fn the_folder_of_a_model_samples_like_the_model() {
+    let work = Workplace::new();
+    assert_eq!(work.run(&TINY).code, 0);
+    let sample = [
+        "sample",
+        "Once",
+        "--seed",
+        "1",
+        "--max-tokens",
+        "8",
+        "--json",
+    ];
+    let built_in = work.run(&sample).json();
+    let folder = work.run(&[&sample[..], &["--model", "tiny"]].concat());
+    assert_eq!(folder.json()["samples"], built_in["samples"]);
+}
