@@ -23,8 +23,23 @@ pub struct Exported {
     pub files: Vec<(String, u64)>,
 }
 
-/// Endings of the files that exports write. A folder that holds anything else is never replaced.
-const OURS: [&str; 6] = ["json", "safetensors", "jinja", "model", "txt", "md"];
+/// Names of the files that exports write. A folder that holds anything else is never replaced.
+const OURS: [&str; 14] = [
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "chat_template.json",
+    "config.json",
+    "generation_config.json",
+    "merges.txt",
+    "model.safetensors",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+];
 
 impl Output {
     /// A folder that is not there yet, or is empty.
@@ -101,11 +116,9 @@ impl Output {
         let list = || ExportError::io("list", &self.folder);
         for entry in fs::read_dir(&self.folder).map_err(list())? {
             let entry = entry.map_err(list())?;
-            let path = entry.path();
-            let ending = path.extension().and_then(|ending| ending.to_str());
+            let name = entry.file_name();
             let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if !(is_file && ending.is_some_and(|ending| OURS.contains(&ending))) {
-                let name = entry.file_name();
+            if !(is_file && OURS.iter().any(|ours| *ours == name)) {
                 return Err(self.taken(format!(
                     "holds {}, which no export wrote; choose another place, or empty it yourself",
                     name.display()
@@ -173,9 +186,9 @@ mod tests {
         assert_eq!(written.files, [("config.json".to_owned(), 2)]);
         let error = write(&output).unwrap_err().to_string();
         assert!(error.contains("is not empty"), "{error}");
-        fs::write(place.path().join("a/b/extra.json"), "old").unwrap();
+        fs::write(place.path().join("a/b/vocab.json"), "old").unwrap();
         write(&output.clone().replacing(true)).unwrap();
-        assert!(!place.path().join("a/b/extra.json").exists());
+        assert!(!place.path().join("a/b/vocab.json").exists());
         assert_eq!(
             fs::read_dir(place.path().join("a")).unwrap().count(),
             1,
@@ -186,7 +199,7 @@ mod tests {
     #[test]
     fn what_no_export_wrote_is_never_replaced() {
         let place = tempfile::tempdir().unwrap();
-        for name in ["thesis.tex", "folder.json/"] {
+        for name in ["data.json", "config.json/"] {
             let folder = place.path().join("precious");
             if name.ends_with('/') {
                 fs::create_dir_all(folder.join(name)).unwrap();

@@ -39,14 +39,6 @@ fn logprobs(backend: &mut CpuBackend, adapter: AdapterId) -> Vec<f32> {
 
 /// An adapter that changes something, with the log probabilities it gives.
 fn trained(backend: &mut CpuBackend, unembed: bool) -> (AdapterState, Vec<f32>) {
-    trained_with(backend, unembed, 1e-2)
-}
-
-fn trained_with(
-    backend: &mut CpuBackend,
-    unembed: bool,
-    learning_rate: f64,
-) -> (AdapterState, Vec<f32>) {
     let spec = AdapterSpec {
         rank: 4,
         seed: 1,
@@ -57,7 +49,7 @@ fn trained_with(
     let adapter = backend.create(&spec).unwrap();
     let before = logprobs(backend, adapter);
     let constants = AdamStep {
-        learning_rate,
+        learning_rate: 1e-2,
         beta1: 0.9,
         beta2: 0.95,
         eps: 1e-8,
@@ -69,7 +61,7 @@ fn trained_with(
         backend.step(adapter, &constants).unwrap();
     }
     let after = logprobs(backend, adapter);
-    assert!(apart(&before, &after) > 0.02, "{}", apart(&before, &after));
+    assert!(apart(&before, &after) > 0.1, "{}", apart(&before, &after));
     (backend.export(adapter, false).unwrap(), after)
 }
 
@@ -184,7 +176,8 @@ fn the_built_in_model_becomes_a_folder() {
         unembed: false,
     };
     let fresh = backend.create(&spec).unwrap();
-    assert_eq!(of_folder(&base), logprobs(&mut backend, fresh));
+    let unadapted = logprobs(&mut backend, fresh);
+    assert_eq!(of_folder(&base), unadapted);
     let info = CpuBackend::from_folder(&ModelFolder::new(&base)).unwrap();
     let (ours, theirs) = (backend.model(), info.model());
     assert_eq!(
@@ -192,12 +185,14 @@ fn the_built_in_model_becomes_a_folder() {
         (theirs.context, &theirs.end_tokens)
     );
 
-    let (state, with_adapter) = trained_with(&mut backend, true, 1e-3);
+    let (state, with_adapter) = trained(&mut backend, true);
     Base::Builtin
         .write_with(Some(&state), Some(Storage::F32), &Output::new(&merged))
         .unwrap();
-    let apart = apart(&of_folder(&merged), &with_adapter);
-    assert!(apart < 1e-5, "{apart}");
+    // Merged weights round where an adapter does not, and this model, larger than those above and trained, makes more
+    // of that. So the limit is a share of what the adapter does: a scale wrong in the fourth digit goes beyond it.
+    let off = apart(&of_folder(&merged), &with_adapter) / apart(&unadapted, &with_adapter);
+    assert!(off < 2e-5, "{off}");
 }
 
 /// A data folder with one checkpoint.
