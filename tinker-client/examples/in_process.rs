@@ -22,7 +22,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     ));
     let service = ServiceClient::builder().transport(transport).build()?;
     let sampler = service.create_sampling_client("tinker-local/tiny").await?;
-    let prompt = ModelInput::from_tokens("Hello".bytes().map(u32::from));
+    let text: Vec<u32> = "Hello".bytes().map(u32::from).collect();
+    let prompt = ModelInput::from_tokens(text);
     let params = SamplingParams::default().with_max_tokens(8).with_seed(1);
     let answer = sampler.sample(prompt, params).await?;
     println!("{:?}", answer.sequences[0].tokens);
