@@ -97,6 +97,8 @@ impl Schedule {
     pub(super) fn run(mut self) {
         while self.receive() {
             self.run_front();
+            // What came meanwhile has a say in who is next.
+            self.drain();
             match self.share.next(!self.turns.is_empty(), self.has_samples()) {
                 Some(Next::Train) => {
                     if let Some((span, task)) = self.turns.pop_front() {

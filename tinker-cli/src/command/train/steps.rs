@@ -232,14 +232,16 @@ async fn watched<T>(
 #[cfg(all(test, feature = "local"))]
 mod tests {
     use tinker_client::{LoraConfig, ServiceClient};
-    use tinker_local::{Behavior, LocalEngine};
+    use tinker_local::{Behavior, Limits, LocalEngine};
     use tinker_types::QueueState;
 
     use super::*;
 
     #[tokio::test]
     async fn what_a_step_waits_for_is_told() {
-        let engine = LocalEngine::builtin().unwrap();
+        let mut limits = Limits::default();
+        limits.long_poll = PATIENCE / 2;
+        let engine = LocalEngine::builder().limits(limits).build().unwrap();
         let service = ServiceClient::builder().leaf(engine.service());
         let service = service.build().unwrap();
         let training = service
@@ -252,9 +254,13 @@ mod tests {
         let mut told = Vec::new();
         let mut tell = |waits_for: &str| {
             told.push(waits_for.to_owned());
-            engine.behave(|behavior| *behavior = Behavior::default());
+            if waits_for.contains("no free node") {
+                engine.behave(|behavior| *behavior = Behavior::default());
+            }
         };
         watched(&mut step, &mut tell).await.unwrap();
-        assert_eq!(told[0], "paused_capacity: no free node");
+        // The server's reason comes with the end of the first poll.
+        let last = told.last().unwrap();
+        assert_eq!(last, "paused_capacity: no free node");
     }
 }
