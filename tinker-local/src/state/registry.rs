@@ -116,8 +116,10 @@ impl<T> Registry<T> {
         self.sessions.len()
     }
 
+    /// Models in training. One whose session has ended goes with the operation under way, which the queue bounds.
     pub(crate) fn model_count(&self) -> usize {
-        self.models.len()
+        let models = self.models.values();
+        models.filter(|model| !model.is_ending).count()
     }
 
     pub(crate) fn add_model(&mut self, id: ModelId, model: Model<T>) {
