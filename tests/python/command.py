@@ -25,7 +25,7 @@ def line(training):
             passed = done.returncode == 0 and look(done.stdout)
         except (ValueError, KeyError) as error:
             passed, done.stderr = False, repr(error)
-        row(f"tinker {name}", passed, "" if passed else (done.stderr or done.stdout).strip()[-90:])
+        row(f"tinker {name}", passed, "" if passed else f"exit {done.returncode}: {(done.stderr or done.stdout).strip()[-90:]}")
 
     run_id = training.model_id
     path = f"tinker://{run_id}/weights/conformance"
