@@ -9,10 +9,10 @@ use tinker_types::{
     GetCheckpointStorage, InvalidValue,
 };
 
+use crate::ask::ask;
 use crate::config::Config;
 use crate::core::Core;
 use crate::error::Error;
-use crate::rest::ask;
 use crate::service::ServiceClient;
 
 /// Reads an organization's audit log, usage and costs. Opens no session.
@@ -125,5 +125,19 @@ impl AdminClient {
             GetCheckpointStorage { project_id },
         )
         .await
+    }
+}
+
+impl ServiceClient {
+    /// A client for an organization's audit log, usage and costs; shares connections and settings.
+    ///
+    #[doc = setup!(service)]
+    /// let entries = service.admin().get_audit_log(Default::default(), None).await?;
+    /// assert!(entries.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn admin(&self) -> AdminClient {
+        AdminClient::from_core(Arc::clone(self.core()))
     }
 }

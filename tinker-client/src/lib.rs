@@ -5,6 +5,7 @@ mod example;
 
 mod admin;
 mod api;
+mod ask;
 mod batch;
 mod blocking;
 mod board;
@@ -14,6 +15,7 @@ mod cancel;
 mod codec;
 mod combine;
 mod config;
+mod copy;
 mod core;
 mod credentials;
 mod custom;

@@ -4,19 +4,17 @@ mod checkpoint;
 mod session;
 mod whoami;
 
-pub(crate) use checkpoint::copy_weights;
-
 use std::sync::Arc;
 
 use http::StatusCode;
-use tinker_transport::policy::{Effort, Policy, Standard, Verdict};
-use tinker_transport::{Call, Class, Disposition, Outcome, Replay};
+use tinker_transport::{Call, Class, Replay};
 use tinker_types::{
     AccessScope, ApiKeyInfo, CheckpointPath, DeleteApiKey, Endpoint, GetApiKey, GetHealth,
     GetSampler, GetServerCapabilities, GetTrainingRun, ListTrainingRuns, ModelId, SamplerInfo,
     SamplingSessionId, ServerCapabilities, TrainingRun, TrainingRuns,
 };
 
+use crate::ask::{ask, set};
 use crate::config::Config;
 use crate::core::Core;
 use crate::error::{DecodeError, Error};
@@ -301,65 +299,28 @@ impl RestClient {
     /// 401 for a key that is not valid, or was deleted before.
     pub async fn delete_api_key(&self) -> Result<(), Error> {
         let method = "RestClient.delete_api_key";
-        self.set(method, DeleteApiKey {}, StatusCode::UNAUTHORIZED)
-            .await
-    }
-
-    /// Sends a message that sets a state and is all in its path. `already` is the status that says
-    /// that the state was so before. It is final, whatever the usual policy says of it; but behind
-    /// a failed attempt of our own it means that the attempt arrived.
-    async fn set<E: Endpoint>(
-        &self,
-        method: &'static str,
-        request: E,
-        already: StatusCode,
-    ) -> Result<(), Error> {
-        let link = self.core.link().await?;
-        let call = Call::new(E::NAME, Class::Rest)
-            .with_caller(method)
-            .with_replay(Replay::Safe)
-            .with_policy(ConflictIsFinal(Standard::new()));
-        match Box::pin(link.api.call_bare(&request, call)).await {
-            Err(Error::Status(error)) if error.status() == already && error.attempts() > 1 => {
-                Ok(())
-            }
-            result => self.core.news().outcome(result),
-        }
+        set(
+            &self.core,
+            method,
+            DeleteApiKey {},
+            StatusCode::UNAUTHORIZED,
+        )
+        .await
     }
 }
 
-/// Sends a message that may be repeated and reads its answer, for a public method.
-pub(crate) async fn ask<E: Endpoint>(
-    core: &Core,
-    method: &'static str,
-    request: E,
-) -> Result<E::Response, Error> {
-    let link = core.link().await?;
-    let answer = link.api.call(&request, call::<E>(method));
-    core.news().outcome(Box::pin(answer).await)
-}
-
-/// The call of a message that may be repeated.
-fn call<E: Endpoint>(method: &'static str) -> Call {
-    Call::new(E::NAME, Class::Rest)
-        .with_caller(method)
-        .with_replay(Replay::Safe)
-}
-
-/// A 409 on a state to be set says that it is set. Waiting changes nothing about that.
-#[derive(Debug)]
-struct ConflictIsFinal(Standard);
-
-impl Policy for ConflictIsFinal {
-    fn verdict(&self, effort: &Effort, disposition: &Disposition) -> Verdict {
-        if disposition.outcome == Outcome::Transient(StatusCode::CONFLICT) {
-            return Verdict::Stop;
-        }
-        self.0.verdict(effort, disposition)
-    }
-
-    fn remaining_time(&self, effort: &Effort) -> Option<std::time::Duration> {
-        self.0.remaining_time(effort)
+impl ServiceClient {
+    /// A client for what the server keeps: training runs, checkpoints, sessions. It shares
+    /// connections and settings with this one, and works on after [`close`](Self::close).
+    ///
+    #[doc = setup!(training)]
+    /// let runs = service.rest().training_runs().all().await?;
+    /// assert_eq!(runs.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn rest(&self) -> RestClient {
+        RestClient::from_core(Arc::clone(self.core()))
     }
 }
 

@@ -11,14 +11,13 @@ use tinker_types::{
     CheckpointPath, Endpoint, GetServerCapabilities, ServerCapabilities, SessionId,
 };
 
-use crate::admin::AdminClient;
 use crate::console;
+use crate::copy;
 use crate::core::Core;
 use crate::custom::{self, LossGraph, LossHandle};
 use crate::error::Error;
 use crate::options::{CopyOptions, LoadOptions, SamplingSource, TrainingOptions};
 use crate::pending::Pending;
-use crate::rest::{self, RestClient};
 use crate::sampling::{self, SamplerHandle, SamplingClient};
 use crate::training::TrainingClient;
 
@@ -61,7 +60,6 @@ impl ServiceClient {
         Self { core }
     }
 
-    #[cfg(test)]
     pub(crate) fn core(&self) -> &Arc<Core> {
         &self.core
     }
@@ -246,31 +244,6 @@ impl ServiceClient {
         self.core.news().outcome(answer).map(|_| ())
     }
 
-    /// A client for what the server keeps: training runs, checkpoints, sessions. It shares
-    /// connections and settings with this one, and works on after [`close`](Self::close).
-    ///
-    #[doc = setup!(training)]
-    /// let runs = service.rest().training_runs().all().await?;
-    /// assert_eq!(runs.len(), 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn rest(&self) -> RestClient {
-        RestClient::from_core(Arc::clone(&self.core))
-    }
-
-    /// A client for an organization's audit log, usage and costs; shares connections and settings.
-    ///
-    #[doc = setup!(service)]
-    /// let entries = service.admin().get_audit_log(Default::default(), None).await?;
-    /// assert!(entries.is_empty());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn admin(&self) -> AdminClient {
-        AdminClient::from_core(Arc::clone(&self.core))
-    }
-
     /// Copies a checkpoint into a project. Gives the path of the copy.
     ///
     #[doc = setup!(training)]
@@ -290,7 +263,7 @@ impl ServiceClient {
         options: impl Into<CopyOptions>,
     ) -> Result<CheckpointPath, Error> {
         let method = "ServiceClient.copy_weights";
-        rest::copy_weights(&self.core, method, options.into()).await
+        copy::copy_weights(&self.core, method, options.into()).await
     }
 
     /// The page of the session in the hosted service's console, for people; the page with all

@@ -2,21 +2,19 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use tinker_types::{
-    Checkpoint, CheckpointKind, CheckpointPath, Checkpoints, CopyWeights, DeleteCheckpoint,
-    ExternalWeightsUrls, GetExternalWeightsUrls, InvalidValue, ListCheckpoints, ListRunCheckpoints,
-    ModelId, PublishCheckpoint, SetCheckpointTtl, UnpublishCheckpoint, WeightsInfo,
-    WeightsInfoRequest,
+    Checkpoint, CheckpointKind, CheckpointPath, Checkpoints, DeleteCheckpoint, ExternalWeightsUrls,
+    GetExternalWeightsUrls, InvalidValue, ListCheckpoints, ListRunCheckpoints, ModelId,
+    PublishCheckpoint, SetCheckpointTtl, UnpublishCheckpoint, WeightsInfo, WeightsInfoRequest,
 };
 
-use super::{PAGE, RestClient, ask, call};
-use crate::core::Core;
+use super::{PAGE, RestClient};
+use crate::ask::{ask, call, set};
+use crate::copy::copy_weights;
 use crate::error::Error;
 use crate::options::CopyOptions;
 use crate::pages::Pages;
-
-const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-tinker-weights-access-token");
 
 impl RestClient {
     /// All of one's checkpoints, of every run.
@@ -125,8 +123,13 @@ impl RestClient {
     pub async fn delete_checkpoint(&self, path: &CheckpointPath) -> Result<(), Error> {
         let path = path.clone();
         let method = "RestClient.delete_checkpoint_from_tinker_path";
-        self.set(method, DeleteCheckpoint { path }, StatusCode::NOT_FOUND)
-            .await
+        set(
+            &self.core,
+            method,
+            DeleteCheckpoint { path },
+            StatusCode::NOT_FOUND,
+        )
+        .await
     }
 
     /// Lets anybody read a checkpoint.
@@ -145,8 +148,13 @@ impl RestClient {
     pub async fn publish_checkpoint(&self, path: &CheckpointPath) -> Result<(), Error> {
         let path = path.clone();
         let method = "RestClient.publish_checkpoint_from_tinker_path";
-        self.set(method, PublishCheckpoint { path }, StatusCode::CONFLICT)
-            .await
+        set(
+            &self.core,
+            method,
+            PublishCheckpoint { path },
+            StatusCode::CONFLICT,
+        )
+        .await
     }
 
     /// Takes that back.
@@ -166,8 +174,13 @@ impl RestClient {
     pub async fn unpublish_checkpoint(&self, path: &CheckpointPath) -> Result<(), Error> {
         let path = path.clone();
         let method = "RestClient.unpublish_checkpoint_from_tinker_path";
-        self.set(method, UnpublishCheckpoint { path }, StatusCode::CONFLICT)
-            .await
+        set(
+            &self.core,
+            method,
+            UnpublishCheckpoint { path },
+            StatusCode::CONFLICT,
+        )
+        .await
     }
 
     /// Sets when a checkpoint is deleted: so long from now, in whole seconds. `None` keeps it for
@@ -256,32 +269,4 @@ impl RestClient {
     ) -> Result<CheckpointPath, Error> {
         copy_weights(&self.core, "RestClient.copy_weights", options.into()).await
     }
-}
-
-pub(crate) async fn copy_weights(
-    core: &Core,
-    method: &'static str,
-    options: CopyOptions,
-) -> Result<CheckpointPath, Error> {
-    let project = options
-        .project_id
-        .or_else(|| core.config().project_id.clone());
-    let project = project.ok_or_else(|| {
-        InvalidValue::new(
-            "project_id",
-            "is missing; give CopyOptions one, or set TINKER_PROJECT_ID",
-        )
-    })?;
-    let mut request = CopyWeights::new(&options.path, project);
-    request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
-    let Some(token) = options.access_token else {
-        return Ok(ask(core, method, request).await?.tinker_path);
-    };
-    let mut value = HeaderValue::from_str(token.expose())
-        .map_err(|_| InvalidValue::new("access_token", "cannot stand in a header"))?;
-    value.set_sensitive(true);
-    let link = core.link().await?;
-    let call = call::<CopyWeights>(method);
-    let answer = Box::pin(link.api.call_with(&request, (ACCESS_TOKEN, value), call)).await;
-    Ok(core.news().outcome(answer)?.tinker_path)
 }

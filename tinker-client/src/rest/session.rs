@@ -7,7 +7,8 @@ use tinker_types::{
     SearchSessions, SessionId, SessionInfo, SessionSummary, TraceExport,
 };
 
-use super::{PAGE, RestClient, ask, call};
+use super::{PAGE, RestClient};
+use crate::ask::{ask, call};
 use crate::error::{Error, ExportFailed};
 use crate::pages::Pages;
 

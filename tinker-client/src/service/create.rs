@@ -9,6 +9,7 @@ use tinker_types::{
 };
 use tokio::time::Instant;
 
+use crate::ask::ask;
 use crate::board::Board;
 use crate::core::Core;
 use crate::error::{Error, StatusError};
@@ -16,7 +17,6 @@ use crate::line::Line;
 use crate::options::{LoadOptions, TrainingOptions};
 use crate::pending::Pending;
 use crate::promise::Promise;
-use crate::rest::ask;
 use crate::training::{MakesModel, TrainingClient};
 use crate::waiting::WaitingFor;
 
