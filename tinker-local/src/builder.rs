@@ -42,6 +42,22 @@ pub enum BuildError {
     NoModel,
 }
 
+impl LocalEngine {
+    /// An engine with the options of the builder.
+    pub fn builder() -> LocalEngineBuilder {
+        LocalEngineBuilder::new()
+    }
+
+    /// An engine with the built-in model, whose checkpoints are gone when it stops.
+    ///
+    /// # Errors
+    /// No temporary folder, or no thread, could be had.
+    #[cfg(feature = "base-model")]
+    pub fn builtin() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+}
+
 /// Options of an engine.
 pub struct LocalEngineBuilder {
     data_dir: Option<PathBuf>,

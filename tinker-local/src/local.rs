@@ -7,7 +7,6 @@ use std::sync::Arc;
 use tinker_types::{SampleRequest, SessionId, SessionStatus};
 
 use crate::backend::{BackendError, ModelInfo};
-use crate::builder::LocalEngineBuilder;
 use crate::served::BaseId;
 use crate::service::LocalService;
 use crate::shared::Shared;
@@ -22,20 +21,6 @@ pub struct LocalEngine {
 }
 
 impl LocalEngine {
-    /// An engine with the options of the builder.
-    pub fn builder() -> LocalEngineBuilder {
-        LocalEngineBuilder::new()
-    }
-
-    /// An engine with the built-in model, whose checkpoints are gone when it stops.
-    ///
-    /// # Errors
-    /// No temporary folder, or no thread, could be had.
-    #[cfg(feature = "base-model")]
-    pub fn builtin() -> Result<Self, crate::BuildError> {
-        Self::builder().build()
-    }
-
     /// The engine as a service.
     pub fn service(&self) -> LocalService {
         LocalService::new(Arc::clone(&self.shared))

@@ -111,6 +111,12 @@ impl ModelConfig {
         self.num_attention_heads / self.num_key_value_heads
     }
 
+    /// The angle by which each pair of a head turns from one position to the next.
+    pub(crate) fn rope_frequencies(&self) -> Vec<f32> {
+        self.rope_scaling
+            .frequencies(self.rope_theta, self.head_dim)
+    }
+
     /// Refuses shapes that no decoder of these families has.
     pub fn check(&self) -> Result<(), BackendError> {
         let refuse = |what: &str| {

@@ -9,8 +9,8 @@ use super::crew::Crew;
 use super::lora::Lora;
 use super::model::Model;
 use super::sample::{Sampler, Vocabulary};
-use super::source::Tensors;
 use super::team::Team;
+use super::tensors::Tensors;
 use super::train::train;
 use super::weights::{TensorFile, Weights};
 use crate::backend::{

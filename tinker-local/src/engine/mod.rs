@@ -27,6 +27,7 @@ mod sample;
 mod source;
 mod tape;
 mod team;
+mod tensors;
 mod train;
 mod weights;
 
@@ -37,6 +38,6 @@ pub(crate) use layout::{Layout, Slot};
 pub(crate) use random::Random;
 pub use rope::RopeScaling;
 pub use sample::Vocabulary;
-pub(crate) use source::Tensors;
+pub(crate) use tensors::Tensors;
 #[cfg(feature = "base-model")]
 pub(crate) use weights::TensorFile;

@@ -2,8 +2,6 @@
 
 use std::f64::consts::TAU;
 
-use super::config::ModelConfig;
-
 /// What was done to the rotary frequencies so that a model reads longer sequences than it was first trained on.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
@@ -30,6 +28,14 @@ pub enum RopeScaling {
 }
 
 impl RopeScaling {
+    /// The angle by which each pair of a head turns from one position to the next.
+    pub(super) fn frequencies(self, theta: f64, head_dim: usize) -> Vec<f32> {
+        (0..head_dim / 2)
+            .map(|i| theta.powf(-2.0 * i as f64 / head_dim as f64))
+            .map(|frequency| self.scale(frequency) as f32)
+            .collect()
+    }
+
     fn scale(self, frequency: f64) -> f64 {
         match self {
             Self::None => frequency,
@@ -63,34 +69,21 @@ impl RopeScaling {
     }
 }
 
-impl ModelConfig {
-    /// The angle by which each pair of a head turns from one position to the next.
-    pub(crate) fn rope_frequencies(&self) -> Vec<f32> {
-        let dim = self.head_dim as f64;
-        (0..self.head_dim / 2)
-            .map(|i| self.rope_theta.powf(-2.0 * i as f64 / dim))
-            .map(|frequency| self.rope_scaling.scale(frequency) as f32)
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn fast_pairs_are_left_alone_and_slow_ones_slowed() {
-        let mut config = ModelConfig::tiny();
-        config.head_dim = 64;
-        config.rope_theta = 500_000.0;
-        let plain = config.rope_frequencies();
-        config.rope_scaling = RopeScaling::Llama3 {
+        let (theta, head_dim) = (500_000.0, 64);
+        let plain = RopeScaling::None.frequencies(theta, head_dim);
+        let llama = RopeScaling::Llama3 {
             factor: 8.0,
             low_freq_factor: 1.0,
             high_freq_factor: 4.0,
             original_max_position_embeddings: 8192,
         };
-        let scaled = config.rope_frequencies();
+        let scaled = llama.frequencies(theta, head_dim);
         assert_eq!(plain[0].to_bits(), scaled[0].to_bits());
         assert_eq!((plain[31] / 8.0).to_bits(), scaled[31].to_bits());
         let ratios: Vec<f32> = plain.iter().zip(&scaled).map(|(p, s)| p / s).collect();
@@ -100,9 +93,9 @@ mod tests {
             "some are blended"
         );
 
-        config.rope_scaling = RopeScaling::Linear { factor: 4.0 };
+        let linear = RopeScaling::Linear { factor: 4.0 };
         assert_eq!(
-            config.rope_frequencies()[5].to_bits(),
+            linear.frequencies(theta, head_dim)[5].to_bits(),
             (plain[5] / 4.0).to_bits()
         );
     }

@@ -2,22 +2,13 @@
 
 use super::config::ModelConfig;
 use super::kernels::{Packed, Stored};
-use super::layout::{BlockSlots, Layout, Slot};
+use super::layout::{BlockSlots, Layout};
 use super::model::{Linear, Model};
 use super::team::Team;
+use super::tensors::Tensors;
 use crate::backend::BackendError;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
-
-/// Where the tensors of a model come from, such as the files of a folder.
-pub(crate) trait Tensors: Sync {
-    /// The numbers of a tensor, which must have the slot's shape, with rows of its last dimension.
-    /// See [`stored`](super::weights::stored).
-    fn tensor(&self, slot: &Slot) -> Result<Stored<'_>, BackendError>;
-
-    /// A tensor that has been read and will not be asked for again: a mapped file can let go of its pages.
-    fn done(&self, _slot: &Slot) {}
-}
 
 /// One projection on its way into a model.
 struct Task<'a> {

@@ -11,7 +11,7 @@ use super::kernels::{Kind, Stored};
 use super::layout::{Layout, Slot};
 use super::optimizer::AdamW;
 use super::random::Random;
-use super::source::Tensors;
+use super::tensors::Tensors;
 use crate::backend::BackendError;
 
 /// All weights of a model in one array, in the order of its [`Layout`].

@@ -1,6 +1,7 @@
 //! What happens away from the requests: the thread that owns the model, and the operations that run on it.
 
 mod acts;
+mod message;
 mod operation;
 mod schedule;
 mod share;
@@ -8,7 +9,7 @@ mod watch;
 mod worker;
 
 pub(crate) use acts::{import, load, sampler, save, step, train};
+pub(crate) use message::{Lane, Sampling};
 pub(crate) use operation::{Act, Begin, Operation, Turn};
-pub(crate) use schedule::Sampling;
 pub(crate) use watch::{Piece, Watch};
-pub(crate) use worker::{Gone, Lane, Worker};
+pub(crate) use worker::{Gone, Worker};

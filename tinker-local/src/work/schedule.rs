@@ -11,44 +11,14 @@ use tinker_types::proto::encode_sample;
 use tinker_types::{RequestId, SessionId};
 use tracing::Span;
 
+use super::message::{Lane, Message, Sampling, Task};
 use super::share::{Next, Share};
 use super::watch::Watch;
-use super::worker::Lane;
-use crate::backend::{Backend, BackendError, JobId, SampleJob, SampleOutput};
+use crate::backend::{Backend, BackendError, JobId, SampleOutput};
 use crate::clock;
 use crate::convert::Report;
-use crate::state::{Failure, Fulfil, Payload, Weights};
+use crate::state::{Failure, Fulfil, Payload};
 use crate::usage::{Kind, Ledger};
-
-pub(super) type Task = Box<dyn FnOnce(&mut dyn Backend) + Send>;
-
-pub(super) enum Message {
-    Task {
-        lane: Lane,
-        span: Span,
-        task: Task,
-    },
-    Sample(Box<Sampling>),
-    Cancel(RequestId),
-    /// Look at the stop flag.
-    Wake,
-}
-
-/// A sampling request on its way to the engine.
-#[derive(Debug)]
-pub(crate) struct Sampling {
-    /// The job; its weights are replaced by the current ones of `weights` when it starts.
-    pub(crate) job: SampleJob,
-    pub(crate) weights: Weights,
-    pub(crate) report: Report,
-    /// Where the tokens are counted, and for whom.
-    pub(crate) usage: Arc<Ledger>,
-    pub(crate) session: SessionId,
-    pub(crate) fulfil: Fulfil,
-    /// Dropped after `fulfil`: when it is gone the outcome is known.
-    pub(crate) watch: Option<Watch>,
-    pub(crate) span: Span,
-}
 
 /// A sampling request the engine works on.
 struct Live {

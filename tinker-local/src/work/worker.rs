@@ -9,18 +9,10 @@ use tinker_types::RequestId;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::schedule::{Message, Sampling, Schedule};
+use super::message::{Lane, Message, Sampling};
+use super::schedule::Schedule;
 use crate::Limits;
 use crate::backend::Backend;
-
-/// Which queue of the worker a task stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lane {
-    /// Short tasks that somebody waits for: they go first.
-    Front,
-    /// Training operations: in the order they came, in turn with sampling.
-    Turns,
-}
 
 /// The engine's thread has ended or dropped the task after a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

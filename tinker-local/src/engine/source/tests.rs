@@ -4,6 +4,8 @@ use half::{bf16, f16};
 
 use super::super::config::Arch;
 use super::super::kernels::Kind;
+use super::super::kernels::Stored;
+use super::super::layout::Slot;
 use super::super::random::Random;
 use super::super::weights::Weights;
 use super::*;

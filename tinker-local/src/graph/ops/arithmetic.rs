@@ -4,29 +4,7 @@ use super::super::array::Kind;
 use super::super::call::{Call, Function, given, number, required, truth};
 use super::super::tape::Var;
 use super::super::value::Value;
-use super::{index, pointwise, product};
-
-/// Functions of the module `operator`, which are Python's operators.
-pub(super) fn operator(name: &str) -> Option<Function> {
-    Some(match name {
-        "add" | "sub" | "mul" | "pow" | "eq" | "ne" | "lt" | "le" | "gt" | "ge" => {
-            return of_tensors(name);
-        }
-        "truediv" => |c| binary(c, Rule::Divide),
-        "floordiv" => |c| binary(c, Rule::FloorDivide),
-        "mod" => |c| binary(c, Rule::Remainder),
-        "and_" => |c| binary(c, Rule::And),
-        "or_" => |c| binary(c, Rule::Or),
-        "xor" => |c| binary(c, Rule::Xor),
-        "neg" => |c| unary(c, |x| -x, "neg"),
-        "pos" => |c| unary(c, |x| x, "positive"),
-        "abs" => |c| unary(c, f64::abs, "abs"),
-        "invert" => pointwise::inverted,
-        "getitem" => index::getitem,
-        "matmul" => product::matmul,
-        _ => return None,
-    })
-}
+use super::pointwise;
 
 /// Functions of the module `math`, which take numbers only.
 pub(super) fn of_number(name: &str) -> Option<Function> {
@@ -96,7 +74,7 @@ pub(super) fn of_tensors(name: &str) -> Option<Function> {
 
 /// A function of two numbers.
 #[derive(Debug, Clone, Copy)]
-enum Rule {
+pub(super) enum Rule {
     Add,
     Subtract,
     Multiply,
@@ -199,7 +177,7 @@ impl Rule {
     }
 }
 
-fn binary(call: &mut Call<'_>, rule: Rule) -> Result<Value, String> {
+pub(super) fn binary(call: &mut Call<'_>, rule: Rule) -> Result<Value, String> {
     let [x, y] = call.bind(["input|self", "other|exponent"])?;
     apply(call, rule, &required(x)?, &required(y)?)
 }
@@ -345,7 +323,11 @@ fn between(
     Ok(Value::Tensor(result))
 }
 
-fn unary(call: &mut Call<'_>, plain: fn(f64) -> f64, name: &str) -> Result<Value, String> {
+pub(super) fn unary(
+    call: &mut Call<'_>,
+    plain: fn(f64) -> f64,
+    name: &str,
+) -> Result<Value, String> {
     match &call.args[..] {
         [Value::Int(n)] => Ok(Value::Int(plain(*n as f64) as i64)),
         [Value::Float(x)] => Ok(Value::Float(plain(*x))),

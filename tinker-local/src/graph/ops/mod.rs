@@ -5,6 +5,7 @@ mod build;
 mod groups;
 mod index;
 mod join;
+mod operator;
 mod pointwise;
 mod product;
 mod reduce;
@@ -28,7 +29,7 @@ const TENSOR_MODULES: [&str; 6] = [
 pub(super) fn function(target: &str) -> Option<Function> {
     match target.rsplit_once('.') {
         None | Some(("builtins", _)) if target.ends_with("getattr") => Some(attribute),
-        Some(("operator" | "_operator", name)) => arithmetic::operator(name),
+        Some(("operator" | "_operator", name)) => operator::find(name),
         Some(("math", name)) => arithmetic::of_number(name),
         Some((module, name)) if TENSOR_MODULES.contains(&module) => of_tensor(name),
         _ => None,

@@ -6,11 +6,13 @@ use tinker_types::{ModelInput, RequestType, SampleRequest};
 
 use super::super::Worker;
 use super::*;
+use crate::backend::SampleJob;
 use crate::backend::{
     AdamStep, AdapterId, AdapterSpec, AdapterState, Frozen, ModelInfo, SampleWeights,
     SampledTokens, TrainBatch, TrainOutput,
 };
 use crate::state::Promises;
+use crate::state::Weights;
 use crate::{Limits, convert};
 
 /// What the thread asked of the backend. Samples are told apart by their prompt's first token.
