@@ -11,6 +11,7 @@ use crate::body::Body;
 use crate::class::Class;
 use crate::error::{Kind, Stage, TransportError};
 use crate::policy::Policy;
+use crate::replay::Replay;
 
 /// Facts about one call, carried as a request extension.
 ///
@@ -52,16 +53,6 @@ pub struct Call {
     /// Which try this is, from 1, counted or not. The retry layer writes it; outside of it, and on
     /// the first try of a request that came without a `Call`, it is 0.
     pub attempt: u32,
-}
-
-/// May a request be sent again when the first may have arrived?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Replay {
-    /// Yes: the server recognises the repeat (a sequence id), or the call only reads.
-    Safe,
-    /// No: only if it certainly did not arrive, or was turned away before any work.
-    #[default]
-    Unsafe,
 }
 
 /// What an answer of 402 means.

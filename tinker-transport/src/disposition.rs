@@ -6,10 +6,10 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{Response, StatusCode};
 
 use crate::body::Body;
-use crate::call::Replay;
 use crate::clock;
 use crate::error::{Kind, Stage, TransportError};
 use crate::hint;
+use crate::replay::Replay;
 
 /// What one attempt came to, without judging whether to try again.
 ///

@@ -30,6 +30,7 @@ mod transport;
 
 pub mod layer;
 pub mod policy;
+mod replay;
 pub mod testing;
 
 #[cfg(test)]
@@ -38,7 +39,7 @@ mod fixture;
 pub use base_url::BaseUrl;
 pub use body::Body;
 pub use builder::TransportBuilder;
-pub use call::{Billing, Call, Compression, Replay};
+pub use call::{Billing, Call, Compression};
 pub use class::{Class, PerClass};
 pub use config::TransportConfig;
 pub use credential::{
@@ -56,5 +57,6 @@ pub use logger::Logger;
 pub use metrics::{Latency, Metrics, OperationCounts, Prometheus, Snapshot};
 pub use observer::{Observer, Observers};
 pub use policy::Policy;
+pub use replay::Replay;
 pub use service::{HttpService, ResponseFuture};
 pub use transport::Transport;

@@ -209,12 +209,13 @@ fn seconds(time: Duration) -> f64 {
 mod tests {
     use super::*;
     use crate::Gate;
-    use crate::call::{Call, Replay};
+    use crate::call::Call;
     use crate::error::{Kind, Stage, TransportError};
     use crate::event::Waiting;
     use crate::fixture::{leaf, request, scripted, traced};
     use crate::layer::{GateLayer, ObserveLayer, RetryLayer};
     use crate::observer::Observers;
+    use crate::replay::Replay;
 
     #[tokio::test(start_paused = true)]
     async fn one_line_each_at_a_fitting_level() {

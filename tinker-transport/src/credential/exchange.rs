@@ -11,8 +11,9 @@ use tokio::time::Instant;
 use super::jwt::Claims;
 use super::{Credential, CredentialError, CredentialFuture, Token};
 use crate::body::Body;
-use crate::call::{Call, Replay};
+use crate::call::Call;
 use crate::class::Class;
+use crate::replay::Replay;
 use crate::transport::Transport;
 
 /// A token with less time left than this is exchanged before it is used.

@@ -50,12 +50,12 @@ mod tests {
 
     use super::*;
     use crate::builder::TransportBuilder;
-    use crate::call::Replay;
     use crate::class::Class;
     use crate::config::TransportConfig;
     use crate::effort::Effort;
     use crate::error::Kind;
     use crate::fixture::request;
+    use crate::replay::Replay;
     use crate::testing::{Fault, FaultLayer, Script};
 
     async fn ask(call: Call) -> (Answer, Duration) {

@@ -13,10 +13,11 @@ use tokio::time::Instant;
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
-use crate::call::{Call, Replay};
+use crate::call::Call;
 use crate::disposition::{Disposition, Outcome};
 use crate::event::Event;
 use crate::observer::Observers;
+use crate::replay::Replay;
 use crate::service::{Answer, Inner};
 use crate::spare::Spare;
 

@@ -116,11 +116,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::call::{Call, Replay};
+    use crate::call::Call;
     use crate::class::Class;
     use crate::fixture::{leaf, request, scripted};
     use crate::layer::RetryLayer;
     use crate::observer::Observer;
+    use crate::replay::Replay;
 
     #[derive(Default)]
     struct Log(Mutex<Vec<String>>);

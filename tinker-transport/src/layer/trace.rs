@@ -163,12 +163,13 @@ mod tests {
 
     use super::*;
     use crate::builder::TransportBuilder;
-    use crate::call::{Call, Replay};
+    use crate::call::Call;
     use crate::class::Class;
     use crate::class::PerClass;
     use crate::config::TransportConfig;
     use crate::fixture::{request, scripted, traced};
     use crate::layer::{AuthLayer, Next, RetryLayer, TimeoutLayer, from_fn};
+    use crate::replay::Replay;
     use crate::testing::{Script, never};
     use crate::transport::Transport;
 

@@ -1,12 +1,13 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::call::{Call, Replay};
+use crate::call::Call;
 use crate::class::Class;
 use crate::event::Waiting;
 use crate::fixture::{request, scripted};
 use crate::layer::{GateLayer, ObserveLayer, RetryLayer};
 use crate::observer::Observers;
+use crate::replay::Replay;
 use crate::{Gate, Transport};
 
 /// A stack over a leaf that answers with `statuses`, and what is counted of it.

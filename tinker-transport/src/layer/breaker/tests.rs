@@ -1,8 +1,8 @@
 use super::*;
-use crate::call::Replay;
 use crate::fixture::{Seen, answer, events, leaf, request, scripted};
 use crate::layer::RetryLayer;
 use crate::policy::{Effort, Policy, Verdict};
+use crate::replay::Replay;
 use crate::transport::Transport;
 
 fn safe(class: Class) -> Request<Body> {

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::call::Replay;
 use crate::effort::Effort;
 use crate::fixture::{Seen, answer, leaf, request, scripted};
 use crate::layer::RetryLayer;
+use crate::replay::Replay;
 use crate::transport::Transport;
 
 fn stack(statuses: &[u16]) -> (Transport, Seen) {

@@ -1,11 +1,11 @@
 use http::{HeaderValue, Response};
 
 use super::*;
-use crate::call::Replay;
 use crate::class::Class;
 use crate::error::{Kind, Stage, TransportError};
 use crate::fixture::{Seen, answer, chunks, leaf, request, scripted};
 use crate::policy::{Never, Standard};
+use crate::replay::Replay;
 use crate::transport::Transport;
 
 fn safe(class: Class) -> Request<Body> {
