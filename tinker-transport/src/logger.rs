@@ -1,12 +1,13 @@
 //! Events as log lines.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::Level;
 
 use crate::class::Class;
 use crate::event::{BreakerChange, End, Event, GateChange, Observation, Step};
-use crate::observer::Observer;
+use crate::observer::{Observer, Observers};
 
 /// Writes events to `tracing`, under the target `tinker`.
 ///
@@ -26,6 +27,13 @@ impl Logger {
     /// A logger; it has no settings, because a subscriber filters better.
     pub fn new() -> Self {
         Self(())
+    }
+}
+
+impl Observers {
+    /// Adds a [`Logger`], which writes events to `tracing`.
+    pub fn attach_logger(&self) {
+        self.attach(Arc::new(Logger::new()));
     }
 }
 
@@ -214,7 +222,6 @@ mod tests {
     use crate::event::Waiting;
     use crate::fixture::{leaf, request, scripted, traced};
     use crate::layer::{GateLayer, ObserveLayer, RetryLayer};
-    use crate::observer::Observers;
     use crate::replay::Replay;
 
     #[tokio::test(start_paused = true)]

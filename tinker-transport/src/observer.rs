@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::event::Event;
-use crate::logger::Logger;
 
 /// Is told what happens: every attempt, call, retry and change of the gate.
 ///
@@ -79,11 +78,6 @@ impl Observers {
         let mut list = self.0.list.write().unwrap_or_else(PoisonError::into_inner);
         *list = list.iter().cloned().chain([observer]).collect();
         self.0.is_watched.store(true, Ordering::Release);
-    }
-
-    /// Adds a [`Logger`], which writes events to `tracing`.
-    pub fn attach_logger(&self) {
-        self.attach(Arc::new(Logger::new()));
     }
 
     /// Removes an observer, wherever it was attached from.

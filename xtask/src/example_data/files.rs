@@ -2,17 +2,9 @@
 
 use serde::Serialize;
 
+use super::split::Pair;
 use super::{pig_latin, tool_call};
 use crate::output::Mode;
-
-/// A task's lines: to train on, and held out.
-pub(super) struct Split<T> {
-    pub(super) train: Vec<T>,
-    pub(super) held_out: Vec<T>,
-}
-
-/// A request and its answer.
-pub(super) type Pair = (String, String);
 
 /// Writes or checks all files.
 pub(crate) fn run(mode: Mode) -> anyhow::Result<()> {

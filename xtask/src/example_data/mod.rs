@@ -5,6 +5,7 @@
 
 mod files;
 mod pig_latin;
+mod split;
 mod tool_call;
 mod vocabulary;
 

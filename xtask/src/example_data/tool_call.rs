@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use fastrand::Rng;
 
-use super::files::{Pair, Split};
+use super::split::{Pair, Split};
 use super::vocabulary::Vocabulary;
 use crate::base_model::grammar::plural;
 use crate::base_model::lexicon::pick;
