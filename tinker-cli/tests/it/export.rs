@@ -23,7 +23,11 @@ fn a_checkpoint_becomes_an_adapter_and_a_whole_model() {
     );
     assert_eq!(
         names(&work.path("adapter")),
-        ["adapter_config.json", "adapter_model.safetensors"]
+        [
+            "adapter_config.json",
+            "adapter_model.safetensors",
+            "tinker-export.json"
+        ]
     );
     let narrow = export("merged", &["--merged", "--json"]).json();
     assert_eq!(narrow["kind"], "merged");
@@ -57,6 +61,18 @@ fn what_can_not_be_exported_is_said() {
     let run = work.run(&[&TINY[..], &["--force"]].concat());
     assert_eq!(run.code, 1, "a folder with other things is no export");
     assert!(work.path("tiny/notes.txt").exists(), "{}", run.stderr);
+
+    // Nor is one whose files have the names of an export's.
+    std::fs::create_dir(work.path("mine")).unwrap();
+    std::fs::write(work.path("mine/model.safetensors"), "mine").unwrap();
+    let run = work.run(&["export", "tinker-local/tiny", "--out", "mine", "--force"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("which no export wrote"),
+        "{}",
+        run.stderr
+    );
+    assert!(work.path("mine/model.safetensors").exists());
 }
 
 #[cfg(feature = "tokenizers")]

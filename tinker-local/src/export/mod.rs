@@ -8,6 +8,7 @@ mod base;
 mod error;
 mod merge;
 mod output;
+mod receipt;
 
 pub use adapter::SavedAdapter;
 pub use base::Base;

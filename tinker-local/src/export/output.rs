@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::ExportError;
+use super::receipt::Receipt;
 
 /// Where an export goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,27 +20,10 @@ pub struct Output {
 pub struct Exported {
     /// The folder.
     pub folder: PathBuf,
-    /// Names and sizes in bytes of the files in it, by name.
+    /// Names and sizes in bytes of the files in it, by name, but for `tinker-export.json`, which lists them for a later
+    /// export that replaces this one.
     pub files: Vec<(String, u64)>,
 }
-
-/// Names of the files that exports write. A folder that holds anything else is never replaced.
-const OURS: [&str; 14] = [
-    "adapter_config.json",
-    "adapter_model.safetensors",
-    "added_tokens.json",
-    "chat_template.jinja",
-    "chat_template.json",
-    "config.json",
-    "generation_config.json",
-    "merges.txt",
-    "model.safetensors",
-    "special_tokens_map.json",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "vocab.json",
-];
 
 impl Output {
     /// A folder that is not there yet, or is empty.
@@ -50,8 +34,8 @@ impl Output {
         }
     }
 
-    /// Whether an earlier export there may be replaced. A folder that holds other files than an export writes is left
-    /// alone all the same.
+    /// Whether an earlier export there may be replaced. A folder that holds anything else, or a file of an export that
+    /// was changed since, is left alone all the same.
     #[must_use]
     pub fn replacing(mut self, replace: bool) -> Self {
         self.replace = replace;
@@ -74,21 +58,33 @@ impl Output {
         fs::create_dir_all(parent).map_err(ExportError::io("make folder", parent))?;
         let fresh = temporary(parent)?;
         fill(fresh.path())?;
-        let files = flushed(fresh.path()).map_err(ExportError::io("flush", fresh.path()))?;
-        let old = match fs::symlink_metadata(&folder) {
-            Ok(_) => {
-                let away = temporary(parent)?;
-                fs::rename(&folder, away.path().join("old"))
-                    .map_err(ExportError::io("move away", &folder))?;
-                Some(away)
+        let done = Receipt::of(fresh.path()).and_then(|(receipt, files)| {
+            receipt.leave_in(fresh.path())?;
+            flush_folder(fresh.path())?;
+            Ok(files)
+        });
+        let files = done.map_err(ExportError::io("flush", fresh.path()))?;
+        let moved = fs::symlink_metadata(&folder).is_ok();
+        let away = temporary(parent)?;
+        let old = away.path().join("old");
+        if moved {
+            fs::rename(&folder, &old).map_err(ExportError::io("move away", &folder))?;
+        }
+        // Somebody may have put something there meanwhile.
+        let in_place = if moved {
+            self.check_content(&old)
+        } else {
+            Ok(())
+        }
+        .and_then(|()| {
+            fs::rename(fresh.path(), &folder).map_err(ExportError::io("rename to", &folder))
+        });
+        if let Err(error) = in_place {
+            if moved && fs::rename(&old, &folder).is_err() {
+                // It stays where it was moved to.
+                let _kept = away.keep();
             }
-            Err(_) => None,
-        };
-        if let Err(error) = fs::rename(fresh.path(), &folder) {
-            if let Some(old) = &old {
-                let _put_back = fs::rename(old.path().join("old"), &folder);
-            }
-            return Err(ExportError::io("rename to", &folder)(error));
+            return Err(error);
         }
         // It is in its place; nothing is left to clean up.
         let _moved = fresh.keep();
@@ -113,24 +109,24 @@ impl Output {
         if !found.is_dir() {
             return Err(self.taken("exists and is no folder; choose another place"));
         }
-        let list = || ExportError::io("list", &self.folder);
-        for entry in fs::read_dir(&self.folder).map_err(list())? {
-            let entry = entry.map_err(list())?;
-            let name = entry.file_name();
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if !(is_file && OURS.iter().any(|ours| *ours == name)) {
-                return Err(self.taken(format!(
-                    "holds {}, which no export wrote; choose another place, or empty it yourself",
-                    name.display()
-                )));
-            }
-            if !self.replace {
-                return Err(
-                    self.taken("is not empty; choose another place, or replace what is there")
-                );
+        self.check_content(&self.folder)
+    }
+
+    /// Refuses to let go of a folder's content unless that was asked for and an export wrote all of it.
+    fn check_content(&self, folder: &Path) -> Result<(), ExportError> {
+        if self.replace {
+            let found = Receipt::objection(folder).map_err(ExportError::io("read", folder))?;
+            return found.map_or(Ok(()), |why| {
+                Err(self.taken(format!("{why}; choose another place, or empty it yourself")))
+            });
+        }
+        let mut entries = fs::read_dir(folder).map_err(ExportError::io("list", folder))?;
+        match entries.next() {
+            None => Ok(()),
+            Some(_) => {
+                Err(self.taken("is not empty; choose another place, or replace what is there"))
             }
         }
-        Ok(())
     }
 }
 
@@ -143,21 +139,6 @@ fn temporary(parent: &Path) -> Result<tempfile::TempDir, ExportError> {
     builder
         .tempdir_in(parent)
         .map_err(ExportError::io("make a folder in", parent))
-}
-
-/// Flushes all files of a folder, and says what they are.
-fn flushed(folder: &Path) -> io::Result<Vec<(String, u64)>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let file = File::open(entry.path())?;
-        file.sync_all()?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        files.push((name, file.metadata()?.len()));
-    }
-    files.sort();
-    flush_folder(folder)?;
-    Ok(files)
 }
 
 fn flush_folder(folder: &Path) -> io::Result<()> {
@@ -186,9 +167,10 @@ mod tests {
         assert_eq!(written.files, [("config.json".to_owned(), 2)]);
         let error = write(&output).unwrap_err().to_string();
         assert!(error.contains("is not empty"), "{error}");
-        fs::write(place.path().join("a/b/vocab.json"), "old").unwrap();
+        let folder = place.path().join("a/b");
+        fs::remove_file(folder.join("config.json")).unwrap();
         write(&output.clone().replacing(true)).unwrap();
-        assert!(!place.path().join("a/b/vocab.json").exists());
+        assert!(folder.join("config.json").exists());
         assert_eq!(
             fs::read_dir(place.path().join("a")).unwrap().count(),
             1,
@@ -199,12 +181,21 @@ mod tests {
     #[test]
     fn what_no_export_wrote_is_never_replaced() {
         let place = tempfile::tempdir().unwrap();
-        for name in ["data.json", "config.json/"] {
-            let folder = place.path().join("precious");
+        let folder = place.path().join("precious");
+        for (name, exported) in [
+            ("data.json", false),
+            ("data.json", true),
+            ("config.json", false),
+            ("config.json/", false),
+            ("sub/", true),
+        ] {
+            if exported {
+                write(&Output::new(&folder)).unwrap();
+            }
+            fs::create_dir_all(&folder).unwrap();
             if name.ends_with('/') {
                 fs::create_dir_all(folder.join(name)).unwrap();
             } else {
-                fs::create_dir_all(&folder).unwrap();
                 fs::write(folder.join(name), "").unwrap();
             }
             let error = write(&Output::new(&folder).replacing(true))
@@ -219,6 +210,34 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("is no folder"), "{error}");
+    }
+
+    #[test]
+    fn what_was_changed_or_added_since_an_export_is_never_replaced() {
+        let place = tempfile::tempdir().unwrap();
+        let output = Output::new(place.path().join("out")).replacing(true);
+        write(&output).unwrap();
+        let config = place.path().join("out/config.json");
+        fs::write(&config, "[]").unwrap();
+        let error = write(&output).unwrap_err().to_string();
+        assert!(
+            error.contains("config.json, which was changed after"),
+            "{error}"
+        );
+        assert_eq!(fs::read_to_string(&config).unwrap(), "[]");
+
+        // The same while the export is under way.
+        fs::write(&config, "{}").unwrap();
+        let notes = place.path().join("out/notes.txt");
+        let late =
+            output.write(|_| fs::write(&notes, "mine").map_err(ExportError::io("write", &notes)));
+        let error = late.unwrap_err().to_string();
+        assert!(
+            error.contains("notes.txt, which no export wrote"),
+            "{error}"
+        );
+        assert!(notes.exists() && config.exists());
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
     }
 
     #[test]
