@@ -15,7 +15,7 @@ const SCRIPTS: &str = "tests/python/golden";
 const PYTHON: &str = "target/golden/bin/python";
 
 /// Makes the goldens, or compares them with what would be made now. Then runs the tests that compare the engine with
-/// them, and loads the adapters that these trained with peft.
+/// them, loads the adapters that these trained with peft, and the models they were merged into with transformers.
 pub(crate) fn run(mode: Mode, python: Option<PathBuf>) -> anyhow::Result<()> {
     let shell = Shell::new()?;
     let root = workspace_root();
@@ -37,7 +37,10 @@ pub(crate) fn run(mode: Mode, python: Option<PathBuf>) -> anyhow::Result<()> {
     )
     .run()?;
     let saved = target_folder(&shell)?.join("tmp/golden");
-    Ok(cmd!(shell, "{python} {SCRIPTS}/saved.py {GOLDENS} {saved}").run()?)
+    for script in ["saved.py", "merged.py"] {
+        cmd!(shell, "{python} {SCRIPTS}/{script} {GOLDENS} {saved}").run()?;
+    }
+    Ok(())
 }
 
 fn find_oracles(shell: &Shell, python: &Path) -> anyhow::Result<()> {

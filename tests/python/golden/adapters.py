@@ -6,8 +6,6 @@ from peft import LoraConfig, PeftModel, get_peft_model
 
 from models import fill
 
-# The engine's scaling is ALPHA / rank.
-ALPHA = 32
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 MLP = ["gate_proj", "up_proj", "down_proj"]
 
@@ -27,12 +25,12 @@ def deviation(rank):
 def save(recipe, model, folder, seed):
     """Wraps the model with a random adapter and writes its folder."""
     config = LoraConfig(
-        r=recipe.rank, lora_alpha=ALPHA, target_modules=places(recipe), lora_dropout=0.0, bias="none",
-        task_type="CAUSAL_LM",
+        r=recipe.rank, lora_alpha=recipe.alpha, use_rslora=recipe.rank_stabilised, target_modules=places(recipe),
+        lora_dropout=0.0, bias="none", task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config)
     fill(trained(adapted).items(), seed, deviation(recipe.rank))
-    adapted.save_pretrained(folder, save_embedding_layers=False)
+    adapted.save_pretrained(folder, save_embedding_layers=recipe.with_embeddings)
     (folder / "README.md").unlink(missing_ok=True)
     tidy(folder / "adapter_config.json", recipe.name)
     return adapted.eval()

@@ -22,6 +22,11 @@ class Recipe:
     # As transformers 4 wrote config.json, which is what most published folders hold.
     older: bool
     rank: int = 4
+    # 32 is what the engine gives its own adapters.
+    alpha: int = 32
+    rank_stabilised: bool = False
+    # The adapter's file repeats the weights of the embedding and the head, as peft writes it unless told otherwise.
+    with_embeddings: bool = False
     attention: bool = True
     mlp: bool = True
     unembed: bool = True
@@ -59,14 +64,18 @@ RECIPES = [
     ),
     Recipe(
         "llama3-older", LlamaConfig, shape(2, 2, 16, False), torch.float16, False, True,
-        attention=False, more={"rope_parameters": LLAMA3},
+        attention=False, alpha=20, with_embeddings=True, more={"rope_parameters": LLAMA3},
     ),
-    Recipe("qwen2", Qwen2Config, shape(4, 2, 8, True), torch.float16, False, True, rank=3, every_loss=True),
     Recipe(
-        "qwen2-untied", Qwen2Config, shape(4, 4, 8, False), torch.float32, True, False, rank=8, unembed=False,
+        "qwen2", Qwen2Config, shape(4, 2, 8, True), torch.float16, False, True,
+        rank=3, with_embeddings=True, every_loss=True,
+    ),
+    Recipe(
+        "qwen2-untied", Qwen2Config, shape(4, 4, 8, False), torch.float32, True, False,
+        rank=8, alpha=12, rank_stabilised=True, unembed=False,
     ),
     Recipe("qwen3", Qwen3Config, shape(4, 2, 12, True), torch.bfloat16, True, False, rank=2, every_loss=True),
-    Recipe("qwen3-untied", Qwen3Config, shape(4, 1, 6, False), torch.float32, False, True, rank=1, mlp=False),
+    Recipe("qwen3-untied", Qwen3Config, shape(4, 1, 6, False), torch.float32, False, True, rank=1, alpha=9, mlp=False),
 ]
 
 

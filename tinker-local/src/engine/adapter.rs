@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use super::adapter_layout::{ALPHA, AdapterLayout};
+use super::adapter_layout::AdapterLayout;
 use super::config::ModelConfig;
 use super::kernels::{add, all_finite};
 use super::lora::Lora;
@@ -137,7 +137,7 @@ impl Adapter {
         });
         AdapterState {
             spec: self.spec.clone(),
-            alpha: ALPHA,
+            alpha: self.layout.alpha,
             tensors,
             optimizer,
         }
@@ -145,13 +145,14 @@ impl Adapter {
 
     /// An adapter from a copy, with no gradients gathered.
     pub(crate) fn import(config: &ModelConfig, state: &AdapterState) -> Result<Self, BackendError> {
-        let layout = checked_layout(config, &state.spec)?;
-        if (state.alpha - ALPHA).abs() > f32::EPSILON {
+        let mut layout = checked_layout(config, &state.spec)?;
+        if !state.alpha.is_finite() {
             let alpha = state.alpha;
             return Err(BackendError::user(format!(
-                "the adapter has lora_alpha {alpha}; this engine uses {ALPHA}"
+                "the adapter has lora_alpha {alpha}, which is no finite number"
             )));
         }
+        layout.alpha = state.alpha;
         if state.tensors.len() != layout.table.slots.len() {
             let (has, wants) = (state.tensors.len(), layout.table.slots.len());
             return Err(BackendError::user(format!(

@@ -6,8 +6,8 @@ use super::config::ModelConfig;
 use super::layout::Table;
 use crate::backend::AdapterSpec;
 
-/// Numerator of the scaling: an adapter adds `ALPHA / rank * B A`.
-pub(crate) const ALPHA: f32 = 32.0;
+/// Numerator of the scaling of an adapter that is made here.
+const ALPHA: f32 = 32.0;
 
 /// The matrices of one place: the `A` of all its projections side by side, then each `B`.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub(crate) struct SiteSlots {
 #[derive(Debug, Clone)]
 pub(crate) struct AdapterLayout {
     pub(crate) rank: usize,
+    /// Numerator of the scaling: an adapter adds `alpha / rank * B A`.
+    pub(crate) alpha: f32,
     pub(crate) table: Table,
     /// For each block: query, key and value; attention output; gate and up; down.
     pub(crate) blocks: Vec<[Option<SiteSlots>; 4]>,
@@ -62,6 +64,7 @@ impl AdapterLayout {
         let head = site(spec.unembed, "", d, &[("lm_head", config.vocab_size)]);
         Self {
             rank: spec.rank,
+            alpha: ALPHA,
             table,
             blocks,
             head,
@@ -70,7 +73,7 @@ impl AdapterLayout {
 
     /// What the product of the two matrices is multiplied by.
     pub(crate) fn scale(&self) -> f32 {
-        ALPHA / self.rank as f32
+        self.alpha / self.rank as f32
     }
 }
 

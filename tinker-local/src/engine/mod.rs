@@ -22,6 +22,7 @@ mod pass;
 pub mod pretrain;
 pub mod probe;
 mod random;
+mod repeated;
 mod rope;
 mod sample;
 mod source;

@@ -81,6 +81,10 @@ impl SavedAdapter {
     /// tokenizer, as `transformers` and this engine load them. Numbers are stored as `storage` or, unless one is given,
     /// as the base's are; sums are in f32 and rounded once.
     ///
+    /// A model whose head is tied to its embedding gets a head of its own if the adapter acts on the head, and its
+    /// configuration says so: the adapter changes what is read off the head, not what is looked up. Python's
+    /// `merge_and_unload` changes both unless the model is untied first.
+    ///
     /// # Errors
     /// The checkpoint or the base can't be read, they do not belong together, or the output can't be written.
     pub fn write_merged(

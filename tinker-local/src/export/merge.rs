@@ -50,6 +50,9 @@ impl<'a> Merge<'a> {
     ) -> Result<Self, ExportError> {
         let slots = Layout::new(model).table.slots;
         let mut low_rank = adapter.map(low_rank).transpose()?.unwrap_or_default();
+        for tensor in adapter.map_or(&[][..], |adapter| &adapter.tensors) {
+            check_copy(tensor, &slots, tensors)?;
+        }
         let mut parts = Vec::with_capacity(slots.len() + 1);
         for slot in slots {
             parts.push((slot.name.clone(), slot));
@@ -201,6 +204,40 @@ impl LowRank<'_> {
             }
         }
     }
+}
+
+/// Refuses a weight in an adapter's file that neither is a part of the adapter nor repeats the base's.
+fn check_copy(
+    tensor: &NamedTensor,
+    slots: &[Slot],
+    tensors: &dyn Tensors,
+) -> Result<(), ExportError> {
+    let name = tensor.name.strip_prefix("base_model.model.");
+    let Some(name) = name.filter(|name| !name.contains(".lora_")) else {
+        return Ok(());
+    };
+    let name = name.replace(".base_layer.", ".");
+    let of_name = |name: &str| slots.iter().find(|slot| slot.name == name);
+    // A tied head is kept under the embedding's name.
+    let tied = || of_name(EMBEDDING).filter(|_| name == HEAD);
+    let Some(slot) = of_name(&name).or_else(tied) else {
+        return Err(ExportError::Merge(format!(
+            "it holds {}, which is no part of a LoRA adapter",
+            tensor.name
+        )));
+    };
+    let mut own = vec![0.0; slot.at.len()];
+    let stored = tensors.tensor(slot);
+    stored
+        .map_err(|error| ExportError::Merge(error.to_string()))?
+        .widen(&mut own);
+    tensors.done(slot);
+    if *own == *tensor.data {
+        return Ok(());
+    }
+    Err(ExportError::Merge(format!(
+        "it holds {name} other than the base model's; give the base it was trained on"
+    )))
 }
 
 /// The parts of an adapter by the weight they are added to.

@@ -6,7 +6,8 @@ use tinker_types::CheckpointPath;
 
 use super::*;
 use crate::backend::{
-    AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, LossKind, TrainBatch, TrainDatum,
+    AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, LossKind, NamedTensor, TrainBatch,
+    TrainDatum,
 };
 use crate::store::{NewCheckpoint, Store};
 use crate::testing::RandomFolder;
@@ -269,7 +270,7 @@ fn what_does_not_belong_together_is_refused() {
         &mut CpuBackend::from_folder(&ModelFolder::new(&base)).unwrap(),
         false,
     );
-    let (data, path) = saved(&state, Some(base));
+    let (data, path) = saved(&state, Some(base.clone()));
     let adapter = SavedAdapter::open(data.path(), &path).unwrap();
     let output = Output::new(place.path().join("merged"));
     let error = adapter
@@ -278,6 +279,20 @@ fn what_does_not_belong_together_is_refused() {
         .to_string();
     assert!(
         error.contains("mlp.") && error.contains("it was trained on"),
+        "{error}"
+    );
+    let mut trained_head = state.clone();
+    trained_head.tensors.push(NamedTensor {
+        name: "base_model.model.lm_head.base_layer.weight".to_owned(),
+        shape: vec![1],
+        data: vec![0.0].into(),
+    });
+    let error = Base::Folder(ModelFolder::new(&base))
+        .write_with(Some(&trained_head), None, &output)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("lm_head.weight other than the base"),
         "{error}"
     );
     wider.config.intermediate_size -= 8;

@@ -1,18 +1,20 @@
 //! `adapter_config.json`, as PEFT reads it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::backend::AdapterState;
 
-#[derive(Debug, Serialize, Deserialize)]
+/// What is written.
+#[derive(Debug, Serialize)]
 pub(super) struct AdapterConfig {
     peft_type: String,
     task_type: String,
-    pub(super) base_model_name_or_path: String,
+    base_model_name_or_path: String,
     r: usize,
-    pub(super) lora_alpha: f32,
+    lora_alpha: f32,
     lora_dropout: f32,
     bias: String,
     inference_mode: bool,
@@ -40,6 +42,35 @@ impl AdapterConfig {
     }
 }
 
+/// What is read: whatever bears on the numbers and does not follow from the tensors.
+#[derive(Debug, Deserialize)]
+pub(super) struct ReadConfig {
+    pub(super) base_model_name_or_path: String,
+    r: usize,
+    lora_alpha: f32,
+    #[serde(default)]
+    use_rslora: bool,
+    #[serde(default)]
+    alpha_pattern: BTreeMap<String, Value>,
+    #[serde(default)]
+    use_dora: bool,
+}
+
+impl ReadConfig {
+    /// Numerator of the scaling whose denominator is the rank.
+    pub(super) fn alpha(&self) -> Result<f32, String> {
+        let unknown = match self {
+            Self { use_dora: true, .. } => "use_dora",
+            Self { alpha_pattern, .. } if !alpha_pattern.is_empty() => "alpha_pattern",
+            _ if self.use_rslora => return Ok(self.lora_alpha * (self.r as f32).sqrt()),
+            _ => return Ok(self.lora_alpha),
+        };
+        Err(format!(
+            "{unknown} is set; only plain LoRA with one lora_alpha, and use_rslora, can be loaded"
+        ))
+    }
+}
+
 /// The module an adapter tensor belongs to: `q_proj` of `..self_attn.q_proj.lora_A.weight`.
 fn module(tensor: &str) -> Option<&str> {
     let (path, _) = tensor.split_once(".lora_")?;
@@ -48,7 +79,28 @@ fn module(tensor: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::module;
+    use super::{ReadConfig, module};
+
+    #[test]
+    fn what_bears_on_the_numbers_is_read_or_refused() {
+        let read = |more: &str| {
+            let text = format!(
+                r#"{{"base_model_name_or_path": "x", "r": 4, "lora_alpha": 6, "unknown": []{more}}}"#
+            );
+            serde_json::from_str::<ReadConfig>(&text).unwrap().alpha()
+        };
+        assert_eq!(read(""), Ok(6.0));
+        assert_eq!(
+            read(r#", "use_rslora": true, "alpha_pattern": {}"#),
+            Ok(12.0)
+        );
+        for (more, name) in [
+            (r#", "alpha_pattern": {"q_proj": 2}"#, "alpha_pattern"),
+            (r#", "use_dora": true"#, "use_dora"),
+        ] {
+            assert!(read(more).unwrap_err().starts_with(name), "{more}");
+        }
+    }
 
     #[test]
     fn modules_are_read_off_the_names() {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tinker_types::CheckpointPath;
 
 use super::checkpoints::{CONFIG, OPTIMIZER, WEIGHTS, read_record, read_whole};
-use super::peft::AdapterConfig;
+use super::peft::ReadConfig;
 use super::record::{LAYOUT, Record};
 use super::{StoreError, folder, tensors};
 use crate::backend::AdapterState;
@@ -55,7 +55,7 @@ impl Saved {
     }
 }
 
-fn read_config(record: &Record, place: &Path) -> Result<AdapterConfig, StoreError> {
+fn read_config(record: &Record, place: &Path) -> Result<ReadConfig, StoreError> {
     let path = &record.path;
     let bytes = read_whole(place, CONFIG, record).map_err(|why| why.into_error(path))?;
     serde_json::from_slice(&bytes).map_err(|error| StoreError::Damaged {
@@ -84,6 +84,10 @@ pub(super) fn read_state(
     }
     let read = |name: &str| read_whole(place, name, record).map_err(|why| why.into_error(path));
     let config = read_config(record, place)?;
+    let alpha = config.alpha().map_err(|why| StoreError::Unfit {
+        path: path.clone(),
+        why: format!("cannot be loaded: {CONFIG}: {why}"),
+    })?;
     let tensors = tensors::decode_adapter(&read(WEIGHTS)?, Path::new(WEIGHTS)).map_err(damaged)?;
     let optimizer = if with_optimizer {
         let bytes = read(OPTIMIZER)?;
@@ -93,7 +97,7 @@ pub(super) fn read_state(
     };
     Ok(AdapterState {
         spec: record.adapter.clone(),
-        alpha: config.lora_alpha,
+        alpha,
         tensors,
         optimizer,
     })

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
@@ -109,8 +110,17 @@ pub(super) fn decode_optimizer(
 }
 
 fn floats(name: &str, view: &TensorView<'_>) -> Result<Arc<[f32]>, String> {
-    if view.dtype() != Dtype::F32 {
-        return Err(format!("{name} is {:?}, must be F32", view.dtype()));
+    let (halves, _) = view.data().as_chunks::<2>();
+    match view.dtype() {
+        Dtype::F32 => Ok(bytemuck::allocation::pod_collect_to_vec(view.data()).into()),
+        Dtype::BF16 => Ok(halves
+            .iter()
+            .map(|x| bf16::from_le_bytes(*x).to_f32())
+            .collect()),
+        Dtype::F16 => Ok(halves
+            .iter()
+            .map(|x| f16::from_le_bytes(*x).to_f32())
+            .collect()),
+        other => Err(format!("{name} is {other:?}, must be F32, BF16 or F16")),
     }
-    Ok(bytemuck::allocation::pod_collect_to_vec(view.data()).into())
 }

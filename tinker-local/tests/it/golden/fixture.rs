@@ -8,6 +8,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tinker_types::Datum;
 
+/// The address of the adapter that peft made.
+pub(super) const PEFT_ADAPTER: &str = "tinker://golden:train:0/weights/peft";
+
 /// One folder of `tests/fixtures/golden`.
 pub(super) struct Fixture {
     pub(super) name: &'static str,
@@ -88,9 +91,8 @@ impl Fixture {
         self.folder.join("model")
     }
 
-    /// Makes the adapter, as peft saved it, a checkpoint of a data folder and tells its address.
-    pub(super) fn lay_adapter(&self, data: &Path, base_model: &str) -> &'static str {
-        let path = "tinker://golden:train:0/weights/peft";
+    /// Makes the adapter, as peft saved it, a checkpoint of a data folder: [`PEFT_ADAPTER`].
+    pub(super) fn lay_adapter(&self, data: &Path) {
         let place = data.join("checkpoints/golden_train_0/weights/peft");
         std::fs::create_dir_all(&place).unwrap();
         let files = ["adapter_config.json", "adapter_model.safetensors"].map(|name| {
@@ -101,11 +103,10 @@ impl Fixture {
         let mut adapter = self.cases.adapter_shape.clone();
         adapter["seed"] = 0.into();
         let record = json!({
-            "layout": 1, "path": path, "base_model": base_model, "created": "2026-01-01T00:00:00Z",
+            "layout": 1, "path": PEFT_ADAPTER, "base_model": self.name, "created": "2026-01-01T00:00:00Z",
             "adapter": adapter, "files": BTreeMap::from(files),
         });
         std::fs::write(place.join("checkpoint.json"), record.to_string()).unwrap();
-        path
     }
 
     /// The expected tensors of a case, by the adapter's names.

@@ -3,14 +3,16 @@
 
 mod apart;
 mod fixture;
+mod sparse;
 mod subject;
 
 use std::path::Path;
 
-use fixture::Fixture;
+use fixture::{Fixture, LossCase, PEFT_ADAPTER, Tensors};
 use serde_json::json;
-use subject::Subject;
-use tinker_types::Loss;
+use subject::{Model, Subject};
+use tinker_local::{ModelFolder, Storage};
+use tinker_types::{Datum, ForwardBackwardOutput, Loss, LossFn};
 
 /// Log probabilities, absolute.
 const LOGPROBS: f64 = 1e-5;
@@ -116,7 +118,43 @@ async fn losses(fixture: &Fixture, subject: &mut Subject) {
         let gradients = subject.gradients(&mut model).await;
         let apart = apart::relative(&gradients, &fixture.expected(&case.name));
         within(GRADIENTS, apart, fixture.name, &what("gradients"));
+        if case.name == "cross_entropy_top_k" {
+            let dense = (&output, &gradients);
+            as_sparse(case, subject, &mut model, dense, &what("sparse")).await;
+        }
     }
+}
+
+/// The same targets in compressed rows, those of weight 0 left out, give the same bits.
+async fn as_sparse(
+    case: &LossCase,
+    subject: &Subject,
+    model: &mut Model,
+    (dense, gradients): (&ForwardBackwardOutput, &Tensors),
+    what: &str,
+) {
+    let data: Vec<Datum> = case.data.iter().map(sparse::datum).collect();
+    let loss = Loss::new(LossFn::from_name(&case.loss_fn));
+    let output = subject.backward(model, &data, loss).await;
+    assert_eq!(output.loss_sum(), dense.loss_sum(), "{what}: loss");
+    for (at, datum) in case.data.iter().enumerate() {
+        let counts = sparse::counting(datum);
+        let listed = |all: &[f32]| -> Vec<u32> {
+            let of_counting = all.iter().zip(&counts).filter(|(_, counts)| **counts);
+            of_counting.map(|(x, _)| x.to_bits()).collect()
+        };
+        let [got, want] = [&output, dense].map(|output| output.logprobs(at).unwrap());
+        assert_eq!(
+            got.len(),
+            counts.len(),
+            "{what}: log probabilities of all cells"
+        );
+        assert_eq!(listed(got), listed(want), "{what}: log probabilities");
+    }
+    assert!(
+        subject.gradients(model).await == *gradients,
+        "{what}: gradients"
+    );
 }
 
 async fn training(fixture: &Fixture, subject: &mut Subject) {
@@ -144,8 +182,8 @@ async fn training(fixture: &Fixture, subject: &mut Subject) {
     }
 }
 
-/// Trains an adapter of the engine's own and leaves it with its log probabilities under `target/tmp/golden`, where
-/// `cargo xtask golden` lets peft compute the same.
+/// Trains an adapter of the engine's own and leaves it with its log probabilities, and merged into the model, under
+/// `target/tmp/golden`, where `cargo xtask golden` lets peft and transformers compute the same.
 async fn saved(fixture: &Fixture, subject: &mut Subject) {
     let data = &fixture.cases.base.data;
     let adam = json!({
@@ -168,6 +206,9 @@ async fn saved(fixture: &Fixture, subject: &mut Subject) {
     let place = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .join("golden")
         .join(fixture.name);
+    if place.exists() {
+        std::fs::remove_dir_all(&place).unwrap();
+    }
     std::fs::create_dir_all(&place).unwrap();
     let checkpoint = subject.save(&mut model).await;
     for file in ["adapter_config.json", "adapter_model.safetensors"] {
@@ -177,16 +218,38 @@ async fn saved(fixture: &Fixture, subject: &mut Subject) {
         .map(|at| output.logprobs(at).unwrap())
         .collect();
     std::fs::write(place.join("logprobs.json"), json!(logprobs).to_string()).unwrap();
+    for (storage, folder) in [(None, "merged"), (Some(Storage::F32), "merged-f32")] {
+        let saved = format!("tinker://{}/weights/now", model.id);
+        subject.merge(fixture, &saved, storage, &place.join(folder));
+    }
+}
+
+/// A model that peft's adapter was merged into has the log probabilities of peft's model.
+async fn merged(fixture: &Fixture, subject: &Subject) {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("merged");
+    subject.merge(fixture, PEFT_ADAPTER, Some(Storage::F32), &folder);
+    let mut merged = Subject::new(ModelFolder::new(folder).with_name("merged"), None).await;
+    let mut model = merged.fresh().await;
+    let plain = &fixture.cases.adapter;
+    let output = merged.forward(&mut model, &plain.data).await;
+    let of_datum =
+        |(at, want): (usize, &Vec<f32>)| apart::absolute(output.logprobs(at).unwrap(), want);
+    let every = plain.logprobs.iter().enumerate().map(of_datum);
+    let apart = every.fold(0.0, f64::max);
+    within(LOGPROBS, apart, fixture.name, "merged: log probabilities");
 }
 
 async fn compare(name: &'static str) {
     let fixture = Fixture::open(name);
-    let mut subject = Subject::new(&fixture).await;
+    let folder = ModelFolder::new(fixture.model()).with_name(fixture.name);
+    let mut subject = Subject::new(folder, Some(&fixture)).await;
     logprobs(&fixture, &mut subject).await;
     decoding(&fixture, &mut subject).await;
     losses(&fixture, &mut subject).await;
     training(&fixture, &mut subject).await;
     saved(&fixture, &mut subject).await;
+    merged(&fixture, &subject).await;
 }
 
 macro_rules! models {
@@ -202,9 +265,9 @@ macro_rules! models {
 models! {
     llama: "llama", "Grouped queries, a head of its own, f32 in four files.";
     llama3: "llama3", "Scaled rotary embedding, tied, bf16; attention alone is adapted.";
-    llama3_older: "llama3-older", "The same in the words of older configurations, untied, f16; the MLP and head are adapted.";
-    qwen2: "qwen2", "Biases, tied, f16.";
-    qwen2_untied: "qwen2-untied", "A key head for each query head, f32 in five files, without an adapted head.";
+    llama3_older: "llama3-older", "The same in the words of older configurations, untied, f16; the MLP and head are adapted, alpha 20, the head itself in the file.";
+    qwen2: "qwen2", "Biases, tied, f16; the head itself in the adapter's file.";
+    qwen2_untied: "qwen2-untied", "A key head for each query head, f32 in five files, without an adapted head; rank-stabilised, alpha 12.";
     qwen3: "qwen3", "Normalised heads wider than their share, tied, bf16 in two files.";
-    qwen3_untied: "qwen3-untied", "One key head for all, f32, rank 1.";
+    qwen3_untied: "qwen3-untied", "One key head for all, f32, rank 1, alpha 9.";
 }

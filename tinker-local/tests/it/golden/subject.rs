@@ -1,13 +1,13 @@
 //! The engine with a model of the goldens, asked over its service.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tinker_local::{LocalEngine, ModelFolder};
+use tinker_local::{LocalEngine, ModelFolder, Output, SavedAdapter, Storage};
 use tinker_types::{Datum, ForwardBackward, ForwardBackwardOutput, Loss, LossFn, SampleResponse};
 
-use super::fixture::{Fixture, LossCase, Tensors, read, tensors};
+use super::fixture::{Fixture, LossCase, PEFT_ADAPTER, Tensors, read, tensors};
 use crate::support::{Client, sample_body};
 
 /// An engine, a session and the models in it.
@@ -15,14 +15,13 @@ pub(super) struct Subject {
     client: Client,
     session: String,
     base_model: String,
-    adapter: &'static str,
     data: TempDir,
     made: u64,
 }
 
 /// A model in training and the number of its next operation.
 pub(super) struct Model {
-    id: String,
+    pub(super) id: String,
     next: u64,
 }
 
@@ -34,22 +33,24 @@ impl Model {
 }
 
 impl Subject {
-    pub(super) async fn new(fixture: &Fixture) -> Self {
+    /// With the adapter of a fixture.
+    pub(super) async fn new(model: ModelFolder, adapter: Option<&Fixture>) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let base_model = fixture.name.to_owned();
-        let adapter = fixture.lay_adapter(data.path(), &base_model);
-        let model = ModelFolder::new(fixture.model()).with_name(&base_model);
+        if let Some(fixture) = adapter {
+            fixture.lay_adapter(data.path());
+        }
         let engine = LocalEngine::builder()
             .model(model)
             .threads(2)
             .data_dir(data.path());
-        let client = Client::of(&engine.build().unwrap());
+        let engine = engine.build().unwrap();
+        let base_model = engine.model().name.clone();
+        let client = Client::of(&engine);
         let session = client.session().await;
         Self {
             client,
             session,
             base_model,
-            adapter,
             data,
             made: 0,
         }
@@ -64,7 +65,7 @@ impl Subject {
 
     /// A model with the adapter that peft made.
     pub(super) async fn adapted(&mut self) -> Model {
-        let body = json!({"path": self.adapter, "optimizer": false});
+        let body = json!({"path": PEFT_ADAPTER, "optimizer": false});
         self.make("load_weights", body).await
     }
 
@@ -181,6 +182,20 @@ impl Subject {
         run.join("weights/now")
     }
 
+    /// Writes the fixture's model with a saved adapter merged into it.
+    pub(super) fn merge(
+        &self,
+        fixture: &Fixture,
+        saved: &str,
+        storage: Option<Storage>,
+        into: &Path,
+    ) {
+        let saved = SavedAdapter::open(self.data.path(), &saved.parse().unwrap()).unwrap();
+        let output = Output::new(into).replacing(true);
+        let base = saved.base(Some(&fixture.model()));
+        saved.write_merged(&base, storage, &output).unwrap();
+    }
+
     /// The most likely continuation of a prompt, of at most this many tokens.
     pub(super) async fn greedy(
         &self,
@@ -189,7 +204,7 @@ impl Subject {
         tokens: usize,
     ) -> SampleResponse {
         let source = if adapter {
-            json!({"model_path": self.adapter})
+            json!({"model_path": PEFT_ADAPTER})
         } else {
             json!({"base_model": self.base_model})
         };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::backend::NamedTensor;
 
 #[test]
 fn bad_batches_are_refused_by_datum_and_field_and_change_nothing() {
@@ -231,4 +232,66 @@ fn weights_that_overflow_fail_the_job_and_nothing_else() {
             .contains("not finite")
     );
     assert_eq!(ended[&good].as_ref().unwrap().sequences[0].tokens.len(), 20);
+}
+
+#[test]
+fn weights_of_the_base_in_an_adapters_file_are_left_out_if_they_are_its_own() {
+    let mut backend = backend();
+    let id = trained(&mut backend, 2, 4);
+    let state = backend.export(id, false).unwrap();
+    let head = &backend.model.head.backward;
+    let (rows, width) = (head.depth(), head.columns());
+    let mut data = vec![0.0; rows * width];
+    for (at, row) in data.chunks_exact_mut(width).enumerate() {
+        head.copy_row(at, row);
+    }
+    let with = |data: Vec<f32>| {
+        let mut state = state.clone();
+        state.tensors.push(NamedTensor {
+            name: "base_model.model.lm_head.base_layer.weight".to_owned(),
+            shape: vec![rows, width],
+            data: data.into(),
+        });
+        state
+    };
+    let copied = backend.import(&with(data.clone())).unwrap();
+    assert_eq!(backend.export(copied, false).unwrap(), state);
+    data[7] += 0.5;
+    let error = backend.import(&with(data)).unwrap_err();
+    let said = error.message();
+    assert!(
+        said.contains("lm_head.base_layer.weight, which differs"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_adapter_keeps_the_scaling_it_came_with() {
+    let mut backend = backend();
+    let id = trained(&mut backend, 1, 4);
+    let mut state = backend.export(id, false).unwrap();
+    let half = |tensor: &mut NamedTensor| {
+        let halves = tensor.data.iter().map(|x| x / 2.0);
+        tensor.data = halves.collect::<Vec<_>>().into();
+    };
+    let logprobs = |backend: &mut CpuBackend, id| {
+        let asked = TrainBatch {
+            forward_only: true,
+            ..batch(vec![datum(3, 20)])
+        };
+        backend.train(id, &asked).unwrap().logprobs
+    };
+    let whole = logprobs(&mut backend, id);
+    let of_b = |tensor: &&mut NamedTensor| tensor.name.ends_with("lora_B.weight");
+    state.tensors.iter_mut().filter(of_b).for_each(half);
+    state.alpha *= 2.0;
+    let scaled = backend.import(&state).unwrap();
+    assert_eq!(
+        logprobs(&mut backend, scaled),
+        whole,
+        "powers of two are exact"
+    );
+    assert_eq!(backend.export(scaled, false).unwrap(), state);
+    state.alpha = f32::INFINITY;
+    assert!(backend.import(&state).is_err());
 }
