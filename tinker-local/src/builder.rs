@@ -186,6 +186,9 @@ fn ready(backend: CpuBackend, threads: Option<usize>, limits: &Limits) -> Box<dy
     let mut backend = backend
         .with_live_sequences(limits.live_sequences)
         .with_prefix_cache(limits.prefix_cache_bytes);
+    if let Some(bytes) = limits.cache_bytes {
+        backend = backend.with_cache_bytes(bytes);
+    }
     if let Some(threads) = threads {
         backend = backend.with_threads(threads);
     }

@@ -68,9 +68,13 @@ struct LimitArgs {
     /// The same for sampling requests [default: 2048].
     #[arg(long, value_name = "N")]
     max_queued_samples: Option<NonZeroUsize>,
-    /// Sequences generated at the same time, each with a cache for its context [default: 64].
+    /// Sequences generated at the same time [default: 64].
     #[arg(long, value_name = "N")]
     max_sequences: Option<NonZeroUsize>,
+    /// Memory for the keys and values of these, in MiB; beyond it they wait [default: as large as a model's weights, at
+    /// least 1024, at least what its longest sequence takes].
+    #[arg(long, value_name = "MIB")]
+    max_cache: Option<NonZeroUsize>,
     /// Largest request, in MiB [default: 32].
     #[arg(long, value_name = "MIB")]
     max_request: Option<NonZeroUsize>,
@@ -89,6 +93,9 @@ impl LimitArgs {
             if let Some(asked) = asked {
                 *limit = asked.get();
             }
+        }
+        if let Some(mib) = self.max_cache {
+            limits.cache_bytes = Some(mib.get().saturating_mul(MIB));
         }
         if let Some(mib) = self.max_request {
             limits.body_bytes = mib.get().saturating_mul(MIB);

@@ -8,7 +8,8 @@ use super::config::ModelConfig;
 use super::crew::Crew;
 use super::lora::Lora;
 use super::model::Model;
-use super::sample::{Sampler, Vocabulary};
+use super::repeated::left_out;
+use super::sample::{Sampler, Vocabulary, cache_bytes};
 use super::team::Team;
 use super::tensors::Tensors;
 use super::train::train;
@@ -37,11 +38,15 @@ pub struct CpuBackend {
     knows_text: bool,
     team: Arc<Team>,
     live_sequences: usize,
+    cache_bytes: usize,
     prefix_bytes: usize,
 }
 
 /// Sequences generated at the same time unless [`CpuBackend::with_live_sequences`] says otherwise.
 const LIVE_SEQUENCES: usize = 64;
+
+/// Bytes of keys and values of live sequences that are there for every model.
+const CACHE_BYTES: usize = 1 << 30;
 
 /// Bytes of the prefix cache unless [`CpuBackend::with_prefix_cache`] says otherwise.
 const PREFIX_BYTES: usize = 128 << 20;
@@ -105,10 +110,14 @@ impl CpuBackend {
         info.parameters = model.layout.table.len as u64;
         let knows_text = vocabulary.is_some();
         let vocabulary = vocabulary.unwrap_or_else(|| Arc::new(ByteTokenizer));
+        let context = cache_bytes(&model.config, model.config.max_position_embeddings);
+        let weights = model.layout.table.len * size_of::<f32>();
+        let cache_bytes = CACHE_BYTES.max(weights).max(context);
         let sampler = Sampler::new(
             Arc::clone(&vocabulary),
             Arc::clone(&team),
             LIVE_SEQUENCES,
+            cache_bytes,
             PREFIX_BYTES,
         );
         Ok(Self {
@@ -122,6 +131,7 @@ impl CpuBackend {
             knows_text,
             team,
             live_sequences: LIVE_SEQUENCES,
+            cache_bytes,
             prefix_bytes: PREFIX_BYTES,
         })
     }
@@ -135,12 +145,24 @@ impl CpuBackend {
         self.restart_sampler()
     }
 
-    /// Generates at most this many sequences at the same time, at least one; 64 by default. Each
-    /// needs memory for its keys and values, for the built-in model 2 KiB a token. Sampling jobs
-    /// queued before are dropped.
+    /// Generates at most this many sequences at the same time, at least one; 64 by default. Sampling jobs queued before
+    /// are dropped.
     #[must_use]
     pub fn with_live_sequences(mut self, most: usize) -> Self {
         self.live_sequences = most.max(1);
+        self.restart_sampler()
+    }
+
+    /// Keeps the keys and values of sequences that are being generated, and of prompts that are being run for them, in
+    /// at most this many bytes. Each sequence counts for as many tokens as it may grow to (for the built-in model 2 KiB a
+    /// token), and waits until there is room. A job that asks for more than all of it is refused; one without
+    /// `max_tokens` gets as many as there is room for. Results do not depend on it otherwise.
+    ///
+    /// By default as many as the weights of a 16-bit model take in memory (4 for each parameter), but at least 1 GiB, and
+    /// at least what a sequence of the whole context takes. Sampling jobs queued before are dropped.
+    #[must_use]
+    pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
         self.restart_sampler()
     }
 
@@ -158,9 +180,14 @@ impl CpuBackend {
             Arc::clone(&self.vocabulary),
             Arc::clone(&self.team),
             self.live_sequences,
+            self.cache_bytes,
             self.prefix_bytes,
         );
         self
+    }
+
+    fn adapter(&self, state: &AdapterState) -> Result<Adapter, BackendError> {
+        Adapter::import(&self.model.config, &*left_out(&self.model, state)?)
     }
 
     fn add(&mut self, adapter: Adapter) -> AdapterId {
@@ -241,7 +268,7 @@ impl Backend for CpuBackend {
     }
 
     fn import(&mut self, state: &AdapterState) -> Result<AdapterId, BackendError> {
-        let adapter = Adapter::import(&self.model.config, state)?;
+        let adapter = self.adapter(state)?;
         Ok(self.add(adapter))
     }
 
@@ -255,7 +282,7 @@ impl Backend for CpuBackend {
     }
 
     fn thaw(&self, state: &AdapterState) -> Result<Frozen, BackendError> {
-        let lora: Arc<Lora> = Adapter::import(&self.model.config, state)?.packed();
+        let lora: Arc<Lora> = self.adapter(state)?.packed();
         Ok(Frozen(lora))
     }
 

@@ -2,15 +2,29 @@
 
 use std::sync::Arc;
 
+use super::super::attention::KeyValues;
 use super::super::check::check_tokens;
+use super::super::config::ModelConfig;
 use super::super::lora::Lora;
 use super::super::model::Model;
 use super::draw::Draw;
+use super::prefix::PAGE;
 use super::stop::StopWatch;
 use crate::backend::{BackendError, SampleJob, SampleWeights, StopRule};
 
 /// Sequences of one job; more would hold too much memory until the last has ended.
 const MOST_SAMPLES: usize = 4096;
+
+/// What the keys and values of a sequence of so many tokens take.
+pub(crate) fn cache_bytes(config: &ModelConfig, tokens: usize) -> usize {
+    let pages = tokens.div_ceil(PAGE) * config.num_hidden_layers;
+    (KeyValues::page_len(config) * size_of::<f32>()).saturating_mul(pages)
+}
+
+/// Rounded to the next one.
+fn mib(bytes: usize) -> usize {
+    bytes.div_ceil(1 << 20)
+}
 
 /// What all sequences of a job share.
 #[derive(Debug)]
@@ -20,6 +34,8 @@ pub(super) struct Spec {
     pub(super) num_samples: usize,
     /// Most tokens of a sequence, at most what the context leaves.
     pub(super) limit: usize,
+    /// What its keys and values take, for as many tokens as it may grow to.
+    pub(super) bytes: usize,
     pub(super) draw: Draw,
     pub(super) seed: u64,
     pub(super) stop: StopWatch,
@@ -33,12 +49,13 @@ pub(super) struct Spec {
 }
 
 impl Spec {
-    /// Checks a job. `fresh_seed` is used if it has none.
+    /// Checks a job. `fresh_seed` is used if it has none; `most_bytes` are there for keys and values.
     pub(super) fn new(
         model: &Model,
         end_tokens: &[u32],
         job: SampleJob,
         fresh_seed: u64,
+        most_bytes: usize,
     ) -> Result<Self, BackendError> {
         let refuse = |what: String| Err(BackendError::user(what));
         let config = &model.config;
@@ -89,6 +106,21 @@ impl Spec {
         {
             return refuse("stop holds an empty text, which every text contains".to_owned());
         }
+        let bytes = |tokens: usize| cache_bytes(config, tokens);
+        let mut limit = job.max_tokens.unwrap_or(context).min(context - n);
+        if job.max_tokens.is_none() {
+            // As many as there is room for, at least one.
+            let room = most_bytes / bytes(PAGE) * PAGE;
+            limit = limit.min(room.saturating_sub(n).max(1));
+        }
+        if bytes(n + limit) > most_bytes {
+            let (wants, most) = (mib(bytes(n + limit)), mib(most_bytes));
+            return refuse(format!(
+                "a prompt of {n} tokens and {limit} new ones take {wants} MiB of keys and values, and this engine has \
+                 {most} MiB for them: ask for fewer max_tokens or give a shorter prompt, or raise the engine's bound \
+                 (`cache_bytes`, or `tinker serve --max-cache`)"
+            ));
+        }
         let lora = match job.weights {
             SampleWeights::Base => None,
             SampleWeights::Frozen(frozen) => match frozen.0.downcast::<Lora>() {
@@ -104,7 +136,8 @@ impl Spec {
             lora,
             prompt: job.prompt,
             num_samples: job.num_samples,
-            limit: job.max_tokens.unwrap_or(context).min(context - n),
+            limit,
+            bytes: bytes(n + limit),
             draw: Draw {
                 temperature: job.temperature,
                 top_k: job.top_k,

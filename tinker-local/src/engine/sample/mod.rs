@@ -1,5 +1,6 @@
 //! Sampling: every live sequence of every job advances by one token at a time, all in one batch.
 
+mod admit;
 mod draw;
 mod fill;
 mod job;
@@ -10,5 +11,6 @@ mod sampler;
 mod scratch;
 mod stop;
 
+pub(crate) use job::cache_bytes;
 pub(crate) use sampler::Sampler;
 pub use stop::Vocabulary;

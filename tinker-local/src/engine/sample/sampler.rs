@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::fill;
 use super::job::Spec;
 use super::live::{End, Live, step};
-use super::prefix::{PAGE, PrefixCache};
+use super::prefix::PrefixCache;
 use super::prompt::{Filling, Prompt, Said};
 use super::scratch::{Scratch, lock};
 use super::stop::Vocabulary;
@@ -25,49 +25,53 @@ const ROWS: usize = 128;
 /// All sampling of one backend.
 #[derive(Debug)]
 pub(crate) struct Sampler {
-    vocabulary: Arc<dyn Vocabulary>,
-    most_live: usize,
+    pub(super) vocabulary: Arc<dyn Vocabulary>,
+    pub(super) most_live: usize,
     next: u64,
     entropy: u64,
     /// Jobs with sequences not started, in the order they came.
-    waiting: VecDeque<JobId>,
-    jobs: BTreeMap<JobId, Job>,
-    live: Vec<Live>,
-    prefixes: PrefixCache,
+    pub(super) waiting: VecDeque<JobId>,
+    pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) live: Vec<Live>,
+    pub(super) prefixes: PrefixCache,
     team: Arc<Team>,
-    scratches: Vec<Mutex<Scratch>>,
+    pub(super) scratches: Vec<Mutex<Scratch>>,
+    /// Bytes of keys and values of all sequences and prompts under way.
+    pub(super) most_bytes: usize,
     /// Rows of prompts run up to now.
     rows_run: usize,
 }
 
 #[derive(Debug)]
-struct Job {
-    spec: Arc<Spec>,
-    started: usize,
-    prompt: Stage,
+pub(super) struct Job {
+    pub(super) spec: Arc<Spec>,
+    pub(super) started: usize,
+    pub(super) prompt: Stage,
     done: Vec<Option<SampledTokens>>,
 }
 
 /// How far a job's prompt is.
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     Queued,
     Filling(Filling),
     Ready(Prompt),
 }
 
 impl Sampler {
-    /// A sampler with at most `most_live` sequences in memory at a time, at least one, and so many bytes for
-    /// keys and values of prompts.
+    /// A sampler with at most `most_live` sequences in memory at a time, at least one, whose keys and values take
+    /// `most_bytes` at most, and so many bytes for those of prompts that were seen before.
     pub(crate) fn new(
         vocabulary: Arc<dyn Vocabulary>,
         team: Arc<Team>,
         most_live: usize,
+        most_bytes: usize,
         prefix_bytes: usize,
     ) -> Self {
         Self {
             vocabulary,
             most_live: most_live.max(1),
+            most_bytes,
             next: 0,
             // The standard library's hash keys are the system's randomness.
             entropy: std::hash::RandomState::new().build_hasher().finish(),
@@ -90,7 +94,7 @@ impl Sampler {
     ) -> Result<JobId, BackendError> {
         let id = JobId(self.next);
         let fresh = self.entropy ^ self.next.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let spec = Arc::new(Spec::new(model, end_tokens, job, fresh)?);
+        let spec = Arc::new(Spec::new(model, end_tokens, job, fresh, self.most_bytes)?);
         self.next += 1;
         let done = vec![None; spec.num_samples];
         self.jobs.insert(
@@ -121,6 +125,11 @@ impl Sampler {
     #[cfg(test)]
     pub(crate) fn rows_run(&self) -> usize {
         self.rows_run
+    }
+
+    #[cfg(test)]
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.most_bytes - self.free_bytes()
     }
 
     #[cfg(test)]
@@ -172,80 +181,9 @@ impl Sampler {
         });
     }
 
-    /// Runs a part of the prompts that wait, and starts sequences where there is room.
-    fn admit(&mut self, model: &Model) {
-        let shares = self.share_room();
-        self.fill(model, &shares);
-        for (id, count) in shares {
-            self.start(model, id, count);
-        }
-    }
-
-    /// Deals the free places out one by one, each to the job with the fewest sequences under way, the
-    /// oldest of equals: a large job does not keep small ones waiting longer than a sequence of it takes.
-    fn share_room(&self) -> Vec<(JobId, usize)> {
-        let room = self.most_live - self.live.len().min(self.most_live);
-        if room == 0 || self.waiting.is_empty() {
-            return Vec::new();
-        }
-        let mut running: BTreeMap<JobId, usize> = BTreeMap::new();
-        for sequence in &self.live {
-            *running.entry(sequence.job).or_default() += 1;
-        }
-        let mut shares: Vec<(JobId, usize, usize)> = Vec::new();
-        for id in &self.waiting {
-            if let Some(job) = self.jobs.get(id) {
-                let left = job.spec.num_samples - job.started;
-                shares.push((*id, running.get(id).copied().unwrap_or(0), left));
-            }
-        }
-        let mut counts = vec![0; shares.len()];
-        for _ in 0..room {
-            let open = (0..shares.len()).filter(|i| counts[*i] < shares[*i].2);
-            let Some(next) = open.min_by_key(|i| shares[*i].1 + counts[*i]) else {
-                break;
-            };
-            counts[next] += 1;
-        }
-        let dealt = shares.iter().zip(counts);
-        dealt
-            .filter(|(_, count)| *count > 0)
-            .map(|((id, ..), count)| (*id, count))
-            .collect()
-    }
-
-    /// Starts sequences of a job whose prompt is ready.
-    fn start(&mut self, model: &Model, id: JobId, count: usize) {
-        let Some(job) = self.jobs.get_mut(&id) else {
-            return;
-        };
-        let Stage::Ready(prompt) = &mut job.prompt else {
-            return;
-        };
-        for _ in 0..count {
-            let index = job.started;
-            job.started += 1;
-            let caches = if job.started == job.spec.num_samples {
-                std::mem::take(&mut prompt.caches)
-            } else {
-                prompt.branch(model, &job.spec)
-            };
-            let mut sequence = Live::new(id, index, Arc::clone(&job.spec), caches);
-            let draw = &mut lock(&self.scratches[0]).draw;
-            sequence.extend(&prompt.logits, prompt.norm, &*self.vocabulary, draw);
-            self.live.push(sequence);
-        }
-        if job.started == job.spec.num_samples {
-            self.waiting.retain(|waiting| *waiting != id);
-        }
-    }
-
     /// Runs some rows of prompts. The oldest gets half of them for sure, so that it comes to an end; of the
     /// others those that are least advanced come first, so that a short one does not wait for a long one.
-    fn fill(&mut self, model: &Model, shares: &[(JobId, usize)]) {
-        for (id, _) in shares {
-            self.begin(model, *id);
-        }
+    pub(super) fn fill(&mut self, model: &Model, shares: &[(JobId, usize)]) {
         let mut filling: Vec<(JobId, usize, usize)> = shares
             .iter()
             .filter_map(|(id, _)| {
@@ -297,35 +235,6 @@ impl Sampler {
             if let Some(prompt) = filling.finish() {
                 job.prompt = Stage::Ready(prompt);
             }
-        }
-    }
-
-    /// Begins with the prompt of a job, with what is known of it. One that will soon be known better, because
-    /// a prompt that begins like it is being run, waits for that.
-    fn begin(&mut self, model: &Model, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else {
-            return;
-        };
-        if !matches!(job.prompt, Stage::Queued) {
-            return;
-        }
-        let spec = Arc::clone(&job.spec);
-        let mut pages = Vec::new();
-        if self.prefixes.is_on() {
-            // Rows whose logits are wanted have to be run, known or not.
-            let usable = &spec.prompt[..spec.first_row()];
-            pages = self.prefixes.find(spec.lora.as_ref(), usable);
-            let soon = self.jobs.values().any(|other| {
-                matches!(&other.prompt, Stage::Filling(_))
-                    && spec.shares_pages(&other.spec, PAGE) > pages.len()
-            });
-            if soon {
-                return;
-            }
-        }
-        let filling = Filling::new(model, &spec, &pages);
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.prompt = Stage::Filling(filling);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The backend as the HTTP half uses it.
 
+mod memory;
 mod mix;
 mod prefix;
 mod prompt;

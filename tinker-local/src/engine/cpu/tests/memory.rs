@@ -1,0 +1,106 @@
+//! Keys and values in bounded memory.
+
+use super::super::super::sample::cache_bytes;
+use super::*;
+
+/// Jobs of sequences that take one to six pages.
+fn jobs() -> Vec<SampleJob> {
+    let mut jobs: Vec<_> = (0..12)
+        .map(|i| {
+            let prompt = tokens(i as u64, 1 + i % 4 * 20);
+            let mut job = job(SampleWeights::Base, prompt, i as u64);
+            job.max_tokens = Some(1 + i * 7 % 25);
+            job.num_samples = 1 + i % 3 * 2;
+            job.prompt_logprobs = i % 2 == 0;
+            job
+        })
+        .collect();
+    jobs[7].num_samples = 9;
+    jobs
+}
+
+#[test]
+fn sequences_wait_for_memory_and_come_out_the_same() {
+    let expected = sample(&mut backend(), jobs());
+    let largest = jobs()
+        .iter()
+        .map(|job| cache_bytes(&config(), job.prompt.len() + job.max_tokens.unwrap()))
+        .max()
+        .unwrap();
+    for (bytes, live) in [
+        (largest, 64),
+        (largest, 1),
+        (largest * 3 / 2, 2),
+        (largest * 3, 5),
+    ] {
+        let mut small = backend().with_cache_bytes(bytes).with_live_sequences(live);
+        let ids: Vec<_> = jobs()
+            .into_iter()
+            .map(|job| small.submit(job).unwrap())
+            .collect();
+        let (mut done, mut most) = (BTreeMap::new(), 0);
+        for _ in 0..4000 {
+            done.extend(small.advance());
+            most = most.max(small.sampler.used_bytes());
+        }
+        assert!(most <= bytes && most > largest / 2, "{most} of {bytes}");
+        for (id, expected) in ids.iter().zip(&expected) {
+            let output = done.remove(id).expect("every job ends").unwrap();
+            assert_same(&output, expected);
+        }
+        assert_eq!(small.sampler.used_bytes(), 0);
+    }
+}
+
+#[test]
+fn a_large_sequence_is_not_passed_by_small_ones_for_ever() {
+    let small = || {
+        let mut job = job(SampleWeights::Base, tokens(1, 3), 1);
+        job.max_tokens = Some(10);
+        job
+    };
+    let mut large = job(SampleWeights::Base, tokens(2, 60), 2);
+    large.max_tokens = Some(60);
+    let bytes = cache_bytes(&config(), 120);
+    let mut backend = backend().with_cache_bytes(bytes);
+    for _ in 0..4 {
+        backend.submit(small()).unwrap();
+    }
+    backend.advance();
+    let large = backend.submit(large).unwrap();
+    let ended = (0..400).any(|_| {
+        backend.submit(small()).unwrap();
+        backend.advance().iter().any(|(id, _)| *id == large)
+    });
+    assert!(ended);
+}
+
+#[test]
+fn what_can_never_fit_is_refused_with_numbers() {
+    let bytes = cache_bytes(&config(), 64);
+    let mut backend = backend().with_cache_bytes(bytes);
+    let mut asked = job(SampleWeights::Base, tokens(1, 40), 1);
+    asked.max_tokens = Some(25);
+    let error = backend.submit(asked.clone()).unwrap_err();
+    let said = error.message();
+    for part in [
+        "40 tokens and 25 new ones",
+        "MiB",
+        "max_tokens",
+        "--max-cache",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    asked.max_tokens = Some(24);
+    sample(&mut backend, vec![asked.clone()]);
+    // Without a wish it gets what there is.
+    asked.max_tokens = None;
+    let tokens = sample(&mut backend, vec![asked])
+        .remove(0)
+        .sequences
+        .remove(0)
+        .tokens;
+    assert_eq!(tokens.len(), 24);
+    let prompt = super::tokens(1, 65);
+    assert!(backend.submit(job(SampleWeights::Base, prompt, 1)).is_err());
+}
