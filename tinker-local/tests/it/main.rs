@@ -4,6 +4,7 @@
 
 mod abuse;
 mod account;
+mod bases;
 mod behavior;
 mod checkpoint;
 mod crash;
