@@ -4,6 +4,7 @@
 pub(crate) mod local;
 mod place;
 mod target;
+mod tokenizer;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tinker_client::chat::Renderer;
 use tinker_client::transport::Class;
 use tinker_client::transport::policy::Standard;
 use tinker_client::{Config, FinishReason, ServerCapabilities, ServiceClient};
+use tinker_types::SupportedModel;
 
 use crate::exit::{Interrupted, Usage};
 
@@ -146,43 +148,26 @@ impl Connection {
             .filter_map(|model| model.model_name.as_deref())
     }
 
-    /// Longest sequence of a model, if the server says it.
-    pub(crate) fn context_length(&self, model: &str) -> Option<usize> {
+    /// What the server says of a model.
+    fn known(&self, model: &str) -> Option<&SupportedModel> {
         let mut models = self.capabilities.supported_models.iter();
-        let model = models.find(|known| known.model_name.as_deref() == Some(model))?;
-        usize::try_from(model.max_context_length?).ok()
+        models.find(|known| known.model_name.as_deref() == Some(model))
     }
 
-    /// The folder of a model of the engine in this program.
-    #[cfg(feature = "local")]
-    fn folder(&self, model: &str) -> Option<PathBuf> {
-        let Place::Local { engine } = &self.place else {
-            return None;
-        };
-        let info = engine.models().find(|info| info.name == model)?;
-        info.folder.clone()
+    /// Longest sequence of a model, if the server says it.
+    pub(crate) fn context_length(&self, model: &str) -> Option<usize> {
+        usize::try_from(self.known(model)?.max_context_length?).ok()
     }
 
     /// What turns text into a model's tokens and back.
     pub(crate) fn renderer(&self, model: &str) -> anyhow::Result<Renderer> {
-        match &self.tokenizer {
-            Some(path) => from_files(path),
-            None if model == BUILT_IN_MODEL => Ok(Renderer::plain()),
-            #[cfg(feature = "local")]
-            None if self
-                .folder(model)
-                .is_some_and(|folder| folder.join("tokenizer.json").exists()) =>
-            {
-                from_files(&self.folder(model).unwrap_or_default())
-            }
-            None => {
-                let message = format!(
-                    "the tokenizer of {model} is not part of this program; download its tokenizer.json and \
-                     tokenizer_config.json into a folder and name that with --tokenizer"
-                );
-                Err(Usage(message).into())
-            }
+        if let Some(path) = &self.tokenizer {
+            return tokenizer::from_files(path);
         }
+        let said = self
+            .known(model)
+            .and_then(|known| known.tokenizer_id.as_deref());
+        tokenizer::of_model(model, said.unwrap_or(model))
     }
 }
 
@@ -197,26 +182,4 @@ async fn first_answer(config: &Config) -> anyhow::Result<ServerCapabilities> {
                 .with_policy(Class::Rest, brief)
         });
     Ok(client.build()?.get_server_capabilities().await?)
-}
-
-#[cfg(feature = "tokenizers")]
-fn from_files(path: &std::path::Path) -> anyhow::Result<Renderer> {
-    use tinker_client::chat::{Template, Tokenizer};
-
-    let folder = path.parent().filter(|_| path.is_file()).unwrap_or(path);
-    let tokenizer = Tokenizer::from_folder(folder)?;
-    Ok(Renderer::from_folder(folder).unwrap_or_else(|error| {
-        let error: &dyn std::error::Error = &error;
-        tracing::warn!(
-            error,
-            "no chat template: conversations become lines of User: and Assistant:"
-        );
-        Renderer::new(tokenizer, Template::plain())
-    }))
-}
-
-#[cfg(not(feature = "tokenizers"))]
-fn from_files(_: &std::path::Path) -> anyhow::Result<Renderer> {
-    let message = "this build reads no tokenizer files; build it with `--features tokenizers` to use --tokenizer";
-    Err(Usage(message.to_owned()).into())
 }

@@ -51,6 +51,9 @@ pub struct SupportedModel {
     pub trainable: Option<bool>,
     /// It can be sampled from.
     pub sampleable: Option<bool>,
+    /// Where its tokenizer is found, as in [`ModelData`](crate::ModelData): a folder on the server's machine, or a name.
+    /// The local engine says it here as well, for those who sample without training.
+    pub tokenizer_id: Option<String>,
 }
 
 /// Asks whether a server is up. Needs no key.

@@ -16,7 +16,7 @@ pub(crate) struct PlaceArgs {
     /// Use the built-in engine, whatever the environment says.
     #[arg(long, conflicts_with = "base_url")]
     pub(super) local: bool,
-    /// The tokenizer.json of a model that is not the built-in one, or its folder.
+    /// The tokenizer.json of the model, or its folder [default: as the server says, if that is on this machine].
     #[arg(long, value_name = "PATH")]
     pub(super) tokenizer: Option<PathBuf>,
     #[command(flatten)]

@@ -120,3 +120,68 @@ fn a_server_stops_when_it_is_asked_to() {
     assert!(sent.success());
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
 }
+
+/// A folder that is a model but no tokenizer, and a tokenizer that is elsewhere.
+#[cfg(feature = "tokenizers")]
+#[test]
+fn the_tokenizer_is_the_one_the_server_says() {
+    let work = Workplace::new();
+    assert_eq!(
+        work.run(&["export", "tinker-local/tiny", "--out", "tiny"])
+            .code,
+        0
+    );
+    let bare = work.path("bare");
+    std::fs::create_dir(&bare).unwrap();
+    for name in ["config.json", "model.safetensors", "generation_config.json"] {
+        let _may_be_missing = std::fs::copy(work.path("tiny").join(name), bare.join(name));
+    }
+    let server = Server::start_with(&work, &["--model", "mine=tiny", "--model", "org/bare=bare"]);
+    let sample = |more: &[&str]| {
+        let fixed = [
+            "sample",
+            "Hello",
+            "--max-tokens",
+            "4",
+            "--seed",
+            "1",
+            "--json",
+        ];
+        work.run(&[&fixed[..], more].concat())
+    };
+    let expected = sample(&["--local", "--data-dir", "other"]).json()["samples"].clone();
+    let there = |model: &str, more: &[&str]| {
+        sample(&[&["--base-url", &server.url, "--model", model][..], more].concat())
+    };
+    assert_eq!(there("mine", &[]).json()["samples"], expected);
+
+    let missing = there("org/bare", &[]);
+    assert_eq!(missing.code, 2, "{}", missing.stderr);
+    for part in ["hf download org/bare tokenizer.json", "--tokenizer"] {
+        assert!(missing.stderr.contains(part), "{}", missing.stderr);
+    }
+    assert_eq!(
+        there("org/bare", &["--tokenizer", "tiny"]).json()["samples"],
+        expected
+    );
+    let hub = work.path(".cache/huggingface/hub/models--org--bare");
+    for (folder, file, text) in [
+        ("refs", "main", "abc".to_owned()),
+        (
+            "snapshots/abc",
+            "tokenizer.json",
+            std::fs::read_to_string(work.path("tiny/tokenizer.json")).unwrap(),
+        ),
+    ] {
+        std::fs::create_dir_all(hub.join(folder)).unwrap();
+        std::fs::write(hub.join(folder).join(file), text).unwrap();
+    }
+    assert_eq!(there("org/bare", &[]).json()["samples"], expected);
+
+    std::fs::rename(work.path("tiny"), work.path("moved")).unwrap();
+    let moved = there("mine", &[]);
+    assert_eq!(moved.code, 2, "{}", moved.stderr);
+    for part in ["on the server's machine", "--tokenizer"] {
+        assert!(moved.stderr.contains(part), "{}", moved.stderr);
+    }
+}

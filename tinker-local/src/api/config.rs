@@ -28,6 +28,7 @@ pub(super) fn capabilities(shared: &Shared) -> Answer {
         model.max_context_length = Some(info.context as u64);
         model.trainable = Some(true);
         model.sampleable = Some(true);
+        model.tokenizer_id.clone_from(&info.tokenizer);
         model
     });
     answer::json(&ServerCapabilities::new(models.collect()))

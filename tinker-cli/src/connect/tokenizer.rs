@@ -1,0 +1,123 @@
+//! The tokenizer of a model, by what its server says of it.
+
+use std::path::{Path, PathBuf};
+
+use tinker_client::chat::Renderer;
+
+use super::BUILT_IN_MODEL;
+use crate::exit::Usage;
+
+/// Ids of the tokenizer that is part of this program; a model that names none goes by its own name.
+const BYTES: [&str; 2] = ["tinker-local/bytes", BUILT_IN_MODEL];
+
+/// The files a tokenizer consists of, as far as they matter here.
+const FILES: &str = "tokenizer.json and tokenizer_config.json";
+
+/// The tokenizer of a model whose server says it has this id: the folder of a model that `tinker serve` has, or a name
+/// at Hugging Face, whose files are looked for where `hf download` puts them. Nothing is fetched.
+pub(super) fn of_model(model: &str, id: &str) -> anyhow::Result<Renderer> {
+    let folder = Path::new(id);
+    if folder.is_absolute() {
+        if folder.join("tokenizer.json").is_file() {
+            return from_files(folder);
+        }
+        let message = format!(
+            "the tokenizer of {model} is in {id} on the server's machine, and there is no such folder on this one; copy \
+             its {FILES} into a folder here and name that with --tokenizer"
+        );
+        return Err(Usage(message).into());
+    }
+    let id = id.split(':').next().unwrap_or(id);
+    if BYTES.contains(&id) {
+        return Ok(Renderer::plain());
+    }
+    if let Some(folder) = std::env::home_dir().and_then(|home| downloaded(&home, id)) {
+        return from_files(&folder);
+    }
+    let message = format!(
+        "the tokenizer of {model} is not on this machine; fetch it with `hf download {id} tokenizer.json \
+         tokenizer_config.json`, or name a folder that holds {FILES} with --tokenizer"
+    );
+    Err(Usage(message).into())
+}
+
+/// Where `hf download` put the current files of a name.
+fn downloaded(home: &Path, id: &str) -> Option<PathBuf> {
+    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('\\');
+    let name = id.split('/').all(is_plain).then(|| id.replace('/', "--"))?;
+    let repository = home
+        .join(".cache/huggingface/hub")
+        .join(format!("models--{name}"));
+    let revision = std::fs::read_to_string(repository.join("refs/main")).ok()?;
+    let folder = repository.join("snapshots").join(revision.trim());
+    folder.join("tokenizer.json").is_file().then_some(folder)
+}
+
+/// The tokenizer of a folder, or of a file in one, with the folder's chat template if it has one.
+#[cfg(feature = "tokenizers")]
+pub(super) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
+    use tinker_client::chat::{Template, Tokenizer};
+
+    let folder = path.parent().filter(|_| path.is_file()).unwrap_or(path);
+    let tokenizer = Tokenizer::from_folder(folder)?;
+    tracing::info!(folder = %folder.display(), "tokenizer");
+    Ok(Renderer::from_folder(folder).unwrap_or_else(|error| {
+        let error: &dyn std::error::Error = &error;
+        tracing::warn!(
+            error,
+            "no chat template: conversations become lines of User: and Assistant:"
+        );
+        Renderer::new(tokenizer, Template::plain())
+    }))
+}
+
+#[cfg(not(feature = "tokenizers"))]
+pub(super) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
+    let message = format!(
+        "the tokenizer is in {}, and this build reads no tokenizer files; build it with `--features tokenizers`",
+        path.display()
+    );
+    Err(Usage(message).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn downloads_are_found_by_their_name() {
+        let home = tempfile::tempdir().unwrap();
+        let hub = home.path().join(".cache/huggingface/hub/models--org--name");
+        assert_eq!(downloaded(home.path(), "org/name"), None);
+        for (folder, file, text) in [
+            ("refs", "main", "abc\n"),
+            ("snapshots/abc", "tokenizer.json", "{}"),
+        ] {
+            std::fs::create_dir_all(hub.join(folder)).unwrap();
+            std::fs::write(hub.join(folder).join(file), text).unwrap();
+        }
+        assert_eq!(
+            downloaded(home.path(), "org/name"),
+            Some(hub.join("snapshots/abc"))
+        );
+        for other in ["org/other", "org", "../org/name", "org/../name", ""] {
+            assert_eq!(downloaded(home.path(), other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_here_is_said_with_what_to_do() {
+        for (id, said) in [
+            ("/no/such/folder", "on the server's machine"),
+            ("org/none:main", "hf download org/none tokenizer.json"),
+        ] {
+            let error = of_model("m", id).unwrap_err().to_string();
+            assert!(
+                error.contains(said) && error.contains("--tokenizer"),
+                "{error}"
+            );
+        }
+        assert!(of_model("m", "tinker-local/bytes:v1").is_ok());
+        assert!(of_model(BUILT_IN_MODEL, BUILT_IN_MODEL).is_ok());
+    }
+}
