@@ -5,6 +5,7 @@
 
 mod answer;
 mod engine;
+mod folder;
 mod message;
 mod mutation;
 mod seed;

@@ -12,7 +12,7 @@ use tinker_types::{
     SampledSequence, StopReason, TensorData,
 };
 
-use super::engine;
+use super::{engine, folder};
 
 /// Longest recorded body that is used. Longer ones only slow a fuzzer down.
 const LONGEST: usize = 2048;
@@ -30,6 +30,11 @@ pub(super) enum Kind {
     Compressed,
     Addresses,
     Files,
+    Configs,
+    Headers,
+    Indexes,
+    Tokenizers,
+    Generations,
     Cassettes,
     Templates,
     /// A choice of call and status before an answer.
@@ -156,7 +161,12 @@ pub(super) fn of(kind: Kind) -> Vec<Vec<u8>> {
             .map(|e| e.address.clone().into_bytes())
             .chain(paths())
             .collect(),
-        Kind::Files => files(),
+        Kind::Files => folder::checkpoints(),
+        Kind::Configs => folder::configs(),
+        Kind::Headers => folder::headers(),
+        Kind::Indexes => folder::indexes(),
+        Kind::Tokenizers => folder::tokenizers(),
+        Kind::Generations => folder::generations(),
         Kind::Cassettes => cassettes(),
         Kind::Templates => TEMPLATES
             .iter()
@@ -304,43 +314,6 @@ fn paths() -> Vec<Vec<u8>> {
         "/api/v1/training_runs/s%3Atrain%3A0/checkpoints/weights%2Fa%20b/publish?limit=2&offset=18446744073709551615",
     ];
     paths.iter().map(|path| path.as_bytes().to_vec()).collect()
-}
-
-fn files() -> Vec<Vec<u8>> {
-    let header = json!({
-        "__metadata__": { "step": "3", "format": "pt" },
-        "a": { "dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8] },
-        "a.exp_avg": { "dtype": "F32", "shape": [1, 2], "data_offsets": [8, 16] },
-        "a.exp_avg_sq": { "dtype": "F32", "shape": [1, 2], "data_offsets": [16, 24] },
-    });
-    let header = header.to_string();
-    let weights = [
-        &(header.len() as u64).to_le_bytes()[..],
-        header.as_bytes(),
-        &[0; 24],
-    ]
-    .concat();
-    let config = json!({
-        "peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "tiny", "r": 4, "lora_alpha": 32.0,
-        "lora_dropout": 0.0, "bias": "none", "inference_mode": true, "target_modules": ["q_proj"],
-    });
-    let record = json!({
-        "layout": 1, "path": "tinker://s-1:train:0/weights/a", "base_model": "tiny", "created": "2026-01-02T03:04:05Z",
-        "expires": "2026-01-03T03:04:05Z", "public": false, "user_metadata": { "a": "b" },
-        "adapter": { "rank": 4, "seed": 1, "attention": true, "mlp": true, "unembed": true },
-        "files": { "adapter_config.json": 3 },
-    });
-    let origin = json!({
-        "layout": 1,
-        "run": { "id": "s-1:train:0", "base_model": "tiny", "lora_rank": 4, "last_request": "2026-01-02T03:04:05Z" },
-        "session": { "id": "s-1", "created": "2026-01-02T03:04:05Z", "status": { "type": "active" } },
-    });
-    vec![
-        weights,
-        config.to_string().into_bytes(),
-        record.to_string().into_bytes(),
-        origin.to_string().into_bytes(),
-    ]
 }
 
 fn cassettes() -> Vec<Vec<u8>> {

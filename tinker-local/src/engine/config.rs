@@ -149,8 +149,11 @@ impl ModelConfig {
         {
             return refuse("num_key_value_heads does not divide num_attention_heads");
         }
-        if !(self.rms_norm_eps >= 0.0 && self.rope_theta > 0.0) {
-            return refuse("rms_norm_eps or rope_theta is not a positive number");
+        if !(self.rms_norm_eps >= 0.0 && self.rms_norm_eps.is_finite()) {
+            return refuse("rms_norm_eps is not a positive number");
+        }
+        if !(self.rope_theta >= 1.0 && self.rope_theta.is_finite()) {
+            return refuse("rope_theta is not a number from 1 up");
         }
         if !self.rope_scaling.is_usable() {
             return refuse("the numbers of rope_scaling have no meaning");

@@ -55,7 +55,7 @@ impl RopeScaling {
 
     /// Whether its numbers mean anything.
     pub(super) fn is_usable(self) -> bool {
-        let above_zero = |x: f64| x.is_finite() && x > 0.0;
+        let above_zero = |x: f64| x.is_finite() && x > 1e-9;
         match self {
             Self::None => true,
             Self::Linear { factor } => above_zero(factor),

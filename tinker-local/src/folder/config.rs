@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::FolderError;
-use super::file::read_json;
+use super::file::{parse_json, read};
 use crate::engine::{Arch, ModelConfig, RopeScaling};
 
 /// Largest configuration file.
@@ -80,7 +80,12 @@ impl Ids {
 
 impl ConfigFile {
     pub(super) fn read(path: &Path) -> Result<Self, FolderError> {
-        read_json(path, MOST_BYTES)
+        Self::parse(path, &read(path, MOST_BYTES)?)
+    }
+
+    /// What such a file holds.
+    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, FolderError> {
+        parse_json(path, bytes)
     }
 
     /// The model it describes, for sequences of at most `context` tokens.

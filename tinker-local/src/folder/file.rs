@@ -39,8 +39,12 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, FolderError> {
 
 /// A file of JSON. Errors name the field.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path, most: u64) -> Result<T, FolderError> {
-    let bytes = read(path, most)?;
-    let mut json = serde_json::Deserializer::from_slice(&bytes);
+    parse_json(path, &read(path, most)?)
+}
+
+/// What such a file holds.
+pub(crate) fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, FolderError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let field = error.path().to_string();
         let what = match field.as_str() {
@@ -49,16 +53,4 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path, most: u64) -> Result<T
         };
         FolderError::new(path, what).because(error.into_inner())
     })
-}
-
-/// The same, or nothing where there is no such file.
-pub(crate) fn read_json_if_there<T: DeserializeOwned>(
-    path: &Path,
-    most: u64,
-) -> Result<Option<T>, FolderError> {
-    if path.exists() {
-        read_json(path, most).map(Some)
-    } else {
-        Ok(None)
-    }
 }

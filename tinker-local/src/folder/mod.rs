@@ -7,6 +7,8 @@ mod config;
 mod error;
 mod file;
 mod model;
+#[cfg(feature = "decoders")]
+pub(crate) mod probe;
 mod storage;
 mod tensors;
 mod vocabulary;

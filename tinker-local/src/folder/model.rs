@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::config::{ConfigFile, Ids};
-use super::file::read_json_if_there;
+use super::file::{parse_json, read};
 use super::{FolderError, Tensors, TextOfTokens};
 use crate::backend::ModelInfo;
 use crate::engine::{Layout, ModelConfig};
@@ -155,13 +155,19 @@ struct Generation {
 /// The tokens that end a text: those of `generation_config.json`, else of `config.json`.
 fn end_tokens(folder: &Path, own: Option<Ids>, vocab_size: usize) -> Result<Vec<u32>, FolderError> {
     let path = folder.join("generation_config.json");
-    let generation: Option<Generation> = read_json_if_there(&path, 1 << 20)?;
-    let ids = generation
-        .and_then(|generation| generation.eos_token_id)
-        .or(own);
-    let mut ids = ids.map(Ids::into_vec).unwrap_or_default();
+    let generation = if path.exists() {
+        generation_ends(&path, &read(&path, 1 << 20)?)?
+    } else {
+        None
+    };
+    let mut ids = generation.or(own).map(Ids::into_vec).unwrap_or_default();
     ids.retain(|id| (*id as usize) < vocab_size);
     Ok(ids)
+}
+
+/// What `generation_config.json` says of them.
+pub(super) fn generation_ends(path: &Path, bytes: &[u8]) -> Result<Option<Ids>, FolderError> {
+    Ok(parse_json::<Generation>(path, bytes)?.eos_token_id)
 }
 
 #[cfg(test)]

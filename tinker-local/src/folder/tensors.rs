@@ -7,11 +7,12 @@ use std::path::{Component, Path, PathBuf};
 
 use half::{bf16, f16};
 use memmap2::Mmap;
+use safetensors::tensor::TensorInfo;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde::Deserialize;
 
 use super::FolderError;
-use super::file::{open, read_json};
+use super::file::{open, parse_json, read};
 use crate::backend::BackendError;
 use crate::engine::{self, Kind, Slot, Stored};
 
@@ -23,12 +24,13 @@ const MOST_INDEX_BYTES: u64 = 64 << 20;
 
 /// Where a tensor lies.
 #[derive(Debug, Clone)]
-struct Place {
+pub(super) struct Place {
+    /// Number of the file.
     file: usize,
     dtype: Dtype,
     shape: Vec<usize>,
     /// In the file.
-    bytes: Range<usize>,
+    pub(super) bytes: Range<usize>,
 }
 
 /// The safetensors files of a folder, one or several, mapped. Their headers are read, their tensors not yet.
@@ -59,16 +61,11 @@ impl Tensors {
             let what = format!("holds neither {WHOLE} nor {INDEX}");
             return Err(FolderError::new(folder, what));
         }
-        let Index { weight_map } = read_json(&index, MOST_INDEX_BYTES)?;
+        let weight_map = parse_index(&index, &read(&index, MOST_INDEX_BYTES)?)?;
         let mut names: Vec<&String> = weight_map.values().collect();
         names.sort();
         names.dedup();
         for name in names {
-            if !is_plain(name) {
-                let what =
-                    format!("names {name:?}, which is not the plain name of a file in the folder");
-                return Err(FolderError::new(&index, what));
-            }
             tensors.add(&folder.join(name))?;
         }
         for (tensor, name) in &weight_map {
@@ -85,37 +82,13 @@ impl Tensors {
     }
 
     fn add(&mut self, path: &Path) -> Result<(), FolderError> {
-        let (file, size) = open(path)?;
+        let (file, _) = open(path)?;
         let map = map(path, &file)?;
-        let refuse = |what: String| FolderError::new(path, what);
-        let Some((length, _)) = map.split_first_chunk() else {
-            let what = format!("has {size} bytes, which is no safetensors file");
-            return Err(refuse(what));
-        };
-        let header = u64::from_le_bytes(*length);
-        if header > map.len() as u64 - 8 {
-            return Err(refuse(format!(
-                "says that its header has {header} bytes, and has {size} in all; it is cut short or no safetensors file"
-            )));
-        }
-        let (header, metadata) = SafeTensors::read_metadata(&map).map_err(|error| match error {
-            SafeTensorError::MetadataIncompleteBuffer => refuse(format!(
-                "has {size} bytes, and its header speaks of another number; it is cut short or damaged"
-            )),
-            error => refuse("the header is damaged".to_owned()).because(error),
-        })?;
-        let number = self.files.len();
-        for (name, info) in metadata.tensors() {
-            let (from, to) = info.data_offsets;
-            let place = Place {
-                file: number,
-                dtype: info.dtype,
-                shape: info.shape.clone(),
-                bytes: 8 + header + from..8 + header + to,
-            };
+        for (name, place) in parse_header(path, &map, self.files.len())? {
             if let Some(other) = self.places.insert(name.clone(), place) {
                 let other = self.files[other.file].0.display();
-                return Err(refuse(format!("holds {name}, and so does {other}")));
+                let what = format!("holds {name}, and so does {other}");
+                return Err(FolderError::new(path, what));
             }
         }
         self.files.push((path.to_owned(), map));
@@ -224,8 +197,60 @@ fn is_finite(kind: Kind, bytes: &[u8]) -> bool {
     }
 }
 
+/// Which file holds each tensor.
+pub(super) fn parse_index(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<BTreeMap<String, String>, FolderError> {
+    let Index { weight_map } = parse_json(path, bytes)?;
+    match weight_map.values().find(|name| !is_plain(name)) {
+        None => Ok(weight_map),
+        Some(name) => {
+            let what =
+                format!("names {name:?}, which is not the plain name of a file in the folder");
+            Err(FolderError::new(path, what))
+        }
+    }
+}
+
+/// The tensors of a file, which has this number.
+pub(super) fn parse_header(
+    path: &Path,
+    file: &[u8],
+    number: usize,
+) -> Result<Vec<(String, Place)>, FolderError> {
+    let (refuse, size) = (|what: String| FolderError::new(path, what), file.len());
+    let Some((length, _)) = file.split_first_chunk() else {
+        let what = format!("has {size} bytes, which is no safetensors file");
+        return Err(refuse(what));
+    };
+    let header = u64::from_le_bytes(*length);
+    if header > size as u64 - 8 {
+        return Err(refuse(format!(
+            "says that its header has {header} bytes, and has {size} in all; it is cut short or no safetensors file"
+        )));
+    }
+    let (header, metadata) = SafeTensors::read_metadata(file).map_err(|error| match error {
+        SafeTensorError::MetadataIncompleteBuffer => refuse(format!(
+            "has {size} bytes, and its header speaks of another number; it is cut short or damaged"
+        )),
+        error => refuse("the header is damaged".to_owned()).because(error),
+    })?;
+    let place = |(name, info): (String, &TensorInfo)| {
+        let (from, to) = info.data_offsets;
+        let place = Place {
+            file: number,
+            dtype: info.dtype,
+            shape: info.shape.clone(),
+            bytes: 8 + header + from..8 + header + to,
+        };
+        (name, place)
+    };
+    Ok(metadata.tensors().into_iter().map(place).collect())
+}
+
 /// The name of a file, and not a path to one.
-fn is_plain(name: &str) -> bool {
+pub(super) fn is_plain(name: &str) -> bool {
     let mut parts = Path::new(name).components();
     let only = (parts.next(), parts.next());
     matches!(only, (Some(Component::Normal(part)), None) if part == name) && !name.contains('\\')

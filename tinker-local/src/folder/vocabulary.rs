@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::FolderError;
-use super::file::read_json;
+use super::file::{parse_json, read};
 use crate::engine::Vocabulary;
 
 const MOST_BYTES: u64 = 256 << 20;
@@ -70,7 +70,12 @@ impl Part {
 impl TextOfTokens {
     /// Reads `tokenizer.json`; ids from `vocab_size` on are left out.
     pub(crate) fn read(path: &Path, vocab_size: usize) -> Result<Self, FolderError> {
-        let file: File = read_json(path, MOST_BYTES)?;
+        Self::parse(path, &read(path, MOST_BYTES)?, vocab_size)
+    }
+
+    /// What such a file holds.
+    pub(super) fn parse(path: &Path, bytes: &[u8], vocab_size: usize) -> Result<Self, FolderError> {
+        let file: File = parse_json(path, bytes)?;
         let is_byte_level = [&file.decoder, &file.pre_tokenizer]
             .into_iter()
             .flatten()
