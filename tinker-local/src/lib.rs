@@ -42,12 +42,25 @@
 //! For tests of clients it can be slow, full, paused, old or strict, see [`Behavior`].
 //!
 //! # Losses
-//! `cross_entropy`, `importance_sampling`, `ppo`, `cispo` and `dro` as the protocol defines them; `gspo` as it was
-//! published (Zheng et al., 2025, <https://arxiv.org/abs/2507.18071>): with the log ratios `d = lp - q`, the mask `m`
-//! and `s = exp(sum m d / sum m)` the loss is `-sum min(s A, clamp(s, low, high) A)`, each token with the gradient
-//! `-s A` where it is not clipped; the bounds are 0.9997 and 1.0004 unless they are given, for all tokens or each.
+//! Each is a sum over the target positions of all data. Of a position, `lp` is the log probability of its target, `q`
+//! that of the policy which drew it (`logprobs`), `A` its advantage, `w` its weight, and `r = exp(lp - q)`. Constants are
+//! those of the request or, in parentheses, the defaults; `low` and `high` may be given for each token.
+//!
+//! | loss | sum of | as published in |
+//! |---|---|---|
+//! | `cross_entropy` | `-w lp`, with `[T, K]` targets over all cells | |
+//! | `importance_sampling` | `-r A` | Williams, 1992, <https://doi.org/10.1007/BF00992696>, with the ratio to the policy that drew |
+//! | `ppo` | `-min(r A, clamp(r, low, high) A)` (0.8, 1.2) | Schulman et al., 2017, <https://arxiv.org/abs/1707.06347>, equation 7 |
+//! | `cispo` | `-c lp A`, `c = clamp(r, low, high)` without a gradient (0, 4) | MiniMax, 2025, <https://arxiv.org/abs/2506.13585> |
+//! | `dro` | `-(lp A - beta/2 (lp - q)^2)`, where `A` is not 0 (0.01) | Richemond et al., 2024, <https://arxiv.org/abs/2405.19107> |
+//! | `gspo` | `-min(s A, clamp(s, low, high) A)` (0.9997, 1.0004) | Zheng et al., 2025, <https://arxiv.org/abs/2507.18071>, section 4.3 |
+//!
+//! In `gspo`, `s = exp(sum m (lp - q) / sum m)` over a datum with the mask `m` (`sequence_ratio_mask`), and each token has
+//! the gradient `-s A` of its own `lp` where it is not clipped.
+//!
 //! Losses that are uploaded as graphs are run with some 150 operations of PyTorch. `stable_reinforce` is refused: its
-//! definition is not public.
+//! definition is not public. The optimizer is AdamW (Loshchilov and Hutter, 2019, <https://arxiv.org/abs/1711.05101>) as
+//! PyTorch has it.
 //!
 //! # The data folder
 //! `checkpoints/<run>/<kind>/<name>/` holds one checkpoint in PEFT's layout: `adapter_config.json`,

@@ -51,8 +51,7 @@ pub struct SupportedModel {
     pub trainable: Option<bool>,
     /// It can be sampled from.
     pub sampleable: Option<bool>,
-    /// Where its tokenizer is found, as in [`ModelData`](crate::ModelData): a folder on the server's machine, or a name.
-    /// The local engine says it here as well, for those who sample without training.
+    /// Where its tokenizer is found, if the server says it here: a folder on its machine, or a name at Hugging Face.
     pub tokenizer_id: Option<String>,
 }
 
