@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tinker_local::{Limits, LocalEngine};
 
-use crate::support::{BASE, limited, request, sample_body, step_body};
+use crate::support::{BASE, Client, limited, request, sample_body, step_body};
 
 #[tokio::test]
 async fn a_full_queue_is_429_and_the_awaited_operation_still_fits() {
@@ -155,5 +156,39 @@ async fn an_ended_session_makes_room_for_another() {
                 json!({"reason": {"type": "success"}}),
             )
             .await;
+    }
+}
+
+#[tokio::test]
+async fn sequences_wait_for_memory_and_those_that_never_fit_are_refused() {
+    let mut limits = Limits::default();
+    // 32 tokens of the built-in model.
+    limits.cache_bytes = Some(64 << 10);
+    let engine = LocalEngine::builder().limits(limits).build().unwrap();
+    let client = Client::of(&engine);
+    let session = client.session().await;
+    let sampler = client
+        .sampler(&session, 0, json!({"base_model": "tinker-local/tiny"}))
+        .await;
+    let refused = client
+        .post("asample", sample_body(&sampler, 0, 31))
+        .await
+        .promise();
+    let refused = client.fetch(&refused).await.json();
+    assert_eq!(refused["category"], "user", "{refused}");
+    let error = refused["error"].as_str().unwrap();
+    assert!(
+        error.contains("2 tokens and 31 new ones") && error.contains("cache_bytes"),
+        "{error}"
+    );
+    let mut promises = Vec::new();
+    for number in 1..20 {
+        let body = sample_body(&sampler, number, 30);
+        promises.push(client.post("asample", body).await.promise());
+    }
+    let first = client.sampled(&promises[0]).await;
+    assert!(!first.sequences[0].tokens.is_empty());
+    for promise in &promises[1..] {
+        assert_eq!(client.sampled(promise).await.sequences, first.sequences);
     }
 }
