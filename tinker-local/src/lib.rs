@@ -51,7 +51,7 @@
 //! | `cross_entropy` | `-w lp`, with `[T, K]` targets over all cells | |
 //! | `importance_sampling` | `-r A` | Williams, 1992, <https://doi.org/10.1007/BF00992696>, with the ratio to the policy that drew |
 //! | `ppo` | `-min(r A, clamp(r, low, high) A)` (0.8, 1.2) | Schulman et al., 2017, <https://arxiv.org/abs/1707.06347>, equation 7 |
-//! | `cispo` | `-c lp A`, `c = clamp(r, low, high)` without a gradient (0, 4) | MiniMax, 2025, <https://arxiv.org/abs/2506.13585> |
+//! | `cispo` | `-c lp A`, `c = clamp(r, low, high)` without a gradient (0, 4) | Chen et al., 2025, <https://arxiv.org/abs/2506.13585> |
 //! | `dro` | `-(lp A - beta/2 (lp - q)^2)`, where `A` is not 0 (0.01) | Richemond et al., 2024, <https://arxiv.org/abs/2405.19107> |
 //! | `gspo` | `-min(s A, clamp(s, low, high) A)` (0.9997, 1.0004) | Zheng et al., 2025, <https://arxiv.org/abs/2507.18071>, section 4.3 |
 //!
