@@ -1,11 +1,14 @@
 //! Causal attention of one sequence, both ways.
 
+mod rows;
+
 use super::config::ModelConfig;
 use super::kernels::{
-    Operand, Out, PANEL, Packed, Rows, causal_softmax, causal_softmax_backward, dot, gemm,
+    Aligned, Operand, Out, PANEL, Packed, Rows, causal_softmax, causal_softmax_backward, dot, gemm,
 };
 use super::tape::{room, zeroed};
 use super::team::Hands;
+pub(crate) use rows::attend_rows;
 
 /// Queries handled at once. Scores of a block fit the second-level cache, and at most this many
 /// keys are computed in vain for a query.
@@ -16,9 +19,9 @@ const BLOCK: usize = 48;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeyValues {
     /// For each key head, panels of [`PANEL`] keys: `[panels, head_dim, PANEL]`.
-    keys: Vec<f32>,
+    keys: Aligned,
     /// For each key head, panels of [`PANEL`] columns: `[panels, capacity, PANEL]`.
-    values: Vec<f32>,
+    values: Aligned,
     capacity: usize,
 }
 
@@ -29,8 +32,8 @@ impl KeyValues {
             capacity: capacity.next_multiple_of(PANEL),
             ..Self::default()
         };
-        cache.keys = vec![0.0; config.num_key_value_heads * cache.key_size(config)];
-        cache.values = vec![0.0; config.num_key_value_heads * cache.value_size(config)];
+        cache.keys = Aligned::zeros(config.num_key_value_heads * cache.key_size(config));
+        cache.values = Aligned::zeros(config.num_key_value_heads * cache.value_size(config));
         cache
     }
 
@@ -96,8 +99,12 @@ impl KeyValues {
     pub(crate) fn reserve(&mut self, config: &ModelConfig, capacity: usize) {
         self.capacity = capacity.next_multiple_of(PANEL);
         let (keys, values) = (self.key_size(config), self.value_size(config));
-        room(&mut self.keys, config.num_key_value_heads * keys);
-        room(&mut self.values, config.num_key_value_heads * values);
+        for (buffer, size) in [(&mut self.keys, keys), (&mut self.values, values)] {
+            let size = config.num_key_value_heads * size;
+            if buffer.len() < size {
+                *buffer = Aligned::zeros(size);
+            }
+        }
     }
 
     fn key_size(&self, config: &ModelConfig) -> usize {
@@ -132,18 +139,14 @@ impl KeyValues {
         }
     }
 
-    fn head_keys(&self, config: &ModelConfig, head: usize) -> Operand<'_> {
+    fn keys_of(&self, config: &ModelConfig, head: usize) -> &[f32] {
         let size = self.key_size(config);
-        Operand::panels(
-            &self.keys[head * size..][..size],
-            config.head_dim,
-            config.head_dim,
-        )
+        &self.keys[head * size..][..size]
     }
 
-    fn head_values(&self, config: &ModelConfig, head: usize, keys: usize) -> Operand<'_> {
+    fn values_of(&self, config: &ModelConfig, head: usize) -> &[f32] {
         let size = self.value_size(config);
-        Operand::panels(&self.values[head * size..][..size], self.capacity, keys)
+        &self.values[head * size..][..size]
     }
 }
 
@@ -167,31 +170,6 @@ pub(crate) fn attend(
     let (hd, heads, group) = (config.head_dim, config.num_attention_heads, config.group());
     let (stride, width) = (config.qkv_width(), config.query_width());
     let scale = softmax_scale(config);
-    if n == 1 {
-        // One query: the heads that share keys are the rows of one product.
-        let keys = first + 1;
-        let scores = room(scores, group * keys);
-        for head in 0..config.num_key_value_heads {
-            let a = Rows::new(&qkv[head * group * hd..], hd);
-            let b = cache.head_keys(config, head);
-            gemm([group, keys, hd], a, b, Out::set(scores, keys));
-            for (row, norm) in scores
-                .chunks_exact_mut(keys)
-                .zip(&mut norms[head * group..])
-            {
-                *norm = causal_softmax(row, keys, scale);
-            }
-            let b = cache.head_values(config, head, keys);
-            let c = &mut out[head * group * hd..];
-            gemm(
-                [group, hd, keys],
-                Rows::new(scores, keys),
-                b,
-                Out::set(c, hd),
-            );
-        }
-        return;
-    }
     // Rows of a block, from `start` on, attend with one head.
     let attend_block =
         |start: usize, head: usize, out: &mut [f32], norms: &mut [f32], scores: &mut Vec<f32>| {
@@ -199,12 +177,12 @@ pub(crate) fn attend(
             let keys = first + start + rows;
             let scores = room(scores, rows * keys);
             let a = Rows::new(&qkv[start * stride + head * hd..], stride);
-            let b = cache.head_keys(config, head / group);
+            let b = Operand::panels(cache.keys_of(config, head / group), hd, hd);
             gemm([rows, keys, hd], a, b, Out::set(scores, keys));
             for (i, row) in scores.chunks_exact_mut(keys).enumerate() {
                 norms[i * heads + head] = causal_softmax(row, first + start + i + 1, scale);
             }
-            let b = cache.head_values(config, head / group, keys);
+            let b = Operand::panels(cache.values_of(config, head / group), cache.capacity, keys);
             let c = &mut out[head * hd..];
             gemm(
                 [rows, hd, keys],

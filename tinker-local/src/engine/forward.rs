@@ -1,6 +1,6 @@
 //! The way forth: from tokens to the normalised output of the last block.
 
-use super::attention::{KeyValues, attend};
+use super::attention::{KeyValues, attend, attend_rows};
 use super::config::ModelConfig;
 use super::kernels::{rms_norm, swiglu};
 use super::linear::{Group, forward as project};
@@ -24,6 +24,11 @@ pub(crate) struct Segment {
 pub(crate) trait Caches {
     /// Those of one segment in one block.
     fn cache(&mut self, segment: usize, block: usize) -> &mut KeyValues;
+
+    /// Those of all segments in one block, where each segment is one row and has its own.
+    fn of_rows(&mut self, _block: usize) -> Option<Vec<&mut KeyValues>> {
+        None
+    }
 }
 
 /// Rows that use the same adapter, if any.
@@ -49,6 +54,7 @@ pub(crate) fn forward(
     for (row, token) in tape.blocks[0].x.chunks_exact_mut(d).zip(tokens) {
         model.embedding().copy_row(*token as usize, row);
     }
+    let positions: Vec<usize> = segments.iter().map(|s| s.position).collect();
     for (i, block) in model.blocks.iter().enumerate() {
         let at = if keep { i } else { 0 };
         if i > 0 && !keep {
@@ -60,6 +66,11 @@ pub(crate) fn forward(
             _ => &mut tape.last,
         };
         let mut attention = |tape: &mut BlockTape| {
+            if let Some(caches) = caches.of_rows(i) {
+                let (qkv, out) = (&tape.qkv, &mut tape.attended);
+                attend_rows(hands, config, caches, &positions, qkv, out, scores);
+                return;
+            }
             for (s, segment) in segments.iter().enumerate() {
                 attend_segment(hands, config, segment, caches.cache(s, i), tape, scores);
             }

@@ -104,6 +104,15 @@ impl Model {
         }
     }
 
+    /// Numbers in the matrices that a token goes through.
+    pub(crate) fn weights(&self) -> usize {
+        let size = |linear: &Linear| linear.input() * linear.output();
+        let blocks = self.blocks.iter().map(|block| {
+            size(&block.qkv) + size(&block.o) + size(&block.gate_up) + size(&block.down)
+        });
+        blocks.sum::<usize>() + size(&self.head)
+    }
+
     /// A row for each token.
     pub(crate) fn embedding(&self) -> &Packed {
         self.embed.as_ref().unwrap_or(&self.head.backward)

@@ -13,6 +13,9 @@ pub(crate) enum Level {
     /// AVX-512 foundation.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// NEON, part of every 64-bit ARM processor.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 impl Level {
@@ -28,6 +31,10 @@ impl Level {
                 if has_avx2() {
                     return Self::Avx2;
                 }
+            }
+            #[cfg(target_arch = "aarch64")]
+            if std::arch::is_aarch64_feature_detected!("neon") {
+                return Self::Neon;
             }
             Self::Portable
         })
@@ -51,6 +58,8 @@ impl Level {
             Self::Avx2 => "AVX2",
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => "AVX-512",
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => "NEON",
         }
     }
 }
@@ -80,6 +89,10 @@ pub(super) fn at_each_level(f: impl Fn(Level)) {
             levels.push(Level::Avx512);
         }
     }
+    #[cfg(target_arch = "aarch64")]
+    if std::arch::is_aarch64_feature_detected!("neon") {
+        levels.push(Level::Neon);
+    }
     for level in levels {
         OVERRIDE.set(Some(level));
         f(level);
@@ -105,6 +118,12 @@ macro_rules! dispatch {
                 // SAFETY: the caller has checked for AVX2, FMA and F16C.
                 unsafe { $generic::<$crate::engine::kernels::lanes::Avx2>($($arg),*) }
             }
+            #[cfg(target_arch = "aarch64")]
+            #[target_feature(enable = "neon")]
+            unsafe fn neon($($arg: $ty),*) $(-> $ret)? {
+                // SAFETY: the caller has checked for NEON.
+                unsafe { $generic::<$crate::engine::kernels::lanes::Neon>($($arg),*) }
+            }
             match $crate::engine::kernels::level::Level::current() {
                 // SAFETY: the level says that the processor has the instructions.
                 #[cfg(target_arch = "x86_64")]
@@ -112,6 +131,9 @@ macro_rules! dispatch {
                 // SAFETY: as above.
                 #[cfg(target_arch = "x86_64")]
                 $crate::engine::kernels::level::Level::Avx2 => unsafe { avx2($($arg),*) },
+                // SAFETY: as above.
+                #[cfg(target_arch = "aarch64")]
+                $crate::engine::kernels::level::Level::Neon => unsafe { neon($($arg),*) },
                 // SAFETY: the portable lanes need nothing.
                 $crate::engine::kernels::level::Level::Portable => unsafe {
                     $generic::<$crate::engine::kernels::lanes::Portable>($($arg),*)

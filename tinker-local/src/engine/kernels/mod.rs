@@ -1,5 +1,5 @@
-//! Numeric kernels. Each is written once over [`Lanes`](lanes::Lanes) and compiled three times:
-//! for AVX-512, for AVX2 with FMA, and portably; [`Level`] picks one at run time.
+//! Numeric kernels. Each is written once over [`Lanes`](lanes::Lanes) and compiled for each
+//! instruction set: AVX-512, AVX2 with FMA, NEON, and plain Rust; [`Level`] picks one at run time.
 //!
 //! The rule all of them keep: the value of an output row depends on its own input row (and the
 //! weights) only, bit for bit. It does not depend on how many rows are computed at once, in which
@@ -18,7 +18,9 @@
     reason = "a kernel gets its instruction set from the function it is inlined into"
 )]
 
+mod aligned;
 mod arith;
+mod attend;
 mod element;
 mod exp;
 mod gemm;
@@ -34,7 +36,9 @@ mod stored;
 mod swiglu;
 mod tile;
 
+pub(crate) use aligned::Aligned;
 pub(crate) use arith::{add, all_finite, dot, scale, sum_of_squares};
+pub(crate) use attend::{Position, attend_position};
 pub(crate) use gemm::{gemm, gemm_by};
 pub(crate) use level::Level;
 pub(crate) use norm::{rms_norm, rms_norm_backward};
@@ -42,7 +46,10 @@ pub(crate) use operand::{Operand, Out, Rows};
 pub(crate) use optim::{AdamConstants, adam};
 pub(crate) use packed::{PANEL, Packed};
 pub(crate) use rope::Rotation;
-pub(crate) use softmax::{causal_softmax, causal_softmax_backward, log_sum_exp, probabilities};
+pub(crate) use softmax::{
+    HEAP, causal_softmax, causal_softmax_backward, first_greatest, log_sum_exp, probabilities,
+    weigh,
+};
 pub(crate) use stored::{Kind, Stored};
 pub(crate) use swiglu::{swiglu, swiglu_backward};
 

@@ -12,11 +12,26 @@ dispatch! {
 
 #[inline(always)]
 unsafe fn causal<V: Lanes>(scores: &mut [f32], keys: usize, scale: f32) -> f32 {
-    assert!(keys > 0 && keys <= scores.len());
-    // SAFETY: i < keys <= length.
+    let (row, rest) = scores.split_at_mut(keys);
+    // SAFETY: the caller has checked the processor.
+    let (most, sum) = unsafe { softmax::<V>(row, scale) };
+    rest.fill(0.0);
+    most + sum.ln()
+}
+
+/// Turns scores into `softmax(scale * score)`. Returns the greatest scaled score and the sum of the exponentials
+/// of all less it.
+///
+/// # Safety
+/// The processor has the instructions of `V`.
+#[inline(always)]
+pub(super) unsafe fn softmax<V: Lanes>(scores: &mut [f32], scale: f32) -> (f32, f32) {
+    assert!(!scores.is_empty());
+    let keys = scores.len();
+    // SAFETY: i < keys, the length.
     unsafe {
         let at = scores.as_mut_ptr();
-        let most = greatest::<V>(&scores[..keys]) * scale;
+        let most = greatest::<V>(scores) * scale;
         let sum = exponentials::<V>(at, keys, scale, most);
         let inverse = V::splat(1.0 / sum);
         for i in (0..keys).step_by(V::N) {
@@ -24,8 +39,7 @@ unsafe fn causal<V: Lanes>(scores: &mut [f32], keys: usize, scale: f32) -> f32 {
                 .mul(inverse)
                 .store_upto(at.add(i), keys - i);
         }
-        scores[keys..].fill(0.0);
-        most + sum.ln()
+        (most, sum)
     }
 }
 
@@ -102,6 +116,63 @@ unsafe fn probabilities_lanes<V: Lanes>(x: &mut [f32], norm: f32, factor: f32) {
             e.mul(V::splat(factor)).store_upto(at, n - i);
         }
     }
+}
+
+/// Weights whose sum [`weigh`] tells.
+pub(crate) const HEAP: usize = 64;
+
+dispatch! {
+    /// `weights = exp(by * (x - most))`, and the sum of each [`HEAP`] of them.
+    pub(crate) fn weigh(x: &[f32], most: f32, by: f32, weights: &mut [f32], sums: &mut [f32]) = weigh_lanes
+}
+
+#[inline(always)]
+unsafe fn weigh_lanes<V: Lanes>(
+    x: &[f32],
+    most: f32,
+    by: f32,
+    weights: &mut [f32],
+    sums: &mut [f32],
+) {
+    assert!(weights.len() == x.len() && sums.len() == x.len().div_ceil(HEAP));
+    let heaps = x.chunks(HEAP).zip(weights.chunks_mut(HEAP));
+    for ((x, weights), total) in heaps.zip(sums) {
+        // SAFETY: i < length of both.
+        unsafe {
+            let mut sum = V::zero();
+            for i in (0..x.len()).step_by(V::N) {
+                let left = x.len() - i;
+                let below = V::load_upto(x.as_ptr().add(i), left).sub(V::splat(most));
+                let e = keep(exp::<V>(below.mul(V::splat(by))), left);
+                e.store_upto(weights.as_mut_ptr().add(i), left);
+                sum = sum.add(e);
+            }
+            *total = sum.sum();
+        }
+    }
+}
+
+dispatch! {
+    /// Index of the greatest number, the first of equals.
+    pub(crate) fn first_greatest(x: &[f32]) -> usize = first_greatest_lanes
+}
+
+#[inline(always)]
+unsafe fn first_greatest_lanes<V: Lanes>(x: &[f32]) -> usize {
+    // SAFETY: the caller has checked the processor.
+    let most = unsafe { greatest::<V>(x) };
+    for (i, some) in x.chunks(HEAP).enumerate() {
+        let mut found = false;
+        // Without a way out of the loop, which registers have no way for.
+        for x in some {
+            found |= *x >= most;
+        }
+        if found {
+            let within = some.iter().position(|x| *x >= most);
+            return i * HEAP + within.unwrap_or(0);
+        }
+    }
+    0
 }
 
 /// # Safety

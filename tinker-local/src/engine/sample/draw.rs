@@ -1,6 +1,6 @@
 //! Choosing a token from logits.
 
-use super::super::kernels::{probabilities, scale};
+use super::super::kernels::{HEAP, first_greatest, weigh};
 use super::super::random::Random;
 use super::super::tape::room;
 
@@ -19,6 +19,8 @@ pub(super) struct Draw {
 #[derive(Debug, Default)]
 pub(super) struct DrawScratch {
     weights: Vec<f32>,
+    /// Of each [`HEAP`] of weights.
+    sums: Vec<f32>,
     candidates: Vec<u32>,
 }
 
@@ -30,30 +32,31 @@ impl Draw {
         random: &mut Random,
         scratch: &mut DrawScratch,
     ) -> u32 {
-        let best = most_likely(logits);
+        let best = first_greatest(logits);
         if self.temperature == 0.0 || self.top_k == Some(1) {
-            return best;
+            return best as u32;
         }
-        let weights = room(&mut scratch.weights, logits.len());
-        weights.copy_from_slice(logits);
-        scale(weights, 1.0 / self.temperature);
-        let most = weights[best as usize];
-        probabilities(weights, most, 1.0);
-        let limited = self.top_k.is_some_and(|k| k < logits.len()) || self.top_p < 1.0;
+        let n = logits.len();
+        let weights = room(&mut scratch.weights, n);
+        let sums = room(&mut scratch.sums, n.div_ceil(HEAP));
+        let by = (1.0 / self.temperature).min(f32::MAX);
+        weigh(logits, logits[best], by, weights, sums);
+        let best = best as u32;
+        let total: f64 = sums.iter().copied().map(f64::from).sum();
+        let limited = self.top_k.is_some_and(|k| k < n) || self.top_p < 1.0;
         if !limited {
-            return pick(0..logits.len() as u32, weights, random).unwrap_or(best);
+            return pick_any(weights, sums, total, random).unwrap_or(best);
         }
 
         let candidates = &mut scratch.candidates;
         candidates.clear();
         // All tokens below this weight together hold less than 1 - top_p: the kept set needs none of
         // them, and what is left is short to sort.
-        let total: f32 = weights.iter().sum();
         let floor = match self.top_k {
             Some(_) => 0.0,
-            None => total * (1.0 - self.top_p) / logits.len() as f32 * 0.999,
+            None => total as f32 * (1.0 - self.top_p) / n as f32 * 0.999,
         };
-        candidates.extend((0..logits.len() as u32).filter(|t| weights[*t as usize] >= floor));
+        candidates.extend((0..n as u32).filter(|t| weights[*t as usize] >= floor));
         let by_rank = |a: &u32, b: &u32| {
             logits[*b as usize]
                 .total_cmp(&logits[*a as usize])
@@ -66,7 +69,7 @@ impl Draw {
         if self.top_p < 1.0 {
             let total = match self.top_k {
                 Some(_) => heap(candidates, weights),
-                None => f64::from(total),
+                None => total,
             };
             let enough = f64::from(self.top_p) * total;
             let kept = likeliest(candidates, weights, enough, by_rank);
@@ -108,6 +111,21 @@ fn likeliest(
     end
 }
 
+/// Picks a token with a probability in proportion to its weight: first its heap, then within that.
+fn pick_any(weights: &[f32], sums: &[f32], total: f64, random: &mut Random) -> Option<u32> {
+    let mut left = random.unit() * total;
+    for (i, (heap, sum)) in weights.chunks(HEAP).zip(sums).enumerate() {
+        let sum = f64::from(*sum);
+        if left < sum {
+            let first = (i * HEAP) as u32;
+            let tokens = first..first + heap.len() as u32;
+            return taken(tokens, weights, left);
+        }
+        left -= sum;
+    }
+    None
+}
+
 /// Picks one of the tokens with a probability in proportion to its weight.
 fn pick(
     tokens: impl Iterator<Item = u32> + Clone,
@@ -115,7 +133,11 @@ fn pick(
     random: &mut Random,
 ) -> Option<u32> {
     let total: f64 = tokens.clone().map(|t| f64::from(weights[t as usize])).sum();
-    let mut left = random.unit() * total;
+    taken(tokens, weights, random.unit() * total)
+}
+
+/// The token at which the weights have used up `left`; the last with a weight if they do not.
+fn taken(tokens: impl Iterator<Item = u32>, weights: &[f32], mut left: f64) -> Option<u32> {
     let mut last = None;
     for token in tokens {
         let weight = f64::from(weights[token as usize]);
@@ -128,17 +150,6 @@ fn pick(
         }
     }
     last
-}
-
-/// The token with the greatest logit, the first of equals.
-fn most_likely(logits: &[f32]) -> u32 {
-    let mut best = 0;
-    for (i, logit) in logits.iter().enumerate() {
-        if *logit > logits[best] {
-            best = i;
-        }
-    }
-    best as u32
 }
 
 /// The `k` most likely tokens with their log probabilities, most likely first.

@@ -143,6 +143,7 @@ impl Chunk<'_> {
         }
         let first = wanted.start - start;
         scratch.logits(
+            Hands::One,
             model,
             &groups,
             first,

@@ -104,10 +104,16 @@ impl Caches for Rows<'_> {
     fn cache(&mut self, segment: usize, block: usize) -> &mut KeyValues {
         &mut self.0[segment].caches[block]
     }
+
+    fn of_rows(&mut self, block: usize) -> Option<Vec<&mut KeyValues>> {
+        let caches = self.0.iter_mut().map(|live| &mut live.caches[block]);
+        Some(caches.collect())
+    }
 }
 
 /// One more token for each sequence. Sequences with the same adapter follow each other; none is over.
 pub(super) fn step(
+    hands: Hands<'_>,
     model: &Model,
     live: &mut [Live],
     vocabulary: &dyn Vocabulary,
@@ -149,7 +155,7 @@ pub(super) fn step(
         .collect();
     let Scratch { tape, scores, .. } = scratch;
     forward(
-        Hands::One,
+        hands,
         model,
         &groups,
         &tokens,
@@ -160,7 +166,7 @@ pub(super) fn step(
         false,
     );
     let n = tokens.len();
-    scratch.logits(model, &groups, 0, n, |row, logits, norm, draw| {
+    scratch.logits(hands, model, &groups, 0, n, |row, logits, norm, draw| {
         live[row].extend(logits, norm, vocabulary, draw);
     });
 }

@@ -26,6 +26,7 @@ impl Scratch {
     /// `first..first + n` of the last forward pass.
     pub(super) fn logits(
         &mut self,
+        hands: Hands<'_>,
         model: &Model,
         groups: &[Group<Option<&Lora>>],
         first: usize,
@@ -47,7 +48,7 @@ impl Scratch {
                 .collect();
             let x = &self.tape.last_normed[start * d..];
             project(
-                Hands::One,
+                hands,
                 &model.head,
                 &sites,
                 x,
