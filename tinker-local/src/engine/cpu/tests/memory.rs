@@ -1,6 +1,5 @@
 //! Keys and values in bounded memory.
 
-use super::super::super::sample::cache_bytes;
 use super::*;
 
 /// Jobs of sequences that take one to six pages.

@@ -137,12 +137,18 @@ proptest! {
         threads in select(vec![1, 2, 4]),
         live in select(vec![1, 3, 64]),
         cache in select(vec![0, 40_000, 1 << 20]),
+        // Whole contexts that there is memory for.
+        room in select(vec![1, 2, 100]),
     ) {
         let mut alone = backend().with_threads(1).with_prefix_cache(0);
         let weights = weights(&mut alone);
         let jobs: Vec<_> = asks.iter().map(|ask| (job_of(ask, &weights), ask.after)).collect();
-        let mut mixed =
-            backend().with_threads(threads).with_live_sequences(live).with_prefix_cache(cache);
+        let room = room * cache_bytes(&config(), config().max_position_embeddings);
+        let mut mixed = backend()
+            .with_threads(threads)
+            .with_live_sequences(live)
+            .with_prefix_cache(cache)
+            .with_cache_bytes(room);
         // Twice, so that the second time finds what the first has left.
         for _ in 0..2 {
             let got = run_mixed(&mut mixed, &jobs);
