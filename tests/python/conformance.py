@@ -24,6 +24,7 @@ import command  # noqa: E402
 import losses  # noqa: E402
 import rest  # noqa: E402
 import sampling  # noqa: E402
+import traced  # noqa: E402
 from data import END, MODEL, PAIRS, supervised, tokens  # noqa: E402
 from table import finish, refused, row  # noqa: E402
 
@@ -155,6 +156,7 @@ def main():
     sampling.options(service)
     losses.sequence_ratio(training)
     losses.uploaded(training)
+    traced.rows(service)
     rest.runs_and_checkpoints(service, training)
     rest.files(service, training)
     rest.sessions(service, training)

@@ -1,7 +1,7 @@
 //! The official Python clients against `tinker serve`.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
@@ -9,42 +9,84 @@ use xshell::{Shell, cmd};
 
 use crate::output::workspace_root;
 
+/// The client the wire format was taken from.
+const NEWEST: &str = "tinker==0.38.0";
+
+/// Where it is installed beside a torch of somebody else's.
+const WITH_TORCH: &str = "target/conformance-torch";
+
+/// The program of an environment.
+const PYTHON: &str = "bin/python";
+
 /// Versions of the official client, the folders they are installed in, and their scripts: the one the wire format was
 /// taken from, and the last one that speaks JSON.
 const CLIENTS: [(&str, &str, &str); 2] = [
-    ("tinker==0.38.0", "target/conformance", "conformance.py"),
+    (NEWEST, "target/conformance", "conformance.py"),
     ("tinker==0.24.1", "target/conformance-older", "older.py"),
 ];
 
-/// Installs the official clients into environments of their own, starts a server and runs their scripts.
-pub(crate) fn run() -> anyhow::Result<()> {
+/// Installs the official clients into environments of their own, starts a server and runs their scripts. A Python that
+/// has torch lends it to the newer client, which then also brings losses of its own, to a server that runs them as well.
+pub(crate) fn run(torch: Option<&Path>) -> anyhow::Result<()> {
     let shell = Shell::new()?;
     let root = workspace_root();
     shell.change_dir(&root);
     cmd!(shell, "cargo build --package tinker-cli").run()?;
     let data = tempfile::tempdir()?;
-    let server = Server::start(&root.join("target/debug/tinker"), data.path())?;
+    let mut serve = Command::new(root.join("target/debug/tinker"));
+    serve.args(["serve", "--port", "0", "--data-dir"]);
+    let server = Server::start(serve.arg(data.path()))?;
     for (version, folder, script) in CLIENTS {
-        let python = install(&shell, &root.join(folder), version)?;
-        let script = root.join("tests/python").join(script);
-        let url = &server.url;
-        cmd!(shell, "{python} {script} {url}")
-            .run()
+        let python = match torch.filter(|_| version == NEWEST) {
+            Some(torch) => install_with_torch(&shell, &root.join(WITH_TORCH), torch)?,
+            None => install(&shell, &root.join(folder), Path::new("python3"), version)?,
+        };
+        run_script(&shell, &python, script, &server)
             .with_context(|| format!("the official client {version} found a difference"))?;
+    }
+    if torch.is_some() {
+        let package = ["--package", "tinker-local", "--features", "serve"];
+        cmd!(shell, "cargo build {package...} --example behave").run()?;
+        let mut behave = Command::new(root.join("target/debug/examples/behave"));
+        let server = Server::start(behave.arg("losses"))?;
+        let python = root.join(WITH_TORCH).join(PYTHON);
+        run_script(&shell, &python, "traced.py", &server)
+            .context("losses that the server runs differ")?;
     }
     Ok(())
 }
 
-fn install(shell: &Shell, folder: &Path, version: &str) -> anyhow::Result<std::path::PathBuf> {
-    let python = folder.join("bin/python");
+fn run_script(shell: &Shell, python: &Path, script: &str, server: &Server) -> anyhow::Result<()> {
+    let script = workspace_root().join("tests/python").join(script);
+    let url = &server.url;
+    Ok(cmd!(shell, "{python} {script} {url}").run()?)
+}
+
+fn install(shell: &Shell, folder: &Path, base: &Path, version: &str) -> anyhow::Result<PathBuf> {
+    let python = folder.join(PYTHON);
     if !python.exists() {
-        cmd!(shell, "python3 -m venv {folder}").run()?;
+        cmd!(shell, "{base} -m venv {folder}").run()?;
     }
     cmd!(
         shell,
         "{python} -m pip install --quiet --disable-pip-version-check {version}"
     )
     .run()?;
+    Ok(python)
+}
+
+/// An environment of the same Python that finds torch where that Python has it: some gigabytes need not be copied.
+fn install_with_torch(shell: &Shell, folder: &Path, torch: &Path) -> anyhow::Result<PathBuf> {
+    let find = "import os, torch; print(os.path.dirname(os.path.dirname(torch.__file__)))";
+    let lender = cmd!(shell, "{torch} -c {find}")
+        .read()
+        .with_context(|| format!("{} has no torch", torch.display()))?;
+    // What lies beside torch must not stand in for what the client needs.
+    let _fresh = std::fs::remove_dir_all(folder);
+    let python = install(shell, folder, torch, NEWEST)?;
+    let find = "import sysconfig; print(sysconfig.get_path('purelib'))";
+    let packages = cmd!(shell, "{python} -c {find}").read()?;
+    std::fs::write(Path::new(&packages).join("torch.pth"), lender + "\n")?;
     Ok(python)
 }
 
@@ -55,10 +97,8 @@ struct Server {
 }
 
 impl Server {
-    fn start(program: &Path, data: &Path) -> anyhow::Result<Self> {
-        let mut process = Command::new(program)
-            .args(["serve", "--port", "0", "--data-dir"])
-            .arg(data)
+    fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let mut process = command
             .stdout(Stdio::piped())
             .spawn()
             .context("cannot start the server")?;

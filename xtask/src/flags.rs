@@ -25,7 +25,10 @@ xflags::xflags! {
             optional --tenants
         }
         /// Run the official Python client against `tinker serve`.
-        cmd conformance {}
+        cmd conformance {
+            /// A Python with torch, for the rows that need it; they are skipped otherwise.
+            optional --python path: PathBuf
+        }
         /// Make the goldens the engine's tests compare with, by PyTorch, transformers and peft.
         cmd golden {
             /// Keep the goldens; fail if they are not what would be made.
