@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{InvalidValue, ModelInput, ProvenanceSpan, TensorData};
+use crate::provenance::check_tiles;
+use crate::{InvalidValue, ModelInput, ProvenanceSpan, SequenceId, TensorData};
 
 /// An input and what its loss needs, for example target tokens and their weights.
 ///
@@ -84,6 +85,93 @@ impl Datum {
             .with_input("target_tokens", targets)
             .with_input("logprobs", padded(logprobs))
             .with_input("advantages", padded(advantages)))
+    }
+
+    /// The same example with a record of where its tokens came from: runs that follow each other without gaps and
+    /// have one position for each input token, and one for each position of `target_tokens`.
+    ///
+    /// ```
+    /// use tinker_types::{Datum, ProvenanceSpan};
+    ///
+    /// let datum = Datum::reinforced(&[1, 2], &[3, 4], &[-0.5, -0.6], &[1.0, 2.0])?;
+    /// // Read: the prompt and the first sampled token. Predicted: the prompt's second, and both sampled ones.
+    /// let input = vec![ProvenanceSpan::prompt("q", 0, 2), ProvenanceSpan::sampled("q", 0, 1)];
+    /// let targets = vec![ProvenanceSpan::prompt("q", 1, 1), ProvenanceSpan::sampled("q", 0, 2)];
+    /// let same = datum.clone().with_provenance(input, targets)?;
+    /// assert_eq!(same, datum.with_provenance_of("q", 2)?);
+    /// # Ok::<(), tinker_types::InvalidValue>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`check_provenance`](Self::check_provenance).
+    pub fn with_provenance(
+        mut self,
+        model_input: Vec<ProvenanceSpan>,
+        loss_fn_inputs: Vec<ProvenanceSpan>,
+    ) -> Result<Self, InvalidValue> {
+        self.model_input_spans = model_input;
+        self.loss_fn_input_spans = loss_fn_inputs;
+        self.check_provenance()?;
+        Ok(self)
+    }
+
+    /// The record of what [`Datum::reinforced`] makes: a prompt of so many tokens, and what was drawn after it in one
+    /// sequence.
+    ///
+    /// # Errors
+    /// A prompt without a token or longer than the input, and those of [`check_provenance`](Self::check_provenance).
+    pub fn with_provenance_of(
+        self,
+        sequence_id: impl Into<SequenceId>,
+        prompt_tokens: usize,
+    ) -> Result<Self, InvalidValue> {
+        let (id, read) = (sequence_id.into(), self.model_input.length()?);
+        let sampled = read
+            .checked_sub(prompt_tokens)
+            .filter(|_| prompt_tokens > 0);
+        let sampled = sampled.ok_or_else(|| {
+            let why = format!("is {prompt_tokens} for an input of {read}; a prompt has at least one, and is read whole");
+            InvalidValue::new("prompt_tokens", why)
+        })?;
+        let (prompt, sampled) = (prompt_tokens as u64, sampled as u64);
+        let input = vec![
+            ProvenanceSpan::prompt(id.clone(), 0, prompt),
+            ProvenanceSpan::sampled(id.clone(), 0, sampled),
+        ];
+        let targets = vec![
+            ProvenanceSpan::prompt(id.clone(), 1, prompt - 1),
+            ProvenanceSpan::sampled(id, 0, sampled + 1),
+        ];
+        self.with_provenance(input, targets)
+    }
+
+    /// Checks the record of where the tokens came from, if there is one.
+    ///
+    /// # Errors
+    /// One half of it without the other, a sequence without a name, or runs that do not cover the input or the
+    /// `target_tokens` exactly.
+    pub fn check_provenance(&self) -> Result<(), InvalidValue> {
+        let (input, targets) = (&self.model_input_spans, &self.loss_fn_input_spans);
+        if input.is_empty() != targets.is_empty() {
+            let missing = if input.is_empty() {
+                "model_input_spans"
+            } else {
+                "loss_fn_input_spans"
+            };
+            let why = "is missing; the input and the targets are recorded together or not at all";
+            return Err(InvalidValue::new(missing, why));
+        }
+        if input.is_empty() {
+            return Ok(());
+        }
+        // An image's length may be known to the server only.
+        let read = self.model_input.length().ok();
+        check_tiles(input, read, "input tokens").map_err(|e| e.within("model_input_spans"))?;
+        let predicted = self
+            .loss_fn_inputs
+            .get("target_tokens")
+            .map(TensorData::positions);
+        check_tiles(targets, predicted, "targets").map_err(|e| e.within("loss_fn_input_spans"))
     }
 
     fn shifted(tokens: &[u32], mut weights: Vec<f32>) -> Self {
@@ -166,5 +254,34 @@ mod tests {
             [0.0, 1.0, 2.0]
         );
         assert!(Datum::reinforced(&[1], &[2], &[], &[1.0]).is_err());
+    }
+
+    #[test]
+    fn a_record_of_tokens_is_whole_or_refused() {
+        let datum = Datum::reinforced(&[1, 2], &[3, 4], &[-0.5, -0.6], &[1.0, 2.0]).unwrap();
+        assert!(datum.check_provenance().is_ok());
+        let recorded = datum.clone().with_provenance_of("q", 2).unwrap();
+        let mut half = recorded.clone();
+        half.loss_fn_input_spans.clear();
+        let mut short = recorded.clone();
+        short.model_input_spans.pop();
+        let mut long = recorded.clone();
+        long.loss_fn_input_spans
+            .push(ProvenanceSpan::sampled("q", 0, 1));
+        for (bad, message) in [
+            (half, "loss_fn_input_spans: is missing"),
+            (
+                short,
+                "model_input_spans: cover 2 positions for 3 input tokens",
+            ),
+            (long, "loss_fn_input_spans: cover 4 positions for 3 targets"),
+        ] {
+            let error = bad.check_provenance().unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+        for prompt in [0, 4] {
+            assert!(datum.clone().with_provenance_of("q", prompt).is_err());
+        }
+        assert!(datum.with_provenance_of("", 2).is_err());
     }
 }

@@ -173,6 +173,18 @@ impl Loss {
         Self::new(LossFn::Dro)
     }
 
+    /// GSPO, whose ratio is that of whole sequences: those of [`Loss::ppo`], and `sequence_ratio_mask`, 1 at the
+    /// positions a sequence's ratio is made of.
+    pub fn gspo() -> Self {
+        Self::new(LossFn::Gspo)
+    }
+
+    /// A loss that the hosted service alone knows: `target_tokens`, `logprobs`, `advantages`, and for each datum where
+    /// its tokens came from, see [`Datum::with_provenance_of`].
+    pub fn stable_reinforce() -> Self {
+        Self::new(LossFn::StableReinforce)
+    }
+
     /// Bounds of the ratio itself, not distances from 1.
     #[must_use]
     pub fn with_clip(self, low: f64, high: f64) -> Self {
@@ -229,6 +241,11 @@ impl Loss {
                 .check_trainable()
                 .map_err(|e| e.within(format!("model_input.chunks[{index}]")))?;
         }
+        datum.check_provenance()?;
+        if self.name == LossFn::StableReinforce && datum.model_input_spans.is_empty() {
+            let why = "is missing; stable_reinforce must know where tokens came from, see Datum::with_provenance_of";
+            return Err(InvalidValue::new("model_input_spans", why));
+        }
         let Some(required) = self.name.required_inputs() else {
             return Ok(());
         };
@@ -257,10 +274,7 @@ impl Loss {
         }
         // An image's length may be known to the server only.
         if let Ok(positions) = datum.model_input.length() {
-            let rows = match tensor.shape() {
-                Some([rows, _]) => *rows,
-                _ => tensor.cells(),
-            };
+            let rows = tensor.positions();
             if rows != positions {
                 let form =
                     format!("has {rows} positions for {positions} input tokens; give one for each");
@@ -357,6 +371,21 @@ mod tests {
         pointer.model_input.chunks = vec![crate::Chunk::text([u32::MAX])];
         assert!(
             message(pointer).starts_with("data[1].model_input.chunks[0].tokens[0]: 4294967295")
+        );
+        let reinforced = Datum::reinforced(&[1], &[2, 3], &[-1.0; 2], &[1.0; 2]).unwrap();
+        let check = |datum: &Datum| Loss::stable_reinforce().check(std::slice::from_ref(datum));
+        let error = check(&reinforced).unwrap_err().to_string();
+        assert!(
+            error.starts_with("data[0].model_input_spans: is missing"),
+            "{error}"
+        );
+        let mut recorded = reinforced.with_provenance_of("q", 1).unwrap();
+        assert!(check(&recorded).is_ok());
+        recorded.model_input_spans.pop();
+        let error = check(&recorded).unwrap_err().to_string();
+        assert!(
+            error.starts_with("data[0].model_input_spans: cover 1 positions"),
+            "{error}"
         );
         let ppo = Loss::ppo().check(&[good]).unwrap_err().to_string();
         assert_eq!(

@@ -13,17 +13,17 @@ use crate::InvalidValue;
 #[serde(default)]
 #[non_exhaustive]
 pub struct AdamParams {
-    /// Step size. Default 1e-4.
+    /// Step size, 0 or more. Default 1e-4. With 0 a step changes nothing but the moments.
     pub learning_rate: f64,
-    /// Decay of the first moment. Default 0.9.
+    /// Decay of the first moment, in 0..1. Default 0.9.
     pub beta1: f64,
-    /// Decay of the second moment. Default 0.95.
+    /// Decay of the second moment, in 0..1. Default 0.95.
     pub beta2: f64,
-    /// Added to the root of the second moment. Default 1e-12.
+    /// Added to the root of the second moment against division by zero, above 0. Default 1e-12.
     pub eps: f64,
-    /// Decoupled weight decay. Default 0.
+    /// Decoupled weight decay: each step takes `learning_rate * weight_decay` of each weight away. Default 0.
     pub weight_decay: f64,
-    /// Largest global gradient norm. Default 0, which means no clipping.
+    /// Largest L2 norm of all gradients together; larger ones are scaled down to it. Default 0, which means no clipping.
     pub grad_clip_norm: f64,
 }
 

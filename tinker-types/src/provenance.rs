@@ -2,22 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::SequenceId;
+use crate::{InvalidValue, SequenceId};
 
-/// Positions `[offset, offset + length)` of one sequence.
+/// Positions `[offset, offset + length)` of one sequence, counted in tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Span {
     /// The sampled sequence, or the one whose prompt is meant.
     pub sequence_id: SequenceId,
-    /// First position.
+    /// First position, from 0.
     #[serde(default)]
     pub offset: u64,
     /// Number of positions; may be 0.
     pub length: u64,
 }
 
-/// A run of positions that came from one place.
+/// A run of positions that came from one place. Runs follow each other without gaps, see
+/// [`Datum::with_provenance`](crate::Datum::with_provenance).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -29,10 +30,93 @@ pub enum ProvenanceSpan {
 }
 
 impl ProvenanceSpan {
+    /// `length` tokens, from `offset` on, of the prompt of the request that drew the sequence.
+    pub fn prompt(sequence_id: impl Into<SequenceId>, offset: u64, length: u64) -> Self {
+        Self::PromptTokens(Span::new(sequence_id.into(), offset, length))
+    }
+
+    /// `length` tokens, from `offset` on, of those drawn in the sequence.
+    pub fn sampled(sequence_id: impl Into<SequenceId>, offset: u64, length: u64) -> Self {
+        Self::SampledTokens(Span::new(sequence_id.into(), offset, length))
+    }
+
     /// The positions it names.
     pub fn span(&self) -> &Span {
         match self {
             Self::PromptTokens(span) | Self::SampledTokens(span) => span,
+        }
+    }
+}
+
+impl Span {
+    fn new(sequence_id: SequenceId, offset: u64, length: u64) -> Self {
+        Self {
+            sequence_id,
+            offset,
+            length,
+        }
+    }
+}
+
+/// Checks that runs name their sequences and together have one position for each of these; `None`: their number is not
+/// known here.
+pub(crate) fn check_tiles(
+    spans: &[ProvenanceSpan],
+    positions: Option<usize>,
+    what: &str,
+) -> Result<(), InvalidValue> {
+    let mut covered = 0_u64;
+    for (index, span) in spans.iter().map(ProvenanceSpan::span).enumerate() {
+        let refuse = |why| Err(InvalidValue::new(format!("[{index}]"), why));
+        if span.sequence_id.as_str().is_empty() {
+            return refuse("names no sequence; give the sequence_id of the sample it came from");
+        }
+        if span
+            .offset
+            .checked_add(span.length)
+            .is_none_or(|end| i64::try_from(end).is_err())
+        {
+            return refuse("ends beyond any sequence");
+        }
+        covered = covered.saturating_add(span.length);
+    }
+    match positions {
+        Some(positions) if covered != positions as u64 => Err(InvalidValue::new(
+            "",
+            format!(
+                "cover {covered} positions for {positions} {what}; runs follow each other without gaps"
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_cover_what_they_are_of() {
+        let tiles = [
+            ProvenanceSpan::prompt("q", 1, 2),
+            ProvenanceSpan::sampled("q", 0, 0),
+            ProvenanceSpan::sampled("q", 0, 3),
+        ];
+        assert!(check_tiles(&tiles, Some(5), "tokens").is_ok());
+        assert!(check_tiles(&tiles, None, "tokens").is_ok());
+        let error = check_tiles(&tiles, Some(6), "input tokens").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("cover 5 positions for 6 input tokens")
+        );
+        for bad in [
+            ProvenanceSpan::prompt("", 0, 1),
+            ProvenanceSpan::prompt("q", u64::MAX, 1),
+            ProvenanceSpan::prompt("q", 0, u64::MAX),
+        ] {
+            let error = check_tiles(&[tiles[0].clone(), bad], None, "").unwrap_err();
+            assert_eq!(error.place(), "[1]", "{error}");
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct TrainingRun {
     pub model_owner: String,
     /// It trains adapters only.
     pub is_lora: bool,
-    /// Its state was lost.
+    /// Its state was lost: it can't go on, but what it saved can be loaded.
     #[serde(default)]
     pub corrupted: bool,
     /// Rank of the adapters.
@@ -83,7 +83,7 @@ pub struct ListTrainingRuns {
     pub offset: u64,
     /// Whose runs.
     pub access_scope: AccessScope,
-    /// Runs of one project only.
+    /// Runs of one project only; unset, of all.
     pub project_id: Option<String>,
 }
 

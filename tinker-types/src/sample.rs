@@ -8,7 +8,7 @@ use crate::{ModelInput, SampledSequence, SamplingParams, SamplingSessionId, Tens
 
 type_tag!(SampleTag, "sample");
 
-/// A token id and its log probability.
+/// A token id and its log probability, in nats.
 pub type TokenLogprob = (u32, f32);
 
 /// Draws sequences after a prompt.
@@ -43,7 +43,7 @@ pub struct SampleRequest {
     /// Report this many alternatives to each prompt token after the first; 0 for none.
     #[serde(default)]
     pub prompt_alt_tokens_k: u32,
-    /// Report prompt log probabilities of the last positions only.
+    /// Report prompt log probabilities of this many last positions only; unset, of all.
     #[serde(default)]
     pub prompt_logprobs_last_n: Option<u32>,
     /// Let the server record what `stable_reinforce` needs.

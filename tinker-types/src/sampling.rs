@@ -32,9 +32,10 @@ pub enum Stop {
 #[serde(default)]
 #[non_exhaustive]
 pub struct SamplingParams {
-    /// Most tokens to generate; unset, up to the model's context length.
+    /// Most tokens to generate for each sequence, at least 1; unset, up to the model's context length.
     pub max_tokens: Option<u32>,
-    /// Makes the draw repeatable.
+    /// Makes the draw repeatable: the same request to the same weights gives the same sequences. Unset, each draw is
+    /// another.
     pub seed: Option<u64>,
     /// When to stop; unset, at the model's own end token.
     pub stop: Option<Stop>,
@@ -102,7 +103,8 @@ impl SamplingParams {
         self
     }
 
-    /// Checks ranges.
+    /// Checks ranges: a temperature of 0 or more, `top_p` above 0 and at most 1, `top_k` of -1 or at least 1,
+    /// `max_tokens` of at least 1.
     ///
     /// # Errors
     /// The first field outside its range.

@@ -10,9 +10,9 @@ use crate::sample::TokenLogprob;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum StopReason {
-    /// A stop rule.
+    /// A stop rule, or the model's own end token.
     Stop,
-    /// The length limit.
+    /// `max_tokens`, or the end of the model's context.
     Length,
 }
 
@@ -28,7 +28,8 @@ pub struct SampledSequence {
     pub sequence_id: Option<SequenceId>,
     /// The sampled token ids, `[n]`. The stop token, if one ended it, is the last.
     pub tokens: Vec<u32>,
-    /// Log probability of each token under the model as it is, before temperature and filters, `[n]`.
+    /// Log probability of each token under the model as it is, before temperature and filters, `[n]`, in nats. `None`
+    /// from servers that give none.
     #[serde(default)]
     pub logprobs: Option<Vec<f32>>,
     /// Most likely tokens at each position, `[n]` lists, when asked for.

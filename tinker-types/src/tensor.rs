@@ -169,6 +169,14 @@ impl TensorData {
         self.shape.as_deref()
     }
 
+    /// Rows of a matrix, elements of a list: what stands for a position of the input each.
+    pub(crate) fn positions(&self) -> usize {
+        match self.shape() {
+            Some([rows, _]) => *rows,
+            _ => self.cells(),
+        }
+    }
+
     /// Number of cells: the stored elements of a dense tensor, all cells of a sparse one.
     pub fn cells(&self) -> usize {
         match (&self.csr, &self.shape) {

@@ -128,18 +128,20 @@ pub struct ForwardBackwardOutput {
     /// One map for each datum, in order; every loss gives at least `logprobs`, in the shape of `target_tokens`.
     #[serde(default)]
     pub loss_fn_outputs: Vec<BTreeMap<String, TensorData>>,
-    /// Metrics as `name:reduction`; `loss:sum` is the loss.
+    /// Metrics as `name:reduction`, for example `loss:sum`, which is the loss. The reduction says how parts of a batch
+    /// were put together: `sum`, `mean`, `min`, `max` and others.
     #[serde(default)]
     pub metrics: BTreeMap<String, f64>,
 }
 
 impl ForwardBackwardOutput {
-    /// The loss, summed over tokens and data.
+    /// The loss, summed over tokens and data, not averaged; `None` from a server that reports none.
     pub fn loss_sum(&self) -> Option<f64> {
         self.metrics.get("loss:sum").copied()
     }
 
-    /// Log probability of each target of one datum.
+    /// Log probability of each target of one datum, counted from 0, in the order of its `target_tokens`, in nats. `None`
+    /// for a datum there is not.
     pub fn logprobs(&self, datum: usize) -> Option<&[f32]> {
         self.loss_fn_outputs.get(datum)?.get("logprobs")?.as_f32()
     }
@@ -201,7 +203,7 @@ endpoint!(OptimStep => promise of OptimStepOutput, "optim_step", OptimStep);
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct OptimStepOutput {
-    /// Metrics of the step, for example the gradient norm; servers may give none.
+    /// Metrics of the step as `name:reduction`, for example `grad_norm:mean`; servers may give none.
     #[serde(default)]
     pub metrics: Option<BTreeMap<String, f64>>,
 }

@@ -222,7 +222,7 @@ pub struct LoadWeights {
     /// Into what.
     #[serde(flatten)]
     pub target: LoadTarget,
-    /// Base model instead of the checkpoint's own.
+    /// Base model instead of the checkpoint's own, of the same shape: for example one with a longer context.
     #[serde(default)]
     pub base_model: Option<String>,
     /// Free-form notes kept with the new run.
@@ -233,7 +233,7 @@ pub struct LoadWeights {
     /// Restore the optimizer's state too.
     #[serde(default)]
     pub optimizer: bool,
-    /// Optimizer of a load without optimizer state.
+    /// Optimizer of a load without optimizer state; unset, `AdamW`.
     #[serde(default)]
     pub optimizer_config: Option<OptimizerConfig>,
     /// Credential for somebody else's checkpoint.
@@ -321,10 +321,10 @@ pub struct WeightsInfo {
     /// Optimizer it was trained with.
     #[serde(default)]
     pub optimizer_config: OptimizerConfig,
-    /// Rank of the adapters.
+    /// Rank of the adapters; `None` without adapters, or from a server that does not say.
     #[serde(default)]
     pub lora_rank: Option<u32>,
-    /// The output head is adapted.
+    /// The output head is adapted. Here and below, `None` is from servers that do not say; they adapt everything.
     #[serde(default)]
     pub train_unembed: Option<bool>,
     /// The MLP projections are adapted.

@@ -48,6 +48,7 @@ pub(super) fn convert_bare(
     model: &ModelInfo,
     room: &mut usize,
 ) -> Result<TrainDatum, InvalidValue> {
+    datum.check_provenance()?;
     let tokens = input::tokens(&datum.model_input, model).map_err(|e| e.within("model_input"))?;
     let inputs = Inputs {
         datum,
@@ -68,6 +69,7 @@ pub(super) fn convert(
     model: &ModelInfo,
     room: &mut usize,
 ) -> Result<TrainDatum, InvalidValue> {
+    datum.check_provenance()?;
     let tokens = input::tokens(&datum.model_input, model).map_err(|e| e.within("model_input"))?;
     let inputs = Inputs {
         datum,
