@@ -23,7 +23,7 @@ use tinker_types::{
     Chunk, Endpoint, ModelInput, PollTarget, SampleRequest, SampleResponse, SamplingParams,
     SamplingSessionId, SessionId,
 };
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::board::Board;
@@ -69,7 +69,7 @@ struct Sampler {
     /// Position of the next sample among those of this copy.
     positions: AtomicU64,
     /// Samples under way, from submission to result.
-    slots: OnceCell<Semaphore>,
+    slots: OnceCell<Arc<Semaphore>>,
     /// Present if the server wants one poll for all.
     poller: OnceLock<Poller>,
     line: Arc<Line>,
@@ -279,6 +279,15 @@ impl Sampler {
         self.positions.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// A place among the samples under way, of which the server takes so many and no more.
+    async fn slot(&self, link: &Link) -> Option<OwnedSemaphorePermit> {
+        let most = link.flags.fixed().sample_max_concurrent_requests;
+        let slots = || async { Arc::new(Semaphore::new(most.clamp(1, 1 << 20) as usize)) };
+        let slots = Arc::clone(self.slots.get_or_init(slots).await);
+        // The semaphore is never closed, so the only answer is a permit.
+        slots.acquire_owned().await.ok()
+    }
+
     /// Samples until there is a result, anew when a promise expires.
     async fn sample(
         &self,
@@ -288,17 +297,7 @@ impl Sampler {
         board: &Board,
     ) -> Result<SampleResponse, Error> {
         let link = self.core.link().await?;
-        let limit = link
-            .flags
-            .fixed()
-            .sample_max_concurrent_requests
-            .clamp(1, 1 << 20) as usize;
-        let slots = self
-            .slots
-            .get_or_init(|| async { Semaphore::new(limit) })
-            .await;
-        // The semaphore is never closed, so the only answer is a permit.
-        let _slot = slots.acquire().await.ok();
+        let _slot = self.slot(link).await;
         let mut attempt = 0;
         loop {
             self.core.check_open()?;

@@ -1,5 +1,7 @@
 //! Reading server-sent events.
 
+use std::collections::VecDeque;
+
 use serde::Deserialize;
 use serde_json::Value;
 use tinker_types::{ErrorCategory, RequestId, SampleResponse, SequenceId, Submitted};
@@ -10,16 +12,20 @@ use crate::codec::{self, Output};
 use crate::error::{DecodeError, Error, RequestFailed};
 
 const OPERATION: &str = "stream_sample";
-/// An event longer than this is none.
-const MOST: usize = 1 << 28;
 
 /// Events of one sample, as far as they have arrived.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Events {
-    /// The beginning of an event.
+    /// The beginning of an event, its lines ended by `\n`.
     rest: Vec<u8>,
+    /// The last byte was `\r`: with a `\n` behind it that is one end of a line.
+    was_return: bool,
+    /// Most bytes an event may have.
+    limit: u64,
     request_id: Option<RequestId>,
     names: Option<Vec<SequenceId>>,
+    /// Nothing follows an error.
+    has_failed: bool,
 }
 
 #[derive(Deserialize)]
@@ -38,18 +44,54 @@ struct Failure {
 }
 
 impl Events {
-    /// Takes what arrived; gives the events that are complete.
-    pub(super) fn read(&mut self, data: &[u8]) -> Result<Vec<SampleEvent>, Error> {
-        self.rest.extend(data.iter().filter(|&&byte| byte != b'\r'));
-        let mut found = Vec::new();
-        while let Some(end) = self.rest.windows(2).position(|pair| pair == b"\n\n") {
-            let event: Vec<u8> = self.rest.drain(..end + 2).collect();
-            found.extend(self.event(&event)?);
+    pub(super) fn new(limit: u64) -> Self {
+        Self {
+            rest: Vec::new(),
+            was_return: false,
+            limit,
+            request_id: None,
+            names: None,
+            has_failed: false,
         }
-        if self.rest.len() > MOST {
-            return Err(DecodeError::new(OPERATION, "sent an event without an end").into());
+    }
+
+    /// Takes what arrived; adds the events that are complete. Each byte is looked at once, so that
+    /// it does not matter in how many pieces an event comes.
+    pub(super) fn read(&mut self, data: &[u8], found: &mut VecDeque<Result<SampleEvent, Error>>) {
+        for &byte in data {
+            if self.has_failed {
+                return;
+            }
+            let is_second = byte == b'\n' && std::mem::take(&mut self.was_return);
+            self.was_return = byte == b'\r';
+            if is_second {
+                continue;
+            }
+            if !matches!(byte, b'\r' | b'\n') {
+                self.rest.push(byte);
+                if self.rest.len() as u64 > self.limit {
+                    let what = format!("sent an event of more than {} bytes", self.limit);
+                    self.fail(DecodeError::new(OPERATION, what).into(), found);
+                }
+                continue;
+            }
+            // An empty line ends an event.
+            if self.rest.last().is_none_or(|&last| last == b'\n') {
+                let event = std::mem::take(&mut self.rest);
+                match self.event(&event) {
+                    Ok(event) => found.extend(event.map(Ok)),
+                    Err(error) => self.fail(error, found),
+                }
+            } else {
+                self.rest.push(b'\n');
+            }
         }
-        Ok(found)
+    }
+
+    fn fail(&mut self, error: Error, found: &mut VecDeque<Result<SampleEvent, Error>>) {
+        self.has_failed = true;
+        self.rest = Vec::new();
+        found.push_back(Err(error));
     }
 
     fn event(&mut self, text: &[u8]) -> Result<Option<SampleEvent>, Error> {
@@ -98,46 +140,4 @@ impl Events {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const STREAM: &str = "event: accepted\ndata: {\"request_id\":\"r\",\"sample_sequence_ids\":[\"q\"]}\n\n: waiting\n\nevent: tokens\ndata: {\"sequence\":0,\"tokens\":[1,2],\"logprobs\":[-0.5,-1.0]}\n\nevent: later\ndata: {}\n\nevent: done\ndata: {\"type\":\"sample\",\"sequences\":[{\"stop_reason\":\"stop\",\"tokens\":[1,2]}]}\n\n";
-
-    #[test]
-    fn a_failure_is_an_error_with_its_request() {
-        let mut events = Events::default();
-        let text = "event: accepted\ndata: {\"request_id\":\"r-1\"}\n\nevent: error\ndata: {\"error\":\"no room\",\"category\":\"server\"}\n\n";
-        let error = events.read(text.as_bytes()).unwrap_err().to_string();
-        assert!(
-            error.contains("no room") && error.contains("r-1"),
-            "{error}"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn events_are_the_same_however_they_are_cut(cuts in proptest::collection::vec(1_usize..40, 1..40)) {
-            let mut events = Events::default();
-            let mut left = STREAM.as_bytes();
-            let mut found = Vec::new();
-            for cut in cuts.into_iter().cycle() {
-                if left.is_empty() {
-                    break;
-                }
-                let (now, later) = left.split_at(cut.min(left.len()));
-                found.extend(events.read(now).unwrap());
-                left = later;
-            }
-            prop_assert_eq!(found.len(), 2);
-            let is_named = matches!(&found[1], SampleEvent::Done(response)
-                if response.sequences[0].sequence_id.as_ref().is_some_and(|id| id.as_str() == "q"));
-            prop_assert!(is_named);
-        }
-
-        #[test]
-        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = Events::default().read(&bytes);
-        }
-    }
-}
+mod tests;

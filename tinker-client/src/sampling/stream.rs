@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use tinker_transport::{Body, Call, Class, Kind, Replay, Stage, TransportError};
 use tinker_types::{Method, ModelInput, SampleRequest, SampleResponse};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::check::{check_prompt, check_response};
 use super::events::Events;
@@ -115,8 +116,10 @@ impl Sampler {
             let seq_id = self.number.seq_id(link, &self.id, METHOD, position).await?;
             let mut request = options.request(self.id.clone(), seq_id, prompt.clone());
             request.record_stability_info |= self.records_stability;
+            let slot = self.slot(link).await;
             if let Some(body) = open(link, &request).await? {
-                return Ok(live(body, options));
+                let events = Events::new(link.api.answer_limit());
+                return Ok(live(body, events, options, slot));
             }
             if !link.streams_nothing.swap(true, Ordering::Relaxed) {
                 tracing::info!("the server streams no tokens; samples are told when they are done");
@@ -155,23 +158,29 @@ async fn open(link: &Link, request: &SampleRequest) -> Result<Option<Body>, Erro
     Err(StatusError::new(status, OPERATION, detail_of(&body)).into())
 }
 
-/// Events as they arrive.
-fn live(body: Body, options: SampleOptions) -> BoxStream<'static, Result<SampleEvent, Error>> {
+/// Events as they arrive. The sample is under way, and keeps its place, until the last of them or
+/// until nobody listens.
+fn live(
+    body: Body,
+    events: Events,
+    options: SampleOptions,
+    slot: Option<OwnedSemaphorePermit>,
+) -> BoxStream<'static, Result<SampleEvent, Error>> {
     let frames = http_body_util::BodyStream::new(body);
-    let state = Some((frames, Events::default(), VecDeque::new()));
+    let state = Some((frames, events, VecDeque::new(), slot));
     stream::try_unfold(state, move |state| {
         let options = options.clone();
         async move {
-            let Some((mut frames, mut events, mut ready)) = state else {
+            let Some((mut frames, mut events, mut ready, slot)) = state else {
                 return Ok(None);
             };
             loop {
-                match ready.pop_front() {
+                match ready.pop_front().transpose()? {
                     Some(SampleEvent::Done(response)) => {
                         let response = check_response(*response, &options)?;
                         return Ok(Some((SampleEvent::Done(Box::new(response)), None)));
                     }
-                    Some(event) => return Ok(Some((event, Some((frames, events, ready))))),
+                    Some(event) => return Ok(Some((event, Some((frames, events, ready, slot))))),
                     None => {}
                 }
                 let frame = frames.next().await;
@@ -183,7 +192,7 @@ fn live(body: Body, options: SampleOptions) -> BoxStream<'static, Result<SampleE
                     TransportError::new(Kind::Interrupted, Stage::Answered, BROKEN)
                 })?;
                 let data = frame.into_data().unwrap_or(Bytes::new());
-                ready.extend(events.read(&data)?);
+                events.read(&data, &mut ready);
             }
         }
     })
@@ -218,3 +227,6 @@ impl fmt::Debug for SampleStream {
         f.debug_struct("SampleStream").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
