@@ -1,15 +1,19 @@
 //! A public call may be dropped wherever it is, and the client goes on.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::time::Duration;
 
 use http::Request;
+use tinker_client::autodiff::Expr;
 use tinker_client::transport::layer::{Next, from_fn};
 use tinker_client::transport::{Body, Class, ClassLimits};
+use tinker_client::types::{SearchSessions, SessionStatus};
 use tinker_client::{
-    AdamParams, Config, FinishReason, Loss, SamplingClient, ServiceClient, TrainingClient,
+    AdamParams, Config, CustomLoss, Datum, FinishReason, Loss, LossGraph, SamplingClient,
+    ServiceClient, TrainingClient,
 };
 use tinker_local::LocalEngine;
 use tokio::runtime::Handle;
@@ -90,7 +94,7 @@ macro_rules! call {
 
 type Case = (&'static str, for<'a> fn(&'a Clients) -> Called<'a>);
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 16] = [
     call!("create_lora_training_client", |c| c
         .service
         .create_lora_training_client(MODEL, lora())),
@@ -109,6 +113,16 @@ const CASES: [Case; 12] = [
     call!("optim_step", |c| c
         .training
         .optim_step(AdamParams::new(1e-3))),
+    call!("forward_backward_custom", |c| c
+        .training
+        .forward_backward_custom(data(), likely)),
+    call!("create_custom_loss", |c| c.service.create_custom_loss(
+        LossGraph::new("dropped", -Expr::logprobs().sum())
+    )),
+    call!("save_state", |c| c.training.save_state("dropped")),
+    call!("save_weights_external", |c| c
+        .training
+        .save_weights_external("dropped")),
     call!("save_weights_for_sampler", |c| c
         .training
         .save_weights_for_sampler("dropped")),
@@ -128,6 +142,13 @@ const CASES: [Case; 12] = [
         async move { rest.get_sampler(c.sampler.sampler_id()).await }
     }),
 ];
+
+/// The loss is minus the sum of the log probabilities.
+fn likely(_: &[Datum], logprobs: &[Vec<f32>]) -> Result<CustomLoss, Infallible> {
+    let gradients = logprobs.iter().map(|of| vec![-1.0; of.len()]).collect();
+    let loss = logprobs.iter().flatten().map(|&lp| -f64::from(lp)).sum();
+    Ok(CustomLoss::new(loss, gradients))
+}
 
 fn tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
@@ -162,6 +183,7 @@ async fn drop_at(
 fn a_public_call_dropped_at_any_point_leaves_the_client_whole() -> Outcome {
     on_a_halted_clock(|threads| async move {
         let engine = LocalEngine::builtin()?;
+        engine.behave(|behavior| behavior.client_config.custom_loss_server_side = true);
         for case in CASES {
             let leaf = || Halted::new(engine.service(), threads.clone());
             let mut number = 0;
@@ -171,6 +193,62 @@ fn a_public_call_dropped_at_any_point_leaves_the_client_whole() -> Outcome {
             }
             assert!(number >= 4, "{}: a request takes four half steps", case.0);
         }
+        Ok(())
+    })
+}
+
+/// Closes, drops that after so many half steps, and closes again. False: the first was over before.
+async fn close_at(
+    engine: &LocalEngine,
+    leaf: Halted,
+    number: u32,
+) -> Result<bool, Box<dyn std::error::Error>> {
+    let place = format!("close, dropped after {number} half steps");
+    let clients = Clients::new(leaf.clone()).await?;
+    clients.check(&place).await?;
+    let after = STEP / 2 * number + STEP / 4;
+    let close = || clients.service.close(FinishReason::Success);
+    let is_dropped = tokio::time::timeout(after, close()).await.is_err();
+    // Closed is closed, also where nobody waited for the end of it.
+    let late = clients.sampler.sample(prompt("a"), greedy());
+    let late = tokio::time::timeout(STEP, late).await;
+    assert!(late.is_ok_and(|late| late.is_err()), "{place}: a late call");
+    let again = tokio::time::timeout(Duration::from_secs(20), close()).await;
+    again.unwrap_or_else(|_| panic!("{place}: the second close is stuck"))?;
+    let session = clients.training.model_id().to_string();
+    let session = session.split(':').next().unwrap_or_default().to_owned();
+    drop(clients);
+    tokio::time::sleep(STEP).await;
+    assert_eq!(tasks(), 0, "{place}: tasks after the last client");
+    // The server knows.
+    let other = ServiceClient::builder().leaf(engine.service()).build()?;
+    let found = other.rest().search_sessions(SearchSessions::default());
+    let found = found.all().await?;
+    let found = found
+        .iter()
+        .find(|found| found.session_id.as_str() == session);
+    let status = found.and_then(|found| found.status.as_ref());
+    let is_finished = matches!(status, Some(SessionStatus::ClientFinished { .. }));
+    assert!(is_finished, "{place}: {status:?}");
+    Ok(is_dropped)
+}
+
+#[test]
+fn a_close_dropped_at_any_point_can_be_done_again() -> Outcome {
+    on_a_halted_clock(|threads| async move {
+        let engine = LocalEngine::builtin()?;
+        let mut number = 0;
+        while close_at(
+            &engine,
+            Halted::new(engine.service(), threads.clone()),
+            number,
+        )
+        .await?
+        {
+            number += 1;
+            assert!(number < 100, "close never ends");
+        }
+        assert!(number >= 4, "a request takes four half steps");
         Ok(())
     })
 }

@@ -1,13 +1,15 @@
 //! No future of a public call is large: whoever awaits a thousand of them keeps them in memory.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use tinker_client::autodiff::Expr;
 use tinker_client::types::{
     AuditScope, CheckpointPath, ModelId, SamplingSessionId, SearchSessions, SessionId,
 };
 use tinker_client::{
-    AdamParams, AdminClient, CopyOptions, Datum, FinishReason, LoraConfig, Loss, ModelInput,
-    RestClient, SamplingParams, ServiceClient,
+    AdamParams, AdminClient, CopyOptions, Datum, DownloadOptions, FinishReason, LoraConfig, Loss,
+    LossGraph, ModelInput, RestClient, SamplingParams, ServiceClient,
 };
 
 /// Above this a future is large.
@@ -57,8 +59,20 @@ fn of_rest(sizes: &mut Sizes, rest: &RestClient) -> Result<(), Box<dyn std::erro
         assign_session_project(&session, "p"),
         export_session_trace(&session),
     );
+    note!(sizes, rest:
+        get_checkpoint_archive_url(&path),
+        download_checkpoint(&path, "folder", DownloadOptions::default()),
+    );
+    let external = "tinker://s:train:0/external_weights/a".parse()?;
+    note!(sizes, rest: download_checkpoint(&external, "folder", DownloadOptions::default()));
     // Streams hold the future of their page in a box.
     sizes.note("Pages", std::future::ready(rest.training_runs()));
+    sizes.note(
+        "Pages of a search",
+        std::future::ready(rest.search_sessions(SearchSessions::default())),
+    );
+    sizes.note("Pages::try_next", rest.checkpoints().try_next());
+    sizes.note("Pages::all", rest.checkpoints().all());
     Ok(())
 }
 
@@ -95,6 +109,7 @@ async fn futures_of_public_calls_are_small() -> Result<(), Box<dyn std::error::E
         create_training_client_from_state("tinker://s:train:0/weights/a"),
         create_training_client_from_state_with_optimizer("tinker://s:train:0/weights/a"),
         create_sampling_client("tinker-local/tiny"),
+        create_custom_loss(LossGraph::new("mine", -Expr::logprobs().sum())),
     );
     let data = vec![Datum::supervised(&[104, 105], &[33])];
     let failing = |_: &[Datum], _: &[Vec<f32>]| Err::<tinker_client::CustomLoss, _>("no");
@@ -109,6 +124,10 @@ async fn futures_of_public_calls_are_small() -> Result<(), Box<dyn std::error::E
         save_weights_and_get_inflight_sampling_client(),
         forward_backward_custom(data.clone(), failing),
     );
+    let loss = service
+        .create_custom_loss(LossGraph::new("own", -Expr::logprobs().mean()))
+        .await?;
+    note!(sizes, training: forward_backward_with(data.clone(), &loss));
     let params = || SamplingParams::default().with_max_tokens(1);
     let prompt = || ModelInput::from_tokens([104, 105]);
     note!(sizes, sampling:
@@ -116,6 +135,13 @@ async fn futures_of_public_calls_are_small() -> Result<(), Box<dyn std::error::E
         sample(prompt(), params()),
         compute_logprobs(prompt()),
     );
+    let mut stream = sampling.stream(prompt(), params());
+    sizes.note("SampleStream::next_event", stream.next_event());
+    sizes.note("SampleStream", std::future::ready(stream));
+    let many = sampling.sample_many(vec![prompt(); 100], params(), NonZeroUsize::MIN);
+    sizes.note("sample_many", std::future::ready(many));
+    let pending = sampling.sample(prompt(), params());
+    sizes.note("Pending::updates", std::future::ready(pending.updates()));
     let limited = sampling
         .sample(prompt(), params())
         .within(Duration::from_secs(1));

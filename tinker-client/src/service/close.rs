@@ -5,17 +5,21 @@ use std::time::Duration;
 use http::StatusCode;
 use tinker_transport::policy::Standard;
 use tinker_transport::{Call, Class, Replay};
-use tinker_types::{Endpoint, FinishReason, FinishSession};
+use tinker_types::{Endpoint, FinishReason, FinishSession, SessionId};
 
 use super::ServiceClient;
 use crate::error::Error;
+use crate::link::Link;
 
 /// How long to go on telling the server that a session is over: a program that ends must not hang.
 const FAREWELL: Duration = Duration::from_secs(10);
 
 impl ServiceClient {
     /// Ends the session. Every client made from it refuses further work; operations under way are
-    /// not waited for. Sends nothing if there never was a session, or if it is over already.
+    /// not waited for. Sends nothing if there never was a session, or if the server knows already
+    /// that it is over.
+    ///
+    /// Dropping the future leaves the clients closed; another call then tells the server.
     ///
     #[doc = setup!(sampling)]
     /// use tinker_client::{FinishReason, ModelInput, SamplingParams};
@@ -55,14 +59,26 @@ impl ServiceClient {
     }
 
     async fn finish(&self, reason: FinishReason, detail: Option<String>) -> Result<(), Error> {
-        let was_open = self.core.close();
+        let is_ours = self.core.close();
         let (Some(session), Some(link)) = (self.core.opened_session(), self.core.opened_link())
         else {
             return Ok(());
         };
-        if !was_open {
+        if !is_ours {
             return Ok(());
         }
+        let tell = || self.tell(session, link, reason, detail);
+        self.core.farewell.get_or_try_init(tell).await?;
+        Ok(())
+    }
+
+    async fn tell(
+        &self,
+        session: &SessionId,
+        link: &Link,
+        reason: FinishReason,
+        detail: Option<String>,
+    ) -> Result<(), Error> {
         let mut request = FinishSession::new(session.clone(), reason);
         request.detail = detail;
         let call = Call::new(FinishSession::NAME, Class::Session)
