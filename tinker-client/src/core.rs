@@ -32,6 +32,8 @@ pub(crate) struct Core {
     /// Losses of the session's own.
     pub(crate) losses: Losses,
     phase: AtomicU8,
+    /// The server was told that the session is over.
+    pub(crate) farewell: OnceCell<()>,
     /// Background tasks. They hold no more than a `Weak` to this, and end with it.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -53,12 +55,17 @@ impl Core {
             samplers: AtomicU64::new(0),
             losses: Losses::default(),
             phase: AtomicU8::new(OPEN),
+            farewell: OnceCell::new(),
             tasks: Mutex::new(JoinSet::new()),
         })
     }
 
     pub(crate) fn config(&self) -> &Config {
         &self.config
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
     }
 
     /// Those who are told what happens.
@@ -140,13 +147,14 @@ impl Core {
         }
     }
 
-    /// The caller ends the session. False: it was over already.
+    /// The caller ends the session. False: the server had ended it.
     pub(crate) fn close(&self) -> bool {
         self.tasks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .abort_all();
-        self.leave(CLOSED_BY_CALLER)
+        self.leave(CLOSED_BY_CALLER);
+        self.phase.load(Ordering::Acquire) == CLOSED_BY_CALLER
     }
 
     /// The server has ended the session.
@@ -154,10 +162,11 @@ impl Core {
         self.leave(ENDED_BY_SERVER);
     }
 
-    fn leave(&self, phase: u8) -> bool {
-        self.phase
-            .compare_exchange(OPEN, phase, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+    /// Goes from open to over, and never on from there.
+    fn leave(&self, phase: u8) {
+        let _was_over =
+            self.phase
+                .compare_exchange(OPEN, phase, Ordering::AcqRel, Ordering::Acquire);
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {

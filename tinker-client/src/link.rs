@@ -160,7 +160,10 @@ fn transport(
     Ok((transport, Some(exchange)))
 }
 
-fn with_credential(builder: TransportBuilder, credential: Arc<dyn Credential>) -> TransportBuilder {
+pub(crate) fn with_credential(
+    builder: TransportBuilder,
+    credential: Arc<dyn Credential>,
+) -> TransportBuilder {
     builder.configure(|mut stack| {
         stack.credential = Some(credential);
         stack

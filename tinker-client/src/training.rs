@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use tinker_transport::{BoxError, Call, Class, Replay};
 use tinker_types::{
-    CheckpointPath, CreateModel, Datum, Endpoint, ForwardBackwardOutput, GetInfo, LoadTarget,
-    LoadWeights, Loss, LossFn, ModelCreated, ModelId, ModelInfo, Operation, OptimParams, OptimStep,
-    OptimStepOutput, WeightsLoaded,
+    AccessToken, CheckpointPath, CreateModel, Datum, Endpoint, ForwardBackwardOutput, GetInfo,
+    LoadTarget, LoadWeights, Loss, LossFn, ModelCreated, ModelId, ModelInfo, Operation,
+    OptimParams, OptimStep, OptimStepOutput, WeightsLoaded,
 };
 use tokio::time::Instant;
 
@@ -99,12 +99,14 @@ impl TrainingClient {
         method: &'static str,
         path: &CheckpointPath,
         with_optimizer: bool,
+        access_token: Option<AccessToken>,
     ) -> Pending<WeightsLoaded> {
         self.operate(
             method,
             |model_id, seq_id| {
                 let mut request = LoadWeights::new(LoadTarget::Existing { model_id, seq_id }, path);
                 request.optimizer = with_optimizer;
+                request.weights_access_token = access_token;
                 request
             },
             |loaded, _| Ok(loaded),

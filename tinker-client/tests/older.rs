@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt;
-use tinker_client::transport::{Body, BoxError};
+use http::Request;
+use tinker_client::transport::Body;
+use tinker_client::transport::layer::{Next, from_fn};
 use tinker_client::{
-    AdamParams, Datum, FinishReason, LoraConfig, Loss, ModelInput, SampleEvent, SamplingParams,
-    ServiceClient,
+    AdamParams, Config, Datum, FinishReason, LoadOptions, LoraConfig, Loss, ModelInput,
+    SampleEvent, SamplingParams, ServiceClient,
 };
 use tinker_local::LocalEngine;
-use tower::ServiceExt;
 
 const BASE: &str = "tinker-local/tiny";
 
@@ -72,27 +73,17 @@ async fn training_and_sampling_work_without_protobuf() -> Result<(), Box<dyn Err
 async fn a_checkpoint_is_loaded_in_three_calls_where_the_server_wants_a_model()
 -> Result<(), Box<dyn Error>> {
     let engine = older_engine()?;
-    let refused = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&refused);
-    let inner = engine.service();
-    // As TuFT does: a load names a model that is there.
-    let leaf = tower::service_fn(move |request: http::Request<Body>| {
-        let (inner, count) = (inner.clone(), Arc::clone(&count));
-        async move {
-            let (head, body) = request.into_parts();
-            let body = body.collect(1 << 20).await?;
-            let is_load = head.uri.path().ends_with("/load_weights");
-            if is_load && !String::from_utf8_lossy(&body).contains("\"model_id\"") {
+    let loads = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&loads);
+    let service = ServiceClient::builder()
+        .leaf(engine.service())
+        .call_layer(from_fn(move |request: Request<Body>, next: Next| {
+            if request.uri().path().ends_with("/load_weights") {
                 count.fetch_add(1, Ordering::Relaxed);
-                let detail = r#"{"detail":"model_id is required"}"#;
-                let refusal = http::Response::builder().status(400);
-                return Ok::<_, BoxError>(refusal.body(Body::from(detail))?);
             }
-            let request = http::Request::from_parts(head, Body::from(body));
-            Ok(inner.oneshot(request).await?.map(Body::new))
-        }
-    });
-    let service = ServiceClient::builder().leaf(leaf).build()?;
+            next.run(request)
+        }))
+        .build()?;
     let first = service
         .create_lora_training_client(BASE, LoraConfig::new(8).with_seed(3))
         .await?;
@@ -106,12 +97,27 @@ async fn a_checkpoint_is_loaded_in_three_calls_where_the_server_wants_a_model()
     let second = service
         .create_training_client_from_state_with_optimizer(&saved.path)
         .await?;
-    assert_eq!(refused.load(Ordering::Relaxed), 1);
+    assert_eq!(loads.load(Ordering::Relaxed), 2, "one is refused");
     let loaded = second.forward(data(), Loss::cross_entropy()).await?;
     assert_eq!(loaded.logprobs(0), probe.logprobs(0));
     second
         .forward_backward(data(), Loss::cross_entropy())
         .await?;
     second.optim_step(AdamParams::new(1e-2)).await?;
+
+    // Somebody else's checkpoint, also where keys are exchanged for tokens.
+    engine.behave(|behavior| {
+        behavior.client_config.pjwt_auth_enabled = true;
+        behavior.token_lifetime = Some(std::time::Duration::from_mins(10));
+    });
+    let config = Config::new("http://in-process").with_api_key("tml-mine");
+    let service = ServiceClient::builder()
+        .config(config)
+        .leaf(engine.service())
+        .build()?;
+    let options = LoadOptions::new(saved.path.to_string()).with_access_token("tml-theirs");
+    let third = service.create_training_client_from_state(options).await?;
+    let loaded = third.forward(data(), Loss::cross_entropy()).await?;
+    assert_eq!(loaded.logprobs(0), probe.logprobs(0));
     Ok(())
 }

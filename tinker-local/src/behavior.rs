@@ -52,7 +52,8 @@ pub struct Behavior {
     pub token_lifetime: Option<Duration>,
     /// Offers what a server of the time before protobuf offers: JSON bodies and results only, and of the endpoints
     /// only those that clients up to version 0.24 call. In particular no `client/dynamic_config`,
-    /// `sessions/{id}/finish`, `cancel_future` and `retrieve_futures`, and no `sample_sequence_ids`.
+    /// `sessions/{id}/finish`, `cancel_future` and `retrieve_futures`, and no `sample_sequence_ids`. A checkpoint is
+    /// loaded only into a model that is there.
     pub json_only: bool,
 }
 

@@ -13,6 +13,7 @@ use crate::ask::ask;
 use crate::board::Board;
 use crate::core::Core;
 use crate::error::{Error, StatusError};
+use crate::guest::Guest;
 use crate::line::Line;
 use crate::options::{LoadOptions, TrainingOptions};
 use crate::pending::Pending;
@@ -91,7 +92,8 @@ fn wants_a_model(error: &StatusError) -> bool {
     is_refusal && error.request_id().is_none() && error.detail().contains("model_id")
 }
 
-/// The older way in three calls: what the checkpoint holds, a model like that, the load into it.
+/// The older way in three calls: what the checkpoint holds, a model like that, the load into it. The
+/// first and the last carry the access token.
 async fn load_into_fresh(
     core: &Arc<Core>,
     number: u64,
@@ -100,11 +102,15 @@ async fn load_into_fresh(
     with_optimizer: bool,
     board: &Board,
 ) -> Result<TrainingClient, Error> {
-    if options.access_token.is_some() {
-        let why = "is set, but the server loads checkpoints in the older way, which has none";
-        return Err(InvalidValue::new("access_token", why).into());
-    }
-    let info = ask(core, board.method(), WeightsInfoRequest::new(path)).await?;
+    let method = board.method();
+    let guest = match &options.access_token {
+        Some(token) => Some(Guest::new(core, core.link().await?, token)?),
+        None => None,
+    };
+    let info = match &guest {
+        Some(guest) => Box::pin(guest.weights_info(method, path)).await?,
+        None => ask(core, method, WeightsInfoRequest::new(path)).await?,
+    };
     let rank = info.lora_rank.ok_or_else(|| {
         let why = format!("{path} holds no adapters, or the server does not say of which rank");
         InvalidValue::new("path", why)
@@ -121,8 +127,12 @@ async fn load_into_fresh(
         request
     };
     let client = make(core, number, request, board).await?;
+    let token = match &guest {
+        Some(guest) => Some(guest.token().await?),
+        None => None,
+    };
     client
-        .load_state(board.method(), path, with_optimizer)
+        .load_state(method, path, with_optimizer, token)
         .await?;
     Ok(client)
 }
@@ -201,3 +211,6 @@ fn check_load(options: &LoadOptions, with_optimizer: bool) -> Result<CheckpointP
     }
     Ok(path)
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,6 +130,10 @@ pub(super) async fn load(call: &Call<'_>) -> Result<Answer, Refusal> {
                 Ok(work::load(path, request.optimizer))
             })
         }
+        LoadTarget::NewModel { .. } if call.json_only => Err(Refusal::malformed(
+            "model_id: is missing; this server loads a checkpoint into a model that is there, so make one with \
+             create_model",
+        )),
         LoadTarget::NewModel {
             session_id,
             model_seq_id,

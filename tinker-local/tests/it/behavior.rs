@@ -7,7 +7,7 @@ use serde_json::json;
 use tinker_local::{Behavior, LocalEngine, Trouble};
 use tinker_types::QueueState;
 
-use crate::support::{BASE, Client, builder, client, request, sample_body};
+use crate::support::{BASE, Client, builder, client, request, sample_body, save_body};
 
 fn engine(behavior: Behavior) -> (LocalEngine, Client) {
     let engine = builder().behavior(behavior).build().unwrap();
@@ -153,6 +153,15 @@ async fn an_older_server_speaks_json_only() {
         "whatever was asked for"
     );
     assert!(output.json()["metrics"]["loss:sum"].is_f64());
+    let promise = client.post("save_weights", save_body(&model, 2, "a")).await;
+    client.done(&promise.promise()).await;
+    let path = format!("tinker://{model}/weights/a");
+    let load = json!({"session_id": session, "model_seq_id": 1, "path": path, "optimizer": true});
+    let refused = client.post("load_weights", load).await;
+    assert!(refused.status == 400 && refused.detail().contains("model_id: is missing"));
+    let load = json!({"model_id": model, "seq_id": 3, "path": path, "optimizer": true, "weights_access_token": "tml-other"});
+    let promise = client.post("load_weights", load).await.promise();
+    client.done(&promise).await;
     let sampler = client
         .sampler(&session, 0, json!({"base_model": BASE}))
         .await;
