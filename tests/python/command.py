@@ -18,6 +18,11 @@ def run(*arguments, given=None):
         )
 
 
+def end_of(done):
+    """How a command failed."""
+    return f"exit {done.returncode}: {(done.stderr or done.stdout).strip()[-90:]}"
+
+
 def line(training):
     def tried(name, *arguments, look):
         done = run(*arguments)
@@ -25,7 +30,7 @@ def line(training):
             passed = done.returncode == 0 and look(done.stdout)
         except (ValueError, KeyError) as error:
             passed, done.stderr = False, repr(error)
-        row(f"tinker {name}", passed, "" if passed else f"exit {done.returncode}: {(done.stderr or done.stdout).strip()[-90:]}")
+        row(f"tinker {name}", passed, "" if passed else end_of(done))
 
     run_id = training.model_id
     path = f"tinker://{run_id}/weights/conformance"

@@ -5,9 +5,15 @@
 Prints a table and ends with an error if a row failed.
 """
 
+import datetime
+import io
+import json
 import math
 import os
 import sys
+import tarfile
+import tempfile
+import urllib.request
 import warnings
 
 warnings.filterwarnings("ignore")
@@ -18,8 +24,39 @@ os.environ["TINKER_TELEMETRY"] = "0"
 import tinker  # noqa: E402
 from tinker import types  # noqa: E402
 
+import command  # noqa: E402
 from data import END, MODEL, PAIRS, supervised, tokens  # noqa: E402
 from table import finish, refused, row  # noqa: E402
+
+
+def archives(rest, path, run_id):
+    archive = rest.get_checkpoint_archive_url_from_tinker_path(path).result()
+    left = archive.expires - datetime.datetime.now(datetime.timezone.utc)
+    short_lived = datetime.timedelta(minutes=10) < left < datetime.timedelta(hours=1)
+    row("get_checkpoint_archive_url_from_tinker_path", short_lived, f"works for {left.total_seconds():.0f} s")
+    files = {"adapter_config.json", "adapter_model.safetensors", "checkpoint_complete"}
+    with urllib.request.urlopen(archive.url) as answer:
+        whole = answer.read()
+    with tarfile.open(fileobj=io.BytesIO(whole)) as unpacked:
+        names = set(unpacked.getnames())
+    row("the archive of a training checkpoint", names == files | {"optimizer.safetensors"}, f"{len(whole)} bytes")
+    archive = rest.get_checkpoint_archive_url(run_id, "sampler_weights/sampler").result()
+    with urllib.request.urlopen(archive.url) as answer, tarfile.open(fileobj=answer, mode="r|") as unpacked:
+        row("the archive of a sampler's weights", set(unpacked.getnames()) == files)
+    missing = f"tinker://{run_id}/weights/none"
+    refused(
+        "the archive of a checkpoint that does not exist",
+        lambda: rest.get_checkpoint_archive_url_from_tinker_path(missing).result(),
+        "none",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        done = command.run("-f", "json", "checkpoint", "download", path, "-o", folder)
+        if done.returncode == 0:
+            given = json.loads(done.stdout[done.stdout.index("{"):])
+            passed = names == set(os.listdir(given["destination"])) and given["file_size_bytes"] == len(whole)
+        else:
+            passed = False
+        row("tinker checkpoint download", passed, "" if passed else command.end_of(done))
 
 
 def main():
@@ -73,6 +110,7 @@ def main():
     row("list_training_runs", training.model_id in {run.training_run_id for run in runs})
     names = {c.checkpoint_id for c in rest.list_checkpoints(training.model_id).result().checkpoints}
     row("list_checkpoints", {"weights/older", "sampler_weights/sampler"} <= names, str(sorted(names)))
+    archives(rest, saved.path, training.model_id)
     rest.set_checkpoint_ttl_from_tinker_path(saved.path, 3600).result()
     rest.publish_checkpoint_from_tinker_path(saved.path).result()
     rest.delete_checkpoint_from_tinker_path(saved.path).result()

@@ -34,6 +34,7 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) outcome: Outcome,
     pub(crate) form: Form,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     operation: &'static str,
     attempts: u32,
@@ -54,6 +55,11 @@ impl Api {
         self
     }
 
+    /// Largest answer that is read, in bytes.
+    pub(crate) fn answer_limit(&self) -> u64 {
+        self.answer_limit
+    }
+
     /// Sends a message as JSON and reads its answer.
     pub(crate) async fn call<E: Endpoint>(
         &self,
@@ -72,6 +78,17 @@ impl Api {
     ) -> Result<(), Error> {
         let request = json_request(endpoint, call)?;
         self.finish(request, Answer::into_nothing).await
+    }
+
+    /// Sends a message as JSON; the answer is read by a function.
+    pub(crate) async fn call_read<E: Endpoint, T>(
+        &self,
+        endpoint: &E,
+        call: Call,
+        read: impl FnOnce(Answer) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let request = json_request(endpoint, call)?;
+        self.finish(request, read).await
     }
 
     /// The same for a message that is all in its path: the request has no body.
@@ -146,6 +163,7 @@ impl Api {
             } else {
                 Form::Json
             },
+            headers: head.headers,
             body: body.collect(self.answer_limit).await?,
             operation,
             attempts: head

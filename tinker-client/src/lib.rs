@@ -22,6 +22,7 @@ mod custom;
 mod download;
 mod flags;
 mod format;
+mod guest;
 mod heartbeat;
 mod identity;
 mod line;

@@ -1,5 +1,6 @@
 //! `RestClient`: what the server keeps, apart from models in use.
 
+mod archive;
 mod checkpoint;
 mod session;
 mod whoami;

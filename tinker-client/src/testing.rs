@@ -80,16 +80,24 @@ impl Reply {
         Self::raw(200, proto::CONTENT_TYPE, body)
     }
 
-    pub(crate) fn raw(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+    pub(crate) fn raw(status: u16, content_type: &str, body: impl Into<Body>) -> Self {
         let response = Response::builder()
             .status(StatusCode::from_u16(status).unwrap())
             .header("content-type", content_type)
-            .body(Body::from(body.into()))
+            .body(body.into())
             .unwrap();
         Self {
             after: Duration::ZERO,
             result: Ok(response),
         }
+    }
+
+    pub(crate) fn with_header(mut self, name: &'static str, value: &'static str) -> Self {
+        if let Ok(response) = &mut self.result {
+            let value = http::HeaderValue::from_static(value);
+            response.headers_mut().insert(name, value);
+        }
+        self
     }
 
     pub(crate) fn try_again() -> Self {

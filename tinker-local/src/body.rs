@@ -1,24 +1,44 @@
 //! Bodies of answers.
 
 use std::fmt;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use tokio::sync::oneshot;
 
+use crate::store::{Archive, Tarball};
 use crate::stream::Events;
 
-/// Body of an answer: one whole piece, or for a watched sample one event after the other.
+/// Body of an answer: one whole piece, for a watched sample one event after the other, for all files of a checkpoint
+/// one moderate piece after the other.
 ///
-/// It fails only where a broken connection was asked for, see [`Trouble`](crate::Trouble).
+/// It fails only where a broken connection was asked for, see [`Trouble`](crate::Trouble), or a file cannot be read any
+/// more. Dropping it ends what it tells of.
 pub struct LocalBody(Kind);
 
 enum Kind {
     Whole(Bytes),
     Events(Box<Events>),
+    Tarball(Reading),
     Broken,
+}
+
+/// An archive whose next piece is read by the thread that works on the disk, when it is asked for.
+struct Reading {
+    archive: Archive,
+    /// Bytes that are left.
+    length: u64,
+    state: State,
+}
+
+enum State {
+    Waiting(Box<Tarball>),
+    Read(oneshot::Receiver<(Box<Tarball>, io::Result<Option<Bytes>>)>),
+    Ended,
 }
 
 impl LocalBody {
@@ -29,6 +49,15 @@ impl LocalBody {
     /// Events, one after the other.
     pub(crate) fn events(events: Events) -> Self {
         Self(Kind::Events(Box::new(events)))
+    }
+
+    /// All files of a checkpoint.
+    pub(crate) fn tarball(tarball: Tarball, archive: Archive) -> Self {
+        Self(Kind::Tarball(Reading {
+            archive,
+            length: tarball.length(),
+            state: State::Waiting(Box::new(tarball)),
+        }))
     }
 
     /// A body that breaks off before its first byte.
@@ -48,6 +77,7 @@ impl fmt::Debug for LocalBody {
         match &self.0 {
             Kind::Whole(bytes) => write!(f, "LocalBody({} bytes)", bytes.len()),
             Kind::Events(_) => f.write_str("LocalBody(events)"),
+            Kind::Tarball(reading) => write!(f, "LocalBody({} bytes of files)", reading.length),
             Kind::Broken => f.write_str("LocalBody(broken)"),
         }
     }
@@ -67,6 +97,9 @@ impl Body for LocalBody {
             Kind::Events(events) => events
                 .poll_next(context)
                 .map(|event| event.map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::Tarball(reading) => reading
+                .poll_read(context)
+                .map(|read| read.transpose().map(|read| read.map(Frame::data))),
             Kind::Broken => Poll::Ready(Some(Err(io::Error::new(
                 io::ErrorKind::ConnectionReset,
                 "the connection was broken on purpose",
@@ -75,13 +108,52 @@ impl Body for LocalBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.0, Kind::Whole(bytes) if bytes.is_empty())
+        match &self.0 {
+            Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Tarball(reading) => reading.length == 0,
+            Kind::Events(_) | Kind::Broken => false,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Tarball(reading) => SizeHint::with_exact(reading.length),
             Kind::Events(_) | Kind::Broken => SizeHint::default(),
+        }
+    }
+}
+
+impl Reading {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Bytes>>> {
+        loop {
+            match std::mem::replace(&mut self.state, State::Ended) {
+                State::Ended => return Poll::Ready(Ok(None)),
+                State::Waiting(mut tarball) => {
+                    let (reply, read) = oneshot::channel();
+                    self.archive.run(move |_| {
+                        let bytes = tarball.read();
+                        let _nobody_waits = reply.send((tarball, bytes));
+                    });
+                    self.state = State::Read(read);
+                }
+                State::Read(mut read) => match Pin::new(&mut read).poll(context) {
+                    Poll::Pending => {
+                        self.state = State::Read(read);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Ok((tarball, Ok(Some(bytes))))) => {
+                        self.length = tarball.length();
+                        self.state = State::Waiting(tarball);
+                        return Poll::Ready(Ok(Some(bytes)));
+                    }
+                    Poll::Ready(Ok((_, end))) => return Poll::Ready(end),
+                    Poll::Ready(Err(_)) => {
+                        let what = "the engine has stopped";
+                        return Poll::Ready(Err(io::Error::new(io::ErrorKind::BrokenPipe, what)));
+                    }
+                },
+            }
         }
     }
 }

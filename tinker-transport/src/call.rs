@@ -41,6 +41,9 @@ pub struct Call {
     pub billing: Billing,
     /// How to encode the body on the way.
     pub compression: Compression,
+    /// Follow redirects. Without, the answer that redirects is returned, for the sake of what its
+    /// head says.
+    pub follows_redirects: bool,
     /// Read the answer's body within the attempt, at most so many bytes, so that a body that breaks
     /// off is an attempt that failed, and not the end of the call. `None`: the caller reads it.
     pub whole: Option<u64>,
@@ -89,6 +92,7 @@ impl Call {
                 Class::Sample | Class::Train | Class::Retrieve | Class::Rest => Billing::Pause,
             },
             compression: Compression::None,
+            follows_redirects: true,
             whole: None,
             timeout: None,
             deadline: None,
@@ -145,6 +149,13 @@ impl Call {
     #[must_use]
     pub fn with_compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// Has an answer that redirects returned as it is.
+    #[must_use]
+    pub fn without_redirects(mut self) -> Self {
+        self.follows_redirects = false;
         self
     }
 

@@ -115,6 +115,31 @@ impl ExternalWeightsUrls {
     }
 }
 
+/// Where all files of a checkpoint can be fetched in one piece, a tar archive.
+///
+/// Older servers answer with a redirect there instead, whose `Expires` says when it ends.
+#[skip_serializing_none]
+#[serde_as]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct CheckpointArchiveUrl {
+    /// Signed URL, which needs no key. Who has it has the files.
+    pub url: String,
+    /// When it stops working, where the server says: minutes from now.
+    #[serde(default)]
+    #[serde_as(as = "Option<Iso8601>")]
+    pub expires: Option<Timestamp>,
+}
+
+impl CheckpointArchiveUrl {
+    /// A URL that works until `expires`.
+    pub fn new(url: impl Into<String>, expires: Option<Timestamp>) -> Self {
+        let url = url.into();
+        Self { url, expires }
+    }
+}
+
 /// Lists the checkpoints of one training run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ListRunCheckpoints {
@@ -196,6 +221,8 @@ on_checkpoint! {
     UnpublishCheckpoint: Delete "/publish" as "unpublish_checkpoint" => serde::de::IgnoredAny;
     /// Asks where the files of an external checkpoint can be fetched.
     GetExternalWeightsUrls: Get "/external_weights_urls" as "get_external_weights_urls" => ExternalWeightsUrls;
+    /// Asks where all files of a checkpoint can be fetched in one piece. Clients before version 0.36 do.
+    GetCheckpointArchiveUrl: Get "/archive" as "get_checkpoint_archive_url" => CheckpointArchiveUrl;
 }
 
 /// Sets when a checkpoint is deleted.

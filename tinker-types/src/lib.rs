@@ -51,9 +51,9 @@ pub use capability::{
     GetServerCapabilities, Health, ServerCapabilities, SupportedModel,
 };
 pub use checkpoint::{
-    Checkpoint, CheckpointType, Checkpoints, CopyWeights, DeleteCheckpoint, ExternalWeightsUrls,
-    GetExternalWeightsUrls, ListCheckpoints, ListRunCheckpoints, PublishCheckpoint,
-    SetCheckpointTtl, UnpublishCheckpoint, WeightsCopied,
+    Checkpoint, CheckpointArchiveUrl, CheckpointType, Checkpoints, CopyWeights, DeleteCheckpoint,
+    ExternalWeightsUrls, GetCheckpointArchiveUrl, GetExternalWeightsUrls, ListCheckpoints,
+    ListRunCheckpoints, PublishCheckpoint, SetCheckpointTtl, UnpublishCheckpoint, WeightsCopied,
 };
 pub use chunk::{AssetPointer, Chunk, Dmel, EncodedText, Image, ImageFormat};
 pub use credential::{

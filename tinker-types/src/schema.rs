@@ -22,6 +22,7 @@ schemas!(
     BillingUsage,
     CancelFuture,
     Checkpoint,
+    CheckpointArchiveUrl,
     CheckpointStorage,
     Checkpoints,
     ClientConfig,

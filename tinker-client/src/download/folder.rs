@@ -8,12 +8,18 @@ use tinker_types::{CheckpointPath, InvalidValue};
 use tokio::fs::{self, File, OpenOptions};
 use tokio::sync::Mutex;
 
+use super::Downloaded;
 use super::error::DownloadFailed;
 use super::record::{Record, Version};
+use super::unpack::unpack;
 use crate::error::Error;
 
+/// What names of our own begin with.
+const OWN: &str = ".tinker-";
 /// Name of the record among the parts.
 const RECORD: &str = ".tinker-download.json";
+/// Name of the folder among the parts that an archive is unpacked into.
+const UNPACKED: &str = ".tinker-unpacked";
 
 /// A folder that is wanted.
 #[derive(Debug)]
@@ -136,25 +142,68 @@ impl Parts {
 
     /// Gives the folder its name.
     pub(super) async fn finish(self) -> Result<PathBuf, Error> {
-        let Folder { target, parts } = self.folder;
+        let parts = self.folder.parts.clone();
         let finish = async {
-            match fs::remove_file(parts.join(RECORD)).await {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            match fs::remove_dir(&target).await {
-                Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-                _ => fs::rename(&parts, &target).await,
+            remove(fs::remove_file(parts.join(RECORD)).await)?;
+            self.folder.name(&parts).await
+        };
+        let result = finish.await;
+        self.folder.end(result)
+    }
+
+    /// Takes an archive among the parts apart, and gives the folder of what it holds the name. What
+    /// is wrong is thrown away with it.
+    pub(super) async fn finish_archive(self, archive: &str) -> Result<Downloaded, Error> {
+        let parts = self.folder.parts.clone();
+        let (packed, unpacked) = (parts.join(archive), parts.join(UNPACKED));
+        let into = unpacked.clone();
+        let cleared = remove(fs::remove_dir_all(&unpacked).await);
+        let clear = |error| DownloadFailed::new(archive, "cannot be unpacked").because(error);
+        cleared.map_err(clear)?;
+        let taken = crate::blocking::run(move || Ok(unpack(&packed, &into)?)).await;
+        let (files, bytes) = match taken {
+            Ok(taken) => taken,
+            Err(error) => {
+                // An archive that is none would be none the next time, too.
+                if !error.is_retryable() {
+                    let _left = fs::remove_dir_all(&parts).await;
+                }
+                return Err(error);
             }
         };
-        match finish.await {
-            Ok(()) => Ok(target),
-            Err(error) => {
-                let what = format!("the files are whole, but stay in {}", parts.display());
-                let name = target.display().to_string();
-                Err(DownloadFailed::new(&name, what).because(error).into())
-            }
-        }
+        let result = self.folder.name(&unpacked).await;
+        let folder = self.folder.end(result)?;
+        let _left = fs::remove_dir_all(&parts).await;
+        Ok(Downloaded {
+            folder,
+            files,
+            bytes,
+        })
+    }
+}
+
+impl Folder {
+    /// Puts a folder of files where they are wanted.
+    async fn name(&self, files: &Path) -> io::Result<()> {
+        remove(fs::remove_dir(&self.target).await)?;
+        fs::rename(files, &self.target).await
+    }
+
+    fn end(self, named: io::Result<()>) -> Result<PathBuf, Error> {
+        let Err(error) = named else {
+            return Ok(self.target);
+        };
+        let what = format!("the files are whole, but stay in {}", self.parts.display());
+        let name = self.target.display().to_string();
+        Err(DownloadFailed::new(&name, what).because(error).into())
+    }
+}
+
+/// What is not there need not be removed.
+fn remove(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -177,7 +226,7 @@ pub(super) fn check_name(name: &str) -> Result<(), DownloadFailed> {
     let is_odd = |c: char| c == '\\' || c == ':' || c.is_control();
     let parts_are_plain = Path::new(name).components().all(is_plain)
         && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if !name.is_empty() && parts_are_plain && !name.contains(is_odd) && !name.starts_with(RECORD) {
+    if !name.is_empty() && parts_are_plain && !name.contains(is_odd) && !name.starts_with(OWN) {
         return Ok(());
     }
     Err(DownloadFailed::new(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::Uri;
-use tinker_types::CheckpointPath;
+use tinker_types::{CheckpointKind, CheckpointPath};
 use tokio::sync::Mutex;
 
 use super::error::DownloadFailed;
@@ -34,7 +34,7 @@ pub(super) struct Link {
 
 impl Links {
     pub(super) async fn open(rest: &RestClient, path: &CheckpointPath) -> Result<Self, Error> {
-        let urls = rest.get_external_weights_urls(path).await?.urls;
+        let urls = urls_of(rest, path).await?;
         Ok(Self {
             checkpoint: path.clone(),
             names: urls.keys().cloned().collect(),
@@ -55,7 +55,7 @@ impl Links {
     ) -> Result<Link, Error> {
         let mut state = self.state.lock().await;
         if stale.is_some_and(|stale| stale.round == state.round) {
-            state.urls = rest.get_external_weights_urls(&self.checkpoint).await?.urls;
+            state.urls = urls_of(rest, &self.checkpoint).await?;
             state.round += 1;
         }
         let missing = || DownloadFailed::new(name, "the server does not name it any more");
@@ -65,6 +65,19 @@ impl Links {
             round: state.round,
         })
     }
+}
+
+/// Where the files of a checkpoint are, one by one or in one piece.
+async fn urls_of(
+    rest: &RestClient,
+    path: &CheckpointPath,
+) -> Result<BTreeMap<String, String>, Error> {
+    if path.kind() == CheckpointKind::External {
+        return Ok(rest.get_external_weights_urls(path).await?.urls);
+    }
+    let archive = rest.get_checkpoint_archive_url(path).await?;
+    let name = format!("{}.tar", path.name());
+    Ok(BTreeMap::from([(name, archive.url)]))
 }
 
 /// Only the web, and not in the clear where the server itself is not.

@@ -1,7 +1,8 @@
 //! Files of a checkpoint, fetched into a folder.
 //!
 //! They are gathered in a folder beside the one that is wanted, `NAME.part`, which is renamed when
-//! all are whole: what has the name is complete. A later call goes on with what is there.
+//! all are whole: what has the name is complete. A later call goes on with what is there. An archive
+//! is fetched like any file, and unpacked then.
 
 mod answer;
 mod checksum;
@@ -10,6 +11,7 @@ mod file;
 mod folder;
 mod links;
 mod record;
+mod unpack;
 
 pub use error::DownloadFailed;
 
@@ -17,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use tinker_types::CheckpointPath;
+use tinker_types::{CheckpointKind, CheckpointPath};
 
 use crate::error::Error;
 use crate::options::DownloadOptions;
@@ -31,14 +33,19 @@ use links::Links;
 pub struct Downloaded {
     /// Where the files are.
     pub folder: PathBuf,
-    /// Their names in it, in alphabetical order.
+    /// Their names in it, with slashes, in alphabetical order.
     pub files: Vec<String>,
     /// Their sizes, added up, in bytes.
     pub bytes: u64,
 }
 
 impl RestClient {
-    /// Downloads the files of an external checkpoint into a new folder.
+    /// Downloads the files of a checkpoint into a new folder.
+    ///
+    /// Those of one that [`save_weights_external`](crate::TrainingClient::save_weights_external)
+    /// made come one by one. Those of any other come as an archive, see
+    /// [`get_checkpoint_archive_url`](Self::get_checkpoint_archive_url), which not every server has;
+    /// it is unpacked.
     ///
     /// A transfer that breaks off goes on where it was, in this call or, after an error or a drop, in
     /// the next one: until then the files are in `<folder>.part`. Sizes, and SHA-256 checksums where
@@ -66,8 +73,8 @@ impl RestClient {
     /// ```
     ///
     /// # Errors
-    /// A checkpoint of another kind, or a folder that is there and not empty, before anything is
-    /// sent. [`Error::Download`] for a name that would leave the folder, contents that are not what
+    /// A folder that is there and not empty, before anything is sent. 404 for a checkpoint there is
+    /// not, or whose files the server does not give. [`Error::Download`] for a name that would leave the folder, contents that are not what
     /// the server says, a transfer that keeps breaking off, a disk that cannot be written.
     pub async fn download_checkpoint(
         &self,
@@ -88,6 +95,9 @@ impl RestClient {
             bytes += fetched?;
         }
         drop(fetches);
+        if path.kind() != CheckpointKind::External {
+            return folder.finish_archive(&names[0]).await;
+        }
         Ok(Downloaded {
             folder: folder.finish().await?,
             files: names,

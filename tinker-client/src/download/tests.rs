@@ -13,6 +13,8 @@ use tinker_transport::{Body, TransportError};
 use super::*;
 use crate::{Config, ServiceClient};
 
+mod archive;
+
 /// A server that keeps files elsewhere, with faults to order.
 #[derive(Clone, Default)]
 struct Server(Arc<Mutex<State>>);
@@ -75,6 +77,12 @@ impl Server {
                 };
                 let urls: serde_json::Map<_, _> = state.files.keys().map(link).collect();
                 whole(json!({"urls": urls, "expires": "2030-01-01T00:00:00Z"}))
+            }),
+            (_, path) if path.ends_with("/archive") => self.state(|state| {
+                state.round += 1;
+                let location = format!("http://files.test/{}/a.tar", state.round);
+                let response = Response::builder().status(302).header("location", location);
+                response.body(Body::empty()).unwrap()
             }),
             _ => whole(json!({})),
         }

@@ -12,7 +12,7 @@ use super::refusal::Refusal;
 use super::route::{self, Route};
 use super::{
     account, audit, billing, body, checkpoint, config, external, future, loss, model, poll, run,
-    sampler, sampling, search, session, trace, training, weights,
+    sampler, sampling, search, session, tarball, trace, training, weights,
 };
 use crate::behavior::What;
 use crate::shared::Shared;
@@ -126,10 +126,12 @@ where
         Route::Unpublish(place) => checkpoint::set_public(&call, &place, false).await,
         Route::Lifetime(place) => checkpoint::set_lifetime(&call, &place).await,
         Route::ExternalUrls(place) => external::urls(&call, &place).await,
+        Route::TarballUrl(place) => tarball::url(&call, &place).await,
         Route::Audit => audit::list(&call),
         Route::Usage => billing::usage(&call),
         Route::Storage => billing::storage(&call).await,
         Route::File(place, name) => external::file(&call, &place, &name).await,
+        Route::Tarball(place) => tarball::file(&call, &place).await,
         Route::TraceFile(session) => trace::file(&call, session),
     }
 }

@@ -26,6 +26,7 @@ mod sampling;
 mod search;
 mod session;
 mod submit;
+mod tarball;
 mod trace;
 mod training;
 mod weights;

@@ -7,6 +7,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::answer::{self, Answer};
+use crate::LocalBody;
+use crate::store::{Archive, Tarball};
 
 const DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
@@ -14,35 +16,77 @@ const DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 /// whole, which the protocol of the web allows.
 pub(super) fn of_file(asked: &HeaderMap, name: &str, bytes: Vec<u8>) -> Answer {
     let digest = STANDARD.encode(Sha256::digest(&bytes));
-    let tag = format!("\"{digest}\"");
-    let text = |name: HeaderName| asked.get(name)?.to_str().ok();
-    let is_same = text(IF_RANGE).is_none_or(|wanted| wanted == tag);
-    let start = text(RANGE).and_then(start_of).filter(|_| is_same);
-    let length = bytes.len();
-    let mut answer = match start {
-        None => answer::file(name, bytes),
-        Some(start) if start < length => {
-            let mut answer = answer::file(name, bytes[start..].to_vec());
-            *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
-            let range = format!("bytes {start}-{}/{length}", length - 1);
-            set(&mut answer, CONTENT_RANGE, &range);
-            answer
-        }
-        Some(_) => {
-            let mut answer = answer::file(name, Vec::new());
-            *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-            set(&mut answer, CONTENT_RANGE, &format!("bytes */{length}"));
-            return answer;
-        }
+    let (tag, length) = (format!("\"{digest}\""), bytes.len() as u64);
+    let part = Part::asked(asked, &tag, length);
+    let mut answer = match part {
+        Part::Whole => answer::file(name, bytes),
+        Part::From(start) => answer::file(name, bytes[start as usize..].to_vec()),
+        Part::Behind => answer::file(name, Vec::new()),
     };
-    set(&mut answer, ACCEPT_RANGES, "bytes");
-    set(&mut answer, ETAG, &tag);
-    set(&mut answer, DIGEST, &format!("sha-256=:{digest}:"));
+    part.describe(&mut answer, &tag, length);
+    if part != Part::Behind {
+        set(&mut answer, DIGEST, &format!("sha-256=:{digest}:"));
+    }
     answer
 }
 
+/// The same of all files of a checkpoint. It has no checksum: that would take reading it all before it is sent.
+pub(super) fn of_tarball(asked: &HeaderMap, mut tarball: Tarball, archive: &Archive) -> Answer {
+    let (tag, length) = (format!("\"{}\"", tarball.tag()), tarball.length());
+    let part = Part::asked(asked, &tag, length);
+    tarball.skip(match part {
+        Part::Whole => 0,
+        Part::From(start) => start,
+        Part::Behind => length,
+    });
+    let body = LocalBody::tarball(tarball, archive.clone());
+    let mut answer = answer::body(StatusCode::OK, "application/x-tar", body);
+    part.describe(&mut answer, &tag, length);
+    answer
+}
+
+/// Which part of some bytes is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    From(u64),
+    /// What begins behind their end.
+    Behind,
+}
+
+impl Part {
+    fn asked(asked: &HeaderMap, tag: &str, length: u64) -> Self {
+        let text = |name: HeaderName| asked.get(name)?.to_str().ok();
+        let is_same = text(IF_RANGE).is_none_or(|wanted| wanted == tag);
+        match text(RANGE).and_then(start_of).filter(|_| is_same) {
+            None => Self::Whole,
+            Some(start) if start < length => Self::From(start),
+            Some(_) => Self::Behind,
+        }
+    }
+
+    /// Says in the head of an answer which part it holds.
+    fn describe(self, answer: &mut Answer, tag: &str, length: u64) {
+        match self {
+            Self::Whole => {}
+            Self::From(start) => {
+                *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+                let range = format!("bytes {start}-{}/{length}", length - 1);
+                set(answer, CONTENT_RANGE, &range);
+            }
+            Self::Behind => {
+                *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+                set(answer, CONTENT_RANGE, &format!("bytes */{length}"));
+                return;
+            }
+        }
+        set(answer, ACCEPT_RANGES, "bytes");
+        set(answer, ETAG, tag);
+    }
+}
+
 /// `bytes=5-`
-fn start_of(range: &str) -> Option<usize> {
+fn start_of(range: &str) -> Option<u64> {
     let start = range.strip_prefix("bytes=")?.strip_suffix('-')?;
     start.parse().ok()
 }

@@ -53,10 +53,12 @@ pub(super) enum Route {
     Unpublish(Place),
     Lifetime(Place),
     ExternalUrls(Place),
+    TarballUrl(Place),
     Audit,
     Usage,
     Storage,
     File(Place, String),
+    Tarball(Place),
     TraceFile(String),
 }
 
@@ -87,6 +89,9 @@ const PREFIX: &str = "/api/v1/";
 
 /// Where files are fetched, outside of the API as on the service.
 const FILES: &str = "/files/";
+
+/// What follows a checkpoint's name in the link to all its files.
+pub(super) const TARBALL: &str = ".tar";
 
 /// The path of a request below the prefix of the API; all of it where it has none.
 pub(super) fn below_prefix(path: &str) -> &str {
@@ -155,6 +160,7 @@ impl Route {
                 | Self::ApiKey
                 | Self::Health
                 | Self::File(..)
+                | Self::Tarball(_)
                 | Self::TraceFile(_)
         )
     }
@@ -170,6 +176,9 @@ pub(super) fn unknown(method: &Method, path: &str) -> Refusal {
 fn lookup_file(method: &str, parts: &[&str]) -> Option<Route> {
     let route = match (method, parts) {
         ("GET", ["traces", session]) => Route::TraceFile((*session).to_owned()),
+        ("GET", [run, kind, name]) => {
+            Route::Tarball(Place::new(run, kind, name.strip_suffix(TARBALL)?))
+        }
         ("GET", [run, kind, name, file]) => {
             Route::File(Place::new(run, kind, name), (*file).to_owned())
         }
@@ -239,6 +248,7 @@ fn lookup_checkpoint(method: &str, place: Place, rest: &[&str]) -> Option<Route>
         ("DELETE", ["publish"]) => Route::Unpublish(place),
         ("PUT", ["ttl"]) => Route::Lifetime(place),
         ("GET", ["external_weights_urls"]) => Route::ExternalUrls(place),
+        ("GET", ["archive"]) => Route::TarballUrl(place),
         _ => return None,
     };
     Some(route)

@@ -1,7 +1,7 @@
 //! The checkpoints of one data folder.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -316,8 +316,20 @@ impl Unreadable {
     }
 }
 
-/// A file of a checkpoint, if it has the size it was written with.
+/// What a file of a checkpoint holds, if it has the size it was written with.
 pub(super) fn read_whole(place: &Path, name: &str, record: &Record) -> Result<Vec<u8>, Unreadable> {
+    let file = whole(place, name, record)?;
+    fs::read(&file).map_err(|error| Unreadable::System(error, file))
+}
+
+/// The same, to be read later. It stays what it is when the checkpoint is removed or written over.
+pub(super) fn open_whole(place: &Path, name: &str, record: &Record) -> Result<File, Unreadable> {
+    let file = whole(place, name, record)?;
+    File::open(&file).map_err(|error| Unreadable::System(error, file))
+}
+
+/// Where a file of a checkpoint is, if it has the size it was written with.
+fn whole(place: &Path, name: &str, record: &Record) -> Result<PathBuf, Unreadable> {
     let file = place.join(name);
     let system = |error| Unreadable::System(error, file.clone());
     let have = match disk::plain_size(&file) {
@@ -333,7 +345,7 @@ pub(super) fn read_whole(place: &Path, name: &str, record: &Record) -> Result<Ve
             "{name} has {have} bytes of {want}"
         )));
     }
-    fs::read(&file).map_err(system)
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod peft;
 mod probe;
 mod record;
 mod saved;
+mod tarball;
 mod tensors;
 mod write;
 
@@ -41,3 +42,4 @@ pub(crate) use name::check_name;
 pub(crate) use probe::read_any;
 pub(crate) use record::{NewCheckpoint, Record};
 pub(crate) use saved::Saved;
+pub(crate) use tarball::Tarball;

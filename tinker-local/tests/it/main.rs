@@ -25,4 +25,5 @@ mod sampling;
 mod serve;
 mod stream;
 mod support;
+mod tarball;
 mod training;

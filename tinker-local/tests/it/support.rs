@@ -80,6 +80,10 @@ impl Client {
         }
     }
 
+    pub(crate) fn service(&self) -> LocalService {
+        self.service.clone()
+    }
+
     pub(crate) async fn send(
         &self,
         method: Method,

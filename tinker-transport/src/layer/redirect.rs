@@ -8,6 +8,7 @@ use url::Url;
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
+use crate::call::Call;
 use crate::error::{Kind, Stage, TransportError};
 use crate::service::{Answer, Inner};
 use crate::spare::Spare;
@@ -24,7 +25,8 @@ const HARMLESS: [HeaderName; 4] = [ACCEPT, ACCEPT_ENCODING, RANGE, USER_AGENT];
 ///   and `User-Agent`: no credential, no other header. This is how signed download links work.
 /// - Never from https to http, and never with a body that is a stream.
 ///
-/// What is not followed is returned as it came, a 3xx answer with its `Location`.
+/// What is not followed is returned as it came, a 3xx answer with its `Location`. A [`Call`] can ask
+/// for that.
 ///
 /// # Order
 /// Next to the leaf. Wrong: outside [`AuthLayer`](super::AuthLayer), which would put the key back
@@ -43,6 +45,10 @@ tower_layer!(RedirectLayer makes Redirect);
 
 impl Around for RedirectLayer {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+        let call = request.extensions().get::<Call>();
+        if call.is_some_and(|call| !call.follows_redirects) {
+            return inner.run(request).await;
+        }
         for _ in 0..=HOPS {
             let again = Spare::of(request);
             let response = inner.run(request).await?;
@@ -198,6 +204,20 @@ mod tests {
             let (got, requests) = ask(method, status, target).await;
             assert_eq!((got, requests.len()), (status, 1), "{target}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_call_may_want_the_redirect_itself() {
+        let (transport, seen) = redirecting(302, "https://home.test/c");
+        let call = Call::new("get_checkpoint_archive_url", crate::Class::Rest).without_redirects();
+        let request = Request::get("https://home.test/a")
+            .extension(call)
+            .body(Body::empty())
+            .unwrap();
+        let response = transport.call(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::FOUND);
+        assert_eq!(response.headers()[LOCATION], "https://home.test/c");
+        assert_eq!(seen.count(), 1);
     }
 
     #[tokio::test]
