@@ -8,7 +8,6 @@ use tinker_types::{CheckpointPath, InvalidValue};
 use tokio::fs::{self, File, OpenOptions};
 use tokio::sync::Mutex;
 
-use super::Downloaded;
 use super::error::DownloadFailed;
 use super::record::{Record, Version};
 use super::unpack::unpack;
@@ -152,8 +151,11 @@ impl Parts {
     }
 
     /// Takes an archive among the parts apart, and gives the folder of what it holds the name. What
-    /// is wrong is thrown away with it.
-    pub(super) async fn finish_archive(self, archive: &str) -> Result<Downloaded, Error> {
+    /// is wrong is thrown away with it. Gives the names of the files, too, and their sizes added up.
+    pub(super) async fn finish_archive(
+        self,
+        archive: &str,
+    ) -> Result<(PathBuf, Vec<String>, u64), Error> {
         let parts = self.folder.parts.clone();
         let (packed, unpacked) = (parts.join(archive), parts.join(UNPACKED));
         let into = unpacked.clone();
@@ -174,11 +176,7 @@ impl Parts {
         let result = self.folder.name(&unpacked).await;
         let folder = self.folder.end(result)?;
         let _left = fs::remove_dir_all(&parts).await;
-        Ok(Downloaded {
-            folder,
-            files,
-            bytes,
-        })
+        Ok((folder, files, bytes))
     }
 }
 

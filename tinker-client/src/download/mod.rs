@@ -96,7 +96,12 @@ impl RestClient {
         }
         drop(fetches);
         if path.kind() != CheckpointKind::External {
-            return folder.finish_archive(&names[0]).await;
+            let (folder, files, bytes) = folder.finish_archive(&names[0]).await?;
+            return Ok(Downloaded {
+                folder,
+                files,
+                bytes,
+            });
         }
         Ok(Downloaded {
             folder: folder.finish().await?,

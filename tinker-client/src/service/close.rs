@@ -86,8 +86,13 @@ impl ServiceClient {
             .with_replay(Replay::Safe)
             .with_policy(Standard::new().with_time_limit(FAREWELL));
         let told = match link.api.call_void(&request, call).await {
-            // Servers without this route end a session when its heartbeats stay away.
-            Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => Ok(()),
+            // Servers without this route end a session when its heartbeats stay away. One that is over
+            // may be so by an earlier try, whose answer was lost or not waited for.
+            Err(Error::Status(error))
+                if matches!(error.status(), StatusCode::NOT_FOUND | StatusCode::GONE) =>
+            {
+                Ok(())
+            }
             result => result,
         };
         if let Some(telemetry) = self.core.news().telemetry() {

@@ -182,6 +182,27 @@ async fn a_server_that_cannot_finish_sessions_is_no_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_server_is_told_of_the_end_once_and_until_it_knows() {
+    let server = FakeServer::new();
+    let mut replies = vec![
+        Reply::status(410, json!({"detail": "the session has ended"})),
+        Reply::status(422, json!({"detail": "not now"})),
+        Reply::never(),
+    ];
+    server.on("sessions/s/finish", move |_| replies.pop());
+    let service = server.service();
+    service.create_sampling_client("base").await.unwrap();
+    let close = || service.close(FinishReason::Success);
+    let dropped = tokio::time::timeout(Duration::from_secs(1), close()).await;
+    assert!(dropped.is_err());
+    assert!(close().await.unwrap_err().to_string().contains("not now"));
+    // The first try had arrived.
+    close().await.unwrap();
+    close().await.unwrap();
+    assert_eq!(server.seen_at("sessions/s/finish").len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn models_are_made_from_checkpoints() {
     let server = FakeServer::new();
     server.on("retrieve_future", |_| {

@@ -249,7 +249,8 @@ async fn hostile_and_unknown_ids_are_refused() {
         (of("weights/a%0Ab"), 404),
         (of("nothing/a-b"), 400),
         (of("weights/a-b/more"), 404),
-        (of("weights"), 404),
+        // A checkpoint named `archive`, which can be deleted.
+        (of("weights"), 405),
         (
             "training_runs/../checkpoints/weights/a-b/archive".to_owned(),
             400,
