@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use tinker_transport::{ApiKey, Call, Class, Credential, Exchange, Replay};
-use tinker_types::{
-    AccessToken, CheckpointPath, Endpoint, InvalidValue, WeightsInfo, WeightsInfoRequest,
-};
+use tinker_transport::{ApiKey, Credential, Exchange};
+use tinker_types::{AccessToken, CheckpointPath, InvalidValue, WeightsInfo, WeightsInfoRequest};
 
 use crate::api::Api;
+use crate::ask::call;
 use crate::core::Core;
 use crate::error::{ConfigError, Error};
 use crate::link::{Link, Source, with_credential};
@@ -48,9 +47,7 @@ impl Guest {
         method: &'static str,
         path: &CheckpointPath,
     ) -> Result<WeightsInfo, Error> {
-        let call = Call::new(WeightsInfoRequest::NAME, Class::Rest)
-            .with_caller(method)
-            .with_replay(Replay::Safe);
+        let call = call::<WeightsInfoRequest>(method);
         self.api.call(&WeightsInfoRequest::new(path), call).await
     }
 

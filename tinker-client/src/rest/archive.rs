@@ -9,8 +9,9 @@ use tinker_types::{
 };
 use url::Url;
 
-use super::{RestClient, ask, call};
+use super::RestClient;
 use crate::api::Answer;
+use crate::ask::{ask, call};
 use crate::error::{DecodeError, Error, StatusError};
 
 const METHOD: &str = "RestClient.get_checkpoint_archive_url_from_tinker_path";

@@ -4,8 +4,10 @@ use tar::{EntryType, Header};
 
 use super::*;
 
-/// A tar archive of entries: their kinds, names and contents.
-fn tar_of(entries: &[(EntryType, &str, &[u8])]) -> Vec<u8> {
+/// Kind, name and content.
+type Entry<'a> = (EntryType, &'a str, &'a [u8]);
+
+fn tar_of(entries: &[Entry<'_>]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (kind, name, content) in entries {
         let mut header = Header::new_gnu();
@@ -73,7 +75,7 @@ async fn an_archive_is_unpacked_also_after_it_broke_off() {
 #[tokio::test(start_paused = true)]
 async fn nothing_in_an_archive_leads_out_of_the_folder() {
     let long = vec![b'x'; 70 << 10];
-    let cases: [(&str, &[(EntryType, &str, &[u8])], &str); 12] = [
+    let cases: [(&str, &[Entry<'_>], &str); 12] = [
         (
             "upwards",
             &[(FILE, "../escaped", b"x")],
