@@ -198,11 +198,7 @@ fn a_public_call_dropped_at_any_point_leaves_the_client_whole() -> Outcome {
 }
 
 /// Closes, drops that after so many half steps, and closes again. False: the first was over before.
-async fn close_at(
-    engine: &LocalEngine,
-    leaf: Halted,
-    number: u32,
-) -> Result<bool, Box<dyn std::error::Error>> {
+async fn close_at(leaf: Halted, number: u32) -> Result<bool, Box<dyn std::error::Error>> {
     let place = format!("close, dropped after {number} half steps");
     let clients = Clients::new(leaf.clone()).await?;
     clients.check(&place).await?;
@@ -221,7 +217,7 @@ async fn close_at(
     tokio::time::sleep(STEP).await;
     assert_eq!(tasks(), 0, "{place}: tasks after the last client");
     // The server knows.
-    let other = ServiceClient::builder().leaf(engine.service()).build()?;
+    let other = ServiceClient::builder().leaf(leaf).build()?;
     let found = other.rest().search_sessions(SearchSessions::default());
     let found = found.all().await?;
     let found = found
@@ -238,13 +234,8 @@ fn a_close_dropped_at_any_point_can_be_done_again() -> Outcome {
     on_a_halted_clock(|threads| async move {
         let engine = LocalEngine::builtin()?;
         let mut number = 0;
-        while close_at(
-            &engine,
-            Halted::new(engine.service(), threads.clone()),
-            number,
-        )
-        .await?
-        {
+        let leaf = || Halted::new(engine.service(), threads.clone());
+        while close_at(leaf(), number).await? {
             number += 1;
             assert!(number < 100, "close never ends");
         }

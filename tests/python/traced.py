@@ -28,7 +28,7 @@ def data(types, old):
         count = plain.model_input.length
         inputs = {
             "target_tokens": plain.loss_fn_inputs["target_tokens"],
-            old: [-2.0 + 0.1 * n for n in range(count)],
+            old: types.TensorData(data=[-2.0 + 0.1 * n for n in range(count)], dtype="float32", shape=[count]),
             "advantages": [0.0] * (count - 3) + [1.0, -0.5, 0.75],
         }
         batch.append(types.Datum(model_input=plain.model_input, loss_fn_inputs=inputs))
