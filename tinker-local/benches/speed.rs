@@ -8,7 +8,8 @@
 //!
 //! - `train S batch=8 length=256 rank=16 adapters=1`: `batch` sequences for each adapter, and a step of AdamW;
 //! - `sample M batch=16 prompt=16 length=128 rank=16 adapters=2`: `batch` sequences in all, dealt to the adapters;
-//!   with no adapter, from the base; with `decode=1` time counts from the first token on;
+//!   with no adapter, from the base; with `decode=1` time counts from the first token on, with `int8=1` tokens are
+//!   generated with weights of 8 bits;
 //! - `pretrain S batch=16 length=256`: every weight;
 //! - `product m=256 n=3072 k=512 half=1 count=40`: products of that shape, `count` matrices in turn, on all threads
 //!   at once; units are operations.
@@ -117,6 +118,16 @@ impl Bench {
         })
     }
 
+    /// One that generates with weights of 8 bits, of no adapters.
+    fn int8_backend(&mut self, shape: &str) -> &mut CpuBackend {
+        let threads = self.threads;
+        let key = format!("{shape} int8");
+        self.backends.entry(key).or_insert_with(|| {
+            let backend = CpuBackend::random(config(shape), 0).unwrap();
+            backend.with_threads(threads).with_int8_decode()
+        })
+    }
+
     fn adapters(&mut self, shape: &str, rank: usize, count: usize) -> Vec<AdapterId> {
         let key = (shape.to_owned(), rank);
         let mut ids = self.adapters.remove(&key).unwrap_or_default();
@@ -177,7 +188,10 @@ impl Bench {
         let (prompt, rank) = (workload.get("prompt", 16), workload.get("rank", 16));
         let vocab = config(workload.shape).vocab_size;
         let adapters = self.adapters(workload.shape, rank, workload.get("adapters", 0));
-        let backend = self.backend(workload.shape);
+        let backend = match workload.get("int8", 0) {
+            1 => self.int8_backend(workload.shape),
+            _ => self.backend(workload.shape),
+        };
         let frozen: Vec<_> = adapters
             .iter()
             .map(|id| backend.freeze(*id).unwrap())

@@ -2,8 +2,10 @@
 //!
 //! ```sh
 //! cargo xtask random-model --shape qwen3-0.5b /tmp/half-billion
-//! cargo run --release -p tinker-local --example folder -- /tmp/half-billion [THREADS]
+//! cargo run --release -p tinker-local --example folder -- /tmp/half-billion [THREADS [int8]]
 //! ```
+//!
+//! With `int8` it samples with weights of 8 bits.
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -33,6 +35,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let folder = ModelFolder::new(folder).with_context(1024);
     let mut backend = CpuBackend::from_folder(&folder)?.with_threads(threads);
+    if arguments.next().is_some_and(|word| word == "int8") {
+        backend = backend.with_int8_decode();
+    }
     let info = backend.model().clone();
     println!(
         "{}: {:.0} million parameters, {:.0} MB",

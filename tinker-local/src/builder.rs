@@ -58,10 +58,22 @@ impl LocalEngine {
     }
 }
 
+/// Which weights tokens are generated with. Training and prompts take the exact ones, whatever is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Decode {
+    /// The model's own, kept as wide as they are in its files.
+    #[default]
+    Exact,
+    /// Rounded to 8 bits, see [`CpuBackend::with_int8_decode`].
+    Int8,
+}
+
 /// Options of an engine.
 pub struct LocalEngineBuilder {
     data_dir: Option<PathBuf>,
     threads: Option<usize>,
+    decode: Decode,
     backend: Option<Box<dyn Backend>>,
     folders: Vec<ModelFolder>,
     with_builtin: bool,
@@ -74,6 +86,7 @@ impl LocalEngineBuilder {
         Self {
             data_dir: None,
             threads: None,
+            decode: Decode::default(),
             backend: None,
             folders: Vec::new(),
             with_builtin: false,
@@ -95,6 +108,15 @@ impl LocalEngineBuilder {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
+        self
+    }
+
+    /// Chooses the weights that tokens are generated with: the exact ones if unset. With a large model and few sequences
+    /// at once, [`Decode::Int8`] is faster; log probabilities of samples are then those of the rounded model. A backend
+    /// that was given brings its own.
+    #[must_use]
+    pub fn decode(mut self, decode: Decode) -> Self {
+        self.decode = decode;
         self
     }
 
@@ -152,7 +174,7 @@ impl LocalEngineBuilder {
         };
         let mut backends: Vec<Box<dyn Backend>> = Vec::from_iter(self.backend);
         if self.with_builtin || (backends.is_empty() && self.folders.is_empty()) {
-            backends.push(builtin(self.threads, &self.limits)?);
+            backends.push(builtin(self.threads, self.decode, &self.limits)?);
         }
         for folder in &self.folders {
             let backend = CpuBackend::from_folder(folder)?;
@@ -160,7 +182,7 @@ impl LocalEngineBuilder {
             if backends.iter().any(|other| other.model().name == *name) {
                 return Err(BuildError::SameName(name.clone()));
             }
-            backends.push(ready(backend, self.threads, &self.limits));
+            backends.push(ready(backend, self.threads, self.decode, &self.limits));
         }
         let data_dir = Arc::from(store.root());
         let signer = Signer::new().map_err(|error| BuildError::Random(error.into()))?;
@@ -182,7 +204,12 @@ impl LocalEngineBuilder {
     }
 }
 
-fn ready(backend: CpuBackend, threads: Option<usize>, limits: &Limits) -> Box<dyn Backend> {
+fn ready(
+    backend: CpuBackend,
+    threads: Option<usize>,
+    decode: Decode,
+    limits: &Limits,
+) -> Box<dyn Backend> {
     let mut backend = backend
         .with_live_sequences(limits.live_sequences)
         .with_prefix_cache(limits.prefix_cache_bytes);
@@ -192,16 +219,23 @@ fn ready(backend: CpuBackend, threads: Option<usize>, limits: &Limits) -> Box<dy
     if let Some(threads) = threads {
         backend = backend.with_threads(threads);
     }
+    if decode == Decode::Int8 {
+        backend = backend.with_int8_decode();
+    }
     Box::new(backend)
 }
 
 #[cfg(feature = "base-model")]
-fn builtin(threads: Option<usize>, limits: &Limits) -> Result<Box<dyn Backend>, BuildError> {
-    Ok(ready(CpuBackend::builtin()?, threads, limits))
+fn builtin(
+    threads: Option<usize>,
+    decode: Decode,
+    limits: &Limits,
+) -> Result<Box<dyn Backend>, BuildError> {
+    Ok(ready(CpuBackend::builtin()?, threads, decode, limits))
 }
 
 #[cfg(not(feature = "base-model"))]
-fn builtin(_: Option<usize>, _: &Limits) -> Result<Box<dyn Backend>, BuildError> {
+fn builtin(_: Option<usize>, _: Decode, _: &Limits) -> Result<Box<dyn Backend>, BuildError> {
     Err(BuildError::NoModel)
 }
 
@@ -210,6 +244,7 @@ impl fmt::Debug for LocalEngineBuilder {
         f.debug_struct("LocalEngineBuilder")
             .field("data_dir", &self.data_dir)
             .field("threads", &self.threads)
+            .field("decode", &self.decode)
             .field("limits", &self.limits)
             .field("behavior", &self.behavior)
             .finish_non_exhaustive()

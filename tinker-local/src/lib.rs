@@ -106,7 +106,7 @@ pub mod testing;
 
 pub use behavior::{Behavior, Trouble};
 pub use body::LocalBody;
-pub use builder::{BuildError, LocalEngineBuilder};
+pub use builder::{BuildError, Decode, LocalEngineBuilder};
 pub use engine::CpuBackend;
 pub use export::{Base, ExportError, Exported, Output, SavedAdapter};
 pub use folder::{FolderError, ModelFolder, Storage};

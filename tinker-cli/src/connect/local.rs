@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tinker_client::{Config, ServiceClient};
-use tinker_local::{Limits, LocalEngine, ModelFolder, SavedAdapter};
+use tinker_local::{Decode, Limits, LocalEngine, ModelFolder, SavedAdapter};
 
+use super::place::DecodeArg;
 use super::{BUILT_IN_MODEL, EngineArgs};
 use crate::exit::Usage;
 use crate::words;
@@ -16,6 +17,7 @@ pub(crate) struct Choice {
     data_dir: PathBuf,
     threads: Option<usize>,
     context: Option<usize>,
+    decode: Decode,
     folders: Vec<ModelFolder>,
     with_builtin: bool,
     /// It gets its folder of checkpoints; otherwise it makes do with a temporary one.
@@ -29,6 +31,10 @@ impl Choice {
             data_dir: data_dir(args.data_dir.as_deref())?,
             threads: args.threads.map(std::num::NonZeroUsize::get),
             context: args.context.map(std::num::NonZeroUsize::get),
+            decode: match args.decode {
+                DecodeArg::Exact => Decode::Exact,
+                DecodeArg::Int8 => Decode::Int8,
+            },
             folders: Vec::new(),
             with_builtin: false,
             has_checkpoints: true,
@@ -101,7 +107,7 @@ impl Choice {
 
     /// Starts it.
     pub(crate) fn start(self, limits: Limits) -> anyhow::Result<LocalEngine> {
-        let mut builder = LocalEngine::builder().limits(limits);
+        let mut builder = LocalEngine::builder().limits(limits).decode(self.decode);
         if self.has_checkpoints {
             builder = builder.data_dir(self.data_dir);
         }

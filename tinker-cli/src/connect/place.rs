@@ -36,6 +36,20 @@ pub(crate) struct EngineArgs {
     /// Longest sequence of a folder's model [default: the model's own, at most 32768].
     #[arg(long, value_name = "TOKENS")]
     pub(crate) context: Option<NonZeroUsize>,
+    /// Weights to generate tokens with. int8 is faster for a large model and few sequences; log probabilities of samples
+    /// are then those of the rounded weights. Training and prompts are exact either way.
+    #[arg(long, value_name = "WEIGHTS", value_enum, default_value_t)]
+    pub(crate) decode: DecodeArg,
+}
+
+/// Weights to generate tokens with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum DecodeArg {
+    /// Those of the model's files.
+    #[default]
+    Exact,
+    /// Rounded to 8 bits.
+    Int8,
 }
 
 impl PlaceArgs {
@@ -53,6 +67,10 @@ impl PlaceArgs {
             (
                 "--context",
                 self.engine.context.map(|most| most.to_string()),
+            ),
+            (
+                "--decode",
+                (self.engine.decode == DecodeArg::Int8).then(|| "int8".to_owned()),
             ),
         ] {
             words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));

@@ -5,7 +5,7 @@ use super::config::ModelConfig;
 use super::kernels::{rms_norm, swiglu};
 use super::linear::{Group, forward as project};
 use super::lora::{Lora, LoraSite};
-use super::model::{Block, Model};
+use super::model::{Block, Model, Precision};
 use super::tape::{BlockTape, Tape};
 use super::team::Hands;
 
@@ -40,6 +40,7 @@ pub(crate) type Adapted<'a> = Group<Option<&'a Lora>>;
 pub(crate) fn forward(
     hands: Hands<'_>,
     model: &Model,
+    precision: Precision,
     groups: &[Adapted<'_>],
     tokens: &[u32],
     segments: &[Segment],
@@ -79,6 +80,7 @@ pub(crate) fn forward(
             hands,
             model,
             block,
+            precision,
             groups,
             i,
             n,
@@ -130,6 +132,7 @@ fn forward_block(
     hands: Hands<'_>,
     model: &Model,
     block: &Block,
+    precision: Precision,
     groups: &[Adapted<'_>],
     i: usize,
     n: usize,
@@ -153,6 +156,7 @@ fn forward_block(
     project(
         hands,
         &block.qkv,
+        precision,
         &sites,
         &tape.x_normed,
         &mut tape.qkv,
@@ -167,6 +171,7 @@ fn forward_block(
     project(
         hands,
         &block.o,
+        precision,
         &sites,
         &tape.attended,
         &mut tape.mid,
@@ -188,6 +193,7 @@ fn forward_block(
     project(
         hands,
         &block.gate_up,
+        precision,
         &sites,
         &tape.mid_normed,
         &mut tape.gate_up,
@@ -209,6 +215,7 @@ fn forward_block(
     project(
         hands,
         &block.down,
+        precision,
         &sites,
         &tape.act,
         next,

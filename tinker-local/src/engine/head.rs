@@ -5,7 +5,7 @@ use super::forward::select;
 use super::kernels::{add, log_sum_exp, probabilities};
 use super::linear::{Back, Grads, Group, forward as project};
 use super::lora::Lora;
-use super::model::Model;
+use super::model::{Model, Precision};
 use super::tape::{Tape, room, zeroed};
 use super::team::Hands;
 
@@ -96,7 +96,17 @@ pub(crate) fn head(
             }],
             |lora| lora.head.as_ref(),
         );
-        project(hands, &model.head, &groups, x, logits, m, false, low);
+        project(
+            hands,
+            &model.head,
+            Precision::Exact,
+            &groups,
+            x,
+            logits,
+            m,
+            false,
+            low,
+        );
         active.clear();
         for i in 0..m {
             let row = &logits[i * vocab..(i + 1) * vocab];

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::kernels::{Out, Packed, Rows, add, gemm_by, scale};
+use super::kernels::{Out, Packed, Rows, add, add_scaled, gemm_by, scale};
 use super::lora::LoraSite;
-use super::model::Linear;
+use super::model::{Linear, Precision};
 use super::tape::room;
 use super::team::Hands;
 
@@ -26,6 +26,7 @@ pub(crate) struct Group<T> {
 pub(crate) fn forward(
     hands: Hands<'_>,
     linear: &Linear,
+    precision: Precision,
     groups: &[Group<Option<&LoraSite>>],
     x: &[f32],
     y: &mut [f32],
@@ -34,14 +35,22 @@ pub(crate) fn forward(
     low: &mut Vec<f32>,
 ) {
     let (input, output) = (linear.input(), linear.output());
-    let b = linear.forward.operand();
-    gemm_by(
-        hands,
-        [n, output, input],
-        Rows::new(x, input),
-        b,
-        Out::new(y, output, accumulate),
-    );
+    let (shape, a) = ([n, output, input], Rows::new(x, input));
+    let rounded = linear.rounded.as_ref();
+    if let Some(rounded) = rounded.filter(|_| precision == Precision::Rounded) {
+        let sums = room(low, n * output);
+        gemm_by(hands, shape, a, rounded.operand(), Out::set(sums, output));
+        let rows = y.chunks_exact_mut(output).zip(sums.chunks_exact(output));
+        for (y, sums) in rows {
+            if !accumulate {
+                y.fill(0.0);
+            }
+            add_scaled(y, sums, rounded.scales());
+        }
+    } else {
+        let c = Out::new(y, output, accumulate);
+        gemm_by(hands, shape, a, linear.forward.operand(), c);
+    }
     if let Some(bias) = &linear.bias {
         for row in y[..n * output].chunks_exact_mut(output) {
             add(row, bias);

@@ -1,8 +1,9 @@
 //! A model ready to compute with: every weight packed for both directions.
 
 use super::config::ModelConfig;
-use super::kernels::{Packed, Rotation};
+use super::kernels::{Packed, Quantized, Rotation};
 use super::layout::{BlockSlots, Layout};
+use super::team::Team;
 use super::weights::Weights;
 
 /// `y = x W^T + bias`, packed for the way forth and the way back.
@@ -14,6 +15,17 @@ pub(crate) struct Linear {
     pub(crate) backward: Packed,
     /// `[out]`.
     pub(crate) bias: Option<Vec<f32>>,
+    /// `forward`, rounded for passes that may.
+    pub(crate) rounded: Option<Quantized>,
+}
+
+/// What a pass reads of a model's weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// Themselves.
+    Exact,
+    /// Their rounded copies, where the model has them.
+    Rounded,
 }
 
 impl Linear {
@@ -111,6 +123,22 @@ impl Model {
             size(&block.qkv) + size(&block.o) + size(&block.gate_up) + size(&block.down)
         });
         blocks.sum::<usize>() + size(&self.head)
+    }
+
+    /// Makes rounded copies of all matrices a token goes through.
+    pub(crate) fn round(&mut self, team: &Team) {
+        let mut linears = vec![&mut self.head];
+        for block in &mut self.blocks {
+            linears.extend([
+                &mut block.qkv,
+                &mut block.o,
+                &mut block.gate_up,
+                &mut block.down,
+            ]);
+        }
+        team.each(linears, |_, linear| {
+            linear.rounded = Some(Quantized::new(&linear.forward));
+        });
     }
 
     /// A row for each token.

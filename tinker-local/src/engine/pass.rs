@@ -6,7 +6,7 @@ use super::forward::{Caches, Segment, forward};
 use super::head::{HeadScratch, Objective, head};
 use super::linear::{Grads, Group};
 use super::lora::Lora;
-use super::model::Model;
+use super::model::{Model, Precision};
 use super::tape::Tape;
 use super::team::Hands;
 
@@ -63,6 +63,7 @@ impl Workspace {
         forward(
             hands,
             model,
+            Precision::Exact,
             &groups,
             tokens,
             segments,

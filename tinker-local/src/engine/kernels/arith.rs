@@ -24,6 +24,30 @@ unsafe fn add_lanes<V: Lanes>(y: &mut [f32], x: &[f32]) {
 }
 
 dispatch! {
+    /// `y += x * by`, element by element.
+    pub(crate) fn add_scaled(y: &mut [f32], x: &[f32], by: &[f32]) = add_scaled_lanes
+}
+
+#[inline(always)]
+unsafe fn add_scaled_lanes<V: Lanes>(y: &mut [f32], x: &[f32], by: &[f32]) {
+    assert!(y.len() == x.len() && y.len() == by.len());
+    let n = x.len();
+    for i in (0..n).step_by(V::N) {
+        // SAFETY: i < n, and the slices have n elements.
+        unsafe {
+            let at = y.as_mut_ptr().add(i);
+            let left = n - i;
+            let x = V::load_upto(x.as_ptr().add(i), left);
+            x.fma(
+                V::load_upto(by.as_ptr().add(i), left),
+                V::load_upto(at, left),
+            )
+            .store_upto(at, left);
+        }
+    }
+}
+
+dispatch! {
     /// `y *= by`.
     pub(crate) fn scale(y: &mut [f32], by: f32) = scale_lanes
 }

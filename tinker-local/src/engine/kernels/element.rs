@@ -7,13 +7,16 @@ use super::lanes::Lanes;
 use super::level::Level;
 use super::stored::{Kind, widen};
 
-/// A number that widens to f32 without rounding.
-pub(super) trait Element: Copy + Default {
+/// A number that files have.
+pub(super) trait InFile: Element + Default {
     /// Reads stored numbers. All types but f32 read their own only.
     fn read(kind: Kind, bytes: &[u8], into: &mut [Self]);
     /// Widens numbers one by one.
     fn widen(from: &[Self], into: &mut [f32]);
+}
 
+/// A number that widens to f32 without rounding.
+pub(super) trait Element: Copy {
     /// Widens a register full.
     ///
     /// # Safety
@@ -21,7 +24,7 @@ pub(super) trait Element: Copy + Default {
     unsafe fn load<V: Lanes>(from: *const Self) -> V;
 }
 
-impl Element for f32 {
+impl InFile for f32 {
     fn read(kind: Kind, bytes: &[u8], into: &mut [Self]) {
         widen(kind, bytes, into);
     }
@@ -29,7 +32,9 @@ impl Element for f32 {
     fn widen(from: &[Self], into: &mut [f32]) {
         into.copy_from_slice(from);
     }
+}
 
+impl Element for f32 {
     #[inline(always)]
     unsafe fn load<V: Lanes>(from: *const Self) -> V {
         // SAFETY: the caller keeps the contract.
@@ -37,7 +42,7 @@ impl Element for f32 {
     }
 }
 
-impl Element for f16 {
+impl InFile for f16 {
     fn read(kind: Kind, bytes: &[u8], into: &mut [Self]) {
         assert_eq!(kind, Kind::F16);
         for (x, b) in into.iter_mut().zip(bytes.as_chunks::<2>().0) {
@@ -48,7 +53,9 @@ impl Element for f16 {
     fn widen(from: &[Self], into: &mut [f32]) {
         from.convert_to_f32_slice(into);
     }
+}
 
+impl Element for f16 {
     #[inline(always)]
     unsafe fn load<V: Lanes>(from: *const Self) -> V {
         // SAFETY: the caller keeps the contract.
@@ -56,7 +63,7 @@ impl Element for f16 {
     }
 }
 
-impl Element for bf16 {
+impl InFile for bf16 {
     fn read(kind: Kind, bytes: &[u8], into: &mut [Self]) {
         assert_eq!(kind, Kind::Bf16);
         for (x, b) in into.iter_mut().zip(bytes.as_chunks::<2>().0) {
@@ -67,11 +74,21 @@ impl Element for bf16 {
     fn widen(from: &[Self], into: &mut [f32]) {
         from.convert_to_f32_slice(into);
     }
+}
 
+impl Element for bf16 {
     #[inline(always)]
     unsafe fn load<V: Lanes>(from: *const Self) -> V {
         // SAFETY: the caller keeps the contract.
         unsafe { V::load_bf16(from) }
+    }
+}
+
+impl Element for i8 {
+    #[inline(always)]
+    unsafe fn load<V: Lanes>(from: *const Self) -> V {
+        // SAFETY: the caller keeps the contract.
+        unsafe { V::load_i8(from) }
     }
 }
 
@@ -153,6 +170,7 @@ pub(super) enum View<'a> {
     F32(&'a [f32]),
     F16(&'a [f16]),
     Bf16(&'a [bf16]),
+    I8(&'a [i8]),
 }
 
 impl View<'_> {
@@ -161,6 +179,7 @@ impl View<'_> {
             Self::F32(x) => x.len(),
             Self::F16(x) => x.len(),
             Self::Bf16(x) => x.len(),
+            Self::I8(x) => x.len(),
         }
     }
 }

@@ -82,6 +82,7 @@ pub(crate) fn gemm_by(
         View::F32(b) => shared!(b, run_f32),
         View::F16(b) => shared!(b, run_f16),
         View::Bf16(b) => shared!(b, run_bf16),
+        View::I8(b) => shared!(b, run_i8),
     }
 }
 
@@ -150,6 +151,9 @@ dispatch! {
 dispatch! {
     fn run_bf16(call: Call<'_, bf16>) = drive_bf16
 }
+dispatch! {
+    fn run_i8(call: Call<'_, i8>) = drive_i8
+}
 
 /// # Safety
 /// As [`drive`].
@@ -173,6 +177,14 @@ unsafe fn drive_f16<V: Lanes>(call: Call<'_, f16>) {
 unsafe fn drive_bf16<V: Lanes>(call: Call<'_, bf16>) {
     // SAFETY: the caller keeps the contract.
     unsafe { drive::<V, bf16>(call) }
+}
+
+/// # Safety
+/// As [`drive`].
+#[inline(always)]
+unsafe fn drive_i8<V: Lanes>(call: Call<'_, i8>) {
+    // SAFETY: the caller keeps the contract.
+    unsafe { drive::<V, i8>(call) }
 }
 
 /// # Safety

@@ -38,6 +38,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn load_f16(from: *const f16) -> Self;
     /// Widens `N` numbers.
     unsafe fn load_bf16(from: *const bf16) -> Self;
+    /// Widens `N` whole numbers.
+    unsafe fn load_i8(from: *const i8) -> Self;
     /// Asks for memory that will be read soon. Any address will do.
     #[inline(always)]
     unsafe fn prefetch<T>(_from: *const T) {}

@@ -30,6 +30,7 @@ mod norm;
 mod operand;
 mod optim;
 mod packed;
+mod quantized;
 mod rope;
 mod softmax;
 mod stored;
@@ -37,7 +38,7 @@ mod swiglu;
 mod tile;
 
 pub(crate) use aligned::Aligned;
-pub(crate) use arith::{add, all_finite, dot, scale, sum_of_squares};
+pub(crate) use arith::{add, add_scaled, all_finite, dot, scale, sum_of_squares};
 pub(crate) use attend::{Position, attend_position};
 pub(crate) use gemm::{gemm, gemm_by};
 pub(crate) use level::Level;
@@ -45,6 +46,7 @@ pub(crate) use norm::{rms_norm, rms_norm_backward};
 pub(crate) use operand::{Operand, Out, Rows};
 pub(crate) use optim::{AdamConstants, adam};
 pub(crate) use packed::{PANEL, Packed};
+pub(crate) use quantized::Quantized;
 pub(crate) use rope::Rotation;
 pub(crate) use softmax::{
     HEAP, causal_softmax, causal_softmax_backward, first_greatest, log_sum_exp, probabilities,

@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-use super::element::{Element, Elements};
+use super::element::{Elements, InFile};
 use super::level::Level;
 use super::operand::Operand;
 use super::stored::Stored;
@@ -159,7 +159,7 @@ impl Packed {
 }
 
 /// Fills panels from the parts of a stored matrix, and returns the packed matrix's rows and columns.
-fn fill<T: Element>(
+fn fill<T: InFile>(
     panels: &mut Vec<T>,
     parts: &[Stored<'_>],
     width: usize,

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use super::super::attention::KeyValues;
 use super::super::forward::{Caches, Segment, forward};
 use super::super::linear::Group;
-use super::super::model::Model;
+use super::super::model::{Model, Precision};
 use super::super::team::{Hands, Team};
 use super::job::Spec;
 use super::prompt::{Filling, Part, wanted};
@@ -127,6 +127,7 @@ impl Chunk<'_> {
         forward(
             Hands::One,
             model,
+            Precision::Exact,
             &groups,
             &self.spec.prompt[self.rows.clone()],
             &segments,
@@ -145,6 +146,7 @@ impl Chunk<'_> {
         scratch.logits(
             Hands::One,
             model,
+            Precision::Exact,
             &groups,
             first,
             wanted.len(),

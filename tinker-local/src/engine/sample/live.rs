@@ -6,7 +6,7 @@ use super::super::attention::KeyValues;
 use super::super::forward::{Caches, Segment, forward};
 use super::super::linear::Group;
 use super::super::lora::Lora;
-use super::super::model::Model;
+use super::super::model::{Model, Precision};
 use super::super::random::Random;
 use super::super::team::Hands;
 use super::draw::{DrawScratch, top};
@@ -97,6 +97,9 @@ impl Live {
     }
 }
 
+/// Of a model with rounded copies of its weights, generating reads those; all else reads the exact ones.
+const PRECISION: Precision = Precision::Rounded;
+
 /// Each row of a step is a sequence of its own.
 struct Rows<'a>(&'a mut [Live]);
 
@@ -157,6 +160,7 @@ pub(super) fn step(
     forward(
         hands,
         model,
+        PRECISION,
         &groups,
         &tokens,
         &segments,
@@ -166,7 +170,15 @@ pub(super) fn step(
         false,
     );
     let n = tokens.len();
-    scratch.logits(hands, model, &groups, 0, n, |row, logits, norm, draw| {
-        live[row].extend(logits, norm, vocabulary, draw);
-    });
+    scratch.logits(
+        hands,
+        model,
+        PRECISION,
+        &groups,
+        0,
+        n,
+        |row, logits, norm, draw| {
+            live[row].extend(logits, norm, vocabulary, draw);
+        },
+    );
 }

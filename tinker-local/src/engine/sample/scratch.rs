@@ -6,7 +6,7 @@ use super::super::head::rows_at_once;
 use super::super::kernels::log_sum_exp;
 use super::super::linear::{Group, forward as project};
 use super::super::lora::{Lora, LoraSite};
-use super::super::model::Model;
+use super::super::model::{Model, Precision};
 use super::super::tape::{Tape, room};
 use super::super::team::Hands;
 use super::draw::DrawScratch;
@@ -24,10 +24,15 @@ pub(super) struct Scratch {
 impl Scratch {
     /// Calls `each` with row number, logits and the logarithm of their normaliser, for the rows
     /// `first..first + n` of the last forward pass.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "rows of a pass, and what to do with them"
+    )]
     pub(super) fn logits(
         &mut self,
         hands: Hands<'_>,
         model: &Model,
+        precision: Precision,
         groups: &[Group<Option<&Lora>>],
         first: usize,
         n: usize,
@@ -50,6 +55,7 @@ impl Scratch {
             project(
                 hands,
                 &model.head,
+                precision,
                 &sites,
                 x,
                 logits,

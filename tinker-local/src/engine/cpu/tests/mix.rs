@@ -139,6 +139,7 @@ proptest! {
         cache in select(vec![0, 40_000, 1 << 20]),
         // Whole contexts that there is memory for.
         room in select(vec![1, 2, 100]),
+        int8 in any::<bool>(),
     ) {
         let mut alone = backend().with_threads(1).with_prefix_cache(0);
         let weights = weights(&mut alone);
@@ -149,6 +150,9 @@ proptest! {
             .with_live_sequences(live)
             .with_prefix_cache(cache)
             .with_cache_bytes(room);
+        if int8 {
+            (alone, mixed) = (alone.with_int8_decode(), mixed.with_int8_decode());
+        }
         // Twice, so that the second time finds what the first has left.
         for _ in 0..2 {
             let got = run_mixed(&mut mixed, &jobs);

@@ -2,11 +2,12 @@
 
 use std::arch::x86_64::{
     __m512, __mmask16, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0, _mm_load_ss,
-    _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps, _mm512_broadcastss_ps, _mm512_castsi512_ps,
-    _mm512_cvtepu16_epi32, _mm512_cvtph_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps,
-    _mm512_reduce_add_ps, _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_scalef_ps,
-    _mm512_set1_ps, _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_storeu_ps, _mm512_sub_ps,
+    _mm_loadu_si128, _mm_prefetch, _mm256_loadu_si256, _mm512_add_ps, _mm512_broadcastss_ps,
+    _mm512_castsi512_ps, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps, _mm512_cvtepu16_epi32,
+    _mm512_cvtph_ps, _mm512_div_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_mask_storeu_ps,
+    _mm512_maskz_loadu_ps, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_add_ps,
+    _mm512_reduce_max_ps, _mm512_roundscale_ps, _mm512_scalef_ps, _mm512_set1_ps,
+    _mm512_slli_epi32, _mm512_sqrt_ps, _mm512_storeu_ps, _mm512_sub_ps,
 };
 
 use half::{bf16, f16};
@@ -40,6 +41,7 @@ impl Lanes for Avx512 {
         let wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.cast()));
         Self(_mm512_castsi512_ps(_mm512_slli_epi32::<16>(wide)))
     }
+    #[inline(always)] unsafe fn load_i8(from: *const i8) -> Self { Self(_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(from.cast())))) }
     #[inline(always)] unsafe fn prefetch<T>(from: *const T) { _mm_prefetch::<_MM_HINT_T0>(from.cast()); }
     #[inline(always)] unsafe fn store(self, to: *mut f32) { _mm512_storeu_ps(to, self.0); }
     #[inline(always)] unsafe fn store_part(self, to: *mut f32, n: usize) { _mm512_mask_storeu_ps(to, first(n), self.0); }

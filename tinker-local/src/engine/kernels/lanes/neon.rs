@@ -1,10 +1,11 @@
 //! 4 lanes of NEON, which every 64-bit ARM processor has.
 
 use std::arch::aarch64::{
-    float32x4_t, vaddq_f32, vaddq_s32, vaddvq_f32, vbslq_f32, vcgtq_f32, vcltq_f32, vcvt_f32_f16,
-    vcvtq_s32_f32, vdivq_f32, vdupq_n_f32, vdupq_n_s32, vfmaq_f32, vld1_u16, vld1q_dup_f32,
-    vld1q_f32, vmaxnmvq_f32, vmulq_f32, vreinterpret_f16_u16, vreinterpretq_f32_s32,
-    vreinterpretq_f32_u32, vrndnq_f32, vshll_n_u16, vshlq_n_s32, vsqrtq_f32, vst1q_f32, vsubq_f32,
+    float32x4_t, vaddq_f32, vaddq_s32, vaddvq_f32, vbslq_f32, vcgtq_f32, vcltq_f32, vcreate_s8,
+    vcvt_f32_f16, vcvtq_f32_s32, vcvtq_s32_f32, vdivq_f32, vdupq_n_f32, vdupq_n_s32, vfmaq_f32,
+    vget_low_s16, vld1_u16, vld1q_dup_f32, vld1q_f32, vmaxnmvq_f32, vmovl_s8, vmovl_s16, vmulq_f32,
+    vreinterpret_f16_u16, vreinterpretq_f32_s32, vreinterpretq_f32_u32, vrndnq_f32, vshll_n_u16,
+    vshlq_n_s32, vsqrtq_f32, vst1q_f32, vsubq_f32,
 };
 
 use half::{bf16, f16};
@@ -37,6 +38,11 @@ impl Lanes for Neon {
     }
     #[inline(always)] unsafe fn load_bf16(from: *const bf16) -> Self {
         Self(vreinterpretq_f32_u32(vshll_n_u16::<16>(vld1_u16(from.cast()))))
+    }
+    #[inline(always)] unsafe fn load_i8(from: *const i8) -> Self {
+        // Four bytes in the lower half of a register.
+        let bytes = vcreate_s8(u64::from(from.cast::<u32>().read_unaligned()));
+        Self(vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes)))))
     }
     #[inline(always)] unsafe fn store(self, to: *mut f32) { vst1q_f32(to, self.0); }
     #[inline(always)] unsafe fn store_part(self, to: *mut f32, n: usize) {

@@ -34,6 +34,7 @@ impl Lanes for Portable {
     #[inline(always)] unsafe fn load_bf16(from: *const bf16) -> Self {
         Self(std::array::from_fn(|i| f32::from_bits(u32::from((*from.add(i)).to_bits()) << 16)))
     }
+    #[inline(always)] unsafe fn load_i8(from: *const i8) -> Self { Self(std::array::from_fn(|i| f32::from(*from.add(i)))) }
     #[inline(always)] unsafe fn store(self, to: *mut f32) { to.cast::<[f32; 4]>().write_unaligned(self.0); }
     #[inline(always)] unsafe fn store_part(self, to: *mut f32, n: usize) { std::ptr::copy_nonoverlapping(self.0.as_ptr(), to, n); }
     #[inline(always)] unsafe fn add(self, other: Self) -> Self { self.zip(other, |a, b| a + b) }
