@@ -257,7 +257,7 @@ impl ServiceClient {
     /// ```
     ///
     /// # Errors
-    /// As for [`RestClient::copy_weights`].
+    /// As for [`RestClient::copy_weights`](crate::RestClient::copy_weights).
     pub async fn copy_weights(
         &self,
         options: impl Into<CopyOptions>,

@@ -271,3 +271,37 @@ async fn a_wrong_request_is_refused_with_the_place_and_the_fix() {
         .output(&client.forward_backward(&model, 5).await)
         .await;
 }
+
+#[tokio::test]
+async fn a_record_of_tokens_that_does_not_cover_them_is_refused() {
+    let client = client();
+    let (_, model) = client.model().await;
+    let datum = Datum::reinforced(&[97, 98], &[99, 100], &[-1.0; 2], &[1.0; 2]).unwrap();
+    let datum = datum.with_provenance_of("q", 2).unwrap();
+    let pass = |number, datum: Datum| {
+        let loss = Loss::importance_sampling();
+        ForwardBackward::new(model.as_str().into(), number, vec![datum], loss)
+    };
+    let promise = client.pass(&pass(1, datum.clone())).await.promise();
+    assert!(client.output(&promise).await.loss_sum().is_some());
+    let mut short = datum.clone();
+    short.model_input_spans.pop();
+    let mut half = datum;
+    half.loss_fn_input_spans.clear();
+    for (number, bad, why) in [
+        (
+            2,
+            short,
+            "model_input_spans: cover 2 positions for 3 input tokens",
+        ),
+        (3, half, "loss_fn_input_spans: is missing"),
+    ] {
+        let reply = client.pass(&pass(number, bad)).await;
+        assert_eq!(reply.status, 422);
+        let detail = reply.detail();
+        assert!(
+            detail.starts_with("data[0].") && detail.contains(why),
+            "{detail}"
+        );
+    }
+}
