@@ -4,14 +4,16 @@ mod abandon;
 mod check;
 mod copy;
 mod create;
+mod event;
 mod events;
 mod handle;
 mod many;
 mod stream;
 
 pub(crate) use create::create;
+pub use event::SampleEvent;
 pub use handle::SamplerHandle;
-pub use stream::{SampleEvent, SampleStream};
+pub use stream::SampleStream;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

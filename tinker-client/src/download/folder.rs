@@ -2,19 +2,18 @@
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use tinker_types::{CheckpointPath, InvalidValue};
 use tokio::fs::{self, File, OpenOptions};
 use tokio::sync::Mutex;
 
 use super::error::DownloadFailed;
+use super::name::check_name;
 use super::record::{Record, Version};
 use super::unpack::unpack;
 use crate::error::Error;
 
-/// What names of our own begin with.
-const OWN: &str = ".tinker-";
 /// Name of the record among the parts.
 const RECORD: &str = ".tinker-download.json";
 /// Name of the folder among the parts that an archive is unpacked into.
@@ -216,19 +215,4 @@ async fn refuse_link(place: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// Names come from the server: none may lead out of the folder, on any system.
-pub(super) fn check_name(name: &str) -> Result<(), DownloadFailed> {
-    let is_plain = |component: Component<'_>| matches!(component, Component::Normal(_));
-    let is_odd = |c: char| c == '\\' || c == ':' || c.is_control();
-    let parts_are_plain = Path::new(name).components().all(is_plain)
-        && name.split('/').all(|part| !matches!(part, "" | "." | ".."));
-    if !name.is_empty() && parts_are_plain && !name.contains(is_odd) && !name.starts_with(OWN) {
-        return Ok(());
-    }
-    Err(DownloadFailed::new(
-        name,
-        "the server gives a name that would leave the folder, or is none; nothing was fetched",
-    ))
 }

@@ -10,6 +10,7 @@ mod error;
 mod file;
 mod folder;
 mod links;
+mod name;
 mod record;
 mod unpack;
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use tar::{Archive, EntryType};
 
 use super::error::DownloadFailed;
-use super::folder::check_name;
+use super::name::check_name;
 
 /// Entries an archive may have. A checkpoint is a handful of files.
 const MOST: usize = 10_000;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tinker_types::{ErrorCategory, RequestId, SampleResponse, SequenceId, Submitted};
 
 use super::check::name;
-use super::stream::SampleEvent;
+use super::event::SampleEvent;
 use crate::codec::{self, Output};
 use crate::error::{DecodeError, Error, RequestFailed};
 

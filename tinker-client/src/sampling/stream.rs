@@ -14,6 +14,7 @@ use tinker_types::{Method, ModelInput, SampleRequest, SampleResponse};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::check::{check_prompt, check_response};
+use super::event::SampleEvent;
 use super::events::Events;
 use super::{Sampler, SamplingClient, weight_of};
 use crate::api::{self, Form, locate};
@@ -26,24 +27,6 @@ use crate::waiting::WaitingFor;
 
 const OPERATION: &str = "stream_sample";
 const METHOD: &str = "SamplingClient.stream";
-
-/// What is told of a sample while it is drawn.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum SampleEvent {
-    /// Tokens of one sequence, which follow those told before.
-    #[non_exhaustive]
-    Tokens {
-        /// Number of the sequence within the response, from 0.
-        sequence: usize,
-        /// Token ids.
-        tokens: Vec<u32>,
-        /// Their log probabilities, as far as the server gives them.
-        logprobs: Vec<f32>,
-    },
-    /// All of it once more, with what was asked about the prompt. The last event.
-    Done(Box<SampleResponse>),
-}
 
 /// A sample on its way, event by event: a [`Stream`], and usable without one by
 /// [`next_event`](Self::next_event). It ends after [`SampleEvent::Done`] or the first error.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tinker_types::CheckpointPath;
 
-use super::checkpoints::{RECORD, Unreadable, read_whole};
+use super::file::{RECORD, Unreadable, read_whole};
 use super::record::Record;
 use super::write::{Files, Write};
 use super::{Store, StoreError, disk};

@@ -1,13 +1,14 @@
 //! The checkpoints of one data folder.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tinker_types::CheckpointPath;
 
+use super::file::{CONFIG, OPTIMIZER, RECORD, WEIGHTS, read_record};
 use super::folder::Folder;
 use super::origin;
 use super::peft::AdapterConfig;
@@ -16,11 +17,6 @@ use super::write::{Files, REPLACED, Watch, Write};
 use super::{StoreError, disk, saved, tensors};
 use crate::audit::{AuditTrail, Entry};
 use crate::backend::AdapterState;
-
-pub(super) const WEIGHTS: &str = "adapter_model.safetensors";
-pub(super) const OPTIMIZER: &str = "optimizer.safetensors";
-pub(super) const CONFIG: &str = "adapter_config.json";
-pub(super) const RECORD: &str = "checkpoint.json";
 
 /// Where a checkpoint waits for its removal, under `tmp`.
 const REMOVED: &str = "removed";
@@ -282,12 +278,6 @@ fn encode(new: &NewCheckpoint, state: &AdapterState) -> Result<(Record, Files), 
     Ok((record, files))
 }
 
-pub(super) fn read_record(place: &Path) -> Option<Record> {
-    let bytes = disk::read_file(&place.join(RECORD)).ok()?;
-    let record: Record = serde_json::from_slice(&bytes).ok()?;
-    record.is_sound().then_some(record)
-}
-
 fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(path)? {
@@ -297,55 +287,6 @@ fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(found)
-}
-
-pub(super) enum Unreadable {
-    System(io::Error, PathBuf),
-    Size(String),
-}
-
-impl Unreadable {
-    pub(super) fn into_error(self, path: &CheckpointPath) -> StoreError {
-        match self {
-            Self::System(source, file) => StoreError::io("read", &file)(source),
-            Self::Size(why) => StoreError::Damaged {
-                path: path.clone(),
-                why,
-            },
-        }
-    }
-}
-
-/// What a file of a checkpoint holds, if it has the size it was written with.
-pub(super) fn read_whole(place: &Path, name: &str, record: &Record) -> Result<Vec<u8>, Unreadable> {
-    let file = whole(place, name, record)?;
-    fs::read(&file).map_err(|error| Unreadable::System(error, file))
-}
-
-/// The same, to be read later. It stays what it is when the checkpoint is removed or written over.
-pub(super) fn open_whole(place: &Path, name: &str, record: &Record) -> Result<File, Unreadable> {
-    let file = whole(place, name, record)?;
-    File::open(&file).map_err(|error| Unreadable::System(error, file))
-}
-
-/// Where a file of a checkpoint is, if it has the size it was written with.
-fn whole(place: &Path, name: &str, record: &Record) -> Result<PathBuf, Unreadable> {
-    let file = place.join(name);
-    let system = |error| Unreadable::System(error, file.clone());
-    let have = match disk::plain_size(&file) {
-        Ok(have) => have,
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {
-            return Err(Unreadable::Size(format!("{name}: {error}")));
-        }
-        Err(error) => return Err(system(error)),
-    };
-    let want = record.files.get(name).copied().unwrap_or(0);
-    if have != want {
-        return Err(Unreadable::Size(format!(
-            "{name} has {have} bytes of {want}"
-        )));
-    }
-    Ok(file)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ mod change;
 mod checkpoints;
 mod disk;
 mod error;
+mod file;
 mod folder;
 mod name;
 mod origin;

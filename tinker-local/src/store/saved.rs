@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tinker_types::CheckpointPath;
 
-use super::checkpoints::{CONFIG, OPTIMIZER, WEIGHTS, read_record, read_whole};
+use super::file::{CONFIG, OPTIMIZER, WEIGHTS, read_record, read_whole};
 use super::peft::ReadConfig;
 use super::record::{LAYOUT, Record};
 use super::{StoreError, folder, tensors};

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tar::{EntryType, Header};
 use tinker_types::CheckpointPath;
 
-use super::checkpoints::open_whole;
+use super::file::open_whole;
 use super::{Store, StoreError};
 
 /// The last entry, an empty file: who unpacks knows by it that all came through.

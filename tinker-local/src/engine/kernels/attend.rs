@@ -3,7 +3,7 @@
 
 use super::lanes::Lanes;
 use super::level::dispatch;
-use super::packed::PANEL;
+use super::operand::PANEL;
 use super::softmax::softmax;
 
 /// Columns of scores are filled up to a multiple of this: four registers of the widest kind.

@@ -5,8 +5,8 @@ use half::{bf16, f16};
 use super::element::{Element, View};
 use super::lanes::Lanes;
 use super::level::dispatch;
+use super::operand::PANEL;
 use super::operand::{Operand, Out, Rows};
-use super::packed::PANEL;
 use super::tile::{Tile, tile};
 use crate::engine::team::Hands;
 

@@ -43,9 +43,9 @@ pub(crate) use attend::{Position, attend_position};
 pub(crate) use gemm::{gemm, gemm_by};
 pub(crate) use level::Level;
 pub(crate) use norm::{rms_norm, rms_norm_backward};
-pub(crate) use operand::{Operand, Out, Rows};
+pub(crate) use operand::{Operand, Out, PANEL, Rows};
 pub(crate) use optim::{AdamConstants, adam};
-pub(crate) use packed::{PANEL, Packed};
+pub(crate) use packed::Packed;
 pub(crate) use quantized::Quantized;
 pub(crate) use rope::Rotation;
 pub(crate) use softmax::{

@@ -1,7 +1,9 @@
 //! The three sides of a product.
 
 use super::element::View;
-use super::packed::PANEL;
+
+/// Columns of one panel of a right side.
+pub(crate) const PANEL: usize = 32;
 
 /// The left side: element `(i, p)` is at `i * row + p * step`. Swapping the two transposes it.
 #[derive(Debug, Clone, Copy)]

@@ -4,11 +4,8 @@ use half::{bf16, f16};
 
 use super::element::{Elements, InFile};
 use super::level::Level;
-use super::operand::Operand;
+use super::operand::{Operand, PANEL};
 use super::stored::Stored;
-
-/// Columns of one panel.
-pub(crate) const PANEL: usize = 32;
 
 /// A `[k, n]` matrix cut into panels of [`PANEL`] columns; inside a panel the rows follow each
 /// other, so the kernel reads memory from front to back. The last panel is filled up with zeros.

@@ -2,7 +2,8 @@
 
 use super::element::View;
 use super::operand::Operand;
-use super::packed::{PANEL, Packed};
+use super::operand::PANEL;
+use super::packed::Packed;
 
 /// Steps from zero to the largest weight of a column.
 const STEPS: f32 = 127.0;

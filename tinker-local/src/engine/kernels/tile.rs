@@ -2,7 +2,7 @@
 
 use super::element::Element;
 use super::lanes::Lanes;
-use super::packed::PANEL;
+use super::operand::PANEL;
 
 /// How far ahead of itself a tile asks for the right side: 80 rows. Measured: in the caches it costs
 /// nothing, and products of few rows that stream weights from memory gain a third.

@@ -1,0 +1,70 @@
+//! The files of a checkpoint: their names, and reading them whole.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use tinker_types::CheckpointPath;
+
+use super::record::Record;
+use super::{StoreError, disk};
+
+pub(super) const WEIGHTS: &str = "adapter_model.safetensors";
+pub(super) const OPTIMIZER: &str = "optimizer.safetensors";
+pub(super) const CONFIG: &str = "adapter_config.json";
+pub(super) const RECORD: &str = "checkpoint.json";
+
+pub(super) fn read_record(place: &Path) -> Option<Record> {
+    let bytes = disk::read_file(&place.join(RECORD)).ok()?;
+    let record: Record = serde_json::from_slice(&bytes).ok()?;
+    record.is_sound().then_some(record)
+}
+
+pub(super) enum Unreadable {
+    System(io::Error, PathBuf),
+    Size(String),
+}
+
+impl Unreadable {
+    pub(super) fn into_error(self, path: &CheckpointPath) -> StoreError {
+        match self {
+            Self::System(source, file) => StoreError::io("read", &file)(source),
+            Self::Size(why) => StoreError::Damaged {
+                path: path.clone(),
+                why,
+            },
+        }
+    }
+}
+
+/// What a file of a checkpoint holds, if it has the size it was written with.
+pub(super) fn read_whole(place: &Path, name: &str, record: &Record) -> Result<Vec<u8>, Unreadable> {
+    let file = whole(place, name, record)?;
+    fs::read(&file).map_err(|error| Unreadable::System(error, file))
+}
+
+/// The same, to be read later. It stays what it is when the checkpoint is removed or written over.
+pub(super) fn open_whole(place: &Path, name: &str, record: &Record) -> Result<File, Unreadable> {
+    let file = whole(place, name, record)?;
+    File::open(&file).map_err(|error| Unreadable::System(error, file))
+}
+
+/// Where a file of a checkpoint is, if it has the size it was written with.
+fn whole(place: &Path, name: &str, record: &Record) -> Result<PathBuf, Unreadable> {
+    let file = place.join(name);
+    let system = |error| Unreadable::System(error, file.clone());
+    let have = match disk::plain_size(&file) {
+        Ok(have) => have,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidInput) => {
+            return Err(Unreadable::Size(format!("{name}: {error}")));
+        }
+        Err(error) => return Err(system(error)),
+    };
+    let want = record.files.get(name).copied().unwrap_or(0);
+    if have != want {
+        return Err(Unreadable::Size(format!(
+            "{name} has {have} bytes of {want}"
+        )));
+    }
+    Ok(file)
+}
