@@ -24,6 +24,14 @@ pub(crate) fn fuzz(flags: &Fuzz) -> anyhow::Result<()> {
         "cargo run -q -p tinker-tests --example seeds -- fuzz/corpus"
     )
     .read()?;
+    if let Some(only) = &flags.target
+        && !names.lines().any(|name| name == only)
+    {
+        bail!(
+            "there is no target {only}; there are {}",
+            names.replace('\n', ", ")
+        );
+    }
     let runs = flags.runs.unwrap_or(700_000);
     // Coverage works without a sanitizer, and that on a stable compiler.
     let _unstable = shell.push_env("RUSTC_BOOTSTRAP", "1");

@@ -98,6 +98,13 @@ fn what_this_engine_cannot_do_is_named() {
             "rope_scaling have no meaning",
         ),
         (
+            "rope_scaling",
+            json!({ "rope_type": "linear", "factor": 1e-300 }),
+            "rope_scaling have no meaning",
+        ),
+        ("rope_theta", json!(1e-300), "rope_theta is not"),
+        ("rms_norm_eps", json!(-1.0), "rms_norm_eps is not"),
+        (
             "layer_types",
             json!(["full_attention", "linear_attention"]),
             "\"linear_attention\"",
