@@ -195,6 +195,7 @@ impl TensorData {
         self.csr.as_ref().map(|csr| (&*csr.rows, &*csr.columns))
     }
 
+    #[cfg(feature = "proto")]
     pub(crate) fn csr_parts(&self) -> Option<&Csr> {
         self.csr.as_ref()
     }
