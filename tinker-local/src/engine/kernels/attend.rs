@@ -9,6 +9,13 @@ use super::softmax::softmax;
 /// Columns of scores are filled up to a multiple of this: four registers of the widest kind.
 const FILL: usize = 64;
 
+/// How far ahead of itself a sum asks for keys and values: 80 rows.
+const AHEAD: usize = 80 * PANEL;
+
+/// From so many positions on it does. Shorter caches come in pieces of a few KiB from as many places as there are
+/// sequences, where the processor's own prefetching does better.
+const FAR: usize = 448;
+
 /// The query heads of one position that share a key head, and what they attend to.
 #[derive(Clone, Copy)]
 pub(crate) struct Position<'a> {
@@ -135,7 +142,7 @@ unsafe fn score<V: Lanes, const MR: usize, const NV: usize>(
             let key = first + v * V::N;
             *keys = keys.add(key / PANEL * head_dim * PANEL + key % PANEL);
         }
-        let acc = sums::<V, MR, NV>(queries, head_dim, keys, head_dim);
+        let acc = sums::<V, MR, NV>(queries, head_dim, keys, head_dim, position.count >= FAR);
         for (i, row) in acc.into_iter().enumerate() {
             for (v, register) in row.into_iter().enumerate() {
                 register.store(scores.add(i * stride + first + v * V::N));
@@ -166,7 +173,7 @@ unsafe fn blend<V: Lanes, const MR: usize, const NV: usize>(
             let column = first + v * V::N;
             *values = values.add(column / PANEL * capacity * PANEL + column % PANEL);
         }
-        let acc = sums::<V, MR, NV>(scores, stride, values, count);
+        let acc = sums::<V, MR, NV>(scores, stride, values, count, count >= FAR);
         for (i, row) in acc.into_iter().enumerate() {
             for (v, register) in row.into_iter().enumerate() {
                 let column = first + v * V::N;
@@ -180,14 +187,14 @@ unsafe fn blend<V: Lanes, const MR: usize, const NV: usize>(
 
 /// Sums `depth` products of numbers from `MR` rows and `NV` registers, first to last.
 ///
-/// Unlike the tile of a product this asks for no memory ahead: keys and values come in pieces of a few KiB from as
-/// many places as there are sequences, where the processor's own prefetching did better.
+/// With `far` it asks for memory ahead, as the tile of a product does.
 #[inline(always)]
 unsafe fn sums<V: Lanes, const MR: usize, const NV: usize>(
     rows: *const f32,
     stride: usize,
     panels: [*const f32; NV],
     depth: usize,
+    far: bool,
 ) -> [[V; NV]; MR] {
     // SAFETY: the caller gives rows of `depth` numbers and panels of `depth` rows.
     unsafe {
@@ -196,6 +203,9 @@ unsafe fn sums<V: Lanes, const MR: usize, const NV: usize>(
             let mut columns = [V::zero(); NV];
             for (column, panel) in columns.iter_mut().zip(panels) {
                 *column = V::load(panel.add(p * PANEL));
+                if far {
+                    V::prefetch(panel.wrapping_add(p * PANEL + AHEAD));
+                }
             }
             for (i, row) in acc.iter_mut().enumerate() {
                 let x = V::splat_from(rows.add(i * stride + p));
