@@ -35,6 +35,14 @@ struct State {
     told_of_stop: Option<Instant>,
 }
 
+impl State {
+    /// When an operation last moved, or it was last said that none does.
+    fn last_word(&self) -> Instant {
+        self.told_of_stop
+            .map_or(self.moved, |at| at.max(self.moved))
+    }
+}
+
 impl Line {
     /// For operations of this kind, as in `sampling from s-1:sample:0`.
     pub(crate) fn new(subject: impl Into<String>, news: &News) -> Arc<Self> {
@@ -97,17 +105,15 @@ impl Line {
     pub(crate) async fn complain(&self) -> std::convert::Infallible {
         let limit = self.news.stuck_after();
         loop {
-            match self.next_complaint().checked_add(limit) {
+            let last = self.state().last_word();
+            match last.checked_add(limit) {
                 Some(at) => tokio::time::sleep_until(at).await,
                 None => std::future::pending().await,
             }
             let now = Instant::now();
             let mut state = self.state();
-            let last = state
-                .told_of_stop
-                .map_or(state.moved, |at| at.max(state.moved));
             // Each operation under way comes here; the first speaks for all.
-            if now.duration_since(last) < limit {
+            if now.duration_since(state.last_word()) < limit {
                 continue;
             }
             state.told_of_stop = Some(now);
@@ -119,14 +125,6 @@ impl Line {
                 self.tell(&oldest, quiet, count);
             }
         }
-    }
-
-    /// What the wait for the next complaint is counted from.
-    fn next_complaint(&self) -> Instant {
-        let state = self.state();
-        state
-            .told_of_stop
-            .map_or(state.moved, |at| at.max(state.moved))
     }
 
     fn tell(&self, oldest: &Notice, quiet: Duration, count: usize) {

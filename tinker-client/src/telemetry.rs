@@ -78,7 +78,8 @@ impl Telemetry {
         }))
     }
 
-    /// Starts the task that sends, in a way that cannot fail for it. It ends with the last clone of this, when it has sent what is left.
+    /// Starts the task that sends, in a way that cannot fail for it. It ends with the last clone of
+    /// this, when it has sent what is left.
     pub(crate) fn start<F>(&self, send: impl Fn(SendTelemetry) -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,

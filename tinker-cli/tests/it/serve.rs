@@ -39,24 +39,26 @@ impl Drop for Server {
     }
 }
 
+/// A sample that is the same each time.
+const SAMPLE: [&str; 7] = [
+    "sample",
+    "Hello",
+    "--max-tokens",
+    "4",
+    "--seed",
+    "1",
+    "--json",
+];
+
 #[test]
 fn other_commands_use_a_server() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);
     let server = Server::start(&work);
-    let sample = [
-        "sample",
-        "Hello",
-        "--max-tokens",
-        "4",
-        "--seed",
-        "1",
-        "--json",
-    ];
     let there = work
-        .run(&[&sample[..], &["--base-url", &server.url]].concat())
+        .run(&[&SAMPLE[..], &["--base-url", &server.url]].concat())
         .json();
-    let here = Workplace::new().run(&sample).json();
+    let here = Workplace::new().run(&SAMPLE).json();
     assert_eq!(
         there["samples"], here["samples"],
         "the same engine, with and without a socket"
@@ -137,18 +139,7 @@ fn the_tokenizer_is_the_one_the_server_says() {
         let _may_be_missing = std::fs::copy(work.path("tiny").join(name), bare.join(name));
     }
     let server = Server::start_with(&work, &["--model", "mine=tiny", "--model", "org/bare=bare"]);
-    let sample = |more: &[&str]| {
-        let fixed = [
-            "sample",
-            "Hello",
-            "--max-tokens",
-            "4",
-            "--seed",
-            "1",
-            "--json",
-        ];
-        work.run(&[&fixed[..], more].concat())
-    };
+    let sample = |more: &[&str]| work.run(&[&SAMPLE[..], more].concat());
     let expected = sample(&["--local", "--data-dir", "other"]).json()["samples"].clone();
     let there = |model: &str, more: &[&str]| {
         sample(&[&["--base-url", &server.url, "--model", model][..], more].concat())

@@ -84,17 +84,7 @@ impl Model {
     pub(crate) fn new(config: ModelConfig, weights: &Weights) -> Self {
         let mut model = Self::empty(config, weights.layout.clone());
         model.repack(&weights.data);
-        for block in &mut model.blocks {
-            for linear in [
-                &mut block.qkv,
-                &mut block.o,
-                &mut block.gate_up,
-                &mut block.down,
-            ] {
-                linear.narrow();
-            }
-        }
-        model.head.narrow();
+        model.linears().for_each(Linear::narrow);
         if let Some(embed) = &mut model.embed {
             embed.narrow();
         }
@@ -125,17 +115,22 @@ impl Model {
         blocks.sum::<usize>() + size(&self.head)
     }
 
-    /// Makes rounded copies of all matrices a token goes through.
-    pub(crate) fn round(&mut self, team: &Team) {
-        let mut linears = vec![&mut self.head];
-        for block in &mut self.blocks {
-            linears.extend([
+    /// The matrices a token goes through.
+    fn linears(&mut self) -> impl Iterator<Item = &mut Linear> {
+        let blocks = self.blocks.iter_mut().flat_map(|block| {
+            [
                 &mut block.qkv,
                 &mut block.o,
                 &mut block.gate_up,
                 &mut block.down,
-            ]);
-        }
+            ]
+        });
+        std::iter::once(&mut self.head).chain(blocks)
+    }
+
+    /// Makes rounded copies of all matrices a token goes through.
+    pub(crate) fn round(&mut self, team: &Team) {
+        let linears: Vec<_> = self.linears().collect();
         team.each(linears, |_, linear| {
             linear.rounded = Some(Quantized::new(&linear.forward));
         });

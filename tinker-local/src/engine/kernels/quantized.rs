@@ -1,8 +1,7 @@
 //! Weights rounded to 8 bits, for reading them in half the time of 16.
 
 use super::element::View;
-use super::operand::Operand;
-use super::operand::PANEL;
+use super::operand::{Operand, PANEL};
 use super::packed::Packed;
 
 /// Steps from zero to the largest weight of a column.
