@@ -31,6 +31,13 @@ fn request(sampler: &str, number: u64, max_tokens: u32) -> SampleRequest {
     request
 }
 
+/// A sample that takes longer than any pause of a busy machine.
+fn long(sampler: &str) -> SampleRequest {
+    let mut request = request(sampler, 0, 1000);
+    request.num_samples = 256;
+    request
+}
+
 #[tokio::test]
 async fn tokens_are_told_as_they_are_drawn() {
     let (engine, client, sampler) = engine().await;
@@ -84,9 +91,7 @@ async fn tokens_are_told_as_they_are_drawn() {
 #[tokio::test]
 async fn a_stream_that_is_dropped_cancels_its_sample() {
     let (engine, client, sampler) = engine().await;
-    let mut many = request(&sampler, 0, 60);
-    many.num_samples = 64;
-    let mut stream = engine.stream(&many).unwrap();
+    let mut stream = engine.stream(&long(&sampler)).unwrap();
     assert!(matches!(
         stream.next().await,
         Some(SampleEvent::Tokens { .. })
@@ -100,9 +105,7 @@ async fn a_stream_that_is_dropped_cancels_its_sample() {
 #[tokio::test]
 async fn a_cancel_ends_a_stream() {
     let (engine, client, sampler) = engine().await;
-    let mut many = request(&sampler, 0, 60);
-    many.num_samples = 64;
-    let mut stream = engine.stream(&many).unwrap();
+    let mut stream = engine.stream(&long(&sampler)).unwrap();
     let body = json!({"request_id": stream.request_id()});
     client.post("cancel_future", body).await;
     let mut last = None;
