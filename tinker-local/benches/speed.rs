@@ -8,8 +8,8 @@
 //!
 //! - `train S batch=8 length=256 rank=16 adapters=1`: `batch` sequences for each adapter, and a step of AdamW;
 //! - `sample M batch=16 prompt=16 length=128 rank=16 adapters=2`: `batch` sequences in all, dealt to the adapters;
-//!   with no adapter, from the base; with `decode=1` time counts from the first token on, with `int8=1` tokens are
-//!   generated with weights of 8 bits;
+//!   with no adapter, from the base; with `decode=1` all continue one prompt and time counts from their first tokens on,
+//!   with `int8=1` tokens are generated with weights of 8 bits;
 //! - `pretrain S batch=16 length=256`: every weight;
 //! - `product m=256 n=3072 k=512 half=1 count=40`: products of that shape, `count` matrices in turn, on all threads
 //!   at once; units are operations.
@@ -219,10 +219,17 @@ impl Bench {
         if workload.get("decode", 0) == 1 {
             let (mut tokens, mut seconds) = (0, 0.0);
             while seconds < LONG_ENOUGH.as_secs_f64() {
-                for i in 0..batch {
-                    backend.submit(job(i)).unwrap();
+                // Jobs of their own would not begin in the same step, and the prompts of the later ones would be timed.
+                let all = SampleJob {
+                    num_samples: batch,
+                    ..job(0)
+                };
+                let id = backend.submit(all).unwrap();
+                let mut has_begun = false;
+                while !has_begun {
+                    backend.advance();
+                    backend.peek(id, &mut |_, _, _| has_begun = true);
                 }
-                backend.advance();
                 let start = Instant::now();
                 while backend.live_jobs() > 0 {
                     backend.advance();
