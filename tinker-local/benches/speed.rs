@@ -8,8 +8,8 @@
 //!
 //! - `train S batch=8 length=256 rank=16 adapters=1`: `batch` sequences for each adapter, and a step of AdamW;
 //! - `sample M batch=16 prompt=16 length=128 rank=16 adapters=2`: `batch` sequences in all, dealt to the adapters;
-//!   with no adapter, from the base; with `decode=1` all continue one prompt and time counts from their first tokens on,
-//!   with `int8=1` tokens are generated with weights of 8 bits;
+//!   with no adapter, from the base; with `samples=4` so many continue each prompt; with `decode=1` time counts from when
+//!   all have begun until the first ends; with `int8=1` tokens are generated with weights of 8 bits;
 //! - `pretrain S batch=16 length=256`: every weight;
 //! - `product m=256 n=3072 k=512 half=1 count=40`: products of that shape, `count` matrices in turn, on all threads
 //!   at once; units are operations.
@@ -186,6 +186,8 @@ impl Bench {
     fn sample(&mut self, workload: &Workload<'_>) -> (f64, f64) {
         let (batch, length) = (workload.get("batch", 1), workload.get("length", 240));
         let (prompt, rank) = (workload.get("prompt", 16), workload.get("rank", 16));
+        let samples = workload.get("samples", 1);
+        let jobs = batch / samples;
         let vocab = config(workload.shape).vocab_size;
         let adapters = self.adapters(workload.shape, rank, workload.get("adapters", 0));
         let backend = match workload.get("int8", 0) {
@@ -202,7 +204,7 @@ impl Bench {
                 None => SampleWeights::Base,
             },
             prompt: sequence(i, prompt, vocab),
-            num_samples: 1,
+            num_samples: samples,
             max_tokens: Some(length),
             temperature: 1.0,
             top_k: None,
@@ -217,30 +219,40 @@ impl Bench {
             topk_sample_logprobs: 0,
         };
         if workload.get("decode", 0) == 1 {
+            // Prompts that were run before begin within a step or two of each other.
+            for i in 0..jobs {
+                let first = SampleJob {
+                    max_tokens: Some(1),
+                    ..job(i)
+                };
+                backend.submit(first).unwrap();
+            }
+            while backend.live_jobs() > 0 {
+                backend.advance();
+            }
             let (mut tokens, mut seconds) = (0, 0.0);
             while seconds < LONG_ENOUGH.as_secs_f64() {
-                // Jobs of their own would not begin in the same step, and the prompts of the later ones would be timed.
-                let all = SampleJob {
-                    num_samples: batch,
-                    ..job(0)
-                };
-                let id = backend.submit(all).unwrap();
-                let mut has_begun = false;
-                while !has_begun {
+                let ids: Vec<_> = (0..jobs).map(|i| backend.submit(job(i)).unwrap()).collect();
+                let mut begun = 0;
+                while begun < batch {
                     backend.advance();
-                    backend.peek(id, &mut |_, _, _| has_begun = true);
+                    begun = 0;
+                    for id in &ids {
+                        backend.peek(*id, &mut |_, _, _| begun += 1);
+                    }
                 }
                 let start = Instant::now();
-                while backend.live_jobs() > 0 {
+                while backend.live_jobs() == jobs {
                     backend.advance();
+                    tokens += batch;
                 }
                 seconds += start.elapsed().as_secs_f64();
-                tokens += batch * (length - 1);
+                ids.into_iter().for_each(|id| backend.cancel(id));
             }
             return (tokens as f64, seconds);
         }
         time((batch * length) as f64, || {
-            for i in 0..batch {
+            for i in 0..jobs {
                 backend.submit(job(i)).unwrap();
             }
             while backend.live_jobs() > 0 {

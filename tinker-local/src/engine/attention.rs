@@ -8,7 +8,7 @@ use super::kernels::{
 };
 use super::tape::{room, zeroed};
 use super::team::Hands;
-pub(crate) use rows::attend_rows;
+pub(crate) use rows::{History, attend_rows};
 
 /// Queries handled at once. Scores of a block fit the second-level cache, and at most this many
 /// keys are computed in vain for a query.
@@ -37,19 +37,13 @@ impl KeyValues {
         cache
     }
 
-    /// A copy of the first `n` positions with room for `capacity`.
-    pub(crate) fn branch(&self, config: &ModelConfig, n: usize, capacity: usize) -> Self {
+    /// A copy of what follows the full pages of the first `n` positions, with room for `capacity` positions.
+    pub(crate) fn tail(&self, config: &ModelConfig, n: usize, capacity: usize) -> Self {
         let mut copy = Self::new(config, capacity);
-        let used = n.next_multiple_of(PANEL);
-        let (from, to) = (self.key_size(config), copy.key_size(config));
-        for head in 0..config.num_key_value_heads {
-            let len = used * config.head_dim;
-            copy.keys[head * to..][..len].copy_from_slice(&self.keys[head * from..][..len]);
-        }
-        let panels = config.num_key_value_heads * config.head_dim.div_ceil(PANEL);
-        for panel in 0..panels {
-            let (from, to) = (panel * self.capacity * PANEL, panel * copy.capacity * PANEL);
-            copy.values[to..][..n * PANEL].copy_from_slice(&self.values[from..][..n * PANEL]);
+        if !n.is_multiple_of(PANEL) {
+            let mut page = Vec::with_capacity(Self::page_len(config));
+            self.read_page(config, n / PANEL, &mut page);
+            copy.write_page(config, 0, &page);
         }
         copy
     }
@@ -60,7 +54,7 @@ impl KeyValues {
         config.num_key_value_heads * width * PANEL
     }
 
-    /// Adds the positions `page * PANEL..(page + 1) * PANEL`, all of them filled, to `page_out`.
+    /// Adds the positions `page * PANEL..(page + 1) * PANEL` to `page_out`, stored or not.
     pub(crate) fn read_page(&self, config: &ModelConfig, page: usize, page_out: &mut Vec<f32>) {
         let hd = config.head_dim;
         for head in 0..config.num_key_value_heads {
@@ -105,6 +99,12 @@ impl KeyValues {
                 *buffer = Aligned::zeros(size);
             }
         }
+    }
+
+    /// What it takes.
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> usize {
+        (self.keys.len() + self.values.len()) * size_of::<f32>()
     }
 
     fn key_size(&self, config: &ModelConfig) -> usize {

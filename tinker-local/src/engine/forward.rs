@@ -1,6 +1,6 @@
 //! The way forth: from tokens to the normalised output of the last block.
 
-use super::attention::{KeyValues, attend, attend_rows};
+use super::attention::{History, KeyValues, attend, attend_rows};
 use super::config::ModelConfig;
 use super::kernels::{rms_norm, swiglu};
 use super::linear::{Group, forward as project};
@@ -20,15 +20,18 @@ pub(crate) struct Segment {
     pub(crate) position: usize,
 }
 
-/// Where each segment's keys and values are, block by block.
-pub(crate) trait Caches {
+/// Where the keys and values are.
+pub(crate) enum Caches<'a> {
+    /// Of segments of any length.
+    Segments(&'a mut dyn SegmentCaches),
+    /// Of segments of one row each.
+    Rows(Vec<History<'a>>),
+}
+
+/// Keys and values of segments, block by block.
+pub(crate) trait SegmentCaches {
     /// Those of one segment in one block.
     fn cache(&mut self, segment: usize, block: usize) -> &mut KeyValues;
-
-    /// Those of all segments in one block, where each segment is one row and has its own.
-    fn of_rows(&mut self, _block: usize) -> Option<Vec<&mut KeyValues>> {
-        None
-    }
 }
 
 /// Rows that use the same adapter, if any.
@@ -44,7 +47,7 @@ pub(crate) fn forward(
     groups: &[Adapted<'_>],
     tokens: &[u32],
     segments: &[Segment],
-    caches: &mut dyn Caches,
+    mut caches: Caches<'_>,
     tape: &mut Tape,
     scores: &mut Vec<f32>,
     keep: bool,
@@ -66,14 +69,15 @@ pub(crate) fn forward(
             Some(next) if keep => &mut next.x,
             _ => &mut tape.last,
         };
-        let mut attention = |tape: &mut BlockTape| {
-            if let Some(caches) = caches.of_rows(i) {
+        let mut attention = |tape: &mut BlockTape| match &mut caches {
+            Caches::Rows(rows) => {
                 let (qkv, out) = (&tape.qkv, &mut tape.attended);
-                attend_rows(hands, config, caches, &positions, qkv, out, scores);
-                return;
+                attend_rows(hands, config, i, rows, &positions, qkv, out, scores);
             }
-            for (s, segment) in segments.iter().enumerate() {
-                attend_segment(hands, config, segment, caches.cache(s, i), tape, scores);
+            Caches::Segments(caches) => {
+                for (s, segment) in segments.iter().enumerate() {
+                    attend_segment(hands, config, segment, caches.cache(s, i), tape, scores);
+                }
             }
         };
         forward_block(

@@ -2,7 +2,7 @@
 
 use super::attention::KeyValues;
 use super::backward::{BackwardScratch, backward};
-use super::forward::{Caches, Segment, forward};
+use super::forward::{Caches, Segment, SegmentCaches, forward};
 use super::head::{HeadScratch, Objective, head};
 use super::linear::{Grads, Group};
 use super::lora::Lora;
@@ -24,7 +24,7 @@ pub(crate) struct Workspace {
 /// One cache for all: a training pass uses it for one segment in one block, then never again.
 struct Passing<'a>(&'a mut KeyValues);
 
-impl Caches for Passing<'_> {
+impl SegmentCaches for Passing<'_> {
     fn cache(&mut self, _segment: usize, _block: usize) -> &mut KeyValues {
         self.0
     }
@@ -67,7 +67,7 @@ impl Workspace {
             &groups,
             tokens,
             segments,
-            &mut Passing(cache),
+            Caches::Segments(&mut Passing(cache)),
             tape,
             scores,
             keep,

@@ -201,8 +201,18 @@ pub(crate) fn curves() -> Vec<Curve> {
             "sample",
             "S",
             "prompt",
-            &[1, 16, 32, 64, 128, 192, 256, 384, 512, 640, 768, 896],
+            &[
+                1, 16, 32, 64, 128, 192, 256, 320, 384, 448, 512, 576, 640, 704, 768, 832, 896,
+                960,
+            ],
             "batch=16 length=48 decode=1",
+        ),
+        curve(
+            "sample",
+            "S",
+            "samples",
+            &[1, 2, 4, 8, 16],
+            "batch=16 prompt=512 length=48 decode=1",
         ),
         curve(
             "sample",

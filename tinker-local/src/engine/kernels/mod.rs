@@ -39,7 +39,7 @@ mod tile;
 
 pub(crate) use aligned::Aligned;
 pub(crate) use arith::{add, add_scaled, all_finite, dot, scale, sum_of_squares};
-pub(crate) use attend::{Position, attend_position};
+pub(crate) use attend::{Position, Stretch, attend_position};
 pub(crate) use gemm::{gemm, gemm_by};
 pub(crate) use level::Level;
 pub(crate) use norm::{rms_norm, rms_norm_backward};

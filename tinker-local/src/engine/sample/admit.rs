@@ -9,12 +9,14 @@ use super::prompt::Filling;
 use super::sampler::{Sampler, Stage};
 use super::scratch::lock;
 use crate::backend::JobId;
+use crate::engine::config::ModelConfig;
 use crate::engine::model::Model;
 
 impl Sampler {
     /// Runs a part of the prompts that wait, and starts sequences where there is room. Memory is given out in the order
     /// the jobs came: when there is not enough for one, those behind it get none, or it might wait for ever.
     pub(super) fn admit(&mut self, model: &Model) {
+        let config = &model.config;
         let shares = self.share_room();
         if shares.is_empty() {
             return;
@@ -22,24 +24,37 @@ impl Sampler {
         let mut free = self.free_bytes();
         let blocked = shares
             .iter()
-            .position(|(id, _)| !self.begin(model, *id, &mut free));
+            .position(|(id, _)| !self.begin(config, *id, &mut free));
         self.fill(model, &shares);
         for (at, (id, count)) in shares.into_iter().enumerate() {
             if blocked.is_some_and(|blocked| blocked <= at) {
                 free = 0;
             }
-            self.start(model, id, count, &mut free);
+            self.start(config, id, count, &mut free);
         }
     }
 
-    /// Bytes of keys and values that may still be taken. Sequences and prompts under way hold theirs from the start,
-    /// for as many tokens as they may grow to.
+    /// Bytes of keys and values that may still be taken. A job that has begun holds its prompt's until it ends, and
+    /// those of its sequences for as many tokens as they may grow to; of one sequence always, so that it never waits
+    /// for that.
     pub(super) fn free_bytes(&self) -> usize {
-        let live = self.live.iter().map(|sequence| sequence.spec.bytes);
-        let prompts = self.waiting.iter().filter_map(|id| self.jobs.get(id));
-        let prompts = prompts.filter(|job| !matches!(job.prompt, Stage::Queued));
-        let used = live.chain(prompts.map(|job| job.spec.bytes)).sum();
-        self.most_bytes.saturating_sub(used)
+        let running = self.running();
+        let begun = self.jobs.iter();
+        let begun = begun.filter(|(_, job)| !matches!(job.prompt, Stage::Queued));
+        let bytes = begun.map(|(id, job)| {
+            let sequences = running.get(id).copied().unwrap_or(0).max(1);
+            job.spec.shared_bytes + sequences * job.spec.own_bytes
+        });
+        self.most_bytes.saturating_sub(bytes.sum())
+    }
+
+    /// Sequences under way of each job that has any.
+    fn running(&self) -> BTreeMap<JobId, usize> {
+        let mut running = BTreeMap::new();
+        for sequence in &self.live {
+            *running.entry(sequence.job).or_default() += 1;
+        }
+        running
     }
 
     /// Deals the free places out one by one, each to the job with the fewest sequences under way: a large job does
@@ -50,10 +65,7 @@ impl Sampler {
         if room == 0 || self.waiting.is_empty() {
             return Vec::new();
         }
-        let mut running: BTreeMap<JobId, usize> = BTreeMap::new();
-        for sequence in &self.live {
-            *running.entry(sequence.job).or_default() += 1;
-        }
+        let running = self.running();
         let mut shares: Vec<(JobId, usize, usize, bool)> = Vec::new();
         for id in &self.waiting {
             if let Some(job) = self.jobs.get(id) {
@@ -77,10 +89,8 @@ impl Sampler {
             .collect()
     }
 
-    /// Starts sequences of a job whose prompt is ready. Each but the last needs a copy of the prompt's caches; where
-    /// there is no memory for one and none of the job's sequences is under way, one takes the caches of the prompt,
-    /// which is run again for the next.
-    fn start(&mut self, model: &Model, id: JobId, count: usize, free: &mut usize) {
+    /// Starts sequences of a job whose prompt is ready, as far as there is memory for them. There always is for one.
+    fn start(&mut self, config: &ModelConfig, id: JobId, count: usize, free: &mut usize) {
         let mut is_alone = self.live.iter().all(|sequence| sequence.job != id);
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
@@ -89,26 +99,20 @@ impl Sampler {
             return;
         };
         for _ in 0..count {
-            let index = job.started;
-            let is_last = index + 1 == job.spec.num_samples;
-            let caches = if !is_last && *free >= job.spec.bytes {
-                *free -= job.spec.bytes;
-                prompt.branch(model, &job.spec)
-            } else if is_last || is_alone {
-                std::mem::take(&mut prompt.caches)
-            } else {
-                break;
-            };
-            job.started += 1;
+            if !is_alone {
+                let Some(left) = free.checked_sub(job.spec.own_bytes) else {
+                    break;
+                };
+                *free = left;
+            }
             is_alone = false;
-            let mut sequence = Live::new(id, index, Arc::clone(&job.spec), caches);
+            let (index, spec) = (job.started, Arc::clone(&job.spec));
+            job.started += 1;
+            let (shared, own) = prompt.branch(config, &spec);
+            let mut sequence = Live::new(id, index, spec, shared, own);
             let draw = &mut lock(&self.scratches[0]).draw;
             sequence.extend(&prompt.logits, prompt.norm, &*self.vocabulary, draw);
             self.live.push(sequence);
-            if prompt.caches.is_empty() && !is_last {
-                job.prompt = Stage::Queued;
-                break;
-            }
         }
         if job.started == job.spec.num_samples {
             self.waiting.retain(|waiting| *waiting != id);
@@ -117,14 +121,14 @@ impl Sampler {
 
     /// Begins with the prompt of a job, with what is known of it. One that will soon be known better, because
     /// a prompt that begins like it is being run, waits for that. False if there is no memory for it.
-    fn begin(&mut self, model: &Model, id: JobId, free: &mut usize) -> bool {
+    fn begin(&mut self, config: &ModelConfig, id: JobId, free: &mut usize) -> bool {
         let Some(job) = self.jobs.get(&id) else {
             return true;
         };
         if !matches!(job.prompt, Stage::Queued) {
             return true;
         }
-        if *free < job.spec.bytes {
+        if *free < job.spec.shared_bytes + job.spec.own_bytes {
             return false;
         }
         let spec = Arc::clone(&job.spec);
@@ -141,8 +145,8 @@ impl Sampler {
                 return true;
             }
         }
-        *free -= spec.bytes;
-        let filling = Filling::new(model, &spec, &pages);
+        *free -= spec.shared_bytes + spec.own_bytes;
+        let filling = Filling::new(config, &spec, &pages);
         if let Some(job) = self.jobs.get_mut(&id) {
             job.prompt = Stage::Filling(filling);
         }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::super::attention::KeyValues;
-use super::super::forward::{Caches, Segment, forward};
+use super::super::forward::{Caches, Segment, SegmentCaches, forward};
 use super::super::linear::Group;
 use super::super::model::{Model, Precision};
 use super::super::team::{Hands, Team};
@@ -33,7 +33,7 @@ struct Relay {
     held: Option<KeyValues>,
 }
 
-impl Caches for Relay {
+impl SegmentCaches for Relay {
     fn cache(&mut self, _segment: usize, _block: usize) -> &mut KeyValues {
         self.pass_on();
         // Items are begun in order, so the chunk before has at least begun, and waits for earlier ones only.
@@ -131,7 +131,7 @@ impl Chunk<'_> {
             &groups,
             &self.spec.prompt[self.rows.clone()],
             &segments,
-            &mut self.relay,
+            Caches::Segments(&mut self.relay),
             tape,
             scores,
             false,

@@ -34,8 +34,10 @@ pub(super) struct Spec {
     pub(super) num_samples: usize,
     /// Most tokens of a sequence, at most what the context leaves.
     pub(super) limit: usize,
-    /// What its keys and values take, for as many tokens as it may grow to.
-    pub(super) bytes: usize,
+    /// What the keys and values take that all sequences read: those of the prompt's full pages.
+    pub(super) shared_bytes: usize,
+    /// What those of one sequence take, for as many tokens as it may grow to.
+    pub(super) own_bytes: usize,
     pub(super) draw: Draw,
     pub(super) seed: u64,
     pub(super) stop: StopWatch,
@@ -137,7 +139,8 @@ impl Spec {
             prompt: job.prompt,
             num_samples: job.num_samples,
             limit,
-            bytes: bytes(n + limit),
+            shared_bytes: bytes(n / PAGE * PAGE),
+            own_bytes: bytes(n % PAGE + limit),
             draw: Draw {
                 temperature: job.temperature,
                 top_k: job.top_k,
@@ -152,6 +155,25 @@ impl Spec {
             target_prompt: job.target_prompt_logprobs,
             alternatives: job.prompt_alternatives,
         })
+    }
+
+    /// Whether its only sequence has all keys and values to itself.
+    pub(super) fn is_alone(&self) -> bool {
+        self.num_samples == 1
+    }
+
+    /// Positions of the prompt whose keys and values all sequences read: those of its full pages.
+    pub(super) fn shared_len(&self) -> usize {
+        if self.is_alone() {
+            0
+        } else {
+            self.prompt.len() / PAGE * PAGE
+        }
+    }
+
+    /// Positions that the prompt's keys and values have room for.
+    pub(super) fn prompt_room(&self) -> usize {
+        self.prompt.len() + if self.is_alone() { self.limit } else { 0 }
     }
 
     /// First row of the prompt whose logits are wanted. Row `i` is about position `i + 1`; the last one

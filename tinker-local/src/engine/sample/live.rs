@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::attention::KeyValues;
+use super::super::attention::{History, KeyValues};
 use super::super::forward::{Caches, Segment, forward};
 use super::super::linear::Group;
 use super::super::lora::Lora;
@@ -22,8 +22,10 @@ pub(super) struct Live {
     /// Number of the sequence within its job.
     pub(super) index: usize,
     pub(super) spec: Arc<Spec>,
-    /// Keys and values of all tokens but the last, block by block.
-    pub(super) caches: Vec<KeyValues>,
+    /// Keys and values of its prompt's full pages, block by block, if it shares them.
+    prompt: Arc<Vec<KeyValues>>,
+    /// Those of all that follows but the last token.
+    pub(super) own: Vec<KeyValues>,
     /// Over, by its stop rule, its length, or a fault of the weights.
     pub(super) over: Option<End>,
     pub(super) output: SampledTokens,
@@ -41,11 +43,18 @@ pub(super) enum End {
 }
 
 impl Live {
-    pub(super) fn new(job: JobId, index: usize, spec: Arc<Spec>, caches: Vec<KeyValues>) -> Self {
+    pub(super) fn new(
+        job: JobId,
+        index: usize,
+        spec: Arc<Spec>,
+        prompt: Arc<Vec<KeyValues>>,
+        own: Vec<KeyValues>,
+    ) -> Self {
         Self {
             job,
             index,
-            caches,
+            prompt,
+            own,
             over: (spec.limit == 0).then_some(End::Done),
             output: SampledTokens {
                 tokens: Vec::new(),
@@ -88,6 +97,14 @@ impl Live {
         }
     }
 
+    fn history(&mut self) -> History<'_> {
+        History {
+            shared: &self.prompt,
+            shared_len: self.spec.shared_len(),
+            own: &mut self.own,
+        }
+    }
+
     /// Sequences that use the same adapter have the same key.
     pub(super) fn adapter_key(&self) -> usize {
         self.spec
@@ -99,20 +116,6 @@ impl Live {
 
 /// Of a model with rounded copies of its weights, generating reads those; all else reads the exact ones.
 const PRECISION: Precision = Precision::Rounded;
-
-/// Each row of a step is a sequence of its own.
-struct Rows<'a>(&'a mut [Live]);
-
-impl Caches for Rows<'_> {
-    fn cache(&mut self, segment: usize, block: usize) -> &mut KeyValues {
-        &mut self.0[segment].caches[block]
-    }
-
-    fn of_rows(&mut self, block: usize) -> Option<Vec<&mut KeyValues>> {
-        let caches = self.0.iter_mut().map(|live| &mut live.caches[block]);
-        Some(caches.collect())
-    }
-}
 
 /// One more token for each sequence. Sequences with the same adapter follow each other; none is over.
 pub(super) fn step(
@@ -164,7 +167,7 @@ pub(super) fn step(
         &groups,
         &tokens,
         &segments,
-        &mut Rows(live),
+        Caches::Rows(live.iter_mut().map(Live::history).collect()),
         tape,
         scores,
         false,

@@ -1,9 +1,10 @@
 //! The prompt of a job, run once for all its sequences.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::super::attention::KeyValues;
-use super::super::model::Model;
+use super::super::config::ModelConfig;
 use super::super::random::Random;
 use super::draw::{Draw, DrawScratch, top};
 use super::job::Spec;
@@ -12,7 +13,7 @@ use super::prefix::PAGE;
 /// A prompt on its way: some of its rows have been run.
 #[derive(Debug)]
 pub(super) struct Filling {
-    /// Keys and values, block by block, with room for a whole sequence.
+    /// Keys and values, block by block.
     pub(super) caches: Vec<KeyValues>,
     /// Rows that have been run or were known.
     pub(super) rows: usize,
@@ -25,8 +26,8 @@ pub(super) struct Filling {
 /// What is left of a prompt.
 #[derive(Debug)]
 pub(super) struct Prompt {
-    /// Keys and values, block by block.
-    pub(super) caches: Vec<KeyValues>,
+    /// Keys and values, block by block, until the only sequence has taken them.
+    pub(super) caches: Arc<Vec<KeyValues>>,
     /// Logits after the last token.
     pub(super) logits: Vec<f32>,
     /// Logarithm of their normaliser.
@@ -62,13 +63,9 @@ const ALTERNATIVES: u64 = u64::MAX;
 
 impl Filling {
     /// Begins with the pages that are known.
-    pub(super) fn new(model: &Model, spec: &Spec, pages: &[impl AsRef<[f32]>]) -> Self {
-        let config = &model.config;
-        let capacity = spec.prompt.len() + spec.limit;
-        let mut caches: Vec<_> = model
-            .blocks
-            .iter()
-            .map(|_| KeyValues::new(config, capacity))
+    pub(super) fn new(config: &ModelConfig, spec: &Spec, pages: &[impl AsRef<[f32]>]) -> Self {
+        let mut caches: Vec<_> = (0..config.num_hidden_layers)
+            .map(|_| KeyValues::new(config, spec.prompt_room()))
             .collect();
         for (p, page) in pages.iter().enumerate() {
             let mut rest = page.as_ref();
@@ -110,7 +107,7 @@ impl Filling {
     pub(super) fn finish(&mut self) -> Option<Prompt> {
         let (logits, norm) = self.last.take()?;
         Some(Prompt {
-            caches: std::mem::take(&mut self.caches),
+            caches: Arc::new(std::mem::take(&mut self.caches)),
             logits,
             norm,
             known: self.known,
@@ -166,12 +163,19 @@ pub(super) fn wanted(spec: &Spec, rows: &Range<usize>) -> Range<usize> {
 }
 
 impl Prompt {
-    /// Copies of the caches for one more sequence.
-    pub(super) fn branch(&self, model: &Model, spec: &Spec) -> Vec<KeyValues> {
-        let capacity = spec.prompt.len() + spec.limit;
-        self.caches
-            .iter()
-            .map(|cache| cache.branch(&model.config, spec.prompt.len(), capacity))
-            .collect()
+    /// What one more sequence shares with others, and what it has of its own.
+    pub(super) fn branch(
+        &mut self,
+        config: &ModelConfig,
+        spec: &Spec,
+    ) -> (Arc<Vec<KeyValues>>, Vec<KeyValues>) {
+        let n = spec.prompt.len();
+        if spec.is_alone() {
+            let caches = std::mem::take(&mut self.caches);
+            return (Arc::default(), Arc::unwrap_or_clone(caches));
+        }
+        let room = n - spec.shared_len() + spec.limit;
+        let own = (self.caches.iter()).map(|cache| cache.tail(config, n, room));
+        (Arc::clone(&self.caches), own.collect())
     }
 }

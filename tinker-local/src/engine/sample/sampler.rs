@@ -12,6 +12,8 @@ use super::prompt::{Filling, Prompt, Said};
 use super::scratch::{Scratch, lock};
 use super::stop::Vocabulary;
 use crate::backend::{BackendError, JobId, SampleJob, SampleOutput, SampledTokens};
+#[cfg(test)]
+use crate::engine::attention::KeyValues;
 use crate::engine::model::Model;
 use crate::engine::team::{Hands, Team};
 
@@ -137,6 +139,24 @@ impl Sampler {
     #[cfg(test)]
     pub(crate) fn used_bytes(&self) -> usize {
         self.most_bytes - self.free_bytes()
+    }
+
+    /// Bytes of the keys and values that are there.
+    #[cfg(test)]
+    pub(crate) fn held_bytes(&self) -> usize {
+        let own = self.live.iter().flat_map(|sequence| &sequence.own);
+        let prompts = self.jobs.values().flat_map(|job| match &job.prompt {
+            Stage::Queued => &[][..],
+            Stage::Filling(filling) => &filling.caches,
+            Stage::Ready(prompt) => &prompt.caches,
+        });
+        own.chain(prompts).map(KeyValues::bytes).sum()
+    }
+
+    /// Sequences under way.
+    #[cfg(test)]
+    pub(crate) fn live_sequences(&self) -> usize {
+        self.live.len()
     }
 
     #[cfg(test)]

@@ -40,7 +40,11 @@ fn sequences_wait_for_memory_and_come_out_the_same() {
         let (mut done, mut most) = (BTreeMap::new(), 0);
         for _ in 0..4000 {
             done.extend(small.advance());
-            most = most.max(small.sampler.used_bytes());
+            let (used, held) = (small.sampler.used_bytes(), small.sampler.held_bytes());
+            most = most.max(used);
+            // The prompt's last page, if it is not full, is there once more than it is counted.
+            let spare = small.live_jobs() * cache_bytes(&config(), 1);
+            assert!(held <= used + spare, "{held} of {used}");
         }
         assert!(most <= bytes && most > largest / 2, "{most} of {bytes}");
         for (id, expected) in ids.iter().zip(&expected) {
@@ -49,6 +53,26 @@ fn sequences_wait_for_memory_and_come_out_the_same() {
         }
         assert_eq!(small.sampler.used_bytes(), 0);
     }
+}
+
+#[test]
+fn samples_of_one_prompt_share_its_keys_and_values() {
+    let mut asked = job(SampleWeights::Base, tokens(1, 100), 1);
+    (asked.num_samples, asked.max_tokens) = (10, Some(20));
+    let expected = sample(&mut backend(), vec![asked.clone()]);
+    // Three full pages of the prompt for all, and one for each sequence: with the rest of the prompt, 24 tokens.
+    let page = cache_bytes(&config(), 1);
+    let mut small = backend().with_cache_bytes(13 * page);
+    let id = small.submit(asked.clone()).unwrap();
+    while small.sampler.live_sequences() == 0 {
+        small.advance();
+    }
+    assert_eq!(small.sampler.live_sequences(), 10);
+    assert_eq!(small.sampler.used_bytes(), 13 * page);
+    assert_eq!(small.sampler.held_bytes(), 14 * page);
+    small.cancel(id);
+    assert_eq!(small.sampler.held_bytes(), 0);
+    assert_same(&sample(&mut small, vec![asked])[0], &expected[0]);
 }
 
 #[test]
