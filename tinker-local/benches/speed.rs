@@ -247,7 +247,9 @@ impl Bench {
                     tokens += batch;
                 }
                 seconds += start.elapsed().as_secs_f64();
-                ids.into_iter().for_each(|id| backend.cancel(id));
+                for id in ids {
+                    backend.cancel(id);
+                }
             }
             return (tokens as f64, seconds);
         }

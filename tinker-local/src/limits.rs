@@ -32,9 +32,10 @@ pub struct Limits {
     pub data_per_request: usize,
     /// Sequences decoded at the same time. Default 64.
     pub live_sequences: usize,
-    /// Bytes of the keys and values of these sequences, counted for as many tokens as each may grow to. Beyond it
-    /// sequences wait; a request that asks for more than all of it for one sequence is refused. Default (`None`), for each
-    /// model: 4 for each of its parameters, but at least 1 GiB, and at least what a sequence of the whole context takes.
+    /// Bytes of the keys and values of these sequences, counted for as many tokens as each may grow to; those of a prompt
+    /// count once for all its samples. Beyond it sequences wait; a request that asks for more than all of it for one
+    /// sequence is refused. Default (`None`), for each model: 4 for each of its parameters, but at least 1 GiB, and at
+    /// least what a sequence of the whole context takes.
     pub cache_bytes: Option<usize>,
     /// Bytes of keys and values that are kept of prompts, so that one that begins like an earlier one is not run whole;
     /// 0 keeps none. Results do not depend on it. Default 128 MiB.

@@ -155,7 +155,8 @@ impl CpuBackend {
 
     /// Keeps the keys and values of sequences that are being generated, and of prompts that are being run for them, in
     /// at most this many bytes. Each sequence counts for as many tokens as it may grow to (for the built-in model 2 KiB a
-    /// token), and waits until there is room. A job that asks for more than all of it is refused; one without
+    /// token), and waits until there is room; the samples of one prompt share all of it but its last 31 tokens at most,
+    /// which counts once. A job that asks for more than all of it is refused; one without
     /// `max_tokens` gets as many as there is room for. Results do not depend on it otherwise.
     ///
     /// By default as many as the weights of a 16-bit model take in memory (4 for each parameter), but at least 1 GiB, and
@@ -176,9 +177,10 @@ impl CpuBackend {
     }
 
     /// Generates with weights rounded to 8 bits, symmetric, with a scale for each row of a matrix: half of the memory
-    /// to read for a token, which is what a large model with few sequences waits for. The copies take a quarter more memory. The tokens and log probabilities of a sample are then those of the rounded model, the first
-    /// token's apart. Training, prompts and their log probabilities, and the adapters stay exact, and results depend on
-    /// the requests alone as ever.
+    /// to read for a token, which is what a large model with few sequences waits for. The copies take a quarter more
+    /// memory. The tokens and log probabilities of a sample are then those of the rounded model, the first token's
+    /// apart. Training, prompts and their log probabilities, and the adapters stay exact, and results depend on the
+    /// requests alone as ever.
     #[must_use]
     pub fn with_int8_decode(mut self) -> Self {
         self.model.round(&self.team);
