@@ -84,6 +84,23 @@ pub(super) fn tokenizers() -> Vec<Vec<u8>> {
         .into()
 }
 
+pub(super) fn tokenizer_configs() -> Vec<Vec<u8>> {
+    let template = "{% for m in messages %}{{ m.content + eos_token }}{% endfor %}";
+    [
+        json!({ "eos_token": "<|end|>", "bos_token": null, "chat_template": template }),
+        json!({
+            "eos_token": { "content": "<|end|>", "special": true },
+            "chat_template": [
+                { "name": "tool_use", "template": "" },
+                { "name": "default", "template": template },
+            ],
+        }),
+        json!({ "added_tokens_decoder": { "2": { "content": "<|end|>" } }, "chat_template": "{{ bos_token }}" }),
+    ]
+    .map(|file| file.to_string().into_bytes())
+    .into()
+}
+
 pub(super) fn generations() -> Vec<Vec<u8>> {
     let own = [
         json!({ "eos_token_id": [3, 4_294_967_295_u32], "temperature": 0.6 }),

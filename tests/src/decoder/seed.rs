@@ -34,6 +34,7 @@ pub(super) enum Kind {
     Headers,
     Indexes,
     Tokenizers,
+    TokenizerConfigs,
     Generations,
     Cassettes,
     Templates,
@@ -166,6 +167,7 @@ pub(super) fn of(kind: Kind) -> Vec<Vec<u8>> {
         Kind::Headers => folder::headers(),
         Kind::Indexes => folder::indexes(),
         Kind::Tokenizers => folder::tokenizers(),
+        Kind::TokenizerConfigs => folder::tokenizer_configs(),
         Kind::Generations => folder::generations(),
         Kind::Cassettes => cassettes(),
         Kind::Templates => TEMPLATES

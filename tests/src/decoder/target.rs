@@ -78,6 +78,11 @@ pub const TARGETS: &[Target] = &[
     target("checkpoint_path", text::checkpoint_path, Kind::Addresses),
     target("cassette", text::cassette, Kind::Cassettes),
     target("chat_template", text::chat_template, Kind::Templates),
+    target(
+        "tokenizer_config",
+        text::tokenizer_config,
+        Kind::TokenizerConfigs,
+    ),
     target("client_answer", answer::client_answer, Kind::Answers),
     target("engine_request", engine::engine_request, Kind::Requests),
 ];

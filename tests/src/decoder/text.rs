@@ -1,5 +1,9 @@
 //! Texts: addresses of checkpoints, cassettes, chat templates.
 
+use std::fs::write;
+
+use serde_json::json;
+use tempfile::TempDir;
 use tinker_client::chat::{Message, Renderer, Template, Tokenizer};
 use tinker_transport::testing::Cassette;
 use tinker_types::CheckpointPath;
@@ -40,4 +44,31 @@ pub(super) fn chat_template(bytes: &[u8]) {
     ];
     let _prompt = renderer.prompt(&messages);
     let _datum = renderer.supervised(&messages);
+}
+
+/// The `tokenizer_config.json` beside a tokenizer, with the template in it.
+pub(super) fn tokenizer_config(bytes: &[u8]) {
+    thread_local! {
+        static FOLDER: TempDir = folder_with_tokenizer().expect("a temporary folder");
+    }
+    FOLDER.with(|folder| {
+        write(folder.path().join("tokenizer_config.json"), bytes).expect("the folder is ours");
+        if let Ok(renderer) = Renderer::from_folder(folder.path()) {
+            let _prompt = renderer.prompt(&[Message::user("a b")]);
+        }
+    });
+}
+
+fn folder_with_tokenizer() -> std::io::Result<TempDir> {
+    let folder = TempDir::new()?;
+    let tokenizer = json!({
+        "version": "1.0",
+        "added_tokens": [{
+            "id": 2, "content": "<|end|>", "single_word": false, "lstrip": false, "rstrip": false,
+            "normalized": false, "special": true,
+        }],
+        "model": { "type": "WordLevel", "vocab": { "<unk>": 0, "a": 1 }, "unk_token": "<unk>" },
+    });
+    write(folder.path().join("tokenizer.json"), tokenizer.to_string())?;
+    Ok(folder)
 }
