@@ -1,4 +1,4 @@
-//! Texts: addresses of checkpoints, cassettes, chat templates.
+//! Texts: addresses of checkpoints, cassettes, chat templates and the files they come in.
 
 use std::fs::write;
 

@@ -158,13 +158,13 @@ impl Spec {
     }
 
     /// Whether its only sequence has all keys and values to itself.
-    pub(super) fn is_alone(&self) -> bool {
+    pub(super) fn is_single(&self) -> bool {
         self.num_samples == 1
     }
 
     /// Positions of the prompt whose keys and values all sequences read: those of its full pages.
     pub(super) fn shared_len(&self) -> usize {
-        if self.is_alone() {
+        if self.is_single() {
             0
         } else {
             self.prompt.len() / PAGE * PAGE
@@ -173,7 +173,7 @@ impl Spec {
 
     /// Positions that the prompt's keys and values have room for.
     pub(super) fn prompt_room(&self) -> usize {
-        self.prompt.len() + if self.is_alone() { self.limit } else { 0 }
+        self.prompt.len() + if self.is_single() { self.limit } else { 0 }
     }
 
     /// First row of the prompt whose logits are wanted. Row `i` is about position `i + 1`; the last one

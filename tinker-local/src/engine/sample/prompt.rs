@@ -170,7 +170,7 @@ impl Prompt {
         spec: &Spec,
     ) -> (Arc<Vec<KeyValues>>, Vec<KeyValues>) {
         let n = spec.prompt.len();
-        if spec.is_alone() {
+        if spec.is_single() {
             let caches = std::mem::take(&mut self.caches);
             return (Arc::default(), Arc::unwrap_or_clone(caches));
         }
