@@ -8,12 +8,13 @@ use anyhow::{Context, bail};
 use xshell::{Shell, cmd};
 
 use crate::output::workspace_root;
+use crate::workspace::Workspace;
 
 /// The client the wire format was taken from.
 const NEWEST: &str = "tinker==0.38.0";
 
 /// Where it is installed beside a torch of somebody else's.
-const WITH_TORCH: &str = "target/conformance-torch";
+const WITH_TORCH: &str = "conformance-torch";
 
 /// The program of an environment.
 const PYTHON: &str = "bin/python";
@@ -21,8 +22,8 @@ const PYTHON: &str = "bin/python";
 /// Versions of the official client, the folders they are installed in, and their scripts: the one the wire format was
 /// taken from, and the last one that speaks JSON.
 const CLIENTS: [(&str, &str, &str); 2] = [
-    (NEWEST, "target/conformance", "conformance.py"),
-    ("tinker==0.24.1", "target/conformance-older", "older.py"),
+    (NEWEST, "conformance", "conformance.py"),
+    ("tinker==0.24.1", "conformance-older", "older.py"),
 ];
 
 /// Installs the official clients into environments of their own, starts a server and runs their scripts. A Python that
@@ -32,14 +33,15 @@ pub(crate) fn run(torch: Option<&Path>) -> anyhow::Result<()> {
     let root = workspace_root();
     shell.change_dir(&root);
     cmd!(shell, "cargo build --package tinker-cli").run()?;
+    let target = Workspace::read(&root)?.target_directory;
     let data = tempfile::tempdir()?;
-    let mut serve = Command::new(root.join("target/debug/tinker"));
+    let mut serve = Command::new(target.join("debug/tinker"));
     serve.args(["serve", "--port", "0", "--data-dir"]);
     let server = Server::start(serve.arg(data.path()))?;
     for (version, folder, script) in CLIENTS {
         let python = match torch.filter(|_| version == NEWEST) {
-            Some(torch) => install_with_torch(&shell, &root.join(WITH_TORCH), torch)?,
-            None => install(&shell, &root.join(folder), Path::new("python3"), version)?,
+            Some(torch) => install_with_torch(&shell, &target.join(WITH_TORCH), torch)?,
+            None => install(&shell, &target.join(folder), Path::new("python3"), version)?,
         };
         run_script(&shell, &python, script, &server)
             .with_context(|| format!("the official client {version} found a difference"))?;
@@ -47,9 +49,9 @@ pub(crate) fn run(torch: Option<&Path>) -> anyhow::Result<()> {
     if torch.is_some() {
         let package = ["--package", "tinker-local", "--features", "serve"];
         cmd!(shell, "cargo build {package...} --example behave").run()?;
-        let mut behave = Command::new(root.join("target/debug/examples/behave"));
+        let mut behave = Command::new(target.join("debug/examples/behave"));
         let server = Server::start(behave.arg("losses"))?;
-        let python = root.join(WITH_TORCH).join(PYTHON);
+        let python = target.join(WITH_TORCH).join(PYTHON);
         run_script(&shell, &python, "traced.py", &server)
             .context("losses that the server runs differ")?;
     }

@@ -16,7 +16,15 @@ xflags::xflags! {
             optional --check
         }
         /// Check the invariants of ARCHITECTURE.md.
-        cmd check {}
+        cmd check {
+            /// Also run the checks that the tree does not pass yet.
+            optional --all
+        }
+        /// Count the lines of code of each library and of the command, without tests, comments and blank lines.
+        cmd lines {
+            /// The folder of another checkout.
+            optional --root path: PathBuf
+        }
         /// Train and sample under faults, and show what it came to beside the same run without any.
         cmd fault-run {
             /// Wait as long as a program would: half an hour. Without it only the work takes time.

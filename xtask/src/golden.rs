@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
-use serde_json::Value;
+use anyhow::bail;
 use xshell::{Shell, cmd};
 
 use crate::output::{Mode, workspace_root};
+use crate::workspace::Workspace;
 
 const GOLDENS: &str = "tests/fixtures/golden";
 const SCRIPTS: &str = "tests/python/golden";
@@ -36,7 +36,7 @@ pub(crate) fn run(mode: Mode, python: Option<PathBuf>) -> anyhow::Result<()> {
         "cargo test --package tinker-local --test it -- golden"
     )
     .run()?;
-    let saved = target_folder(&shell)?.join("tmp/golden");
+    let saved = Workspace::read(&root)?.target_directory.join("tmp/golden");
     for script in ["saved.py", "merged.py"] {
         cmd!(shell, "{python} {SCRIPTS}/{script} {GOLDENS} {saved}").run()?;
     }
@@ -57,13 +57,4 @@ fn find_oracles(shell: &Shell, python: &Path) -> anyhow::Result<()> {
         "{python} has no torch, transformers and peft; make one with `python3 -m venv {folder}` and \
          `{folder}/bin/pip install torch transformers peft` (some gigabytes), or name another with --python"
     )
-}
-
-fn target_folder(shell: &Shell) -> anyhow::Result<PathBuf> {
-    let metadata = cmd!(shell, "cargo metadata --format-version 1 --no-deps")
-        .quiet()
-        .read()?;
-    let metadata: Value = serde_json::from_str(&metadata)?;
-    let folder = metadata["target_directory"].as_str();
-    Ok(folder.context("no target folder")?.into())
 }

@@ -9,15 +9,19 @@ mod base_model;
 mod bench;
 mod check;
 mod ci;
+mod code;
 mod codegen;
 mod conformance;
 mod example_data;
 mod fault_run;
+mod feature;
 mod flags;
 mod golden;
+mod lines;
 mod output;
 mod random_model;
 mod trial;
+mod workspace;
 
 use flags::{BenchCmd, XtaskCmd};
 
@@ -25,7 +29,8 @@ fn main() -> anyhow::Result<()> {
     match flags::Xtask::from_env_or_exit().subcommand {
         XtaskCmd::Ci(flags) => ci::run(flags.skip_tests),
         XtaskCmd::Codegen(flags) => codegen::run(output::Mode::from_check(flags.check)),
-        XtaskCmd::Check(_) => check::run(),
+        XtaskCmd::Check(flags) => check::run(flags.all),
+        XtaskCmd::Lines(flags) => lines::run(flags.root),
         XtaskCmd::Load(flags) => trial::load(&flags),
         XtaskCmd::Kill(flags) => trial::kill(&flags),
         XtaskCmd::Fuzz(flags) => trial::fuzz(&flags),

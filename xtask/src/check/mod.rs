@@ -1,15 +1,28 @@
 //! The invariants of ARCHITECTURE.md that a program can check.
 
 mod arrow;
+mod circle;
+mod dependency;
 mod source;
 mod tree;
+mod words;
 
-/// Fails with every broken invariant it finds.
-pub(crate) fn run() -> anyhow::Result<()> {
+use crate::output::workspace_root;
+use crate::workspace::Workspace;
+
+/// Fails with every broken invariant it finds. `all` adds the checks that the tree does not pass yet.
+pub(crate) fn run(all: bool) -> anyhow::Result<()> {
+    let root = workspace_root();
     let mut faults = Vec::new();
-    source::check(&mut faults)?;
-    arrow::check(&mut faults)?;
-    tree::check(&mut faults)?;
+    let workspace = Workspace::read(&root)?;
+    source::check(&root, &mut faults)?;
+    arrow::check(&workspace, &mut faults)?;
+    tree::check(&workspace, &mut faults)?;
+    dependency::check(&root, &mut faults)?;
+    if all {
+        circle::check(&root, &mut faults)?;
+        words::check(&root, &mut faults)?;
+    }
     if faults.is_empty() {
         return Ok(());
     }

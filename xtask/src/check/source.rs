@@ -1,68 +1,42 @@
 //! Rules about source files: short, described, and free of what belongs elsewhere.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::output::workspace_root;
+use crate::code::{COMMAND, LIBRARIES, Source, rust_files};
 
 const LONGEST: usize = 400;
 
-/// A word that may stand in some library files only.
+/// A path that may stand in the code of one place of the libraries only.
 struct Reserved {
-    word: &'static str,
-    crates: &'static [&'static str],
+    path: [&'static str; 2],
     only_in: &'static str,
 }
 
-const RESERVED: &[Reserved] = &[
+const RESERVED: [Reserved; 2] = [
     Reserved {
-        word: "reqwest::",
-        crates: &[
-            "tinker-types",
-            "tinker-transport",
-            "tinker-client",
-            "tinker-local",
-        ],
+        path: ["reqwest", ""],
         only_in: "tinker-transport/src/leaf/",
     },
     Reserved {
-        word: "env::var",
-        crates: &[
-            "tinker-types",
-            "tinker-transport",
-            "tinker-client",
-            "tinker-local",
-        ],
+        path: ["env", "var"],
         only_in: "tinker-client/src/config/env.rs",
     },
 ];
 
-pub(super) fn check(faults: &mut Vec<String>) -> anyhow::Result<()> {
-    let root = workspace_root();
-    let folders = [
-        "tinker-types",
-        "tinker-transport",
-        "tinker-client",
-        "tinker-local",
-        "tinker-cli",
-        "xtask",
-        "tests",
-        "examples",
-    ];
-    for folder in folders {
-        for file in rust_files(&root.join(folder))? {
-            let text = std::fs::read_to_string(&file)?;
-            let name = file
-                .strip_prefix(&root)
-                .unwrap_or(&file)
-                .to_string_lossy()
-                .replace('\\', "/");
-            check_file(&name, &text, faults);
+/// Folders beside the crates whose files follow the same rules.
+const FOLDERS: [&str; 3] = ["xtask", "tests", "examples"];
+
+pub(super) fn check(root: &Path, faults: &mut Vec<String>) -> anyhow::Result<()> {
+    for folder in LIBRARIES.into_iter().chain([COMMAND]).chain(FOLDERS) {
+        for file in rust_files(root, folder)? {
+            check_file(&Source::read(root, &file)?, faults);
         }
     }
     Ok(())
 }
 
-fn check_file(name: &str, text: &str, faults: &mut Vec<String>) {
+fn check_file(source: &Source, faults: &mut Vec<String>) {
+    let (name, text) = (&source.name, &source.text);
     let lines = text.lines().count();
     if lines > LONGEST {
         faults.push(format!(
@@ -71,9 +45,7 @@ fn check_file(name: &str, text: &str, faults: &mut Vec<String>) {
     }
     let is_test = name.ends_with("/tests.rs") || name.contains("/src/") && name.contains("/tests/");
     if !is_test && !text.starts_with("//!") && !text.starts_with("#![doc") {
-        faults.push(format!(
-            "{name}: does not say what it is; begin with a line of `//!`"
-        ));
+        faults.push(format!("{name}: has no header; begin with a line of `//!`"));
     }
     // In two pieces, so that this file does not find itself.
     for marker in [
@@ -85,40 +57,68 @@ fn check_file(name: &str, text: &str, faults: &mut Vec<String>) {
             faults.push(format!("{name}: holds the unfinished marker `{marker}`"));
         }
     }
-    let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-    for rule in RESERVED {
-        let inside = rule
-            .crates
-            .iter()
-            .any(|krate| name.starts_with(&format!("{krate}/src/")));
-        let found = code
-            .lines()
-            .any(|line| !line.trim_start().starts_with("//") && line.contains(rule.word));
-        if inside && found && !name.starts_with(rule.only_in) && !name.ends_with("/tests.rs") {
-            faults.push(format!(
-                "{name}: only {} may say `{}`",
-                rule.only_in, rule.word
-            ));
+    let is_library = LIBRARIES
+        .iter()
+        .any(|krate| name.starts_with(&format!("{krate}/src/")));
+    if is_library && !is_test {
+        check_reserved(source, faults);
+    }
+}
+
+fn check_reserved(source: &Source, faults: &mut Vec<String>) {
+    let tokens = source.code_tokens();
+    for Reserved { path, only_in } in RESERVED {
+        let [first, second] = path;
+        let found = tokens.windows(4).find(|window| {
+            window[0].is_ident()
+                && window[0].text == first
+                && (second.is_empty()
+                    || window[1].text == ":" && window[3].text.starts_with(second))
+        });
+        if let Some(window) = found.filter(|_| !source.name.starts_with(only_in)) {
+            let (name, line) = (&source.name, window[0].line);
+            let path = path.join("::");
+            faults.push(format!("{name}:{line}: only {only_in} may use `{path}`"));
         }
     }
 }
 
-fn rust_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    if !folder.is_dir() {
-        return Ok(files);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(name: &str, text: &str) -> anyhow::Result<Vec<String>> {
+        let mut faults = Vec::new();
+        check_file(&Source::parse(name, text.to_owned())?, &mut faults);
+        Ok(faults)
     }
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if path.is_dir() {
-            if name != "generated" && name != "target" && !name.starts_with('.') {
-                files.extend(rust_files(&path)?);
-            }
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
+
+    #[test]
+    fn long_files_and_files_without_a_header_are_refused() -> anyhow::Result<()> {
+        let found = faults("xtask/src/a.rs", &"\n".repeat(401))?;
+        assert_eq!(
+            found,
+            [
+                "xtask/src/a.rs: 401 lines; at most 400: find the second noun in it",
+                "xtask/src/a.rs: has no header; begin with a line of `//!`",
+            ]
+        );
+        assert_eq!(faults("x/src/a/tests.rs", "")?, [""; 0]);
+        Ok(())
     }
-    files.sort();
-    Ok(files)
+
+    #[test]
+    fn reserved_paths_are_refused_outside_of_their_place() -> anyhow::Result<()> {
+        let text = "//! A.\nuse std::env;\nfn a() { env::var_os(\"A\"); env::temp_dir(); }\n\
+                    #[cfg(test)]\nuse reqwest::Client;\nfn b() -> reqwest::Client { todo() }";
+        assert_eq!(
+            faults("tinker-client/src/a.rs", text)?,
+            [
+                "tinker-client/src/a.rs:6: only tinker-transport/src/leaf/ may use `reqwest::`",
+                "tinker-client/src/a.rs:3: only tinker-client/src/config/env.rs may use `env::var`",
+            ]
+        );
+        assert_eq!(faults("tinker-cli/src/a.rs", text)?, [""; 0]);
+        Ok(())
+    }
 }

@@ -9,6 +9,7 @@ use xshell::{Shell, cmd};
 
 use super::TASK;
 use crate::output::{Mode, workspace_root};
+use crate::workspace::Workspace;
 
 /// The libraries, and the crates whose items users of each may hold in their hands beside those of the library.
 /// Whatever is not here, reqwest and prost above all, can be exchanged without anybody noticing.
@@ -75,12 +76,7 @@ pub(super) fn run(mode: Mode) -> anyhow::Result<()> {
     let docs = Docs::new()?;
     let mut faults = Vec::new();
     for (library, allowed) in LIBRARIES {
-        let Some(lines) = docs.lines(library)? else {
-            eprintln!(
-                "the public API was not looked at: this toolchain is not the one that api/ was written with"
-            );
-            return Ok(());
-        };
+        let lines = docs.lines(library)?;
         for foreign in foreign(library, allowed, &lines) {
             faults.push(format!("{library}: {foreign}"));
         }
@@ -123,6 +119,7 @@ fn crates(line: &str) -> BTreeSet<&str> {
 /// What rustdoc knows.
 struct Docs {
     shell: Shell,
+    workspace: Workspace,
     rustdoc: PathBuf,
     _folder: tempfile::TempDir,
 }
@@ -142,19 +139,16 @@ impl Docs {
         shell.change_dir(workspace_root());
         Ok(Self {
             shell,
+            workspace: Workspace::read(&workspace_root())?,
             rustdoc,
             _folder: folder,
         })
     }
 
-    /// The public API of a library, an item a line; nothing from a toolchain whose JSON has another form.
-    fn lines(&self, library: &str) -> anyhow::Result<Option<Vec<String>>> {
+    /// The public API of a library, an item a line.
+    fn lines(&self, library: &str) -> anyhow::Result<Vec<String>> {
         let json = self.json(library)?;
-        let text = std::fs::read_to_string(&json)?;
-        let Form { format_version } = serde_json::from_str(&text)?;
-        if format_version != FORMAT {
-            return Ok(None);
-        }
+        check_format(&std::fs::read_to_string(&json)?)?;
         let read = |without_derived| {
             public_api::Builder::from_rustdoc_json(&json)
                 .omit_blanket_impls(true)
@@ -171,7 +165,7 @@ impl Docs {
         let derived = derived
             .into_iter()
             .filter(|line| known.contains(line) || line.starts_with("impl"));
-        Ok(Some(derived.collect()))
+        Ok(derived.collect())
     }
 
     fn json(&self, library: &str) -> anyhow::Result<PathBuf> {
@@ -182,25 +176,30 @@ impl Docs {
             "cargo rustdoc --quiet --package {library} --lib --all-features -- -Zunstable-options --output-format=json --cap-lints=allow"
         )
         .run()?;
-        let meta = cmd!(shell, "cargo metadata --no-deps --format-version 1");
-        let meta: serde_json::Value = serde_json::from_str(&meta.quiet().read()?)?;
-        let target = meta["target_directory"]
-            .as_str()
-            .context("no target folder")?;
         let name = library.replace('-', "_");
-        Ok(Path::new(target)
-            .join("doc")
-            .join(name)
-            .with_extension("json"))
+        let docs = self.workspace.target_directory.join("doc");
+        Ok(docs.join(name).with_extension("json"))
     }
 }
 
-/// The form of the JSON that the reader knows.
+/// The version of rustdoc's JSON that the `public-api` crate reads.
 const FORMAT: u32 = 57;
 
 #[derive(serde::Deserialize)]
-struct Form {
+struct Format {
     format_version: u32,
+}
+
+/// Fails for the JSON of another toolchain, so that the API is never left unchecked.
+fn check_format(json: &str) -> anyhow::Result<()> {
+    let Format { format_version } = serde_json::from_str(json)?;
+    if format_version != FORMAT {
+        bail!(
+            "rustdoc writes JSON of format {format_version} and `public-api` reads format {FORMAT}: use the toolchain \
+             of rust-toolchain.toml, or change both together"
+        );
+    }
+    Ok(())
 }
 
 fn texts(api: &PublicApi) -> Vec<String> {
@@ -221,6 +220,13 @@ fn make_executable(_: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_json_of_another_toolchain_is_an_error() {
+        assert!(check_format("{\"format_version\": 57, \"root\": 0}").is_ok());
+        let error = check_format("{\"format_version\": 58}").unwrap_err();
+        assert!(error.to_string().contains("rust-toolchain.toml"), "{error}");
+    }
 
     #[test]
     fn a_foreign_crate_is_found_wherever_it_stands() {
