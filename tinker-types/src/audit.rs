@@ -1,6 +1,5 @@
 //! The audit log.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -9,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::{serde_as, skip_serializing_none};
 
-use crate::endpoint::{Endpoint, Method};
 use crate::time::Iso8601;
+use crate::wire::{Endpoint, Method};
 
 /// Which events to read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -61,9 +60,7 @@ impl Endpoint for GetAuditLog {
     type Response = AuditLog;
     const NAME: &'static str = "get_audit_log";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed("audit")
-    }
+    const ROUTE: &'static str = "audit";
     fn query(&self) -> Vec<(&'static str, String)> {
         let mut query = vec![("event_type", self.event_type.as_str().to_owned())];
         query.extend(self.day.map(|day| ("day", day.to_string())));

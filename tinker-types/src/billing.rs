@@ -1,14 +1,13 @@
 //! Usage and its cost.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::serde_as;
 
-use crate::endpoint::{Endpoint, Method};
 use crate::time::Iso8601;
+use crate::wire::{Endpoint, Method};
 
 /// Reads usage between two times. The server takes whole UTC hours, at most 14 days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,9 +32,7 @@ impl Endpoint for GetBillingUsage {
     type Response = BillingUsage;
     const NAME: &'static str = "get_billing_usage";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed("billing/usage/events")
-    }
+    const ROUTE: &'static str = "billing/usage/events";
     fn query(&self) -> Vec<(&'static str, String)> {
         vec![
             ("starting_on", self.starting_on.clone()),
@@ -178,9 +175,7 @@ impl Endpoint for GetCheckpointStorage {
     type Response = CheckpointStorage;
     const NAME: &'static str = "get_current_checkpoint_storage_usage";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed("billing/usage/checkpoints/current")
-    }
+    const ROUTE: &'static str = "billing/usage/checkpoints/current";
     fn query(&self) -> Vec<(&'static str, String)> {
         self.project_id
             .clone()

@@ -1,11 +1,9 @@
 //! What a server offers, and how it wants its clients to behave.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::endpoint::{Endpoint, Method, endpoint};
+use crate::wire::{Endpoint, Method, endpoint};
 
 /// Asks which models a server has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -15,9 +13,7 @@ impl Endpoint for GetServerCapabilities {
     type Response = ServerCapabilities;
     const NAME: &'static str = "get_server_capabilities";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed("get_server_capabilities")
-    }
+    const ROUTE: &'static str = "get_server_capabilities";
 }
 
 /// The models a server has.
@@ -63,9 +59,7 @@ impl Endpoint for GetHealth {
     type Response = Health;
     const NAME: &'static str = "get_health";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed("healthz")
-    }
+    const ROUTE: &'static str = "healthz";
 }
 
 /// A server is up.

@@ -1,14 +1,13 @@
 //! Checkpoints as the server lists them, and what can be done with one.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{serde_as, skip_serializing_none};
 
-use crate::endpoint::{Endpoint, Method};
 use crate::time::Iso8601;
+use crate::wire::{Endpoint, Method, endpoint};
 use crate::{AccessToken, CheckpointKind, CheckpointPath, Cursor, ModelId};
 
 /// What a listed checkpoint is for.
@@ -70,7 +69,7 @@ impl Checkpoint {
     /// A private checkpoint that stays.
     pub fn new(tinker_path: CheckpointPath, time: Timestamp) -> Self {
         Self {
-            checkpoint_id: format!("{}/{}", tinker_path.kind().as_str(), tinker_path.name()),
+            checkpoint_id: tinker_path.id(),
             checkpoint_type: tinker_path.kind().into(),
             time,
             tinker_path,
@@ -152,8 +151,9 @@ impl Endpoint for ListRunCheckpoints {
     type Response = Checkpoints;
     const NAME: &'static str = "list_checkpoints";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        format!("training_runs/{}/checkpoints", self.training_run_id).into()
+    const ROUTE: &'static str = "training_runs/{run}/checkpoints";
+    fn parameters(&self) -> Vec<&str> {
+        vec![self.training_run_id.as_str()]
     }
 }
 
@@ -170,9 +170,7 @@ impl Endpoint for ListCheckpoints {
     type Response = Checkpoints;
     const NAME: &'static str = "list_user_checkpoints";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed("checkpoints")
-    }
+    const ROUTE: &'static str = "checkpoints";
     fn query(&self) -> Vec<(&'static str, String)> {
         vec![
             ("limit", self.limit.to_string()),
@@ -181,18 +179,13 @@ impl Endpoint for ListCheckpoints {
     }
 }
 
-fn place(path: &CheckpointPath, rest: &str) -> Cow<'static, str> {
-    format!(
-        "training_runs/{}/checkpoints/{}/{}{rest}",
-        path.run(),
-        path.kind().as_str(),
-        path.name()
-    )
-    .into()
+/// Values of the placeholders in the routes of one checkpoint.
+fn parts(path: &CheckpointPath) -> Vec<&str> {
+    vec![path.run().as_str(), path.kind().as_str(), path.name()]
 }
 
 macro_rules! on_checkpoint {
-    ($($(#[$doc:meta])* $name:ident: $method:ident $rest:literal as $operation:literal => $response:ty;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident: $method:ident $route:literal as $operation:literal => $response:ty;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
         pub struct $name {
@@ -205,8 +198,9 @@ macro_rules! on_checkpoint {
             type Response = $response;
             const NAME: &'static str = $operation;
             const METHOD: Method = Method::$method;
-            fn path(&self) -> Cow<'static, str> {
-                place(&self.path, $rest)
+            const ROUTE: &'static str = $route;
+            fn parameters(&self) -> Vec<&str> {
+                parts(&self.path)
             }
         }
     )*};
@@ -214,15 +208,20 @@ macro_rules! on_checkpoint {
 
 on_checkpoint! {
     /// Deletes a checkpoint.
-    DeleteCheckpoint: Delete "" as "delete_checkpoint" => serde::de::IgnoredAny;
+    DeleteCheckpoint: Delete "training_runs/{run}/checkpoints/{kind}/{name}"
+        as "delete_checkpoint" => serde::de::IgnoredAny;
     /// Lets anybody read a checkpoint.
-    PublishCheckpoint: Post "/publish" as "publish_checkpoint" => serde::de::IgnoredAny;
+    PublishCheckpoint: Post "training_runs/{run}/checkpoints/{kind}/{name}/publish"
+        as "publish_checkpoint" => serde::de::IgnoredAny;
     /// Takes that back.
-    UnpublishCheckpoint: Delete "/publish" as "unpublish_checkpoint" => serde::de::IgnoredAny;
+    UnpublishCheckpoint: Delete "training_runs/{run}/checkpoints/{kind}/{name}/publish"
+        as "unpublish_checkpoint" => serde::de::IgnoredAny;
     /// Asks where the files of an external checkpoint can be fetched.
-    GetExternalWeightsUrls: Get "/external_weights_urls" as "get_external_weights_urls" => ExternalWeightsUrls;
+    GetExternalWeightsUrls: Get "training_runs/{run}/checkpoints/{kind}/{name}/external_weights_urls"
+        as "get_external_weights_urls" => ExternalWeightsUrls;
     /// Asks where all files of a checkpoint can be fetched in one piece. Clients before version 0.36 do.
-    GetCheckpointArchiveUrl: Get "/archive" as "get_checkpoint_archive_url" => CheckpointArchiveUrl;
+    GetCheckpointArchiveUrl: Get "training_runs/{run}/checkpoints/{kind}/{name}/archive"
+        as "get_checkpoint_archive_url" => CheckpointArchiveUrl;
 }
 
 /// Sets when a checkpoint is deleted.
@@ -239,8 +238,9 @@ impl Endpoint for SetCheckpointTtl {
     type Response = serde::de::IgnoredAny;
     const NAME: &'static str = "set_checkpoint_ttl";
     const METHOD: Method = Method::Put;
-    fn path(&self) -> Cow<'static, str> {
-        place(&self.path, "/ttl")
+    const ROUTE: &'static str = "training_runs/{run}/checkpoints/{kind}/{name}/ttl";
+    fn parameters(&self) -> Vec<&str> {
+        parts(&self.path)
     }
 }
 
@@ -276,7 +276,7 @@ impl CopyWeights {
     }
 }
 
-crate::endpoint::endpoint!(CopyWeights => WeightsCopied, "copy_weights");
+endpoint!(CopyWeights => WeightsCopied, "copy_weights");
 
 /// A copied checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,11 +1,10 @@
 //! Credentials: their exchange, and what a key is.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::{Endpoint, Method, endpoint};
+use crate::wire::{Endpoint, Method, endpoint};
 
 /// Exchanges the credential of the request for a short-lived token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,9 +60,7 @@ impl Endpoint for GetApiKey {
     type Response = ApiKeyInfo;
     const NAME: &'static str = "get_api_key";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed("auth/apikey/me")
-    }
+    const ROUTE: &'static str = "auth/apikey/me";
 }
 
 /// Deletes the key the request carries.
@@ -74,9 +71,7 @@ impl Endpoint for DeleteApiKey {
     type Response = serde::de::IgnoredAny;
     const NAME: &'static str = "delete_api_key";
     const METHOD: Method = Method::Delete;
-    fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed("auth/apikey/me")
-    }
+    const ROUTE: &'static str = "auth/apikey/me";
 }
 
 /// What is known of a key; the key itself is not part of it.

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::{serde_as, skip_serializing_none};
 
-use crate::endpoint::endpoint;
 use crate::time::Iso8601;
+use crate::wire::endpoint;
 
 /// A batch of events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

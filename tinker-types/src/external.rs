@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::endpoint::{endpoint, type_tag};
+use crate::wire::{endpoint, type_tag};
 use crate::{CheckpointPath, ModelId};
 
 type_tag!(SaveExternalTag, "save_weights_external");

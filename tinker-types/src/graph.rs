@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::endpoint::{endpoint, type_tag};
+use crate::wire::{endpoint, type_tag};
 use crate::{LossId, SessionId};
 
 type_tag!(CreateCustomLossTag, "create_custom_loss");

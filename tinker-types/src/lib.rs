@@ -7,12 +7,10 @@ mod checkpoint;
 mod chunk;
 mod credential;
 mod datum;
-mod endpoint;
 mod error;
 mod event;
 mod external;
 mod graph;
-mod id;
 mod input;
 mod lora;
 mod loss;
@@ -30,11 +28,13 @@ mod search;
 mod secret;
 mod sequence;
 mod session;
+mod submitted;
 mod tensor;
 mod time;
 mod training;
 mod uri;
 mod weights;
+pub mod wire;
 
 #[cfg(feature = "proto")]
 pub mod proto;
@@ -61,12 +61,10 @@ pub use credential::{
     UserDetails, Whoami,
 };
 pub use datum::Datum;
-pub use endpoint::{Endpoint, Method, Operation, RequestType};
 pub use error::InvalidValue;
 pub use event::{Event, EventKind, SendTelemetry, Severity, TelemetryAccepted};
 pub use external::{SaveWeightsExternal, SavedExternal};
 pub use graph::{CreateCustomLoss, CustomLossCreated, Graph, GraphInput, GraphNode};
-pub use id::{LossId, ModelId, RequestId, SamplingSessionId, SequenceId, SessionId};
 pub use input::ModelInput;
 pub use lora::LoraConfig;
 pub use loss::{Loss, LossFn, LossInput, LossValue};
@@ -78,7 +76,7 @@ pub use poll::{
     SamplingSessionJoined,
 };
 pub use problem::{ErrorCategory, Problem};
-pub use promise::{CancelFuture, QueueState, RetrieveFuture, Retrieved, Submitted, Waiting};
+pub use promise::{CancelFuture, QueueState, RetrieveFuture, Retrieved, Waiting};
 pub use provenance::{ProvenanceSpan, Span};
 pub use run::{GetTrainingRun, ListTrainingRuns, TrainingRun, TrainingRuns};
 pub use sample::{AltTokens, SampleRequest, SampleResponse, TokenLogprob};
@@ -94,10 +92,15 @@ pub use session::{
     CreateSamplingSession, CreateSession, FinishReason, FinishSession, GetSampler, SamplerInfo,
     SamplingSessionCreated, SessionCreated, SessionHeartbeat,
 };
+pub use submitted::Submitted;
 pub use tensor::{DType, Elements, TensorData};
 pub use training::{ForwardBackward, ForwardBackwardOutput, OptimStep, OptimStepOutput};
 pub use uri::{CheckpointKind, CheckpointPath};
 pub use weights::{
     LoadTarget, LoadWeights, SamplerSaveKind, SaveWeights, SaveWeightsForSampler, SavedForSampler,
     SavedWeights, WeightsInfo, WeightsInfoRequest, WeightsLoaded,
+};
+pub use wire::{
+    Endpoint, LossId, Method, ModelId, Operation, RequestId, RequestType, SamplingSessionId,
+    SequenceId, SessionId,
 };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::endpoint::{endpoint, type_tag};
+use crate::wire::{endpoint, type_tag};
 use crate::{RequestId, SamplingSessionId};
 
 type_tag!(JoinTag, "join_sampling_session");

@@ -1,41 +1,13 @@
 //! Results that are fetched later.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
-use crate::endpoint::endpoint;
-use crate::{ErrorCategory, InvalidValue, ModelId, RequestId, SequenceId};
-
-/// The answer to an accepted operation: a promise.
-#[skip_serializing_none]
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct Submitted {
-    /// What to fetch the result with.
-    pub request_id: RequestId,
-    /// The model concerned, from servers that say so.
-    #[serde(default)]
-    pub model_id: Option<ModelId>,
-    /// Names of the sequences to come, one for each; sampling only.
-    #[serde(default)]
-    pub sample_sequence_ids: Option<Vec<SequenceId>>,
-}
-
-impl Submitted {
-    /// A promise of one request.
-    pub fn new(request_id: RequestId) -> Self {
-        Self {
-            request_id,
-            model_id: None,
-            sample_sequence_ids: None,
-        }
-    }
-}
+use crate::wire::{Endpoint, endpoint};
+use crate::{ErrorCategory, InvalidValue, RequestId};
 
 /// Asks for a promised result; the server holds the request for a while when it is not there yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,12 +38,10 @@ impl RetrieveFuture {
     }
 }
 
-impl crate::Endpoint for RetrieveFuture {
+impl Endpoint for RetrieveFuture {
     type Response = Value;
     const NAME: &'static str = "retrieve_future";
-    fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed("retrieve_future")
-    }
+    const ROUTE: &'static str = "retrieve_future";
 }
 
 /// Tells the server that a result is no longer wanted.

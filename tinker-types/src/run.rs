@@ -1,14 +1,13 @@
 //! Training runs as the server lists them.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{serde_as, skip_serializing_none};
 
-use crate::endpoint::{Endpoint, Method};
 use crate::time::Iso8601;
+use crate::wire::{Endpoint, Method};
 use crate::{AccessScope, Checkpoint, Cursor, ModelId};
 
 /// A training run.
@@ -91,9 +90,7 @@ impl Endpoint for ListTrainingRuns {
     type Response = TrainingRuns;
     const NAME: &'static str = "list_training_runs";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed("training_runs")
-    }
+    const ROUTE: &'static str = "training_runs";
     fn query(&self) -> Vec<(&'static str, String)> {
         let mut query = vec![
             ("limit", self.limit.to_string()),
@@ -118,8 +115,9 @@ impl Endpoint for GetTrainingRun {
     type Response = TrainingRun;
     const NAME: &'static str = "get_training_run";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        format!("training_runs/{}", self.training_run_id).into()
+    const ROUTE: &'static str = "training_runs/{run}";
+    fn parameters(&self) -> Vec<&str> {
+        vec![self.training_run_id.as_str()]
     }
     fn query(&self) -> Vec<(&'static str, String)> {
         vec![("access_scope", self.access_scope.as_str().to_owned())]

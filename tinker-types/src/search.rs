@@ -1,14 +1,13 @@
 //! Finding sessions.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{serde_as, skip_serializing_none};
 
-use crate::endpoint::{Endpoint, Method, endpoint};
 use crate::time::Iso8601;
+use crate::wire::{Endpoint, Method, endpoint};
 use crate::{AccessScope, FinishReason, ModelId, SamplingSessionId, SessionId};
 
 /// Lists sessions, a page at a time.
@@ -26,9 +25,7 @@ impl Endpoint for ListSessions {
     type Response = Sessions;
     const NAME: &'static str = "list_sessions";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        Cow::Borrowed("sessions")
-    }
+    const ROUTE: &'static str = "sessions";
     fn query(&self) -> Vec<(&'static str, String)> {
         vec![
             ("limit", self.limit.to_string()),
@@ -59,8 +56,9 @@ impl Endpoint for GetSession {
     type Response = SessionInfo;
     const NAME: &'static str = "get_session";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        format!("sessions/{}", self.session_id).into()
+    const ROUTE: &'static str = "sessions/{session}";
+    fn parameters(&self) -> Vec<&str> {
+        vec![self.session_id.as_str()]
     }
     fn query(&self) -> Vec<(&'static str, String)> {
         vec![("access_scope", self.access_scope.as_str().to_owned())]
@@ -99,8 +97,9 @@ impl Endpoint for AssignSessionProject {
     type Response = serde::de::IgnoredAny;
     const NAME: &'static str = "assign_session_project";
     const METHOD: Method = Method::Put;
-    fn path(&self) -> Cow<'static, str> {
-        format!("sessions/{}/project", self.session_id).into()
+    const ROUTE: &'static str = "sessions/{session}/project";
+    fn parameters(&self) -> Vec<&str> {
+        vec![self.session_id.as_str()]
     }
 }
 
@@ -116,8 +115,9 @@ impl Endpoint for ExportSessionTrace {
     type Response = TraceExport;
     const NAME: &'static str = "export_session_trace";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        format!("sessions/{}/trace_export", self.session_id).into()
+    const ROUTE: &'static str = "sessions/{session}/trace_export";
+    fn parameters(&self) -> Vec<&str> {
+        vec![self.session_id.as_str()]
     }
 }
 

@@ -1,13 +1,12 @@
 //! Sessions and samplers.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
-use crate::endpoint::{Endpoint, Method, endpoint, type_tag};
+use crate::wire::{Endpoint, Method, endpoint, type_tag};
 use crate::{SamplingSessionId, SessionId};
 
 type_tag!(CreateSessionTag, "create_session");
@@ -154,9 +153,9 @@ impl FinishSession {
 impl Endpoint for FinishSession {
     type Response = serde::de::IgnoredAny;
     const NAME: &'static str = "finish_session";
-    fn path(&self) -> Cow<'static, str> {
-        let id = self.session_id.as_ref().map_or("", SessionId::as_str);
-        format!("sessions/{id}/finish").into()
+    const ROUTE: &'static str = "sessions/{session}/finish";
+    fn parameters(&self) -> Vec<&str> {
+        vec![self.session_id.as_ref().map_or("", SessionId::as_str)]
     }
 }
 
@@ -236,8 +235,9 @@ impl Endpoint for GetSampler {
     type Response = SamplerInfo;
     const NAME: &'static str = "get_sampler";
     const METHOD: Method = Method::Get;
-    fn path(&self) -> Cow<'static, str> {
-        format!("samplers/{}", self.sampler_id).into()
+    const ROUTE: &'static str = "samplers/{sampler}";
+    fn parameters(&self) -> Vec<&str> {
+        vec![self.sampler_id.as_str()]
     }
 }
 

@@ -7,7 +7,7 @@ use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_with::skip_serializing_none;
 
-use crate::endpoint::{endpoint, type_tag};
+use crate::wire::{endpoint, type_tag};
 use crate::{
     AdamParams, Datum, Loss, LossFn, LossValue, ModelId, OpenFamily, OptimParams, TensorData,
 };

@@ -48,14 +48,21 @@ pub struct CheckpointPath {
 }
 
 impl CheckpointPath {
+    /// Beginning of every address.
+    pub const SCHEME: &'static str = "tinker://";
+
     /// Builds an address. The name must be one path segment.
     pub fn try_new(run: ModelId, kind: CheckpointKind, name: &str) -> Result<Self, InvalidValue> {
-        let path = Self {
-            run,
-            kind,
-            name: name.to_owned(),
-        };
-        path.to_string().parse()
+        let name = name.to_owned();
+        Self { run, kind, name }.to_string().parse()
+    }
+
+    /// Parses the three parts of an address on their own, as routes have them.
+    ///
+    /// # Errors
+    /// As for the whole address.
+    pub fn from_parts(run: &str, kind: &str, name: &str) -> Result<Self, InvalidValue> {
+        format!("{}{run}/{kind}/{name}", Self::SCHEME).parse()
     }
 
     /// The training run that made the checkpoint.
@@ -72,6 +79,11 @@ impl CheckpointPath {
     pub fn name(&self) -> &str {
         &self.name
     }
+
+    /// The checkpoint's id within its run, `<kind>/<name>`.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.kind.as_str(), self.name)
+    }
 }
 
 impl FromStr for CheckpointPath {
@@ -83,7 +95,7 @@ impl FromStr for CheckpointPath {
             InvalidValue::new("", format!("{text:?} {why}; {form}"))
         };
         let rest = text
-            .strip_prefix("tinker://")
+            .strip_prefix(Self::SCHEME)
             .ok_or_else(|| refuse("does not start with tinker://"))?;
         let parts: Vec<&str> = rest.split('/').collect();
         let [run, kind, name] = parts[..] else {
@@ -95,12 +107,14 @@ impl FromStr for CheckpointPath {
         {
             return Err(refuse("has an empty or relative part"));
         }
-        let kind = match kind {
-            "weights" => CheckpointKind::Training,
-            "sampler_weights" => CheckpointKind::Sampler,
-            "external_weights" => CheckpointKind::External,
-            _ => return Err(refuse("has an unknown kind")),
-        };
+        let kind = [
+            CheckpointKind::Training,
+            CheckpointKind::Sampler,
+            CheckpointKind::External,
+        ]
+        .into_iter()
+        .find(|known| known.as_str() == kind)
+        .ok_or_else(|| refuse("has an unknown kind"))?;
         Ok(Self {
             run: ModelId::from(run),
             kind,
@@ -111,13 +125,7 @@ impl FromStr for CheckpointPath {
 
 impl fmt::Display for CheckpointPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "tinker://{}/{}/{}",
-            self.run,
-            self.kind.as_str(),
-            self.name
-        )
+        write!(f, "{}{}/{}", Self::SCHEME, self.run, self.id())
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
-use crate::endpoint::{endpoint, type_tag};
+use crate::wire::{endpoint, type_tag};
 use crate::{AccessToken, CheckpointPath, ModelId, OptimizerConfig, SamplingSessionId, SessionId};
 
 type_tag!(SaveWeightsTag, "save_weights");

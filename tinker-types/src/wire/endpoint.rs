@@ -1,4 +1,4 @@
-//! Where a request goes and what comes back, as types.
+//! Requests with their route and the type of their response.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,21 +6,24 @@ use std::fmt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::route;
+use crate::submitted::Submitted;
+
 /// HTTP method of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// Reads.
+    /// `GET`: reads.
     Get,
-    /// Does.
+    /// `POST`: creates or runs.
     Post,
-    /// Replaces.
+    /// `PUT`: replaces.
     Put,
-    /// Removes.
+    /// `DELETE`: removes.
     Delete,
 }
 
 impl Method {
-    /// The method as HTTP spells it.
+    /// Name of the method in HTTP.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -31,31 +34,39 @@ impl Method {
     }
 }
 
-/// A request that knows its route and its answer. It builds no HTTP itself.
+/// A request with its route and the type of its response. Building an HTTP request is left to the client.
 pub trait Endpoint: Serialize {
-    /// What a success answers.
+    /// Body of a successful response.
     type Response: DeserializeOwned;
     /// Name of the operation in traces, metrics and errors.
     const NAME: &'static str;
     /// HTTP method.
     const METHOD: Method = Method::Post;
-    /// Path below `/api/v1/`.
-    fn path(&self) -> Cow<'static, str>;
+    /// Route template below [`route::PREFIX`], with a placeholder for each part that varies: `samplers/{sampler}`.
+    const ROUTE: &'static str;
+    /// Values of the placeholders in [`ROUTE`](Self::ROUTE), in order; not escaped yet.
+    fn parameters(&self) -> Vec<&str> {
+        Vec::new()
+    }
+    /// Path below [`route::PREFIX`].
+    fn path(&self) -> Cow<'static, str> {
+        route::fill(Self::ROUTE, &self.parameters())
+    }
     /// Query parameters, in order; values are not escaped yet.
     fn query(&self) -> Vec<(&'static str, String)> {
         Vec::new()
     }
 }
 
-/// A request that is answered with a promise; its result is fetched with [`RetrieveFuture`](crate::RetrieveFuture).
-pub trait Operation: Endpoint<Response = crate::Submitted> {
+/// A request answered with a promise, whose result is fetched with [`RetrieveFuture`](crate::RetrieveFuture).
+pub trait Operation: Endpoint<Response = Submitted> {
     /// What the promise resolves to.
     type Output: Send + 'static;
-    /// How the result is asked for.
+    /// Kind of the result, sent with each poll.
     const REQUEST_TYPE: RequestType;
 }
 
-/// Says what a promise is expected to hold; travels as `X-Tinker-Request-Type`.
+/// Kind of result a promise is expected to hold, sent as [`header::REQUEST_TYPE`](super::header::REQUEST_TYPE).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestType {
@@ -82,7 +93,7 @@ pub enum RequestType {
 }
 
 impl RequestType {
-    /// The name on the wire.
+    /// Name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CreateModel => "CreateModel",
@@ -98,7 +109,7 @@ impl RequestType {
         }
     }
 
-    /// The result travels as protobuf.
+    /// Whether the result travels as protobuf.
     pub const fn is_protobuf(self) -> bool {
         matches!(self, Self::Forward | Self::ForwardBackward | Self::Sample)
     }
@@ -110,15 +121,13 @@ impl fmt::Display for RequestType {
     }
 }
 
-/// Gives a request type its route, its answer and, for operations, its output.
+/// Implements [`Endpoint`] with a fixed route and, for operations, [`Operation`].
 macro_rules! endpoint {
     ($request:ty => $response:ty, $name:literal) => {
         impl $crate::Endpoint for $request {
             type Response = $response;
             const NAME: &'static str = $name;
-            fn path(&self) -> std::borrow::Cow<'static, str> {
-                std::borrow::Cow::Borrowed($name)
-            }
+            const ROUTE: &'static str = $name;
         }
     };
     ($request:ty => promise of $output:ty, $name:literal, $kind:ident) => {
