@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
+use tinker_types::wire::header;
 
 /// No hint is honoured beyond this: five minutes.
 pub const HINT_CAP: Duration = Duration::from_mins(5);
@@ -13,7 +14,7 @@ pub const HINT_CAP: Duration = Duration::from_mins(5);
 /// Reads `retry-after-ms` first, then `retry-after` as seconds (fractions allowed) or as an HTTP
 /// date compared with `now`. A wait of nothing, or one in the past, is no hint.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let milliseconds = text(headers, "retry-after-ms").and_then(|value| seconds(value, 1e-3));
+    let milliseconds = text(headers, header::RETRY_AFTER_MS).and_then(|value| seconds(value, 1e-3));
     let wait = milliseconds.or_else(|| {
         let value = text(headers, RETRY_AFTER.as_str())?;
         seconds(value, 1.0).or_else(|| {
@@ -28,7 +29,7 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 /// The server's own word on whether to try again (`x-should-retry`), which outranks every policy.
 pub fn should_retry(headers: &HeaderMap) -> Option<bool> {
-    match text(headers, "x-should-retry")? {
+    match text(headers, header::SHOULD_RETRY)? {
         "true" => Some(true),
         "false" => Some(false),
         _ => None,

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
+use tinker_types::wire::route;
+use tinker_types::{Endpoint, ExchangeToken, ExchangedToken};
 use tokio::time::Instant;
 
 use super::jwt::Claims;
@@ -39,19 +41,20 @@ pub struct Exchange {
 struct Inner {
     transport: Transport,
     fingerprint: Option<u64>,
-    held: Mutex<Option<Held>>,
-    turn: tokio::sync::Mutex<()>,
+    cached: Mutex<Option<CachedToken>>,
+    /// Held during an exchange, so that only one is in progress at a time.
+    lock: tokio::sync::Mutex<()>,
     renewing: AtomicBool,
 }
 
 #[derive(Clone)]
-struct Held {
+struct CachedToken {
     token: Token,
     expires: Instant,
     renew_at: Instant,
 }
 
-impl Held {
+impl CachedToken {
     fn new(token: Token) -> Self {
         let claims = Claims::read(token.expose());
         let now = Instant::now();
@@ -82,8 +85,8 @@ impl Exchange {
         let inner = Inner {
             transport,
             fingerprint: None,
-            held: Mutex::new(None),
-            turn: tokio::sync::Mutex::new(()),
+            cached: Mutex::new(None),
+            lock: tokio::sync::Mutex::new(()),
             renewing: AtomicBool::new(false),
         };
         Self {
@@ -102,50 +105,50 @@ impl Exchange {
 }
 
 impl Inner {
-    fn held(&self) -> Option<Held> {
-        self.held
+    fn cached(&self) -> Option<CachedToken> {
+        self.cached
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    fn keep(&self, held: Option<Held>) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
+    fn keep(&self, cached: Option<CachedToken>) {
+        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = cached;
     }
 
-    /// The token held, if it lives long enough; sees to it that it is renewed in time.
+    /// The token cached, if it lives long enough; sees to it that it is renewed in time.
     fn at_hand(self: &Arc<Self>) -> Option<Token> {
-        let held = self.held().filter(|held| held.left() > MARGIN)?;
-        if Instant::now() >= held.renew_at {
+        let cached = self.cached().filter(|cached| cached.left() > MARGIN)?;
+        if Instant::now() >= cached.renew_at {
             self.renew_in_background();
         }
-        Some(held.token)
+        Some(cached.token)
     }
 
     async fn token(self: &Arc<Self>) -> Result<Token, CredentialError> {
         if let Some(token) = self.at_hand() {
             return Ok(token);
         }
-        let _turn = self.turn.lock().await;
-        if let Some(held) = self.held().filter(|held| held.left() > MARGIN) {
-            return Ok(held.token);
+        let _lock = self.lock.lock().await;
+        if let Some(cached) = self.cached().filter(|cached| cached.left() > MARGIN) {
+            return Ok(cached.token);
         }
         match self.exchange().await {
             Ok(token) => Ok(token),
             Err(failure) => match self
-                .held()
-                .filter(|held| !held.left().is_zero() && !failure.is_refusal)
+                .cached()
+                .filter(|cached| !cached.left().is_zero() && !failure.is_refusal)
             {
-                Some(held) => Ok(held.token),
+                Some(cached) => Ok(cached.token),
                 None => Err(failure.error),
             },
         }
     }
 
     async fn renew(&self, rejected: &Token) -> Result<Option<Token>, CredentialError> {
-        let _turn = self.turn.lock().await;
-        match self.held() {
-            Some(held) if held.token != *rejected => Ok(Some(held.token)),
+        let _lock = self.lock.lock().await;
+        match self.cached() {
+            Some(cached) if cached.token != *rejected => Ok(Some(cached.token)),
             _ => self
                 .exchange()
                 .await
@@ -160,29 +163,31 @@ impl Inner {
         }
         let inner = Arc::clone(self);
         tokio::spawn(async move {
-            let _turn = inner.turn.lock().await;
+            let _lock = inner.lock.lock().await;
             if let Err(failure) = inner.exchange().await {
                 tracing::debug!(error = %failure.error, "early renewal of the token failed");
-                inner.keep(inner.held().map(|held| Held {
+                inner.keep(inner.cached().map(|cached| CachedToken {
                     renew_at: Instant::now() + PAUSE,
-                    ..held
+                    ..cached
                 }));
             }
             inner.renewing.store(false, Ordering::Release);
         });
     }
 
-    /// Fetches a token and keeps it. The caller has the turn.
+    /// Fetches a token and caches it. The caller must hold the lock.
     async fn exchange(&self) -> Result<Token, Failure> {
         let failed = |what: &'static str| Failure {
             is_refusal: false,
             error: CredentialError::new(what),
         };
-        let request = Request::post("/api/v1/auth/token")
+        let unbuilt = "the token request could not be built";
+        let body = serde_json::to_vec(&ExchangeToken {}).map_err(|_| failed(unbuilt))?;
+        let request = Request::post(format!("{}{}", route::PREFIX, ExchangeToken::ROUTE))
             .header(http::header::CONTENT_TYPE, "application/json")
             .extension(Call::new("auth_token", Class::Session).with_replay(Replay::Safe))
-            .body(Body::from("{}"))
-            .map_err(|_| failed("the token request could not be built"))?;
+            .body(Body::from(body))
+            .map_err(|_| failed(unbuilt))?;
         let because = |error| Failure {
             is_refusal: false,
             error: CredentialError::new("the exchange of the credential for a token failed")
@@ -204,13 +209,11 @@ impl Inner {
             .collect(1 << 20)
             .await
             .map_err(because)?;
-        let json: serde_json::Value = serde_json::from_slice(&body)
-            .map_err(|_| failed("the token exchange answered something that is not JSON"))?;
-        let jwt = json.get("jwt").and_then(serde_json::Value::as_str);
-        let token = Token::new(
-            jwt.ok_or_else(|| failed("the token exchange answered without a field `jwt`"))?,
-        );
-        self.keep(Some(Held::new(token.clone())));
+        let answer: ExchangedToken = serde_json::from_slice(&body).map_err(|_| {
+            failed("the response of the token exchange is not JSON with a field `jwt`")
+        })?;
+        let token = Token::new(answer.jwt);
+        self.keep(Some(CachedToken::new(token.clone())));
         Ok(token)
     }
 }

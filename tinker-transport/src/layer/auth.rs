@@ -3,6 +3,7 @@
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, Request, Response, StatusCode};
 use std::sync::Arc;
+use tinker_types::wire::header;
 
 use super::around::{Around, tower_layer};
 use super::base::is_at_home;
@@ -13,7 +14,7 @@ use crate::error::{Kind, Stage, TransportError};
 use crate::service::{Answer, Inner};
 use crate::spare::Spare;
 
-pub(super) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(super) const X_API_KEY: HeaderName = HeaderName::from_static(header::API_KEY);
 
 /// Sends the current token as `X-API-Key`.
 ///

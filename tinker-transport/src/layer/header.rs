@@ -3,6 +3,7 @@
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use std::sync::Arc;
+use tinker_types::wire::header;
 
 use super::around::{Around, tower_layer};
 use super::base::is_at_home;
@@ -12,7 +13,7 @@ use crate::class::Class;
 use crate::service::{Answer, Inner};
 
 /// By this a client says that it takes a 429 on a sample as "wait and send it again".
-const BACKPRESSURE: HeaderName = HeaderName::from_static("x-tinker-sampling-backpressure");
+const BACKPRESSURE: HeaderName = HeaderName::from_static(header::SAMPLING_BACKPRESSURE);
 
 /// Adds the headers a request lacks.
 ///

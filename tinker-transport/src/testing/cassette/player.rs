@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
+use tinker_types::wire::header;
 use tower::{Layer, Service};
 
 use super::content::Content;
@@ -27,17 +28,17 @@ const VOLATILE: [&str; 13] = [
     "traceparent",
     "tracestate",
     "user-agent",
-    "x-api-key",
-    "x-idempotency-key",
-    "x-request-id",
-    "x-stainless-retry-count",
-    "x-tinker-create-promise-roundtrip-time",
-    "x-tinker-request-iteration",
+    header::API_KEY,
+    header::IDEMPOTENCY_KEY,
+    header::REQUEST_ID,
+    header::STAINLESS_RETRY_COUNT,
+    header::PROMISE_ROUNDTRIP,
+    header::REQUEST_ITERATION,
 ];
 
 /// Headers the stack adds between the slot for attempts and the leaf. It adds the configured ones,
 /// too, but those are secrets.
-const ADDED: [&str; 2] = ["accept", "x-tinker-sampling-backpressure"];
+const ADDED: [&str; 2] = ["accept", header::SAMPLING_BACKPRESSURE];
 
 /// A leaf that answers from a [`Cassette`](super::Cassette).
 ///

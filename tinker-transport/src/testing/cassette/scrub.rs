@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
+use tinker_types::wire::header;
 
 use super::content::Content;
 use super::exchange::{Headers, headers_of};
@@ -42,7 +43,7 @@ const SECRET_FIELDS: [&str; 14] = [
     "secret",
     "token",
     "weights_access_token",
-    "x-api-key",
+    header::API_KEY,
 ];
 
 /// Removes secrets from what is recorded.
