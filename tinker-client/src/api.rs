@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use tinker_transport::{Body, Call, Disposition, Effort, Outcome, Transport, TransportError};
+use tinker_types::wire::{header, route};
 use tinker_types::{Endpoint, InvalidValue, Method, proto};
 use tokio::time::Instant;
 use url::Url;
@@ -247,11 +248,11 @@ pub(crate) fn build(
 fn name_method(headers: &mut HeaderMap, caller: Option<&'static str>) {
     if let Some(name) = caller {
         headers.insert(
-            HeaderName::from_static("x-sdk-version"),
+            HeaderName::from_static(header::SDK_VERSION),
             HeaderValue::from_static(PROTOCOL_VERSION),
         );
         headers.insert(
-            HeaderName::from_static("x-sdk-method"),
+            HeaderName::from_static(header::SDK_METHOD),
             HeaderValue::from_static(name),
         );
     }
@@ -285,10 +286,10 @@ fn address<E: Endpoint>(endpoint: &E) -> Result<String, InvalidValue> {
 
 /// Path and query below the base URL, escaped where needed. Nothing in `path` is escaped yet.
 pub(crate) fn locate(path: &str, query: &[(&'static str, String)]) -> String {
-    let Ok(mut url) = Url::parse("http://server/api/v1/") else {
+    let Ok(mut url) = Url::parse("http://server/") else {
         return String::new();
     };
-    url.set_path(&format!("/api/v1/{}", path.replace('%', "%25")));
+    url.set_path(&format!("{}{}", route::PREFIX, path.replace('%', "%25")));
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }

@@ -24,9 +24,8 @@ pub fn training_run(id: &ModelId) -> String {
 
 /// The page of one checkpoint.
 pub fn checkpoint(path: &CheckpointPath) -> String {
-    let id = format!("{}/{}", path.kind().as_str(), path.name());
     let run = quote(path.run().as_str());
-    format!("{CONSOLE}/checkpoints/{run}/{}", quote(&id))
+    format!("{CONSOLE}/checkpoints/{run}/{}", quote(&path.id()))
 }
 
 /// A page to talk to a checkpoint.

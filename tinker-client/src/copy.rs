@@ -1,6 +1,7 @@
 //! Copying a checkpoint into a project.
 
 use http::{HeaderName, HeaderValue};
+use tinker_types::wire::header;
 use tinker_types::{CheckpointPath, CopyWeights, InvalidValue};
 
 use crate::ask::{ask, call};
@@ -8,7 +9,7 @@ use crate::core::Core;
 use crate::error::Error;
 use crate::options::CopyOptions;
 
-const ACCESS_TOKEN: HeaderName = HeaderName::from_static("x-tinker-weights-access-token");
+const ACCESS_TOKEN: HeaderName = HeaderName::from_static(header::WEIGHTS_ACCESS_TOKEN);
 
 /// Copies a checkpoint into a project, for a public method. Gives the path of the copy.
 pub(crate) async fn copy_weights(

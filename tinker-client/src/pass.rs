@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use tinker_transport::{Call, Class, Compression, Replay};
-use tinker_types::{ForwardBackward, InvalidValue, Method, Submitted, proto};
+use tinker_types::wire::route;
+use tinker_types::{Endpoint, ForwardBackward, InvalidValue, Method, Submitted, proto};
 
 use crate::api::{self, Form, locate};
 use crate::codec;
@@ -36,7 +37,7 @@ pub(crate) async fn submit(
     if link.flags.fixed().proto_compress_fwdbwd {
         call = call.with_compression(Compression::Zstd);
     }
-    let path = locate("forward_backward", &[]);
+    let path = locate(ForwardBackward::ROUTE, &[]);
     let request = api::build(Method::Post, &path, Form::Protobuf, body, call)?;
     let answer = link.api.send(request).await?;
     if answer.status.is_success() {
@@ -65,9 +66,9 @@ async fn send_json(
     // Servers of the JSON form have a route of their own for passes without gradients.
     let path = locate(
         if pass.forward_only {
-            "forward"
+            route::FORWARD
         } else {
-            "forward_backward"
+            ForwardBackward::ROUTE
         },
         &[],
     );

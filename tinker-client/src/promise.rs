@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use tinker_transport::{Body, Call, Class, Kind, Outcome, Replay, TransportError};
+use tinker_types::wire::header;
 use tinker_types::{
     Endpoint, Method, Operation, RequestId, RequestType, RetrieveFuture, Retrieved, Submitted,
     Waiting as ServerWord,
@@ -150,18 +151,18 @@ impl Promise {
         let call = Call::new(RetrieveFuture::NAME, Class::Retrieve)
             .with_caller(method)
             .with_replay(Replay::Safe);
-        let path = locate("retrieve_future", &[]);
+        let path = locate(RetrieveFuture::ROUTE, &[]);
         let mut request = api::build(Method::Post, &path, Form::Json, body, call)?;
         if self.request_type.is_protobuf() {
             Form::Protobuf.accept(&mut request);
         }
         let headers = request.headers_mut();
         headers.insert(
-            HeaderName::from_static("x-tinker-request-type"),
+            HeaderName::from_static(header::REQUEST_TYPE),
             HeaderValue::from_static(self.request_type.as_str()),
         );
         headers.insert(
-            HeaderName::from_static("x-tinker-request-iteration"),
+            HeaderName::from_static(header::REQUEST_ITERATION),
             HeaderValue::from(iteration),
         );
         let seconds = format!("{:.6}", self.accepted_after.as_secs_f64());
@@ -169,7 +170,7 @@ impl Promise {
             .ok()
             .filter(|_| iteration == 0)
         {
-            let name = HeaderName::from_static("x-tinker-create-promise-roundtrip-time");
+            let name = HeaderName::from_static(header::PROMISE_ROUNDTRIP);
             headers.insert(name, seconds);
         }
         Ok(request)

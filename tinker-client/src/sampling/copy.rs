@@ -2,14 +2,12 @@
 
 use http::StatusCode;
 use tinker_transport::{Call, Class, Replay};
+use tinker_types::wire::SEQ_IDS_PER_COPY;
 use tinker_types::{Endpoint, JoinSamplingSession, SamplingSessionId};
 use tokio::sync::OnceCell;
 
 use crate::error::Error;
 use crate::link::Link;
-
-/// Sequence ids of one copy.
-const SPAN: u64 = 1_000_000_000;
 
 /// The number of a copy, and so where its sequence ids begin.
 #[derive(Debug)]
@@ -43,7 +41,7 @@ impl CopyNumber {
 
     /// The number of the copy that a sequence id is of.
     pub(super) fn of_seq_id(seq_id: u64) -> u64 {
-        seq_id / SPAN
+        seq_id / SEQ_IDS_PER_COPY
     }
 
     /// The sequence id of its sample of this position.
@@ -54,7 +52,7 @@ impl CopyNumber {
         method: &'static str,
         position: u64,
     ) -> Result<u64, Error> {
-        Ok(self.get(link, sampler, method).await? * SPAN + position)
+        Ok(self.get(link, sampler, method).await? * SEQ_IDS_PER_COPY + position)
     }
 }
 
@@ -64,7 +62,7 @@ async fn join(
     method: &'static str,
 ) -> Result<u64, Error> {
     // Two copies of a thousand draw the same number once in two thousand times.
-    let drawn = || fastrand::u64(1..=SPAN);
+    let drawn = || fastrand::u64(1..=SEQ_IDS_PER_COPY);
     if !link.flags.fixed().sample_join_sampling_session {
         return Ok(drawn());
     }

@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 
-use serde::Deserialize;
 use serde_json::Value;
-use tinker_types::{ErrorCategory, RequestId, SampleResponse, SequenceId, Submitted};
+use tinker_types::wire::route;
+use tinker_types::wire::stream::{self, StreamFailure, StreamTokens};
+use tinker_types::{RequestId, SampleResponse, SequenceId, Submitted};
 
 use super::check::name;
 use super::event::SampleEvent;
 use crate::codec::{self, Output};
 use crate::error::{DecodeError, Error, RequestFailed};
 
-const OPERATION: &str = "stream_sample";
+const OPERATION: &str = route::STREAM_SAMPLE;
 
 /// Events of one sample, as far as they have arrived.
 #[derive(Debug)]
@@ -26,21 +27,6 @@ pub(super) struct Events {
     names: Option<Vec<SequenceId>>,
     /// Nothing follows an error.
     has_failed: bool,
-}
-
-#[derive(Deserialize)]
-struct Piece {
-    sequence: usize,
-    tokens: Vec<u32>,
-    #[serde(default)]
-    logprobs: Vec<f32>,
-}
-
-#[derive(Deserialize)]
-struct Failure {
-    error: String,
-    #[serde(default)]
-    category: ErrorCategory,
 }
 
 impl Events {
@@ -107,28 +93,28 @@ impl Events {
         };
         let data = data.as_bytes();
         match field("event:").as_deref() {
-            Some("accepted") => {
+            Some(stream::ACCEPTED) => {
                 let accepted: Submitted = codec::from_json(OPERATION, data)?;
                 self.request_id = Some(accepted.request_id);
                 self.names = accepted.sample_sequence_ids;
                 Ok(None)
             }
-            Some("tokens") => {
-                let told: Piece = codec::from_json(OPERATION, data)?;
+            Some(stream::TOKENS) => {
+                let told: StreamTokens = codec::from_json(OPERATION, data)?;
                 Ok(Some(SampleEvent::Tokens {
                     sequence: told.sequence,
                     tokens: told.tokens,
                     logprobs: told.logprobs,
                 }))
             }
-            Some("done") => {
+            Some(stream::DONE) => {
                 let value: Value = codec::from_json(OPERATION, data)?;
                 let mut response = <SampleResponse as Output>::from_json(OPERATION, value)?;
                 name(&mut response, self.names.take());
                 Ok(Some(SampleEvent::Done(Box::new(response))))
             }
-            Some("error") => {
-                let failure: Failure = codec::from_json(OPERATION, data)?;
+            Some(stream::ERROR) => {
+                let failure: StreamFailure = codec::from_json(OPERATION, data)?;
                 let id = self.request_id.take().unwrap_or_else(|| "".into());
                 let failed = RequestFailed::new(OPERATION, id, failure.category, &failure.error);
                 Err(failed.into())

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
 use tinker_transport::{Body, Call, Class, Kind, Replay, Stage, TransportError};
+use tinker_types::wire::route;
 use tinker_types::{Method, ModelInput, SampleRequest, SampleResponse};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -25,7 +26,7 @@ use crate::link::Link;
 use crate::options::SampleOptions;
 use crate::waiting::WaitingFor;
 
-const OPERATION: &str = "stream_sample";
+const OPERATION: &str = route::STREAM_SAMPLE;
 const METHOD: &str = "SamplingClient.stream";
 
 /// A sample on its way, event by event: a [`Stream`], and usable without one by
