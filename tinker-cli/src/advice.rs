@@ -4,8 +4,9 @@ use std::error::Error as StdError;
 use std::io::ErrorKind;
 
 use tinker_client::Error;
+use tinker_data::DatasetError;
 
-use crate::command::train::{DataFault, Diverged};
+use crate::command::train::Diverged;
 use crate::exit::{self, Interrupted, Usage};
 use crate::look::{BAD, FAINT, LABEL, paint};
 
@@ -27,7 +28,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
         if cause.is::<Usage>() {
             return exit::USAGE;
         }
-        if cause.is::<DataFault>() {
+        if cause.is::<DatasetError>() {
             return exit::DATA;
         }
         // A reader that has seen enough, as in `tinker sample ... | head`, is no failure.
@@ -63,6 +64,10 @@ fn hint(cause: &(dyn StdError + 'static), program: &str) -> Option<String> {
     }
     if cause.is::<Diverged>() {
         return Some("try again with a lower --learning-rate".to_owned());
+    }
+    if cause.is::<DatasetError>() {
+        let hint = "nothing was trained; correct the file (--max-length leaves out long examples)";
+        return Some(hint.to_owned());
     }
     #[cfg(feature = "local")]
     if let Some(tinker_local::StoreError::InUse { .. }) = cause.downcast_ref() {

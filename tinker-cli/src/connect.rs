@@ -9,10 +9,10 @@ mod tokenizer;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tinker_client::chat::Renderer;
 use tinker_client::transport::Class;
 use tinker_client::transport::policy::Standard;
 use tinker_client::{Config, FinishReason, ServerCapabilities, ServiceClient};
+use tinker_data::Renderer;
 use tinker_types::SupportedModel;
 
 use crate::exit::{Interrupted, Usage};

@@ -44,8 +44,6 @@ mod training;
 mod waiting;
 
 pub mod autodiff;
-#[cfg(feature = "chat")]
-pub mod chat;
 pub mod console;
 pub mod error;
 
@@ -72,6 +70,14 @@ pub use service::ServiceClient;
 pub use training::TrainingClient;
 pub use waiting::{Waiting, WaitingFor};
 
+/// Conversations as tokens: tokenizers, chat templates and loss weights. Part of [`data`].
+#[cfg(feature = "chat")]
+pub mod chat {
+    pub use tinker_data::{ChatError, Message, Renderer, Role, Template, Tokenizer};
+}
+
+#[cfg(feature = "chat")]
+pub use tinker_data as data;
 pub use tinker_transport as transport;
 pub use tinker_transport::{Event, Logger, Metrics, Observer, Observers};
 pub use tinker_types as types;

@@ -4,7 +4,7 @@ use std::fs::write;
 
 use serde_json::json;
 use tempfile::TempDir;
-use tinker_client::chat::{Message, Renderer, Template, Tokenizer};
+use tinker_data::{Message, Renderer, Template, Tokenizer};
 use tinker_transport::testing::Cassette;
 use tinker_types::CheckpointPath;
 

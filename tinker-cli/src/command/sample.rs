@@ -9,8 +9,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use tinker_client::chat::{Message, Renderer};
 use tinker_client::{SampleOptions, SamplingClient};
+use tinker_data::{Message, Renderer};
 use tinker_types::{ModelInput, SamplingParams, Stop};
 
 use crate::connect::{Connection, PlaceArgs, Target};

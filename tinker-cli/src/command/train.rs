@@ -1,12 +1,9 @@
 //! `tinker train`
 
-mod data;
 mod evaluate;
 mod job;
 mod pace;
 mod plan;
-mod prepare;
-mod questions;
 mod record;
 mod run;
 mod run_folder;
@@ -20,7 +17,6 @@ mod summary;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
-pub(crate) use data::DataFault;
 pub(crate) use run::run;
 pub(crate) use steps::Diverged;
 

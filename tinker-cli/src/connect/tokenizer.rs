@@ -2,13 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use tinker_client::chat::Renderer;
+use tinker_data::{Renderer, Template, Tokenizer};
 
-use super::BUILT_IN_MODEL;
 use crate::exit::Usage;
-
-/// Ids of the tokenizer that is part of this program; a model that names none goes by its own name.
-const BYTES: [&str; 2] = ["tinker-local/bytes", BUILT_IN_MODEL];
 
 /// The files a tokenizer consists of, as far as they matter here.
 const FILES: &str = "tokenizer.json and tokenizer_config.json";
@@ -27,10 +23,10 @@ pub(super) fn of_model(model: &str, id: &str) -> anyhow::Result<Renderer> {
         );
         return Err(Usage(message).into());
     }
-    let id = id.split(':').next().unwrap_or(id);
-    if BYTES.contains(&id) {
-        return Ok(Renderer::plain());
+    if let Some(tokenizer) = Tokenizer::from_id(id) {
+        return Ok(Renderer::new(tokenizer, Template::plain()));
     }
+    let id = id.split(':').next().unwrap_or(id);
     if let Some(folder) = std::env::home_dir().and_then(|home| downloaded(&home, id)) {
         return from_files(&folder);
     }
@@ -56,8 +52,6 @@ fn downloaded(home: &Path, id: &str) -> Option<PathBuf> {
 /// The tokenizer of a folder, or of a file in one, with the folder's chat template if it has one.
 #[cfg(feature = "tokenizers")]
 pub(super) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
-    use tinker_client::chat::{Template, Tokenizer};
-
     let folder = path.parent().filter(|_| path.is_file()).unwrap_or(path);
     let tokenizer = Tokenizer::from_folder(folder)?;
     tracing::info!(folder = %folder.display(), "tokenizer");
@@ -118,6 +112,6 @@ mod tests {
             );
         }
         assert!(of_model("m", "tinker-local/bytes:v1").is_ok());
-        assert!(of_model(BUILT_IN_MODEL, BUILT_IN_MODEL).is_ok());
+        assert!(of_model("tinker-local/tiny", "tinker-local/tiny").is_ok());
     }
 }

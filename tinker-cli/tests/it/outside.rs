@@ -52,7 +52,7 @@ fn a_wrong_command_line_ends_with_2() {
 }
 
 #[test]
-fn faults_of_the_data_end_with_3_and_name_their_lines() {
+fn errors_of_the_data_end_with_3_and_name_their_lines() {
     let work = Workplace::new();
     work.write(
         "data.jsonl",
@@ -62,7 +62,7 @@ fn faults_of_the_data_end_with_3_and_name_their_lines() {
     assert_eq!(run.code, 3);
     assert_eq!(
         run.stderr,
-        "error: data.jsonl has 1 fault; nothing was trained\n  data.jsonl:2: has no \"completion\"\n    fix: add \"completion\" with a text\n"
+        "error: data.jsonl has 1 error\n  data.jsonl:2: has no \"completion\"\n    fix: add \"completion\" with a text\nhint: nothing was trained; correct the file (--max-length leaves out long examples)\n"
     );
     work.write("data.jsonl", "");
     assert_eq!(work.run(&["train", "data.jsonl"]).code, 3);

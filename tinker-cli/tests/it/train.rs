@@ -114,7 +114,7 @@ fn a_place_that_cannot_be_written_is_found_out_before_training() {
 }
 
 #[test]
-fn long_examples_are_faults_or_left_out() {
+fn long_examples_are_errors_or_left_out() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);
     let short = std::fs::read_to_string(work.path("data.jsonl")).unwrap();
@@ -126,7 +126,7 @@ fn long_examples_are_faults_or_left_out() {
     let run = work.run(&train(&["--dry-run"]));
     assert_eq!(run.code, 3);
     assert!(
-        run.stderr.contains("data.jsonl:41: has 2,002 tokens"),
+        run.stderr.contains("data.jsonl:41: has 2002 tokens"),
         "{}",
         run.stderr
     );

@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 
 /// The libraries, and the crates whose items users of each may hold in their hands beside those of the library.
 /// Whatever is not here, reqwest and prost above all, can be exchanged without anybody noticing.
-const LIBRARIES: [(&str, &[&str]); 4] = [
+const LIBRARIES: [(&str, &[&str]); 5] = [
     (
         "tinker-types",
         &[
@@ -25,6 +25,7 @@ const LIBRARIES: [(&str, &[&str]); 4] = [
             "serde_json",
         ],
     ),
+    ("tinker-data", &["serde", "serde_core", "tinker_types"]),
     (
         "tinker-transport",
         &[
@@ -49,6 +50,7 @@ const LIBRARIES: [(&str, &[&str]); 4] = [
             "serde",
             "serde_core",
             "serde_json",
+            "tinker_data",
             "tinker_transport",
             "tinker_types",
             "tower",

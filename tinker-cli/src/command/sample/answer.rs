@@ -1,7 +1,7 @@
 //! Generated texts, and how they are shown.
 
 use serde::Serialize;
-use tinker_client::chat::{ChatError, Renderer};
+use tinker_data::{ChatError, Renderer};
 use tinker_types::{SampledSequence, StopReason};
 
 use crate::look::{FAINT, Look, paint};

@@ -1,8 +1,8 @@
 //! Texts on the terminal while they are generated.
 
 use anyhow::{Context as _, anyhow};
-use tinker_client::chat::{ChatError, Renderer};
 use tinker_client::{SampleOptions, SamplingClient};
+use tinker_data::{ChatError, Renderer};
 use tinker_local::{LocalEngine, SampleEvent};
 use tinker_types::{ModelInput, SampleRequest};
 

@@ -3,11 +3,9 @@
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use tinker_client::SamplingClient;
-use tinker_client::chat::Renderer;
-use tinker_types::SamplingParams;
+use tinker_data::{Question, Renderer};
+use tinker_types::{ModelInput, SamplingParams};
 
-use super::questions::Request;
-use super::split::Question;
 use crate::exit::Interrupted;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -58,18 +56,18 @@ pub(crate) fn is_exact(expected: &str, answer: &str) -> bool {
 pub(crate) async fn answers(
     sampler: &SamplingClient,
     renderer: &Renderer,
-    requests: &[Request],
+    requests: &[(ModelInput, usize)],
     talk: Talk,
     label: &'static str,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Vec<String>> {
     let mut progress = Progress::start(talk, label, requests.len());
     let mut asked = futures_util::stream::iter(requests)
-        .map(|request| {
+        .map(|(prompt, max_tokens)| {
             let greedy = SamplingParams::default()
                 .with_temperature(0.0)
-                .with_max_tokens(u32::try_from(request.max_tokens).unwrap_or(u32::MAX));
-            sampler.sample(request.prompt.clone(), greedy)
+                .with_max_tokens(u32::try_from(*max_tokens).unwrap_or(u32::MAX));
+            sampler.sample(prompt.clone(), greedy)
         })
         .buffered(IN_FLIGHT);
     let mut answers = Vec::with_capacity(requests.len());
@@ -92,8 +90,9 @@ pub(crate) async fn answers(
 
 #[cfg(test)]
 mod tests {
+    use tinker_data::Prompt;
+
     use super::*;
-    use crate::command::train::split::Prompt;
 
     #[test]
     fn white_space_at_the_ends_does_not_count() {

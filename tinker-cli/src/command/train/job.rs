@@ -1,13 +1,11 @@
 //! One training run, from the first question to the summary.
 
 use anyhow::Context as _;
-use tinker_client::chat::Renderer;
 use tinker_client::{LoraConfig, SamplingClient, TrainingClient};
+use tinker_data::{EncodedDataset, EncodedQuestions, Renderer};
 
 use super::evaluate::{Score, answers};
 use super::plan::{DEFAULT_RANK, Plan};
-use super::prepare::Prepared;
-use super::questions::Questions;
 use super::record::Record;
 use super::run_folder::RunFolder;
 use super::source::Source;
@@ -27,8 +25,8 @@ pub(crate) struct Job<'a> {
     pub(crate) source: &'a Source,
     pub(crate) plan: Plan,
     pub(crate) renderer: Renderer,
-    pub(crate) prepared: Prepared,
-    pub(crate) questions: Questions,
+    pub(crate) encoded: EncodedDataset,
+    pub(crate) questions: EncodedQuestions,
     pub(crate) interrupt: Interrupt,
 }
 
@@ -68,7 +66,7 @@ impl Job<'_> {
         let outcome = record.outcome(
             &self.plan,
             self.source,
-            &self.questions.asked,
+            &self.questions.questions,
             &folder,
             interrupted,
         );
@@ -97,7 +95,7 @@ impl Job<'_> {
                     .await?
             }
         };
-        if self.questions.asked.is_empty() {
+        if self.questions.questions.is_empty() {
             return Ok((training, Vec::new()));
         }
         // A fresh adapter changes nothing yet, so this asks the base model; a loaded one is asked as it was saved.
@@ -111,7 +109,7 @@ impl Job<'_> {
         sampler: &SamplingClient,
         label: &'static str,
     ) -> anyhow::Result<Vec<String>> {
-        if self.questions.asked.is_empty() {
+        if self.questions.questions.is_empty() {
             return Ok(Vec::new());
         }
         let talk = self.context.talk;
@@ -124,7 +122,7 @@ impl Job<'_> {
             &self.interrupt,
         )
         .await?;
-        let score = Score::of(&self.questions.asked, &given);
+        let score = Score::of(&self.questions.questions, &given);
         talk.tell(label, &score.describe());
         Ok(given)
     }
@@ -139,7 +137,7 @@ impl Job<'_> {
         let plan = &self.plan;
         let mut steps = Steps::new(
             training,
-            &self.prepared.examples,
+            &self.encoded.examples,
             plan,
             self.interrupt.clone(),
         );
@@ -192,7 +190,7 @@ impl Job<'_> {
             &self.interrupt,
         );
         match asked.await {
-            Ok(given) => Ok(Some(Score::of(&self.questions.asked, &given))),
+            Ok(given) => Ok(Some(Score::of(&self.questions.questions, &given))),
             Err(error) if error.is::<Interrupted>() => Ok(None),
             Err(error) => Err(error),
         }
@@ -222,7 +220,7 @@ impl Job<'_> {
             .await
             .context("cannot save the weights to sample from")?;
         let program = &self.context.program;
-        let questions = &self.questions.asked;
+        let questions = &self.questions.questions;
         let next = suggest::sample(program, self.args, &sampler_path.to_string(), questions);
         record.next.push(next);
         record.sampler = Some(sampler_path.to_string());

@@ -1,9 +1,9 @@
 //! What a run will do, settled before it does anything.
 
 use serde::Serialize;
+use tinker_data::EncodedDataset;
 use tinker_types::CheckpointPath;
 
-use super::prepare::Prepared;
 use super::schedule;
 use crate::connect::BUILT_IN_MODEL;
 use crate::look::Look;
@@ -88,9 +88,9 @@ impl Plan {
     }
 
     /// Tokens that the steps still to come read, about.
-    pub(crate) fn tokens(&self, prepared: &Prepared) -> usize {
+    pub(crate) fn tokens(&self, data: &EncodedDataset) -> usize {
         let batches = (self.steps - self.first_step) * self.batch_size;
-        batches * prepared.tokens() / prepared.examples.len().max(1)
+        batches * data.tokens() / data.examples.len().max(1)
     }
 
     /// One line for people.

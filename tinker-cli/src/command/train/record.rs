@@ -1,16 +1,15 @@
 //! What a run leaves behind: its settings, and its result.
 
 use serde::Serialize;
+use tinker_data::{EncodedDataset, EncodedQuestions, Question};
 
 use super::Args;
 use super::evaluate::{Score, is_exact};
 use super::pace::Pace;
 use super::plan::Plan;
-use super::prepare::Prepared;
-use super::questions::Questions;
 use super::run_folder::{self, RunFolder};
 use super::source::Source;
-use super::split::{Origin, Question};
+use super::split::Origin;
 use super::steps::Step;
 use super::summary::{Outcome, Said, Sample, Status, Suggestion, Summary, curve};
 use crate::clock;
@@ -45,23 +44,23 @@ impl<'a> Config<'a> {
         place: String,
         source: &'a Source,
         plan: &'a Plan,
-        prepared: &Prepared,
-        questions: &Questions,
+        encoded: &EncodedDataset,
+        questions: &EncodedQuestions,
     ) -> Self {
         Self {
             started: clock::now(),
             tinker_version: env!("CARGO_PKG_VERSION"),
             place,
-            data: source.path.display().to_string(),
+            data: source.path().display().to_string(),
             data_sha256: &source.sha256,
-            examples: prepared.examples.len(),
-            examples_left_out: prepared.left_out,
+            examples: encoded.examples.len(),
+            examples_left_out: encoded.left_out,
             held_out: source.eval_path().display().to_string(),
             held_out_sha256: match &source.split.origin {
                 Origin::File { sha256, .. } => Some(sha256),
                 Origin::Share => None,
             },
-            held_out_prompts: questions.asked.len(),
+            held_out_prompts: questions.questions.len(),
             checkpoint_name: &args.name,
             plan,
         }
@@ -105,7 +104,7 @@ impl Record {
                 Status::Finished
             },
             model: plan.model.clone(),
-            data: source.path.display().to_string(),
+            data: source.path().display().to_string(),
             held_out: source.eval_path().display().to_string(),
             steps: self.done,
             tokens: self.pace.tokens(),
@@ -149,7 +148,7 @@ fn rows(questions: &[Question], before: &[String], after: &[String]) -> Vec<Samp
     let row = |(at, question): (usize, &Question)| {
         Some(Sample {
             line: question.line,
-            prompt: question.prompt.shown().to_owned(),
+            prompt: question.prompt.text().to_owned(),
             expected: question.expected.clone(),
             before: said(question, before, at)?,
             after: said(question, after, at),

@@ -1,12 +1,11 @@
 //! A run from its files to the engine, and what it will do.
 
+use tinker_data::{EncodedQuestions, LengthLimit};
 use tinker_types::{CheckpointKind, CheckpointPath, ModelInfo};
 
 use super::Args;
 use super::job::Job;
 use super::plan::{DryRun, Plan, Wishes};
-use super::prepare::{Limit, Prepared};
-use super::questions::Questions;
 use super::record::Config;
 use super::run_folder::RunFolder;
 use super::source::Source;
@@ -58,16 +57,16 @@ async fn train(
     };
     let renderer = connection.renderer(&model)?;
     let limit = match (args.max_length, connection.context_length(&model)) {
-        (Some(most), Some(context)) => Limit::LeaveOut(most.get().min(context)),
-        (Some(most), None) => Limit::LeaveOut(most.get()),
-        (None, Some(context)) => Limit::Refuse(context),
-        (None, None) => Limit::Unknown,
+        (Some(most), Some(context)) => LengthLimit::LeaveOut(most.get().min(context)),
+        (Some(most), None) => LengthLimit::LeaveOut(most.get()),
+        (None, Some(context)) => LengthLimit::Refuse(context),
+        (None, None) => LengthLimit::Unknown,
     };
-    let prepared = Prepared::new(&renderer, &source.path, &source.split.train, limit)?;
+    let encoded = source.split.train.encode(&renderer, limit)?;
     let held_out = &source.split.held_out;
-    let questions = Questions::new(&renderer, source.eval_path(), held_out, limit)?;
+    let questions = EncodedQuestions::new(&renderer, source.eval_path(), held_out, limit)?;
     for (left_out, noun) in [
-        (prepared.left_out, "example"),
+        (encoded.left_out, "example"),
         (questions.left_out, "held-out prompt"),
     ] {
         if left_out > 0 {
@@ -78,8 +77,10 @@ async fn train(
         }
     }
     let mut wishes = args.wishes();
-    wishes.eval_every = wishes.eval_every.filter(|_| !questions.asked.is_empty());
-    let plan = Plan::new(model, resume, prepared.examples.len(), wishes);
+    wishes.eval_every = wishes
+        .eval_every
+        .filter(|_| !questions.questions.is_empty());
+    let plan = Plan::new(model, resume, encoded.examples.len(), wishes);
     let folder = args
         .output
         .clone()
@@ -87,14 +88,14 @@ async fn train(
     if args.dry_run {
         let dry_run = DryRun {
             place: connection.describe(),
-            data: source.path.display().to_string(),
+            data: source.path().display().to_string(),
             data_sha256: source.sha256.clone(),
-            examples: prepared.examples.len(),
-            examples_left_out: prepared.left_out,
-            example_tokens: prepared.tokens(),
-            longest_example_tokens: prepared.longest(),
-            held_out_prompts: questions.asked.len(),
-            training_tokens: plan.tokens(&prepared),
+            examples: encoded.examples.len(),
+            examples_left_out: encoded.left_out,
+            example_tokens: encoded.tokens(),
+            longest_example_tokens: encoded.longest(),
+            held_out_prompts: questions.questions.len(),
+            training_tokens: plan.tokens(&encoded),
             sampling_tokens: 2 * questions.max_tokens(),
             run_folder: folder.display().to_string(),
             checkpoint: &args.name,
@@ -111,7 +112,7 @@ async fn train(
             connection.describe(),
             source,
             &plan,
-            &prepared,
+            &encoded,
             &questions,
         ),
     )?;
@@ -123,7 +124,7 @@ async fn train(
         source,
         plan,
         renderer,
-        prepared,
+        encoded,
         questions,
         interrupt,
     };

@@ -4,15 +4,14 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
-use tinker_client::chat::{Message, Role};
+use tinker_data::{Dataset, Prompt, Question, Row};
 
-use super::data::{DataFile, Example, Placed};
 use crate::words;
 
 /// Training examples and held-out questions.
 #[derive(Debug)]
 pub(crate) struct Split {
-    pub(crate) train: Vec<Placed>,
+    pub(crate) train: Dataset,
     pub(crate) held_out: Vec<Question>,
     pub(crate) origin: Origin,
 }
@@ -26,51 +25,29 @@ pub(crate) enum Origin {
     Share,
 }
 
-/// A held-out prompt and the answer the data gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Question {
-    /// The line of its file, from 1.
-    pub(crate) line: usize,
-    pub(crate) prompt: Prompt,
-    pub(crate) expected: String,
-}
+type Digest = [u8; 32];
 
-/// What the model is asked with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Prompt {
-    /// Text to continue.
-    Text(String),
-    /// A conversation that waits for the assistant.
-    Chat(Vec<Message>),
-}
-
-impl Prompt {
-    /// The text, or the last turn.
-    pub(crate) fn shown(&self) -> &str {
-        match self {
-            Self::Text(text) => text,
-            Self::Chat(messages) => messages.last().map_or("", |message| &message.content),
-        }
-    }
-
-    /// A fingerprint: equal prompts have equal ones.
-    fn digest(&self) -> Digest {
-        let mut hash = Sha256::new();
-        match self {
-            Self::Text(text) => hash.update(text),
-            Self::Chat(messages) => {
-                for message in messages {
-                    for part in [message.role.as_str(), "\0", &message.content, "\0"] {
-                        hash.update(part);
-                    }
+/// Fingerprint of a prompt: equal prompts have equal ones.
+fn digest(prompt: &Prompt) -> Digest {
+    let mut hash = Sha256::new();
+    match prompt {
+        Prompt::Text(text) => hash.update(text),
+        Prompt::Chat(messages) => {
+            for message in messages {
+                for part in [message.role.as_str(), "\0", &message.content, "\0"] {
+                    hash.update(part);
                 }
             }
         }
-        hash.finalize().into()
     }
+    hash.finalize().into()
 }
 
-type Digest = [u8; 32];
+/// Fingerprints of the prompts, in the order of the rows.
+fn digests(rows: &[Row]) -> Vec<Digest> {
+    let prompts = rows.iter().map(|row| row.question().prompt);
+    prompts.map(|prompt| digest(&prompt)).collect()
+}
 
 /// The evaluation file beside a data file: `x-eval.jsonl` for `x.jsonl`.
 pub(crate) fn beside(data: &Path) -> PathBuf {
@@ -85,25 +62,21 @@ pub(crate) fn beside(data: &Path) -> PathBuf {
 
 impl Split {
     /// Trains on all of `data` and asks what `eval` holds.
-    pub(crate) fn with_file(data: DataFile, eval: DataFile) -> Self {
+    pub(crate) fn with_file(data: Dataset, eval: Dataset, sha256: String) -> Self {
         Self {
-            train: data.examples,
-            held_out: eval.examples.iter().map(question).collect(),
+            train: data,
+            held_out: eval.rows.iter().map(Row::question).collect(),
             origin: Origin::File {
                 path: eval.path,
-                sha256: eval.sha256,
+                sha256,
             },
         }
     }
 
     /// Holds out 5 % of the prompts, 8 to 64 of them but never more than a quarter. Which ones depends on the
     /// prompts and nothing else, so a longer file or another order keeps them; repeats of a prompt stay together.
-    pub(crate) fn by_share(data: DataFile) -> Self {
-        let mut order: Vec<Digest> = data
-            .examples
-            .iter()
-            .map(|placed| question(placed).prompt.digest())
-            .collect();
+    pub(crate) fn by_share(data: Dataset) -> Self {
+        let mut order = digests(&data.rows);
         order.sort_unstable();
         order.dedup();
         order.truncate((order.len() / 20).clamp(8, 64).min(order.len() / 4));
@@ -111,18 +84,21 @@ impl Split {
 
         let mut seen = HashSet::new();
         let mut held_out = Vec::new();
-        let mut train = Vec::new();
-        for placed in data.examples {
-            let question = question(&placed);
-            let digest = question.prompt.digest();
+        let mut rows = Vec::new();
+        for row in data.rows {
+            let question = row.question();
+            let digest = digest(&question.prompt);
             if !chosen.contains(&digest) {
-                train.push(placed);
+                rows.push(row);
             } else if seen.insert(digest) {
                 held_out.push(question);
             }
         }
         Self {
-            train,
+            train: Dataset {
+                path: data.path,
+                rows,
+            },
             held_out,
             origin: Origin::Share,
         }
@@ -130,14 +106,10 @@ impl Split {
 
     /// Held-out prompts that are trained on too, so that their answers prove little.
     pub(crate) fn leaked(&self) -> usize {
-        let trained: HashSet<Digest> = self
-            .train
-            .iter()
-            .map(|placed| question(placed).prompt.digest())
-            .collect();
+        let trained: HashSet<Digest> = digests(&self.train.rows).into_iter().collect();
         self.held_out
             .iter()
-            .filter(|question| trained.contains(&question.prompt.digest()))
+            .filter(|question| trained.contains(&digest(&question.prompt)))
             .count()
     }
 
@@ -154,47 +126,24 @@ impl Split {
     }
 }
 
-/// Asks for what an example teaches last.
-fn question(placed: &Placed) -> Question {
-    let line = placed.line;
-    match &placed.example {
-        Example::Completion { prompt, completion } => Question {
-            line,
-            prompt: Prompt::Text(prompt.clone()),
-            expected: completion.clone(),
-        },
-        Example::Chat(messages) => {
-            let last = messages
-                .iter()
-                .rposition(|message| message.role == Role::Assistant);
-            let at = last.unwrap_or_default();
-            let prompt = Prompt::Chat(messages[..at].to_vec());
-            Question {
-                line,
-                prompt,
-                expected: messages[at].content.clone(),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tinker_data::Example;
+
     use super::*;
 
-    fn file(lines: &[(String, &str)]) -> DataFile {
+    fn file(lines: &[(String, &str)]) -> Dataset {
         let example = |(prompt, completion): &(String, &str)| Example::Completion {
             prompt: prompt.clone(),
             completion: (*completion).to_owned(),
         };
-        let examples = lines.iter().enumerate().map(|(at, line)| Placed {
+        let rows = lines.iter().enumerate().map(|(at, line)| Row {
             line: at + 1,
             example: example(line),
         });
-        DataFile {
+        Dataset {
             path: "x.jsonl".into(),
-            sha256: String::new(),
-            examples: examples.collect(),
+            rows: rows.collect(),
         }
     }
 
@@ -203,7 +152,7 @@ mod tests {
     }
 
     fn prompts(split: &Split) -> Vec<&str> {
-        let mut prompts: Vec<&str> = split.held_out.iter().map(|q| q.prompt.shown()).collect();
+        let mut prompts: Vec<&str> = split.held_out.iter().map(|q| q.prompt.text()).collect();
         prompts.sort_unstable();
         prompts
     }
@@ -221,7 +170,7 @@ mod tests {
         ] {
             let split = Split::by_share(file(&numbered(0..lines)));
             assert_eq!(split.held_out.len(), held_out, "{lines} lines");
-            assert_eq!(split.train.len() + held_out, lines);
+            assert_eq!(split.train.rows.len() + held_out, lines);
         }
     }
 
@@ -247,26 +196,21 @@ mod tests {
                 .map(|(prompt, _)| (prompt, "another answer")),
         );
         let split = Split::by_share(file(&lines));
-        assert_eq!((split.held_out.len(), split.train.len()), (8, 200 - 16));
+        assert_eq!(
+            (split.held_out.len(), split.train.rows.len()),
+            (8, 200 - 16)
+        );
         assert_eq!(split.leaked(), 0);
     }
 
     #[test]
     fn prompts_in_both_files_are_noticed() {
-        let split = Split::with_file(file(&numbered(0..50)), file(&numbered(47..60)));
-        assert_eq!((split.held_out.len(), split.leaked()), (13, 3));
-    }
-
-    #[test]
-    fn a_conversation_is_asked_for_its_last_answer() {
-        let messages = [("a", "b"), ("c", "d")]
-            .map(|(user, assistant)| [Message::user(user), Message::assistant(assistant)]);
-        let example = Example::Chat(messages.concat());
-        let question = question(&Placed { line: 9, example });
-        assert_eq!(
-            (question.prompt.shown(), question.expected.as_str()),
-            ("c", "d")
+        let split = Split::with_file(
+            file(&numbered(0..50)),
+            file(&numbered(47..60)),
+            String::new(),
         );
+        assert_eq!((split.held_out.len(), split.leaked()), (13, 3));
     }
 
     #[test]

@@ -6,11 +6,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Serialize;
 use tinker_client::{Pending, SamplingClient, TrainingClient};
+use tinker_data::EncodedExample;
 use tinker_types::{AdamParams, Datum, ForwardBackwardOutput, Loss, OptimStepOutput, SavedWeights};
 use tokio::time::Instant;
 
 use super::plan::Plan;
-use super::prepare::Ready;
 use super::schedule::{Batches, learning_rate};
 use crate::interrupt::Interrupt;
 
@@ -65,7 +65,7 @@ pub(crate) struct Diverged {
 /// A run of steps that is going on.
 pub(crate) struct Steps<'a> {
     training: &'a TrainingClient,
-    examples: &'a [Ready],
+    examples: &'a [EncodedExample],
     plan: &'a Plan,
     batches: Batches,
     interrupt: Interrupt,
@@ -90,7 +90,7 @@ impl<'a> Steps<'a> {
     /// The steps of a plan. Nothing is submitted yet.
     pub(crate) fn new(
         training: &'a TrainingClient,
-        examples: &'a [Ready],
+        examples: &'a [EncodedExample],
         plan: &'a Plan,
         interrupt: Interrupt,
     ) -> Self {
@@ -174,14 +174,14 @@ impl<'a> Steps<'a> {
     fn submit(&mut self) {
         let step = self.next;
         self.next += 1;
-        let chosen: Vec<&Ready> = self
+        let chosen: Vec<&EncodedExample> = self
             .batches
             .next()
             .unwrap_or_default()
             .into_iter()
             .map(|index| &self.examples[index])
             .collect();
-        let data: Vec<Datum> = chosen.iter().map(|ready| ready.datum.clone()).collect();
+        let data: Vec<Datum> = chosen.iter().map(|example| example.datum.clone()).collect();
         let rate = learning_rate(self.plan.learning_rate, step, self.plan.steps);
         let pass = self.training.forward_backward(data, Loss::cross_entropy());
         let update = self.training.optim_step(AdamParams::new(rate));
@@ -196,8 +196,8 @@ impl<'a> Steps<'a> {
             is_due(self.plan.save_every).then(|| self.training.save_state(checkpoint_name(done)));
         self.flying.push_back(Flying {
             step,
-            tokens: chosen.iter().map(|ready| ready.tokens).sum(),
-            learned: chosen.iter().map(|ready| ready.learned).sum(),
+            tokens: chosen.iter().map(|example| example.tokens).sum(),
+            learned: chosen.iter().map(|example| example.learned).sum(),
             learning_rate: rate,
             pass,
             update,

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use tinker_data::{Prompt, Question};
+
 use super::Args;
 use super::plan::Plan;
-use super::split::{Prompt, Question};
 use super::summary::Suggestion;
 use crate::words::shell_word;
 
@@ -25,13 +26,13 @@ pub(crate) fn sample(
     // The shortest is the easiest to read and to change.
     let question = questions
         .iter()
-        .min_by_key(|question| question.prompt.shown().len());
+        .min_by_key(|question| question.prompt.text().len());
     if question.is_some_and(|question| matches!(question.prompt, Prompt::Chat(_))) {
         words.push("--chat".to_owned());
     }
     words.push(
         question
-            .map_or("Hello", |question| question.prompt.shown())
+            .map_or("Hello", |question| question.prompt.text())
             .to_owned(),
     );
     Suggestion {
@@ -90,7 +91,7 @@ fn command(program: &str, words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
-    use tinker_client::chat::Message;
+    use tinker_data::Message;
 
     use super::*;
     use crate::args::{Arguments, Command};

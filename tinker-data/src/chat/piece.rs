@@ -1,20 +1,20 @@
-//! A rendered conversation in pieces, and its tokens with their weights.
+//! Pieces of a rendered conversation, and their tokens with loss weights.
 
-use super::ChatError;
-use super::tokenizer::Tokenizer;
+use crate::error::ChatError;
+use crate::tokenizer::Tokenizer;
 
-/// A run of rendered conversation.
+/// A piece of a rendered conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) content: Content,
-    /// The model should learn to write it.
+    /// The loss counts its tokens.
     pub(super) is_learned: bool,
 }
 
-/// What a piece is made of.
+/// Content of a piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    /// Text, which may hold special tokens in their written form.
+    /// Text. It may contain special tokens in their written form.
     Text(String),
     /// The tokenizer's end token.
     End,
@@ -34,9 +34,9 @@ impl Piece {
     };
 }
 
-/// Tokens with a weight each, `[T]`: 1 where a piece is learned.
+/// Tokens and their loss weights, each `[T]`: 1 where a piece is learned, else 0.
 ///
-/// Neighbouring texts are encoded as one, because a tokenizer may merge across the seam; a token
+/// Adjacent texts are encoded as one, because a tokenizer may merge across the boundary; a token
 /// belongs to the piece in which it starts.
 pub(super) fn encode(
     pieces: &[Piece],
@@ -46,7 +46,9 @@ pub(super) fn encode(
     for run in pieces.chunk_by(|a, b| is_text(a) && is_text(b)) {
         if run[0].content == Content::End {
             let end = tokenizer.end_token().ok_or_else(|| {
-                ChatError::new("the tokenizer names no end token; use the model's own template")
+                ChatError::new(
+                    "the tokenizer names no end token; use the chat template of the model",
+                )
             })?;
             tokens.push(end);
             weights.push(weight(&run[0]));

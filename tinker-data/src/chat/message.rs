@@ -1,27 +1,27 @@
-//! One turn of a conversation.
+//! Messages of a conversation.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Who speaks.
+/// Author of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Role {
     /// Instructions for the whole conversation.
     System,
-    /// The person.
+    /// The user.
     User,
-    /// The model: what is learned.
+    /// The model. Its messages are what training learns.
     Assistant,
-    /// A role that only some templates know, for example `tool`.
+    /// A role of some templates only, for example `tool`.
     #[serde(untagged)]
     Other(String),
 }
 
 impl Role {
-    /// The word a template sees.
+    /// The name that templates use.
     pub fn as_str(&self) -> &str {
         match self {
             Self::System => "system",
@@ -38,19 +38,19 @@ impl fmt::Display for Role {
     }
 }
 
-/// One turn of a conversation, in the form common data sets have:
+/// One message of a conversation, in the form of common data sets:
 /// `{"role": "user", "content": "Hi"}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Message {
-    /// Who speaks.
+    /// Author of the message.
     pub role: Role,
-    /// What is said.
+    /// Text of the message.
     pub content: String,
 }
 
 impl Message {
-    /// A turn of any role.
+    /// A message of any role.
     pub fn new(role: Role, content: impl Into<String>) -> Self {
         Self {
             role,
@@ -58,17 +58,17 @@ impl Message {
         }
     }
 
-    /// Instructions for the whole conversation.
+    /// A system message: instructions for the whole conversation.
     pub fn system(content: impl Into<String>) -> Self {
         Self::new(Role::System, content)
     }
 
-    /// A turn of the person.
+    /// A message of the user.
     pub fn user(content: impl Into<String>) -> Self {
         Self::new(Role::User, content)
     }
 
-    /// A turn of the model.
+    /// A message of the model.
     pub fn assistant(content: impl Into<String>) -> Self {
         Self::new(Role::Assistant, content)
     }

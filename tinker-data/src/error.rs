@@ -1,4 +1,4 @@
-//! What can go wrong between messages and tokens.
+//! Errors of tokenizers and templates.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -6,24 +6,24 @@ use std::fmt;
 
 type Source = Box<dyn StdError + Send + Sync>;
 
-/// Messages that cannot be rendered, or a tokenizer or template that cannot be had.
+/// Messages that cannot be rendered, or a tokenizer or template that cannot be loaded.
 ///
-/// Nothing was sent. The message names the place and the fix; the cause is behind `source`.
+/// The message names the place and the fix; the cause is behind `source`.
 #[derive(Debug)]
 pub struct ChatError {
-    what: Cow<'static, str>,
+    message: Cow<'static, str>,
     source: Option<Source>,
 }
 
 impl ChatError {
-    pub(super) fn new(what: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(message: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            what: what.into(),
+            message: message.into(),
             source: None,
         }
     }
 
-    pub(super) fn because(mut self, source: impl Into<Source>) -> Self {
+    pub(crate) fn with_source(mut self, source: impl Into<Source>) -> Self {
         self.source = Some(source.into());
         self
     }
@@ -31,7 +31,7 @@ impl ChatError {
 
 impl fmt::Display for ChatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.message)
     }
 }
 

@@ -1,21 +1,19 @@
-use tinker_client::chat::Message;
-
 use super::*;
+use crate::chat::Message;
 
-fn faults(text: &str) -> String {
-    parse(Path::new("x.jsonl"), text.as_bytes())
-        .unwrap_err()
-        .to_string()
+fn parse(text: &[u8]) -> Result<Dataset, DatasetError> {
+    Dataset::parse("x.jsonl", text)
+}
+
+fn errors(text: &str) -> String {
+    parse(text.as_bytes()).unwrap_err().to_string()
 }
 
 /// The message of a file whose only line is `line`, without the headline and the fix.
-fn fault(line: &str) -> String {
-    let shown = faults(line);
+fn reason_of(line: &str) -> String {
+    let shown = errors(line);
     let mut lines = shown.lines();
-    assert_eq!(
-        lines.next(),
-        Some("x.jsonl has 1 fault; nothing was trained")
-    );
+    assert_eq!(lines.next(), Some("x.jsonl has 1 error"));
     let reason = lines
         .next()
         .unwrap()
@@ -30,24 +28,21 @@ fn fault(line: &str) -> String {
 #[test]
 fn both_forms_are_read_and_blank_lines_skipped() {
     let text = "\u{feff}{\"prompt\":\"a\",\"completion\":\" b\"}\r\n\n{\"messages\":[{\"role\":\"user\",\"content\":\"c\"},{\"role\":\"assistant\",\"content\":\"d\"}]}\n";
-    let read = parse(Path::new("x.jsonl"), text.as_bytes()).unwrap();
+    let rows = parse(text.as_bytes()).unwrap().rows;
+    assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [1, 3]);
     assert_eq!(
-        read.iter().map(|placed| placed.line).collect::<Vec<_>>(),
-        [1, 3]
-    );
-    assert_eq!(
-        read[0].example,
+        rows[0].example,
         Example::Completion {
             prompt: "a".into(),
             completion: " b".into()
         }
     );
     let messages = vec![Message::user("c"), Message::assistant("d")];
-    assert_eq!(read[1].example, Example::Chat(messages));
+    assert_eq!(rows[1].example, Example::Chat(messages));
 }
 
 #[test]
-fn each_fault_has_its_reason() {
+fn each_error_has_its_reason() {
     for (line, reason) in [
         (
             r#"{"prompt":"a""#,
@@ -94,7 +89,7 @@ fn each_fault_has_its_reason() {
         (r#"{"messages":"a"}"#, r#""messages" is text, not a list"#),
         (
             r#"{"messages":[]}"#,
-            r#""messages" has no turn of the assistant, so there is nothing to learn"#,
+            r#""messages" has no answer of the assistant, so there is nothing to learn"#,
         ),
         (
             r#"{"messages":[7]}"#,
@@ -114,7 +109,7 @@ fn each_fault_has_its_reason() {
         ),
         (
             r#"{"messages":[{"role":"user","content":"a"}]}"#,
-            r#""messages" has no turn of the assistant, so there is nothing to learn"#,
+            r#""messages" has no answer of the assistant, so there is nothing to learn"#,
         ),
         (
             r#"{"messages":[{"role":"assistant","content":"a"}]}"#,
@@ -125,34 +120,30 @@ fn each_fault_has_its_reason() {
             "messages[1] is a system message inside the conversation",
         ),
     ] {
-        assert_eq!(fault(line), reason, "{line}");
+        assert_eq!(reason_of(line), reason, "{line}");
     }
 }
 
 #[test]
-fn text_that_is_not_utf8_is_a_fault_of_its_line() {
-    let shown = parse(Path::new("x.jsonl"), b"\n\xff\xfe\n")
-        .unwrap_err()
-        .to_string();
+fn text_that_is_not_utf8_is_an_error_of_its_line() {
+    let shown = parse(b"\n\xff\xfe\n").unwrap_err().to_string();
     assert!(shown.contains("x.jsonl:2: is not UTF-8 text"), "{shown}");
 }
 
 #[test]
-fn an_empty_file_is_a_fault() {
+fn an_empty_file_is_an_error() {
     assert!(
-        faults("\n \n")
+        errors("\n \n")
             .starts_with("x.jsonl holds no examples\n  fix: write one JSON object per line")
     );
 }
 
 #[test]
-fn all_faults_are_counted_and_ten_are_listed() {
+fn all_errors_are_counted_and_ten_are_listed() {
     let good = r#"{"prompt":"a","completion":"b"}"#;
     let text = format!("{good}\n{{\"prompt\":\"a\"}}\n").repeat(14);
-    let shown = faults(&text);
-    assert!(shown.starts_with(
-        "x.jsonl has 14 faults; nothing was trained\n  x.jsonl:2: has no \"completion\"\n"
-    ));
+    let shown = errors(&text);
+    assert!(shown.starts_with("x.jsonl has 14 errors\n  x.jsonl:2: has no \"completion\"\n"));
     assert!(
         shown.ends_with("\n  x.jsonl:20: has no \"completion\"\n  and 4 more"),
         "{shown}"
@@ -160,24 +151,12 @@ fn all_faults_are_counted_and_ten_are_listed() {
     assert_eq!(
         shown.matches("fix:").count(),
         1,
-        "the same fix is said once: {shown}"
+        "the same fix is listed once: {shown}"
     );
 }
 
 #[test]
-fn the_hash_is_that_of_the_file() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.jsonl");
-    std::fs::write(&path, "{\"prompt\":\"a\",\"completion\":\"b\"}\n").unwrap();
-    let file = DataFile::read(&path).unwrap();
-    assert_eq!(
-        file.sha256,
-        "e07d31bdddb9aeaff065bbece8d092e987394a88450a601b00d76c066f1088b2"
-    );
-}
-
-#[test]
-fn no_bytes_make_it_panic() {
+fn no_content_panics() {
     let seed = b"\xef\xbb\xbf{\"prompt\":\"a\\u00e9\",\"completion\":\" b\"}\r\n{\"messages\":[{\"role\":\"user\",\"content\":\"c\"},{\"role\":\"assistant\",\"content\":\"\xf0\x9f\xa6\x80\"}]}\n";
     let mut random = fastrand::Rng::with_seed(9);
     for _ in 0..50_000 {
@@ -194,8 +173,8 @@ fn no_bytes_make_it_panic() {
                 break;
             }
         }
-        if let Err(fault) = parse(Path::new("x.jsonl"), &bytes) {
-            assert!(!fault.to_string().is_empty());
+        if let Err(error) = parse(&bytes) {
+            assert!(!error.to_string().is_empty());
         }
     }
 }

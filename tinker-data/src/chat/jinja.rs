@@ -1,4 +1,4 @@
-//! A model's own template.
+//! Jinja chat templates, as Hugging Face models have them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,17 +6,18 @@ use std::ops::Range;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value};
 
+use super::message::{Message, Role};
 use super::piece::Piece;
-use super::{ChatError, Message, Role};
+use crate::error::ChatError;
 
-/// Name of the one template in its environment; shows in errors.
+/// Name of the template within its environment; error messages show it.
 const NAME: &str = "chat_template";
 
-/// Steps of one rendering, some 100 times what a long conversation takes. Templates come from anywhere, and loops
-/// within loops would hold up a program for ever.
+/// Limit on the steps of one rendering, about 100 times what a long conversation takes. Templates are untrusted, and
+/// nested loops would otherwise run without end.
 const FUEL: u64 = 20_000_000;
 
-/// A compiled template with the special tokens it may name.
+/// A compiled template and the special tokens that it can refer to.
 #[derive(Debug)]
 pub(super) struct Jinja {
     environment: Environment<'static>,
@@ -29,9 +30,9 @@ impl Jinja {
         special_tokens: BTreeMap<String, String>,
     ) -> Result<Self, ChatError> {
         let refuse = |error: minijinja::Error| {
-            ChatError::new("the chat template is not valid Jinja").because(error)
+            ChatError::new("the chat template is not valid Jinja").with_source(error)
         };
-        // The settings under which templates of Hugging Face models are written.
+        // The white-space settings of `transformers`, for which the templates are written.
         let syntax = SyntaxConfig::builder()
             .trim_blocks(true)
             .lstrip_blocks(true)
@@ -55,10 +56,10 @@ impl Jinja {
         })
     }
 
-    /// The whole conversation, its answers marked as learned.
+    /// Renders the whole conversation and marks the answers as learned.
     ///
-    /// An answer is what the template adds to the prompt before it. That is only well defined for
-    /// a template that writes earlier turns the same whatever follows; others are refused.
+    /// An answer is what the template adds to the prompt before it. That is well defined only if
+    /// the template renders earlier messages the same way whatever follows; other templates are an error.
     pub(super) fn render(&self, messages: &[Message]) -> Result<Vec<Piece>, ChatError> {
         let whole = self.write(messages, false)?;
         let mut pieces = Vec::new();
@@ -80,7 +81,7 @@ impl Jinja {
         Ok(vec![Piece::text(self.write(messages, true)?, false)])
     }
 
-    /// Where in the `whole` conversation the answer of this index stands.
+    /// Byte range of the answer with this index within the `whole` conversation.
     fn answer(
         &self,
         messages: &[Message],
@@ -90,12 +91,11 @@ impl Jinja {
         let before = self.write(&messages[..index], true)?;
         let through = self.write(&messages[..=index], false)?;
         if !(through.starts_with(&before) && whole.starts_with(&through)) {
-            let what = format!(
-                "messages[{index}]: the template writes this answer differently once the conversation goes on, so its tokens cannot be told apart; train on conversations that end with it"
-            );
-            return Err(ChatError::new(what));
+            return Err(ChatError::new(format!(
+                "messages[{index}]: the template renders this answer differently when more messages follow, so its tokens cannot be identified; train on conversations that end with it"
+            )));
         }
-        // A line break after the end token belongs to the template, not to the answer.
+        // White space after the end token belongs to the template, not to the answer.
         let trimmed = through.trim_end();
         let ends = self
             .special_tokens
@@ -128,18 +128,19 @@ impl Jinja {
             .get_template(NAME)
             .and_then(|template| template.render(context))
             .map_err(|error| {
-                ChatError::new("the chat template does not take these messages").because(error)
+                ChatError::new("the chat template does not accept these messages")
+                    .with_source(error)
             })
     }
 }
 
-/// Turns `{% generation %}` and `{% endgeneration %}`, marks for other tools that write nothing,
-/// into comments with the same white-space control.
+/// Replaces `{% generation %}` and `{% endgeneration %}`, which mark answers for other tools and render nothing, by
+/// comments with the same white-space control.
 fn without_generation_marks(source: &str) -> String {
     let mut kept = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(start) = rest.find("{%") {
-        // Behind the mark: in `{%}` the two would share a character.
+        // Starts after the opening mark: in `{%}` opening and closing mark would share a character.
         let (before, inside) = (&rest[..start], &rest[start + 2..]);
         let Some((tag, after)) = inside.split_once("%}") else {
             break;
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_cannot_go_on_for_ever() {
+    fn an_endless_template_is_stopped() {
         let source =
             "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
         let jinja = Jinja::new(source, BTreeMap::new()).unwrap();

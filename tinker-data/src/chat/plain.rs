@@ -1,9 +1,10 @@
-//! The template of the built-in model: names, colons, one line a turn.
+//! Template of the built-in model: one line per message, each with the name of its role.
 
+use super::message::{Message, Role};
 use super::piece::Piece;
-use super::{ChatError, Message, Role};
+use crate::error::ChatError;
 
-/// What the model is asked to continue.
+/// Start of an answer, which the model continues.
 const ANSWER: &str = "Assistant: ";
 
 /// `System: ..\n`, `User: ..\n`, `Assistant: ..<END>\n`.
@@ -20,17 +21,16 @@ pub(super) fn render(messages: &[Message]) -> Result<Vec<Piece>, ChatError> {
                 Piece::text("\n", false),
             ]),
             Role::Other(role) => {
-                let what = format!(
-                    "messages[{index}].role: the plain template knows system, user and assistant, not {role:?}"
-                );
-                return Err(ChatError::new(what));
+                return Err(ChatError::new(format!(
+                    "messages[{index}].role is {role:?}; the plain template has system, user and assistant"
+                )));
             }
         }
     }
     Ok(pieces)
 }
 
-/// The same, then the name of who speaks next.
+/// The same, followed by the start of the next answer.
 pub(super) fn render_prompt(messages: &[Message]) -> Result<Vec<Piece>, ChatError> {
     let mut pieces = render(messages)?;
     pieces.push(Piece::text(ANSWER, false));

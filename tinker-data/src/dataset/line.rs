@@ -1,38 +1,30 @@
-//! One line: a prompt with its completion, or a conversation.
+//! Parser of one line: a prompt with its completion, or a conversation.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
-use tinker_client::chat::{Message, Role};
 
-use super::Fault;
+use super::error::LineError;
+use super::example::Example;
+use crate::chat::{Message, Role};
 
-/// The forms a line can have, for messages.
+/// The forms of a line, for error messages.
 pub(super) const FORMS: &str = r#"write one JSON object per line, in one of these forms:
       {"prompt": "...", "completion": "..."}
       {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}"#;
 
-/// What one line teaches.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Example {
-    /// To write `completion` after `prompt`. Nothing is put between them.
-    Completion { prompt: String, completion: String },
-    /// To write each of the assistant's turns after what stands before it.
-    Chat(Vec<Message>),
-}
-
-/// The roles a conversation has here.
+/// Roles that data files can have.
 const ROLES: [Role; 3] = [Role::System, Role::User, Role::Assistant];
 
-/// Reads one line that is not blank.
-pub(super) fn parse(text: &str) -> Result<Example, Fault> {
+/// Parses a line that is not blank.
+pub(super) fn parse(text: &str) -> Result<Example, LineError> {
     let fields: Fields = serde_json::from_str(text).map_err(|error| malformed(text, &error))?;
     fields.refuse_repeated("")?;
     let has = |key: &str| fields.0.iter().any(|(name, _)| name == key);
     if has("messages") {
         if let Some(key) = ["prompt", "completion"].into_iter().find(|key| has(key)) {
-            return Err(Fault::new(
+            return Err(LineError::new(
                 format!("has both \"messages\" and {key:?}"),
                 "keep one form: \"messages\" alone, or \"prompt\" with \"completion\"",
             ));
@@ -42,31 +34,34 @@ pub(super) fn parse(text: &str) -> Result<Example, Fault> {
     }
     fields.refuse_unknown(&["prompt", "completion", "messages"], "")?;
     if !has("prompt") && !has("completion") {
-        return Err(Fault::new("has no \"prompt\" and no \"messages\"", FORMS));
+        return Err(LineError::new(
+            "has no \"prompt\" and no \"messages\"",
+            FORMS,
+        ));
     }
     let prompt = fields.text("prompt", "")?;
     let completion = fields.text("completion", "")?;
     Ok(Example::Completion { prompt, completion })
 }
 
-fn conversation(value: Option<&Value>) -> Result<Example, Fault> {
-    let Some(Value::Array(turns)) = value else {
-        return Err(Fault::new(
+fn conversation(value: Option<&Value>) -> Result<Example, LineError> {
+    let Some(Value::Array(items)) = value else {
+        return Err(LineError::new(
             format!("\"messages\" is {}, not a list", kind(value)),
             r#"give a list of objects, each {"role": "...", "content": "..."}"#,
         ));
     };
-    let messages = turns
+    let messages = items
         .iter()
         .enumerate()
-        .map(|(at, turn)| message(turn, &format!("messages[{at}]")));
+        .map(|(at, item)| message(item, &format!("messages[{at}] ")));
     let messages = messages.collect::<Result<Vec<_>, _>>()?;
     if !messages
         .iter()
         .any(|message| message.role == Role::Assistant)
     {
-        return Err(Fault::new(
-            "\"messages\" has no turn of the assistant, so there is nothing to learn",
+        return Err(LineError::new(
+            "\"messages\" has no answer of the assistant, so there is nothing to learn",
             r#"add {"role": "assistant", "content": "..."}"#,
         ));
     }
@@ -74,9 +69,9 @@ fn conversation(value: Option<&Value>) -> Result<Example, Fault> {
         .first()
         .is_some_and(|first| first.role == Role::Assistant)
     {
-        return Err(Fault::new(
+        return Err(LineError::new(
             "\"messages\" starts with the assistant, which has nothing to answer",
-            "put a turn of the user before it",
+            "put a message of the user before it",
         ));
     }
     if let Some(at) = messages
@@ -84,21 +79,21 @@ fn conversation(value: Option<&Value>) -> Result<Example, Fault> {
         .skip(1)
         .position(|message| message.role == Role::System)
     {
-        return Err(Fault::new(
+        return Err(LineError::new(
             format!(
                 "messages[{}] is a system message inside the conversation",
                 at + 1
             ),
-            "a system message comes first or not at all",
+            "move the system message to the start, or remove it",
         ));
     }
     Ok(Example::Chat(messages))
 }
 
-fn message(turn: &Value, place: &str) -> Result<Message, Fault> {
-    let Value::Object(map) = turn else {
-        return Err(Fault::new(
-            format!("{place} is {}, not an object", kind(Some(turn))),
+fn message(item: &Value, prefix: &str) -> Result<Message, LineError> {
+    let Value::Object(map) = item else {
+        return Err(LineError::new(
+            format!("{prefix}is {}, not an object", kind(Some(item))),
             r#"give {"role": "...", "content": "..."}"#,
         ));
     };
@@ -107,22 +102,24 @@ fn message(turn: &Value, place: &str) -> Result<Message, Fault> {
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect(),
     );
-    fields.refuse_unknown(&["role", "content"], place)?;
-    let name = fields.text("role", place)?;
+    fields.refuse_unknown(&["role", "content"], prefix)?;
+    let name = fields.text("role", prefix)?;
     let role = ROLES
         .into_iter()
         .find(|role| role.as_str() == name)
         .ok_or_else(|| {
-            Fault::new(
-                format!("{place} has the role {name:?}"),
+            LineError::new(
+                format!("{prefix}has the role {name:?}"),
                 "use one of \"system\", \"user\" and \"assistant\"",
             )
         })?;
-    let content = fields.text("content", place)?;
+    let content = fields.text("content", prefix)?;
     Ok(Message::new(role, content))
 }
 
-/// The members of an object in their order, repeated keys included: `serde_json` would keep the last in silence.
+/// The members of an object in their order, repeated keys included (`serde_json` would keep the last only).
+///
+/// The `prefix` of errors names the object within the line: `messages[0] `, or nothing for the line itself.
 struct Fields(Vec<(String, Value)>);
 
 impl Fields {
@@ -133,7 +130,7 @@ impl Fields {
             .map(|(_, value)| value)
     }
 
-    fn refuse_repeated(&self, place: &str) -> Result<(), Fault> {
+    fn refuse_repeated(&self, prefix: &str) -> Result<(), LineError> {
         let repeated = |(at, (key, _)): (usize, &(String, Value))| {
             self.0[..at]
                 .iter()
@@ -141,15 +138,15 @@ impl Fields {
                 .then(|| key.clone())
         };
         match self.0.iter().enumerate().find_map(repeated) {
-            Some(key) => Err(Fault::new(
-                format!("{}has {key:?} twice", within(place)),
+            Some(key) => Err(LineError::new(
+                format!("{prefix}has {key:?} twice"),
                 "keep one of them",
             )),
             None => Ok(()),
         }
     }
 
-    fn refuse_unknown(&self, known: &[&str], place: &str) -> Result<(), Fault> {
+    fn refuse_unknown(&self, known: &[&str], prefix: &str) -> Result<(), LineError> {
         let Some((key, _)) = self
             .0
             .iter()
@@ -158,27 +155,26 @@ impl Fields {
             return Ok(());
         };
         let list: Vec<String> = known.iter().map(|key| format!("{key:?}")).collect();
-        let reason = format!("{}has an unknown key {key:?}", within(place));
-        Err(Fault::new(
+        let reason = format!("{prefix}has an unknown key {key:?}");
+        Err(LineError::new(
             reason,
             format!("remove or rename it; known keys are {}", list.join(", ")),
         ))
     }
 
-    fn text(&self, key: &str, place: &str) -> Result<String, Fault> {
-        let place = within(place);
+    fn text(&self, key: &str, prefix: &str) -> Result<String, LineError> {
         match self.get(key) {
-            Some(Value::String(text)) if text.trim().is_empty() => Err(Fault::new(
-                format!("{place}has an empty {key:?}"),
-                "give it some text, or remove the line",
+            Some(Value::String(text)) if text.trim().is_empty() => Err(LineError::new(
+                format!("{prefix}has an empty {key:?}"),
+                "add text, or remove the line",
             )),
             Some(Value::String(text)) => Ok(text.clone()),
-            None => Err(Fault::new(
-                format!("{place}has no {key:?}"),
+            None => Err(LineError::new(
+                format!("{prefix}has no {key:?}"),
                 format!("add {key:?} with a text"),
             )),
-            value => Err(Fault::new(
-                format!("{place}has {} as {key:?}, not text", kind(value)),
+            value => Err(LineError::new(
+                format!("{prefix}has {} as {key:?}, not text", kind(value)),
                 format!("put the value of {key:?} in quotes"),
             )),
         }
@@ -207,14 +203,6 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-fn within(place: &str) -> String {
-    if place.is_empty() {
-        String::new()
-    } else {
-        format!("{place} ")
-    }
-}
-
 fn kind(value: Option<&Value>) -> &'static str {
     match value {
         None | Some(Value::Null) => "null",
@@ -226,21 +214,21 @@ fn kind(value: Option<&Value>) -> &'static str {
     }
 }
 
-fn malformed(text: &str, error: &serde_json::Error) -> Fault {
+fn malformed(text: &str, error: &serde_json::Error) -> LineError {
     let start = text.trim_start();
     if error.is_data() {
-        return Fault::new("is JSON, but not an object", FORMS);
+        return LineError::new("is JSON, but not an object", FORMS);
     }
-    // serde_json counts lines inside the text it is given, which is always one here.
+    // The line number of serde_json is always 1 here.
     let cause = error.to_string();
     let cause = cause.split(" at line ").next().unwrap_or_default();
     let reason = format!("is not valid JSON: {cause}, at column {}", error.column());
     let fix = if error.is_eof() && start.starts_with(['{', '[']) {
-        "each line is one whole object: write it without line breaks"
+        "write the whole object on one line, without line breaks"
     } else if start.starts_with('{') {
-        "mind the quotes and commas; a quote inside a text is written \\\" and a line break \\n"
+        "check the quotes and commas; within a text, write a quote as \\\" and a line break as \\n"
     } else {
         FORMS
     };
-    Fault::new(reason, fix)
+    LineError::new(reason, fix)
 }

@@ -1,14 +1,18 @@
-//! Text to tokens and back.
+//! Tokenizers: text to tokens and back.
 
-use super::ChatError;
+mod byte;
+#[cfg(feature = "tokenizers")]
+mod hugging_face;
+
+pub use byte::ByteTokenizer;
+
 use tinker_types::ModelInfo;
 
-/// Names of the byte-level tokenizer: its own, and that of the local engine's built-in model, by
-/// which a model that names no tokenizer is known.
-const BYTES: [&str; 2] = ["tinker-local/bytes", "tinker-local/tiny"];
+use crate::error::ChatError;
 
-/// Ends a text or a turn in the byte-level vocabulary.
-const BYTES_END: u32 = 256;
+/// Ids of the byte tokenizer: its name, and the built-in model, which stands for its tokenizer where a server names
+/// none.
+const BYTES: [&str; 2] = ["tinker-local/bytes", "tinker-local/tiny"];
 
 /// Text to tokens and back. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -18,11 +22,11 @@ pub struct Tokenizer(Kind);
 enum Kind {
     Bytes,
     #[cfg(feature = "tokenizers")]
-    HuggingFace(std::sync::Arc<super::hugging_face::HuggingFace>),
+    HuggingFace(std::sync::Arc<hugging_face::HuggingFace>),
 }
 
 impl Tokenizer {
-    /// The tokenizer of the built-in model: a token is a byte, and 256 ends a text or a turn.
+    /// The tokenizer of the built-in model, see [`ByteTokenizer`].
     pub fn bytes() -> Self {
         Self(Kind::Bytes)
     }
@@ -33,11 +37,17 @@ impl Tokenizer {
     /// Files that are missing or cannot be read.
     #[cfg(feature = "tokenizers")]
     pub fn from_folder(folder: impl AsRef<std::path::Path>) -> Result<Self, ChatError> {
-        let tokenizer = super::hugging_face::HuggingFace::from_folder(folder.as_ref())?;
+        let tokenizer = hugging_face::HuggingFace::from_folder(folder.as_ref())?;
         Ok(Self(Kind::HuggingFace(std::sync::Arc::new(tokenizer))))
     }
 
-    /// The tokenizer a model says it has, if it is one that needs no files.
+    /// The tokenizer with this id, if it needs no files. A revision after a colon is ignored.
+    pub fn from_id(id: &str) -> Option<Self> {
+        let name = id.split(':').next().unwrap_or(id);
+        BYTES.contains(&name).then(Self::bytes)
+    }
+
+    /// The tokenizer that a model names, if it needs no files.
     ///
     /// # Errors
     /// A tokenizer that has to be loaded from a folder; the message names it.
@@ -46,63 +56,59 @@ impl Tokenizer {
         let id = names
             .tokenizer_id
             .as_deref()
-            .or(names.model_name.as_deref());
-        match id.and_then(|id| id.split(':').next()) {
-            Some(id) if BYTES.contains(&id) => Ok(Self::bytes()),
-            Some(id) => Err(ChatError::new(format!(
-                "the model's tokenizer is {id:?}; download its tokenizer.json and give the folder to Tokenizer::from_folder (feature `tokenizers`)"
-            ))),
-            None => Err(ChatError::new(
-                "the server does not say which tokenizer the model has; choose one",
-            )),
-        }
+            .or(names.model_name.as_deref())
+            .ok_or_else(|| {
+                ChatError::new("the server does not name the model's tokenizer; choose one")
+            })?;
+        Self::from_id(id).ok_or_else(|| {
+            let name = id.split(':').next().unwrap_or(id);
+            ChatError::new(format!(
+                "the model's tokenizer is {name:?}; download its tokenizer.json and pass the folder to Tokenizer::from_folder (feature `tokenizers`)"
+            ))
+        })
     }
 
-    /// The tokens of a text. Nothing is put before or after it.
+    /// Tokens of a text, without a start or end token.
     ///
     /// # Errors
-    /// A text the vocabulary cannot express; never for bytes.
+    /// A text that the vocabulary cannot express; never for bytes.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, ChatError> {
         match &self.0 {
-            Kind::Bytes => Ok(text.bytes().map(u32::from).collect()),
+            Kind::Bytes => Ok(ByteTokenizer.encode(text)),
             #[cfg(feature = "tokenizers")]
             Kind::HuggingFace(tokenizer) => tokenizer.encode(text),
         }
     }
 
-    /// The text of tokens. Special tokens are left out, and bytes that are no UTF-8 become `U+FFFD`.
+    /// Text of tokens. Special tokens are left out, and bytes that are not UTF-8 become `U+FFFD`.
     ///
     /// # Errors
     /// A tokenizer without a decoder; never for bytes.
     pub fn decode(&self, tokens: &[u32]) -> Result<String, ChatError> {
         match &self.0 {
-            Kind::Bytes => {
-                let bytes = tokens.iter().filter_map(|&token| u8::try_from(token).ok());
-                let bytes: Vec<u8> = bytes.collect();
-                Ok(String::from_utf8_lossy(&bytes).into_owned())
-            }
+            Kind::Bytes => Ok(ByteTokenizer.decode(tokens)),
             #[cfg(feature = "tokenizers")]
             Kind::HuggingFace(tokenizer) => tokenizer.decode(tokens),
         }
     }
 
-    /// The token that ends a text or a turn; `None` if the tokenizer names none.
+    /// The token that ends a text or an answer; `None` if the tokenizer names none.
     pub fn end_token(&self) -> Option<u32> {
         match &self.0 {
-            Kind::Bytes => Some(BYTES_END),
+            Kind::Bytes => Some(ByteTokenizer::END),
             #[cfg(feature = "tokenizers")]
             Kind::HuggingFace(tokenizer) => tokenizer.end_token(),
         }
     }
 
-    /// Tokens with the byte of the text each starts at.
+    /// Tokens with the byte offset in the text at which each starts.
     #[cfg_attr(
         not(feature = "tokenizers"),
         expect(clippy::unnecessary_wraps, reason = "other tokenizers can fail")
     )]
-    pub(super) fn encode_with_starts(&self, text: &str) -> Result<Vec<(u32, usize)>, ChatError> {
+    pub(crate) fn encode_with_starts(&self, text: &str) -> Result<Vec<(u32, usize)>, ChatError> {
         match &self.0 {
-            Kind::Bytes => Ok(text.bytes().map(u32::from).zip(0..).collect()),
+            Kind::Bytes => Ok(ByteTokenizer.encode(text).into_iter().zip(0..).collect()),
             #[cfg(feature = "tokenizers")]
             Kind::HuggingFace(tokenizer) => tokenizer.encode_with_starts(text),
         }
@@ -113,16 +119,6 @@ impl Tokenizer {
 mod tests {
     use super::*;
     use tinker_types::ModelData;
-
-    #[test]
-    fn bytes_come_back_and_special_tokens_do_not_show() {
-        let tokenizer = Tokenizer::bytes();
-        let mut tokens = tokenizer.encode("h\u{e9}\n").unwrap();
-        assert_eq!(tokens, [104, 0xc3, 0xa9, 10]);
-        tokens.push(BYTES_END);
-        assert_eq!(tokenizer.decode(&tokens).unwrap(), "h\u{e9}\n");
-        assert_eq!(tokenizer.decode(&[0xc3]).unwrap(), "\u{fffd}");
-    }
 
     #[test]
     fn a_model_names_its_tokenizer() {

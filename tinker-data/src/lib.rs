@@ -1,0 +1,16 @@
+#![doc = include_str!("../README.md")]
+
+mod chat;
+mod dataset;
+mod error;
+#[cfg(any(feature = "templates", feature = "tokenizers"))]
+mod model_folder;
+mod tokenizer;
+
+pub use chat::{Message, Renderer, Role, Template};
+pub use dataset::{
+    Dataset, DatasetError, EncodedDataset, EncodedExample, EncodedQuestions, Example, LengthLimit,
+    LineError, Prompt, Question, Row, datums,
+};
+pub use error::ChatError;
+pub use tokenizer::{ByteTokenizer, Tokenizer};
