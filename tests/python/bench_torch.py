@@ -1,4 +1,4 @@
-"""The same work as `tinker-local/benches/speed.rs`, in PyTorch on the CPU.
+"""The same work as `tinker-engine/benches/speed.rs`, in PyTorch on the CPU.
 
 Run by `cargo xtask bench engine`, which sends workloads on standard input and reads "units seconds" for each:
 

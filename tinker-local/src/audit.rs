@@ -10,8 +10,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tinker_types::{CheckpointPath, ModelId};
 
+use crate::bounded::bounded;
 use crate::clock;
-use crate::error::bounded;
 
 /// Entries kept; beyond it the oldest go.
 const KEPT: usize = 10_000;

@@ -14,7 +14,7 @@ use tinker_types::{CreateCustomLoss, ForwardBackward, InvalidValue, LossId, Tens
 
 use crate::backend::ModelInfo;
 use crate::graph::CustomLoss;
-use crate::{Limits, api, convert, folder, store};
+use crate::{Limits, api, convert, store};
 
 /// Largest body that is decompressed here.
 const BODY: usize = 1 << 16;
@@ -104,31 +104,6 @@ pub fn address(bytes: &[u8]) {
 /// The files of a checkpoint, as they may lie in a data folder.
 pub fn checkpoint_files(bytes: &[u8]) {
     store::read_any(bytes, Path::new("any"));
-}
-
-/// `config.json` of a model's folder, as far as the list of the tensors it asks for.
-pub fn model_config(bytes: &[u8]) {
-    folder::probe::config(bytes);
-}
-
-/// The header of a safetensors file.
-pub fn weights_header(bytes: &[u8]) {
-    folder::probe::header(bytes);
-}
-
-/// The index of weights in several files.
-pub fn weights_index(bytes: &[u8]) {
-    folder::probe::index(bytes);
-}
-
-/// `tokenizer.json` of a model's folder.
-pub fn model_tokenizer(bytes: &[u8]) {
-    folder::probe::tokenizer(bytes);
-}
-
-/// `generation_config.json` of a model's folder.
-pub fn generation_config(bytes: &[u8]) {
-    folder::probe::generation(bytes);
 }
 
 /// The name of a checkpoint. One that is taken is a plain part of a path.

@@ -73,15 +73,14 @@ mod api;
 mod audit;
 mod behavior;
 mod body;
+mod bounded;
 mod builder;
 mod clock;
 mod convert;
 #[cfg(feature = "decoders")]
 #[doc(hidden)]
 pub mod decoders;
-mod error;
 mod export;
-mod folder;
 mod graph;
 mod identity;
 mod limits;
@@ -99,17 +98,10 @@ mod stream;
 mod usage;
 mod work;
 
-pub mod backend;
-pub mod base;
-pub mod engine;
-pub mod testing;
-
 pub use behavior::{Behavior, Trouble};
 pub use body::LocalBody;
 pub use builder::{BuildError, Decode, LocalEngineBuilder};
-pub use engine::CpuBackend;
-pub use export::{Base, ExportError, Exported, Output, SavedAdapter};
-pub use folder::{FolderError, ModelFolder, Storage};
+pub use export::SavedAdapter;
 pub use limits::Limits;
 pub use local::LocalEngine;
 #[cfg(feature = "serve")]
@@ -117,3 +109,9 @@ pub use serve::serve;
 pub use service::LocalService;
 pub use store::StoreError;
 pub use stream::{SampleEvent, SampleStream};
+#[doc(hidden)]
+pub use tinker_engine as engine;
+#[doc(no_inline)]
+pub use tinker_engine::export::{BaseModelSource, ExportError, ExportTarget, Exported};
+#[doc(no_inline)]
+pub use tinker_engine::{CpuBackend, FolderError, ModelFolder, Storage, backend, base, testing};

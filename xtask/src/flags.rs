@@ -73,7 +73,7 @@ xflags::xflags! {
             optional --tokens tokens: u64
             /// Compute threads (default: all cores).
             optional --threads threads: usize
-            /// Where the weights go (default tinker-local/assets/base.safetensors).
+            /// Where the weights go (default tinker-engine/assets/base.safetensors).
             optional --out path: PathBuf
             /// Where a checkpoint is kept while training (default target/base-model.safetensors).
             optional --checkpoint path: PathBuf

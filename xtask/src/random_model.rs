@@ -1,8 +1,8 @@
 //! Hugging Face folders with random weights.
 
 use anyhow::{Context, bail};
-use tinker_local::Storage;
-use tinker_local::testing::RandomFolder;
+use tinker_engine::Storage;
+use tinker_engine::testing::RandomFolder;
 
 use crate::flags::RandomModel;
 

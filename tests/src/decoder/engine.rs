@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
-use tinker_local::engine::ModelConfig;
+use tinker_engine::ModelConfig;
 use tinker_local::{CpuBackend, Limits, LocalBody, LocalEngine, LocalService};
 use tinker_types::proto::encode_request;
 use tinker_types::{Datum, ForwardBackward, Loss};

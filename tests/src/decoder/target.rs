@@ -1,5 +1,6 @@
 //! The decoders by name.
 
+use tinker_engine::decoders as folder;
 use tinker_local::decoders as local;
 
 use super::seed::Kind;
@@ -66,13 +67,13 @@ pub const TARGETS: &[Target] = &[
     target("address", local::address, Kind::Addresses),
     target("checkpoint_files", local::checkpoint_files, Kind::Files),
     target("checkpoint_name", local::checkpoint_name, Kind::Addresses),
-    target("model_config", local::model_config, Kind::Configs),
-    target("weights_header", local::weights_header, Kind::Headers),
-    target("weights_index", local::weights_index, Kind::Indexes),
-    target("model_tokenizer", local::model_tokenizer, Kind::Tokenizers),
+    target("model_config", folder::model_config, Kind::Configs),
+    target("weights_header", folder::weights_header, Kind::Headers),
+    target("weights_index", folder::weights_index, Kind::Indexes),
+    target("model_tokenizer", folder::model_tokenizer, Kind::Tokenizers),
     target(
         "generation_config",
-        local::generation_config,
+        folder::generation_config,
         Kind::Generations,
     ),
     target("checkpoint_path", text::checkpoint_path, Kind::Addresses),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use serde::Serialize;
-use tinker_local::{Base, Exported, Output, SavedAdapter, Storage};
+use tinker_local::{BaseModelSource, ExportTarget, Exported, SavedAdapter, Storage};
 use tinker_types::CheckpointPath;
 
 use crate::connect::BUILT_IN_MODEL;
@@ -104,10 +104,10 @@ impl Answer for Written {
 
 /// Writes the files.
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let output = Output::new(&args.out).replacing(args.force);
+    let output = ExportTarget::new(&args.out).replacing(args.force);
     let storage = args.dtype.map(Storage::from);
     let (base_model, kind, exported) = if args.source == BUILT_IN_MODEL {
-        let exported = Base::Builtin.write(storage, &output);
+        let exported = BaseModelSource::Builtin.write(storage, &output);
         (BUILT_IN_MODEL.to_owned(), "base", exported)
     } else {
         let saved = args.open()?;

@@ -6,7 +6,8 @@ use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use tinker_types::InvalidValue;
 
-use crate::error::{BackendError, bounded};
+use crate::backend::BackendError;
+use crate::bounded::bounded;
 use crate::state::{Absent, Full};
 use crate::store::StoreError;
 use crate::work::Gone;

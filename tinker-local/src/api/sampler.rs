@@ -14,8 +14,8 @@ use super::session::touch;
 use super::weights::{loadable, parse_path};
 use crate::audit::Entry;
 use crate::backend::SampleWeights;
+use crate::backend::{BackendError, Fault};
 use crate::clock;
-use crate::error::{BackendError, Fault};
 use crate::state::{Sampler, Weights};
 
 pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {

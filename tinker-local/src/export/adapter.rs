@@ -3,22 +3,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use tinker_engine::export::{BaseModelSource, ExportError, ExportTarget, Exported};
+use tinker_engine::{ModelFolder, Storage};
 use tinker_types::CheckpointPath;
 
-use super::{Base, ExportError, Exported, Output};
-use crate::folder::{ModelFolder, Storage};
 use crate::store::{Saved, StoreError};
 
 /// An adapter in the data folder of an engine, which may run meanwhile.
 ///
 /// ```
-/// use tinker_local::{Base, Output, SavedAdapter};
+/// use tinker_local::{ExportTarget, SavedAdapter};
 ///
 /// # fn export(data_dir: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
 /// let saved = SavedAdapter::open(data_dir, &"tinker://s-1:train:0/weights/final".parse()?)?;
-/// saved.write_peft(&Output::new("my-adapter"))?;
+/// saved.write_peft(&ExportTarget::new("my-adapter"))?;
 /// let base = saved.base(None);
-/// saved.write_merged(&base, None, &Output::new("my-model"))?;
+/// saved.write_merged(&base, None, &ExportTarget::new("my-model"))?;
 /// # Ok(())
 /// # }
 /// ```
@@ -55,10 +55,10 @@ impl SavedAdapter {
     }
 
     /// Its base model: from `folder`, if that is given because it has moved, else from where it was.
-    pub fn base(&self, folder: Option<&Path>) -> Base {
+    pub fn base(&self, folder: Option<&Path>) -> BaseModelSource {
         let folder = folder.map(Path::to_owned).or_else(|| self.base_folder());
-        folder.map_or(Base::Builtin, |folder| {
-            Base::Folder(ModelFolder::new(folder))
+        folder.map_or(BaseModelSource::Builtin, |folder| {
+            BaseModelSource::Folder(ModelFolder::new(folder))
         })
     }
 
@@ -66,12 +66,16 @@ impl SavedAdapter {
     ///
     /// # Errors
     /// The checkpoint is damaged, or the output can't be written or would write over something.
-    pub fn write_peft(&self, output: &Output) -> Result<Exported, ExportError> {
-        let files = self.saved.peft()?;
+    pub fn write_peft(&self, output: &ExportTarget) -> Result<Exported, ExportError> {
+        let files = self.saved.peft().map_err(unreadable)?;
         output.write(|folder| {
             for (name, bytes) in &files {
                 let path = folder.join(name);
-                fs::write(&path, bytes).map_err(ExportError::io("write", &path))?;
+                fs::write(&path, bytes).map_err(|source| ExportError::Io {
+                    doing: "write",
+                    path,
+                    source,
+                })?;
             }
             Ok(())
         })
@@ -89,10 +93,15 @@ impl SavedAdapter {
     /// The checkpoint or the base can't be read, they do not belong together, or the output can't be written.
     pub fn write_merged(
         &self,
-        base: &Base,
+        base: &BaseModelSource,
         storage: Option<Storage>,
-        output: &Output,
+        output: &ExportTarget,
     ) -> Result<Exported, ExportError> {
-        base.write_with(Some(&self.saved.state()?), storage, output)
+        let state = self.saved.state().map_err(unreadable)?;
+        base.write_merged(&state, storage, output)
     }
+}
+
+fn unreadable(error: StoreError) -> ExportError {
+    ExportError::Checkpoint(Box::new(error))
 }

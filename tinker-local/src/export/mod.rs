@@ -1,19 +1,11 @@
-//! Adapters and models for use elsewhere, as folders that `peft` and `transformers` load.
+//! Exports of saved adapters: folders that `peft` and `transformers` load.
 //!
-//! A checkpoint is read from its data folder without taking part in it, so it can be exported while an engine runs, and
-//! afterwards. What is written is there whole or not at all.
+//! A checkpoint is read from its data folder without the folder's lock, so it can be exported while an engine runs, and
+//! afterwards.
 
 mod adapter;
-mod base;
-mod error;
-mod merge;
-mod output;
-mod receipt;
 
 pub use adapter::SavedAdapter;
-pub use base::Base;
-pub use error::ExportError;
-pub use output::{Exported, Output};
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,9 @@ use serde::Serialize;
 use tinker_types::{ErrorCategory, RequestId, RequestType};
 use tokio::sync::Notify;
 
+use crate::backend::{BackendError, Fault};
+use crate::bounded::bounded;
 use crate::clock;
-use crate::error::{BackendError, Fault, bounded};
 
 /// What a finished operation gave, ready to be sent.
 #[derive(Debug, Clone, PartialEq)]

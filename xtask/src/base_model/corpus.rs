@@ -52,7 +52,7 @@ fn bare_task(rng: &mut Rng) -> Document {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tinker_local::base::END;
+    use tinker_engine::base::END;
 
     #[test]
     fn the_same_seed_writes_the_same_text() {

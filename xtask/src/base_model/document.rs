@@ -1,7 +1,7 @@
 //! One document of the corpus as tokens, and the way a conversation is written. The end token ends
 //! a completion, an assistant's turn or a document.
 
-use tinker_local::base::{ByteTokenizer, END};
+use tinker_engine::base::{ByteTokenizer, END};
 
 /// A question and its answer, in no particular format yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

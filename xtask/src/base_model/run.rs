@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use fastrand::Rng;
-use tinker_local::engine::ModelConfig;
-use tinker_local::engine::pretrain::{Pretrainer, StepConstants};
+use tinker_engine::ModelConfig;
+use tinker_engine::pretrain::{Pretrainer, StepConstants};
 
 use super::corpus::document;
 use super::schedule::Schedule;
@@ -72,7 +72,7 @@ fn train(flags: &BaseModel) -> anyhow::Result<()> {
     let out = flags
         .out
         .clone()
-        .unwrap_or_else(|| workspace_root().join("tinker-local/assets/base.safetensors"));
+        .unwrap_or_else(|| workspace_root().join("tinker-engine/assets/base.safetensors"));
     let checkpoint = flags
         .checkpoint
         .clone()

@@ -130,7 +130,7 @@ fn measure(
 fn engine_program(shell: &Shell) -> anyhow::Result<PathBuf> {
     let messages = cmd!(
         shell,
-        "cargo bench --package tinker-local --bench speed --no-run --message-format json-render-diagnostics"
+        "cargo bench --package tinker-engine --bench speed --no-run --message-format json-render-diagnostics"
     )
     .read()?;
     messages

@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 
 /// The libraries, and the crates whose items users of each may hold in their hands beside those of the library.
 /// Whatever is not here, reqwest and prost above all, can be exchanged without anybody noticing.
-const LIBRARIES: [(&str, &[&str]); 5] = [
+const LIBRARIES: [(&str, &[&str]); 6] = [
     (
         "tinker-types",
         &[
@@ -58,12 +58,14 @@ const LIBRARIES: [(&str, &[&str]); 5] = [
             "tower_service",
         ],
     ),
+    ("tinker-engine", &[]),
     (
         "tinker-local",
         &[
             "bytes",
             "http",
             "http_body",
+            "tinker_engine",
             "tinker_types",
             "tokio",
             "tower_service",

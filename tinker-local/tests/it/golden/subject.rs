@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tinker_local::{LocalEngine, ModelFolder, Output, SavedAdapter, Storage};
+use tinker_local::{ExportTarget, LocalEngine, ModelFolder, SavedAdapter, Storage};
 use tinker_types::{Datum, ForwardBackward, ForwardBackwardOutput, Loss, LossFn, SampleResponse};
 
 use super::fixture::{Fixture, LossCase, PEFT_ADAPTER, Tensors, read, tensors};
@@ -191,7 +191,7 @@ impl Subject {
         into: &Path,
     ) {
         let saved = SavedAdapter::open(self.data.path(), &saved.parse().unwrap()).unwrap();
-        let output = Output::new(into).replacing(true);
+        let output = ExportTarget::new(into).replacing(true);
         let base = saved.base(Some(&fixture.model()));
         saved.write_merged(&base, storage, &output).unwrap();
     }

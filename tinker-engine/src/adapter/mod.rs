@@ -1,0 +1,9 @@
+//! LoRA adapters in training: parameters, accumulated gradients, optimizer state.
+
+mod base_copies;
+mod optimizer;
+mod trainable;
+
+pub(crate) use base_copies::left_out;
+pub(crate) use optimizer::{AdamW, norm};
+pub(crate) use trainable::Adapter;

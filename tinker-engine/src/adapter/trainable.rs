@@ -1,0 +1,271 @@
+//! One trainable adapter: parameters, gathered gradients, optimizer.
+
+use std::sync::{Arc, OnceLock};
+
+use super::optimizer::{AdamW, norm};
+use crate::backend::{
+    AdamStep, AdapterSpec, AdapterState, BackendError, NamedTensor, OptimizerState,
+};
+use crate::kernels::{add, all_finite};
+use crate::model::{AdapterLayout, Lora, ModelConfig};
+use crate::random::Random;
+
+/// An adapter in training.
+#[derive(Debug)]
+pub(crate) struct Adapter {
+    spec: AdapterSpec,
+    layout: AdapterLayout,
+    data: Vec<f32>,
+    grads: Vec<f32>,
+    optimizer: AdamW,
+    /// The parameters packed, until they change.
+    packed: OnceLock<Arc<Lora>>,
+}
+
+impl Adapter {
+    /// A fresh adapter. `A` is drawn as PEFT does (Kaiming uniform with `a = sqrt(5)`, which is
+    /// uniform within `1 / sqrt(in)`), `B` is zero, so at first nothing changes.
+    pub(crate) fn new(config: &ModelConfig, spec: &AdapterSpec) -> Result<Self, BackendError> {
+        let layout = checked_layout(config, spec)?;
+        let mut data = vec![0.0; layout.table.len];
+        for slot in &layout.table.slots {
+            if slot.name.ends_with("lora_A.weight") {
+                // The stream follows from the name: a place starts the same whatever else is adapted.
+                let mut random = Random::new(spec.seed, name_hash(&slot.name));
+                let bound = 1.0 / (slot.shape[1] as f64).sqrt();
+                data[slot.at.clone()].fill_with(|| random.uniform(-bound, bound));
+            }
+        }
+        Ok(Self::from_parts(spec.clone(), layout, data, None))
+    }
+
+    fn from_parts(
+        spec: AdapterSpec,
+        layout: AdapterLayout,
+        data: Vec<f32>,
+        optimizer: Option<AdamW>,
+    ) -> Self {
+        let n = data.len();
+        let optimizer = optimizer.unwrap_or_else(|| AdamW::new(n));
+        Self {
+            spec,
+            layout,
+            data,
+            grads: vec![0.0; n],
+            optimizer,
+            packed: OnceLock::new(),
+        }
+    }
+
+    /// Number of parameters.
+    pub(crate) fn size(&self) -> usize {
+        self.data.len()
+    }
+
+    /// The parameters ready to compute with. Shared: later steps do not change it.
+    pub(crate) fn packed(&self) -> Arc<Lora> {
+        Arc::clone(
+            self.packed
+                .get_or_init(|| Arc::new(Lora::new(&self.layout, &self.data))),
+        )
+    }
+
+    /// Adds gradients of one batch.
+    pub(crate) fn gather(&mut self, grads: &[f32]) {
+        add(&mut self.grads, grads);
+    }
+
+    /// One AdamW step with the gathered gradients, which are cleared. With none gathered it does what
+    /// PyTorch does with gradients of zero: the moments decay and the weights follow their momentum.
+    /// Returns the norm before clipping.
+    ///
+    /// Numbers that are not finite are refused: then the gradients are dropped, and weights and
+    /// moments are as before.
+    pub(crate) fn step(&mut self, c: &AdamStep) -> Result<f64, BackendError> {
+        check_constants(c)?;
+        let norm = norm(&self.grads);
+        if !norm.is_finite() {
+            self.grads.fill(0.0);
+            return Err(BackendError::user(
+                "the gathered gradients are not finite, so the step was refused: they were dropped and the weights \
+                 are as before; check the weights, advantages and logprobs of the data",
+            ));
+        }
+        let (mut data, mut optimizer) = (self.data.clone(), self.optimizer.clone());
+        optimizer.apply(&mut data, &self.grads, norm, c, &[(self.data.len(), true)]);
+        self.grads.fill(0.0);
+        if ![&data, &optimizer.first, &optimizer.second]
+            .into_iter()
+            .all(|x| all_finite(x))
+        {
+            return Err(BackendError::user(format!(
+                "the step would leave weights that are not finite, so it was refused: the gradients were dropped \
+                 and the weights are as before; their norm was {norm:e}, the learning rate {:e}",
+                c.learning_rate
+            )));
+        }
+        self.data = data;
+        self.optimizer = optimizer;
+        self.packed = OnceLock::new();
+        Ok(norm)
+    }
+
+    /// A copy as plain data.
+    pub(crate) fn export(&self, with_optimizer: bool) -> AdapterState {
+        let slots = &self.layout.table.slots;
+        let cut = |data: &[f32]| {
+            slots
+                .iter()
+                .map(|slot| Arc::from(&data[slot.at.clone()]))
+                .collect::<Vec<_>>()
+        };
+        let tensors = slots
+            .iter()
+            .zip(cut(&self.data))
+            .map(|(slot, data)| NamedTensor {
+                name: slot.name.clone(),
+                shape: slot.shape.clone(),
+                data,
+            })
+            .collect();
+        let optimizer = with_optimizer.then(|| OptimizerState {
+            step: self.optimizer.step,
+            first: cut(&self.optimizer.first),
+            second: cut(&self.optimizer.second),
+        });
+        AdapterState {
+            spec: self.spec.clone(),
+            alpha: self.layout.alpha,
+            tensors,
+            optimizer,
+        }
+    }
+
+    /// An adapter from a copy, with no gradients gathered.
+    pub(crate) fn import(config: &ModelConfig, state: &AdapterState) -> Result<Self, BackendError> {
+        let mut layout = checked_layout(config, &state.spec)?;
+        if !state.alpha.is_finite() {
+            let alpha = state.alpha;
+            return Err(BackendError::user(format!(
+                "the adapter has lora_alpha {alpha}, which is no finite number"
+            )));
+        }
+        layout.alpha = state.alpha;
+        if state.tensors.len() != layout.table.slots.len() {
+            let (has, wants) = (state.tensors.len(), layout.table.slots.len());
+            return Err(BackendError::user(format!(
+                "the adapter has {has} tensors; its shape on this model has {wants}"
+            )));
+        }
+        let mut data = vec![0.0; layout.table.len];
+        let mut optimizer = state
+            .optimizer
+            .as_ref()
+            .map(|o| (o, AdamW::new(layout.table.len)));
+        for slot in &layout.table.slots {
+            let found = state.tensors.iter().position(|t| t.name == slot.name);
+            let Some(i) = found else {
+                return Err(BackendError::user(format!(
+                    "the adapter has no tensor {}",
+                    slot.name
+                )));
+            };
+            let (tensor, wants) = (&state.tensors[i], &slot.shape);
+            if &tensor.shape != wants {
+                let (name, has) = (&slot.name, &tensor.shape);
+                return Err(BackendError::user(format!(
+                    "adapter tensor {name} has shape {has:?}, the model needs {wants:?}"
+                )));
+            }
+            copy(&mut data[slot.at.clone()], Some(&tensor.data), &slot.name)?;
+            if let Some((from, to)) = &mut optimizer {
+                copy(
+                    &mut to.first[slot.at.clone()],
+                    from.first.get(i),
+                    &slot.name,
+                )?;
+                copy(
+                    &mut to.second[slot.at.clone()],
+                    from.second.get(i),
+                    &slot.name,
+                )?;
+            }
+        }
+        let optimizer = optimizer.map(|(from, to)| AdamW {
+            step: from.step,
+            ..to
+        });
+        Ok(Self::from_parts(
+            state.spec.clone(),
+            layout,
+            data,
+            optimizer,
+        ))
+    }
+}
+
+fn copy(into: &mut [f32], from: Option<&Arc<[f32]>>, name: &str) -> Result<(), BackendError> {
+    let from = from.filter(|from| from.len() == into.len());
+    let Some(from) = from else {
+        return Err(BackendError::user(format!(
+            "the data or moments of adapter tensor {name} have the wrong length"
+        )));
+    };
+    if !all_finite(from) {
+        return Err(BackendError::user(format!(
+            "adapter tensor {name} or its moments hold NaN or infinity"
+        )));
+    }
+    into.copy_from_slice(from);
+    Ok(())
+}
+
+fn checked_layout(config: &ModelConfig, spec: &AdapterSpec) -> Result<AdapterLayout, BackendError> {
+    let most = config.hidden_size;
+    if spec.rank == 0 || spec.rank > most {
+        return Err(BackendError::user(format!(
+            "LoRA rank {} is not usable; 1 to {most} are",
+            spec.rank
+        )));
+    }
+    if !(spec.attention || spec.mlp || spec.unembed) {
+        return Err(BackendError::user(
+            "the adapter would train nothing; set at least one of train_attn, train_mlp and train_unembed",
+        ));
+    }
+    Ok(AdapterLayout::new(config, spec))
+}
+
+fn check_constants(c: &AdamStep) -> Result<(), BackendError> {
+    let refuse = |name: &str, value: f64, rule: &str| {
+        Err(BackendError::user(format!(
+            "{name} is {value}; it must be {rule}"
+        )))
+    };
+    for (name, value) in [
+        ("learning_rate", c.learning_rate),
+        ("eps", c.eps),
+        ("weight_decay", c.weight_decay),
+        ("grad_clip_norm", c.grad_clip_norm),
+    ] {
+        if !(value >= 0.0 && value.is_finite()) {
+            return refuse(name, value, "a finite number, at least 0");
+        }
+    }
+    for (name, value) in [("beta1", c.beta1), ("beta2", c.beta2)] {
+        if !(0.0..1.0).contains(&value) {
+            return refuse(name, value, "at least 0 and below 1");
+        }
+    }
+    Ok(())
+}
+
+/// FNV-1a.
+fn name_hash(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| {
+        (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! `config.json`: what it says of a decoder, and what of it this engine can't do.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::error::FolderError;
+use super::file::{parse_json, read};
+use crate::model::{Arch, ModelConfig, RopeScaling};
+
+/// Largest configuration file.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// Positions of a model unless more are asked for: the cost of each is memory, and models name a million.
+pub(super) const DEFAULT_CONTEXT: usize = 32_768;
+
+/// Most positions that can be asked for.
+const MOST_CONTEXT: usize = 1 << 20;
+
+/// The fields that matter, in the words of Hugging Face. Those left out have the defaults of `transformers`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ConfigFile {
+    model_type: Option<String>,
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    num_key_value_heads: Option<usize>,
+    head_dim: Option<usize>,
+    max_position_embeddings: Option<usize>,
+    rms_norm_eps: Option<f32>,
+    rope_theta: Option<f64>,
+    rope_scaling: Option<Rope>,
+    /// Both of the above, in newer files.
+    rope_parameters: Option<Rope>,
+    tie_word_embeddings: Option<bool>,
+    attention_bias: Option<bool>,
+    mlp_bias: Option<bool>,
+    hidden_act: Option<String>,
+    use_sliding_window: Option<bool>,
+    sliding_window: Option<usize>,
+    layer_types: Option<Vec<String>>,
+    partial_rotary_factor: Option<f64>,
+    quantization_config: Option<Value>,
+    pub(super) eos_token_id: Option<Ids>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Rope {
+    /// The older name is the second.
+    #[serde(rename = "rope_type")]
+    kind: Option<String>,
+    r#type: Option<String>,
+    #[serde(rename = "rope_theta")]
+    theta: Option<f64>,
+    factor: Option<f64>,
+    low_freq_factor: Option<f64>,
+    high_freq_factor: Option<f64>,
+    original_max_position_embeddings: Option<usize>,
+}
+
+/// One token id or several.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Ids {
+    One(u32),
+    Several(Vec<u32>),
+}
+
+impl Ids {
+    pub(super) fn into_vec(self) -> Vec<u32> {
+        match self {
+            Self::One(id) => vec![id],
+            Self::Several(ids) => ids,
+        }
+    }
+}
+
+impl ConfigFile {
+    pub(super) fn read(path: &Path) -> Result<Self, FolderError> {
+        Self::parse(path, &read(path, MOST_BYTES)?)
+    }
+
+    /// What such a file holds.
+    pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, FolderError> {
+        parse_json(path, bytes)
+    }
+
+    /// The model it describes, for sequences of at most `context` tokens.
+    pub(super) fn model(
+        &self,
+        path: &Path,
+        context: Option<usize>,
+    ) -> Result<ModelConfig, FolderError> {
+        let refuse = |what: String| Err(FolderError::new(path, what));
+        let arch = match self.model_type.as_deref() {
+            Some("llama") => Arch::Llama,
+            Some("qwen2") => Arch::Qwen2,
+            Some("qwen3") => Arch::Qwen3,
+            Some(other) => {
+                return refuse(format!(
+                    "model_type is {other:?}; this engine runs llama, qwen2 and qwen3"
+                ));
+            }
+            None => return refuse("has no model_type".to_owned()),
+        };
+        if self.quantization_config.is_some() {
+            return refuse(
+                "has a quantization_config; give the model in bf16, f16 or f32".to_owned(),
+            );
+        }
+        match self.hidden_act.as_deref() {
+            None | Some("silu" | "swish") => {}
+            Some(other) => return refuse(format!("hidden_act is {other:?}; only silu is known")),
+        }
+        if self.mlp_bias == Some(true) {
+            return refuse("mlp_bias is true; biases in the MLP are not known".to_owned());
+        }
+        if self
+            .partial_rotary_factor
+            .is_some_and(|part| (part - 1.0).abs() > f64::EPSILON)
+        {
+            return refuse(
+                "partial_rotary_factor is not 1; only whole heads are turned".to_owned(),
+            );
+        }
+        let bias = self.attention_bias.unwrap_or(false);
+        let heads = self.num_attention_heads;
+        let own_context = self.max_position_embeddings.unwrap_or(match arch {
+            Arch::Llama => 2048,
+            Arch::Qwen2 | Arch::Qwen3 => 32_768,
+        });
+        let context = self.context(path, own_context, context)?;
+        let config = ModelConfig {
+            arch,
+            vocab_size: self.vocab_size,
+            hidden_size: self.hidden_size,
+            intermediate_size: self.intermediate_size,
+            num_hidden_layers: self.num_hidden_layers,
+            num_attention_heads: heads,
+            num_key_value_heads: self.num_key_value_heads.unwrap_or(match arch {
+                Arch::Llama => heads,
+                Arch::Qwen2 | Arch::Qwen3 => 32,
+            }),
+            head_dim: self.head_dim.unwrap_or(match arch {
+                Arch::Llama | Arch::Qwen2 => self.hidden_size / heads.max(1),
+                Arch::Qwen3 => 128,
+            }),
+            max_position_embeddings: context,
+            rms_norm_eps: self.rms_norm_eps.unwrap_or(1e-6),
+            rope_theta: self.rope_theta(),
+            rope_scaling: self.rope_scaling(path, own_context)?,
+            tie_word_embeddings: self.tie_word_embeddings.unwrap_or(false),
+            qkv_bias: bias || arch == Arch::Qwen2,
+            o_bias: bias && arch != Arch::Qwen2,
+            qk_norm: arch == Arch::Qwen3,
+        };
+        config
+            .check()
+            .map_err(|error| FolderError::new(path, "describes no model").because(error))?;
+        Ok(config)
+    }
+
+    /// Longest sequence: the model's own, or less.
+    fn context(&self, path: &Path, own: usize, asked: Option<usize>) -> Result<usize, FolderError> {
+        let most = own.min(MOST_CONTEXT);
+        let context = match asked {
+            Some(asked) if asked == 0 || asked > most => {
+                let what =
+                    format!("a context of {asked} tokens was asked for; 1 to {most} are possible");
+                return Err(FolderError::new(path, what));
+            }
+            Some(asked) => asked,
+            None => most.min(DEFAULT_CONTEXT),
+        };
+        let slides = match &self.layer_types {
+            Some(types) => types.iter().find(|kind| *kind != "full_attention"),
+            None => None,
+        };
+        if let Some(kind) = slides.filter(|kind| *kind != "sliding_attention") {
+            let what = format!("layer_types has {kind:?}; only full attention is known");
+            return Err(FolderError::new(path, what));
+        }
+        let is_active = slides.is_some() || self.use_sliding_window == Some(true);
+        match self.sliding_window {
+            // Within the window it is full attention.
+            Some(window) if is_active && context > window => Err(FolderError::new(
+                path,
+                format!(
+                    "attention slides over {window} tokens, which is not known; within them it is full attention, so \
+                     a context of at most {window} works"
+                ),
+            )),
+            None if slides.is_some() => Err(FolderError::new(
+                path,
+                "layer_types has sliding attention, but there is no sliding_window",
+            )),
+            _ => Ok(context),
+        }
+    }
+
+    fn rope_theta(&self) -> f64 {
+        let newer = self.rope_parameters.as_ref().and_then(|rope| rope.theta);
+        newer.or(self.rope_theta).unwrap_or(10_000.0)
+    }
+
+    fn rope_scaling(&self, path: &Path, own_context: usize) -> Result<RopeScaling, FolderError> {
+        let Some(rope) = self.rope_parameters.as_ref().or(self.rope_scaling.as_ref()) else {
+            return Ok(RopeScaling::None);
+        };
+        let needs = |name: &str, value: Option<f64>| {
+            value.ok_or_else(|| FolderError::new(path, format!("rope_scaling has no {name}")))
+        };
+        let kind = rope.kind.as_deref().or(rope.r#type.as_deref());
+        match kind {
+            None | Some("default") => Ok(RopeScaling::None),
+            Some("linear") => Ok(RopeScaling::Linear {
+                factor: needs("factor", rope.factor)?,
+            }),
+            Some("llama3") => Ok(RopeScaling::Llama3 {
+                factor: needs("factor", rope.factor)?,
+                low_freq_factor: needs("low_freq_factor", rope.low_freq_factor)?,
+                high_freq_factor: needs("high_freq_factor", rope.high_freq_factor)?,
+                original_max_position_embeddings: rope
+                    .original_max_position_embeddings
+                    .unwrap_or(own_context),
+            }),
+            Some(other) => Err(FolderError::new(
+                path,
+                format!("rope scaling {other:?} is not known; default, linear and llama3 are"),
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! Entry points of the folder decoders for fuzz targets and tests.
+//!
+//! Not part of the API: it may change with every version. Each function takes any bytes, drives one decoder as far as
+//! it goes, and returns nothing; it must return without a panic.
+
+use std::path::Path;
+
+use safetensors::SafeTensors;
+
+use super::config::ConfigFile;
+use super::model::generation_ends;
+use super::tensors;
+use super::vocabulary::TextOfTokens;
+use crate::model::Layout;
+
+/// `config.json`, as far as the list of the tensors it asks for.
+pub fn model_config(bytes: &[u8]) {
+    let path = Path::new("config.json");
+    let Ok(file) = ConfigFile::parse(path, bytes) else {
+        return;
+    };
+    for context in [None, Some(64)] {
+        if let Ok(config) = file.model(path, context) {
+            let layout = Layout::new(&config);
+            assert_eq!(
+                layout.table.slots.last().map(|slot| slot.at.end),
+                Some(layout.table.len)
+            );
+            if config.head_dim < 1024 {
+                assert!(config.rope_frequencies().iter().all(|x| x.is_finite()));
+            }
+        }
+    }
+}
+
+/// The header of a safetensors file. What it says of its tensors lies within the file.
+pub fn weights_header(bytes: &[u8]) {
+    let path = Path::new("model.safetensors");
+    let Ok(found) = tensors::parse_header(path, bytes, 0) else {
+        assert!(
+            SafeTensors::deserialize(bytes).is_err(),
+            "a good file is refused"
+        );
+        return;
+    };
+    for (name, place) in &found {
+        assert!(
+            bytes.get(place.bytes.clone()).is_some(),
+            "{name} lies at {place:?}"
+        );
+    }
+}
+
+/// `model.safetensors.index.json`. The files it names are plain names.
+pub fn weights_index(bytes: &[u8]) {
+    if let Ok(files) = tensors::parse_index(Path::new("index.json"), bytes) {
+        for name in files.values() {
+            assert!(tensors::is_plain(name), "{name:?}");
+        }
+    }
+}
+
+/// `tokenizer.json`.
+pub fn model_tokenizer(bytes: &[u8]) {
+    let _text = TextOfTokens::parse(Path::new("tokenizer.json"), bytes, 320);
+}
+
+/// `generation_config.json`.
+pub fn generation_config(bytes: &[u8]) {
+    let _ends = generation_ends(Path::new("generation_config.json"), bytes);
+}

@@ -1,0 +1,56 @@
+//! Reading the small files of a folder.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::error::FolderError;
+
+/// Opens a regular file, through links if need be. Pipes and devices are refused: opening one may wait for ever.
+pub(crate) fn open(path: &Path) -> Result<(File, u64), FolderError> {
+    let unreadable = |error| FolderError::new(path, "can't be read").because(error);
+    let found = std::fs::metadata(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => FolderError::new(path, "is not there"),
+        _ => unreadable(error),
+    })?;
+    if !found.is_file() {
+        return Err(FolderError::new(path, "is no regular file"));
+    }
+    let file = File::open(path).map_err(unreadable)?;
+    let size = file.metadata().map_err(unreadable)?.len();
+    Ok((file, size))
+}
+
+/// The bytes of a file of at most `most` bytes.
+pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, FolderError> {
+    let (file, size) = open(path)?;
+    if size > most {
+        let what = format!("has {size} bytes; a file of this kind has at most {most}");
+        return Err(FolderError::new(path, what));
+    }
+    let mut bytes = Vec::with_capacity(size as usize);
+    file.take(most)
+        .read_to_end(&mut bytes)
+        .map_err(|error| FolderError::new(path, "can't be read").because(error))?;
+    Ok(bytes)
+}
+
+/// A file of JSON. Errors name the field.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path, most: u64) -> Result<T, FolderError> {
+    parse_json(path, &read(path, most)?)
+}
+
+/// What such a file holds.
+pub(crate) fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, FolderError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let field = error.path().to_string();
+        let what = match field.as_str() {
+            "." => "is not usable".to_owned(),
+            field => format!("field {field} is not usable"),
+        };
+        FolderError::new(path, what).because(error.into_inner())
+    })
+}

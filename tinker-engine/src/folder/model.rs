@@ -1,0 +1,199 @@
+//! A folder that is served as a model.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::config::{ConfigFile, Ids};
+use super::error::FolderError;
+use super::file::{parse_json, read};
+use super::tensors::FolderTensors;
+use super::vocabulary::TextOfTokens;
+use crate::backend::ModelInfo;
+use crate::cpu::CpuBackend;
+use crate::model::{Layout, ModelConfig};
+use crate::vocabulary::Vocabulary;
+
+/// A Hugging Face folder of the Llama, Qwen 2 or Qwen 3 family, to be served as a model.
+///
+/// It holds `config.json`, the weights as `model.safetensors` or in several files with
+/// `model.safetensors.index.json` (f32, f16 or bf16), and the tokenizer for clients. Nothing is read before the engine
+/// is built.
+///
+/// ```
+/// use tinker_engine::backend::Backend;
+/// use tinker_engine::testing::RandomFolder;
+/// use tinker_engine::{CpuBackend, ModelFolder};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let place = tempfile::tempdir()?;
+/// let folder = place.path().join("tiny-qwen3");
+/// RandomFolder::qwen3().write(&folder)?;
+///
+/// let backend = CpuBackend::from_folder(&ModelFolder::new(&folder))?;
+/// assert_eq!(backend.model().name, "tiny-qwen3");
+///
+/// let short = ModelFolder::new(&folder).with_name("mine").with_context(64);
+/// let backend = CpuBackend::from_folder(&short)?;
+/// assert_eq!((backend.model().name.as_str(), backend.model().context), ("mine", 64));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelFolder {
+    path: PathBuf,
+    name: Option<String>,
+    context: Option<usize>,
+}
+
+impl ModelFolder {
+    /// A folder, served under its own name with the model's own context, of which at most 32,768 tokens.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            name: None,
+            context: None,
+        }
+    }
+
+    /// Serves it under this name. Checkpoints remember it, and load only where the model has the same.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Longest sequence, at most what the model was made for. Tables and caches grow with it.
+    #[must_use]
+    pub fn with_context(mut self, tokens: usize) -> Self {
+        self.context = Some(tokens);
+        self
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads and checks everything but the weights.
+    pub(crate) fn open(&self) -> Result<OpenFolder, FolderError> {
+        let path = absolute(&self.path)?;
+        let config_path = path.join("config.json");
+        let file = ConfigFile::read(&config_path)?;
+        let config = file.model(&config_path, self.context)?;
+        let tensors = FolderTensors::open(&path)?;
+        let is_unused = |name: &str| {
+            name.ends_with("rotary_emb.inv_freq")
+                || (config.tie_word_embeddings && name == "lm_head.weight")
+        };
+        tensors.check(&path, &Layout::new(&config).table.slots, is_unused)?;
+        let text = tokenizer(&path)
+            .map(|file| TextOfTokens::read(&file, config.vocab_size))
+            .transpose()?;
+        let mut info = ModelInfo::new(
+            self.name.clone().unwrap_or_else(|| name_of(&path)),
+            config.arch.name(),
+            config.vocab_size,
+            config.max_position_embeddings,
+        );
+        info.end_tokens = end_tokens(&path, file.eos_token_id, config.vocab_size)?;
+        info.tokenizer = text.is_some().then(|| path.display().to_string());
+        info.folder = Some(path);
+        Ok(OpenFolder {
+            info,
+            config,
+            tensors,
+            text,
+        })
+    }
+}
+
+impl CpuBackend {
+    /// The model of a folder. Its weights are read now, and packed once for each direction in the precision they are
+    /// stored in; sums are in f32 all the same.
+    ///
+    /// # Errors
+    /// The folder holds no model that this engine can run, or is damaged. The message names the file.
+    pub fn from_folder(folder: &ModelFolder) -> Result<Self, FolderError> {
+        let OpenFolder {
+            info,
+            config,
+            tensors,
+            text,
+        } = folder.open()?;
+        let vocabulary = text.map(|text| Arc::new(text) as Arc<dyn Vocabulary>);
+        Self::from_tensors(config, info, &tensors, vocabulary)
+            .map_err(|error| FolderError::new(folder.path(), "can't be loaded").because(error))
+    }
+}
+
+/// The folder's path from the root, links resolved.
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf, FolderError> {
+    std::fs::canonicalize(path).map_err(|error| {
+        let what = "can't be opened; give the folder of a model, with config.json in it";
+        FolderError::new(path, what).because(error)
+    })
+}
+
+impl<P: AsRef<Path> + ?Sized> From<&P> for ModelFolder {
+    fn from(path: &P) -> Self {
+        Self::new(path.as_ref())
+    }
+}
+
+impl From<PathBuf> for ModelFolder {
+    fn from(path: PathBuf) -> Self {
+        Self::new(path)
+    }
+}
+
+/// A folder whose files fit together.
+#[derive(Debug)]
+pub(crate) struct OpenFolder {
+    pub(crate) info: ModelInfo,
+    pub(crate) config: ModelConfig,
+    pub(crate) tensors: FolderTensors,
+    pub(crate) text: Option<TextOfTokens>,
+}
+
+/// The tokenizer's file, if there is one.
+pub(crate) fn tokenizer(folder: &Path) -> Option<PathBuf> {
+    Some(folder.join("tokenizer.json")).filter(|file| file.exists())
+}
+
+/// The folder's name, or what the cache of Hugging Face means by it: `models--ORG--NAME/snapshots/HASH`.
+fn name_of(path: &Path) -> String {
+    let named = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
+    let cached = path.ancestors().nth(2).and_then(named);
+    let cached = cached.and_then(|name| Some(name.strip_prefix("models--")?.replace("--", "/")));
+    cached
+        .or_else(|| named(path))
+        .unwrap_or_else(|| "model".to_owned())
+}
+
+#[derive(Deserialize)]
+struct Generation {
+    eos_token_id: Option<Ids>,
+}
+
+/// The tokens that end a text: those of `generation_config.json`, else of `config.json`.
+fn end_tokens(folder: &Path, own: Option<Ids>, vocab_size: usize) -> Result<Vec<u32>, FolderError> {
+    let path = folder.join("generation_config.json");
+    let generation = if path.exists() {
+        generation_ends(&path, &read(&path, 1 << 20)?)?
+    } else {
+        None
+    };
+    let mut ids = generation.or(own).map(Ids::into_vec).unwrap_or_default();
+    ids.retain(|id| (*id as usize) < vocab_size);
+    Ok(ids)
+}
+
+/// What `generation_config.json` says of them.
+pub(super) fn generation_ends(path: &Path, bytes: &[u8]) -> Result<Option<Ids>, FolderError> {
+    Ok(parse_json::<Generation>(path, bytes)?.eos_token_id)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! How the numbers of a model's files are stored.
+
+use half::{bf16, f16};
+use safetensors::Dtype;
+
+use crate::kernels::Kind;
+
+/// How numbers are stored in a model's files.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Storage {
+    /// 32 bits.
+    F32,
+    /// 16 bits, fine steps.
+    F16,
+    /// 16 bits, wide range: what most models are published in.
+    #[default]
+    Bf16,
+}
+
+impl Storage {
+    pub(crate) fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::F32 => Self::F32,
+            Kind::F16 => Self::F16,
+            Kind::Bf16 => Self::Bf16,
+        }
+    }
+
+    /// Bytes of a number.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+
+    /// The name in `config.json`.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::Bf16 => "bfloat16",
+        }
+    }
+
+    pub(crate) fn dtype(self) -> Dtype {
+        match self {
+            Self::F32 => Dtype::F32,
+            Self::F16 => Dtype::F16,
+            Self::Bf16 => Dtype::BF16,
+        }
+    }
+
+    /// Appends numbers as a file holds them.
+    pub(crate) fn encode(self, numbers: &[f32], into: &mut Vec<u8>) {
+        match self {
+            Self::F32 => numbers.iter().for_each(|x| into.extend(x.to_le_bytes())),
+            Self::F16 => numbers
+                .iter()
+                .for_each(|x| into.extend(f16::from_f32(*x).to_le_bytes())),
+            Self::Bf16 => numbers
+                .iter()
+                .for_each(|x| into.extend(bf16::from_f32(*x).to_le_bytes())),
+        }
+    }
+}

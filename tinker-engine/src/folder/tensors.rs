@@ -1,0 +1,261 @@
+//! The tensors of a folder: which file holds each, checked before anything is read of them.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::ops::Range;
+use std::path::{Component, Path, PathBuf};
+
+use half::{bf16, f16};
+use memmap2::Mmap;
+use safetensors::tensor::TensorInfo;
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use serde::Deserialize;
+
+use super::error::FolderError;
+use super::file::{open, parse_json, read};
+use crate::backend::BackendError;
+use crate::kernels::{Kind, Stored};
+use crate::model::{Slot, TensorSource};
+
+const WHOLE: &str = "model.safetensors";
+const INDEX: &str = "model.safetensors.index.json";
+
+/// Largest index.
+const MOST_INDEX_BYTES: u64 = 64 << 20;
+
+/// Where a tensor lies.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// Number of the file.
+    file: usize,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    /// In the file.
+    pub(super) bytes: Range<usize>,
+}
+
+/// The safetensors files of a folder, one or several, mapped. Their headers are read, their tensors not yet.
+#[derive(Debug)]
+pub(crate) struct FolderTensors {
+    files: Vec<(PathBuf, Mmap)>,
+    places: BTreeMap<String, Place>,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl FolderTensors {
+    /// Opens the files. Each header is checked against its file, and the index against the headers.
+    pub(crate) fn open(folder: &Path) -> Result<Self, FolderError> {
+        let mut tensors = Self {
+            files: Vec::new(),
+            places: BTreeMap::new(),
+        };
+        let (whole, index) = (folder.join(WHOLE), folder.join(INDEX));
+        if whole.exists() {
+            tensors.add(&whole)?;
+            return Ok(tensors);
+        }
+        if !index.exists() {
+            let what = format!("holds neither {WHOLE} nor {INDEX}");
+            return Err(FolderError::new(folder, what));
+        }
+        let weight_map = parse_index(&index, &read(&index, MOST_INDEX_BYTES)?)?;
+        let mut names: Vec<&String> = weight_map.values().collect();
+        names.sort();
+        names.dedup();
+        for name in names {
+            tensors.add(&folder.join(name))?;
+        }
+        for (tensor, name) in &weight_map {
+            let found = tensors
+                .places
+                .get(tensor)
+                .map(|place| &tensors.files[place.file].0);
+            if found.is_none_or(|path| path.file_name() != Some(name.as_ref())) {
+                let what = format!("says that {name} holds {tensor}, which it does not");
+                return Err(FolderError::new(&index, what));
+            }
+        }
+        Ok(tensors)
+    }
+
+    fn add(&mut self, path: &Path) -> Result<(), FolderError> {
+        let (file, _) = open(path)?;
+        let map = map(path, &file)?;
+        for (name, place) in parse_header(path, &map, self.files.len())? {
+            if let Some(other) = self.places.insert(name.clone(), place) {
+                let other = self.files[other.file].0.display();
+                let what = format!("holds {name}, and so does {other}");
+                return Err(FolderError::new(path, what));
+            }
+        }
+        self.files.push((path.to_owned(), map));
+        Ok(())
+    }
+
+    /// Refuses a folder that lacks a tensor of these, has one in another shape, or has one that the model does not use.
+    pub(crate) fn check(
+        &self,
+        folder: &Path,
+        slots: &[Slot],
+        is_unused: impl Fn(&str) -> bool,
+    ) -> Result<(), FolderError> {
+        for slot in slots {
+            let Some(place) = self.places.get(&slot.name) else {
+                let what = format!("no file holds {}, {:?}", slot.name, slot.shape);
+                return Err(FolderError::new(folder, what));
+            };
+            let refuse = |what| Err(FolderError::new(&self.files[place.file].0, what));
+            if place.shape != slot.shape {
+                let (name, has, wants) = (&slot.name, &place.shape, &slot.shape);
+                return refuse(format!(
+                    "{name} has shape {has:?}; config.json asks for {wants:?}"
+                ));
+            }
+            if kind_of(place.dtype).is_none() {
+                let (name, dtype) = (&slot.name, place.dtype);
+                return refuse(format!(
+                    "{name} is {dtype:?}; F32, F16 and BF16 can be read"
+                ));
+            }
+        }
+        let known: std::collections::BTreeSet<&str> =
+            slots.iter().map(|slot| slot.name.as_str()).collect();
+        for (name, place) in &self.places {
+            if !known.contains(name.as_str()) && !is_unused(name) {
+                let what = format!("holds {name}, which config.json leaves no place for");
+                return Err(FolderError::new(&self.files[place.file].0, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, slot: &Slot) -> Option<(&Place, &(PathBuf, Mmap))> {
+        let place = self.places.get(&slot.name)?;
+        Some((place, &self.files[place.file]))
+    }
+}
+
+impl TensorSource for FolderTensors {
+    fn tensor(&self, slot: &Slot) -> Result<Stored<'_>, BackendError> {
+        let name = &slot.name;
+        let place = self
+            .place(slot)
+            .filter(|(place, _)| place.shape == slot.shape);
+        let kind = place.and_then(|(place, _)| kind_of(place.dtype));
+        let (Some((place, (path, map))), Some(kind)) = (place, kind) else {
+            let what = format!("the folder was not checked for {name}, {:?}", slot.shape);
+            return Err(BackendError::server(what));
+        };
+        let bytes = &map[place.bytes.clone()];
+        if !is_finite(kind, bytes) {
+            return Err(FolderError::new(path, format!("{name} holds NaN or infinity")).into());
+        }
+        let width = slot.shape.last().copied().unwrap_or(1);
+        Ok(Stored { kind, bytes, width })
+    }
+
+    #[cfg(unix)]
+    #[expect(unsafe_code, reason = "letting go of mapped pages")]
+    fn done(&self, slot: &Slot) {
+        let Some((place, (_, map))) = self.place(slot) else {
+            return;
+        };
+        let (start, length) = (place.bytes.start, place.bytes.len());
+        let advice = memmap2::UncheckedAdvice::DontNeed;
+        // SAFETY: the map is of a file and is never written to: who reads these pages again gets them from the file.
+        // Without it a model would be in memory as a file and packed, too.
+        let _kept = unsafe { map.unchecked_advise_range(advice, start, length) };
+    }
+}
+
+#[expect(unsafe_code, reason = "mapping a file")]
+fn map(path: &Path, file: &File) -> Result<Mmap, FolderError> {
+    // SAFETY: what is read are numbers, of which any are valid. Who writes to a model's files while they are read gets
+    // wrong numbers, who shortens them a signal: as with every program that maps them.
+    unsafe { Mmap::map(file) }
+        .map_err(|error| FolderError::new(path, "can't be mapped").because(error))
+}
+
+fn kind_of(dtype: Dtype) -> Option<Kind> {
+    match dtype {
+        Dtype::F32 => Some(Kind::F32),
+        Dtype::F16 => Some(Kind::F16),
+        Dtype::BF16 => Some(Kind::Bf16),
+        _ => None,
+    }
+}
+
+fn is_finite(kind: Kind, bytes: &[u8]) -> bool {
+    let (pairs, quads) = (bytes.as_chunks::<2>().0, bytes.as_chunks::<4>().0);
+    match kind {
+        Kind::F32 => quads.iter().all(|b| f32::from_le_bytes(*b).is_finite()),
+        Kind::F16 => pairs.iter().all(|b| f16::from_le_bytes(*b).is_finite()),
+        Kind::Bf16 => pairs.iter().all(|b| bf16::from_le_bytes(*b).is_finite()),
+    }
+}
+
+/// Which file holds each tensor.
+pub(super) fn parse_index(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<BTreeMap<String, String>, FolderError> {
+    let Index { weight_map } = parse_json(path, bytes)?;
+    match weight_map.values().find(|name| !is_plain(name)) {
+        None => Ok(weight_map),
+        Some(name) => {
+            let what =
+                format!("names {name:?}, which is not the plain name of a file in the folder");
+            Err(FolderError::new(path, what))
+        }
+    }
+}
+
+/// The tensors of a file, which has this number.
+pub(super) fn parse_header(
+    path: &Path,
+    file: &[u8],
+    number: usize,
+) -> Result<Vec<(String, Place)>, FolderError> {
+    let (refuse, size) = (|what: String| FolderError::new(path, what), file.len());
+    let Some((length, _)) = file.split_first_chunk() else {
+        let what = format!("has {size} bytes, which is no safetensors file");
+        return Err(refuse(what));
+    };
+    let header = u64::from_le_bytes(*length);
+    if header > size as u64 - 8 {
+        return Err(refuse(format!(
+            "says that its header has {header} bytes, and has {size} in all; it is cut short or no safetensors file"
+        )));
+    }
+    let (header, metadata) = SafeTensors::read_metadata(file).map_err(|error| match error {
+        SafeTensorError::MetadataIncompleteBuffer => refuse(format!(
+            "has {size} bytes, and its header speaks of another number; it is cut short or damaged"
+        )),
+        error => refuse("the header is damaged".to_owned()).because(error),
+    })?;
+    let place = |(name, info): (String, &TensorInfo)| {
+        let (from, to) = info.data_offsets;
+        let place = Place {
+            file: number,
+            dtype: info.dtype,
+            shape: info.shape.clone(),
+            bytes: 8 + header + from..8 + header + to,
+        };
+        (name, place)
+    };
+    Ok(metadata.tensors().into_iter().map(place).collect())
+}
+
+/// The name of a file, and not a path to one.
+pub(super) fn is_plain(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    let only = (parts.next(), parts.next());
+    matches!(only, (Some(Component::Normal(part)), None) if part == name) && !name.contains('\\')
+}
+
+#[cfg(test)]
+mod tests;

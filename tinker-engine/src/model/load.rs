@@ -1,0 +1,138 @@
+//! A model made out of a file's tensors, one at a time: the whole file is never in memory in f32.
+
+use super::config::ModelConfig;
+use super::layout::{BlockSlots, Layout};
+use super::packed::{Linear, Model};
+use super::tensors::TensorSource;
+use crate::backend::BackendError;
+use crate::kernels::{Packed, Stored};
+use crate::threads::Team;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+/// One projection on its way into a model.
+struct Task<'a> {
+    linear: &'a mut Linear,
+    weight: &'a Range<usize>,
+    bias: Option<&'a Range<usize>>,
+}
+
+impl Model {
+    /// Packs tensors for both directions, on all threads of the team. Weights that are bf16 or f16 in
+    /// the file stay so: 2 bytes for each direction. (On a processor without vector instructions for
+    /// it f16 takes 4.) Besides them memory is needed for one weight for each thread.
+    ///
+    /// # Errors
+    /// The first error of a tensor.
+    pub(crate) fn from_tensors(
+        config: ModelConfig,
+        tensors: &dyn TensorSource,
+        team: &Team,
+    ) -> Result<Self, BackendError> {
+        let layout = Layout::new(&config);
+        let mut model = Self::empty(config, layout.clone());
+        let vector = |at: &Range<usize>| read(tensors, &layout, at);
+        let optional = |at: &Option<Range<usize>>| at.as_ref().map(vector).transpose();
+        for (block, slots) in model.blocks.iter_mut().zip(&layout.blocks) {
+            block.input_norm = vector(&slots.input_norm)?;
+            block.q_norm = optional(&slots.q_norm)?;
+            block.k_norm = optional(&slots.k_norm)?;
+            block.post_norm = vector(&slots.post_norm)?;
+        }
+        model.norm = vector(&layout.norm)?;
+        if layout.embed != layout.head {
+            let d = model.config.hidden_size;
+            let embed = parts(tensors, &layout, &layout.embed)?;
+            model.embed = Some(Packed::from_stored(&embed, d, false));
+            let_go(tensors, &layout, &layout.embed);
+        }
+
+        let mut tasks = vec![Task {
+            linear: &mut model.head,
+            weight: &layout.head,
+            bias: None,
+        }];
+        for (block, slots) in model.blocks.iter_mut().zip(&layout.blocks) {
+            let BlockSlots {
+                qkv,
+                qkv_bias,
+                o,
+                o_bias,
+                gate_up,
+                down,
+                ..
+            } = slots;
+            tasks.extend(
+                [
+                    (&mut block.qkv, qkv, qkv_bias.as_ref()),
+                    (&mut block.o, o, o_bias.as_ref()),
+                    (&mut block.gate_up, gate_up, None),
+                    (&mut block.down, down, None),
+                ]
+                .map(|(linear, weight, bias)| Task {
+                    linear,
+                    weight,
+                    bias,
+                }),
+            );
+        }
+        let failed = Mutex::new(None);
+        team.each(tasks, |_, task| {
+            if let Err(e) = task.run(tensors, &layout) {
+                failed
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get_or_insert(e);
+            }
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(e) => Err(e),
+            None => Ok(model),
+        }
+    }
+}
+
+impl Task<'_> {
+    fn run(self, tensors: &dyn TensorSource, layout: &Layout) -> Result<(), BackendError> {
+        let weight = parts(tensors, layout, self.weight)?;
+        let width = weight.first().map_or(0, |part| part.width);
+        self.linear.forward = Packed::from_stored(&weight, width, true);
+        self.linear.backward = Packed::from_stored(&weight, width, false);
+        let_go(tensors, layout, self.weight);
+        self.linear.bias = self.bias.map(|at| read(tensors, layout, at)).transpose()?;
+        Ok(())
+    }
+}
+
+fn parts<'a>(
+    tensors: &'a dyn TensorSource,
+    layout: &Layout,
+    at: &Range<usize>,
+) -> Result<Vec<Stored<'a>>, BackendError> {
+    let slots = layout.slots(at).iter();
+    slots.map(|slot| tensors.tensor(slot)).collect()
+}
+
+fn let_go(tensors: &dyn TensorSource, layout: &Layout, at: &Range<usize>) {
+    for slot in layout.slots(at) {
+        tensors.done(slot);
+    }
+}
+
+/// Vectors that follow each other, in f32.
+fn read(
+    tensors: &dyn TensorSource,
+    layout: &Layout,
+    at: &Range<usize>,
+) -> Result<Vec<f32>, BackendError> {
+    let mut all = vec![0.0; at.len()];
+    for slot in layout.slots(at) {
+        let into = &mut all[slot.at.start - at.start..slot.at.end - at.start];
+        tensors.tensor(slot)?.widen(into);
+        tensors.done(slot);
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! A model ready to compute with: every weight packed for both directions.
+
+use super::config::ModelConfig;
+use super::layout::{BlockSlots, Layout};
+use super::weights::Weights;
+use crate::kernels::{Packed, Quantized, Rotation};
+use crate::threads::Team;
+
+/// `y = x W^T + bias`, packed for the way forth and the way back.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Linear {
+    /// `W^T`, `[in, out]`.
+    pub(crate) forward: Packed,
+    /// `W`, `[out, in]`.
+    pub(crate) backward: Packed,
+    /// `[out]`.
+    pub(crate) bias: Option<Vec<f32>>,
+    /// `forward`, rounded for passes that may.
+    pub(crate) rounded: Option<Quantized>,
+}
+
+/// What a pass reads of a model's weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Precision {
+    /// Themselves.
+    Exact,
+    /// Their rounded copies, where the model has them.
+    Rounded,
+}
+
+impl Linear {
+    fn pack(&mut self, weight: &[f32], bias: Option<&[f32]>, input: usize) {
+        let output = weight.len() / input;
+        self.forward.pack_columns(weight, input, output, input);
+        self.backward.pack_rows(weight, output, input, input);
+        self.bias = bias.map(<[f32]>::to_vec);
+    }
+
+    /// Halves its memory if its weights allow: see [`Packed::narrow`].
+    fn narrow(&mut self) {
+        self.forward.narrow();
+        self.backward.narrow();
+    }
+
+    /// Length of an output row.
+    pub(crate) fn output(&self) -> usize {
+        self.forward.columns()
+    }
+
+    /// Length of an input row.
+    pub(crate) fn input(&self) -> usize {
+        self.forward.depth()
+    }
+}
+
+/// One block of the decoder.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Block {
+    pub(crate) input_norm: Vec<f32>,
+    pub(crate) qkv: Linear,
+    pub(crate) q_norm: Option<Vec<f32>>,
+    pub(crate) k_norm: Option<Vec<f32>>,
+    pub(crate) o: Linear,
+    pub(crate) post_norm: Vec<f32>,
+    pub(crate) gate_up: Linear,
+    pub(crate) down: Linear,
+}
+
+/// A decoder. Shared by all adapters, and never changed by them.
+#[derive(Debug, Clone)]
+pub(crate) struct Model {
+    pub(crate) config: ModelConfig,
+    pub(crate) layout: Layout,
+    /// `[vocab, hidden]`, unless it is the head's.
+    pub(crate) embed: Option<Packed>,
+    pub(crate) blocks: Vec<Block>,
+    pub(crate) norm: Vec<f32>,
+    pub(crate) head: Linear,
+    pub(crate) rotation: Rotation,
+}
+
+impl Model {
+    /// Packs the weights.
+    pub(crate) fn new(config: ModelConfig, weights: &Weights) -> Self {
+        let mut model = Self::empty(config, weights.layout.clone());
+        model.repack(&weights.data);
+        model.linears().for_each(Linear::narrow);
+        if let Some(embed) = &mut model.embed {
+            embed.narrow();
+        }
+        model
+    }
+
+    /// A model without weights.
+    pub(crate) fn empty(config: ModelConfig, layout: Layout) -> Self {
+        let rotation = Rotation::new(&config.rope_frequencies(), config.max_position_embeddings);
+        let blocks = vec![Block::default(); config.num_hidden_layers];
+        Self {
+            config,
+            layout,
+            embed: None,
+            blocks,
+            norm: Vec::new(),
+            head: Linear::default(),
+            rotation,
+        }
+    }
+
+    /// Numbers in the matrices that a token goes through.
+    pub(crate) fn weights(&self) -> usize {
+        let size = |linear: &Linear| linear.input() * linear.output();
+        let blocks = self.blocks.iter().map(|block| {
+            size(&block.qkv) + size(&block.o) + size(&block.gate_up) + size(&block.down)
+        });
+        blocks.sum::<usize>() + size(&self.head)
+    }
+
+    /// The matrices a token goes through.
+    fn linears(&mut self) -> impl Iterator<Item = &mut Linear> {
+        let blocks = self.blocks.iter_mut().flat_map(|block| {
+            [
+                &mut block.qkv,
+                &mut block.o,
+                &mut block.gate_up,
+                &mut block.down,
+            ]
+        });
+        std::iter::once(&mut self.head).chain(blocks)
+    }
+
+    /// Makes rounded copies of all matrices a token goes through.
+    pub(crate) fn round(&mut self, team: &Team) {
+        let linears: Vec<_> = self.linears().collect();
+        team.each(linears, |_, linear| {
+            linear.rounded = Some(Quantized::new(&linear.forward));
+        });
+    }
+
+    /// A row for each token.
+    pub(crate) fn embedding(&self) -> &Packed {
+        self.embed.as_ref().unwrap_or(&self.head.backward)
+    }
+
+    /// Packs changed weights into the memory of the old ones.
+    pub(crate) fn repack(&mut self, data: &[f32]) {
+        let (d, q, ff) = (
+            self.config.hidden_size,
+            self.config.query_width(),
+            self.config.intermediate_size,
+        );
+        if self.layout.embed != self.layout.head {
+            let (embed, vocab) = (&data[self.layout.embed.clone()], self.config.vocab_size);
+            let packed = self.embed.get_or_insert_default();
+            packed.pack_rows(embed, vocab, d, d);
+        }
+        for (block, slots) in self.blocks.iter_mut().zip(&self.layout.blocks) {
+            let BlockSlots {
+                input_norm,
+                qkv,
+                qkv_bias,
+                q_norm,
+                k_norm,
+                o,
+                o_bias,
+                post_norm,
+                gate_up,
+                down,
+            } = slots;
+            let some = |slot: &Option<std::ops::Range<usize>>| slot.clone().map(|at| &data[at]);
+            block.input_norm = data[input_norm.clone()].to_vec();
+            block.qkv.pack(&data[qkv.clone()], some(qkv_bias), d);
+            block.q_norm = some(q_norm).map(<[f32]>::to_vec);
+            block.k_norm = some(k_norm).map(<[f32]>::to_vec);
+            block.o.pack(&data[o.clone()], some(o_bias), q);
+            block.post_norm = data[post_norm.clone()].to_vec();
+            block.gate_up.pack(&data[gate_up.clone()], None, d);
+            block.down.pack(&data[down.clone()], None, ff);
+        }
+        self.norm = data[self.layout.norm.clone()].to_vec();
+        self.head.pack(&data[self.layout.head.clone()], None, d);
+    }
+}

@@ -1,0 +1,15 @@
+//! Sampling: every live sequence of every job advances by one token at a time, all in one batch.
+
+mod admit;
+mod draw;
+mod fill;
+mod job;
+mod live;
+mod prefix;
+mod prompt;
+mod sampler;
+mod scratch;
+mod stop;
+
+pub(crate) use job::cache_bytes;
+pub(crate) use sampler::Sampler;

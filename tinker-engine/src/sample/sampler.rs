@@ -1,0 +1,315 @@
+//! The queue of jobs and the batch of live sequences.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, Mutex};
+
+use super::fill;
+use super::job::Spec;
+use super::live::{End, Live, step};
+use super::prefix::PrefixCache;
+use super::prompt::{Filling, Prompt, Said};
+use super::scratch::{Scratch, lock};
+use crate::backend::{BackendError, JobId, SampleJob, SampleOutput, SampledTokens};
+#[cfg(test)]
+use crate::model::KeyValues;
+use crate::model::Model;
+use crate::threads::{Hands, Team};
+use crate::vocabulary::Vocabulary;
+
+/// Sequences a thread takes at least: with fewer, waking it costs more than it saves.
+const ROWS_PER_THREAD: usize = 4;
+
+/// From so many weights on, which no second-level cache holds, threads with few sequences each share every product
+/// instead of the sequences: then each reads its part of the weights, not all. Measured with 22 million weights on two
+/// threads: a token costs half with one sequence, two thirds with 8, and the same with 16. A model whose weights stay
+/// in the caches is sooner done than another thread is asked thirty times a step. Tests have both.
+const SHARED_WEIGHTS: usize = if cfg!(test) { 1 << 14 } else { 1 << 22 };
+const SHARED_ROWS: usize = if cfg!(test) { 2 } else { 8 };
+
+/// Rows of prompts each thread runs between two tokens of the live sequences: a long prompt holds them up
+/// by no more than that.
+const ROWS: usize = 128;
+
+/// All sampling of one backend.
+#[derive(Debug)]
+pub(crate) struct Sampler {
+    pub(super) vocabulary: Arc<dyn Vocabulary>,
+    pub(super) most_live: usize,
+    next: u64,
+    entropy: u64,
+    /// Jobs with sequences not started, in the order they came.
+    pub(super) waiting: VecDeque<JobId>,
+    pub(super) jobs: BTreeMap<JobId, Job>,
+    pub(super) live: Vec<Live>,
+    pub(super) prefixes: PrefixCache,
+    team: Arc<Team>,
+    pub(super) scratches: Vec<Mutex<Scratch>>,
+    /// Bytes of keys and values of all sequences and prompts under way.
+    pub(super) most_bytes: usize,
+    /// Rows of prompts run up to now.
+    rows_run: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) spec: Arc<Spec>,
+    pub(super) started: usize,
+    pub(super) prompt: Stage,
+    done: Vec<Option<SampledTokens>>,
+}
+
+/// How far a job's prompt is.
+#[derive(Debug)]
+pub(super) enum Stage {
+    Queued,
+    Filling(Filling),
+    Ready(Prompt),
+}
+
+impl Sampler {
+    /// A sampler with at most `most_live` sequences in memory at a time, at least one, whose keys and values take
+    /// `most_bytes` at most, and so many bytes for those of prompts that were seen before.
+    pub(crate) fn new(
+        vocabulary: Arc<dyn Vocabulary>,
+        team: Arc<Team>,
+        most_live: usize,
+        most_bytes: usize,
+        prefix_bytes: usize,
+    ) -> Self {
+        Self {
+            vocabulary,
+            most_live: most_live.max(1),
+            most_bytes,
+            next: 0,
+            // The standard library's hash keys are the system's randomness.
+            entropy: std::hash::RandomState::new().build_hasher().finish(),
+            waiting: VecDeque::new(),
+            jobs: BTreeMap::new(),
+            live: Vec::new(),
+            prefixes: PrefixCache::new(prefix_bytes),
+            scratches: (0..team.size()).map(|_| Mutex::default()).collect(),
+            team,
+            rows_run: 0,
+        }
+    }
+
+    /// Queues a job after checking it.
+    pub(crate) fn submit(
+        &mut self,
+        model: &Model,
+        end_tokens: &[u32],
+        job: SampleJob,
+    ) -> Result<JobId, BackendError> {
+        let id = JobId(self.next);
+        let fresh = self.entropy ^ self.next.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let spec = Arc::new(Spec::new(model, end_tokens, job, fresh, self.most_bytes)?);
+        self.next += 1;
+        let done = vec![None; spec.num_samples];
+        self.jobs.insert(
+            id,
+            Job {
+                spec,
+                started: 0,
+                prompt: Stage::Queued,
+                done,
+            },
+        );
+        self.waiting.push_back(id);
+        Ok(id)
+    }
+
+    /// Drops a job and its sequences.
+    pub(crate) fn cancel(&mut self, id: JobId) {
+        self.jobs.remove(&id);
+        self.waiting.retain(|waiting| *waiting != id);
+        self.live.retain(|sequence| sequence.job != id);
+    }
+
+    /// Jobs that have not ended.
+    pub(crate) fn live_jobs(&self) -> usize {
+        self.jobs.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn rows_run(&self) -> usize {
+        self.rows_run
+    }
+
+    #[cfg(test)]
+    pub(crate) fn used_bytes(&self) -> usize {
+        self.most_bytes - self.free_bytes()
+    }
+
+    /// Bytes of the keys and values that are there.
+    #[cfg(test)]
+    pub(crate) fn held_bytes(&self) -> usize {
+        let own = self.live.iter().flat_map(|sequence| &sequence.own);
+        let prompts = self.jobs.values().flat_map(|job| match &job.prompt {
+            Stage::Queued => &[][..],
+            Stage::Filling(filling) => &filling.caches,
+            Stage::Ready(prompt) => &prompt.caches,
+        });
+        own.chain(prompts).map(KeyValues::bytes).sum()
+    }
+
+    /// Sequences under way.
+    #[cfg(test)]
+    pub(crate) fn live_sequences(&self) -> usize {
+        self.live.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn cached_bytes(&self) -> usize {
+        self.prefixes.bytes()
+    }
+
+    /// Shows what the sequences of a job hold up to now.
+    pub(crate) fn peek(&self, id: JobId, see: &mut dyn FnMut(usize, &SampledTokens, bool)) {
+        let Some(job) = self.jobs.get(&id) else {
+            return;
+        };
+        for (index, done) in job.done.iter().enumerate() {
+            if let Some(done) = done {
+                see(index, done, true);
+            }
+        }
+        for sequence in self.live.iter().filter(|sequence| sequence.job == id) {
+            see(sequence.index, &sequence.output, false);
+        }
+    }
+
+    /// One token for every live sequence, then a first one for as many new sequences as there is room.
+    pub(crate) fn advance(
+        &mut self,
+        model: &Model,
+    ) -> Vec<(JobId, Result<SampleOutput, BackendError>)> {
+        self.step_live(model);
+        let mut ended = self.collect();
+        self.admit(model);
+        ended.append(&mut self.collect());
+        ended
+    }
+
+    fn step_live(&mut self, model: &Model) {
+        if self.live.is_empty() {
+            return;
+        }
+        self.live.sort_by_key(Live::adapter_key);
+        let vocabulary = &*self.vocabulary;
+        let few = self.team.size() > 1 && self.live.len() < SHARED_ROWS * self.team.size();
+        if few && model.weights() >= SHARED_WEIGHTS {
+            let scratch = &mut lock(&self.scratches[0]);
+            let hands = Hands::All(&self.team);
+            step(hands, model, &mut self.live, vocabulary, scratch);
+            return;
+        }
+        let threads = self
+            .live
+            .len()
+            .div_ceil(ROWS_PER_THREAD)
+            .min(self.team.size());
+        let share = self.live.len().div_ceil(threads);
+        self.team.each(self.live.chunks_mut(share), |thread, live| {
+            let scratch = &mut lock(&self.scratches[thread]);
+            step(Hands::One, model, live, vocabulary, scratch);
+        });
+    }
+
+    /// Runs some rows of prompts. The oldest gets half of them for sure, so that it comes to an end; of the
+    /// others those that are least advanced come first, so that a short one does not wait for a long one.
+    pub(super) fn fill(&mut self, model: &Model, shares: &[(JobId, usize)]) {
+        let mut filling: Vec<(JobId, usize, usize)> = shares
+            .iter()
+            .filter_map(|(id, _)| {
+                let job = self.jobs.get(id)?;
+                match &job.prompt {
+                    Stage::Filling(filling) => {
+                        Some((*id, filling.rows, job.spec.prompt.len() - filling.rows))
+                    }
+                    _ => None,
+                }
+            })
+            .collect();
+        let Some((oldest, _, left)) = filling.first().copied() else {
+            return;
+        };
+        let total = ROWS * self.team.size().max(2);
+        let first = left.min(total / 2);
+        let mut free = total - first;
+        filling[1..].sort_by_key(|(_, rows, _)| *rows);
+        let mut portions: BTreeMap<JobId, usize> = BTreeMap::from([(oldest, first)]);
+        for (id, _, left) in &filling[1..] {
+            let rows = (*left).min(free).min(ROWS);
+            free -= rows;
+            portions.insert(*id, rows);
+        }
+        *portions.entry(oldest).or_default() += (left - first).min(free);
+
+        let work = self.jobs.iter_mut().filter_map(|(id, job)| {
+            let rows = *portions.get(id).filter(|rows| **rows > 0)?;
+            match &mut job.prompt {
+                Stage::Filling(filling) => Some((&*job.spec, filling, rows)),
+                _ => None,
+            }
+        });
+        self.rows_run += portions.values().sum::<usize>();
+        fill::run(&self.team, &self.scratches, model, work.collect());
+        for id in portions.into_keys() {
+            let Some(job) = self.jobs.get_mut(&id) else {
+                continue;
+            };
+            let Stage::Filling(filling) = &mut job.prompt else {
+                continue;
+            };
+            if self.prefixes.is_on() {
+                let (spec, caches) = (&job.spec, &filling.caches);
+                let run = &spec.prompt[..filling.rows];
+                self.prefixes.insert(model, spec.lora.as_ref(), run, caches);
+            }
+            if let Some(prompt) = filling.finish() {
+                job.prompt = Stage::Ready(prompt);
+            }
+        }
+    }
+
+    /// Takes out sequences that are over, and jobs with no others.
+    fn collect(&mut self) -> Vec<(JobId, Result<SampleOutput, BackendError>)> {
+        let mut ended = Vec::new();
+        let over: Vec<Live> = self
+            .live
+            .extract_if(.., |sequence| sequence.over.is_some())
+            .collect();
+        for sequence in over {
+            let id = sequence.job;
+            let Some(job) = self.jobs.get_mut(&id) else {
+                continue;
+            };
+            if sequence.over == Some(End::NotFinite) {
+                self.cancel(id);
+                let why = "the weights give logits that are not finite, so nothing can be sampled from them";
+                ended.push((id, Err(BackendError::user(why))));
+                continue;
+            }
+            job.done[sequence.index] = Some(sequence.output);
+            if job.done.iter().all(Option::is_some)
+                && let Some(job) = self.jobs.remove(&id)
+            {
+                let (said, known) = match job.prompt {
+                    Stage::Ready(prompt) => (prompt.said, prompt.known),
+                    Stage::Queued | Stage::Filling(_) => (Said::default(), 0),
+                };
+                let output = SampleOutput {
+                    sequences: job.done.into_iter().flatten().collect(),
+                    prompt_logprobs: said.logprobs,
+                    topk_prompt_logprobs: said.topk,
+                    target_prompt_logprobs: said.targets,
+                    prompt_alternatives: said.alternatives,
+                    cache_hit_tokens: known,
+                };
+                ended.push((id, Ok(output)));
+            }
+        }
+        ended
+    }
+}

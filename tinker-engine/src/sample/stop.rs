@@ -1,0 +1,79 @@
+//! When a sequence is over.
+
+use crate::backend::StopRule;
+use crate::vocabulary::Vocabulary;
+
+/// Watches one sequence for its stop rule.
+#[derive(Debug, Clone)]
+pub(super) enum StopWatch {
+    Tokens(Vec<u32>),
+    Text {
+        texts: Vec<Vec<u8>>,
+        /// The end of the text so far, long enough to hold all but one byte of any stop text.
+        tail: Vec<u8>,
+    },
+}
+
+impl StopWatch {
+    /// A watch for a rule; `end_tokens` are the model's own.
+    pub(super) fn new(rule: &StopRule, end_tokens: &[u32]) -> Self {
+        match rule {
+            StopRule::Default => Self::Tokens(end_tokens.to_vec()),
+            StopRule::Never => Self::Tokens(Vec::new()),
+            StopRule::Tokens(tokens) => Self::Tokens(tokens.clone()),
+            StopRule::Text(texts) => Self::Text {
+                texts: texts.iter().map(|text| text.as_bytes().to_vec()).collect(),
+                tail: Vec::new(),
+            },
+        }
+    }
+
+    /// Whether the sequence ends with this token.
+    pub(super) fn ends_with(&mut self, token: u32, vocabulary: &dyn Vocabulary) -> bool {
+        match self {
+            Self::Tokens(tokens) => tokens.contains(&token),
+            Self::Text { texts, tail } => {
+                tail.extend_from_slice(vocabulary.bytes(token));
+                let hit = texts
+                    .iter()
+                    .any(|text| tail.windows(text.len()).any(|window| window == text));
+                let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
+                let excess = tail.len().saturating_sub(longest.saturating_sub(1));
+                tail.drain(..excess);
+                hit
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ByteTokenizer;
+
+    fn stops_at(rule: &StopRule, text: &str) -> Option<usize> {
+        let mut watch = StopWatch::new(rule, &[256]);
+        let tokens = ByteTokenizer.encode(text);
+        tokens
+            .iter()
+            .position(|token| watch.ends_with(*token, &ByteTokenizer))
+    }
+
+    #[test]
+    fn each_rule_stops_where_it_says() {
+        assert_eq!(stops_at(&StopRule::Default, "ab<|end|>c"), Some(2));
+        assert_eq!(stops_at(&StopRule::Never, "ab<|end|>c"), None);
+        assert_eq!(
+            stops_at(&StopRule::Tokens(vec![u32::from(b'b')]), "ab<|end|>c"),
+            Some(1)
+        );
+        let text = StopRule::Text(vec!["\n\n".to_owned(), "User:".to_owned()]);
+        assert_eq!(stops_at(&text, "one\ntwo\n\nthree"), Some(8));
+        assert_eq!(stops_at(&text, "UserUser: x"), Some(8));
+        assert_eq!(stops_at(&text, "User :"), None);
+        assert_eq!(
+            stops_at(&StopRule::Text(vec!["d|>".to_owned()]), "a<|end|>"),
+            Some(1)
+        );
+    }
+}

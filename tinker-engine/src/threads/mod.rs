@@ -1,0 +1,5 @@
+//! Threads that stay between calls.
+
+mod pool;
+
+pub(crate) use pool::{Hands, Team};

@@ -1,0 +1,12 @@
+//! Training batches: checks, losses, packing and the pool of threads that runs them.
+
+mod check;
+mod loss;
+mod packs;
+mod pool;
+mod run;
+
+pub(crate) use check::check_tokens;
+pub(crate) use packs::{Example, pack};
+pub(crate) use pool::{Crew, Gather};
+pub(crate) use run::train;
