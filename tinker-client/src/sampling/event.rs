@@ -1,6 +1,6 @@
 //! What is told of a sample while it is drawn.
 
-use tinker_types::SampleResponse;
+use tinker_types::{SampleResponse, StopReason};
 
 /// What is told of a sample while it is drawn.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,8 @@ pub enum SampleEvent {
         tokens: Vec<u32>,
         /// Their log probabilities, as far as the server gives them.
         logprobs: Vec<f32>,
+        /// Why the sequence ended, if these are its last tokens and the server reports it.
+        stop_reason: Option<StopReason>,
     },
     /// All of it once more, with what was asked about the prompt. The last event.
     Done(Box<SampleResponse>),

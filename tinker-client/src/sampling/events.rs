@@ -105,6 +105,7 @@ impl Events {
                     sequence: told.sequence,
                     tokens: told.tokens,
                     logprobs: told.logprobs,
+                    stop_reason: told.stop_reason,
                 }))
             }
             Some(stream::DONE) => {

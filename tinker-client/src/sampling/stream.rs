@@ -191,6 +191,7 @@ fn whole(response: SampleResponse) -> impl Iterator<Item = SampleEvent> + Send {
         sequence,
         tokens: drawn.tokens.clone(),
         logprobs: drawn.logprobs.clone().unwrap_or_default(),
+        stop_reason: Some(drawn.stop_reason),
     };
     let sequences = response.sequences.iter().enumerate();
     let told: Vec<SampleEvent> = sequences.map(tokens).collect();

@@ -1,8 +1,9 @@
 use proptest::prelude::*;
+use tinker_types::StopReason;
 
 use super::*;
 
-const STREAM: &str = "event: accepted\ndata: {\"request_id\":\"r\",\"sample_sequence_ids\":[\"q\"]}\n\n: waiting\n\nevent: tokens\ndata: {\"sequence\":0,\"tokens\":[1,2],\"logprobs\":[-0.5,-1.0]}\n\nevent: later\ndata: {}\n\nevent: done\ndata: {\"type\":\"sample\",\"sequences\":[{\"stop_reason\":\"stop\",\"tokens\":[1,2]}]}\n\n";
+const STREAM: &str = "event: accepted\ndata: {\"request_id\":\"r\",\"sample_sequence_ids\":[\"q\"]}\n\n: waiting\n\nevent: tokens\ndata: {\"sequence\":0,\"tokens\":[1,2],\"logprobs\":[-0.5,-1.0],\"stop_reason\":\"stop\"}\n\nevent: later\ndata: {}\n\nevent: done\ndata: {\"type\":\"sample\",\"sequences\":[{\"stop_reason\":\"stop\",\"tokens\":[1,2]}]}\n\n";
 
 /// What is told of these pieces, errors as their text.
 fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Result<SampleEvent, String>> {
@@ -33,13 +34,18 @@ fn cut<'a>(mut bytes: &'a [u8], lengths: &[usize]) -> Vec<&'a [u8]> {
 fn the_last_event_has_the_names_of_the_sequences() {
     let told = read([STREAM.as_bytes()]);
     let [
-        Ok(SampleEvent::Tokens { tokens, .. }),
+        Ok(SampleEvent::Tokens {
+            tokens,
+            stop_reason,
+            ..
+        }),
         Ok(SampleEvent::Done(response)),
     ] = &told[..]
     else {
         panic!("{told:?}");
     };
     assert_eq!(*tokens, [1, 2]);
+    assert_eq!(*stop_reason, Some(StopReason::Stop));
     let id = response.sequences[0].sequence_id.as_ref();
     assert_eq!(id.map(SequenceId::as_str), Some("q"));
 }
