@@ -1,5 +1,6 @@
 //! What crosses crates: the client against the real engine, in process and over a socket.
 
+mod byte_tokenizer;
 mod decoders;
 mod dropping;
 mod fault_run;
