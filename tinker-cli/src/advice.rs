@@ -1,4 +1,4 @@
-//! Known errors and what to do about them: the one place where an error becomes advice, and an exit code.
+//! Hints and exit codes of known errors.
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;
@@ -8,18 +8,18 @@ use tinker_data::DatasetError;
 
 use crate::command::train::Diverged;
 use crate::exit::{self, Interrupted, Usage};
-use crate::look::{BAD, FAINT, LABEL, paint};
+use crate::style::{BAD, FAINT, LABEL, paint};
 
-/// Says what went wrong on stderr, with its causes and the next step.
-pub(crate) fn complain(error: &anyhow::Error, program: &str) {
-    // Neither is news: the user stopped the program, or the reader of its output did.
+/// Prints an error to stderr, with its causes and a hint.
+pub(crate) fn report_error(error: &anyhow::Error, program: &str) {
+    // Not errors: the user, or the reader of the output, stopped the program.
     if error.is::<Interrupted>() || code(error) == exit::OK {
         return;
     }
     anstream::eprintln!("{}", describe(error, program));
 }
 
-/// The code an error ends the program with.
+/// Exit code of an error.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         if cause.is::<Interrupted>() {
@@ -31,7 +31,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
         if cause.is::<DatasetError>() {
             return exit::DATA;
         }
-        // A reader that has seen enough, as in `tinker sample ... | head`, is no failure.
+        // A reader that stops early, as in `tinker sample ... | head`, is not a failure.
         if let Some(io) = cause.downcast_ref::<std::io::Error>()
             && io.kind() == std::io::ErrorKind::BrokenPipe
         {
@@ -43,14 +43,14 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
 
 fn describe(error: &anyhow::Error, program: &str) -> String {
     let mut text = format!("{} {error}", paint(BAD, "error:"));
-    let mut said = error.to_string();
+    let mut previous = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
-        // Libraries now and then repeat their source.
-        if !said.contains(&cause) {
+        // Some libraries repeat their source.
+        if !previous.contains(&cause) {
             text += &format!("\n  {} {cause}", paint(FAINT, "because"));
         }
-        said = cause;
+        previous = cause;
     }
     if let Some(hint) = error.chain().find_map(|cause| hint(cause, program)) {
         text += &format!("\n{} {hint}", paint(LABEL, "hint:"));
@@ -89,18 +89,20 @@ fn hint(cause: &(dyn StdError + 'static), program: &str) -> Option<String> {
     Some(hint.to_owned())
 }
 
-/// What a user of the command line can do about an error of the client.
+/// The hint for an error of the client.
 fn of_client(error: &Error, program: &str) -> Option<String> {
     let hint = match error {
         Error::Status(error) => match error.status().as_u16() {
-            401 => "the server does not take the key; check TINKER_API_KEY",
-            402 => "there is a billing issue with the account; check that billing is set up",
+            401 => "the server rejected the key; check TINKER_API_KEY",
+            402 => "the account has a billing issue; check that billing is set up",
             404 => {
-                "check the spelling; a checkpoint is known to the server, or the --data-dir, that made it"
+                "check the spelling; a checkpoint exists only on the server, or in the --data-dir, that saved it"
             }
-            403 => "the key does not permit this; ask the owner of the checkpoint or the project",
-            429 => "the server has too many requests at the moment; wait a little and try again",
-            500.. => "the server has a problem of its own; try again later",
+            403 => {
+                "the key has no permission for this; contact the owner of the checkpoint or the project"
+            }
+            429 => "the server is overloaded; wait and try again",
+            500.. => "the server failed; try again later",
             _ => return None,
         },
         Error::Transport(error) if error.is_auth() => {
@@ -112,10 +114,10 @@ fn of_client(error: &Error, program: &str) -> Option<String> {
             ));
         }
         Error::Transport(_) | Error::Unreachable(_) => {
-            "check the connection, and that the server is up"
+            "check the connection, and that the server is running"
         }
         Error::Gone(_) | Error::Closed(_) => {
-            "the server has forgotten this run; train on from a checkpoint with --resume"
+            "the server no longer has this run; continue from a checkpoint with --resume"
         }
         _ => return None,
     };
@@ -133,23 +135,23 @@ mod tests {
     }
 
     #[test]
-    fn causes_stand_below_and_the_hint_last() {
+    fn causes_follow_the_error_and_the_hint_is_last() {
         let error = Err::<(), _>(std::io::Error::from(ErrorKind::PermissionDenied));
-        let error = error.context("cannot make the run folder x").unwrap_err();
+        let error = error.context("cannot create the run folder x").unwrap_err();
         assert_eq!(
             shown(&error),
-            "error: cannot make the run folder x\n  because permission denied\nhint: check who owns the file or folder"
+            "error: cannot create the run folder x\n  because permission denied\nhint: check who owns the file or folder"
         );
     }
 
     #[test]
-    fn what_was_said_is_not_said_again() {
+    fn repeated_causes_are_printed_once() {
         let error = anyhow::anyhow!("no such file").context("cannot read x: no such file");
         assert_eq!(shown(&error), "error: cannot read x: no such file");
     }
 
     #[test]
-    fn divergence_asks_for_a_lower_rate() {
+    fn divergence_suggests_a_lower_rate() {
         let error = anyhow::Error::from(Diverged {
             step: 3,
             loss: f64::NAN,

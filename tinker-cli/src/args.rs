@@ -2,12 +2,10 @@
 
 #![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 
-use crate::command::{completions, sample, train};
-#[cfg(feature = "local")]
-use crate::command::{export, serve};
-use crate::context::Output;
+use crate::command::Command;
+use crate::context::OutputArgs;
 use crate::exit;
 
 /// Fine-tune, sample and serve language models.
@@ -18,21 +16,7 @@ use crate::exit;
 #[command(name = "tinker", version, after_help = exit::HELP, subcommand_required = true, arg_required_else_help = true)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) output: OutputArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
-}
-
-/// What to do. Each command describes itself.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    Train(Box<train::Args>),
-    Sample(Box<sample::Args>),
-    #[cfg(feature = "local")]
-    Serve(serve::Args),
-    #[cfg(feature = "local")]
-    Export(export::Args),
-    Completions(completions::Args),
-    /// Print the version.
-    Version,
 }

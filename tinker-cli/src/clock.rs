@@ -1,18 +1,18 @@
-//! The wall clock, read here and nowhere else.
+//! The wall clock.
 
 use jiff::Timestamp;
 
-/// The present as `2026-11-23T10:15:30Z`.
+/// Current time as `2026-11-23T10:15:30Z`.
 pub(crate) fn now() -> String {
-    written(Timestamp::now())
+    readable(Timestamp::now())
 }
 
-/// The present in UTC as `20261123-101530`: sorts by time and is safe in a file name.
+/// Current time in UTC as `20261123-101530`: sorts by time and is safe in file names.
 pub(crate) fn now_compact() -> String {
     compact(Timestamp::now())
 }
 
-fn written(moment: Timestamp) -> String {
+fn readable(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
@@ -27,7 +27,7 @@ mod tests {
     #[test]
     fn moments_are_written_to_the_second() {
         let moment = Timestamp::from_second(1_795_428_930).unwrap();
-        assert_eq!(written(moment), "2026-11-23T10:15:30Z");
+        assert_eq!(readable(moment), "2026-11-23T10:15:30Z");
         assert_eq!(compact(moment), "20261123-101530");
     }
 }

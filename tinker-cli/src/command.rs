@@ -1,4 +1,4 @@
-//! One file for each command: its `Args`, and `run`.
+//! The subcommands: one file each, with its `Args` and `run`.
 
 pub(crate) mod completions;
 #[cfg(feature = "local")]
@@ -9,13 +9,28 @@ pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod version;
 
-use clap::CommandFactory as _;
-
-use crate::args::{Arguments, Command};
 use crate::context::Context;
 
-/// Does what the command line asks for.
-pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
+/// A subcommand with its arguments.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    Train(Box<train::Args>),
+    Sample(Box<sample::Args>),
+    #[cfg(feature = "local")]
+    Serve(serve::Args),
+    #[cfg(feature = "local")]
+    Export(export::Args),
+    Completions(completions::Args),
+    /// Print the version.
+    Version,
+}
+
+/// Runs a subcommand. `line` describes the whole command line.
+pub(crate) async fn run(
+    command: Command,
+    line: clap::Command,
+    context: &Context,
+) -> anyhow::Result<()> {
     match command {
         Command::Train(args) => Box::pin(train::run(*args, context)).await,
         Command::Sample(args) => Box::pin(sample::run(*args, context)).await,
@@ -23,7 +38,7 @@ pub(crate) async fn run(command: Command, context: &Context) -> anyhow::Result<(
         Command::Serve(args) => serve::run(args, context).await,
         #[cfg(feature = "local")]
         Command::Export(args) => export::run(&args, context),
-        Command::Completions(args) => completions::run(&args, Arguments::command()),
+        Command::Completions(args) => completions::run(&args, line),
         Command::Version => version::run(context),
     }
 }

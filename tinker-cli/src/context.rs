@@ -1,53 +1,53 @@
-//! What every command needs: where results go, what may be said, how the program is called.
+//! Context of every command: where output goes, and the name of the program.
 
-use crate::look::Look;
+use crate::printer::Printer;
 use crate::program;
-use crate::report::{Format, Report};
-use crate::talk::Talk;
+use crate::report::{OutputFormat, Report};
+use crate::style::TerminalStyle;
 
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Output")]
-pub(crate) struct Output {
+pub(crate) struct OutputArgs {
     /// Print the result as JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Print the result and nothing else: no progress, no notes.
+    /// Print only the result, without progress and notes.
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Log what goes on between this program and the server; -vv logs more.
+    /// Log requests, retries and the engine; -vv logs more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
-    /// Draw with plain characters. Chosen by itself when the locale is not UTF-8.
+    /// Print ASCII characters only; the default if the locale is not UTF-8.
     #[arg(long, global = true)]
     pub(crate) ascii: bool,
 }
 
-/// Given to every command.
+/// Context of a command.
 #[derive(Debug)]
 pub(crate) struct Context {
     /// Prints results.
     pub(crate) report: Report,
-    /// Says things on the way.
-    pub(crate) talk: Talk,
-    /// The words that start this program again.
+    /// Prints progress and notes.
+    pub(crate) printer: Printer,
+    /// Shell words that start this program again.
     pub(crate) program: String,
 }
 
 impl Context {
-    /// As the options ask for.
-    pub(crate) fn new(output: &Output) -> Self {
-        let look = Look::of_terminal(output.ascii);
+    /// Applies the options.
+    pub(crate) fn new(output: &OutputArgs) -> Self {
+        let style = TerminalStyle::detect(output.ascii);
         let format = if output.json {
-            Format::Json
+            OutputFormat::Json
         } else {
-            Format::Text
+            OutputFormat::Text
         };
         Self {
-            report: Report::new(format, look),
-            talk: Talk {
+            report: Report::new(format, style),
+            printer: Printer {
                 quiet: output.quiet,
-                look,
+                style,
             },
             program: program::name(),
         }

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks to stop in good order, the second stops at once.
+//! Ctrl-C and SIGTERM: the first requests an orderly stop, the second exits at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
 use crate::exit;
-use crate::talk::Talk;
+use crate::printer::Printer;
 
-/// Tells whether the user wants to stop.
+/// Whether the user has requested a stop.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt {
     shared: Arc<Shared>,
@@ -16,20 +16,20 @@ pub(crate) struct Interrupt {
 
 #[derive(Debug, Default)]
 struct Shared {
-    asked: AtomicBool,
+    requested: AtomicBool,
     notify: Notify,
 }
 
 impl Interrupt {
-    /// Listens from now on; says `notice` when the user asks for the first time.
-    pub(crate) fn listen(talk: Talk, notice: &'static str) -> anyhow::Result<Self> {
+    /// Starts to listen; prints `notice` at the first signal.
+    pub(crate) fn listen(printer: Printer, notice: &'static str) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared::default());
         let mut signals = Signals::new()?;
         let listener = Arc::clone(&shared);
         tokio::spawn(async move {
             signals.next().await;
-            talk.say(&format!("\n{notice}"));
-            listener.asked.store(true, Ordering::Release);
+            printer.line(&format!("\n{notice}"));
+            listener.requested.store(true, Ordering::Release);
             listener.notify.notify_waiters();
             signals.next().await;
             stop_at_once();
@@ -37,17 +37,17 @@ impl Interrupt {
         Ok(Self { shared })
     }
 
-    /// The user has asked to stop.
-    pub(crate) fn is_asked(&self) -> bool {
-        self.shared.asked.load(Ordering::Acquire)
+    /// Whether a stop was requested.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.shared.requested.load(Ordering::Acquire)
     }
 
-    /// Waits until the user asks to stop.
-    pub(crate) async fn asked(&self) {
+    /// Waits until a stop is requested.
+    pub(crate) async fn requested(&self) {
         let mut notified = std::pin::pin!(self.shared.notify.notified());
         // Registered before the flag is read, so that a signal in between is not missed.
         notified.as_mut().enable();
-        if !self.is_asked() {
+        if !self.is_requested() {
             notified.await;
         }
     }
@@ -55,7 +55,7 @@ impl Interrupt {
 
 #[expect(
     clippy::exit,
-    reason = "the user asked twice: nothing is waited for any more"
+    reason = "the second signal ends the program without waiting for anything"
 )]
 fn stop_at_once() -> ! {
     std::process::exit(i32::from(exit::INTERRUPTED))

@@ -1,12 +1,12 @@
-//! Log lines of the client and the engine, on stderr among what the program says.
+//! Log lines of the client and the engine on stderr.
 
 use std::io;
 
 use tracing::level_filters::LevelFilter;
 
-use crate::talk;
+use crate::printer;
 
-/// Shows warnings, and more the more often `-v` was given.
+/// Installs the logger: warnings by default, and more with each `-v`.
 pub(crate) fn install(verbose: u8) {
     let level = match verbose {
         0 => LevelFilter::WARN,
@@ -22,7 +22,7 @@ pub(crate) fn install(verbose: u8) {
         .init();
 }
 
-/// Gathers one log line, and prints it where a progress bar is not in its way.
+/// Buffer of one log line, printed above the progress bar when it is dropped.
 struct Line(Vec<u8>);
 
 impl io::Write for Line {
@@ -38,6 +38,6 @@ impl io::Write for Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        talk::print(String::from_utf8_lossy(&self.0).trim_end());
+        printer::print_line(String::from_utf8_lossy(&self.0).trim_end());
     }
 }

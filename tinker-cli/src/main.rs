@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::format_push_string,
-    reason = "text for people is put together from pieces; speed does not matter"
+    reason = "output is assembled from pieces; speed does not matter"
 )]
 
 mod advice;
@@ -12,19 +12,19 @@ mod command;
 mod connect;
 mod context;
 mod exit;
+mod format;
 mod interrupt;
 mod log;
-mod look;
 mod plot;
+mod printer;
 mod program;
 mod progress;
 mod report;
-mod talk;
-mod words;
+mod style;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 fn main() -> ExitCode {
     let arguments = args::Arguments::parse();
@@ -35,11 +35,14 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(command::run(arguments.command, &context)));
+        .and_then(|runtime| {
+            let line = args::Arguments::command();
+            runtime.block_on(command::run(arguments.command, line, &context))
+        });
     match result {
         Ok(()) => ExitCode::from(exit::OK),
         Err(error) => {
-            advice::complain(&error, &context.program);
+            advice::report_error(&error, &context.program);
             ExitCode::from(advice::code(&error))
         }
     }

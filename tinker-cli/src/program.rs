@@ -1,16 +1,16 @@
-//! How the user called this program, so that suggested commands work when pasted.
+//! The name by which the user started this program, so that suggested commands can be pasted.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
-/// The words that start this program again.
+/// Shell words that start this program again.
 pub(crate) fn name() -> String {
     let called = std::env::args_os().next().unwrap_or_default();
     let by_cargo = std::env::var_os("CARGO").is_some();
     name_of(&called, by_cargo)
 }
 
-/// Cargo starts a program of the workspace by its path below the folder it was called in.
+/// `cargo run` starts a program by its path relative to the working directory, `target/PROFILE/NAME`.
 fn name_of(called: &OsStr, by_cargo: bool) -> String {
     let parts: Vec<&OsStr> = Path::new(called)
         .components()
@@ -26,7 +26,7 @@ fn name_of(called: &OsStr, by_cargo: bool) -> String {
             Some(profile) => format!("cargo run --profile {profile} --"),
         },
         [] => "tinker".to_owned(),
-        _ => crate::words::shell_word(&called.to_string_lossy()),
+        _ => crate::format::shell_word(&called.to_string_lossy()),
     }
 }
 

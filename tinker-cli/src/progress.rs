@@ -1,4 +1,4 @@
-//! How far a long operation has come, on stderr: a bar on a terminal, a line every few seconds elsewhere.
+//! Progress of a long operation on stderr: a bar on a terminal, else a line every few seconds.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -6,14 +6,16 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
-use crate::talk::{self, Talk, labelled};
+use crate::format::labelled;
+use crate::printer::{self, Printer};
+use crate::style::LABEL;
 
-/// Time between two lines where there is no terminal.
+/// Time between two lines without a terminal.
 const EVERY: Duration = Duration::from_secs(5);
-/// Frames a second of the bar.
+/// Frames per second of the bar.
 const FRAMES: u8 = 15;
 
-/// One operation on its way.
+/// Progress of one operation.
 #[derive(Debug)]
 pub(crate) struct Progress {
     label: &'static str,
@@ -29,12 +31,12 @@ enum Shown {
 }
 
 impl Progress {
-    /// Starts to show an operation of `total` parts.
-    pub(crate) fn start(talk: Talk, label: &'static str, total: usize) -> Self {
-        let shown = if talk.quiet {
+    /// Starts to show the progress of an operation of `total` parts.
+    pub(crate) fn start(printer: Printer, label: &'static str, total: usize) -> Self {
+        let shown = if printer.quiet {
             Shown::Nothing
         } else if std::io::stderr().is_terminal() {
-            Shown::Bar(bar(talk, label, total))
+            Shown::Bar(bar(printer, label, total))
         } else {
             Shown::Lines {
                 last: Instant::now(),
@@ -47,7 +49,7 @@ impl Progress {
         }
     }
 
-    /// `done` parts are done; `message` says more about it.
+    /// Shows that `done` parts are done, with a message.
     pub(crate) fn update(&mut self, done: usize, message: &str) {
         match &mut self.shown {
             Shown::Bar(bar) => {
@@ -57,7 +59,7 @@ impl Progress {
             Shown::Lines { last } if last.elapsed() >= EVERY => {
                 *last = Instant::now();
                 let line = format!("{done}/{}  {message}", self.total);
-                talk::print(&labelled(self.label, line.trim_end()));
+                printer::print_line(&labelled(LABEL, self.label, line.trim_end()));
             }
             Shown::Lines { .. } | Shown::Nothing => {}
         }
@@ -65,17 +67,17 @@ impl Progress {
 }
 
 impl Drop for Progress {
-    /// Takes the bar away, however the operation ended, so that what is printed next starts on a clean line.
+    /// Removes the bar, so that the next output starts on a clean line.
     fn drop(&mut self) {
         if let Shown::Bar(bar) = &self.shown {
-            talk::set_bar(None);
+            printer::set_bar(None);
             bar.finish_and_clear();
         }
     }
 }
 
-fn bar(talk: Talk, label: &'static str, total: usize) -> ProgressBar {
-    let (filled, frames): (_, &[&str]) = if talk.look.unicode {
+fn bar(printer: Printer, label: &'static str, total: usize) -> ProgressBar {
+    let (filled, frames): (_, &[&str]) = if printer.style.unicode {
         (
             "━╸─",
             &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", " "],
@@ -92,6 +94,6 @@ fn bar(talk: Talk, label: &'static str, total: usize) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(total as u64), target).with_style(style);
     bar.set_prefix(label);
     bar.enable_steady_tick(Duration::from_millis(100));
-    talk::set_bar(Some(bar.clone()));
+    printer::set_bar(Some(bar.clone()));
     bar
 }

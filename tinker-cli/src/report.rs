@@ -1,25 +1,25 @@
-//! Results on stdout, as text or JSON: the only printer to stdout.
+//! Results on stdout, as text or JSON. Nothing else prints to stdout.
 
 use std::io::Write as _;
 
 use anyhow::Context as _;
 use serde::Serialize;
 
-use crate::look::Look;
+use crate::style::TerminalStyle;
 
-/// What a command has found out. The serialised form is what `--json` prints.
-pub(crate) trait Answer: Serialize {
-    /// The JSON form is one line, for readers that go on while the program runs.
+/// Result of a command. `--json` prints its serialised form.
+pub(crate) trait Printable: Serialize {
+    /// Whether the JSON form is a single line, for readers that read it while the program runs.
     const JSON_LINE: bool = false;
 
-    /// For people, with styles; ends with a line break unless it is empty.
-    fn to_text(&self, look: Look) -> String;
+    /// The text form, with styles. Ends with a line break unless it is empty.
+    fn to_text(&self, style: TerminalStyle) -> String;
 }
 
-/// The form of results.
+/// Format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// For people.
+pub(crate) enum OutputFormat {
+    /// Text for people.
     Text,
     /// One JSON value.
     Json,
@@ -28,30 +28,30 @@ pub(crate) enum Format {
 /// Prints results.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Report {
-    format: Format,
-    look: Look,
+    format: OutputFormat,
+    style: TerminalStyle,
 }
 
 impl Report {
-    /// Prints in this form.
-    pub(crate) fn new(format: Format, look: Look) -> Self {
-        Self { format, look }
+    /// Creates a printer of results.
+    pub(crate) fn new(format: OutputFormat, style: TerminalStyle) -> Self {
+        Self { format, style }
     }
 
-    /// Results are for people.
+    /// Whether results are printed as text.
     pub(crate) fn is_text(self) -> bool {
-        self.format == Format::Text
+        self.format == OutputFormat::Text
     }
 
-    /// Prints one answer.
-    pub(crate) fn print<A: Answer>(self, answer: &A) -> anyhow::Result<()> {
+    /// Prints a result.
+    pub(crate) fn print<P: Printable>(self, result: &P) -> anyhow::Result<()> {
         match self.format {
-            Format::Text => write(answer.to_text(self.look).as_bytes()),
-            Format::Json => {
-                let mut json = if A::JSON_LINE {
-                    serde_json::to_string(answer)?
+            OutputFormat::Text => write(result.to_text(self.style).as_bytes()),
+            OutputFormat::Json => {
+                let mut json = if P::JSON_LINE {
+                    serde_json::to_string(result)?
                 } else {
-                    serde_json::to_string_pretty(answer)?
+                    serde_json::to_string_pretty(result)?
                 };
                 json.push('\n');
                 write(json.as_bytes())
@@ -60,7 +60,7 @@ impl Report {
     }
 }
 
-/// Writes bytes as they are, and flushes, so that a reading script sees them now.
+/// Writes bytes to stdout and flushes, so that readers get them at once.
 pub(crate) fn write(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = anstream::stdout().lock();
     stdout

@@ -1,4 +1,4 @@
-//! `tinker completions`
+//! `tinker completions`: completion scripts for shells.
 
 use clap_complete::Shell;
 
@@ -12,11 +12,11 @@ Examples:
   tinker completions zsh > \"${fpath[1]}/_tinker\"
   tinker completions fish > ~/.config/fish/completions/tinker.fish")]
 pub(crate) struct Args {
-    /// The shell.
+    /// Shell to print the script for.
     shell: Shell,
 }
 
-/// Prints the script for this command line.
+/// Prints the completion script for the command line.
 pub(crate) fn run(args: &Args, mut line: clap::Command) -> anyhow::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut line, "tinker", &mut script);

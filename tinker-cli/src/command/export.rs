@@ -1,4 +1,4 @@
-//! `tinker export`
+//! `tinker export`: checkpoints as files for other programs.
 
 use std::path::PathBuf;
 
@@ -8,19 +8,18 @@ use serde::Serialize;
 use tinker_local::{BaseModelSource, ExportTarget, Exported, SavedAdapter, Storage};
 use tinker_types::CheckpointPath;
 
-use crate::connect::BUILT_IN_MODEL;
-use crate::connect::local;
+use crate::connect::{BUILT_IN_MODEL, engine};
 use crate::context::Context;
 use crate::exit::Usage;
-use crate::look::Look;
-use crate::report::Answer;
-use crate::words;
+use crate::format;
+use crate::report::Printable;
+use crate::style::TerminalStyle;
 
 /// Write a checkpoint of the built-in engine as files for other programs.
 ///
-/// Without --merged it is the adapter alone, for Python's peft; with it the whole model, for transformers and whatever
-/// else reads Hugging Face folders, `tinker serve --model` among them. Works while an engine uses the data folder, and
-/// without one.
+/// By default, writes the adapter alone, for Python's peft. With --merged, writes the whole model, for transformers and
+/// other programs that read Hugging Face folders, such as `tinker serve --model`. Works with and without a running
+/// engine.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -36,19 +35,19 @@ pub(crate) struct Args {
     /// The tinker:// address of a checkpoint, or tinker-local/tiny for the built-in model itself.
     #[arg(value_name = "CHECKPOINT")]
     source: String,
-    /// Folder to write; it must not be there yet, or be empty.
+    /// Folder to write. It must not exist, or be empty.
     #[arg(short, long, value_name = "DIR")]
     out: PathBuf,
-    /// Add the adapter to the weights of its base model, and write all of them.
+    /// Add the adapter to the weights of its base model, and write the whole model.
     #[arg(long)]
     merged: bool,
     /// Precision of the weights [default: that of the base model].
     #[arg(long, value_name = "DTYPE")]
     dtype: Option<Dtype>,
-    /// Folder of the base model, if it is no longer where it was.
+    /// Folder of the base model, if it was moved.
     #[arg(long, value_name = "DIR", requires = "merged")]
     base: Option<PathBuf>,
-    /// Replace an earlier export.
+    /// Replace an earlier export in the folder.
     #[arg(long)]
     force: bool,
     /// Folder of checkpoints [default: ~/.tinker/local].
@@ -73,7 +72,7 @@ impl From<Dtype> for Storage {
     }
 }
 
-/// What was written.
+/// The files that were written.
 #[derive(Debug, Serialize)]
 struct Written {
     source: String,
@@ -90,13 +89,13 @@ struct File {
     bytes: u64,
 }
 
-impl Answer for Written {
-    fn to_text(&self, _: Look) -> String {
+impl Printable for Written {
+    fn to_text(&self, _: TerminalStyle) -> String {
         let width = self.files.iter().map(|file| file.name.len()).max();
         let width = width.unwrap_or(0);
         let mut text = format!("{}\n", self.folder);
         for File { name, bytes } in &self.files {
-            text += &format!("  {name:width$}  {:>14} bytes\n", words::number(*bytes));
+            text += &format!("  {name:width$}  {:>14} bytes\n", format::number(*bytes));
         }
         text
     }
@@ -120,8 +119,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
                 saved.write_merged(&base, storage, &output),
             )
         } else if storage.is_some() {
-            let message =
-                "--dtype is for --merged weights and the base model; adapters stay in f32";
+            let message = "--dtype applies to --merged weights and the base model; adapters are always written in f32";
             return Err(Usage(message.to_owned()).into());
         } else {
             (base_model, "adapter", saved.write_peft(&output))
@@ -143,11 +141,11 @@ impl Args {
     fn open(&self) -> anyhow::Result<SavedAdapter> {
         let path: CheckpointPath = self.source.parse().map_err(|error| {
             Usage(format!(
-                "{} is no checkpoint: {error}; give a tinker:// address, or {BUILT_IN_MODEL}",
+                "{} is not a checkpoint: {error}; give a tinker:// address, or {BUILT_IN_MODEL}",
                 self.source
             ))
         })?;
-        let data_dir = local::data_dir(self.data_dir.as_deref())?;
+        let data_dir = engine::data_dir(self.data_dir.as_deref())?;
         Ok(SavedAdapter::open(&data_dir, &path)?)
     }
 }

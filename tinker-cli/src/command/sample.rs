@@ -1,23 +1,23 @@
-//! `tinker sample`
+//! `tinker sample`: text from a model or a checkpoint.
 
 mod answer;
-#[cfg(feature = "local")]
-mod live;
+mod stream;
 
 use std::io::Read as _;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use tinker_client::{SampleOptions, SamplingClient};
-use tinker_data::{Message, Renderer};
+use tinker_client::{SampleEvent, SampleOptions};
+use tinker_data::Message;
 use tinker_types::{ModelInput, SamplingParams, Stop};
 
-use crate::connect::{Connection, PlaceArgs, Target};
+use crate::connect::{Connection, Destination, DestinationArgs};
 use crate::context::Context;
 use crate::exit::{Interrupted, Usage};
 use crate::interrupt::Interrupt;
 use answer::{Generated, Sampled};
+use stream::TextStream;
 
 /// Generate text with a model or a checkpoint.
 #[derive(Debug, clap::Args)]
@@ -42,13 +42,13 @@ pub(crate) struct Args {
     /// built-in model].
     #[arg(short, long, value_name = "MODEL")]
     model: Option<String>,
-    /// Treat the prompt as the message of a user, and generate the assistant's answer.
+    /// Treat the prompt as a message of the user, and generate the answer of the assistant.
     #[arg(long)]
     chat: bool,
-    /// Most tokens to generate.
+    /// Largest number of tokens to generate.
     #[arg(long, value_name = "N", default_value = "256")]
     max_tokens: NonZeroU32,
-    /// Randomness: 0 takes the most likely token every time.
+    /// Randomness; 0 always takes the most likely token.
     #[arg(
         long,
         value_name = "T",
@@ -56,26 +56,26 @@ pub(crate) struct Args {
         allow_negative_numbers = true
     )]
     temperature: f64,
-    /// Choose among this many of the most likely tokens.
+    /// Sample from the K most likely tokens only.
     #[arg(long, value_name = "K")]
     top_k: Option<NonZeroU32>,
-    /// Choose among the most likely tokens that together have this probability.
+    /// Sample from the most likely tokens with a total probability of P only.
     #[arg(long, value_name = "P", default_value_t = 1.0)]
     top_p: f64,
-    /// How many texts to generate.
+    /// Number of texts to generate.
     #[arg(short, long, value_name = "N", default_value = "1")]
     num_samples: NonZeroU32,
-    /// Make the result repeatable.
-    #[arg(long)]
+    /// Random seed; the same seed gives the same text.
+    #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Stop when the text contains this; may be given several times.
+    /// Stop when the text contains TEXT; can be repeated.
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
-    /// Show each token's log probability.
+    /// Print the log probability of each token.
     #[arg(long)]
     logprobs: bool,
     #[command(flatten)]
-    place: PlaceArgs,
+    destination: DestinationArgs,
 }
 
 /// Generates and prints.
@@ -83,22 +83,19 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let params = args.params();
     params.check().map_err(|error| Usage(error.to_string()))?;
     let prompt = args.read_prompt()?;
-    let connection = Connection::open(Target::choose(
-        &args.place,
-        args.model.as_deref(),
-        context.talk,
-    )?)
-    .await?;
-    let notice = "stopping; Ctrl-C again stops at once";
-    let interrupt = Interrupt::listen(context.talk, notice)?;
-    let asked = async {
-        interrupt.asked().await;
+    let destination =
+        Destination::resolve(&args.destination, args.model.as_deref(), context.printer)?;
+    let connection = Connection::open(destination).await?;
+    let notice = "stopping; Ctrl-C again exits at once";
+    let interrupt = Interrupt::listen(context.printer, notice)?;
+    let interrupted = async {
+        interrupt.requested().await;
         anyhow::Result::Err(Interrupted.into())
     };
-    // Whatever was under way is cancelled by being dropped.
+    // Dropping the future cancels the samples.
     let result = tokio::select! {
         biased;
-        stopped = asked => stopped,
+        stopped = interrupted => stopped,
         result = Box::pin(generate(&args, &prompt, params, &connection, context)) => result,
     };
     connection.close(&result).await;
@@ -132,36 +129,30 @@ async fn generate(
     };
     let prompt_tokens = input.length()?;
     let options = SampleOptions::new(params).with_num_samples(args.num_samples.get());
-    #[cfg(feature = "local")]
-    if let Some(engine) = connection.engine()
-        && context.report.is_text()
-        && !args.logprobs
-    {
-        return live::run(engine, &sampler, input, options, &renderer).await;
+    let mut printed = (context.report.is_text() && !args.logprobs)
+        .then(|| TextStream::new(&renderer, args.num_samples.get() as usize));
+    let mut events = sampler.stream(input, options);
+    let response = loop {
+        let event = events.next_event().await?;
+        let event = event.context("the server ended the sample without a result")?;
+        if let Some(texts) = &mut printed {
+            texts.update(&event)?;
+        }
+        if let SampleEvent::Done(response) = event {
+            break response;
+        }
+    };
+    if printed.is_some() {
+        return Ok(());
     }
-    let samples = whole(&sampler, input, options, &renderer, args.logprobs).await?;
+    let texts = response.sequences.iter();
+    let texts = texts.map(|sequence| Generated::new(sequence, &renderer, args.logprobs));
     context.report.print(&Sampled {
         model: source,
         prompt: prompt.to_owned(),
         prompt_tokens,
-        samples,
+        samples: texts.collect::<Result<_, _>>()?,
     })
-}
-
-/// All texts at once, when they are there.
-async fn whole(
-    sampler: &SamplingClient,
-    input: ModelInput,
-    options: SampleOptions,
-    renderer: &Renderer,
-    logprobs: bool,
-) -> anyhow::Result<Vec<Generated>> {
-    let response = sampler.sample(input, options).await?;
-    let texts = response
-        .sequences
-        .iter()
-        .map(|sequence| Generated::new(sequence, renderer, logprobs));
-    Ok(texts.collect::<Result<_, _>>()?)
 }
 
 impl Args {
@@ -198,7 +189,7 @@ impl Args {
             }
             (None, prompt) => (prompt.unwrap_or_default().to_owned(), "the prompt"),
         };
-        // Files and pipes end with a line break that nobody means.
+        // The line break at the end of a file or pipe is not part of the prompt.
         let prompt = if from == "the prompt" {
             prompt
         } else {

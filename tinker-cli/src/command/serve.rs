@@ -1,4 +1,4 @@
-//! `tinker serve`
+//! `tinker serve`: the engine as an HTTP server.
 
 use std::io::ErrorKind;
 use std::net::IpAddr;
@@ -10,19 +10,19 @@ use tinker_local::Limits;
 use tokio::net::TcpListener;
 
 use crate::connect::EngineArgs;
-use crate::connect::local::Choice;
+use crate::connect::engine::EngineSetup;
 use crate::context::Context;
+use crate::format;
 use crate::interrupt::Interrupt;
-use crate::look::{Look, STRONG, paint};
-use crate::report::Answer;
-use crate::words;
+use crate::report::Printable;
+use crate::style::{STRONG, TerminalStyle, paint};
 
-/// Serve models over HTTP for this and other clients: the built-in one, or those of Hugging Face folders.
+/// Serve models over HTTP: the built-in one, or Hugging Face folders.
 ///
-/// Folders of the Llama, Qwen 2 and Qwen 3 families can be served, in bf16, f16 or f32.
+/// Supports folders of the Llama, Qwen 2 and Qwen 3 families in bf16, f16 or f32.
 ///
-/// Any client of the Tinker API can use it, this program and the official Python client among them. Every API key is
-/// accepted, so leave it on 127.0.0.1 unless everybody who can reach the port may use it.
+/// Any client of the Tinker API can connect, for example this program or the official Python client. Every API key is
+/// accepted: listen on other addresses than 127.0.0.1 only if everyone who can reach the port may use the server.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -35,11 +35,11 @@ pub(crate) struct Args {
     /// Address to listen on.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
-    /// Port to listen on; 0 takes any free one.
+    /// Port to listen on; 0 chooses a free one.
     #[arg(short, long, default_value_t = 8700)]
     port: u16,
-    /// Folder of a Hugging Face model, FOLDER or NAME=FOLDER, or tinker-local/tiny; may be given several times
-    /// [default: tinker-local/tiny].
+    /// Model to serve: FOLDER or NAME=FOLDER of a Hugging Face model, or tinker-local/tiny; can be repeated [default:
+    /// tinker-local/tiny].
     #[arg(short, long, value_name = "MODEL")]
     model: Vec<String>,
     #[command(flatten)]
@@ -48,31 +48,31 @@ pub(crate) struct Args {
     limits: LimitArgs,
 }
 
-/// Bounds of memory. What goes beyond one is refused with a message that names it.
+/// Memory limits. The server refuses requests beyond a limit with a message that names it.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Limits")]
 #[expect(
     clippy::struct_field_names,
-    reason = "they are the names of the options"
+    reason = "the fields have the names of the options"
 )]
 struct LimitArgs {
-    /// Adapters in training at the same time [default: 64].
+    /// Largest number of adapters in training [default: 64].
     #[arg(long, value_name = "N")]
     max_adapters: Option<NonZeroUsize>,
-    /// Samplers that keep their weights in memory; beyond it the one that rested longest goes [default: 256].
+    /// Largest number of samplers in memory; beyond it, the least recently used one is evicted [default: 256].
     #[arg(long, value_name = "N")]
     max_samplers: Option<NonZeroUsize>,
-    /// Training operations that wait; beyond it clients are told to try again later (429) [default: 1024].
+    /// Largest number of waiting training operations; beyond it, clients have to retry later (429) [default: 1024].
     #[arg(long, value_name = "N")]
     max_queued_operations: Option<NonZeroUsize>,
-    /// The same for sampling requests [default: 2048].
+    /// Largest number of waiting sampling requests; beyond it, clients have to retry later (429) [default: 2048].
     #[arg(long, value_name = "N")]
     max_queued_samples: Option<NonZeroUsize>,
-    /// Sequences generated at the same time [default: 64].
+    /// Largest number of sequences generated at a time [default: 64].
     #[arg(long, value_name = "N")]
     max_sequences: Option<NonZeroUsize>,
-    /// Memory for the keys and values of these, in MiB; beyond it they wait [default: as large as a model's weights, at
-    /// least 1024, at least what its longest sequence takes].
+    /// Memory for the keys and values of sequences, in MiB; beyond it, sequences wait [default: the size of the model's
+    /// weights, at least 1024, and at least the need of its longest sequence].
     #[arg(long, value_name = "MIB")]
     max_cache: Option<NonZeroUsize>,
     /// Largest request, in MiB [default: 32].
@@ -100,7 +100,7 @@ impl LimitArgs {
         if let Some(mib) = self.max_request {
             limits.body_bytes = mib.get().saturating_mul(MIB);
         }
-        // A request that is allowed must fit into the queue.
+        // A request within the limit has to fit into the queue.
         limits.queued_bytes = limits.queued_bytes.max(limits.body_bytes);
         limits
     }
@@ -108,7 +108,7 @@ impl LimitArgs {
 
 const MIB: usize = 1 << 20;
 
-/// What a script that starts a server wants to know; the first and only output on stdout.
+/// Address and models of the server, for scripts that start it: the only output on stdout.
 #[derive(Debug, Serialize)]
 struct Listening {
     url: String,
@@ -116,10 +116,10 @@ struct Listening {
     data_dir: String,
 }
 
-impl Answer for Listening {
+impl Printable for Listening {
     const JSON_LINE: bool = true;
 
-    fn to_text(&self, _: Look) -> String {
+    fn to_text(&self, _: TerminalStyle) -> String {
         format!("listening on {}\n", self.url)
     }
 }
@@ -127,15 +127,15 @@ impl Answer for Listening {
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let listener = listen(&args).await?;
-    let mut choice = Choice::new(&args.engine)?;
+    let mut setup = EngineSetup::new(&args.engine)?;
     for model in &args.model {
-        choice.add(model)?;
+        setup.add(model)?;
     }
-    let engine = choice.start(args.limits.to_limits())?;
-    let interrupt = Interrupt::listen(context.talk, "stopping; once more stops at once")?;
+    let engine = setup.start(args.limits.to_limits())?;
+    let interrupt = Interrupt::listen(context.printer, "stopping; Ctrl-C again exits at once")?;
     let url = format!(
         "http://{}",
-        listener.local_addr().context("cannot tell the port")?
+        listener.local_addr().context("cannot read the port")?
     );
     let listening = Listening {
         url,
@@ -144,43 +144,43 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     };
     context.report.print(&listening)?;
     introduce(&listening, &args, context, engine.data_dir());
-    tinker_local::serve(listener, engine, async move { interrupt.asked().await })
+    tinker_local::serve(listener, engine, async move { interrupt.requested().await })
         .await
         .context("the server failed")?;
-    context.talk.say("stopped");
+    context.printer.line("stopped");
     Ok(())
 }
 
 fn introduce(listening: &Listening, args: &Args, context: &Context, data_dir: &std::path::Path) {
-    let talk = context.talk;
-    talk.tell("model", &listening.models.join(", "));
-    talk.tell("checkpoints", &format!("in {}", words::path(data_dir)));
+    let printer = context.printer;
+    printer.labelled("model", &listening.models.join(", "));
+    printer.labelled("checkpoints", &format!("in {}", format::path(data_dir)));
     let export = format!(
         "export TINKER_BASE_URL={} TINKER_API_KEY=tml-local",
         listening.url
     );
-    talk.tell("clients", &paint(STRONG, export));
+    printer.labelled("clients", &paint(STRONG, export));
     if !args.host.is_loopback() {
-        talk.note(&format!(
-            "everybody who can reach {} may use the engine",
+        printer.note(&format!(
+            "everyone who can reach {} can use the engine",
             listening.url
         ));
     }
-    talk.tell("", "Ctrl-C stops it");
+    printer.labelled("", "Ctrl-C stops it");
 }
 
 async fn listen(args: &Args) -> anyhow::Result<TcpListener> {
     TcpListener::bind((args.host, args.port))
         .await
         .map_err(|error| {
-            let place = format!("{}:{}", args.host, args.port);
+            let address = format!("{}:{}", args.host, args.port);
             match error.kind() {
                 ErrorKind::AddrInUse => {
                     anyhow::anyhow!(
-                        "{place} is in use; choose another --port, or 0 for any free one"
+                        "{address} is in use; choose another --port, or 0 for a free one"
                     )
                 }
-                _ => anyhow::Error::from(error).context(format!("cannot listen on {place}")),
+                _ => anyhow::Error::from(error).context(format!("cannot listen on {address}")),
             }
         })
 }

@@ -1,18 +1,18 @@
-//! `tinker version`
+//! `tinker version`: the version of the program.
 
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::look::Look;
-use crate::report::Answer;
+use crate::report::Printable;
+use crate::style::TerminalStyle;
 
 #[derive(Debug, Serialize)]
 struct Version {
     version: &'static str,
 }
 
-impl Answer for Version {
-    fn to_text(&self, _: Look) -> String {
+impl Printable for Version {
+    fn to_text(&self, _: TerminalStyle) -> String {
         format!("tinker {}\n", self.version)
     }
 }

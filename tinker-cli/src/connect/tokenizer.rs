@@ -1,4 +1,4 @@
-//! The tokenizer of a model, by what its server says of it.
+//! Tokenizer of a model, by the id that its server reports.
 
 use std::path::{Path, PathBuf};
 
@@ -6,11 +6,11 @@ use tinker_data::{Renderer, Template, Tokenizer};
 
 use crate::exit::Usage;
 
-/// The files a tokenizer consists of, as far as they matter here.
+/// The files of a tokenizer, for messages.
 const FILES: &str = "tokenizer.json and tokenizer_config.json";
 
-/// The tokenizer of a model whose server says it has this id: the folder of a model that `tinker serve` has, or a name
-/// at Hugging Face, whose files are looked for where `hf download` puts them. Nothing is fetched.
+/// The renderer of a model whose server reports this tokenizer id: a folder, as `tinker serve` reports it, or a name on
+/// Hugging Face, whose files are read from the cache of `hf download`. Nothing is downloaded.
 pub(super) fn of_model(model: &str, id: &str) -> anyhow::Result<Renderer> {
     let folder = Path::new(id);
     if folder.is_absolute() {
@@ -18,8 +18,8 @@ pub(super) fn of_model(model: &str, id: &str) -> anyhow::Result<Renderer> {
             return from_files(folder);
         }
         let message = format!(
-            "the tokenizer of {model} is in {id} on the server's machine, and there is no such folder on this one; copy \
-             its {FILES} into a folder here and name that with --tokenizer"
+            "the tokenizer of {model} is in {id} on the server's machine, and this machine has no such folder; copy its \
+             {FILES} into a folder here and name that with --tokenizer"
         );
         return Err(Usage(message).into());
     }
@@ -37,7 +37,7 @@ pub(super) fn of_model(model: &str, id: &str) -> anyhow::Result<Renderer> {
     Err(Usage(message).into())
 }
 
-/// Where `hf download` put the current files of a name.
+/// Folder of the current files of a name in the cache of `hf download`.
 fn downloaded(home: &Path, id: &str) -> Option<PathBuf> {
     let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('\\');
     let name = id.split('/').all(is_plain).then(|| id.replace('/', "--"))?;
@@ -49,7 +49,7 @@ fn downloaded(home: &Path, id: &str) -> Option<PathBuf> {
     folder.join("tokenizer.json").is_file().then_some(folder)
 }
 
-/// The tokenizer of a folder, or of a file in one, with the folder's chat template if it has one.
+/// The renderer of a folder, or of a file in one. A folder without a chat template gets the plain one.
 #[cfg(feature = "tokenizers")]
 pub(super) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
     let folder = path.parent().filter(|_| path.is_file()).unwrap_or(path);
@@ -59,7 +59,7 @@ pub(super) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
         let error: &dyn std::error::Error = &error;
         tracing::warn!(
             error,
-            "no chat template: conversations become lines of User: and Assistant:"
+            "no chat template: conversations are rendered as lines of User: and Assistant:"
         );
         Renderer::new(tokenizer, Template::plain())
     }))
@@ -68,7 +68,7 @@ pub(super) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
 #[cfg(not(feature = "tokenizers"))]
 pub(super) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
     let message = format!(
-        "the tokenizer is in {}, and this build reads no tokenizer files; build it with `--features tokenizers`",
+        "this build cannot read the tokenizer in {}; build it with `--features tokenizers`",
         path.display()
     );
     Err(Usage(message).into())
@@ -100,14 +100,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_here_is_said_with_what_to_do() {
-        for (id, said) in [
+    fn errors_name_the_fix_for_a_missing_tokenizer() {
+        for (id, message) in [
             ("/no/such/folder", "on the server's machine"),
             ("org/none:main", "hf download org/none tokenizer.json"),
         ] {
             let error = of_model("m", id).unwrap_err().to_string();
             assert!(
-                error.contains(said) && error.contains("--tokenizer"),
+                error.contains(message) && error.contains("--tokenizer"),
                 "{error}"
             );
         }

@@ -1,6 +1,6 @@
 //! Axes: a range with round tick marks.
 
-/// The range an axis shows and its marks, in rising order.
+/// Range of an axis and its tick marks, in increasing order.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Axis {
     pub(super) low: f64,
@@ -10,13 +10,13 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// An axis over `low..=high` with about `count` marks at multiples of 1, 2 or 5.
+    /// An axis over `low..=high` with about `count` marks at multiples of 1, 2 or 5 times a power of ten.
     pub(super) fn new(low: f64, high: f64, count: usize) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         Self::marked(low, high, round_step((high - low) / count.max(1) as f64))
     }
 
-    /// The same for things that are counted: all marks are whole numbers.
+    /// The same for counts: all marks are integers.
     pub(super) fn counting(low: f64, high: f64, count: usize) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         let step = round_step((high - low) / count.max(1) as f64);
@@ -36,7 +36,7 @@ impl Axis {
         }
     }
 
-    /// The same with its range grown to whole marks.
+    /// The same with the range extended to the next marks.
     pub(super) fn rounded(low: f64, high: f64, count: usize) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         let step = round_step((high - low) / count.max(1) as f64);
@@ -47,12 +47,12 @@ impl Axis {
         )
     }
 
-    /// Where a value lies, from 0 at the low end to 1 at the high end.
+    /// Relative position of a value, from 0 at the low end to 1 at the high end.
     pub(super) fn share(&self, value: f64) -> f64 {
         ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 
-    /// A mark's label.
+    /// Label of a mark.
     pub(super) fn label(&self, tick: f64) -> String {
         format!("{tick:.*}", self.decimals)
     }

@@ -1,7 +1,7 @@
-//! The plot as a picture that any browser shows, light or dark.
+//! SVG plots, with a light and a dark colour scheme.
 
-use super::Curve;
 use super::axis::Axis;
+use super::curve::Curve;
 
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 360.0;
@@ -18,7 +18,7 @@ text{fill:var(--ink)}.title{font-weight:600;font-size:15px}\
 .grid{stroke:var(--faint)}.raw{stroke:var(--line);opacity:.45}.curve{stroke:var(--line);stroke-width:2}\
 path{fill:none}";
 
-/// Draws every point as a thin line and averages over it as a thick one.
+/// Draws all points as a thin line and their averages as a thick one.
 pub(crate) fn svg(curve: &Curve) -> String {
     let raw = curve.binned(2000);
     let smooth = curve.binned(60);

@@ -1,21 +1,21 @@
-//! The plot in a terminal: dots of Braille characters, or stars where only ASCII can be shown.
+//! Terminal plots: Braille characters, or stars in ASCII.
 
-use super::Curve;
 use super::axis::Axis;
-use crate::look::{CURVE, FAINT, Look, STRONG, paint};
+use super::curve::Curve;
+use crate::style::{CURVE, FAINT, STRONG, TerminalStyle, paint};
 
 /// Rows of the curve.
 const HEIGHT: usize = 12;
-/// Most columns of the curve.
+/// Largest number of columns of the curve.
 const WIDEST: usize = 60;
 
-/// Dots of a Braille character, by row and column; together with U+2800 they make the character.
+/// Dots of a Braille character by row and column, to be added to U+2800.
 const BRAILLE: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
 
-/// Draws the curve as text, or nothing if fewer than two points can be shown.
-pub(crate) fn terminal(curve: &Curve, look: Look) -> String {
-    let (dots_wide, dots_high) = if look.unicode { (2, 4) } else { (1, 1) };
-    let columns = look.width.saturating_sub(12).clamp(16, WIDEST);
+/// Draws the curve as text. Empty for fewer than two points.
+pub(crate) fn terminal(curve: &Curve, style: TerminalStyle) -> String {
+    let (dots_wide, dots_high) = if style.unicode { (2, 4) } else { (1, 1) };
+    let columns = style.width.saturating_sub(12).clamp(16, WIDEST);
     let (width, height) = (columns * dots_wide, HEIGHT * dots_high);
     let points = curve.binned(width);
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
@@ -30,7 +30,7 @@ pub(crate) fn terminal(curve: &Curve, look: Look) -> String {
         .fold((f64::INFINITY, f64::NEG_INFINITY), |range, point| {
             (range.0.min(point.1), range.1.max(point.1))
         });
-    // A loss is read against 0 unless it stays far away from it.
+    // The axis starts at 0 unless all values are far above it.
     let y_axis = Axis::rounded(
         if low > 0.0 && low < high * 0.5 {
             0.0
@@ -40,15 +40,15 @@ pub(crate) fn terminal(curve: &Curve, look: Look) -> String {
         high,
         4,
     );
-    let place = |share: f64, size: usize| (share * (size - 1) as f64).round() as usize;
-    let row = |y: f64| height - 1 - place(y_axis.share(y), height);
+    let position = |share: f64, size: usize| (share * (size - 1) as f64).round() as usize;
+    let row = |y: f64| height - 1 - position(y_axis.share(y), height);
 
     let mut dots = Dots::new(width, height);
     for pair in points.windows(2) {
-        let from = (place(x_axis.share(pair[0].0), width), row(pair[0].1));
+        let from = (position(x_axis.share(pair[0].0), width), row(pair[0].1));
         dots.line(
             from,
-            (place(x_axis.share(pair[1].0), width), row(pair[1].1)),
+            (position(x_axis.share(pair[1].0), width), row(pair[1].1)),
         );
     }
 
@@ -63,7 +63,7 @@ pub(crate) fn terminal(curve: &Curve, look: Look) -> String {
         .max()
         .unwrap_or(0)
         + 2;
-    let [bar, mark, corner, rule, below] = if look.unicode {
+    let [bar, mark, corner, rule, below] = if style.unicode {
         ["│", "┤", "└", "─", "┬"]
     } else {
         ["|", "+", "+", "-", "+"]
@@ -77,7 +77,7 @@ pub(crate) fn terminal(curve: &Curve, look: Look) -> String {
             .map(|(_, label)| label.as_str());
         let edge = if label.is_some() { mark } else { bar };
         let label = label.unwrap_or_default();
-        let cells = dots.text(line, columns, look.unicode);
+        let cells = dots.text(line, columns, style.unicode);
         text += &paint(FAINT, format!("{label:>gutter$} {edge}"));
         text += &paint(CURVE, cells.trim_end());
         text.push('\n');
@@ -86,7 +86,7 @@ pub(crate) fn terminal(curve: &Curve, look: Look) -> String {
     let mut ruler = vec![rule; columns];
     let mut names = " ".repeat(columns + 8);
     for &tick in &x_axis.ticks {
-        let at = place(x_axis.share(tick), columns);
+        let at = position(x_axis.share(tick), columns);
         ruler[at] = below;
         let label = x_axis.label(tick);
         let start = at.saturating_sub(label.len() / 2);
@@ -119,7 +119,7 @@ impl Dots {
         }
     }
 
-    /// A line between two dots, both included; `from` is not right of `to`.
+    /// Draws a line between two dots, both included; `from` is not to the right of `to`.
     fn line(&mut self, from: (usize, usize), to: (usize, usize)) {
         let steps = (to.0 - from.0).max(to.1.abs_diff(from.1)).max(1);
         for step in 0..=steps {
@@ -130,7 +130,7 @@ impl Dots {
         }
     }
 
-    /// One row of characters.
+    /// Returns one row of characters.
     fn text(&self, line: usize, columns: usize, braille: bool) -> String {
         let dot = |x: usize, y: usize| self.set[y * self.width + x];
         let cell = |column: usize| {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::look::Look;
+use crate::style::TerminalStyle;
 
 const STARS: &str = "\
 \x20 loss
@@ -38,7 +38,7 @@ const DOTS: &str = "\
 ";
 
 fn plain(curve: &Curve, unicode: bool) -> String {
-    anstream::adapter::strip_str(&terminal(curve, Look { unicode, width: 44 })).to_string()
+    anstream::adapter::strip_str(&terminal(curve, TerminalStyle { unicode, width: 44 })).to_string()
 }
 
 fn falling() -> Curve {
@@ -67,7 +67,7 @@ fn nothing_to_draw_is_no_plot() {
     assert_eq!(
         terminal(
             &curve,
-            Look {
+            TerminalStyle {
                 unicode: true,
                 width: 80
             }
@@ -78,7 +78,7 @@ fn nothing_to_draw_is_no_plot() {
     assert_eq!(
         terminal(
             &curve,
-            Look {
+            TerminalStyle {
                 unicode: true,
                 width: 80
             }

@@ -1,11 +1,11 @@
-//! `tinker export`, and its folders as models.
+//! Tests of `tinker export`, and of its folders as models.
 
 use crate::program::{Workplace, names};
 
 const TINY: [&str; 4] = ["export", "tinker-local/tiny", "--out", "tiny"];
 
 #[test]
-fn a_checkpoint_becomes_an_adapter_and_a_whole_model() {
+fn a_checkpoint_is_exported_as_an_adapter_and_as_a_model() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);
     let train = ["train", "data.jsonl", "--steps", "2", "--output", "run"];
@@ -43,26 +43,26 @@ fn a_checkpoint_becomes_an_adapter_and_a_whole_model() {
 }
 
 #[test]
-fn what_can_not_be_exported_is_said() {
+fn export_errors_name_their_cause() {
     let work = Workplace::new();
-    let gone = "tinker://s-1:train:0/weights/final";
-    for (arguments, code, said) in [
-        (&["Qwen/Qwen3-8B"][..], 2, "is no checkpoint"),
-        (&[gone], 1, "there is no checkpoint"),
+    let missing = "tinker://s-1:train:0/weights/final";
+    for (arguments, code, message) in [
+        (&["Qwen/Qwen3-8B"][..], 2, "is not a checkpoint"),
+        (&[missing], 1, "there is no checkpoint"),
         (&["tinker-local/tiny", "--base", "x"], 2, "--merged"),
     ] {
         let run = work.run(&[&["export", "--out", "out"], arguments].concat());
         assert_eq!(run.code, code, "{}", run.stderr);
-        assert!(run.stderr.contains(said), "{}", run.stderr);
+        assert!(run.stderr.contains(message), "{}", run.stderr);
     }
     assert!(!work.path("out").exists());
     assert_eq!(work.run(&TINY).code, 0);
     std::fs::write(work.path("tiny/notes.txt"), "mine").unwrap();
     let run = work.run(&[&TINY[..], &["--force"]].concat());
-    assert_eq!(run.code, 1, "a folder with other things is no export");
+    assert_eq!(run.code, 1, "a folder with other files is not an export");
     assert!(work.path("tiny/notes.txt").exists(), "{}", run.stderr);
 
-    // Nor is one whose files have the names of an export's.
+    // Neither is a folder whose files have the names of an export.
     std::fs::create_dir(work.path("mine")).unwrap();
     std::fs::write(work.path("mine/model.safetensors"), "mine").unwrap();
     let run = work.run(&["export", "tinker-local/tiny", "--out", "mine", "--force"]);

@@ -1,4 +1,4 @@
-//! Ctrl-C while training.
+//! Tests of Ctrl-C during training.
 #![cfg(unix)]
 
 use std::io::Read as _;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::program::{Run, Workplace};
 
-/// Starts a run that would take long, interrupts it after `count` steps, and returns what it printed.
+/// Starts a long run, interrupts it after `count` steps, and returns its result and its stderr.
 fn run_until(work: &Workplace, count: usize, output: &str, more: &[&str]) -> (Value, String) {
     let arguments = [
         &[
@@ -25,11 +25,11 @@ fn run_until(work: &Workplace, count: usize, output: &str, more: &[&str]) -> (Va
     ]
     .concat();
     let mut child = work.command(&arguments).spawn().unwrap();
-    // What is said has to be read, or the program would wait for a reader.
+    // Without a reader of stderr, the program would block.
     let mut stderr = child.stderr.take().unwrap();
-    let said = std::thread::spawn(move || {
-        let mut said = String::new();
-        stderr.read_to_string(&mut said).map(|_| said).unwrap()
+    let lines = std::thread::spawn(move || {
+        let mut lines = String::new();
+        stderr.read_to_string(&mut lines).map(|_| lines).unwrap()
     });
     wait_for_steps(work, &mut child, count, output);
     let sent = Command::new("kill")
@@ -38,9 +38,9 @@ fn run_until(work: &Workplace, count: usize, output: &str, more: &[&str]) -> (Va
         .unwrap();
     assert!(sent.success());
     let run = Run::of(child.wait_with_output().unwrap());
-    let said = said.join().unwrap();
-    assert_eq!(run.code, 130, "{said}");
-    (serde_json::from_str(&run.stdout).unwrap(), said)
+    let lines = lines.join().unwrap();
+    assert_eq!(run.code, 130, "{lines}");
+    (serde_json::from_str(&run.stdout).unwrap(), lines)
 }
 
 fn wait_for_steps(work: &Workplace, child: &mut Child, count: usize, output: &str) {
@@ -52,7 +52,7 @@ fn wait_for_steps(work: &Workplace, child: &mut Child, count: usize, output: &st
         }
         assert!(
             child.try_wait().unwrap().is_none(),
-            "the run ended by itself"
+            "the run ended before the interrupt"
         );
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -73,11 +73,14 @@ fn losses(outcome: &Value) -> Vec<(u64, f64)> {
 }
 
 #[test]
-fn an_interrupted_run_saves_and_can_be_gone_on_with_as_if_nothing_had_happened() {
+fn an_interrupted_run_is_saved_and_resumed_bit_for_bit() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);
-    let (outcome, said) = run_until(&work, 2, "first", &[]);
-    assert!(said.contains("stopping after the step in flight"), "{said}");
+    let (outcome, lines) = run_until(&work, 2, "first", &[]);
+    assert!(
+        lines.contains("stopping after the step in flight"),
+        "{lines}"
+    );
     assert_eq!(outcome["status"], "interrupted");
     assert_eq!(outcome["after"], Value::Null);
     let done = outcome["steps"].as_u64().unwrap();

@@ -1,9 +1,6 @@
-//! The program as its users start it: exit codes, what stands on stdout, what is left on the disk.
+//! Tests of the program as users start it: exit codes, output, and files on the disk.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test fails where something is missing"
-)]
+#![expect(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 mod export;
 mod interrupt;

@@ -1,9 +1,9 @@
-//! What is refused before an engine is started or a server asked.
+//! Tests of what is refused before an engine starts or a server is contacted.
 
 use crate::program::{Workplace, names};
 
 #[test]
-fn the_version_is_said_in_both_ways() {
+fn the_version_is_printed_by_option_and_command() {
     let work = Workplace::new();
     let version = concat!("tinker ", env!("CARGO_PKG_VERSION"), "\n");
     assert_eq!(work.run(&["--version"]).stdout, version);
@@ -48,7 +48,11 @@ fn a_wrong_command_line_ends_with_2() {
         assert_eq!(run.stdout, "");
         assert!(!run.stderr.is_empty());
     }
-    assert_eq!(names(&work.path(".")), ["data.jsonl"], "nothing was made");
+    assert_eq!(
+        names(&work.path(".")),
+        ["data.jsonl"],
+        "no file was created"
+    );
 }
 
 #[test]
@@ -66,7 +70,11 @@ fn errors_of_the_data_end_with_3_and_name_their_lines() {
     );
     work.write("data.jsonl", "");
     assert_eq!(work.run(&["train", "data.jsonl"]).code, 3);
-    assert_eq!(names(&work.path(".")), ["data.jsonl"], "nothing was made");
+    assert_eq!(
+        names(&work.path(".")),
+        ["data.jsonl"],
+        "no file was created"
+    );
 }
 
 #[test]
@@ -85,7 +93,7 @@ fn other_failures_end_with_1() {
 }
 
 #[test]
-fn scripts_for_shells_know_the_commands() {
+fn completion_scripts_have_the_commands() {
     let work = Workplace::new();
     for shell in ["bash", "zsh", "fish"] {
         let run = work.run(&["completions", shell]);

@@ -1,16 +1,16 @@
-//! Starting the program in a folder of its own, away from the user's settings and checkpoints.
+//! Runs of the program in a temporary folder, without the settings and checkpoints of the user.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-/// A folder to run in.
+/// A temporary folder to run in.
 pub(crate) struct Workplace {
     folder: TempDir,
 }
 
-/// What a run of the program left.
+/// Exit code and output of a run.
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) stdout: String,
@@ -18,14 +18,14 @@ pub(crate) struct Run {
 }
 
 impl Workplace {
-    /// A new folder.
+    /// Creates a folder.
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
         }
     }
 
-    /// A path in it.
+    /// A path in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -35,7 +35,7 @@ impl Workplace {
         std::fs::write(self.path(name), text).unwrap();
     }
 
-    /// Examples a model can learn: the same letter again.
+    /// Writes examples that a model can learn: repeat a letter.
     pub(crate) fn write_examples(&self, name: &str, count: usize) {
         let line = |at: usize| {
             let letter = char::from(b'a' + (at % 26) as u8);
@@ -44,7 +44,7 @@ impl Workplace {
         self.write(name, &(0..count).map(line).collect::<String>());
     }
 
-    /// The program with arguments, not started yet.
+    /// The program with arguments, not started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tinker"));
         command.args(arguments);
@@ -85,7 +85,7 @@ impl Workplace {
 }
 
 impl Run {
-    /// What a process that has ended left.
+    /// The result of a process that has ended.
     pub(crate) fn of(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap(),

@@ -1,4 +1,4 @@
-//! `tinker sample` and what it shows on the way.
+//! Tests of `tinker sample` and its streamed output.
 
 use std::io::Read as _;
 use std::process::Command;
@@ -16,7 +16,7 @@ const ASK: [&str; 6] = [
 ];
 
 #[test]
-fn what_is_shown_on_the_way_is_what_is_generated() {
+fn the_streamed_text_is_the_generated_text() {
     let work = Workplace::new();
     let whole = work.run(&[&ASK[..], &["--json"]].concat()).json();
     let text = whole["samples"][0]["text"].as_str().unwrap().to_owned();
@@ -34,7 +34,7 @@ fn what_is_shown_on_the_way_is_what_is_generated() {
     assert_eq!(work.run(&several).stdout, expected);
 }
 
-/// Hot enough that texts are long: more than a pipe holds, so that the program can't end before it is read.
+/// A high temperature, so that the texts exceed the buffer of a pipe and the program cannot end before it is read.
 const LONG: [&str; 8] = [
     "sample",
     "x",
@@ -58,7 +58,7 @@ fn an_interrupt_ends_it_cleanly() {
     let id = child.id().to_string();
     let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
     assert!(sent.success());
-    // The signal is on its way to a thread of the program.
+    // The signal takes some time to reach a thread of the program.
     std::thread::sleep(Duration::from_millis(500));
     let mut rest = Vec::new();
     stdout.read_to_end(&mut rest).unwrap();
@@ -66,13 +66,13 @@ fn an_interrupt_ends_it_cleanly() {
     assert_eq!(run.code, 130, "{}", run.stderr);
     assert!(run.stderr.contains("stopping"), "{}", run.stderr);
     assert!(rest.ends_with(b"\n"));
-    // The first bytes may have ended within a character.
+    // The first read may have ended within a character.
     let rest = String::from_utf8_lossy(&rest);
     assert!(!rest.contains("--- 256 of 256 ---"));
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_ends_it() {
+fn a_reader_that_stops_early_ends_it() {
     let work = Workplace::new();
     let line = format!(
         "{} sample x --temperature 5 --max-tokens 1000 --num-samples 256 | head -c 20 >/dev/null; echo \"${{PIPESTATUS[0]}}\"",

@@ -1,4 +1,4 @@
-//! `serve`, and the other commands as its clients.
+//! Tests of `tinker serve`, with the other commands as clients.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command};
@@ -24,7 +24,7 @@ impl Server {
             .unwrap();
         let url = line
             .strip_prefix("listening on ")
-            .expect("the address comes first")
+            .expect("the address is printed first")
             .trim()
             .to_owned();
         Self { child, url }
@@ -33,13 +33,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Already gone if the test ended it.
+        // The test may have ended it already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A sample that is the same each time.
+/// A sample that is the same in every run.
 const SAMPLE: [&str; 7] = [
     "sample",
     "Hello",
@@ -97,7 +97,7 @@ fn other_commands_use_a_server() {
 }
 
 #[test]
-fn a_port_in_use_is_said_to_be() {
+fn a_port_in_use_is_an_error() {
     let work = Workplace::new();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
@@ -112,7 +112,7 @@ fn a_port_in_use_is_said_to_be() {
 
 #[cfg(unix)]
 #[test]
-fn a_server_stops_when_it_is_asked_to() {
+fn a_server_stops_at_sigterm() {
     let work = Workplace::new();
     let mut server = Server::start(&work);
     let sent = Command::new("kill")
@@ -123,10 +123,10 @@ fn a_server_stops_when_it_is_asked_to() {
     assert_eq!(server.child.wait().unwrap().code(), Some(0));
 }
 
-/// A folder that is a model but no tokenizer, and a tokenizer that is elsewhere.
+/// A folder of a model without a tokenizer, and a tokenizer in another folder.
 #[cfg(feature = "tokenizers")]
 #[test]
-fn the_tokenizer_is_the_one_the_server_says() {
+fn the_tokenizer_is_the_one_that_the_server_reports() {
     let work = Workplace::new();
     assert_eq!(
         work.run(&["export", "tinker-local/tiny", "--out", "tiny"])

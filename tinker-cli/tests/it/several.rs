@@ -1,4 +1,4 @@
-//! A server of several models, and its bounds.
+//! Tests of a server with several models and limits.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use crate::program::Workplace;
 use crate::serve::Server;
 
-/// The whole answer to a request, as text.
+/// The complete response to a request, as text.
 fn ask(url: &str, request: &str, body: &str) -> String {
     let host = url.strip_prefix("http://").unwrap();
     let mut socket = TcpStream::connect(host).unwrap();
@@ -17,7 +17,7 @@ fn ask(url: &str, request: &str, body: &str) -> String {
          content-length: {length}\r\n\r\n"
     )
     .unwrap();
-    // A server that has refused it need not read it all.
+    // A server that refuses the request need not read all of it.
     let _ = socket.write_all(body.as_bytes());
     let mut answer = Vec::new();
     let _ = socket.read_to_end(&mut answer);
@@ -25,7 +25,7 @@ fn ask(url: &str, request: &str, body: &str) -> String {
 }
 
 #[test]
-fn a_server_has_the_models_it_is_given() {
+fn a_server_has_the_requested_models() {
     let work = Workplace::new();
     let export = work.run(&["export", "tinker-local/tiny", "--out", "copy"]);
     assert_eq!(export.code, 0, "{}", export.stderr);
@@ -52,7 +52,7 @@ fn a_server_has_the_models_it_is_given() {
 }
 
 #[test]
-fn a_request_beyond_the_bound_is_refused_by_name() {
+fn a_request_beyond_the_limit_is_refused() {
     let work = Workplace::new();
     let server = Server::start_with(&work, &["--max-request", "1"]);
     let create = "POST /api/v1/create_session";
@@ -66,14 +66,14 @@ fn a_request_beyond_the_bound_is_refused_by_name() {
 }
 
 #[test]
-fn models_and_bounds_that_can_not_be_are_refused() {
+fn invalid_models_and_limits_are_refused() {
     let work = Workplace::new();
-    for (arguments, code, said) in [
-        (&["--model", "nowhere"][..], 2, "nowhere is no folder"),
+    for (arguments, code, message) in [
+        (&["--model", "nowhere"][..], 2, "nowhere is not a folder"),
         (&["--max-adapters", "0"], 2, "--max-adapters"),
     ] {
         let run = work.run(&[&["serve", "--port", "0"], arguments].concat());
         assert_eq!(run.code, code, "{}", run.stderr);
-        assert!(run.stderr.contains(said), "{}", run.stderr);
+        assert!(run.stderr.contains(message), "{}", run.stderr);
     }
 }

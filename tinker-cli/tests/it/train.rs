@@ -1,4 +1,4 @@
-//! `train` and `sample` on the engine inside the program.
+//! Tests of `tinker train` and `tinker sample` on the engine inside the program.
 
 use crate::program::{Workplace, names};
 
@@ -20,7 +20,7 @@ fn a_run_leaves_its_records_and_a_checkpoint_to_sample_from() {
     assert_eq!(outcome["after"]["asked"], 8);
     assert!(
         outcome["metrics"][1]["exact_match"].is_number(),
-        "asked at step 2"
+        "evaluated at step 2"
     );
     assert!(outcome["last_loss"].as_f64().unwrap() > 0.0);
 
@@ -61,11 +61,11 @@ fn a_run_leaves_its_records_and_a_checkpoint_to_sample_from() {
     assert_eq!(
         first["samples"],
         work.run(&sample).json()["samples"],
-        "greedy, so always the same"
+        "greedy sampling is deterministic"
     );
 
     let again = work.run(&train(&[]));
-    assert_eq!(again.code, 2, "a run is not written over: {}", again.stderr);
+    assert_eq!(again.code, 2, "a run is not overwritten: {}", again.stderr);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn the_suggested_command_works_when_pasted() {
 }
 
 #[test]
-fn what_would_be_done_is_said_and_not_done() {
+fn a_dry_run_prints_the_plan_and_writes_nothing() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);
     let plan = work.run(&train(&["--dry-run", "--json"])).json();
@@ -96,21 +96,19 @@ fn what_would_be_done_is_said_and_not_done() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_found_out_before_training() {
+fn an_unwritable_run_folder_is_an_error_before_training() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);
     work.write("taken", "");
     let run = work.run(&["train", "data.jsonl", "--output", "taken/run"]);
     assert_eq!(run.code, 1);
     assert!(
-        run.stderr.contains("cannot make the run folder taken/run"),
+        run.stderr
+            .contains("cannot create the run folder taken/run"),
         "{}",
         run.stderr
     );
-    assert!(
-        !run.stderr.contains("  before"),
-        "nobody was asked anything"
-    );
+    assert!(!run.stderr.contains("  before"), "nothing was evaluated");
 }
 
 #[test]
@@ -137,7 +135,7 @@ fn long_examples_are_errors_or_left_out() {
 }
 
 #[test]
-fn checkpoints_are_saved_on_the_way_and_can_be_gone_on_with() {
+fn intermediate_checkpoints_are_saved_and_can_be_resumed() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);
     let run = work.run(&train(&["--json", "--save-every", "2"]));
@@ -150,7 +148,7 @@ fn checkpoints_are_saved_on_the_way_and_can_be_gone_on_with() {
     let saved: Vec<_> = (0..4)
         .map(|at| &outcome["metrics"][at]["checkpoint"])
         .collect();
-    // The last one is saved under the name of the whole run.
+    // The last one is saved under the name of the run.
     assert!(saved[0].is_null() && saved[2].is_null() && saved[3].is_null());
     let checkpoint = saved[1].as_str().unwrap();
     let rest = [

@@ -1,14 +1,14 @@
-//! Generated texts, and how they are shown.
+//! Generated texts and their output.
 
 use serde::Serialize;
 use tinker_data::{ChatError, Renderer};
 use tinker_types::{SampledSequence, StopReason};
 
-use crate::look::{FAINT, Look, paint};
-use crate::report::Answer;
-use crate::words;
+use crate::format;
+use crate::report::Printable;
+use crate::style::{FAINT, TerminalStyle, paint};
 
-/// What was generated.
+/// Result of the command.
 #[derive(Debug, Serialize)]
 pub(super) struct Sampled {
     pub(super) model: String,
@@ -17,7 +17,7 @@ pub(super) struct Sampled {
     pub(super) samples: Vec<Generated>,
 }
 
-/// One text.
+/// A generated text.
 #[derive(Debug, Serialize)]
 pub(super) struct Generated {
     text: String,
@@ -25,13 +25,13 @@ pub(super) struct Generated {
     tokens: Vec<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     logprobs: Option<Vec<f32>>,
-    /// Text of each token; only needed to show log probabilities.
+    /// Text of each token, to print beside its log probability.
     #[serde(skip)]
     pieces: Vec<String>,
 }
 
 impl Generated {
-    /// Takes a sequence apart; keeps its log probabilities when they were asked for.
+    /// Decodes a sequence; `logprobs` keeps its log probabilities.
     pub(super) fn new(
         sequence: &SampledSequence,
         renderer: &Renderer,
@@ -56,7 +56,7 @@ impl Generated {
     }
 }
 
-/// A token as it is shown: its text, or its number where it has none of its own.
+/// Printable form of a token: its text, or its id in parentheses if it has no text.
 fn piece(token: u32, renderer: &Renderer) -> Result<String, ChatError> {
     if renderer.tokenizer().end_token() == Some(token) {
         return Ok("(end)".to_owned());
@@ -69,8 +69,8 @@ fn piece(token: u32, renderer: &Renderer) -> Result<String, ChatError> {
     })
 }
 
-impl Answer for Sampled {
-    fn to_text(&self, look: Look) -> String {
+impl Printable for Sampled {
+    fn to_text(&self, style: TerminalStyle) -> String {
         let mut out = String::new();
         for (index, sample) in self.samples.iter().enumerate() {
             if self.samples.len() > 1 {
@@ -84,7 +84,7 @@ impl Answer for Sampled {
                     let piece = if piece == " " {
                         "' '".to_owned()
                     } else {
-                        words::one_line(piece, 24, look.unicode)
+                        format::one_line(piece, 24, style.unicode)
                     };
                     out += &format!("{logprob:>10.4}  {piece}\n");
                 }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     fn plain(sampled: &Sampled) -> String {
-        let text = sampled.to_text(Look {
+        let text = sampled.to_text(TerminalStyle {
             unicode: true,
             width: 80,
         });

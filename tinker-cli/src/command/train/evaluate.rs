@@ -1,4 +1,4 @@
-//! Asking a model the held-out questions.
+//! Evaluation on the held-out questions.
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
@@ -8,23 +8,23 @@ use tinker_types::{ModelInput, SamplingParams};
 
 use crate::exit::Interrupted;
 use crate::interrupt::Interrupt;
+use crate::printer::Printer;
 use crate::progress::Progress;
-use crate::talk::Talk;
 
-/// Questions on their way at the same time; the server batches them.
+/// Largest number of samples in flight; the server batches them.
 const IN_FLIGHT: usize = 64;
 
-/// How many of the held-out questions were answered exactly as the data answer them, white space at the ends aside.
+/// Number of held-out questions whose answer is exactly the expected one, apart from white space at the ends.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Score {
     pub(crate) exact: usize,
     pub(crate) asked: usize,
-    /// The first over the second.
+    /// `exact / asked`.
     pub(crate) rate: f64,
 }
 
 impl Score {
-    /// Counts.
+    /// Compares answers with the expected ones.
     pub(crate) fn of(questions: &[Question], answers: &[String]) -> Self {
         let pairs = questions.iter().zip(answers);
         let exact = pairs
@@ -47,22 +47,22 @@ impl Score {
     }
 }
 
-/// The answer is the expected one.
+/// Whether the answer is the expected one.
 pub(crate) fn is_exact(expected: &str, answer: &str) -> bool {
     expected.trim() == answer.trim()
 }
 
-/// The most likely answer to each question, in order.
+/// Samples the most likely answer to each question, in order.
 pub(crate) async fn answers(
     sampler: &SamplingClient,
     renderer: &Renderer,
     requests: &[(ModelInput, usize)],
-    talk: Talk,
+    printer: Printer,
     label: &'static str,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Vec<String>> {
-    let mut progress = Progress::start(talk, label, requests.len());
-    let mut asked = futures_util::stream::iter(requests)
+    let mut progress = Progress::start(printer, label, requests.len());
+    let mut responses = futures_util::stream::iter(requests)
         .map(|(prompt, max_tokens)| {
             let greedy = SamplingParams::default()
                 .with_temperature(0.0)
@@ -73,8 +73,8 @@ pub(crate) async fn answers(
     let mut answers = Vec::with_capacity(requests.len());
     loop {
         let next = tokio::select! {
-            next = asked.try_next() => next?,
-            () = interrupt.asked() => return Err(Interrupted.into()),
+            next = responses.try_next() => next?,
+            () = interrupt.requested() => return Err(Interrupted.into()),
         };
         let Some(response) = next else {
             return Ok(answers);

@@ -1,4 +1,4 @@
-//! One training run, from the first question to the summary.
+//! One training run, from the first evaluation to the summary.
 
 use anyhow::Context as _;
 use tinker_client::{LoraConfig, SamplingClient, TrainingClient};
@@ -15,10 +15,10 @@ use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::Interrupted;
 use crate::interrupt::Interrupt;
+use crate::printer::Printer;
 use crate::progress::Progress;
-use crate::talk::Talk;
 
-/// What is common to the parts of one run.
+/// The common state of one run.
 pub(crate) struct Job<'a> {
     pub(crate) args: &'a Args,
     pub(crate) context: &'a Context,
@@ -31,18 +31,18 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Asks, trains, saves, asks again, and shows the result.
+    /// Evaluates, trains, saves, evaluates again, and prints the result.
     pub(crate) async fn run(
         &self,
         connection: &Connection,
         loaded: Option<TrainingClient>,
         mut folder: RunFolder,
     ) -> anyhow::Result<()> {
-        let (training, before) = match Box::pin(self.begin(connection, loaded)).await {
-            Ok(begun) => begun,
+        let (training, before) = match Box::pin(self.start(connection, loaded)).await {
+            Ok(started) => started,
             Err(error) => {
                 folder.discard();
-                self.context.talk.say("nothing was trained");
+                self.context.printer.line("nothing was trained");
                 return Err(error);
             }
         };
@@ -50,10 +50,10 @@ impl Job<'_> {
             before,
             ..Record::default()
         };
-        Box::pin(self.step(&training, &mut folder, &mut record)).await?;
-        if record.metrics.is_empty() && self.interrupt.is_asked() {
+        Box::pin(self.train(&training, &mut folder, &mut record)).await?;
+        if record.metrics.is_empty() && self.interrupt.is_requested() {
             folder.discard();
-            self.context.talk.say("nothing was trained");
+            self.context.printer.line("nothing was trained");
             return Err(Interrupted.into());
         }
         record.done = self.plan.first_step + record.metrics.len();
@@ -79,8 +79,8 @@ impl Job<'_> {
         }
     }
 
-    /// A model to train, and its answers as it is.
-    async fn begin(
+    /// Creates the model to train, and evaluates it before training.
+    async fn start(
         &self,
         connection: &Connection,
         loaded: Option<TrainingClient>,
@@ -98,13 +98,14 @@ impl Job<'_> {
         if self.questions.questions.is_empty() {
             return Ok((training, Vec::new()));
         }
-        // A fresh adapter changes nothing yet, so this asks the base model; a loaded one is asked as it was saved.
+        // A fresh adapter has no effect yet, so this evaluates the base model; a loaded one is evaluated as it was saved.
         let sampler = training.save_weights_and_get_sampling_client().await?;
-        let before = self.ask(&sampler, "before").await?;
+        let before = self.evaluate(&sampler, "before").await?;
         Ok((training, before))
     }
 
-    async fn ask(
+    /// Samples answers to the held-out questions, and prints the score.
+    async fn evaluate(
         &self,
         sampler: &SamplingClient,
         label: &'static str,
@@ -112,23 +113,23 @@ impl Job<'_> {
         if self.questions.questions.is_empty() {
             return Ok(Vec::new());
         }
-        let talk = self.context.talk;
+        let printer = self.context.printer;
         let given = answers(
             sampler,
             &self.renderer,
             &self.questions.requests,
-            talk,
+            printer,
             label,
             &self.interrupt,
         )
         .await?;
         let score = Score::of(&self.questions.questions, &given);
-        talk.tell(label, &score.describe());
+        printer.labelled(label, &score.describe());
         Ok(given)
     }
 
-    /// Takes the steps; after an interrupt there are fewer than planned.
-    async fn step(
+    /// Runs the training steps, fewer than planned after an interrupt.
+    async fn train(
         &self,
         training: &TrainingClient,
         folder: &mut RunFolder,
@@ -141,7 +142,7 @@ impl Job<'_> {
             plan,
             self.interrupt.clone(),
         );
-        let mut progress = Progress::start(self.context.talk, "train", plan.steps);
+        let mut progress = Progress::start(self.context.printer, "train", plan.steps);
         let mut message = String::new();
         let mut done = plan.first_step;
         while let Some((mut step, extras)) = steps
@@ -155,15 +156,15 @@ impl Job<'_> {
                 let error: &dyn std::error::Error = &error;
                 tracing::info!(error, "a checkpoint could not be saved");
                 let note = format!("the checkpoint after step {done} could not be saved: {error}");
-                self.context.talk.note(&note);
+                self.context.printer.note(&note);
             }
             if let Some(path) = &step.checkpoint {
-                self.context.talk.tell("saved", path);
+                self.context.printer.labelled("saved", path);
                 record.saved = Some((done, path.clone()));
             }
             if let Some(score) = self.score(extras.sampler).await? {
                 let line = format!("step {}: {}", step.number, score.describe());
-                self.context.talk.tell("", &line);
+                self.context.printer.labelled("", &line);
                 step.exact_match = Some(score.rate);
             }
             folder.append(&step)?;
@@ -172,16 +173,16 @@ impl Job<'_> {
         Ok(())
     }
 
-    /// Asks in the middle of training, unless the user wants to stop.
+    /// Evaluates during training, unless the user has requested a stop.
     async fn score(&self, sampler: Option<SamplingClient>) -> anyhow::Result<Option<Score>> {
         let Some(sampler) = sampler else {
             return Ok(None);
         };
-        let quiet = Talk {
+        let quiet = Printer {
             quiet: true,
-            ..self.context.talk
+            ..self.context.printer
         };
-        let asked = answers(
+        let answers = answers(
             &sampler,
             &self.renderer,
             &self.questions.requests,
@@ -189,23 +190,23 @@ impl Job<'_> {
             "",
             &self.interrupt,
         );
-        match asked.await {
+        match answers.await {
             Ok(given) => Ok(Some(Score::of(&self.questions.questions, &given))),
             Err(error) if error.is::<Interrupted>() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    /// Saves what a whole run has reached, then asks again. True when the user stopped the asking.
+    /// Saves the result of a complete run, then evaluates again. True if the user interrupted the evaluation.
     async fn finish(
         &self,
         training: &TrainingClient,
         connection: &Connection,
         record: &mut Record,
     ) -> anyhow::Result<bool> {
-        let talk = self.context.talk;
-        talk.tell("trained", &record.pace.describe_whole(record.metrics.len()));
-        // Saved before anything else can fail.
+        let printer = self.context.printer;
+        printer.labelled("trained", &record.pace.describe_whole(record.metrics.len()));
+        // Saved first, before anything else can fail.
         let name = self.args.name.as_str();
         let (state, weights) = (
             training.save_state(name),
@@ -216,33 +217,34 @@ impl Job<'_> {
             .context("cannot save the checkpoint")?
             .path
             .to_string();
-        let sampler_path = weights
-            .await
-            .context("cannot save the weights to sample from")?;
+        let sampler_path = weights.await.context("cannot save the sampling weights")?;
         let program = &self.context.program;
         let questions = &self.questions.questions;
         let next = suggest::sample(program, self.args, &sampler_path.to_string(), questions);
         record.next.push(next);
         record.sampler = Some(sampler_path.to_string());
 
-        let asked = match connection
+        let evaluated = match connection
             .service
             .create_sampling_client(&sampler_path)
             .await
         {
-            Ok(sampler) => self.ask(&sampler, "after").await,
+            Ok(sampler) => self.evaluate(&sampler, "after").await,
             Err(error) => Err(error.into()),
         };
-        let stopped = asked.as_ref().is_err_and(anyhow::Error::is::<Interrupted>);
+        let stopped = evaluated
+            .as_ref()
+            .is_err_and(anyhow::Error::is::<Interrupted>);
         if !stopped {
-            record.after =
-                asked.with_context(|| format!("training is done and saved as {checkpoint}, but the answers after it are missing"))?;
+            record.after = evaluated.with_context(|| {
+                format!("the training is done and saved as {checkpoint}, but its evaluation failed")
+            })?;
         }
         record.checkpoint = checkpoint;
         Ok(stopped)
     }
 
-    /// Saves what an interrupted run has reached.
+    /// Saves the result of an interrupted run.
     async fn stop(&self, training: &TrainingClient, record: &mut Record) -> anyhow::Result<()> {
         record.checkpoint = match record.saved.take() {
             Some((step, path)) if step == record.done => path,
@@ -254,7 +256,7 @@ impl Job<'_> {
                 .to_string(),
         };
         let program = &self.context.program;
-        let next = suggest::go_on(
+        let next = suggest::resume(
             program,
             self.args,
             &self.plan,

@@ -1,14 +1,14 @@
-//! How training is going: the loss without its jitter, the speed, and the time left.
+//! Pace of the training: smoothed loss, speed and time left.
 
 use std::time::Duration;
 
 use super::steps::Step;
-use crate::words;
+use crate::format;
 
-/// Share of the old value in the smoothed loss.
+/// Weight of the previous value in the smoothed loss.
 const KEEP: f64 = 0.9;
 
-/// Follows the steps of a run.
+/// Running statistics over the steps of a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Pace {
     smoothed: f64,
@@ -19,7 +19,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Takes in a finished step.
+    /// Adds a finished step.
     pub(crate) fn add(&mut self, step: &Step) {
         self.smoothed = KEEP * self.smoothed + (1.0 - KEEP) * step.loss;
         self.weight = KEEP * self.weight + (1.0 - KEEP);
@@ -28,49 +28,49 @@ impl Pace {
         self.seconds = step.seconds;
     }
 
-    /// Exponential mean of the loss, without the pull towards 0 of its first values.
+    /// Exponential moving average of the loss, corrected for its start at 0.
     pub(crate) fn loss(&self) -> f64 {
         self.smoothed / self.weight
     }
 
-    /// Tokens a second since the start.
+    /// Tokens per second since the start.
     pub(crate) fn tokens_per_second(&self) -> f64 {
         self.tokens as f64 / self.seconds.max(1e-9)
     }
 
-    /// Tokens so far.
+    /// Number of tokens so far.
     pub(crate) fn tokens(&self) -> usize {
         self.tokens
     }
 
-    /// Time so far.
+    /// Seconds so far.
     pub(crate) fn seconds(&self) -> f64 {
         self.seconds
     }
 
-    /// One line for people, after `steps` steps.
+    /// One line for people after a run of `steps` steps.
     pub(crate) fn describe_whole(&self, steps: usize) -> String {
         format!(
             "{} in {}, {} tokens/s, loss {}",
-            words::count(steps, "step"),
-            words::duration(Duration::from_secs_f64(self.seconds)),
-            words::number(self.tokens_per_second() as u64),
-            words::loss(self.loss()),
+            format::count(steps, "step"),
+            format::duration(Duration::from_secs_f64(self.seconds)),
+            format::number(self.tokens_per_second() as u64),
+            format::loss(self.loss()),
         )
     }
 
-    /// Time that `steps` further steps take at this pace.
+    /// Estimated time of `steps` more steps.
     pub(crate) fn time_for(&self, steps: usize) -> Duration {
         Duration::from_secs_f64(self.seconds / self.steps.max(1) as f64 * steps as f64)
     }
 
-    /// One line for people, while `left` steps are to come.
+    /// One line for people with `left` steps to go.
     pub(crate) fn describe(&self, left: usize) -> String {
         format!(
             "loss {}  {} tokens/s  {} left",
-            words::loss(self.loss()),
-            words::number(self.tokens_per_second() as u64),
-            words::duration(self.time_for(left)),
+            format::loss(self.loss()),
+            format::number(self.tokens_per_second() as u64),
+            format::duration(self.time_for(left)),
         )
     }
 }

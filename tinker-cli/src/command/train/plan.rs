@@ -1,4 +1,4 @@
-//! What a run will do, settled before it does anything.
+//! Plan of a run: its settings, complete before the run starts.
 
 use serde::Serialize;
 use tinker_data::EncodedDataset;
@@ -6,17 +6,16 @@ use tinker_types::CheckpointPath;
 
 use super::schedule;
 use crate::connect::BUILT_IN_MODEL;
-use crate::look::Look;
-use crate::report::Answer;
-use crate::talk::labelled;
-use crate::words;
+use crate::format::{self, labelled};
+use crate::report::Printable;
+use crate::style::{LABEL, TerminalStyle};
 
-/// Rank of an adapter unless another is asked for.
+/// Rank of the adapter by default.
 pub(crate) const DEFAULT_RANK: u32 = 16;
 
-/// Settings of a run that the command line may leave open.
+/// Requested settings of a run; `None` selects the default.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wishes {
+pub(crate) struct PlanRequest {
     pub(crate) rank: Option<u32>,
     pub(crate) learning_rate: Option<f64>,
     pub(crate) batch_size: usize,
@@ -28,20 +27,20 @@ pub(crate) struct Wishes {
     pub(crate) save_every: Option<usize>,
 }
 
-/// The settings of a run, complete.
+/// The settings of a run.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Plan {
     pub(crate) model: String,
-    /// A training checkpoint to begin with instead of a fresh adapter.
+    /// Training checkpoint to start from instead of a fresh adapter.
     pub(crate) resume: Option<CheckpointPath>,
-    /// Rank of the adapter; `None` where the checkpoint decides.
+    /// Rank of the adapter; `None` with a checkpoint, which has a rank.
     pub(crate) rank: Option<u32>,
-    /// The highest of the schedule.
+    /// Peak of the schedule.
     pub(crate) learning_rate: f64,
     pub(crate) batch_size: usize,
-    /// Number of the last step.
+    /// Number of steps, those of an earlier run included.
     pub(crate) steps: usize,
-    /// Steps that were done by an earlier run.
+    /// Number of steps done by an earlier run.
     pub(crate) first_step: usize,
     pub(crate) epochs: f64,
     pub(crate) seed: u64,
@@ -50,18 +49,18 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Fills in what was left open. The built-in model is small: it takes a high learning rate, and so many short
-    /// steps that a small file is worth reading often.
+    /// Fills in the defaults. The built-in model is small: it takes a high learning rate, and its steps are so short
+    /// that a small file gets more epochs.
     pub(crate) fn new(
         model: String,
         resume: Option<CheckpointPath>,
         examples: usize,
-        wishes: Wishes,
+        request: PlanRequest,
     ) -> Self {
         let is_built_in = model == BUILT_IN_MODEL;
-        let batch_size = wishes.batch_size.min(examples.max(1));
+        let batch_size = request.batch_size.min(examples.max(1));
         let least_steps = if is_built_in { 150 } else { 1 };
-        let steps = match (wishes.steps, wishes.epochs) {
+        let steps = match (request.steps, request.epochs) {
             (Some(steps), _) => steps,
             (None, Some(epochs)) => schedule::steps(examples, batch_size, epochs),
             (None, None) => schedule::steps(examples, batch_size, 2.0).max(least_steps),
@@ -70,24 +69,24 @@ impl Plan {
             rank: if resume.is_some() {
                 None
             } else {
-                Some(wishes.rank.unwrap_or(DEFAULT_RANK))
+                Some(request.rank.unwrap_or(DEFAULT_RANK))
             },
-            learning_rate: wishes
+            learning_rate: request
                 .learning_rate
                 .unwrap_or(if is_built_in { 3e-3 } else { 2e-4 }),
             model,
             resume,
             batch_size,
             steps,
-            first_step: wishes.first_step.min(steps),
+            first_step: request.first_step.min(steps),
             epochs: (steps * batch_size) as f64 / examples.max(1) as f64,
-            seed: wishes.seed,
-            eval_every: wishes.eval_every,
-            save_every: wishes.save_every,
+            seed: request.seed,
+            eval_every: request.eval_every,
+            save_every: request.save_every,
         }
     }
 
-    /// Tokens that the steps still to come read, about.
+    /// Approximate number of tokens that the remaining steps read.
     pub(crate) fn tokens(&self, data: &EncodedDataset) -> usize {
         let batches = (self.steps - self.first_step) * self.batch_size;
         batches * data.tokens() / data.examples.len().max(1)
@@ -97,8 +96,8 @@ impl Plan {
     pub(crate) fn describe(&self) -> String {
         let mut text = format!(
             "{} of {}, {}, ",
-            words::count(self.steps - self.first_step, "step"),
-            words::count(self.batch_size, "example"),
+            format::count(self.steps - self.first_step, "step"),
+            format::count(self.batch_size, "example"),
             epochs(self.epochs),
         );
         match (&self.resume, self.rank) {
@@ -118,12 +117,13 @@ fn epochs(epochs: f64) -> String {
     }
 }
 
-/// What `--dry-run` prints.
+/// Result of `--dry-run`.
 #[derive(Debug, Serialize)]
 pub(crate) struct DryRun<'a> {
     pub(crate) plan: &'a Plan,
-    /// `local` or the address of a server.
-    pub(crate) place: String,
+    /// `the local engine` or the address of a server.
+    #[serde(rename = "place")]
+    pub(crate) destination: &'a str,
     pub(crate) data: String,
     pub(crate) data_sha256: String,
     pub(crate) examples: usize,
@@ -131,21 +131,21 @@ pub(crate) struct DryRun<'a> {
     pub(crate) example_tokens: usize,
     pub(crate) longest_example_tokens: usize,
     pub(crate) held_out_prompts: usize,
-    /// Tokens all steps together read, about.
+    /// Approximate number of tokens that all steps read.
     pub(crate) training_tokens: usize,
-    /// Most tokens the two evaluations generate.
+    /// Largest number of tokens that the two evaluations generate.
     pub(crate) sampling_tokens: usize,
     pub(crate) run_folder: String,
     pub(crate) checkpoint: &'a str,
 }
 
-impl Answer for DryRun<'_> {
-    fn to_text(&self, _: Look) -> String {
-        let number = |value: usize| words::number(value as u64);
+impl Printable for DryRun<'_> {
+    fn to_text(&self, _: TerminalStyle) -> String {
+        let number = |value: usize| format::number(value as u64);
         let lines = [
             (
                 "would train",
-                format!("{} on {}", self.plan.model, self.place),
+                format!("{} on {}", self.plan.model, self.destination),
             ),
             (
                 "examples",
@@ -163,7 +163,7 @@ impl Answer for DryRun<'_> {
                     "about {} read in training, at most {} generated for {} before and after",
                     number(self.training_tokens),
                     number(self.sampling_tokens),
-                    words::count(self.held_out_prompts, "held-out prompt"),
+                    format::count(self.held_out_prompts, "held-out prompt"),
                 ),
             ),
             (
@@ -173,7 +173,7 @@ impl Answer for DryRun<'_> {
         ];
         let lines: Vec<String> = lines
             .iter()
-            .map(|(label, text)| labelled(label, text))
+            .map(|(label, text)| labelled(LABEL, label, text))
             .collect();
         format!("{}\n\nnothing was trained or written\n", lines.join("\n"))
     }
@@ -183,7 +183,7 @@ impl Answer for DryRun<'_> {
 mod tests {
     use super::*;
 
-    const OPEN: Wishes = Wishes {
+    const OPEN: PlanRequest = PlanRequest {
         rank: None,
         learning_rate: None,
         batch_size: 32,
@@ -195,12 +195,12 @@ mod tests {
         save_every: None,
     };
 
-    fn plan(model: &str, examples: usize, wishes: Wishes) -> Plan {
-        Plan::new(model.to_owned(), None, examples, wishes)
+    fn plan(model: &str, examples: usize, request: PlanRequest) -> Plan {
+        Plan::new(model.to_owned(), None, examples, request)
     }
 
     #[test]
-    fn small_files_are_read_often_by_the_small_model_only() {
+    fn small_files_get_more_epochs_with_the_built_in_model_only() {
         assert_eq!(plan(BUILT_IN_MODEL, 20, OPEN).steps, 150);
         assert_eq!(plan(BUILT_IN_MODEL, 20, OPEN).batch_size, 20);
         assert_eq!(plan("other", 20, OPEN).steps, 2);
@@ -208,12 +208,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_holds() {
+    fn requested_settings_are_kept() {
         assert_eq!(
             plan(
                 BUILT_IN_MODEL,
                 320,
-                Wishes {
+                PlanRequest {
                     epochs: Some(2.0),
                     ..OPEN
                 }
@@ -225,7 +225,7 @@ mod tests {
             plan(
                 BUILT_IN_MODEL,
                 320,
-                Wishes {
+                PlanRequest {
                     steps: Some(7),
                     ..OPEN
                 }
@@ -236,7 +236,7 @@ mod tests {
         let plan = plan(
             "other",
             320,
-            Wishes {
+            PlanRequest {
                 learning_rate: Some(0.5),
                 rank: Some(4),
                 ..OPEN

@@ -1,9 +1,9 @@
-//! What a run leaves behind: its settings, and its result.
+//! Records of a run: its settings and its result.
 
 use serde::Serialize;
 use tinker_data::{EncodedDataset, EncodedQuestions, Question};
 
-use super::Args;
+use super::args::Args;
 use super::evaluate::{Score, is_exact};
 use super::pace::Pace;
 use super::plan::Plan;
@@ -11,11 +11,11 @@ use super::run_folder::{self, RunFolder};
 use super::source::Source;
 use super::split::Origin;
 use super::steps::Step;
-use super::summary::{Outcome, Said, Sample, Status, Suggestion, Summary, curve};
+use super::summary::{GivenAnswer, Outcome, Sample, Status, Suggestion, Summary, curve};
 use crate::clock;
 use crate::plot;
 
-/// Steps at each end whose mean is reported as the first and the last loss.
+/// Number of steps at each end whose mean is reported as the first and the last loss.
 const ENDS: usize = 10;
 
 /// Settings of a run: `config.json`.
@@ -23,13 +23,14 @@ const ENDS: usize = 10;
 pub(crate) struct Config<'a> {
     started: String,
     tinker_version: &'static str,
-    place: String,
+    #[serde(rename = "place")]
+    destination: &'a str,
     data: String,
     data_sha256: &'a str,
     examples: usize,
     examples_left_out: usize,
     held_out: String,
-    /// `None` where the prompts are a share of the data.
+    /// `None` if the prompts are a share of the data.
     held_out_sha256: Option<&'a str>,
     held_out_prompts: usize,
     checkpoint_name: &'a str,
@@ -38,10 +39,10 @@ pub(crate) struct Config<'a> {
 }
 
 impl<'a> Config<'a> {
-    /// The settings of the run that is about to begin.
+    /// Collects the settings of a run that is about to start.
     pub(crate) fn new(
         args: &'a Args,
-        place: String,
+        destination: &'a str,
         source: &'a Source,
         plan: &'a Plan,
         encoded: &EncodedDataset,
@@ -50,7 +51,7 @@ impl<'a> Config<'a> {
         Self {
             started: clock::now(),
             tinker_version: env!("CARGO_PKG_VERSION"),
-            place,
+            destination,
             data: source.path().display().to_string(),
             data_sha256: &source.sha256,
             examples: encoded.examples.len(),
@@ -67,7 +68,7 @@ impl<'a> Config<'a> {
     }
 }
 
-/// What a run gathers on its way.
+/// Intermediate results of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     pub(crate) before: Vec<String>,
@@ -77,14 +78,14 @@ pub(crate) struct Record {
     /// Number of the last step done.
     pub(crate) done: usize,
     pub(crate) checkpoint: String,
-    /// The last checkpoint saved on the way, and the step it was saved after.
+    /// The last intermediate checkpoint, with its step.
     pub(crate) saved: Option<(usize, String)>,
     pub(crate) sampler: Option<String>,
     pub(crate) next: Vec<Suggestion>,
 }
 
 impl Record {
-    /// The result of the run.
+    /// Summarises the run.
     pub(crate) fn outcome(
         self,
         plan: &Plan,
@@ -129,7 +130,7 @@ impl Record {
 }
 
 impl Outcome {
-    /// Completes the run folder.
+    /// Writes the result to the run folder.
     pub(crate) fn write(&self, folder: &RunFolder) -> anyhow::Result<()> {
         folder.write_json(run_folder::SAMPLES, &self.samples)?;
         folder.write(run_folder::PLOT, &plot::svg(&curve(&self.metrics)))?;
@@ -138,9 +139,9 @@ impl Outcome {
 }
 
 fn rows(questions: &[Question], before: &[String], after: &[String]) -> Vec<Sample> {
-    let said = |question: &Question, answers: &[String], at: usize| {
+    let given = |question: &Question, answers: &[String], at: usize| {
         let text = answers.get(at)?.clone();
-        Some(Said {
+        Some(GivenAnswer {
             exact: is_exact(&question.expected, &text),
             text,
         })
@@ -150,8 +151,8 @@ fn rows(questions: &[Question], before: &[String], after: &[String]) -> Vec<Samp
             line: question.line,
             prompt: question.prompt.text().to_owned(),
             expected: question.expected.clone(),
-            before: said(question, before, at)?,
-            after: said(question, after, at),
+            before: given(question, before, at)?,
+            after: given(question, after, at),
         })
     };
     questions.iter().enumerate().filter_map(row).collect()

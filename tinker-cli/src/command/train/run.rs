@@ -1,21 +1,21 @@
-//! A run from its files to the engine, and what it will do.
+//! Preparation of a run: data, connection and plan.
 
 use tinker_data::{EncodedQuestions, LengthLimit};
 use tinker_types::{CheckpointKind, CheckpointPath, ModelInfo};
 
-use super::Args;
+use super::args::Args;
 use super::job::Job;
-use super::plan::{DryRun, Plan, Wishes};
+use super::plan::{DryRun, Plan, PlanRequest};
 use super::record::Config;
 use super::run_folder::RunFolder;
 use super::source::Source;
-use crate::connect::{Connection, Target};
+use crate::connect::{Connection, Destination};
 use crate::context::Context;
 use crate::exit::Usage;
+use crate::format;
 use crate::interrupt::Interrupt;
-use crate::words;
 
-/// Trains, and shows what was learned.
+/// Trains a model, and prints what it learned.
 pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let resume = args
         .resume
@@ -23,12 +23,12 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         .map(training_checkpoint)
         .transpose()?;
     let model = args.resume.as_deref().or(args.model.as_deref());
-    let mut target = Target::choose(&args.place, model, context.talk)?;
+    let mut destination = Destination::resolve(&args.destination, model, context.printer)?;
     if args.dry_run && resume.is_none() {
-        target = target.without_checkpoints();
+        destination = destination.without_checkpoints();
     }
     let source = Source::read(&args, context)?;
-    let connection = Connection::open(target).await?;
+    let connection = Connection::open(destination).await?;
     let result = Box::pin(train(&args, context, &source, resume, &connection)).await;
     connection.close(&result).await;
     result
@@ -41,7 +41,7 @@ async fn train(
     resume: Option<CheckpointPath>,
     connection: &Connection,
 ) -> anyhow::Result<()> {
-    // A checkpoint tells its base model when it has been loaded; nothing is trained by that.
+    // The base model of a checkpoint is known once it is loaded; loading trains nothing.
     let loaded = match &resume {
         Some(path) => Some(
             connection
@@ -70,24 +70,24 @@ async fn train(
         (questions.left_out, "held-out prompt"),
     ] {
         if left_out > 0 {
-            let left_out = words::count(left_out, noun);
+            let left_out = format::count(left_out, noun);
             context
-                .talk
+                .printer
                 .note(&format!("{left_out} longer than --max-length left out"));
         }
     }
-    let mut wishes = args.wishes();
-    wishes.eval_every = wishes
+    let mut request = args.request();
+    request.eval_every = request
         .eval_every
         .filter(|_| !questions.questions.is_empty());
-    let plan = Plan::new(model, resume, encoded.examples.len(), wishes);
+    let plan = Plan::new(model, resume, encoded.examples.len(), request);
     let folder = args
         .output
         .clone()
         .unwrap_or_else(|| RunFolder::default_path(&args.data));
     if args.dry_run {
         let dry_run = DryRun {
-            place: connection.describe(),
+            destination: connection.describe(),
             data: source.path().display().to_string(),
             data_sha256: source.sha256.clone(),
             examples: encoded.examples.len(),
@@ -103,7 +103,7 @@ async fn train(
         };
         return context.report.print(&dry_run);
     }
-    context.talk.tell("plan", &plan.describe());
+    context.printer.labelled("plan", &plan.describe());
 
     let folder = RunFolder::create(
         &folder,
@@ -116,8 +116,8 @@ async fn train(
             &questions,
         ),
     )?;
-    let notice = "stopping after the step in flight; Ctrl-C again stops at once";
-    let interrupt = Interrupt::listen(context.talk, notice)?;
+    let notice = "stopping after the step in flight; Ctrl-C again exits at once";
+    let interrupt = Interrupt::listen(context.printer, notice)?;
     let job = Job {
         args,
         context,
@@ -132,8 +132,8 @@ async fn train(
 }
 
 impl Args {
-    fn wishes(&self) -> Wishes {
-        Wishes {
+    fn request(&self) -> PlanRequest {
+        PlanRequest {
             rank: self.rank.map(std::num::NonZeroU32::get),
             learning_rate: self.learning_rate,
             batch_size: self.batch_size.get(),
@@ -147,7 +147,7 @@ impl Args {
     }
 }
 
-/// The name of a model's base, as far as the server says it.
+/// The name of a model's base model; empty if the server does not report it.
 fn base_model(info: &ModelInfo) -> String {
     info.model_name
         .clone()
@@ -155,7 +155,7 @@ fn base_model(info: &ModelInfo) -> String {
         .unwrap_or_default()
 }
 
-/// A checkpoint that can be trained on: one with the optimizer's memory.
+/// Parses the path of a checkpoint that training can continue from: one with the state of the optimizer.
 fn training_checkpoint(text: &str) -> Result<CheckpointPath, Usage> {
     let path: CheckpointPath = text
         .parse()
@@ -164,7 +164,7 @@ fn training_checkpoint(text: &str) -> Result<CheckpointPath, Usage> {
         return Ok(path);
     }
     Err(Usage(format!(
-        "--resume: {path} holds weights to sample from; training goes on from tinker://RUN/weights/NAME"
+        "--resume: {path} holds sampling weights; training continues from tinker://RUN/weights/NAME"
     )))
 }
 
@@ -173,10 +173,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_training_checkpoints_are_gone_on_from() {
+    fn only_training_checkpoints_can_be_resumed() {
         assert!(training_checkpoint("tinker://r/weights/final").is_ok());
         let refused = training_checkpoint("tinker://r/sampler_weights/final").unwrap_err();
-        assert!(refused.to_string().contains("weights to sample from"));
+        assert!(refused.to_string().contains("holds sampling weights"));
         assert!(
             training_checkpoint("final")
                 .unwrap_err()

@@ -1,4 +1,4 @@
-//! The folder that records a run. Its files are whole or absent; the metrics grow line by line.
+//! Folder with the records of a run. Its files are complete or absent; the metrics grow line by line.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -14,11 +14,11 @@ use crate::exit::Usage;
 pub(crate) const CONFIG: &str = "config.json";
 /// One JSON object for each step.
 pub(crate) const METRICS: &str = "metrics.jsonl";
-/// Held-out prompts with the answers before and after.
+/// Held-out prompts with the answers before and after training.
 pub(crate) const SAMPLES: &str = "samples.json";
-/// The result, the same object that `--json` prints without its details.
+/// The result: the object that `--json` prints, without samples and metrics.
 pub(crate) const SUMMARY: &str = "summary.json";
-/// The loss as a picture.
+/// Plot of the loss.
 pub(crate) const PLOT: &str = "loss.svg";
 
 /// All files of a finished run.
@@ -32,15 +32,15 @@ pub(crate) struct RunFolder {
 }
 
 impl RunFolder {
-    /// The folder of a run that was given no name: `runs/<data>-<time>`, the time in UTC.
+    /// The default folder: `runs/<data>-<time>`, with the time in UTC.
     pub(crate) fn default_path(data: &Path) -> PathBuf {
         let stem = data.file_stem().unwrap_or_default().to_string_lossy();
         Path::new("runs").join(format!("{stem}-{}", clock::now_compact()))
     }
 
-    /// Makes the folder and writes the settings, so that a place that cannot be written is found out now.
+    /// Creates the folder and writes the settings, so that a folder that cannot be written is an error before the run.
     pub(crate) fn create(path: &Path, config: &impl Serialize) -> anyhow::Result<Self> {
-        let cannot = || format!("cannot make the run folder {}", path.display());
+        let cannot = || format!("cannot create the run folder {}", path.display());
         if path.join(CONFIG).exists() {
             let message = format!(
                 "{} already holds a run; choose another --output",
@@ -58,12 +58,12 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Where it is.
+    /// Path of the folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Adds a line to the metrics.
+    /// Appends a line to the metrics.
     pub(crate) fn append(&mut self, step: &impl Serialize) -> anyhow::Result<()> {
         let mut line = serde_json::to_vec(step)?;
         line.push(b'\n');
@@ -72,14 +72,14 @@ impl RunFolder {
             .with_context(|| format!("cannot write {}", self.path.join(METRICS).display()))
     }
 
-    /// Writes a file of JSON.
+    /// Writes a JSON file.
     pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
         let mut text = serde_json::to_string_pretty(value)?;
         text.push('\n');
         self.write(name, &text)
     }
 
-    /// Writes a file: under another name first, so that readers never see half of it.
+    /// Writes a file under a temporary name and renames it, so that readers never see a part of it.
     pub(crate) fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
         let (target, temporary) = (
             self.path.join(name),
@@ -90,10 +90,10 @@ impl RunFolder {
             .with_context(|| format!("cannot write {}", target.display()))
     }
 
-    /// Takes the folder away again, for a run that ended before its first step. What others put there stays.
+    /// Removes the folder of a run that ended before its first step. Files of others stay.
     pub(crate) fn discard(self) {
         for name in [METRICS, CONFIG] {
-            // Nothing depends on success: at worst an empty run stays behind.
+            // At worst an empty run folder stays behind.
             let _ = std::fs::remove_file(self.path.join(name));
         }
         let _ = std::fs::remove_dir(&self.path);
@@ -114,9 +114,9 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_there_as_soon_as_they_are_written() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("a/run");
+    fn appended_lines_can_be_read_at_once() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("a/run");
         let mut folder = RunFolder::create(&path, &["settings"]).unwrap();
         folder.append(&[1]).unwrap();
         folder.append(&[2]).unwrap();
@@ -134,28 +134,30 @@ mod tests {
 
     #[test]
     fn a_run_is_never_written_over() {
-        let place = tempfile::tempdir().unwrap();
-        RunFolder::create(place.path(), &0).unwrap();
-        let error = RunFolder::create(place.path(), &0).unwrap_err();
+        let temporary = tempfile::tempdir().unwrap();
+        RunFolder::create(temporary.path(), &0).unwrap();
+        let error = RunFolder::create(temporary.path(), &0).unwrap_err();
         assert!(error.is::<Usage>() && error.to_string().contains("already holds a run"));
     }
 
     #[test]
-    fn a_file_in_the_way_is_found_out_at_once() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("taken");
+    fn a_file_at_the_path_is_an_error() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("taken");
         std::fs::write(&path, "").unwrap();
         let error = RunFolder::create(&path.join("run"), &0).unwrap_err();
         assert!(
-            error.to_string().starts_with("cannot make the run folder "),
+            error
+                .to_string()
+                .starts_with("cannot create the run folder "),
             "{error:#}"
         );
     }
 
     #[test]
     fn a_discarded_run_leaves_nothing() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("run");
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("run");
         RunFolder::create(&path, &0).unwrap().discard();
         assert!(!path.exists());
     }

@@ -1,14 +1,14 @@
-//! Which examples a step takes, and its learning rate.
+//! Schedule: the examples of each step, and its learning rate.
 
 use fastrand::Rng;
 
-/// Steps over which the learning rate rises from near 0, so that Adam's moments settle first.
+/// Number of steps over which the learning rate rises from near 0, while the moments of Adam settle.
 const WARM_UP: usize = 5;
-/// Share of the steps at the end over which it falls to near 0.
+/// Share of the steps, at the end, over which the learning rate falls to near 0.
 const DECAY: f64 = 0.5;
 
-/// The order of the examples: epoch after epoch, each shuffled anew, cut into batches without regard to epochs.
-/// The same seed gives the same order.
+/// Batches of example indices: epochs, each shuffled anew, are concatenated and cut into batches. The same seed gives
+/// the same order.
 #[derive(Debug)]
 pub(crate) struct Batches {
     examples: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Batches {
 }
 
 impl Batches {
-    /// Batches of `batch_size` out of `examples` examples, at least 1.
+    /// Batches of `batch_size` out of `examples` examples, at least 1 each.
     pub(crate) fn new(examples: usize, batch_size: usize, seed: u64) -> Self {
         Self {
             examples,
@@ -46,12 +46,12 @@ impl Iterator for Batches {
     }
 }
 
-/// Steps that `epochs` passes over `examples` take.
+/// Number of steps for `epochs` passes over `examples`.
 pub(crate) fn steps(examples: usize, batch_size: usize, epochs: f64) -> usize {
     ((examples as f64 * epochs / batch_size as f64).ceil() as usize).max(1)
 }
 
-/// Learning rate of step `step` (from 0) out of `steps`: a short rise, a level stretch, a linear fall.
+/// Learning rate of step `step` (from 0) out of `steps`: a short warm-up, a constant phase, a linear decay.
 pub(crate) fn learning_rate(peak: f64, step: usize, steps: usize) -> f64 {
     let rise = (step + 1) as f64 / (WARM_UP + 1) as f64;
     let fall = (steps.saturating_sub(step)) as f64 / (steps as f64 * DECAY);

@@ -6,12 +6,12 @@ use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 use tinker_data::Dataset;
 
-use super::Args;
+use super::args::Args;
 use super::split::{Origin, Split, beside};
 use crate::context::Context;
-use crate::words;
+use crate::format;
 
-/// What the files hold.
+/// The content of the files.
 #[derive(Debug)]
 pub(crate) struct Source {
     /// SHA-256 of the data file, as `sha256sum` prints it.
@@ -20,7 +20,7 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Reads the data and finds the held-out prompts; says what it found.
+    /// Reads the data, selects the held-out questions, and prints a summary.
     pub(crate) fn read(args: &Args, context: &Context) -> anyhow::Result<Self> {
         let (data, sha256) = read(&args.data)?;
         let neighbour = Some(beside(&args.data)).filter(|path| path.is_file());
@@ -31,18 +31,18 @@ impl Source {
             }
             None => Split::by_share(data),
         };
-        let examples = words::count(split.train.rows.len(), "example");
+        let examples = format::count(split.train.rows.len(), "example");
         let path = args.data.display();
         context
-            .talk
-            .tell("data", &format!("{examples} from {path}"));
-        context.talk.tell("held out", &split.describe());
+            .printer
+            .labelled("data", &format!("{examples} from {path}"));
+        context.printer.labelled("held out", &split.describe());
         let leaked = split.leaked();
         if leaked > 0 {
-            let prompts = words::count(leaked, "held-out prompt");
+            let prompts = format::count(leaked, "held-out prompt");
             context
-                .talk
-                .note(&format!("{prompts} of these in the training data, too"));
+                .printer
+                .note(&format!("{prompts} of these also in the training data"));
         }
         Ok(Self { sha256, split })
     }

@@ -1,4 +1,4 @@
-//! Held-out prompts: what the model is asked before and after training.
+//! Split of the data into training examples and held-out questions.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use tinker_data::{Dataset, Prompt, Question, Row};
 
-use crate::words;
+use crate::format;
 
 /// Training examples and held-out questions.
 #[derive(Debug)]
@@ -16,10 +16,10 @@ pub(crate) struct Split {
     pub(crate) origin: Origin,
 }
 
-/// Where the held-out questions come from.
+/// Origin of the held-out questions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// A file, named by the user or found beside the data.
+    /// A file that the user named or that is beside the data.
     File { path: PathBuf, sha256: String },
     /// A share of the data.
     Share,
@@ -61,7 +61,7 @@ pub(crate) fn beside(data: &Path) -> PathBuf {
 }
 
 impl Split {
-    /// Trains on all of `data` and asks what `eval` holds.
+    /// Trains on all of `data`, and evaluates on `eval`, a file with this hash.
     pub(crate) fn with_file(data: Dataset, eval: Dataset, sha256: String) -> Self {
         Self {
             train: data,
@@ -73,8 +73,8 @@ impl Split {
         }
     }
 
-    /// Holds out 5 % of the prompts, 8 to 64 of them but never more than a quarter. Which ones depends on the
-    /// prompts and nothing else, so a longer file or another order keeps them; repeats of a prompt stay together.
+    /// Holds out 5 % of the prompts, 8 to 64 of them but at most a quarter. The choice depends on the prompts only, so
+    /// that a longer file or another order keeps it. Examples with the same prompt stay together.
     pub(crate) fn by_share(data: Dataset) -> Self {
         let mut order = digests(&data.rows);
         order.sort_unstable();
@@ -104,7 +104,7 @@ impl Split {
         }
     }
 
-    /// Held-out prompts that are trained on too, so that their answers prove little.
+    /// Number of held-out prompts that are also trained on, so that their answers prove little.
     pub(crate) fn leaked(&self) -> usize {
         let trained: HashSet<Digest> = digests(&self.train.rows).into_iter().collect();
         self.held_out
@@ -115,11 +115,11 @@ impl Split {
 
     /// One line for people.
     pub(crate) fn describe(&self) -> String {
-        let prompts = words::count(self.held_out.len(), "prompt");
+        let prompts = format::count(self.held_out.len(), "prompt");
         match &self.origin {
             Origin::File { path, .. } => format!("{prompts} from {}", path.display()),
             Origin::Share if self.held_out.is_empty() => {
-                "nothing: too few lines to spare any; give some with --eval FILE".to_owned()
+                "nothing, because the data has too few lines; add some with --eval FILE".to_owned()
             }
             Origin::Share => format!("{prompts} of the data, not trained on"),
         }

@@ -1,4 +1,4 @@
-//! The training loop: steps are submitted before earlier ones have come back, so that the engine never waits.
+//! Training loop: steps are submitted before the results of earlier ones arrive, so that the engine never waits.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use super::plan::Plan;
 use super::schedule::{Batches, learning_rate};
 use crate::interrupt::Interrupt;
 
-/// Steps on their way at the same time: one being computed and one that waits behind it.
+/// Number of steps in flight: one that is computed and one that waits for it.
 const IN_FLIGHT: usize = 2;
 
-/// How often is looked at what a step waits for, and how long it waits before that is worth telling.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Interval of reports on what a step waits for. Shorter waits are not reported.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One finished step: a line of the metrics.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,35 +26,35 @@ pub(crate) struct Step {
     /// From 1.
     #[serde(rename = "step")]
     pub(crate) number: usize,
-    /// Tokens of the batch.
+    /// Number of tokens in the batch.
     pub(crate) tokens: usize,
-    /// Those of them that are learned.
+    /// Number of tokens in the batch that are learned.
     pub(crate) learned_tokens: usize,
     /// Cross entropy in nats per learned token, before the step.
     pub(crate) loss: f64,
     pub(crate) learning_rate: f64,
-    /// Norm of the gradient of the summed loss; `None` where the server does not report it.
+    /// Norm of the gradient of the summed loss; `None` if the server does not report it.
     pub(crate) grad_norm: Option<f64>,
-    /// Since the first step was submitted.
+    /// Seconds since the first step was submitted.
     pub(crate) seconds: f64,
-    /// Share of the held-out prompts answered exactly after the step, where they were asked.
+    /// Share of the held-out prompts answered exactly after the step, if it was evaluated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) exact_match: Option<f64>,
-    /// Checkpoint of the weights after the step, where one was saved.
+    /// Checkpoint after the step, if one was saved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) checkpoint: Option<String>,
 }
 
-/// What comes with a finished step.
+/// Side results of a finished step.
 #[derive(Debug, Default)]
 pub(crate) struct Extras {
-    /// A sampler of its weights, where the plan wants an evaluation.
+    /// A sampler of its weights, if the plan has an evaluation here.
     pub(crate) sampler: Option<SamplingClient>,
-    /// Why its checkpoint could not be saved.
+    /// The error of its checkpoint.
     pub(crate) unsaved: Option<tinker_client::Error>,
 }
 
-/// Training that has gone astray.
+/// A loss that is not finite.
 #[derive(Debug, thiserror::Error)]
 #[error("step {step}: the loss is {loss}: training has diverged")]
 pub(crate) struct Diverged {
@@ -62,7 +62,7 @@ pub(crate) struct Diverged {
     pub(crate) loss: f64,
 }
 
-/// A run of steps that is going on.
+/// The steps of a run, some of them in flight.
 pub(crate) struct Steps<'a> {
     training: &'a TrainingClient,
     examples: &'a [EncodedExample],
@@ -70,12 +70,12 @@ pub(crate) struct Steps<'a> {
     batches: Batches,
     interrupt: Interrupt,
     next: usize,
-    flying: VecDeque<Flying>,
+    in_flight: VecDeque<InFlight>,
     started: Instant,
 }
 
-/// A step on its way.
-struct Flying {
+/// A submitted step.
+struct InFlight {
     step: usize,
     tokens: usize,
     learned: usize,
@@ -105,49 +105,49 @@ impl<'a> Steps<'a> {
             batches,
             interrupt,
             next: plan.first_step,
-            flying: VecDeque::with_capacity(IN_FLIGHT),
+            in_flight: VecDeque::with_capacity(IN_FLIGHT),
             started: Instant::now(),
         }
     }
 
-    /// The next finished step. `None` when all are done, or when those on their way at an interrupt are. `tell` is told
-    /// what a step waits for when it waits long.
+    /// Waits for the next finished step. `None` when all steps are done, or those in flight at an interrupt. Calls `report`
+    /// with what a step waits for if it waits long.
     pub(crate) async fn next(
         &mut self,
-        mut tell: impl FnMut(&str),
+        mut report: impl FnMut(&str),
     ) -> anyhow::Result<Option<(Step, Extras)>> {
-        while self.flying.len() < IN_FLIGHT
+        while self.in_flight.len() < IN_FLIGHT
             && self.next < self.plan.steps
-            && !self.interrupt.is_asked()
+            && !self.interrupt.is_requested()
         {
             self.submit();
         }
-        let Some(mut flying) = self.flying.pop_front() else {
+        let Some(mut submitted) = self.in_flight.pop_front() else {
             return Ok(None);
         };
-        let number = flying.step + 1;
+        let number = submitted.step + 1;
         let failed = || format!("step {number} failed");
-        let output = watched(&mut flying.pass, &mut tell)
+        let output = watched(&mut submitted.pass, &mut report)
             .await
             .with_context(failed)?;
-        let update = watched(&mut flying.update, &mut tell)
+        let update = watched(&mut submitted.update, &mut report)
             .await
             .with_context(failed)?;
         let sum = output.loss_sum().with_context(|| {
-            format!("step {number}: the answer has no metric \"loss:sum\" to read the loss from")
+            format!("step {number}: the result has no metric \"loss:sum\", which holds the loss")
         })?;
-        let loss = sum / flying.learned.max(1) as f64;
+        let loss = sum / submitted.learned.max(1) as f64;
         if !loss.is_finite() {
             return Err(Diverged { step: number, loss }.into());
         }
         let mut extras = Extras::default();
-        if let Some(mut pending) = flying.sampler {
-            let sampler = watched(&mut pending, &mut tell).await;
-            extras.sampler = Some(sampler.context("cannot make a sampler")?);
+        if let Some(mut pending) = submitted.sampler {
+            let sampler = watched(&mut pending, &mut report).await;
+            extras.sampler = Some(sampler.context("cannot create a sampler")?);
         }
         let mut checkpoint = None;
-        if let Some(mut pending) = flying.saved {
-            match watched(&mut pending, &mut tell).await {
+        if let Some(mut pending) = submitted.saved {
+            match watched(&mut pending, &mut report).await {
                 Ok(saved) => checkpoint = Some(saved.path.to_string()),
                 Err(error) => extras.unsaved = Some(error),
             }
@@ -159,10 +159,10 @@ impl<'a> Steps<'a> {
             .map(|(_, norm)| *norm);
         let step = Step {
             number,
-            tokens: flying.tokens,
-            learned_tokens: flying.learned,
+            tokens: submitted.tokens,
+            learned_tokens: submitted.learned,
             loss,
-            learning_rate: flying.learning_rate,
+            learning_rate: submitted.learning_rate,
             grad_norm,
             seconds: self.started.elapsed().as_secs_f64(),
             exact_match: None,
@@ -186,7 +186,7 @@ impl<'a> Steps<'a> {
         let pass = self.training.forward_backward(data, Loss::cross_entropy());
         let update = self.training.optim_step(AdamParams::new(rate));
         let done = step + 1;
-        // What comes after the last step is evaluated and saved anyway.
+        // The last step is always evaluated and saved, by the caller.
         let is_due = |every: Option<usize>| {
             every.is_some_and(|every| done.is_multiple_of(every)) && done < self.plan.steps
         };
@@ -194,7 +194,7 @@ impl<'a> Steps<'a> {
             .then(|| self.training.save_weights_and_get_sampling_client());
         let saved =
             is_due(self.plan.save_every).then(|| self.training.save_state(checkpoint_name(done)));
-        self.flying.push_back(Flying {
+        self.in_flight.push_back(InFlight {
             step,
             tokens: chosen.iter().map(|example| example.tokens).sum(),
             learned: chosen.iter().map(|example| example.learned).sum(),
@@ -207,24 +207,24 @@ impl<'a> Steps<'a> {
     }
 }
 
-/// Name of the checkpoint after so many steps.
+/// Name of the checkpoint after `done` steps.
 pub(crate) fn checkpoint_name(done: usize) -> String {
     format!("step-{done:06}")
 }
 
-/// Waits for an operation, and tells now and then what it waits for itself.
+/// Waits for an operation, and reports at intervals what the operation waits for.
 async fn watched<T>(
     pending: &mut Pending<T>,
-    tell: &mut impl FnMut(&str),
+    report: &mut impl FnMut(&str),
 ) -> Result<T, tinker_client::Error> {
     loop {
-        if let Ok(result) = tokio::time::timeout(PATIENCE, &mut *pending).await {
+        if let Ok(result) = tokio::time::timeout(REPORT_INTERVAL, &mut *pending).await {
             return result;
         }
         if let Some(waiting) = pending.waiting()
-            && waiting.elapsed() >= PATIENCE
+            && waiting.elapsed() >= REPORT_INTERVAL
         {
-            tell(&waiting.to_string());
+            report(&waiting.to_string());
         }
     }
 }
@@ -238,9 +238,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_a_step_waits_for_is_told() {
+    async fn long_waits_are_reported() {
         let mut limits = Limits::default();
-        limits.long_poll = PATIENCE / 2;
+        limits.long_poll = REPORT_INTERVAL / 2;
         let engine = LocalEngine::builder().limits(limits).build().unwrap();
         let service = ServiceClient::builder().leaf(engine.service());
         let service = service.build().unwrap();
@@ -251,16 +251,16 @@ mod tests {
         let busy = Behavior::default().with_queue(QueueState::PausedCapacity, "no free node");
         engine.behave(|behavior| *behavior = busy);
         let mut step = training.optim_step(AdamParams::new(1e-3));
-        let mut told = Vec::new();
-        let mut tell = |waits_for: &str| {
-            told.push(waits_for.to_owned());
+        let mut reported = Vec::new();
+        let mut report = |waits_for: &str| {
+            reported.push(waits_for.to_owned());
             if waits_for.contains("no free node") {
                 engine.behave(|behavior| *behavior = Behavior::default());
             }
         };
-        watched(&mut step, &mut tell).await.unwrap();
-        // The server's reason comes with the end of the first poll.
-        let last = told.last().unwrap();
+        watched(&mut step, &mut report).await.unwrap();
+        // The first poll returns the reason of the server.
+        let last = reported.last().unwrap();
         assert_eq!(last, "paused_capacity: no free node");
     }
 }

@@ -1,15 +1,15 @@
-//! Commands to go on with, complete enough to be pasted.
+//! Suggested next commands, ready to be pasted.
 
 use std::path::Path;
 
 use tinker_data::{Prompt, Question};
 
-use super::Args;
+use super::args::Args;
 use super::plan::Plan;
 use super::summary::Suggestion;
-use crate::words::shell_word;
+use crate::format::shell_word;
 
-/// Asks the trained model one of the held-out questions.
+/// Samples an answer to one of the held-out questions.
 pub(crate) fn sample(
     program: &str,
     args: &Args,
@@ -21,9 +21,9 @@ pub(crate) fn sample(
         "--model".to_owned(),
         sampler.to_owned(),
     ];
-    words.extend(args.place.to_words());
+    words.extend(args.destination.to_words());
     words.extend(["--temperature".to_owned(), "0".to_owned()]);
-    // The shortest is the easiest to read and to change.
+    // The shortest prompt is the easiest to read and to change.
     let question = questions
         .iter()
         .min_by_key(|question| question.prompt.text().len());
@@ -41,8 +41,8 @@ pub(crate) fn sample(
     }
 }
 
-/// Goes on where an interrupted run stopped.
-pub(crate) fn go_on(
+/// Continues an interrupted run.
+pub(crate) fn resume(
     program: &str,
     args: &Args,
     plan: &Plan,
@@ -72,9 +72,9 @@ pub(crate) fn go_on(
     if args.name != "final" {
         option("name", args.name.clone());
     }
-    words.extend(args.place.to_words());
+    words.extend(args.destination.to_words());
     Suggestion {
-        purpose: "go on",
+        purpose: "continue",
         command: command(program, &words),
     }
 }
@@ -90,19 +90,17 @@ fn command(program: &str, words: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser as _;
+    use clap::{Args as _, FromArgMatches as _};
     use tinker_data::Message;
 
+    use super::super::plan::PlanRequest;
     use super::*;
-    use crate::args::{Arguments, Command};
-    use crate::command::train::plan::Wishes;
 
+    /// The arguments of a line that starts with `tinker train`.
     fn parse(line: &[&str]) -> Args {
-        let arguments = Arguments::try_parse_from(line).unwrap();
-        let Command::Train(args) = arguments.command else {
-            panic!("not train")
-        };
-        *args
+        let command = Args::augment_args(clap::Command::new("train"));
+        let matches = command.try_get_matches_from(&line[1..]).unwrap();
+        Args::from_arg_matches(&matches).unwrap()
     }
 
     fn question(prompt: Prompt) -> Question {
@@ -114,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_command_is_quoted_and_keeps_the_place() {
+    fn the_sample_command_is_quoted_and_keeps_the_destination() {
         let args = parse(&["tinker", "train", "a.jsonl", "--data-dir", "/x y"]);
         let questions = [
             question(Prompt::Text("long: it's ->".into())),
@@ -139,9 +137,9 @@ mod tests {
     }
 
     #[test]
-    fn the_command_to_go_on_is_understood() {
+    fn the_resume_command_is_parsed() {
         let args = parse(&["tinker", "train", "a.jsonl", "--epochs", "2", "--seed", "5"]);
-        let wishes = Wishes {
+        let request = PlanRequest {
             rank: None,
             learning_rate: None,
             batch_size: 8,
@@ -152,8 +150,8 @@ mod tests {
             eval_every: None,
             save_every: None,
         };
-        let plan = Plan::new("m".into(), None, 80, wishes);
-        let suggestion = go_on("tinker", &args, &plan, "tinker://r/weights/step-7", 7);
+        let plan = Plan::new("m".into(), None, 80, request);
+        let suggestion = resume("tinker", &args, &plan, "tinker://r/weights/step-7", 7);
         let words: Vec<&str> = suggestion.command.split(' ').collect();
         let again = parse(&words);
         assert_eq!(

@@ -1,19 +1,18 @@
-//! What a run has found out, and how it is shown.
+//! Result of a run and its output.
 
 use comfy_table::{ContentArrangement, Row, Table, presets};
 use serde::Serialize;
 
 use super::evaluate::Score;
 use super::steps::Step;
-use crate::look::{BAD, FAINT, GOOD, Look, STRONG, paint};
+use crate::format::{self, labelled};
 use crate::plot::{self, Curve};
-use crate::report::Answer;
-use crate::talk::labelled;
-use crate::words;
+use crate::report::Printable;
+use crate::style::{BAD, FAINT, GOOD, LABEL, STRONG, TerminalStyle, paint};
 
-/// Rows of the table.
+/// Largest number of rows in the table.
 const ROWS: usize = 8;
-/// Characters of a text that are worth a look.
+/// Largest number of characters of a text in the table.
 const LONGEST: usize = 60;
 
 /// How a run ended.
@@ -24,7 +23,7 @@ pub(crate) enum Status {
     Interrupted,
 }
 
-/// The result of a run: what `summary.json` holds.
+/// Summary of a run: the content of `summary.json`.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Summary {
     pub(crate) status: Status,
@@ -33,51 +32,52 @@ pub(crate) struct Summary {
     pub(crate) held_out: String,
     /// Number of the last step done.
     pub(crate) steps: usize,
-    /// Tokens read in training.
+    /// Number of tokens read in training.
     pub(crate) tokens: usize,
     /// Wall-clock time of the steps.
     pub(crate) seconds: f64,
-    /// Nats per learned token over the first and the last steps.
+    /// Nats per learned token, mean over the first steps.
     pub(crate) first_loss: Option<f64>,
+    /// The same over the last steps.
     pub(crate) last_loss: Option<f64>,
     pub(crate) before: Option<Score>,
     pub(crate) after: Option<Score>,
-    /// To train on from.
+    /// Checkpoint to continue training from.
     pub(crate) checkpoint: String,
-    /// To sample from; none where the run was interrupted.
+    /// Checkpoint to sample from; `None` if the run was interrupted.
     pub(crate) sampler: Option<String>,
     pub(crate) run_folder: String,
     pub(crate) files: Vec<&'static str>,
-    /// Commands to go on with.
+    /// Suggested next commands.
     pub(crate) next: Vec<Suggestion>,
 }
 
-/// A command that works when pasted.
+/// A suggested command, ready to be pasted.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Suggestion {
     pub(crate) purpose: &'static str,
     pub(crate) command: String,
 }
 
-/// A held-out prompt with what the model made of it.
+/// A held-out prompt and the answers of the model.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Sample {
     pub(crate) line: usize,
     pub(crate) prompt: String,
     pub(crate) expected: String,
-    pub(crate) before: Said,
-    /// `None` where the run was interrupted.
-    pub(crate) after: Option<Said>,
+    pub(crate) before: GivenAnswer,
+    /// `None` if the run was interrupted.
+    pub(crate) after: Option<GivenAnswer>,
 }
 
 /// An answer, and whether it is the expected one.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Said {
+pub(crate) struct GivenAnswer {
     pub(crate) text: String,
     pub(crate) exact: bool,
 }
 
-/// Everything about a run: what `--json` prints.
+/// The complete result of a run: the output of `--json`.
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
     #[serde(flatten)]
@@ -86,13 +86,13 @@ pub(crate) struct Outcome {
     pub(crate) metrics: Vec<Step>,
 }
 
-impl Answer for Outcome {
-    fn to_text(&self, look: Look) -> String {
+impl Printable for Outcome {
+    fn to_text(&self, style: TerminalStyle) -> String {
         let parts = [
-            self.table(look),
-            self.rates(look),
-            plot::terminal(&curve(&self.metrics), look),
-            self.places(),
+            self.table(style),
+            self.rates(style),
+            plot::terminal(&curve(&self.metrics), style),
+            self.locations(),
             self.suggestions(),
         ];
         let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
@@ -101,26 +101,26 @@ impl Answer for Outcome {
 }
 
 impl Outcome {
-    /// Rows spread evenly over the held-out prompts, so that nobody picks the good ones.
-    fn table(&self, look: Look) -> String {
+    /// The table of answers. Its rows are spread evenly over the held-out prompts, without selection.
+    fn table(&self, style: TerminalStyle) -> String {
         if self.samples.iter().all(|row| row.after.is_none()) {
             return String::new();
         }
-        let shown = |text: &str| words::one_line(text, LONGEST, look.unicode);
-        let marked = |said: &Said| {
-            let mark = if said.exact {
-                look.right()
+        let shown = |text: &str| format::one_line(text, LONGEST, style.unicode);
+        let marked = |given: &GivenAnswer| {
+            let mark = if given.exact {
+                style.right()
             } else {
-                look.wrong()
+                style.wrong()
             };
-            format!("{mark} {}", shown(&said.text))
+            format!("{mark} {}", shown(&given.text))
         };
         let mut table = Table::new();
         table
             .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_truncation_indicator(look.ellipsis())
-            .set_width((look.width - 2) as u16)
+            .set_truncation_indicator(style.ellipsis())
+            .set_width((style.width - 2) as u16)
             .set_header(["prompt", "expected", "before", "after"]);
         for row in self.shown() {
             let after = row.after.as_ref().map(marked).unwrap_or_default();
@@ -142,7 +142,7 @@ impl Outcome {
             let line = if index == 0 {
                 paint(FAINT, line)
             } else {
-                colour_marks(line, look)
+                colour_marks(line, style)
             };
             text += &format!("  {line}\n");
         }
@@ -160,32 +160,32 @@ impl Outcome {
         (0..rows).map(move |row| &self.samples[row * count / rows])
     }
 
-    fn rates(&self, look: Look) -> String {
+    fn rates(&self, style: TerminalStyle) -> String {
         let rate = |score: &Score| format!("{:.2}", score.rate);
         match (&self.summary.before, &self.summary.after) {
             (Some(before), Some(after)) => {
-                let prompts = words::count(after.asked, "held-out prompt");
+                let prompts = format::count(after.asked, "held-out prompt");
                 let (from, to) = (rate(before), paint(STRONG, rate(after)));
                 let counts = format!("({} and {} of {prompts})", before.exact, after.exact);
                 let text = format!(
                     "{from} before {} {to} after  {}",
-                    look.arrow(),
+                    style.arrow(),
                     paint(FAINT, counts)
                 );
-                format!("{}\n", labelled("exact match", &text))
+                format!("{}\n", labelled(LABEL, "exact match", &text))
             }
             _ => String::new(),
         }
     }
 
-    fn places(&self) -> String {
+    fn locations(&self) -> String {
         let summary = &self.summary;
-        let mut lines = vec![labelled("checkpoint", &summary.checkpoint)];
+        let mut lines = vec![labelled(LABEL, "checkpoint", &summary.checkpoint)];
         if let Some(sampler) = &summary.sampler {
-            lines.push(labelled("sampler", sampler));
+            lines.push(labelled(LABEL, "sampler", sampler));
         }
-        lines.push(labelled("run folder", &summary.run_folder));
-        lines.push(labelled("", &summary.files.join("  ")));
+        lines.push(labelled(LABEL, "run folder", &summary.run_folder));
+        lines.push(labelled(LABEL, "", &summary.files.join("  ")));
         lines.join("\n") + "\n"
     }
 
@@ -197,17 +197,17 @@ impl Outcome {
     }
 }
 
-/// Colours the marks after the layout, which would count colour codes as text.
-fn colour_marks(line: &str, look: Look) -> String {
+/// Colours the marks. Done after the layout, which would count colour codes as text.
+fn colour_marks(line: &str, style: TerminalStyle) -> String {
     let mut line = line.to_owned();
-    for (mark, style) in [(look.right(), GOOD), (look.wrong(), BAD)] {
+    for (mark, style) in [(style.right(), GOOD), (style.wrong(), BAD)] {
         let spaced = format!("  {mark} ");
         line = line.replace(&spaced, &format!("  {} ", paint(style, mark)));
     }
     line
 }
 
-/// The loss over the steps.
+/// Curve of the loss over the steps.
 pub(crate) fn curve(metrics: &[Step]) -> Curve {
     Curve {
         title: "loss, nats per token".to_owned(),

@@ -1,18 +1,18 @@
 use super::*;
 
-fn said(text: &str, exact: bool) -> Said {
-    Said {
+fn given(text: &str, exact: bool) -> GivenAnswer {
+    GivenAnswer {
         text: text.into(),
         exact,
     }
 }
 
-fn row(number: usize, after: Option<Said>) -> Sample {
+fn row(number: usize, after: Option<GivenAnswer>) -> Sample {
     Sample {
         line: number,
         prompt: format!("pig latin: word {number} ->"),
         expected: " ordway".into(),
-        before: said("the dog\nran", false),
+        before: given("the dog\nran", false),
         after,
     }
 }
@@ -37,7 +37,7 @@ fn outcome(rows: usize) -> Outcome {
         asked: rows,
         rate: exact as f64 / rows as f64,
     };
-    let samples = (1..=rows).map(|number| row(number, Some(said(" ordway", number % 4 != 2))));
+    let samples = (1..=rows).map(|number| row(number, Some(given(" ordway", number % 4 != 2))));
     Outcome {
         summary: Summary {
             status: Status::Finished,
@@ -66,7 +66,7 @@ fn outcome(rows: usize) -> Outcome {
 }
 
 fn plain(outcome: &Outcome, unicode: bool) -> String {
-    let text = outcome.to_text(Look {
+    let text = outcome.to_text(TerminalStyle {
         unicode,
         width: 100,
     });

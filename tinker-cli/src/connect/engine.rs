@@ -1,4 +1,4 @@
-//! The engine inside this program.
+//! Setup of the engine inside this program.
 
 use std::path::{Path, PathBuf};
 
@@ -6,26 +6,25 @@ use anyhow::Context as _;
 use tinker_client::{Config, ServiceClient};
 use tinker_local::{Decode, Limits, LocalEngine, ModelFolder, SavedAdapter};
 
-use super::place::DecodeArg;
-use super::{BUILT_IN_MODEL, EngineArgs};
+use super::args::{BUILT_IN_MODEL, DecodeArg, EngineArgs};
 use crate::exit::Usage;
-use crate::words;
+use crate::format;
 
-/// The engine that will be started.
+/// Setup of an engine that has not been started.
 #[derive(Debug)]
-pub(crate) struct Choice {
+pub(crate) struct EngineSetup {
     data_dir: PathBuf,
     threads: Option<usize>,
     context: Option<usize>,
     decode: Decode,
     folders: Vec<ModelFolder>,
     with_builtin: bool,
-    /// It gets its folder of checkpoints; otherwise it makes do with a temporary one.
+    /// Whether the engine uses the folder of checkpoints; if not, it uses a temporary one.
     pub(super) has_checkpoints: bool,
 }
 
-impl Choice {
-    /// As the options say, with the built-in model.
+impl EngineSetup {
+    /// Applies the options. Without further models, the engine has the built-in one.
     pub(crate) fn new(args: &EngineArgs) -> anyhow::Result<Self> {
         Ok(Self {
             data_dir: data_dir(args.data_dir.as_deref())?,
@@ -41,7 +40,7 @@ impl Choice {
         })
     }
 
-    /// With the model of a folder, or the built-in one beside those.
+    /// Adds a model, given as `FOLDER`, `NAME=FOLDER` or the name of the built-in one.
     pub(crate) fn add(&mut self, model: &str) -> anyhow::Result<()> {
         if model == BUILT_IN_MODEL {
             self.with_builtin = true;
@@ -49,7 +48,7 @@ impl Choice {
         }
         let Some(folder) = folder(model) else {
             let message = format!(
-                "{model} is no folder; give the folder of a Hugging Face model, NAME=FOLDER, or {BUILT_IN_MODEL}"
+                "{model} is not a folder; give the folder of a Hugging Face model, NAME=FOLDER, or {BUILT_IN_MODEL}"
             );
             return Err(Usage(message).into());
         };
@@ -64,8 +63,8 @@ impl Choice {
         });
     }
 
-    /// With what a command works on: the model of a folder, or that of a checkpoint. Other names are left to the engine.
-    pub(super) fn add_for(&mut self, model: &str) -> anyhow::Result<()> {
+    /// Adds the model that a command works on, if it is a folder or a checkpoint of one. The engine handles other names.
+    pub(super) fn load(&mut self, model: &str) -> anyhow::Result<()> {
         let folder = if model.starts_with("tinker://") {
             self.base_of(model)
         } else {
@@ -76,8 +75,8 @@ impl Choice {
         };
         if cfg!(not(feature = "tokenizers")) {
             let message = format!(
-                "{} has a tokenizer of its own, which this build cannot read; build it with `--features tokenizers`. \
-                 (`serve --model` works as it is, with clients that turn text into tokens themselves.)",
+                "this build cannot read the tokenizer in {}; build it with `--features tokenizers`. (`serve --model` works \
+                 without, for clients with a tokenizer.)",
                 folder.path().display()
             );
             return Err(Usage(message).into());
@@ -86,26 +85,26 @@ impl Choice {
         Ok(())
     }
 
-    /// The folder of a checkpoint's base model, under the name it had. What can't be read is for the engine to refuse.
+    /// The folder and the name of a checkpoint's base model. The engine reports checkpoints that cannot be read.
     fn base_of(&self, checkpoint: &str) -> Option<ModelFolder> {
         let saved = SavedAdapter::open(&self.data_dir, &checkpoint.parse().ok()?).ok()?;
         let folder = ModelFolder::new(saved.base_folder()?);
         Some(folder.with_name(saved.base_model()))
     }
 
-    /// For people.
+    /// One line for people.
     pub(super) fn describe(&self) -> String {
         let models = match &self.folders[..] {
             [] => format!("built-in model {BUILT_IN_MODEL}"),
             folders => {
-                let paths = folders.iter().map(|folder| words::path(folder.path()));
+                let paths = folders.iter().map(|folder| format::path(folder.path()));
                 format!("model {}", paths.collect::<Vec<_>>().join(", "))
             }
         };
-        format!("{models}, data in {}", words::path(&self.data_dir))
+        format!("{models}, data in {}", format::path(&self.data_dir))
     }
 
-    /// Starts it.
+    /// Starts the engine.
     pub(crate) fn start(self, limits: Limits) -> anyhow::Result<LocalEngine> {
         let mut builder = LocalEngine::builder().limits(limits).decode(self.decode);
         if self.has_checkpoints {
@@ -124,13 +123,13 @@ impl Choice {
     }
 }
 
-/// The folder of checkpoints, as asked for or else the usual one.
-pub(crate) fn data_dir(asked: Option<&Path>) -> anyhow::Result<PathBuf> {
+/// The folder of checkpoints: the requested one, else the default.
+pub(crate) fn data_dir(requested: Option<&Path>) -> anyhow::Result<PathBuf> {
     let home = || std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-    let folder = asked
+    let folder = requested
         .map(Path::to_owned)
         .or_else(|| Some(home()?.join(".tinker").join("local")));
-    folder.context("there is no home folder for checkpoints; choose a folder with --data-dir")
+    folder.context("the home folder is unknown; choose a folder of checkpoints with --data-dir")
 }
 
 /// The model of a folder, given as `FOLDER` or `NAME=FOLDER`.
@@ -139,11 +138,11 @@ fn folder(model: &str) -> Option<ModelFolder> {
         return Some(ModelFolder::new(model));
     }
     let (name, folder) = model.split_once('=')?;
-    let is_one = !name.is_empty() && Path::new(folder).is_dir();
-    is_one.then(|| ModelFolder::new(folder).with_name(name))
+    let is_folder = !name.is_empty() && Path::new(folder).is_dir();
+    is_folder.then(|| ModelFolder::new(folder).with_name(name))
 }
 
-/// The name under which an engine serves the model of a folder.
+/// The name of a folder's model within an engine.
 pub(super) fn name_in(engine: &LocalEngine, model: &str) -> Option<String> {
     let path = std::fs::canonicalize(folder(model)?.path()).ok()?;
     let mut models = engine.models();
@@ -151,9 +150,9 @@ pub(super) fn name_in(engine: &LocalEngine, model: &str) -> Option<String> {
     Some(served.name.clone())
 }
 
-/// A client of an engine in the same process.
+/// A client of an engine in this process.
 pub(super) fn client(engine: &LocalEngine) -> anyhow::Result<ServiceClient> {
-    // The settings of a server in the environment, its key among them, are none of the engine's business.
+    // Settings of a server in the environment, such as its key, do not apply to the engine.
     let config = Config::new("http://local");
     Ok(ServiceClient::builder()
         .config(config)

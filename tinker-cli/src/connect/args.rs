@@ -1,22 +1,25 @@
-//! Options that say where a command runs.
+//! Options that select the destination of a command.
 
 #![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-/// Options that say where a command runs.
+/// Name of the model that is part of the engine.
+pub(crate) const BUILT_IN_MODEL: &str = "tinker-local/tiny";
+
+/// Options that select the destination of a command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Where to run")]
-pub(crate) struct PlaceArgs {
+pub(crate) struct DestinationArgs {
     /// Address of a Tinker server [default: TINKER_BASE_URL; the hosted service if only TINKER_API_KEY is set; the
     /// built-in engine if neither is].
     #[arg(long, value_name = "URL")]
     pub(super) base_url: Option<String>,
-    /// Use the built-in engine, whatever the environment says.
+    /// Use the built-in engine, even if the environment names a server.
     #[arg(long, conflicts_with = "base_url")]
     pub(super) local: bool,
-    /// The tokenizer.json of the model, or its folder [default: as the server says, if that is on this machine].
+    /// The tokenizer.json of the model, or its folder [default: the one that the server names, if it is on this machine].
     #[arg(long, value_name = "PATH")]
     pub(super) tokenizer: Option<PathBuf>,
     #[command(flatten)]
@@ -30,30 +33,30 @@ pub(crate) struct EngineArgs {
     /// Folder of checkpoints [default: ~/.tinker/local].
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Threads to compute with [default: all cores].
+    /// Number of compute threads [default: all cores].
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<NonZeroUsize>,
-    /// Longest sequence of a folder's model [default: the model's own, at most 32768].
+    /// Longest sequence of a model loaded from a folder [default: the limit of the model, at most 32768].
     #[arg(long, value_name = "TOKENS")]
     pub(crate) context: Option<NonZeroUsize>,
-    /// Weights to generate tokens with. int8 is faster for a large model and few sequences; log probabilities of samples
-    /// are then those of the rounded weights. Training and prompts are exact either way.
+    /// Precision of the weights for generating tokens. int8 is faster for a large model and few sequences; the log
+    /// probabilities of samples are then those of the rounded weights. Training and prompts are exact either way.
     #[arg(long, value_name = "WEIGHTS", value_enum, default_value_t)]
     pub(crate) decode: DecodeArg,
 }
 
-/// Weights to generate tokens with.
+/// Precision of the weights for generating tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub(crate) enum DecodeArg {
-    /// Those of the model's files.
+    /// As in the files of the model.
     #[default]
     Exact,
     /// Rounded to 8 bits.
     Int8,
 }
 
-impl PlaceArgs {
-    /// The options to repeat in a command that is to run at the same place.
+impl DestinationArgs {
+    /// The options as shell words, for a suggested command with the same destination.
     pub(crate) fn to_words(&self) -> Vec<String> {
         let mut words = Vec::new();
         if self.local {
@@ -66,7 +69,7 @@ impl PlaceArgs {
             ("--data-dir", self.engine.data_dir.as_ref().map(folder)),
             (
                 "--context",
-                self.engine.context.map(|most| most.to_string()),
+                self.engine.context.map(|tokens| tokens.to_string()),
             ),
             (
                 "--decode",

@@ -1,6 +1,13 @@
-//! Numbers, durations and names as people read them.
+//! Formatting of numbers, durations, names and labelled lines.
 
 use std::time::Duration;
+
+use anstyle::Style;
+
+use crate::style::paint;
+
+/// Column of the text after a label.
+const INDENT: usize = 14;
 
 /// `2400` as `2,400`.
 pub(crate) fn number(value: u64) -> String {
@@ -32,7 +39,7 @@ pub(crate) fn duration(time: Duration) -> String {
     }
 }
 
-/// A loss with about three digits that matter.
+/// A loss with about three significant digits.
 pub(crate) fn loss(value: f64) -> String {
     match value.abs() {
         0.0..0.1 => format!("{value:.4}"),
@@ -41,7 +48,8 @@ pub(crate) fn loss(value: f64) -> String {
     }
 }
 
-/// One line of at most `width` characters: line breaks become `⏎` (or `\n` in ASCII), what does not fit `…` (`...`).
+/// Text as one line of at most `width` characters: line breaks become `⏎` (`\n` in ASCII), and truncated text ends in
+/// `…` (`...`).
 pub(crate) fn one_line(text: &str, width: usize, unicode: bool) -> String {
     let (newline, ellipsis) = if unicode {
         ("⏎", "…")
@@ -64,7 +72,7 @@ pub(crate) fn one_line(text: &str, width: usize, unicode: bool) -> String {
     line
 }
 
-/// A word of a shell command, quoted where a shell would take it apart.
+/// A word of a shell command, quoted if a shell would interpret it.
 pub(crate) fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -73,7 +81,14 @@ pub(crate) fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// A label and its text, aligned with other labelled lines.
+pub(crate) fn labelled(style: Style, label: &str, text: &str) -> String {
+    let gap = INDENT.saturating_sub(label.len() + 2).max(1);
+    format!("  {}{:gap$}{text}", paint(style, label), "")
+}
+
 /// A path with the home folder written as `~`.
+#[cfg(feature = "local")]
 pub(crate) fn path(path: &std::path::Path) -> String {
     let in_home = std::env::home_dir()
         .filter(|home| !home.as_os_str().is_empty())

@@ -1,46 +1,46 @@
-//! What the terminal can show, and the few styles used in it.
+//! Terminal style: colours, marks, width and character set.
 
 use std::io::IsTerminal as _;
 
 use anstyle::{AnsiColor, Style};
 
-/// Widest text worth reading; wider terminals get margins.
+/// Largest width used; text that is wider is hard to read.
 const WIDEST: usize = 120;
-/// Width where there is no terminal.
+/// Width without a terminal.
 const DEFAULT: usize = 100;
 
-/// Names of things.
+/// Labels.
 pub(crate) const LABEL: Style = AnsiColor::Cyan.on_default().bold();
-/// What stands out.
+/// Emphasis.
 pub(crate) const STRONG: Style = Style::new().bold();
-/// What stays in the background.
+/// Secondary text.
 pub(crate) const FAINT: Style = Style::new().dimmed();
 /// The line of a plot.
 pub(crate) const CURVE: Style = AnsiColor::Cyan.on_default();
-/// What is right.
+/// Success.
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default().bold();
-/// What is wrong.
+/// Failure.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
-/// What asks for attention.
+/// Warnings.
 pub(crate) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
-/// Text in a style. Streams that show no colour take the codes out again.
+/// Applies a style to a text. Output streams without colour remove the codes again.
 pub(crate) fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// What can be shown.
+/// Capabilities of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Look {
-    /// Characters outside ASCII.
+pub(crate) struct TerminalStyle {
+    /// Whether characters outside ASCII are shown.
     pub(crate) unicode: bool,
-    /// Columns to fill.
+    /// Width in columns.
     pub(crate) width: usize,
 }
 
-impl Look {
-    /// The look of this terminal; `ascii` asks for plain characters whatever it can show.
-    pub(crate) fn of_terminal(ascii: bool) -> Self {
+impl TerminalStyle {
+    /// Detects the style of this terminal; `ascii` restricts it to ASCII characters.
+    pub(crate) fn detect(ascii: bool) -> Self {
         let width = terminal_size::terminal_size()
             .filter(|_| std::io::stdout().is_terminal())
             .map_or(DEFAULT, |(terminal_size::Width(width), _)| {
@@ -52,7 +52,7 @@ impl Look {
         }
     }
 
-    /// Mark of a right answer.
+    /// Mark of a correct answer.
     pub(crate) fn right(self) -> &'static str {
         if self.unicode { "✓" } else { "ok" }
     }
@@ -62,19 +62,19 @@ impl Look {
         if self.unicode { "✗" } else { "no" }
     }
 
-    /// Mark of what was cut off.
+    /// Mark of truncated text.
     pub(crate) fn ellipsis(self) -> &'static str {
         if self.unicode { "…" } else { "..." }
     }
 
-    /// From one thing to another.
+    /// Arrow from one value to the next.
     pub(crate) fn arrow(self) -> &'static str {
         if self.unicode { "→" } else { "->" }
     }
 }
 
-/// The first locale variable that is set decides, in POSIX order. Windows terminals and bare environments count as
-/// UTF-8; a locale that names another encoding, or the C locale, does not.
+/// Whether the locale is UTF-8. The first variable that is set decides, in POSIX order. Without any, as on Windows, the
+/// answer is yes; the C locale and locales with another encoding are not UTF-8.
 fn locale_is_utf8() -> bool {
     let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     match ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set) {
@@ -108,8 +108,8 @@ mod tests {
     #[test]
     fn marks_differ_without_colour() {
         for unicode in [true, false] {
-            let look = Look { unicode, width: 80 };
-            assert_ne!(look.right(), look.wrong());
+            let style = TerminalStyle { unicode, width: 80 };
+            assert_ne!(style.right(), style.wrong());
         }
     }
 }

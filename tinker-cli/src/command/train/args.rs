@@ -1,0 +1,97 @@
+//! Arguments of `tinker train`.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
+
+use crate::connect::DestinationArgs;
+
+/// Fine-tune a model on examples, and show what it learned.
+///
+/// Samples answers to held-out prompts before and after training, and prints them side by side.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Each line of the data is one of:
+  {\"prompt\": \"...\", \"completion\": \"...\"}
+  {\"messages\": [{\"role\": \"user\", \"content\": \"...\"}, {\"role\": \"assistant\", \"content\": \"...\"}]}
+
+Examples:
+  tinker train examples/data/pig-latin.jsonl
+  tinker train chats.jsonl --eval questions.jsonl --epochs 5 --output runs/chats
+  tinker train more.jsonl --resume tinker://RUN/weights/final
+  tinker train chats.jsonl --model ~/models/Qwen3-0.6B --batch-size 4
+  tinker train data.jsonl --dry-run")]
+pub(crate) struct Args {
+    /// Examples, one JSON object per line.
+    pub(super) data: PathBuf,
+    /// Held-out examples [default: DATA-eval.jsonl if it exists, else 5 % of DATA].
+    #[arg(long, value_name = "FILE")]
+    pub(super) eval: Option<PathBuf>,
+    /// Base model, or folder of a Hugging Face model [default: the built-in model].
+    #[arg(short, long, value_name = "MODEL")]
+    pub(super) model: Option<String>,
+    /// Start from a training checkpoint instead of a fresh adapter.
+    #[arg(long, value_name = "TINKER_PATH", conflicts_with_all = ["model", "rank"])]
+    pub(super) resume: Option<String>,
+    /// Name of the checkpoint to save.
+    #[arg(long, default_value = "final")]
+    pub(super) name: String,
+    /// Folder for the records of the run [default: runs/DATA-TIME].
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// Check the data, print the plan, and stop.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Rank of the LoRA adapter [default: 16].
+    #[arg(long, help_heading = "Training")]
+    pub(super) rank: Option<NonZeroU32>,
+    /// Peak learning rate [default: 0.003 for the built-in model, 0.0002 for others].
+    #[arg(long, value_name = "RATE", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
+    pub(super) learning_rate: Option<f64>,
+    /// Examples per step.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "32",
+        help_heading = "Training"
+    )]
+    pub(super) batch_size: NonZeroUsize,
+    /// Passes over the data [default: 2, more for a small file with the built-in model].
+    #[arg(long, value_name = "N", value_parser = positive, allow_negative_numbers = true, conflicts_with = "steps", help_heading = "Training")]
+    pub(super) epochs: Option<f64>,
+    /// Number of steps, instead of epochs.
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(super) steps: Option<NonZeroUsize>,
+    /// Number of steps that an interrupted run has done. With the other options of that run, training continues in the
+    /// same order of examples.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        requires = "resume",
+        help_heading = "Training"
+    )]
+    pub(super) first_step: usize,
+    /// Random seed of the initial adapter weights and the order of the examples.
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
+    pub(super) seed: u64,
+    /// Leave out examples that are longer, instead of reporting them as errors.
+    #[arg(long, value_name = "TOKENS", help_heading = "Training")]
+    pub(super) max_length: Option<NonZeroUsize>,
+    /// Also evaluate on the held-out prompts every N steps.
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(super) eval_every: Option<NonZeroUsize>,
+    /// Also save a checkpoint every N steps.
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(super) save_every: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(super) destination: DestinationArgs,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
+        Ok(_) => Err("must be greater than 0".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}

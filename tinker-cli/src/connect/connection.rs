@@ -1,0 +1,153 @@
+//! An open connection to a destination.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tinker_client::transport::Class;
+use tinker_client::transport::policy::Standard;
+use tinker_client::{Config, FinishReason, ServerCapabilities, ServiceClient};
+use tinker_data::Renderer;
+use tinker_types::SupportedModel;
+
+use super::args::BUILT_IN_MODEL;
+use super::destination::{Destination, Kind};
+#[cfg(feature = "local")]
+use super::engine;
+use super::tokenizer;
+use crate::exit::{Interrupted, Usage};
+
+/// Time limit of the first request. Later requests have the limits of the client, which are minutes.
+const FIRST_ANSWER: Duration = Duration::from_secs(6);
+
+/// An open connection to a server or to the engine inside this program.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) service: ServiceClient,
+    capabilities: ServerCapabilities,
+    /// Base URL of the server; `None` for the engine.
+    server: Option<String>,
+    #[cfg(feature = "local")]
+    engine: Option<tinker_local::LocalEngine>,
+    tokenizer: Option<PathBuf>,
+}
+
+impl Connection {
+    /// Connects to the server, or starts the engine.
+    pub(crate) async fn open(destination: Destination) -> anyhow::Result<Self> {
+        let tokenizer = destination.tokenizer;
+        match destination.kind {
+            Kind::Server(config) => Ok(Self {
+                capabilities: Box::pin(first_answer(&config)).await?,
+                server: Some(config.base_url.clone()),
+                service: ServiceClient::new(*config)?,
+                #[cfg(feature = "local")]
+                engine: None,
+                tokenizer,
+            }),
+            #[cfg(feature = "local")]
+            Kind::Engine(setup) => {
+                let engine = setup.start(tinker_local::Limits::default())?;
+                let service = engine::client(&engine)?;
+                Ok(Self {
+                    capabilities: Box::pin(service.get_server_capabilities()).await?,
+                    server: None,
+                    service,
+                    engine: Some(engine),
+                    tokenizer,
+                })
+            }
+        }
+    }
+
+    /// Closes the session. A failure is only logged: the work is done, and servers close idle sessions.
+    pub(crate) async fn close<T>(self, result: &anyhow::Result<T>) {
+        let reason = match result {
+            Ok(_) => FinishReason::Success,
+            Err(error) if error.is::<Interrupted>() => FinishReason::Interrupted,
+            Err(_) => FinishReason::Errored,
+        };
+        if let Err(error) = self.service.close(reason).await {
+            tracing::info!(%error, "the session could not be closed");
+        }
+    }
+
+    /// The destination, for people.
+    pub(crate) fn describe(&self) -> &str {
+        self.server.as_deref().unwrap_or("the local engine")
+    }
+
+    /// The base model with the requested name, else the only one of the server.
+    pub(crate) fn base_model(&self, requested: Option<&str>) -> anyhow::Result<String> {
+        #[cfg(feature = "local")]
+        if let (Some(engine), Some(requested)) = (&self.engine, requested)
+            && let Some(name) = engine::name_in(engine, requested)
+        {
+            return Ok(name);
+        }
+        let models = self.capabilities.supported_models.iter();
+        let names = models.filter_map(|model| model.model_name.as_deref());
+        let names: Vec<&str> = names.collect();
+        match (requested, &names[..]) {
+            (Some(name), _) if names.contains(&name) || names.is_empty() => Ok(name.to_owned()),
+            (Some(name), _) => {
+                let mut message = format!(
+                    "model {name:?} does not exist on {}; it has {}",
+                    self.describe(),
+                    names.join(", ")
+                );
+                if std::path::Path::new(name).is_dir() {
+                    message +=
+                        "; to load a folder of this machine with the built-in engine, add --local";
+                }
+                Err(Usage(message).into())
+            }
+            (None, [name]) => Ok((*name).to_owned()),
+            (None, []) => Err(Usage(format!(
+                "{} names no models; choose one with --model",
+                self.describe()
+            ))
+            .into()),
+            (None, _) if names.contains(&BUILT_IN_MODEL) => Ok(BUILT_IN_MODEL.to_owned()),
+            (None, _) => Err(Usage(format!(
+                "choose a model with --model; {} has {}",
+                self.describe(),
+                names.join(", ")
+            ))
+            .into()),
+        }
+    }
+
+    /// The capabilities of a model, as the server lists them.
+    fn supported(&self, model: &str) -> Option<&SupportedModel> {
+        let mut models = self.capabilities.supported_models.iter();
+        models.find(|supported| supported.model_name.as_deref() == Some(model))
+    }
+
+    /// Largest number of tokens in a sequence of a model, if the server reports it.
+    pub(crate) fn context_length(&self, model: &str) -> Option<usize> {
+        usize::try_from(self.supported(model)?.max_context_length?).ok()
+    }
+
+    /// The renderer of a model: tokenizer and chat template.
+    pub(crate) fn renderer(&self, model: &str) -> anyhow::Result<Renderer> {
+        if let Some(path) = &self.tokenizer {
+            return tokenizer::from_files(path);
+        }
+        let supported = self.supported(model);
+        let id = supported.and_then(|supported| supported.tokenizer_id.as_deref());
+        tokenizer::of_model(model, id.unwrap_or(model))
+    }
+}
+
+/// Sends the first request with a short time limit, so that a wrong address or key shows in seconds.
+async fn first_answer(config: &Config) -> anyhow::Result<ServerCapabilities> {
+    let brief = Standard::new().with_time_limit(FIRST_ANSWER);
+    let client = ServiceClient::builder()
+        .config(config.clone())
+        .configure_transport(move |stack| {
+            stack
+                .with_policy(Class::Session, brief)
+                .with_policy(Class::Rest, brief)
+        });
+    Ok(client.build()?.get_server_capabilities().await?)
+}
