@@ -88,6 +88,9 @@ async fn the_key_of_a_client_is_in_a_header_and_nowhere_else() -> Outcome {
         }));
     ear.look(&(&config, &builder));
     let service = builder.build()?;
+    let operations = ear.clone();
+    let look = move |event: &ClientEvent<'_>| operations.look(event);
+    service.observers().attach(Arc::new(look));
     let training = service.create_lora_training_client(MODEL, lora()).await?;
     training
         .forward_backward(data(), Loss::cross_entropy())

@@ -16,6 +16,7 @@ use crate::heartbeat;
 use crate::identity::PROTOCOL_VERSION;
 use crate::link::{self, Link, Source};
 use crate::news::News;
+use crate::observe::ClientObservers;
 use crate::telemetry::Telemetry;
 
 /// Session, flags and counters behind every client of one service. Nothing is sent before the
@@ -46,7 +47,7 @@ impl Core {
     pub(crate) fn new(config: Config, source: Source, observers: Observers) -> Arc<Self> {
         let telemetry = config.telemetry.then(Telemetry::new);
         Arc::new(Self {
-            news: News::new(observers, telemetry, config.stuck_after),
+            news: News::new(ClientObservers::new(observers), telemetry, config.stuck_after),
             config,
             source,
             link: OnceCell::new(),

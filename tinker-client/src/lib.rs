@@ -28,6 +28,7 @@ mod identity;
 mod line;
 mod link;
 mod news;
+mod observe;
 mod options;
 mod pages;
 mod pass;
@@ -58,6 +59,7 @@ pub use custom::{CustomLoss, LossGraph, LossHandle};
 pub use download::Downloaded;
 pub use error::Error;
 pub use identity::PROTOCOL_VERSION;
+pub use observe::{ClientEvent, ClientObserver, ClientObservers, PromiseStep};
 pub use options::{
     CopyOptions, DownloadOptions, DownloadProgress, ExportOptions, LoadOptions, SampleOptions,
     SamplingSource, SaveOptions, TrainingOptions,
@@ -79,7 +81,7 @@ pub mod chat {
 #[cfg(feature = "chat")]
 pub use tinker_data as data;
 pub use tinker_transport as transport;
-pub use tinker_transport::{Event, Logger, Metrics, Observer, Observers};
+pub use tinker_transport::{Logger, Metrics};
 pub use tinker_types as types;
 pub use tinker_types::{
     AccessScope, AdamParams, Checkpoint, CheckpointPath, Chunk, Datum, DimuonParams, ErrorCategory,

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tinker_transport::Event;
 use tinker_types::QueueState;
 use tokio::time::Instant;
 
 use crate::news::News;
+use crate::observe::ClientEvent;
 use crate::waiting::Notice;
 
 /// A person hears of the same pause this often.
@@ -140,9 +140,10 @@ impl Line {
             "{}: nothing has moved for {quiet:?}; the oldest operation waits: {waiting}",
             self.subject,
         );
-        self.news.observers().emit(|| {
-            let operation = promise.as_ref().map_or(oldest.method(), |(name, _)| name);
-            Event::Stuck(waiting.told(operation, id))
+        self.news.observers().emit(|| ClientEvent::Stuck {
+            operation: promise.as_ref().map_or(oldest.method(), |(name, _)| name),
+            id,
+            waiting: &waiting,
         });
     }
 

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tinker_transport::Observers;
-
 use crate::error::Error;
+use crate::observe::ClientObservers;
 use crate::telemetry::Telemetry;
 
 /// Those who are told what happens to operations. Clones tell the same.
@@ -14,14 +13,14 @@ pub(crate) struct News(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    observers: Observers,
+    observers: ClientObservers,
     telemetry: Option<Telemetry>,
     stuck_after: Duration,
 }
 
 impl News {
     pub(crate) fn new(
-        observers: Observers,
+        observers: ClientObservers,
         telemetry: Option<Telemetry>,
         stuck_after: Duration,
     ) -> Self {
@@ -32,7 +31,7 @@ impl News {
         }))
     }
 
-    pub(crate) fn observers(&self) -> &Observers {
+    pub(crate) fn observers(&self) -> &ClientObservers {
         &self.0.observers
     }
 

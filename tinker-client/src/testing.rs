@@ -16,6 +16,7 @@ use tracing::subscriber::DefaultGuard;
 
 use crate::line::Line;
 use crate::news::News;
+use crate::observe::ClientObservers;
 use crate::{Config, SamplingClient, ServiceClient, ServiceClientBuilder, TrainingClient};
 
 /// Answers every route as a healthy server would, unless a rule says otherwise.
@@ -363,7 +364,11 @@ pub(crate) fn assert_small<F: Future>(future: F, limit: usize) -> F {
 
 /// A line nobody listens to.
 pub(crate) fn line() -> Arc<Line> {
-    let news = News::new(Observers::new(), None, Duration::from_mins(10));
+    let news = News::new(
+        ClientObservers::new(Observers::new()),
+        None,
+        Duration::from_mins(10),
+    );
     Line::new("testing", &news)
 }
 

@@ -5,7 +5,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::StatusCode;
-use tinker_transport::Waiting as Told;
 use tinker_types::{QueueState, RequestId};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -83,8 +82,8 @@ impl fmt::Display for WaitingFor {
 }
 
 impl WaitingFor {
-    /// The state in one word, for events: the server's own word where it has one.
-    fn word(&self) -> &str {
+    /// The state in one word: the server's own word where it has one, such as `paused_capacity`.
+    pub fn state(&self) -> &str {
         match self {
             Self::Session => "session",
             Self::Turn => "turn",
@@ -95,6 +94,14 @@ impl WaitingFor {
             Self::Payload { .. } => "payload",
         }
     }
+
+    /// The server's explanation of its state, if it gave one.
+    pub fn explanation(&self) -> Option<&str> {
+        match self {
+            Self::Server { reason, .. } => reason.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 impl Waiting {
@@ -102,22 +109,6 @@ impl Waiting {
         Self {
             reason,
             since: Instant::now(),
-        }
-    }
-
-    /// The same, as observers are told it.
-    pub(crate) fn told<'a>(&'a self, operation: &'static str, id: Option<&'a str>) -> Told<'a> {
-        let told = Told::new(operation, self.reason.word(), self.elapsed());
-        let told = match id {
-            Some(id) => told.with_id(id),
-            None => told,
-        };
-        match &self.reason {
-            WaitingFor::Server {
-                reason: Some(reason),
-                ..
-            } => told.with_reason(reason),
-            _ => told,
         }
     }
 }

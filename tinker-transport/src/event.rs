@@ -1,4 +1,4 @@
-//! What observers are told.
+//! Events of the HTTP stack.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::class::Class;
 use crate::disposition::Outcome;
 use crate::error::TransportError;
 
-/// Something that happened to a request, or to the work behind it.
+/// An event of an HTTP request.
 ///
 /// Everything is borrowed and cheap to look at. No event holds a header, a query, a body or a key.
 #[derive(Debug)]
@@ -82,13 +82,6 @@ pub enum Event<'a> {
         /// Did the second answer first?
         has_won: bool,
     },
-    /// Work on the server is not running, and this is why. Reported by the client above.
-    Waiting(Waiting<'a>),
-    /// Nothing has moved for long, and this is the oldest work that waits. Reported by the client
-    /// above.
-    Stuck(Waiting<'a>),
-    /// Work on the server was accepted or ended. Reported by the client above.
-    Promise(Promised<'a>),
 }
 
 /// The end of an attempt or a call.
@@ -147,102 +140,4 @@ pub enum BreakerChange {
     HalfOpened,
     /// It is; all requests go through.
     Closed,
-}
-
-/// Why work on the server is not running; see [`Event::Waiting`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Waiting<'a> {
-    /// Name of the operation that submitted the work.
-    pub operation: &'static str,
-    /// What the server calls the work, as far as that is known yet.
-    pub id: Option<&'a str>,
-    /// The state in the server's word, such as `paused_capacity`.
-    pub state: &'a str,
-    /// The server's explanation.
-    pub reason: Option<&'a str>,
-    /// How long it has been in this state.
-    pub since: Duration,
-}
-
-impl<'a> Waiting<'a> {
-    /// Work of `operation` that has been in `state` since then.
-    pub fn new(operation: &'static str, state: &'a str, since: Duration) -> Self {
-        Self {
-            operation,
-            id: None,
-            state,
-            reason: None,
-            since,
-        }
-    }
-
-    /// Sets what the server calls the work.
-    #[must_use]
-    pub fn with_id(mut self, id: &'a str) -> Self {
-        self.id = Some(id);
-        self
-    }
-
-    /// Sets the server's explanation.
-    #[must_use]
-    pub fn with_reason(mut self, reason: &'a str) -> Self {
-        self.reason = Some(reason);
-        self
-    }
-}
-
-/// A step in the life of work on the server; see [`Event::Promise`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Promised<'a> {
-    /// Name of the operation that submitted the work.
-    pub operation: &'static str,
-    /// What the server calls the work.
-    pub id: &'a str,
-    /// The step.
-    pub step: Step,
-    /// Time since the work was submitted.
-    pub elapsed: Duration,
-}
-
-impl<'a> Promised<'a> {
-    /// The work `id` of `operation` took this step after so long.
-    pub fn new(operation: &'static str, id: &'a str, step: Step, elapsed: Duration) -> Self {
-        Self {
-            operation,
-            id,
-            step,
-            elapsed,
-        }
-    }
-}
-
-/// Steps in the life of work on the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Step {
-    /// The server promised a result.
-    Accepted,
-    /// The result is there.
-    Done,
-    /// The work failed.
-    Failed,
-    /// The result was not fetched in time, and the server has dropped it.
-    Expired,
-    /// The caller no longer wants it.
-    Cancelled,
-}
-
-impl Step {
-    /// The lowercase word for it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Done => "done",
-            Self::Failed => "failed",
-            Self::Expired => "expired",
-            Self::Cancelled => "cancelled",
-        }
-    }
 }

@@ -48,14 +48,14 @@ pub use credential::{
 pub use disposition::{Disposition, Outcome};
 pub use effort::Effort;
 pub use error::{BoxError, Kind, Stage, TransportError};
-pub use event::{BreakerChange, End, Event, GateChange, Observation, Promised, Step, Waiting};
+pub use event::{BreakerChange, End, Event, GateChange, Observation};
 pub use gate::Gate;
 #[cfg(feature = "reqwest")]
 pub use leaf::Network;
 pub use limits::ClassLimits;
 pub use logger::Logger;
 pub use metrics::{Latency, Metrics, OperationCounts, Prometheus, Snapshot};
-pub use observer::{Observer, Observers};
+pub use observer::{Observer, ObserverList, Observers};
 pub use policy::Policy;
 pub use replay::Replay;
 pub use service::{HttpService, ResponseFuture};

@@ -6,15 +6,15 @@ use std::time::Duration;
 use tracing::Level;
 
 use crate::class::Class;
-use crate::event::{BreakerChange, End, Event, GateChange, Observation, Step};
+use crate::event::{BreakerChange, End, Event, GateChange, Observation};
 use crate::observer::{Observer, Observers};
 
 /// Writes events to `tracing`, under the target `tinker`.
 ///
 /// | level | what |
 /// |---|---|
-/// | warn | calls that failed or were refused, retries, a closed gate, an open breaker, failed and stuck work |
-/// | info | calls that were answered, work that ended, why work waits |
+/// | warn | calls that failed or were refused, retries, a closed gate, an open breaker |
+/// | info | calls that were answered |
 /// | debug | single attempts, polls, heartbeats, telemetry, waits for a permit, moving limits, hedges |
 ///
 /// Attach it with [`TransportConfig::attach_logger`](crate::TransportConfig::attach_logger) or
@@ -89,33 +89,6 @@ impl Observer for Logger {
             } => {
                 let after = seconds(*after);
                 tracing::debug!(target: "tinker", operation, after, has_won, "hedged");
-            }
-            Event::Waiting(seen) => {
-                let since = seconds(seen.since);
-                let level = if seen.state == "active" {
-                    Level::DEBUG
-                } else {
-                    Level::INFO
-                };
-                let (operation, id, state, reason) =
-                    (seen.operation, seen.id, seen.state, seen.reason);
-                log_at!(level, operation, id, state, reason, since, "waiting");
-            }
-            Event::Stuck(seen) => {
-                let since = seconds(seen.since);
-                let (operation, id, state, reason) =
-                    (seen.operation, seen.id, seen.state, seen.reason);
-                tracing::warn!(target: "tinker", operation, id, state, reason, since, "stuck");
-            }
-            Event::Promise(seen) => {
-                let elapsed = seconds(seen.elapsed);
-                let (operation, id, step) = (seen.operation, seen.id, seen.step.name());
-                let level = match seen.step {
-                    Step::Failed | Step::Expired => Level::WARN,
-                    Step::Done | Step::Cancelled => Level::INFO,
-                    Step::Accepted => Level::DEBUG,
-                };
-                log_at!(level, operation, id, step, elapsed, "work");
             }
         }
     }
@@ -219,7 +192,6 @@ mod tests {
     use crate::Gate;
     use crate::call::Call;
     use crate::error::{Kind, Stage, TransportError};
-    use crate::event::Waiting;
     use crate::fixture::{leaf, request, scripted, traced};
     use crate::layer::{GateLayer, ObserveLayer, RetryLayer};
     use crate::replay::Replay;
@@ -250,8 +222,6 @@ mod tests {
             Err(error)
         }));
         failing.call(call(Class::Rest)).await.unwrap_err();
-        let since = Duration::from_millis(1500);
-        observers.emit(|| Event::Waiting(Waiting::new("step", "paused_capacity", since)));
         drop(guard);
 
         // The layers themselves say "trying again" and "not trying again" at level debug.
@@ -276,7 +246,6 @@ mod tests {
             format!("DEBUG {}", answered(404, "attempts=1 elapsed=0.0")),
             format!("DEBUG {}", answered(200, "attempts=1 elapsed=0.0")),
             "WARN failed operation=\"step\" method=POST path=\"/x\" attempts=1 elapsed=0.0 error=it broke (step)".into(),
-            "INFO waiting operation=\"step\" state=\"paused_capacity\" since=1.5".into(),
         ];
         assert_eq!(told, expected, "{text}");
     }

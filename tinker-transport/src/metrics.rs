@@ -7,7 +7,7 @@ mod snapshot;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 pub(crate) use histogram::Histogram;
@@ -15,16 +15,8 @@ pub use histogram::Latency;
 pub use prometheus::Prometheus;
 pub use snapshot::{OperationCounts, Snapshot};
 
-use crate::event::{BreakerChange, End, Event, GateChange, Observation, Promised, Step};
+use crate::event::{BreakerChange, End, Event, GateChange, Observation};
 use crate::observer::Observer;
-
-const STEPS: [Step; 5] = [
-    Step::Accepted,
-    Step::Done,
-    Step::Failed,
-    Step::Expired,
-    Step::Cancelled,
-];
 
 /// An observer that counts: calls, retries, waits and latencies per operation.
 ///
@@ -64,7 +56,7 @@ struct Operation {
     hedges_won: AtomicU64,
     held_micros: AtomicU64,
     latency: Histogram,
-    work: [AtomicU64; STEPS.len()],
+    work: Mutex<BTreeMap<&'static str, u64>>,
     work_latency: Histogram,
 }
 
@@ -90,6 +82,26 @@ impl Metrics {
             paused: get(&counters.paused),
             breakers_opened: get(&counters.breakers_opened),
             limits_moved: get(&counters.limits_moved),
+        }
+    }
+
+    /// Counts a step of the work that an operation started on the server, for a client that follows such work.
+    /// `result_after` is the time from submission to result; it goes into
+    /// [`work_latency`](OperationCounts::work_latency).
+    pub fn record_work(
+        &self,
+        operation: &'static str,
+        step: &'static str,
+        result_after: Option<Duration>,
+    ) {
+        let operation = self.operation(operation);
+        let mut work = operation
+            .work
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *work.entry(step).or_default() += 1;
+        if let Some(elapsed) = result_after {
+            operation.work_latency.record(elapsed);
         }
     }
 
@@ -141,9 +153,6 @@ impl Observer for Metrics {
                     more(&operation.hedges_won);
                 }
             }
-            // A state that lasts is reported again and again; there is nothing to count.
-            Event::Waiting(_) | Event::Stuck(_) => {}
-            Event::Promise(seen) => self.operation(seen.operation).note_work(seen),
         }
     }
 }
@@ -182,17 +191,7 @@ impl Operation {
             .fetch_add(waited.as_micros() as u64, Ordering::Relaxed);
     }
 
-    fn note_work(&self, seen: &Promised<'_>) {
-        if let Some(step) = STEPS.iter().position(|step| *step == seen.step) {
-            more(&self.work[step]);
-        }
-        if seen.step == Step::Done {
-            self.work_latency.record(seen.elapsed);
-        }
-    }
-
     fn counts(&self) -> OperationCounts {
-        let work = STEPS.iter().zip(&self.work);
         OperationCounts {
             answered: std::array::from_fn(|n| get(&self.answered[n])),
             failed: get(&self.failed),
@@ -203,10 +202,11 @@ impl Operation {
             hedges_won: get(&self.hedges_won),
             held: Duration::from_micros(get(&self.held_micros)),
             latency: self.latency.latency(),
-            work: work
-                .map(|(step, n)| (*step, get(n)))
-                .filter(|(_, n)| *n > 0)
-                .collect::<BTreeMap<_, _>>(),
+            work: self
+                .work
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
             work_latency: self.work_latency.latency(),
         }
     }

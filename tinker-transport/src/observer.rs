@@ -33,12 +33,16 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
     }
 }
 
-/// Everyone who is told.
+/// A shared list of observers. Clones refer to the same list.
 ///
-/// Clones are one list. A transport keeps a clone of the list in its
-/// [`TransportConfig`](crate::TransportConfig), so an observer attached later, while calls are
-/// under way, is told of what follows. Whoever stands above the transport can report to the same
-/// list with [`emit`](Self::emit). While the list is empty, no event is even put together.
+/// `O` is the trait object that the list holds: [`Observers`] is the list of HTTP observers; a crate above can keep
+/// a list of its own trait.
+pub struct ObserverList<O: ?Sized>(Arc<Shared<O>>);
+
+/// The HTTP observers of a transport.
+///
+/// A transport keeps a clone of the list in its [`TransportConfig`](crate::TransportConfig), so an observer that is
+/// attached while calls are in flight receives the events that follow. No event is built while the list is empty.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -55,33 +59,32 @@ impl<F: Fn(&Event<'_>) + Send + Sync> Observer for F {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Default)]
-pub struct Observers(Arc<Shared>);
+pub type Observers = ObserverList<dyn Observer>;
 
-#[derive(Default)]
-struct Shared {
-    /// Said apart from the list, so that a stack nobody watches takes no lock.
+struct Shared<O: ?Sized> {
+    /// Kept apart from the list: a stack without observers takes no lock.
     is_watched: AtomicBool,
-    list: RwLock<List>,
+    list: RwLock<Arc<[Arc<O>]>>,
 }
 
-type List = Arc<[Arc<dyn Observer>]>;
-
-impl Observers {
+impl<O: ?Sized> ObserverList<O> {
     /// An empty list.
     pub fn new() -> Self {
-        Self::default()
+        Self(Arc::new(Shared {
+            is_watched: AtomicBool::new(false),
+            list: RwLock::new(Arc::new([])),
+        }))
     }
 
     /// Adds an observer.
-    pub fn attach(&self, observer: Arc<dyn Observer>) {
+    pub fn attach(&self, observer: Arc<O>) {
         let mut list = self.0.list.write().unwrap_or_else(PoisonError::into_inner);
         *list = list.iter().cloned().chain([observer]).collect();
         self.0.is_watched.store(true, Ordering::Release);
     }
 
-    /// Removes an observer, wherever it was attached from.
-    pub fn detach(&self, observer: &Arc<dyn Observer>) {
+    /// Removes an observer, through whichever clone it was attached.
+    pub fn detach(&self, observer: &Arc<O>) {
         let mut list = self.0.list.write().unwrap_or_else(PoisonError::into_inner);
         *list = list
             .iter()
@@ -91,18 +94,27 @@ impl Observers {
         self.0.is_watched.store(!list.is_empty(), Ordering::Release);
     }
 
-    /// Is there nobody to tell?
+    /// Whether no observer is attached.
     pub fn is_empty(&self) -> bool {
         !self.0.is_watched.load(Ordering::Acquire)
     }
 
-    /// Tells everyone. The event is made only if there is someone.
-    pub fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+    /// The attached observers; `None` if there are none. No lock is held, so an observer may attach another.
+    pub fn attached(&self) -> Option<Arc<[Arc<O>]>> {
         if self.is_empty() {
-            return;
+            return None;
         }
-        // Not under the lock: an observer may attach another.
-        let list = Arc::clone(&self.0.list.read().unwrap_or_else(PoisonError::into_inner));
+        let list = self.0.list.read().unwrap_or_else(PoisonError::into_inner);
+        Some(Arc::clone(&list))
+    }
+}
+
+impl Observers {
+    /// Reports an event to every observer. The event is built only if one is attached.
+    pub fn emit<'a>(&self, event: impl FnOnce() -> Event<'a>) {
+        let Some(list) = self.attached() else {
+            return;
+        };
         let event = event();
         for observer in &*list {
             observer.observe(&event);
@@ -110,7 +122,19 @@ impl Observers {
     }
 }
 
-impl fmt::Debug for Observers {
+impl<O: ?Sized> Clone for ObserverList<O> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<O: ?Sized> Default for ObserverList<O> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<O: ?Sized> fmt::Debug for ObserverList<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = self.0.list.read().unwrap_or_else(PoisonError::into_inner);
         write!(f, "Observers({})", list.len())
@@ -123,7 +147,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::event::{Promised, Step, Waiting};
+    use crate::class::Class;
 
     #[test]
     fn clones_are_one_list_and_detached_observers_hear_nothing() {
@@ -134,15 +158,17 @@ mod tests {
         let first: Arc<dyn Observer> =
             Arc::new(move |event: &Event<'_>| log.lock().unwrap().push(format!("{event:?}")));
         observers.clone().attach(Arc::clone(&first));
-        let since = Duration::from_secs(2);
-        observers.emit(|| {
-            Event::Waiting(Waiting::new("sample", "paused_capacity", since).with_id("r-1"))
-        });
+        let admitted = |operation| Event::Admitted {
+            operation,
+            class: Class::Sample,
+            waited: Duration::from_secs(2),
+        };
+        observers.emit(|| admitted("sample"));
         observers.detach(&first);
-        observers.emit(|| Event::Promise(Promised::new("sample", "r-1", Step::Done, since)));
+        observers.emit(|| admitted("other"));
         let heard = heard.lock().unwrap();
         assert_eq!(heard.len(), 1);
-        assert!(heard[0].contains("paused_capacity") && heard[0].contains("r-1"));
+        assert!(heard[0].contains("sample") && heard[0].contains("2s"));
         assert!(observers.is_empty());
     }
 
@@ -151,7 +177,11 @@ mod tests {
         let observers = Observers::new();
         let list = observers.clone();
         observers.attach(Arc::new(move |_: &Event<'_>| list.attach_logger()));
-        let event = || Event::Waiting(Waiting::new("x", "active", Duration::ZERO));
+        let event = || Event::Limit {
+            class: Class::Sample,
+            before: 1,
+            after: 2,
+        };
         observers.emit(event);
         assert_eq!(format!("{observers:?}"), "Observers(2)");
     }

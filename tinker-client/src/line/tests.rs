@@ -1,10 +1,10 @@
 use std::sync::Mutex as StdMutex;
 
 use serde_json::json;
-use tinker_transport::Observer;
 use tokio::time::sleep;
 
 use super::*;
+use crate::observe::ClientObserver;
 use crate::testing::{FakeServer, Reply};
 use crate::{AdamParams, Config, LoraConfig, ModelInput, SamplingParams};
 
@@ -15,13 +15,18 @@ fn minutes(n: u64) -> Duration {
 type Told = Arc<StdMutex<Vec<(u64, String)>>>;
 
 /// Minutes and words of every event about something stuck.
-fn listener(start: Instant) -> (Arc<dyn Observer>, Told) {
+fn listener(start: Instant) -> (Arc<dyn ClientObserver>, Told) {
     let told = Told::default();
     let log = Arc::clone(&told);
-    let observer = move |event: &Event<'_>| {
-        if let Event::Stuck(seen) = event {
-            let id = seen.id.unwrap_or("none");
-            let words = format!("{} {id} {} {:?}", seen.operation, seen.state, seen.since);
+    let observer = move |event: &ClientEvent<'_>| {
+        if let ClientEvent::Stuck {
+            operation,
+            id,
+            waiting,
+        } = event
+        {
+            let (id, state) = (id.unwrap_or("none"), waiting.reason.state());
+            let words = format!("{operation} {id} {state} {:?}", waiting.elapsed());
             let minute = start.elapsed().as_secs() / 60;
             log.lock().unwrap().push((minute, words));
         }

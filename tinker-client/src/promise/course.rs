@@ -1,13 +1,13 @@
 //! How one promise fares, told to everyone who wants to know.
 
 use http::StatusCode;
-use tinker_transport::{Event, Promised, Step};
 use tinker_types::Waiting as ServerWord;
 use tokio::time::Instant;
 
 use super::Promise;
 use crate::board::Board;
 use crate::error::Error;
+use crate::observe::{ClientEvent, PromiseStep};
 use crate::telemetry::Polled;
 use crate::waiting::{Waiting, WaitingFor};
 
@@ -44,7 +44,7 @@ impl<'a> Course<'a> {
             failures: 0,
             has_ended: false,
         };
-        course.step(Step::Accepted);
+        course.step(PromiseStep::Accepted);
         course
     }
 
@@ -73,10 +73,14 @@ impl<'a> Course<'a> {
             return;
         }
         self.waiting = Waiting::new(reason);
-        self.board.news().observers().emit(|| {
-            let id = self.promise.request_id.as_str();
-            Event::Waiting(self.waiting.told(self.promise.operation, Some(id)))
-        });
+        self.board
+            .news()
+            .observers()
+            .emit(|| ClientEvent::Waiting {
+                operation: self.promise.operation,
+                id: self.promise.request_id.as_str(),
+                waiting: &self.waiting,
+            });
     }
 
     /// A poll was answered with an error, or not at all, and will be repeated. Reported once for as
@@ -98,9 +102,9 @@ impl<'a> Course<'a> {
     pub(super) fn end(mut self, error: Option<&Error>) {
         self.has_ended = true;
         self.step(match error {
-            None => Step::Done,
-            Some(Error::Gone(gone)) if gone.has_expired() => Step::Expired,
-            Some(_) => Step::Failed,
+            None => PromiseStep::Done,
+            Some(Error::Gone(gone)) if gone.has_expired() => PromiseStep::Expired,
+            Some(_) => PromiseStep::Failed,
         });
         if let (Some(error), Some(telemetry)) = (error, self.board.news().telemetry()) {
             telemetry.promise_failed(&self.polled(), error);
@@ -118,16 +122,15 @@ impl<'a> Course<'a> {
         }
     }
 
-    fn step(&self, step: Step) {
+    fn step(&self, step: PromiseStep) {
         self.board.news().observers().emit(|| {
-            let Promise {
-                operation,
-                request_id,
-                started,
-                ..
-            } = self.promise;
-            let id = request_id.as_str();
-            Event::Promise(Promised::new(operation, id, step, started.elapsed()))
+            let promise = self.promise;
+            ClientEvent::Promise {
+                operation: promise.operation,
+                id: promise.request_id.as_str(),
+                step,
+                elapsed: promise.started.elapsed(),
+            }
         });
     }
 }
@@ -136,7 +139,7 @@ impl Drop for Course<'_> {
     fn drop(&mut self) {
         self.board.ended(&self.promise.request_id);
         if !self.has_ended {
-            self.step(Step::Cancelled);
+            self.step(PromiseStep::Cancelled);
         }
     }
 }

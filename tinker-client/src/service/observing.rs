@@ -1,8 +1,7 @@
 //! Watching what a service does.
 
-use tinker_transport::Observers;
-
 use super::ServiceClient;
+use crate::observe::ClientObservers;
 
 impl ServiceClient {
     /// Writes what happens to `tracing` from now on: calls, retries, why work waits, what is stuck.
@@ -23,8 +22,8 @@ impl ServiceClient {
         self.observers().attach_logger();
     }
 
-    /// Those who are told what happens to every request and all work of this service: attach your own
-    /// [`Observer`](crate::Observer) or [`Metrics`](crate::Metrics), now or while work is under way.
+    /// The observers of this service's requests and operations: attach your own
+    /// [`ClientObserver`](crate::ClientObserver) or [`Metrics`](crate::Metrics), now or while work is under way.
     ///
     /// With a [finished transport](crate::ServiceClientBuilder::transport) only the events about work come
     /// here; those about requests go to its own observers.
@@ -33,14 +32,14 @@ impl ServiceClient {
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// use std::sync::Arc;
-    /// use tinker_client::{Event, LoraConfig, Metrics, ServiceClient};
+    /// use tinker_client::{ClientEvent, LoraConfig, Metrics, ServiceClient};
     /// # let engine = tinker_local::LocalEngine::builtin()?;
     /// # let service = ServiceClient::builder().leaf(engine.service()).build()?;
     /// let metrics = Metrics::new();
     /// service.observers().attach(Arc::new(metrics.clone()));
-    /// service.observers().attach(Arc::new(|event: &Event<'_>| {
-    ///     if let Event::Promise(work) = event {
-    ///         println!("{} {} {} after {:?}", work.operation, work.id, work.step.name(), work.elapsed);
+    /// service.observers().attach(Arc::new(|event: &ClientEvent<'_>| {
+    ///     if let ClientEvent::Promise { operation, id, step, elapsed, .. } = event {
+    ///         println!("{operation} {id} {} after {elapsed:?}", step.name());
     ///     }
     /// }));
     /// service.create_lora_training_client("tinker-local/tiny", LoraConfig::new(4)).await?;
@@ -48,7 +47,7 @@ impl ServiceClient {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn observers(&self) -> &Observers {
+    pub fn observers(&self) -> &ClientObservers {
         self.core.news().observers()
     }
 }

@@ -59,7 +59,7 @@ impl Display for Prometheus<'_> {
             |counts| {
                 let steps = counts.work.iter();
                 steps
-                    .map(|(step, n)| (label("step", step.name()), *n))
+                    .map(|(step, n)| (label("step", step), *n))
                     .collect()
             },
         )?;

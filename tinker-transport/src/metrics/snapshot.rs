@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::histogram::Latency;
-use crate::event::Step;
 
 /// Everything [`Metrics`](super::Metrics) has counted, at one moment. Plain data.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,8 +43,8 @@ pub struct OperationCounts {
     pub held: Duration,
     /// From call to the head of the answer, all tries and waits included; answered calls only.
     pub latency: Latency,
-    /// Work on the server, by its steps.
-    pub work: BTreeMap<Step, u64>,
+    /// Work on the server, by the name of its steps; see [`Metrics::record_work`](super::Metrics::record_work).
+    pub work: BTreeMap<&'static str, u64>,
     /// From submission to result, for work that was done.
     pub work_latency: Latency,
 }

@@ -3,7 +3,6 @@ use std::sync::Arc;
 use super::*;
 use crate::call::Call;
 use crate::class::Class;
-use crate::event::Waiting;
 use crate::fixture::{request, scripted};
 use crate::layer::{GateLayer, ObserveLayer, RetryLayer};
 use crate::observer::Observers;
@@ -11,7 +10,7 @@ use crate::replay::Replay;
 use crate::{Gate, Transport};
 
 /// A stack over a leaf that answers with `statuses`, and what is counted of it.
-fn counted(statuses: &[u16]) -> (Transport, Observers, Metrics) {
+fn counted(statuses: &[u16]) -> (Transport, Metrics) {
     let (metrics, observers) = (Metrics::new(), Observers::new());
     observers.attach(Arc::new(metrics.clone()));
     let transport = scripted(statuses)
@@ -20,22 +19,18 @@ fn counted(statuses: &[u16]) -> (Transport, Observers, Metrics) {
         .layer(GateLayer::new(Gate::new()).with_observers(observers.clone()))
         .layer(RetryLayer::new().with_observers(observers.clone()))
         .layer(ObserveLayer::calls(observers.clone()));
-    (transport, observers, metrics)
+    (transport, metrics)
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_attempts_retries_and_waits_are_counted_per_operation() {
-    let (transport, observers, metrics) = counted(&[503, 404, 429, 200]);
+    let (transport, metrics) = counted(&[503, 404, 429, 200]);
     let call = |operation, class| request(Call::new(operation, class).with_replay(Replay::Safe));
     transport.call(call("list", Class::Rest)).await.unwrap();
     transport.call(call("sample", Class::Sample)).await.unwrap();
     drop(transport.call(call("never polled", Class::Rest)));
-    let day = Duration::from_hours(24);
-    observers.emit(|| Event::Waiting(Waiting::new("sample", "paused_capacity", day)));
-    for (step, seconds) in [(Step::Accepted, 0), (Step::Done, 7)] {
-        let elapsed = Duration::from_secs(seconds);
-        observers.emit(|| Event::Promise(Promised::new("sample", "r-1", step, elapsed)));
-    }
+    metrics.record_work("sample", "accepted", None);
+    metrics.record_work("sample", "done", Some(Duration::from_secs(7)));
 
     let snapshot = metrics.snapshot();
     let (list, sample) = (&snapshot.operations["list"], &snapshot.operations["sample"]);
@@ -45,14 +40,14 @@ async fn calls_attempts_retries_and_waits_are_counted_per_operation() {
     assert_eq!((sample.calls(), sample.attempts, sample.retries), (1, 2, 0));
     assert_eq!(sample.held, Duration::from_secs(1));
     assert_eq!(snapshot.throttled, 1);
-    assert_eq!(sample.work[&Step::Done], 1);
+    assert_eq!(sample.work["done"], 1);
     assert_eq!(sample.work_latency.max, Duration::from_secs(7));
     assert_eq!(snapshot.operations.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn prometheus_text() {
-    let (transport, _, metrics) = counted(&[503]);
+    let (transport, metrics) = counted(&[503]);
     let call = Call::new("a \"name\"", Class::Rest).with_replay(Replay::Safe);
     transport.call(request(call)).await.unwrap();
     let text = metrics.snapshot().prometheus().to_string();

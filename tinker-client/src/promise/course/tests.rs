@@ -2,9 +2,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
-use tinker_transport::Event;
 use tokio::time::sleep;
 
+use crate::observe::ClientEvent;
 use crate::testing::{FakeServer, Reply, traced};
 use crate::{AdamParams, LoraConfig, ModelInput, SamplingParams, ServiceClient, TrainingClient};
 
@@ -20,15 +20,21 @@ fn listen(service: &ServiceClient) -> Told {
     let log = Arc::clone(&told);
     service
         .observers()
-        .attach(Arc::new(move |event: &Event<'_>| {
+        .attach(Arc::new(move |event: &ClientEvent<'_>| {
             let words = match event {
-                Event::Promise(seen) => {
-                    let step = seen.step.name();
-                    format!("{} {} {step} {:?}", seen.operation, seen.id, seen.elapsed)
-                }
-                Event::Waiting(seen) => {
-                    let (id, reason) = (seen.id.unwrap_or("none"), seen.reason.unwrap_or("none"));
-                    format!("{} {id} waits: {}, {reason}", seen.operation, seen.state)
+                ClientEvent::Promise {
+                    operation,
+                    id,
+                    step,
+                    elapsed,
+                } => format!("{operation} {id} {} {elapsed:?}", step.name()),
+                ClientEvent::Waiting {
+                    operation,
+                    id,
+                    waiting,
+                } => {
+                    let reason = waiting.reason.explanation().unwrap_or("none");
+                    format!("{operation} {id} waits: {}, {reason}", waiting.reason.state())
                 }
                 _ => return,
             };
