@@ -47,7 +47,11 @@ impl Core {
     pub(crate) fn new(config: Config, source: Source, observers: Observers) -> Arc<Self> {
         let telemetry = config.telemetry.then(Telemetry::new);
         Arc::new(Self {
-            news: News::new(ClientObservers::new(observers), telemetry, config.stuck_after),
+            news: News::new(
+                ClientObservers::new(observers),
+                telemetry,
+                config.stuck_after,
+            ),
             config,
             source,
             link: OnceCell::new(),

@@ -1,4 +1,4 @@
-//! Bodies: one `Bytes`, or a stream.
+//! Request and response bodies.
 
 use std::any::Any;
 use std::fmt;
@@ -12,10 +12,10 @@ use http_body_util::BodyExt;
 
 use crate::error::{BoxError, Kind, Stage, TransportError};
 
-/// The body of a request or an answer: one [`Bytes`], or a stream.
+/// Body of a request or response: one [`Bytes`], or a stream.
 ///
-/// A body of bytes clones in O(1), so that a retry costs nothing; everything the client sends is
-/// of this kind. Answers may stream, and a layer must pass them on without collecting.
+/// A body of bytes clones in O(1), so that a retry is cheap; everything the client sends is of this kind. Responses may
+/// stream, and layers must pass streams on without collecting them.
 ///
 /// ```
 /// # use tinker_transport::Body;
@@ -32,8 +32,8 @@ pub struct Body(Content);
 
 enum Content {
     Bytes(Bytes),
-    // The mutex is never contended: it makes a body `Sync`, which the network leaf asks for,
-    // without asking it of the streams people bring.
+    // The mutex is never contended: it makes a body `Sync`, as the network leaf requires, without
+    // requiring it of user streams.
     Stream(Mutex<Stream>),
 }
 
@@ -46,12 +46,12 @@ impl Default for Content {
 }
 
 impl Body {
-    /// A body without content.
+    /// An empty body.
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// Wraps any body. One of ours is passed through as it is.
+    /// Wraps any body. A `Body` is passed through unchanged.
     pub fn new<B>(body: B) -> Self
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -70,12 +70,12 @@ impl Body {
         }
     }
 
-    /// A second body with the same content, if this one is made of bytes.
+    /// A second body with the same content, if this one consists of bytes.
     pub fn try_clone(&self) -> Option<Self> {
         self.as_bytes().map(|bytes| Self::from(bytes.clone()))
     }
 
-    /// The content, if this body is made of bytes.
+    /// The content, if this body consists of bytes.
     pub fn as_bytes(&self) -> Option<&Bytes> {
         match &self.0 {
             Content::Bytes(bytes) => Some(bytes),
@@ -83,7 +83,7 @@ impl Body {
         }
     }
 
-    /// Length in bytes, where it is known before reading.
+    /// Length in bytes, if known before reading.
     pub fn exact_len(&self) -> Option<u64> {
         http_body::Body::size_hint(self).exact()
     }
@@ -91,8 +91,7 @@ impl Body {
     /// Reads the whole body, at most `limit` bytes of it.
     ///
     /// # Errors
-    /// [`Kind::TooLarge`] when there is more, and then nothing is kept. [`Kind::Body`] or
-    /// [`Kind::Timeout`] when the body breaks off.
+    /// [`Kind::TooLarge`] if the body is larger. [`Kind::Body`] or [`Kind::Timeout`] if it breaks off.
     pub async fn collect(self, limit: u64) -> Result<Bytes, TransportError> {
         let too_large = || {
             let what = format!("the answer is larger than the {limit} bytes allowed");
@@ -117,7 +116,7 @@ impl Body {
             if (first.len() + rest.len() + data.len()) as u64 > limit {
                 return Err(too_large());
             }
-            // Most answers are one frame: hand that on without a copy.
+            // Most responses are one frame, which is passed on without a copy.
             if first.is_empty() && rest.is_empty() {
                 first = data;
             } else {

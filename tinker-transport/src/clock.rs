@@ -1,7 +1,7 @@
-//! The one place that reads the wall clock.
+//! Wall clock.
 //!
-//! Everything else measures with `tokio::time`, so that a test can pause it. Wall-clock time is
-//! needed only to compare with dates a server sent: an HTTP date, the expiry of a token.
+//! Everything else uses `tokio::time`, which tests can pause. Wall-clock time is needed only to compare with dates from
+//! a server: an HTTP date, the expiry of a token.
 
 use std::time::SystemTime;
 

@@ -1,4 +1,4 @@
-//! Credentials: where the value of `X-API-Key` comes from.
+//! Credentials: sources of the value of `X-API-Key`.
 
 mod api_key;
 mod command;
@@ -23,54 +23,53 @@ pub use exchange::Exchange;
 
 use crate::error::BoxError;
 
-/// A source of tokens. Asked before every attempt, so an answer should usually be at hand.
+/// A source of tokens. Queried before every attempt, so a token should usually be available without waiting.
 ///
 /// Implementations must not show the secret in `Debug`; [`Token`] and
 /// [`SecretString`](secrecy::SecretString) take care of that.
 pub trait Credential: fmt::Debug + Send + Sync {
-    /// A token to send now.
+    /// The current token.
     fn token(&self) -> CredentialFuture<'_, Token>;
 
-    /// The same where it takes no waiting. Asked first, because the usual request then needs no
-    /// boxed future for it; `None` means: ask [`token`](Self::token).
+    /// The current token, if available without waiting. Queried first, because most requests then need no boxed future;
+    /// on `None`, [`token`](Self::token) is called.
     fn at_hand(&self) -> Option<Token> {
         None
     }
 
-    /// Can [`renew`](Self::renew) ever have another token? If not, no copy of the request is kept
-    /// for it.
+    /// Whether [`renew`](Self::renew) can ever return another token. If not, no copy of the request is kept for it.
     fn can_renew(&self) -> bool {
         true
     }
 
-    /// The server called `rejected` invalid: is there another? Called at most once per attempt;
-    /// when many calls were rejected with the same token, one renewal must serve them all.
+    /// Another token after the server rejected `rejected` as invalid, if there is one. Called at most once per attempt;
+    /// if many calls were rejected with the same token, one renewal must serve them all.
     fn renew<'a>(&'a self, rejected: &'a Token) -> CredentialFuture<'a, Option<Token>> {
         let _ = rejected;
         Box::pin(async { Ok(None) })
     }
 
-    /// A number that is the same for the same credential within this process, by which transports
-    /// find the cool-down they share. `None`: share nothing.
+    /// A number that identifies the credential within this process; transports with the same number share a cool-down.
+    /// `None`: not shared.
     fn fingerprint(&self) -> Option<u64> {
         None
     }
 }
 
-/// What a [`Credential`] returns.
+/// Return type of [`Credential`].
 pub type CredentialFuture<'a, T> =
     Pin<Box<dyn Future<Output = Result<T, CredentialError>> + Send + 'a>>;
 
-/// A secret for one request. Not shown by `Debug`, wiped from memory when its last clone is
-/// dropped; the header made of it is such a clone.
+/// A secret for one request. Not shown by `Debug`, and wiped from memory when its last clone is dropped, including the
+/// header made from it.
 #[derive(Clone)]
 pub struct Token {
     secret: Bytes,
-    /// The same memory, checked once. `None`: it cannot stand in a header.
+    /// The same memory, validated once. `None`: it is not a valid header value.
     header: Option<HeaderValue>,
 }
 
-/// Memory that wipes itself.
+/// Memory that is wiped on drop.
 struct Wiped(SecretString);
 
 impl AsRef<[u8]> for Wiped {
@@ -80,7 +79,7 @@ impl AsRef<[u8]> for Wiped {
 }
 
 impl Token {
-    /// Takes the secret.
+    /// Wraps a secret.
     pub fn new(secret: impl Into<String>) -> Self {
         let secret = Bytes::from_owner(Wiped(SecretString::from(secret.into())));
         let mut header = HeaderValue::from_maybe_shared(secret.clone()).ok();
@@ -92,14 +91,14 @@ impl Token {
 
     /// The secret itself.
     pub fn expose(&self) -> &str {
-        // It was made from a string.
+        // Made from a string, so it is valid UTF-8.
         std::str::from_utf8(&self.secret).unwrap_or_default()
     }
 
-    /// As a header value that `Debug` does not show.
+    /// A header value that `Debug` does not show.
     pub(crate) fn header(&self) -> Result<HeaderValue, CredentialError> {
         self.header.clone().ok_or_else(|| {
-            CredentialError::new("the credential holds characters that cannot stand in a header; look for a line break")
+            CredentialError::new("the credential contains characters that are not allowed in a header; check for a line break")
         })
     }
 
@@ -120,13 +119,13 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Hashes with a key of this process, so that the number gives nothing away.
+/// Hash with a key of this process, so that it reveals nothing about the text.
 fn fingerprint(text: &str) -> u64 {
     static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     KEY.hash_one(text)
 }
 
-/// Why there is no usable credential.
+/// Error of a credential source.
 #[derive(Debug)]
 pub struct CredentialError {
     what: Cow<'static, str>,
@@ -142,7 +141,7 @@ impl CredentialError {
         }
     }
 
-    /// Puts the cause behind [`source`](StdError::source).
+    /// Sets the cause, returned by [`source`](StdError::source).
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());

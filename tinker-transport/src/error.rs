@@ -1,23 +1,23 @@
-//! What can go wrong below the client, and how far the request got.
+//! Transport errors, and how far the request got.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::effort::Effort;
+use crate::policy::Effort;
 
-/// Any error a foreign service or body may bring along.
+/// Any error of a foreign service or body.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// A call that ended without an answer, or whose answer could not be read.
+/// A call that ended without a response, or whose response body could not be read.
 ///
-/// HTTP statuses are not errors here: a 404 or a 503 that outlived its retries is an
-/// `Ok(Response)`, and the caller who can read the body decides what it means.
+/// HTTP statuses are not errors here: a 404, or a 503 after all retries, is an `Ok(Response)`, and the caller, who can
+/// read the body, decides what it means.
 ///
-/// Two questions matter to most callers: what kind of failure was it ([`kind`](Self::kind)), and
-/// may the server have seen the request ([`stage`](Self::stage)). The cause is behind
-/// [`source`](StdError::source); `Display` does not repeat it and never shows a key or a body.
+/// The main properties are the kind of failure ([`kind`](Self::kind)) and whether the server may have received the
+/// request ([`stage`](Self::stage)). The cause is behind [`source`](StdError::source); `Display` does not repeat it and
+/// never shows a key or a body.
 pub struct TransportError(Box<Inner>);
 
 struct Inner {
@@ -27,16 +27,16 @@ struct Inner {
     source: Option<BoxError>,
     operation: Option<&'static str>,
     effort: Effort,
-    /// Time the gate held the request before this happened.
+    /// Time the gate held the request before the failure.
     waited: Duration,
     retry_after: Option<Duration>,
 }
 
-/// What kind of failure a [`TransportError`] is.
+/// Kind of a [`TransportError`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Kind {
-    /// The configuration cannot be used: base URL, header, certificate, missing leaf.
+    /// The configuration is invalid: base URL, header, certificate, missing leaf.
     ///
     /// No work was done. Fix the configuration.
     Config,
@@ -44,46 +44,45 @@ pub enum Kind {
     ///
     /// No work was done. This is a bug in the caller or in a layer.
     Request,
-    /// No usable credential could be had.
+    /// No usable credential is available.
     ///
-    /// No work was done. The source says which step failed: an expired key, a command that
-    /// printed nothing, an exchange the server refused.
+    /// No work was done. The source names the failed step: an expired key, a command that printed nothing, an exchange
+    /// that the server refused.
     Credential,
     /// No connection could be opened: name lookup, TCP, TLS or proxy.
     ///
-    /// No work was done. Trying again is always safe.
+    /// No work was done. A retry is always safe.
     Connect,
     /// A time limit passed. [`Stage`] says whether the request had left.
     Timeout,
-    /// The connection broke after the request began to leave.
+    /// The connection broke after sending began.
     ///
-    /// The work may have been done. Try again only what the server recognises as a repeat.
+    /// The work may have been done. Retry only requests whose repeat the server recognizes.
     Interrupted,
     /// A circuit breaker refused the request, because the server kept failing.
     ///
-    /// No work was done. [`retry_after`](TransportError::retry_after) says when it will let a
-    /// request through again.
+    /// No work was done. [`retry_after`](TransportError::retry_after) is the time until the next request is admitted.
     Unavailable,
-    /// The answer began, but its body broke off or could not be decoded.
+    /// The response began, but its body broke off or could not be decoded.
     Body,
-    /// The answer's body is larger than the caller allowed.
+    /// The response body is larger than the caller allowed.
     TooLarge,
-    /// A foreign layer or service failed in a way of its own; see the source.
+    /// A foreign layer or service failed; see the source.
     Layer,
 }
 
-/// How far a request got before it failed.
+/// How far a request got before the failure.
 ///
 /// Ordered: a later stage compares greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// It never became a request.
+    /// No request was built.
     NotBuilt,
-    /// It was complete, but no byte of it left. Trying again is safe.
+    /// It was complete, but no byte was sent. A retry is safe.
     NotSent,
-    /// It left in part or whole, and no answer came back.
+    /// It was sent in part or completely, and no response arrived.
     MaybeReceived,
-    /// The head of an answer arrived.
+    /// The head of a response arrived.
     Answered,
 }
 
@@ -102,21 +101,21 @@ impl TransportError {
         }))
     }
 
-    /// Puts the cause behind [`source`](StdError::source).
+    /// Sets the cause, returned by [`source`](StdError::source).
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// Says when the same request may fare better.
+    /// Sets the wait after which the same request may succeed.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
 
-    /// What kind of failure this is.
+    /// Kind of the failure.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
@@ -126,48 +125,48 @@ impl TransportError {
         self.0.stage
     }
 
-    /// Name of the operation, as the caller put it into [`Call`](crate::Call).
+    /// Name of the operation, from [`Call`](crate::Call).
     pub fn operation(&self) -> Option<&'static str> {
         self.0.operation
     }
 
-    /// Attempts made, 0 when the request never reached the retry layer.
+    /// Number of attempts; 0 if the request never reached the retry layer.
     pub fn attempts(&self) -> u32 {
         self.0.effort.attempts
     }
 
-    /// Time from the first attempt to the end of the last, without waits the server asked for.
+    /// Time from the first attempt to the end of the last, without waits that the server requested.
     pub fn elapsed(&self) -> Duration {
         self.0.effort.elapsed
     }
 
-    /// How long to wait before the same request may fare better, where that is known.
+    /// Wait after which the same request may succeed, if known.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Did a time limit pass?
+    /// Whether a timeout expired.
     pub fn is_timeout(&self) -> bool {
         self.0.kind == Kind::Timeout
     }
 
-    /// Did opening a connection fail?
+    /// Whether opening a connection failed.
     pub fn is_connect(&self) -> bool {
         self.0.kind == Kind::Connect
     }
 
-    /// Is the credential at fault?
+    /// Whether the credential is the cause.
     pub fn is_auth(&self) -> bool {
         self.0.kind == Kind::Credential
     }
 
-    /// May the server have seen the request, and so done the work?
+    /// Whether the server may have received the request, and so done the work.
     pub fn may_have_been_received(&self) -> bool {
         self.0.stage >= Stage::MaybeReceived
     }
 
-    /// Could the same request succeed later? Says nothing about whether a repeat is safe; see
-    /// [`may_have_been_received`](Self::may_have_been_received) for that.
+    /// Whether the same request may succeed later. Whether a repeat is safe is a separate question, see
+    /// [`may_have_been_received`](Self::may_have_been_received).
     pub fn is_retryable(&self) -> bool {
         matches!(
             self.0.kind,
@@ -191,11 +190,11 @@ impl TransportError {
         self.0.waited
     }
 
-    /// Takes an error of a foreign service: one of ours comes back as it was, a timeout of
-    /// `tower` is recognised, anything else becomes [`Kind::Layer`].
+    /// Converts an error of a foreign service: a `TransportError` is returned unchanged, a timeout of `tower` is
+    /// recognized, anything else becomes [`Kind::Layer`].
     ///
-    /// A foreign layer does not say how far the request got, so the careful answer is given:
-    /// [`Stage::MaybeReceived`].
+    /// A foreign layer does not report how far the request got, so the conservative [`Stage::MaybeReceived`] is
+    /// assumed.
     pub fn from_boxed(error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(ours) => *ours,
@@ -214,7 +213,7 @@ impl TransportError {
         }
     }
 
-    /// The same for an error met while reading an answer's body.
+    /// Converts an error that occurred while reading a response body.
     pub(crate) fn from_body(error: BoxError) -> Self {
         match error.downcast::<Self>() {
             Ok(ours) => *ours,

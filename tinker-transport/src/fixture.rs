@@ -17,11 +17,11 @@ use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::format::FmtSpan;
 
 use crate::body::Body;
-use crate::call::Call;
 use crate::error::TransportError;
-use crate::event::Event;
-use crate::observer::Observers;
-use crate::transport::Transport;
+use crate::observe::event::Event;
+use crate::observe::observer::Observers;
+use crate::request::call::Call;
+use crate::stack::transport::Transport;
 
 /// A body that arrives in the given pieces.
 pub(crate) fn chunks(parts: &[&'static str]) -> Body {

@@ -1,4 +1,4 @@
-//! The shape every layer of this crate wraps and is.
+//! Service traits of the stack.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,14 +10,14 @@ use tower::{Service, ServiceExt};
 use crate::body::Body;
 use crate::error::{BoxError, TransportError};
 
-/// The one seam: `Service<http::Request<Body>, Response = http::Response<Body>>`.
+/// The service type of the whole stack: `Service<http::Request<Body>, Response = http::Response<Body>>`.
 ///
-/// Implemented for everything that fits, never by hand. A service with another error or body type
-/// fits after [`Transport::new`](crate::Transport::new).
+/// Implemented for all matching services. A service with another error or body type can be converted with
+/// [`Transport::new`](crate::Transport::new).
 ///
-/// Layers of this crate are ready at once and wait for their inner service inside the future
-/// (`inner.clone().oneshot(request)`). A layer that reserved its inner service early and then
-/// waited for something of its own, above the retry layer, could wait for ever.
+/// Layers of this crate are always ready and wait for their inner service inside the future
+/// (`inner.clone().oneshot(request)`). A layer above the retry layer that reserved its inner service first and then
+/// waited for another resource could deadlock.
 pub trait HttpService:
     Service<
         Request<Body>,
@@ -44,27 +44,26 @@ impl<S> HttpService for S where
 {
 }
 
-/// What a service of this crate comes to.
+/// Result of a service of this crate.
 pub(crate) type Answer = Result<Response<Body>, TransportError>;
 
-/// The boxed future the layers of this crate return.
+/// Boxed future that the layers of this crate return.
 pub type ResponseFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-/// What a layer of this crate wraps: the rest of the stack, as an async function.
+/// Inner service of a layer: the rest of the stack, as an async function.
 ///
-/// `tower`'s trait has to name its future, which stable Rust can do only with a box. This one need
-/// not, so the layers of the default stack, composed by it, are one future in one box. A box for
-/// each would be 13 allocations and 0.7 microseconds a request (`benches/stack.rs`).
+/// `tower`'s trait must name its future, which stable Rust allows only with a box. This trait need not, so the composed
+/// layers of the default stack are one future in one box. A box for each would cost 13 allocations and 0.7 microseconds
+/// a request (`benches/stack.rs`).
 pub(crate) trait Inner: Send + Sync + 'static {
-    /// Sends a request on. It is taken out: what remains is an empty one.
+    /// Sends a request to the inner service. The request is taken out and replaced by an empty one.
     ///
-    /// Lent and not given, because a future keeps the room of everything it was ever given: by
-    /// value, thirteen layers make it 17 KB instead of 6 for each call in flight, and each call
-    /// half a microsecond longer.
+    /// Passed by reference, because a future keeps space for every value it was given: by value, thirteen layers need
+    /// 17 KB instead of 6 for each call in flight, and half a microsecond more per call.
     fn run(&self, request: &mut Request<Body>) -> impl Future<Output = Answer> + Send;
 }
 
-/// Any HTTP service as an [`Inner`], with bodies and errors turned into ours.
+/// Any HTTP service as an [`Inner`], with its bodies and errors converted.
 #[derive(Debug, Clone)]
 pub(crate) struct Foreign<S>(pub(crate) S);
 

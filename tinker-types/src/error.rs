@@ -1,12 +1,12 @@
-//! What a checked constructor or a check refuses.
+//! Errors of checked constructors and validation.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// A value the API would not accept. Says where it is, what is wrong and how to mend it.
+/// An invalid value. The error names the place, the cause and the fix.
 ///
-/// Nothing has been sent when this is returned.
+/// No request has been sent when it is returned.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub struct InvalidValue {
     place: String,
@@ -14,7 +14,7 @@ pub struct InvalidValue {
 }
 
 impl InvalidValue {
-    /// A value at `place` (for example `data[3].loss_fn_inputs.weights`) is wrong as `message` says.
+    /// The value at `place`, for example `data[3].loss_fn_inputs.weights`, is invalid for the reason in `message`.
     pub fn new(place: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             place: place.into(),
@@ -22,17 +22,17 @@ impl InvalidValue {
         }
     }
 
-    /// Where the value stands, as a path through the request. Empty for a value on its own.
+    /// Path of the value within the request; empty for a single value.
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// What is wrong and how to mend it.
+    /// Cause and fix.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The same error one level further out: `weights` inside `data[3]` becomes `data[3].weights`.
+    /// Prefixes the path: `weights` within `data[3]` becomes `data[3].weights`.
     #[must_use]
     pub fn within(mut self, outer: impl fmt::Display) -> Self {
         self.place = match self.place.as_str() {

@@ -1,33 +1,33 @@
-//! Pages of lists.
+//! Paging of lists.
 
 use serde::{Deserialize, Serialize};
 
-/// Which page a list answer holds, and how many entries there are in all.
+/// Position of a page in a list, and the size of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Cursor {
-    /// Entries before this page.
+    /// Number of entries before the page.
     pub offset: u64,
-    /// Most entries of a page.
+    /// Largest number of entries in the page.
     pub limit: u64,
-    /// Entries in all.
+    /// Number of entries in the list.
     pub total_count: u64,
 }
 
-/// Whose things to list.
+/// Whose objects to list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum AccessScope {
-    /// One's own.
+    /// Objects of the user.
     #[default]
     Owned,
-    /// All that may be read.
+    /// All objects the user may read.
     Accessible,
 }
 
 impl AccessScope {
-    /// The name on the wire.
+    /// Name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Owned => "owned",

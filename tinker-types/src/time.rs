@@ -1,4 +1,4 @@
-//! Points in time as the wire writes them.
+//! Time stamps on the wire.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -7,7 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
 use serde_with::{DeserializeAs, SerializeAs};
 
-/// ISO 8601 with any offset, or without one, which is read as UTC.
+/// ISO 8601 with any offset, or without one, which counts as UTC.
 pub(crate) struct Iso8601;
 
 impl SerializeAs<Timestamp> for Iso8601 {

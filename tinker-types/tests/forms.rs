@@ -90,7 +90,7 @@ fn read_all(bytes: &[u8]) {
         ModelInfo,
         ModelInput,
         OptimStepOutput,
-        Problem,
+        ErrorBody,
         SampleRequest,
         SampleResponse,
         SessionInfo,
@@ -98,7 +98,7 @@ fn read_all(bytes: &[u8]) {
         TensorData,
         TraceExport,
         TrainingRuns,
-        Waiting,
+        QueueStatus,
         WeightsInfo
     );
     if let Ok(text) = std::str::from_utf8(bytes) {

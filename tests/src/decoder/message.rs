@@ -9,11 +9,11 @@ use tinker_types::proto::{
 use tinker_types::{
     ApiKeyInfo, AuditLog, BillingUsage, CancelFuture, CheckpointStorage, Checkpoints,
     ClientConfigRequest, Completions, CopyWeights, CreateCustomLoss, CreateModel,
-    CreateSamplingSession, CreateSession, CustomLossCreated, DynamicConfigRequest,
+    CreateSamplingSession, CreateSession, CustomLossCreated, DynamicConfigRequest, ErrorBody,
     ExternalWeightsUrls, FinishSession, ForwardBackward, ForwardBackwardOutput, FoundSessions,
     GetInfo, JoinSamplingSession, LoadWeights, ModelCreated, ModelInfo, OptimStep, OptimStepOutput,
-    Problem, RetrieveFuture, RetrieveFutures, Retrieved, SampleRequest, SampleResponse,
-    SamplerInfo, SamplingSessionCreated, SamplingSessionJoined, SaveWeights, SaveWeightsExternal,
+    RetrieveFuture, RetrieveFutures, Retrieved, SampleRequest, SampleResponse, SamplerInfo,
+    SamplingSessionCreated, SamplingSessionJoined, SaveWeights, SaveWeightsExternal,
     SaveWeightsForSampler, SavedExternal, SavedForSampler, SavedWeights, SendTelemetry,
     ServerCapabilities, SessionCreated, SessionHeartbeat, SessionInfo, Sessions, Submitted,
     TelemetryAccepted, TensorData, TraceExport, TrainingRun, TrainingRuns, WeightsCopied,
@@ -56,7 +56,7 @@ pub(super) fn request_json(bytes: &[u8]) {
 pub(super) fn answer_json(bytes: &[u8]) {
     each!(read, bytes:
         ApiKeyInfo, AuditLog, BillingUsage, CheckpointStorage, Checkpoints, Completions, CustomLossCreated,
-        ExternalWeightsUrls, ForwardBackwardOutput, FoundSessions, ModelCreated, ModelInfo, OptimStepOutput, Problem,
+        ExternalWeightsUrls, ForwardBackwardOutput, FoundSessions, ModelCreated, ModelInfo, OptimStepOutput, ErrorBody,
         SampleResponse, SamplerInfo, SamplingSessionCreated, SamplingSessionJoined, SavedExternal, SavedForSampler,
         SavedWeights, ServerCapabilities, SessionCreated, SessionInfo, Sessions, Submitted, TelemetryAccepted,
         TraceExport, TrainingRun, TrainingRuns, WeightsCopied, WeightsInfo, WeightsLoaded,

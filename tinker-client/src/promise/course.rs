@@ -73,14 +73,11 @@ impl<'a> Course<'a> {
             return;
         }
         self.waiting = Waiting::new(reason);
-        self.board
-            .news()
-            .observers()
-            .emit(|| ClientEvent::Waiting {
-                operation: self.promise.operation,
-                id: self.promise.request_id.as_str(),
-                waiting: &self.waiting,
-            });
+        self.board.news().observers().emit(|| ClientEvent::Waiting {
+            operation: self.promise.operation,
+            id: self.promise.request_id.as_str(),
+            waiting: &self.waiting,
+        });
     }
 
     /// A poll was answered with an error, or not at all, and will be repeated. Reported once for as

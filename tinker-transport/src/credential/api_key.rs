@@ -1,22 +1,22 @@
-//! A fixed key.
+//! Fixed API keys.
 
 use std::fmt;
 
 use super::jwt::{self, Claims};
 use super::{Credential, CredentialError, CredentialFuture, Token};
 
-/// One key, or one JWT, for the whole life of the transport.
+/// A fixed API key or JWT.
 ///
-/// A JWT is refused before it is sent once its time is over.
+/// A JWT is refused before it is sent if it has expired.
 #[derive(Clone)]
 pub struct ApiKey {
     token: Token,
-    /// What the key says about itself, if it is a JWT that ends.
+    /// The claims, if the key is a JWT that expires.
     claims: Option<Claims>,
 }
 
 impl ApiKey {
-    /// Takes the key; blanks round it are dropped.
+    /// Wraps a key, without surrounding white space.
     pub fn new(key: impl AsRef<str>) -> Self {
         let key = key.as_ref().trim();
         let claims = Claims::read(key);
@@ -31,7 +31,7 @@ impl Credential for ApiKey {
     fn token(&self) -> CredentialFuture<'_, Token> {
         let token = self.at_hand().ok_or_else(|| {
             CredentialError::new(
-                "the API key is a JWT that has expired; pass a fresh one, or a command that prints one",
+                "the API key is an expired JWT; pass a new one, or a command that prints one",
             )
         });
         Box::pin(std::future::ready(token))

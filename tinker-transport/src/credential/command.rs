@@ -1,4 +1,4 @@
-//! A command that prints a key.
+//! Credentials from a command.
 
 use std::fmt;
 use std::process::Stdio;
@@ -10,18 +10,17 @@ use tokio::time::Instant;
 use super::jwt::{self, Claims};
 use super::{Credential, CredentialError, CredentialFuture, Token, fingerprint};
 
-/// A command that runs longer than this is ended.
+/// Time limit of the command.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// A printed JWT is used until this long before it expires; another key for [`OPAQUE_LIFE`].
+/// A JWT is used until this long before it expires; any other key for [`OPAQUE_LIFE`].
 const MARGIN: Duration = Duration::from_mins(1);
 const OPAQUE_LIFE: Duration = Duration::from_mins(1);
 
-/// A shell command whose output is the credential, for keys kept in a password store or made by a
-/// cloud tool.
+/// A shell command that prints the credential, for keys in a password store or from a cloud tool.
 ///
-/// Standard output, without blanks round it, is the key. Standard error is dropped and the exit
-/// status ignored. The output is kept: a JWT until a minute before it expires, any other key for a
-/// minute. Only one run is under way at a time, and one that takes over a minute is ended.
+/// The key is the standard output without surrounding white space. Standard error and the exit status are ignored. The
+/// output is cached: a JWT until a minute before it expires, any other key for a minute. Only one run is in progress at
+/// a time, and it is ended after a minute.
 pub struct Command {
     line: String,
     held: Mutex<Option<Held>>,
@@ -33,7 +32,7 @@ struct Held {
 }
 
 impl Command {
-    /// A command line for the shell (`sh -c`, on Windows `cmd /C`).
+    /// A command line for the shell (`sh -c`, `cmd /C` on Windows).
     pub fn new(line: impl Into<String>) -> Self {
         Self {
             line: line.into(),
@@ -75,7 +74,7 @@ impl Command {
             let claims = Claims::read(key);
             if claims.expires.is_some() && claims.left().is_zero() {
                 return Err(CredentialError::new(
-                    "the credential command printed a JWT that has expired",
+                    "the credential command printed an expired JWT",
                 ));
             }
             claims.left().saturating_sub(MARGIN)
@@ -121,7 +120,7 @@ impl Credential for Command {
 
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The line itself may hold a secret.
+        // The command line is not shown, since it may hold a secret.
         f.write_str("Command([hidden])")
     }
 }

@@ -13,27 +13,26 @@ use tokio::time::Instant;
 use super::jwt::Claims;
 use super::{Credential, CredentialError, CredentialFuture, Token};
 use crate::body::Body;
-use crate::call::Call;
-use crate::class::Class;
-use crate::replay::Replay;
-use crate::transport::Transport;
+use crate::flow::class::Class;
+use crate::policy::Replay;
+use crate::request::call::Call;
+use crate::stack::transport::Transport;
 
-/// A token with less time left than this is exchanged before it is used.
+/// Remaining life below which a token is exchanged before it is used.
 const MARGIN: Duration = Duration::from_mins(1);
-/// Wait after an early renewal that failed, or when a token does not say how long it lives.
+/// Wait after a failed early renewal, and until the renewal of a token without a known lifetime.
 const PAUSE: Duration = Duration::from_mins(1);
 
-/// Trades the raw credential for a JWT at `auth/token`, and renews it in time.
+/// Exchanges the raw credential for a JWT, and renews it in time.
 ///
 /// - The first token is fetched when the first request needs one.
-/// - With 60 s or less to live, the next request waits for a new one; if that fails and the old one
-///   still lives, the old one is used.
-/// - About half way through its life (45 to 55 %) a token is renewed in the background, by the
-///   first request that comes along, while that request goes on with the old one. A failed renewal
-///   is tried again after 60 s.
-/// - A token the server calls invalid is exchanged at once, once for all requests that had it.
+/// - With 60 s or less to live, the next request waits for a new token; if the exchange fails and the old one is still
+///   valid, the old one is used.
+/// - Half way through its life (45 to 55 %), a token is renewed in the background: the first request after that point
+///   starts the renewal and continues with the old token. A failed renewal is retried after 60 s.
+/// - A token that the server rejects as invalid is exchanged immediately, once for all requests that used it.
 ///
-/// Only one exchange is under way at a time. A 401 from the exchange is final.
+/// Only one exchange is in progress at a time. A 401 from the exchange is final.
 pub struct Exchange {
     inner: Arc<Inner>,
 }
@@ -73,14 +72,14 @@ impl CachedToken {
     }
 }
 
-/// An exchange that failed, and whether the server refused the raw credential.
+/// A failed exchange, and whether the server refused the raw credential.
 struct Failure {
     is_refusal: bool,
     error: CredentialError,
 }
 
 impl Exchange {
-    /// Exchanges over `transport`, which must carry the raw credential itself.
+    /// Exchanges over `transport`, which must send the raw credential itself.
     pub fn new(transport: Transport) -> Self {
         let inner = Inner {
             transport,
@@ -94,7 +93,7 @@ impl Exchange {
         }
     }
 
-    /// Shares the cool-down of the raw credential, which is who the server knows.
+    /// Shares the cool-down of the raw credential, by which the server counts.
     #[must_use]
     pub fn with_fingerprint_of(mut self, raw: &dyn Credential) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
@@ -116,7 +115,7 @@ impl Inner {
         *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = cached;
     }
 
-    /// The token cached, if it lives long enough; sees to it that it is renewed in time.
+    /// The cached token, if it lives long enough. Starts its renewal if due.
     fn at_hand(self: &Arc<Self>) -> Option<Token> {
         let cached = self.cached().filter(|cached| cached.left() > MARGIN)?;
         if Instant::now() >= cached.renew_at {

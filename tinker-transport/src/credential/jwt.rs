@@ -1,4 +1,4 @@
-//! The two claims of a JWT that matter to a client. Signatures are the server's business.
+//! Claims of a JWT that matter to a client. Signatures are not checked.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::clock;
 
-/// Times a token carries, as seconds since 1970.
+/// Times in a token, as seconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Claims {
     pub(super) expires: Option<f64>,
@@ -15,7 +15,7 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Reads the claims. What cannot be read is missing.
+    /// Reads the claims. Unreadable claims count as missing.
     pub(super) fn read(token: &str) -> Self {
         let Some(payload) = token.split('.').nth(1) else {
             return Self::default();
@@ -31,7 +31,7 @@ impl Claims {
         }
     }
 
-    /// Time until the token expires: nothing when it has, or does not say.
+    /// Time until the token expires; zero if it has expired or has no expiry.
     pub(super) fn left(&self) -> Duration {
         let now = clock::wall()
             .duration_since(SystemTime::UNIX_EPOCH)
@@ -41,14 +41,14 @@ impl Claims {
         })
     }
 
-    /// Time from issue to expiry, where both are known and in order.
+    /// Time from issue to expiry, if both are known and in order.
     pub(super) fn lifetime(&self) -> Option<Duration> {
         let lifetime = positive(self.expires? - self.issued?);
         (!lifetime.is_zero()).then_some(lifetime)
     }
 }
 
-/// Does this look like a JWT? An opaque key never begins like base64 of `{"`.
+/// Whether this looks like a JWT. No opaque key starts like base64 of `{"`.
 pub(super) fn is_jwt(token: &str) -> bool {
     token.starts_with("eyJ")
 }

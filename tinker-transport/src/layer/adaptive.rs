@@ -1,4 +1,4 @@
-//! Lets in as many tries at once as the server bears.
+//! Adaptive concurrency layer.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,36 +9,35 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::around::{Around, tower_layer};
-use crate::aimd::Aimd;
 use crate::body::Body;
-use crate::call::Call;
-use crate::class::{Class, PerClass};
 use crate::error::{Kind, Stage};
-use crate::event::Event;
-use crate::observer::Observers;
+use crate::flow::aimd::Aimd;
+use crate::flow::class::{Class, PerClass};
+use crate::observe::event::Event;
+use crate::observe::observer::Observers;
+use crate::request::call::Call;
 use crate::service::{Answer, Inner};
 
 const INITIAL: usize = 20;
 const LEAST: usize = 1;
 const MOST: usize = 400;
 
-/// Finds out by itself how many tries at once a server bears, and lets in no more.
+/// Determines how many concurrent tries a server sustains, and admits no more.
 ///
-/// Additive increase, multiplicative decrease, per class: about once per response time the limit
-/// grows by one if it was reached and times are as usual; it shrinks by a tenth if there was a
-/// 429, 503 or timeout, or if times are a quarter above the best of late. What is best is measured
-/// anew every 30 response times, at half the limit. Begins at 20, stays within 1 and 400.
+/// Additive increase, multiplicative decrease, per class: about once per response time the limit grows by one if it was
+/// reached and times are normal; it shrinks by a tenth after a 429, 503 or timeout, or if times are a quarter above the
+/// recent best. The best is measured again every 30 response times, at half the limit. The limit starts at 20 and stays
+/// within 1 and 400.
 ///
-/// By default only for samples and REST. Training goes in order and is slow as a rule, and long
-/// polls take as long as the work they wait for: their times say nothing about load.
+/// By default only for samples and REST. Training is sequential and slow by nature, and long polls take as long as the
+/// work they wait for, so their times do not show load.
 ///
-/// Off by default. Switch it on with
-/// [`TransportConfig::with_adaptive`](crate::TransportConfig::with_adaptive). The fixed limits of
-/// [`AdmissionLayer`](super::AdmissionLayer) hold besides.
+/// Off by default; enabled by [`TransportConfig::with_adaptive`](crate::TransportConfig::with_adaptive). The fixed
+/// limits of [`AdmissionLayer`](super::AdmissionLayer) apply as well.
 ///
 /// # Order
-/// Inside retry and gate: it must see single tries, and a call that sleeps between two of them
-/// should hold no place.
+/// Inside retry and gate: it must see single tries, and a call that sleeps between two of them should not occupy a
+/// place.
 #[derive(Clone)]
 pub struct AdaptiveLayer {
     bounds: (usize, usize, usize),
@@ -47,7 +46,7 @@ pub struct AdaptiveLayer {
     observers: Observers,
 }
 
-/// One class: the limit, and the permits that carry it out.
+/// State of one class: the limit, and the permits that enforce it.
 struct Room {
     permits: Arc<Semaphore>,
     tally: Mutex<Tally>,
@@ -56,12 +55,12 @@ struct Room {
 struct Tally {
     aimd: Aimd,
     under_way: usize,
-    /// Permits that exist.
+    /// Number of existing permits.
     issued: usize,
 }
 
 impl AdaptiveLayer {
-    /// Begins at 20 tries at once, for samples and REST.
+    /// Starts at 20 concurrent tries, for samples and REST.
     pub fn new() -> Self {
         Self {
             bounds: (INITIAL, LEAST, MOST),
@@ -71,29 +70,28 @@ impl AdaptiveLayer {
         }
     }
 
-    /// Begins at `initial` and stays within `least` and `most`.
+    /// Starts at `initial` and stays within `least` and `most`.
     #[must_use]
     pub fn with_bounds(mut self, initial: usize, least: usize, most: usize) -> Self {
         self.bounds = (initial, least, most);
         self
     }
 
-    /// Applies to these classes and no others.
+    /// Applies to these classes only.
     #[must_use]
     pub fn with_classes(mut self, classes: &[Class]) -> Self {
         self.classes = PerClass::from_fn(|class| classes.contains(&class));
         self
     }
 
-    /// Reports to these observers when a limit moves.
+    /// Reports changed limits to these observers.
     #[must_use]
     pub fn with_observers(mut self, observers: Observers) -> Self {
         self.observers = observers;
         self
     }
 
-    /// How many tries of a class may be under way now; `None` where it does not apply, or nothing
-    /// was sent yet.
+    /// Concurrent tries a class may have now; `None` if the layer does not apply to it, or nothing was sent yet.
     pub fn limit(&self, class: Class) -> Option<usize> {
         let room = lock(self.rooms.get(class));
         room.as_ref().map(|room| lock(&room.tally).aimd.limit())
@@ -141,7 +139,7 @@ impl Around for AdaptiveLayer {
     }
 }
 
-/// Does this end speak of overload? Nothing: its time says nothing about the server.
+/// Whether this end shows overload. `None`: its time shows nothing about the server.
 fn is_overloaded(result: &Answer) -> Option<bool> {
     match result {
         Ok(response) => Some(matches!(
@@ -168,7 +166,7 @@ impl Room {
 
     async fn enter(self: &Arc<Self>) -> Place {
         let permits = Arc::clone(&self.permits);
-        // The semaphore is never closed, so there always is a permit in the end.
+        // The semaphore is never closed, so a permit is always granted in the end.
         let permit = permits.acquire_owned().await.ok();
         let mut tally = lock(&self.tally);
         tally.under_way += 1;
@@ -182,14 +180,14 @@ impl Room {
     }
 }
 
-/// A try under way.
+/// A try in flight.
 struct Place {
     room: Arc<Room>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Place {
-    /// Notes how it ended. Returns the limit before and after.
+    /// Records how it ended. Returns the limit before and after.
     fn learn(&self, took: Duration, is_overloaded: bool) -> (usize, usize) {
         let mut tally = lock(&self.room.tally);
         let before = tally.aimd.limit();
@@ -208,7 +206,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut tally = lock(&self.room.tally);
         tally.under_way -= 1;
-        // A limit that shrank is carried out by permits that do not come back.
+        // A reduced limit takes effect as permits are not returned.
         if tally.issued > tally.aimd.allowed()
             && let Some(permit) = self.permit.take()
         {

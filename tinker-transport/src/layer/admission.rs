@@ -1,4 +1,4 @@
-//! Permits: how much may be under way at once.
+//! Admission layer: limits on concurrent calls and bytes.
 
 use http::Request;
 use std::future::poll_fn;
@@ -10,29 +10,27 @@ use tokio::time::Instant;
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
-use crate::call::Call;
-use crate::class::{Class, PerClass};
 use crate::error::TransportError;
-use crate::event::Event;
-use crate::gate::Gate;
-use crate::limits::ClassLimits;
-use crate::observer::Observers;
+use crate::flow::class::{Class, PerClass};
+use crate::flow::gate::Gate;
+use crate::flow::limits::ClassLimits;
+use crate::observe::event::Event;
+use crate::observe::observer::Observers;
+use crate::request::call::Call;
 use crate::service::{Answer, Inner};
 
-/// Samples let in at once while the server asks to slow down, and how much heavier each counts.
+/// Concurrent samples while the server throttles, and the factor applied to their weight.
 const CAREFUL_CONCURRENCY: usize = 10;
 const CAREFUL_FACTOR: u64 = 20;
 
-/// Lets in only so many calls and bytes of each class at once; the rest wait in order.
+/// Limits the concurrent calls and bytes of each class; other calls wait in order.
 ///
-/// Permits are held from here until the head of the answer, over all retries, and return when
-/// the future is dropped. While the gate reports back-pressure, samples are let in ten at a time
-/// and count twenty times their weight.
+/// Permits are held until the head of the response, across all retries, and return when the future is dropped. While
+/// the gate reports back-pressure, at most ten samples are concurrent, and each counts twenty times its weight.
 ///
 /// # Order
-/// Outside retry, so that retries cannot multiply what is in flight. Wrong: inside retry, where a
-/// storm of tries would queue for permits again and again, and a call that waits out its back-off
-/// would let others overload the same server.
+/// Outside retry, so that retries cannot multiply the load. Wrong: inside retry, where many tries would queue for
+/// permits again and again, and a call that waits out its back-off would let others overload the same server.
 #[derive(Debug, Clone)]
 pub struct AdmissionLayer {
     rooms: Arc<PerClass<Room>>,
@@ -40,10 +38,10 @@ pub struct AdmissionLayer {
     observers: Observers,
 }
 
-/// Held until the head of the answer is there.
+/// Held until the head of the response arrives.
 type Permits<'a> = [Option<SemaphorePermit<'a>>; 3];
 
-/// What one class has left.
+/// Remaining permits of one class.
 #[derive(Debug)]
 struct Room {
     slots: Option<Semaphore>,
@@ -74,7 +72,7 @@ impl Room {
             weight
         };
         let bytes = match &self.bytes {
-            // What is heavier than the room takes the whole room instead of waiting for ever.
+            // A weight above the limit takes all of it instead of waiting forever.
             Some((bytes, all)) => take(Some(bytes), weight.min(u64::from(*all)) as u32).await,
             None => None,
         };
@@ -83,12 +81,12 @@ impl Room {
 }
 
 async fn take(semaphore: Option<&Semaphore>, permits: u32) -> Option<SemaphorePermit<'_>> {
-    // The semaphores are never closed, so the only answer is a permit.
+    // The semaphores are never closed, so this always yields a permit.
     semaphore?.acquire_many(permits).await.ok()
 }
 
 impl AdmissionLayer {
-    /// Admits by these limits.
+    /// Admits calls within these limits.
     pub fn new(limits: &PerClass<ClassLimits>) -> Self {
         let rooms = PerClass::from_fn(|class| Room::new(limits.get(class)));
         Self {
@@ -98,7 +96,7 @@ impl AdmissionLayer {
         }
     }
 
-    /// Reports to these observers which calls had to wait.
+    /// Reports calls that had to wait to these observers.
     #[must_use]
     pub fn with_observers(mut self, observers: Observers) -> Self {
         self.observers = observers;
@@ -111,7 +109,7 @@ impl AdmissionLayer {
             call.class == Class::Sample && self.gate.as_ref().is_some_and(Gate::is_throttled);
         let room = self.rooms.get(call.class);
         let mut permits = pin!(room.enter(weight, is_careful));
-        // Mostly there is room, and then neither clock nor deadline matters.
+        // Usually permits are available, and then neither clock nor deadline is needed.
         if let Poll::Ready(permits) =
             poll_fn(|context| Poll::Ready(permits.as_mut().poll(context))).await
         {
@@ -127,7 +125,7 @@ impl AdmissionLayer {
         Ok(permits)
     }
 
-    /// Lets samples in carefully while this gate reports back-pressure.
+    /// Admits samples with care while this gate reports back-pressure.
     #[must_use]
     pub fn with_gate(mut self, gate: Gate) -> Self {
         self.gate = Some(gate);

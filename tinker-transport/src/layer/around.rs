@@ -1,4 +1,4 @@
-//! What the layers of this crate have in common.
+//! Common base of the layers of this crate.
 
 use std::future::Future;
 use std::task::{Context, Poll};
@@ -10,10 +10,10 @@ use crate::body::Body;
 use crate::error::TransportError;
 use crate::service::{Answer, Foreign, HttpService, Inner, ResponseFuture};
 
-/// An async function round the rest of a stack. That is all a layer of this crate has to write;
-/// [`Wrapped`] makes a `tower` service of it.
+/// An async function around the rest of a stack. A layer of this crate implements only this;
+/// [`Wrapped`] turns it into a `tower` service.
 pub(crate) trait Around: Clone + Send + Sync + 'static {
-    /// Does the layer's work on one request, and hands it to `inner`.
+    /// Processes one request and passes it to `inner`.
     fn around(
         &self,
         request: &mut Request<Body>,
@@ -21,7 +21,7 @@ pub(crate) trait Around: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Answer> + Send;
 }
 
-/// A layer that may be left out.
+/// An optional layer.
 impl<L: Around> Around for Option<L> {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
         match self {
@@ -31,10 +31,10 @@ impl<L: Around> Around for Option<L> {
     }
 }
 
-/// A service with a layer of this crate round it.
+/// A service wrapped in a layer of this crate.
 ///
-/// As a `tower` service it boxes one future per call. Within the default stack it does not: there
-/// it is an `Inner`, and only the whole is boxed.
+/// As a `tower` service it boxes one future per call. Within the default stack it is an `Inner`, and only the whole
+/// stack is boxed.
 #[derive(Debug, Clone)]
 pub struct Wrapped<L, S> {
     layer: L,
@@ -68,7 +68,7 @@ impl<L: Around, S: HttpService> Service<Request<Body>> for Wrapped<L, S> {
     }
 }
 
-/// Makes a `tower::Layer` of something that is [`Around`], and names its service.
+/// Implements `tower::Layer` for an [`Around`] type, and names its service.
 macro_rules! tower_layer {
     ($layer:ident makes $service:ident) => {
         #[doc = concat!("Service made by [`", stringify!($layer), "`].")]

@@ -1,4 +1,4 @@
-//! Attaches the credential.
+//! Credential layer.
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, Request, Response, StatusCode};
@@ -8,24 +8,25 @@ use tinker_types::wire::header;
 use super::around::{Around, tower_layer};
 use super::base::is_at_home;
 use crate::body::Body;
-use crate::call::Call;
 use crate::credential::{Credential, CredentialError, Token};
 use crate::error::{Kind, Stage, TransportError};
+use crate::request::call::Call;
+use crate::request::spare::Spare;
 use crate::service::{Answer, Inner};
-use crate::spare::Spare;
 
 pub(super) const X_API_KEY: HeaderName = HeaderName::from_static(header::API_KEY);
 
 /// Sends the current token as `X-API-Key`.
 ///
-/// - A request that already has the header, or that leaves for another server, is left alone.
-/// - An answer of 401 whose `WWW-Authenticate` says `error="invalid_token"` makes the credential
-///   renew its token, once, and the same request is sent again within the same try.
-/// - Any other 401, and the second one, is an answer like any other.
+/// - A request that already has the header, or that leads to another server, is not changed.
+/// - After a 401 whose `WWW-Authenticate` contains `error="invalid_token"`, the credential renews its token once, and
+/// the
+///   same request is sent again within the same try.
+/// - Any other 401, and a second one, is an ordinary response.
 ///
 /// # Order
 /// Inside retry, because a token may expire between two tries; inside [`BaseLayer`](super::BaseLayer).
-/// Wrong: outside retry, where a call that waits out an outage comes back with a dead token.
+/// Wrong: outside retry, where a call that waits out an outage returns with an expired token.
 #[derive(Debug, Clone)]
 pub struct AuthLayer {
     credential: Arc<dyn Credential>,
@@ -51,7 +52,7 @@ impl AuthLayer {
             .map_err(|error| unusable(error, Stage::NotSent))
     }
 
-    /// Another token than the one `response` calls invalid, if it does and there is one.
+    /// Another token, if `response` rejects the token as invalid and there is one.
     async fn renewed(
         &self,
         response: &Response<Body>,
@@ -119,12 +120,12 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::base_url::BaseUrl;
-    use crate::class::Class;
     use crate::credential::{ApiKey, CredentialFuture, Token};
     use crate::fixture::{Seen, answer, leaf, request, scripted};
+    use crate::flow::class::Class;
     use crate::layer::BaseLayer;
-    use crate::transport::Transport;
+    use crate::request::base_url::BaseUrl;
+    use crate::stack::transport::Transport;
 
     /// Hands out `token-0`, and the next number with each renewal.
     #[derive(Debug, Default)]

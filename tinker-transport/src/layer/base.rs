@@ -1,37 +1,37 @@
-//! Puts the base URL before the path.
+//! Base URL layer.
 
 use http::Request;
 use std::sync::Arc;
 
 use super::around::{Around, tower_layer};
-use crate::base_url::BaseUrl;
 use crate::body::Body;
+use crate::request::base_url::BaseUrl;
 use crate::service::{Answer, Inner};
 
-/// Turns `/api/v1/...` into a whole URI.
+/// Turns `/api/v1/...` into a complete URI.
 ///
-/// A URI with a host of its own is left as it is. If it leads to another server, the request is
-/// marked, and the layers below add no credential and no configured headers to it.
+/// A URI with a host is not changed. If it leads to another server, the request is marked, and the inner layers add no
+/// credential and no configured headers.
 ///
 /// # Order
-/// Outside [`AuthLayer`](super::AuthLayer) and [`HeaderLayer`](super::HeaderLayer). Wrong: inside
-/// them, where the mark comes too late and the key goes to whatever host a URI names.
+/// Outside [`AuthLayer`](super::AuthLayer) and [`HeaderLayer`](super::HeaderLayer). Wrong: inside them, where the mark
+/// comes too late and the key is sent to any host that a URI names.
 #[derive(Debug, Clone)]
 pub struct BaseLayer {
     base: Arc<BaseUrl>,
 }
 
-/// Request extension: this request leaves for another server.
+/// Request extension: this request leads to another server.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Elsewhere;
 
-/// Does this request go to the configured server?
+/// Whether this request leads to the configured server.
 pub(super) fn is_at_home(request: &Request<Body>) -> bool {
     request.extensions().get::<Elsewhere>().is_none()
 }
 
 impl BaseLayer {
-    /// Puts `base` before every path.
+    /// Prefixes every path with `base`.
     pub fn new(base: BaseUrl) -> Self {
         Self {
             base: Arc::new(base),

@@ -1,4 +1,4 @@
-//! Stops asking a server that keeps failing.
+//! Circuit breaker layer.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,35 +9,32 @@ use http::{Request, Uri};
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
-use crate::call::Call;
-use crate::circuit::{Circuit, Refusal, Rules};
-use crate::class::Class;
-use crate::disposition::{Disposition, Outcome};
 use crate::error::{Kind, Stage, TransportError};
-use crate::event::{BreakerChange, Event};
-use crate::observer::Observers;
+use crate::flow::circuit::{Circuit, Refusal, Rules};
+use crate::flow::class::Class;
+use crate::observe::event::{BreakerChange, Event};
+use crate::observe::observer::Observers;
+use crate::policy::{Disposition, Outcome};
+use crate::request::call::Call;
 use crate::service::{Answer, Inner};
 
-/// A circuit breaker: refuses requests for a while when too many of the latest failed.
+/// A circuit breaker: refuses requests for a while after too many recent failures.
 ///
-/// - Closed: everything passes. When half of the last 20 tries failed (and there were at least
-///   10), it opens.
-/// - Open: every request is refused at once with [`Kind::Unavailable`] and [`Stage::NotSent`]; the
-///   error names how long, and so does [`TransportError::retry_after`]. 10 seconds the first time.
-/// - Half open: one request goes through as a probe. If it succeeds, the breaker closes; if it
-///   fails, it opens for twice as long, up to two minutes. A probe that is dropped makes room for
-///   another.
+/// - Closed: all requests pass. When half of the last 20 tries failed (and there were at least 10), it opens.
+/// - Open: every request is refused immediately with [`Kind::Unavailable`] and [`Stage::NotSent`]; the remaining time
+/// is in
+///   the error and its [`TransportError::retry_after`]. 10 seconds the first time.
+/// - Half open: one request passes as a probe. If it succeeds, the breaker closes; if it fails, it opens for twice as
+///   long, up to two minutes. A dropped probe is replaced by another.
 ///
-/// Failures are statuses from 500, lost connections, and timeouts after the request had left.
-/// 4xx, 429 and 402 say that the server is well. Requests that were dropped or never sent say
-/// nothing.
+/// Failures are statuses from 500, lost connections, and timeouts after the request was sent. 4xx, 429 and 402 count as
+/// success. Requests that were dropped or never sent do not count.
 ///
-/// Off by default. Switch it on with
-/// [`TransportConfig::with_breaker`](crate::TransportConfig::with_breaker).
+/// Off by default; enabled by [`TransportConfig::with_breaker`](crate::TransportConfig::with_breaker).
 ///
 /// # Order
-/// Inside retry: it sees every try, and a refusal ends the call, since [`Standard`] does not
-/// repeat it. Wrong: outside retry, where a call that tried for five minutes is one failure.
+/// Inside retry: it sees every try, and a refusal ends the call, since [`Standard`] does not retry it. Wrong: outside
+/// retry, where a call that retried for five minutes is one failure.
 ///
 /// [`Standard`]: crate::policy::Standard
 #[derive(Clone)]
@@ -48,7 +45,7 @@ pub struct BreakerLayer {
     observers: Observers,
 }
 
-/// What a breaker stands before.
+/// Target of a breaker.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Subject {
     Class(Class),
@@ -58,12 +55,12 @@ enum Subject {
 }
 
 impl BreakerLayer {
-    /// One breaker for each [`Class`]: failing uploads do not stop the listing of runs.
+    /// One breaker for each [`Class`]: failing uploads do not block the listing of runs.
     pub fn per_class() -> Self {
         Self::new(false)
     }
 
-    /// One breaker for each server, whatever it is asked for.
+    /// One breaker for each server, for all classes.
     pub fn per_origin() -> Self {
         Self::new(true)
     }
@@ -83,7 +80,7 @@ impl BreakerLayer {
         }
     }
 
-    /// Looks back on the last `window` tries, up to 64, and opens only after `minimum` of them.
+    /// Evaluates the last `window` tries, up to 64, and opens only after `minimum` of them.
     #[must_use]
     pub fn with_window(mut self, window: u32, minimum: u32) -> Self {
         self.rules.window = window;
@@ -91,7 +88,7 @@ impl BreakerLayer {
         self
     }
 
-    /// Opens when this share of them failed, from 0 to 1.
+    /// Opens when this share of tries failed, from 0 to 1.
     #[must_use]
     pub fn with_failure_share(mut self, share: f64) -> Self {
         self.rules.failure_share = share;
@@ -162,7 +159,7 @@ impl Around for BreakerLayer {
     }
 }
 
-/// Does this end speak against the server? Nothing: it says nothing about it.
+/// Whether this end is a failure of the server. `None`: it shows nothing about the server.
 fn has_failed(result: &Answer) -> Option<bool> {
     match Disposition::of(result).outcome {
         Outcome::Transient(status) => Some(status.is_server_error()),
@@ -179,7 +176,7 @@ fn refused(subject: &Subject, refusal: Refusal) -> TransportError {
     let Refusal { left, failures, of } = refusal;
     let when = match left {
         Some(left) => format!("it lets a request through in {:.1} s", left.as_secs_f64()),
-        None => "a request is under way to see whether it is well again".into(),
+        None => "a probe is in flight".into(),
     };
     let what = format!(
         "not sent: {failures} of the last {of} tries failed and the circuit breaker for {subject} is open; {when}"
@@ -191,7 +188,7 @@ fn refused(subject: &Subject, refusal: Refusal) -> TransportError {
     }
 }
 
-/// Without a user name and password, which nobody should see.
+/// Without user name and password.
 fn host_of(authority: &str) -> &str {
     authority.rsplit('@').next().unwrap_or_default()
 }

@@ -1,18 +1,17 @@
-//! Answers read whole within the try.
+//! Layer that reads responses completely within a try.
 
 use http::{Request, Response};
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
-use crate::call::Call;
+use crate::request::call::Call;
 use crate::service::{Answer, Inner};
 
-/// Reads the body of an answer before it counts as one, where the [`Call`] says so.
+/// Reads the response body within the attempt if the [`Call`] requests it.
 ///
-/// A connection can break in the middle of a body. Whoever reads it then knows that the work was
-/// done and has lost the result; for [`RetryLayer`](super::RetryLayer) it is a try like any other
-/// that failed. Meant for answers that are small: they are held in memory, and the permits of
-/// [`AdmissionLayer`](super::AdmissionLayer) with them until the last byte.
+/// A connection can break in the middle of a body. A caller that reads the body itself then has lost the result of work
+/// that was done; for [`RetryLayer`](super::RetryLayer) it is an ordinary failed try. Intended for small responses:
+/// they are held in memory, and the permits of [`AdmissionLayer`](super::AdmissionLayer) are held until the last byte.
 ///
 /// # Order
 /// Inside retry. Wrong: outside, where the error comes too late for another try.
@@ -20,7 +19,7 @@ use crate::service::{Answer, Inner};
 pub struct CollectLayer(());
 
 impl CollectLayer {
-    /// Does what each call asks for.
+    /// A layer without settings; each call decides.
     pub fn new() -> Self {
         Self::default()
     }
@@ -49,13 +48,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::builder::TransportBuilder;
-    use crate::class::Class;
-    use crate::config::TransportConfig;
-    use crate::effort::Effort;
     use crate::error::Kind;
     use crate::fixture::request;
-    use crate::replay::Replay;
+    use crate::flow::class::Class;
+    use crate::policy::Effort;
+    use crate::policy::Replay;
+    use crate::stack::builder::TransportBuilder;
+    use crate::stack::config::TransportConfig;
     use crate::testing::{Fault, FaultLayer, Script};
 
     async fn ask(call: Call) -> (Answer, Duration) {

@@ -1,4 +1,4 @@
-//! Compresses request bodies.
+//! Request compression layer.
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
@@ -6,26 +6,25 @@ use http::{HeaderValue, Request};
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
-use crate::call::{Call, Compression};
 use crate::error::{Kind, Stage, TransportError};
+use crate::request::call::{Call, Compression};
 use crate::service::{Answer, Inner};
 
-/// The level the official client uses.
+/// Compression level of the official client.
 const LEVEL: i32 = 3;
-/// Bodies above this are compressed on a blocking thread; below, it takes about a millisecond.
+/// Bodies above this size are compressed on a blocking thread; below, it takes about a millisecond.
 const LARGE: usize = 256 * 1024;
 
-/// Compresses the body where the call asks for it: one zstd frame, level 3, the size of the
-/// content in its head, of whatever length. Streams, and bodies that already have an encoding,
-/// stay as they are.
+/// Compresses the body if the call requests it: one zstd frame of level 3 with the content size in its header, whatever
+/// the length. Streams, and bodies that already have an encoding, are not changed.
 ///
 /// # Order
-/// Near the wire, so that everything above sees plain bodies and weights.
+/// Near the wire, so that the outer layers see uncompressed bodies and weights.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct CompressLayer;
 
 impl CompressLayer {
-    /// The layer; it has no settings, because each call decides.
+    /// A layer without settings; each call decides.
     pub fn new() -> Self {
         Self
     }
@@ -74,8 +73,8 @@ async fn compress(plain: Bytes) -> Result<Vec<u8>, TransportError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::class::Class;
     use crate::fixture::{request, scripted};
+    use crate::flow::class::Class;
 
     #[tokio::test]
     async fn small_and_large_bodies_become_one_frame_with_their_size_in_its_head() {

@@ -1,4 +1,4 @@
-//! Takes zstd answers apart.
+//! Response decompression layer.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,13 +14,13 @@ use crate::body::Body;
 use crate::error::{BoxError, Kind, Stage, TransportError};
 use crate::service::{Answer, Inner};
 
-/// Bytes handed on at a time.
+/// Bytes decoded at a time.
 const PIECE: usize = 64 * 1024;
 
-/// Offers `Accept-Encoding: zstd` and decodes such answers while they stream.
+/// Offers `Accept-Encoding: zstd` and decodes such responses while they stream.
 ///
-/// A request that names encodings itself is left alone, and so is its answer. Other encodings are
-/// not offered: no server needs them, and `tower-http`'s `DecompressionLayer` fits where one does.
+/// A request that names encodings itself is not changed, nor is its response. Other encodings are not offered: no
+/// server needs them, and `tower-http`'s `DecompressionLayer` is available for such a server.
 ///
 /// # Order
 /// Inside [`TimeoutLayer`](super::TimeoutLayer), near the wire.
@@ -28,7 +28,7 @@ const PIECE: usize = 64 * 1024;
 pub struct DecompressLayer;
 
 impl DecompressLayer {
-    /// The layer; it has no settings.
+    /// A layer without settings.
     pub fn new() -> Self {
         Self
     }
@@ -80,14 +80,14 @@ struct Decoded {
     inner: Body,
     decoder: Decoder<'static>,
     input: Bytes,
-    /// The body must not end here.
+    /// Whether the body may not end here.
     is_within_frame: bool,
-    /// The decoder holds no more output for what it was given.
+    /// Whether the decoder has no more output for its input.
     is_flushed: bool,
 }
 
 impl Decoded {
-    /// Decodes the next piece of the input at hand; nothing when all of it is used up.
+    /// Decodes the next piece of the available input; `None` when all of it is consumed.
     fn decode(&mut self) -> Result<Option<Bytes>, BoxError> {
         while !self.input.is_empty() || !self.is_flushed {
             let mut piece = vec![0; PIECE];
@@ -146,9 +146,9 @@ impl http_body::Body for Decoded {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Call;
-    use crate::class::Class;
     use crate::fixture::{answer, leaf, request};
+    use crate::flow::class::Class;
+    use crate::request::call::Call;
 
     /// A body in pieces of `size`.
     struct Pieces(Bytes, usize);

@@ -1,4 +1,4 @@
-//! A layer from an async closure.
+//! Layers from async closures.
 
 use std::fmt;
 use std::future::Future;
@@ -10,9 +10,9 @@ use tower::{Layer, Service};
 use crate::body::Body;
 use crate::error::TransportError;
 use crate::service::HttpService;
-use crate::transport::Transport;
+use crate::stack::transport::Transport;
 
-/// Makes a layer of an async function that gets the request and the rest of the stack.
+/// Creates a layer from an async function of the request and the rest of the stack.
 ///
 /// ```
 /// use tinker_transport::{Body, Transport, layer};
@@ -46,10 +46,10 @@ where
 pub struct Next(Transport);
 
 impl Next {
-    /// Sends the request on.
+    /// Sends the request to the inner layers.
     ///
     /// # Errors
-    /// Those of the layers below.
+    /// As for the inner layers.
     pub async fn run(self, request: Request<Body>) -> Result<Response<Body>, TransportError> {
         self.0.call(request).await
     }

@@ -1,4 +1,4 @@
-//! Holds requests while the gate is closed, and closes it.
+//! Gate layer.
 
 use std::time::Duration;
 
@@ -6,26 +6,26 @@ use http::{Request, StatusCode};
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
-use crate::call::{Billing, Call};
-use crate::class::Class;
-use crate::disposition::Held;
-use crate::effort::Waited;
 use crate::error::TransportError;
-use crate::event::{Event, GateChange};
-use crate::gate::{Gate, PAUSE_LIMIT};
-use crate::observer::Observers;
+use crate::flow::class::Class;
+use crate::flow::gate::{Gate, PAUSE_LIMIT};
+use crate::observe::event::{Event, GateChange};
+use crate::observe::observer::Observers;
+use crate::policy::Held;
+use crate::policy::Waited;
+use crate::request::call::{Billing, Call};
 use crate::service::{Answer, Inner};
 
 /// Waits at a shared [`Gate`] before each try, and reports 429 and 402 to it.
 ///
-/// An answer that closed the gate is marked, so that [`RetryLayer`](super::RetryLayer) sends the
-/// request again without counting an attempt: the next try waits here. Time spent waiting is not
-/// held against the call either. Without a retry layer the caller gets the 429 or 402.
+/// A response that closed the gate is marked, so that [`RetryLayer`](super::RetryLayer) sends the request again without
+/// counting an attempt: the next try waits here. Time spent waiting does not count against the call. Without a retry
+/// layer the caller receives the 429 or 402.
 ///
 /// # Order
-/// Inside retry, outside everything that should not be charged with the wait.
-/// Wrong: outside retry, where each call would pass once and its tries would not be held. Wrong:
-/// inside a timeout, which would take a wait the server asked for as a slow answer.
+/// Inside retry, outside of everything whose time should not include the wait. Wrong: outside retry, where each call
+/// passes once and its tries are not held. Wrong: inside a timeout, which would treat a requested wait as a slow
+/// response.
 #[derive(Debug, Clone)]
 pub struct GateLayer {
     gate: Gate,
@@ -43,15 +43,15 @@ impl GateLayer {
         }
     }
 
-    /// Sets how long answers of 402 are waited out; an hour by default. The first one after that
-    /// belongs to the caller.
+    /// Sets the longest total pause after responses of 402; an hour by default. The first one after that is returned to
+    /// the caller.
     #[must_use]
     pub fn with_pause_limit(mut self, limit: Duration) -> Self {
         self.pause_limit = limit;
         self
     }
 
-    /// Reports to these observers what happens at the gate.
+    /// Reports changes of the gate to these observers.
     #[must_use]
     pub fn with_observers(mut self, observers: Observers) -> Self {
         self.observers = observers;
@@ -77,7 +77,7 @@ impl GateLayer {
         Ok(waited)
     }
 
-    /// Closes the gate if the answer says so. True: the request will be sent again.
+    /// Closes the gate if the response requires it. True: the request will be sent again.
     fn learn(&self, call: &Call, weight: u64, status: StatusCode) -> bool {
         let change = match status {
             StatusCode::TOO_MANY_REQUESTS if call.class == Class::Sample => {

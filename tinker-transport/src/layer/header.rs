@@ -1,4 +1,4 @@
-//! Headers every request has.
+//! Header layer.
 
 use http::header::{ACCEPT, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
@@ -8,21 +8,20 @@ use tinker_types::wire::header;
 use super::around::{Around, tower_layer};
 use super::base::is_at_home;
 use crate::body::Body;
-use crate::call::Call;
-use crate::class::Class;
+use crate::flow::class::Class;
+use crate::request::call::Call;
 use crate::service::{Answer, Inner};
 
-/// By this a client says that it takes a 429 on a sample as "wait and send it again".
+/// Tells the server that this client waits and retries after a 429 on a sample.
 const BACKPRESSURE: HeaderName = HeaderName::from_static(header::SAMPLING_BACKPRESSURE);
 
-/// Adds the headers a request lacks.
+/// Adds missing headers.
 ///
-/// A header that the request already has stays. Otherwise, in this order: the configured headers
-/// (not on a request that leaves for another server), `User-Agent`, `Accept: application/json`,
-/// and `X-Tinker-Sampling-Backpressure: 1` on samples.
+/// Existing headers are not changed. Otherwise, in this order: the configured headers (not on a request to another
+/// server), `User-Agent`, `Accept: application/json`, and `X-Tinker-Sampling-Backpressure: 1` on samples.
 ///
 /// # Order
-/// Inside [`BaseLayer`](super::BaseLayer), which knows when a request leaves.
+/// Inside [`BaseLayer`](super::BaseLayer), which marks requests to other servers.
 #[derive(Debug, Clone)]
 pub struct HeaderLayer {
     user_agent: HeaderValue,

@@ -1,4 +1,4 @@
-//! Asks a second time when a read is slow.
+//! Hedging layer.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -13,37 +13,38 @@ use tokio::time::Instant;
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
-use crate::call::Call;
-use crate::disposition::{Disposition, Outcome};
-use crate::event::Event;
-use crate::observer::Observers;
-use crate::replay::Replay;
+use crate::observe::event::Event;
+use crate::observe::observer::Observers;
+use crate::policy::Replay;
+use crate::policy::{Disposition, Outcome};
+use crate::request::call::Call;
+use crate::request::spare::Spare;
 use crate::service::{Answer, Inner};
-use crate::spare::Spare;
 
-/// Times of an operation looked back on, and how many of them there must be.
+/// Number of recent times per operation, and the least number of them required.
 const KEPT: usize = 128;
 const ENOUGH: usize = 20;
-/// What each read adds to the budget, and the most it can hold.
+/// Contribution of each read to the budget, and its capacity.
 const SHARE: f64 = 0.05;
 const BURST: f64 = 10.0;
 
-/// Sends a read a second time when its answer is slower than usual; the first answer wins.
+/// Sends a second request for a read whose response is slower than usual; the first response wins.
 ///
-/// The loser is dropped, and with it everything it held. A failure wins only if there is nothing
-/// else: while the other request is under way, that is waited for.
+/// The other request is dropped and releases all its resources. A failure is returned only if both fail: while one is
+/// in flight, it is waited for.
 ///
-/// - Only reads: GET and HEAD, and only where the [`Call`] says [`Replay::Safe`].
-/// - After a fixed time, or once 95 % of the latest 128 reads of the same operation were quicker.
-/// - At most one in twenty reads on the long run, and ten in a row: hedging must not double the
-///   load of a server that is slow because it is overloaded.
+/// - Only reads: GET and HEAD with [`Replay::Safe`] in their [`Call`].
+/// - After a fixed time, or once 95 % of the latest 128 reads of the same operation were faster.
+/// - At most one in twenty reads in the long run, and ten in a row: hedging must not double the load of a server that
+/// is
+///   slow because it is overloaded.
 ///
-/// After J. Dean and L. A. Barroso, The Tail at Scale (2013). Off by default. Switch it on with
+/// After J. Dean and L. A. Barroso, The Tail at Scale (2013). Off by default; enabled by
 /// [`TransportConfig::with_hedge`](crate::TransportConfig::with_hedge).
 ///
 /// # Order
-/// Inside retry, so that a hedge races a try and not a wait; outside breaker and adaptive
-/// concurrency, for which it is a request like any other.
+/// Inside retry, so that a hedge competes with a try and not with a wait; outside breaker and adaptive concurrency,
+/// which count it as a request.
 #[derive(Clone)]
 pub struct HedgeLayer {
     delay: Delay,
@@ -64,13 +65,13 @@ struct Shared {
 }
 
 impl HedgeLayer {
-    /// Asks again after this long.
+    /// Sends the second request after this time.
     pub fn after(delay: Duration) -> Self {
         Self::new(Delay::Fixed(delay))
     }
 
-    /// Asks again once this share (0 to 1) of the latest reads were quicker. The first 20 reads of
-    /// an operation are only watched.
+    /// Sends the second request once this share (0 to 1) of the latest reads were faster. The first 20 reads of an
+    /// operation are only measured.
     pub fn after_share(share: f64) -> Self {
         Self::new(Delay::Share(share.clamp(0.0, 1.0)))
     }
@@ -87,7 +88,7 @@ impl HedgeLayer {
         }
     }
 
-    /// Reports races to these observers.
+    /// Reports hedges to these observers.
     #[must_use]
     pub fn with_observers(mut self, observers: Observers) -> Self {
         self.observers = observers;
@@ -176,7 +177,7 @@ impl Around for HedgeLayer {
     }
 }
 
-/// The first answer that is no failure, or the last failure; and whether it was the second's.
+/// The first response that is not a failure, or the last failure; and whether it came from the second request.
 async fn race(
     mut first: Pin<&mut impl Future<Output = Answer>>,
     mut second: Pin<&mut impl Future<Output = Answer>>,

@@ -1,24 +1,25 @@
-//! The layers of the default stack, each usable alone.
+//! Layers of the default stack, each usable alone.
 //!
-//! From the outside in, as [`TransportBuilder`](crate::TransportBuilder) puts them together:
+//! From the outside in, as [`TransportBuilder`](crate::TransportBuilder) composes them:
 //!
 //! | layer | place | because |
 //! |---|---|---|
 //! | [`ObserveLayer`], [`TraceLayer`] | outermost | they report whole calls, waits included |
 //! | [`AdmissionLayer`] | outside retry | retries must not multiply what is in flight |
 //! | [`RetryLayer`] | between call and attempt | |
-//! | [`CollectLayer`] | just inside retry | an answer that breaks off is a try that failed |
-//! | [`GateLayer`] | inside retry | it learns from every answer, those of your layers too |
+//! | [`CollectLayer`] | just inside retry | a response that breaks off is a failed try |
+//! | [`GateLayer`] | inside retry | it evaluates every response, including those of user layers |
 //! | [`ObserveLayer`], [`TraceLayer`] | inside the gate | they report each try, without waits |
-//! | [`HedgeLayer`], [`BreakerLayer`], [`AdaptiveLayer`] | in this order, where switched on | a hedge is a request the other two must see |
-//! | [`BaseLayer`] | outside auth and headers | both must know whether a request leaves home |
+//! | [`HedgeLayer`], [`BreakerLayer`], [`AdaptiveLayer`] | in this order, if enabled | a hedge is a request that the
+//! other two must see |
+//! | [`BaseLayer`] | outside auth and headers | both must know whether a request leads to another server |
 //! | [`AuthLayer`], [`HeaderLayer`] | inside retry | a credential may change between tries |
-//! | [`TimeoutLayer`] | inside retry | a slow try must not eat the whole call |
-//! | [`CompressLayer`], [`DecompressLayer`] | near the wire | everything above sees plain bodies |
-//! | [`RedirectLayer`] | next to the leaf | it must see the credential to take it off |
+//! | [`TimeoutLayer`] | inside retry | a slow try must not use up the time of the call |
+//! | [`CompressLayer`], [`DecompressLayer`] | near the wire | the outer layers see uncompressed bodies |
+//! | [`RedirectLayer`] | next to the leaf | it must see the credential to remove it |
 //!
-//! Your own layers go outside all of it (`call_layer`) or just outside base (`attempt_layer`).
-//! The quickest way to write one is [`from_fn`].
+//! User layers go outside all of it (`call_layer`) or just outside base (`attempt_layer`).
+//! The simplest way to write one is [`from_fn`].
 
 mod adaptive;
 mod admission;

@@ -1,4 +1,4 @@
-//! Tells observers how calls and attempts end.
+//! Observation layer.
 
 use http::Request;
 use tokio::time::Instant;
@@ -6,12 +6,12 @@ use tokio::time::Instant;
 use super::around::{Around, tower_layer};
 use super::scope::{Scope, Subject};
 use crate::body::Body;
-use crate::effort::Effort;
-use crate::event::{End, Event, Observation};
-use crate::observer::Observers;
+use crate::observe::event::{End, Event, Observation};
+use crate::observe::observer::Observers;
+use crate::policy::Effort;
 use crate::service::{Answer, Inner};
 
-/// Hands the end of every call or attempt to observers, also when its caller dropped it.
+/// Reports the end of every call or attempt to observers, also if its caller dropped it.
 ///
 /// # Order
 /// One for calls outermost, one for attempts inside the gate.
@@ -43,7 +43,7 @@ tower_layer!(ObserveLayer makes Observe);
 
 impl Around for ObserveLayer {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
-        // Nobody listens: not even the clock is read.
+        // Without observers, not even the clock is read.
         let watch = (!self.observers.is_empty()).then(|| Watch {
             layer: self,
             subject: Subject::of(request),
@@ -58,7 +58,7 @@ impl Around for ObserveLayer {
     }
 }
 
-/// Reports once, at the latest when it is dropped.
+/// Reports once, on drop at the latest.
 struct Watch<'a> {
     layer: &'a ObserveLayer,
     subject: Subject,
@@ -116,12 +116,12 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::call::Call;
-    use crate::class::Class;
     use crate::fixture::{leaf, request, scripted};
+    use crate::flow::class::Class;
     use crate::layer::RetryLayer;
-    use crate::observer::Observer;
-    use crate::replay::Replay;
+    use crate::observe::observer::Observer;
+    use crate::policy::Replay;
+    use crate::request::call::Call;
 
     #[derive(Default)]
     struct Log(Mutex<Vec<String>>);

@@ -1,4 +1,4 @@
-//! Follows redirects without giving secrets away.
+//! Redirect layer that does not leak secrets.
 
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RANGE, USER_AGENT,
@@ -8,34 +8,35 @@ use url::Url;
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
-use crate::call::Call;
 use crate::error::{Kind, Stage, TransportError};
+use crate::request::call::Call;
+use crate::request::spare::Spare;
 use crate::service::{Answer, Inner};
-use crate::spare::Spare;
 
 const HOPS: usize = 10;
-/// What another server may see of a request. Everything else, the credential first, stays here.
+/// Headers that another server may receive. Everything else, above all the credential, is removed.
 const HARMLESS: [HeaderName; 4] = [ACCEPT, ACCEPT_ENCODING, RANGE, USER_AGENT];
 
 /// Follows up to ten redirects.
 ///
-/// - Within an origin (scheme, host, port) the request is repeated as it was; 303, and 301 and 302
-///   on a POST, turn it into a GET without a body.
-/// - To another origin only a GET or HEAD goes, and only with `Accept`, `Accept-Encoding`, `Range`
-///   and `User-Agent`: no credential, no other header. This is how signed download links work.
+/// - Within an origin (scheme, host, port) the request is repeated unchanged; 303, and 301 and 302 on a POST, turn it
+/// into
+///   a GET without a body.
+/// - To another origin only GET and HEAD are sent, with `Accept`, `Accept-Encoding`, `Range` and `User-Agent` only: no
+///   credential, no other header. Signed download links work this way.
 /// - Never from https to http, and never with a body that is a stream.
 ///
-/// What is not followed is returned as it came, a 3xx answer with its `Location`. A [`Call`] can ask
-/// for that.
+/// A redirect that is not followed is returned unchanged, as a 3xx response with its `Location`. A [`Call`] can request
+/// that.
 ///
 /// # Order
-/// Next to the leaf. Wrong: outside [`AuthLayer`](super::AuthLayer), which would put the key back
-/// on at each hop. A leaf that follows redirects by itself defeats this layer.
+/// Next to the leaf. Wrong: outside [`AuthLayer`](super::AuthLayer), which would attach the key again on each hop. A
+/// leaf that follows redirects by itself defeats this layer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RedirectLayer;
 
 impl RedirectLayer {
-    /// The layer; it has no settings.
+    /// A layer without settings.
     pub fn new() -> Self {
         Self
     }
@@ -68,7 +69,7 @@ impl Around for RedirectLayer {
     }
 }
 
-/// Where an answer sends us, if it does.
+/// Target of a redirect, if the response is one.
 fn location(from: &Uri, response: &Response<Body>) -> Option<Url> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return None;
@@ -77,7 +78,7 @@ fn location(from: &Uri, response: &Response<Body>) -> Option<Url> {
     Url::parse(&from.to_string()).ok()?.join(location).ok()
 }
 
-/// Turns `request` into the next one; nothing if it must not be sent.
+/// Turns `request` into the next one; `None` if it must not be sent.
 fn follow(
     mut request: Request<Body>,
     status: StatusCode,
@@ -91,7 +92,7 @@ fn follow(
     };
     if here.origin() != target.origin() {
         let is_downgrade = here.scheme() == "https" && target.scheme() != "https";
-        // A POST that would turn into a GET stays home as well: its answer was never meant for others.
+        // A POST that would become a GET is not sent either: its response is not meant for others.
         let is_harmless = matches!(*request.method(), Method::GET | Method::HEAD);
         if is_downgrade || !is_harmless || !matches!(target.scheme(), "http" | "https") {
             return None;
@@ -123,7 +124,7 @@ fn harmless(headers: &HeaderMap) -> HeaderMap {
 mod tests {
     use super::*;
     use crate::fixture::{Seen, answer, leaf};
-    use crate::transport::Transport;
+    use crate::stack::transport::Transport;
 
     /// Redirects once with `status` to `target`, then answers 200.
     fn redirecting(status: u16, target: &'static str) -> (Transport, Seen) {

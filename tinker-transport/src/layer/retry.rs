@@ -1,4 +1,4 @@
-//! Retry: policies carried out.
+//! Retry layer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,42 +10,42 @@ use tower::retry::budget::{Budget, TpsBudget};
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
-use crate::call::Call;
-use crate::class::PerClass;
-use crate::disposition::{Disposition, Outcome};
-use crate::effort::{Effort, Waited};
-use crate::event::Event;
-use crate::idempotency::{self, IDEMPOTENCY_KEY};
-use crate::observer::Observers;
+use crate::flow::class::PerClass;
+use crate::observe::event::Event;
+use crate::observe::observer::Observers;
+use crate::policy::{Disposition, Outcome};
+use crate::policy::{Effort, Waited};
 use crate::policy::{Policy, Verdict};
+use crate::request::call::Call;
+use crate::request::idempotency::{self, IDEMPOTENCY_KEY};
+use crate::request::spare::Spare;
 use crate::service::{Answer, Inner};
-use crate::spare::Spare;
 
-/// Empty 400s of a class that may be taken for lost connections; each success gives one back.
+/// Empty 400s of a class that may count as lost connections; each success returns one.
 const EDGE_BUDGET: u32 = 16;
-/// Retries of the whole stack that go through at any time, and their share of successes above it.
+/// Retries of the whole stack that are always allowed, and their share of successes beyond that.
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
 const BUDGET_PER_SECOND: u32 = 20;
 const BUDGET_SHARE: f32 = 0.5;
-/// A retry the budget does not allow yet asks again after this long.
+/// Wait before a retry that the budget does not allow yet is tried again.
 const BUDGET_STEP: Duration = Duration::from_secs(1);
 
-/// Sends a request again when that is harmless, sensible and affordable.
+/// Retries requests where that is harmless, useful and affordable.
 ///
-/// After each try: [`Disposition`] says what happened; a repeat that could do the work twice is
-/// ruled out by [`Replay`](crate::Replay); the [`Policy`] of the call, or else of its class, says
-/// whether and when; a budget shared by the whole stack spreads retries out when too many come at
-/// once (they wait, within the policy's time, and are not refused). Then it sleeps and sends.
+/// After each try, [`Disposition`] classifies it; [`Replay`](crate::Replay) rules out repeats that could do the work
+/// twice; the [`Policy`] of the call, or else of its class, decides whether and when to retry; and a budget shared by
+/// the whole stack delays retries when too many come at once (within the time of the policy; none is refused). Then the
+/// layer sleeps and sends again.
 ///
 /// - A request with a method other than GET gets one `X-Idempotency-Key` for all its tries.
 /// - A body that is a stream cannot be repeated: one try.
-/// - A call's deadline is kept: no wait reaches beyond it.
-/// - When it gives up, the last answer or error is returned as it was, with the
-///   [`Effort`](crate::Effort) among its extensions or in its accessors.
+/// - No wait extends beyond the call's deadline.
+/// - When it gives up, the last response or error is returned unchanged, with the [`Effort`](crate::Effort) in its
+///   extensions or accessors.
 ///
 /// # Order
-/// Inside admission, outside gate, auth and timeout. Wrong: timeout outside retry, as the only
-/// one; a single stuck try then eats the time of all.
+/// Inside admission, outside gate, auth and timeout. Wrong: a single timeout outside retry, where one stuck try uses up
+/// the time of all.
 #[derive(Debug, Clone)]
 pub struct RetryLayer {
     shared: Arc<Shared>,
@@ -60,13 +60,13 @@ struct Shared {
 }
 
 impl RetryLayer {
-    /// Retries by the policies of the classes: [`Standard`](crate::policy::Standard), and
-    /// [`Never`](crate::policy::Never) for retrieving and telemetry.
+    /// Uses the default policies of the classes: [`Standard`](crate::policy::Standard), and
+    /// [`Never`](crate::policy::Never) for polling and telemetry.
     pub fn new() -> Self {
         Self::with_policies(PerClass::default())
     }
 
-    /// Retries by these policies.
+    /// Uses these policies.
     pub fn with_policies(policies: PerClass<Arc<dyn Policy>>) -> Self {
         let edge = PerClass::from_fn(|_| AtomicU32::new(EDGE_BUDGET));
         let budget = TpsBudget::new(BUDGET_WINDOW, BUDGET_PER_SECOND, BUDGET_SHARE);
@@ -80,7 +80,7 @@ impl RetryLayer {
         }
     }
 
-    /// Reports to these observers when another try follows.
+    /// Reports retries to these observers.
     #[must_use]
     pub fn with_observers(mut self, observers: Observers) -> Self {
         self.observers = observers;
@@ -97,9 +97,8 @@ impl Default for RetryLayer {
 tower_layer!(RetryLayer makes Retry);
 
 impl Around for RetryLayer {
-    // A loop of its own: `tower`'s clones policy, service and request before each try and needs a
-    // nameable, so boxed, future of the service. Here a copy of the request is all, and it
-    // allocates nothing.
+    // `tower::retry` clones policy, service and request before each try and needs a nameable, so boxed,
+    // future of the service. Here only the request is copied, without an allocation.
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
         let mut tries = Tries::new(self, request);
         loop {
@@ -118,35 +117,35 @@ impl Around for RetryLayer {
     }
 }
 
-/// All tries of one call.
+/// State of one call.
 struct Tries<'a> {
     shared: &'a Shared,
     observers: &'a Observers,
     call: Call,
     started: Instant,
-    /// Attempts that count.
+    /// Counted attempts.
     counted: u32,
-    /// Time the server asked the client to wait; it is not held against the call.
+    /// Waits requested by the server, which do not count against the call.
     waited: Duration,
-    /// What the call had taken when the latest try began.
+    /// Time the call had taken when the latest try began.
     before: Duration,
-    /// The latest try, counted or not.
+    /// Number of the latest try, counted or not.
     number: u32,
 }
 
-/// What follows a try.
+/// Next step after a try.
 enum Next {
-    /// Its end is the end of the call.
+    /// The result is returned.
     Nothing,
-    /// The same again; the gate will hold it as long as need be.
+    /// Repeated; the gate holds it as long as necessary.
     AtOnce,
     After(Pause),
 }
 
-/// The wait before another try.
+/// Wait before another try.
 struct Pause {
     wait: Duration,
-    /// When the budget is no longer waited for.
+    /// Time at which waiting for the budget ends.
     give_in: Option<Instant>,
 }
 
@@ -158,7 +157,7 @@ impl<'a> Tries<'a> {
         {
             request.headers_mut().insert(IDEMPOTENCY_KEY, key);
         }
-        // Written in place: an extension of its own would be another allocation.
+        // Written in place: a separate extension would be another allocation.
         if let Some(call) = request.extensions_mut().get_mut::<Call>() {
             call.attempt = 1;
         }
@@ -183,7 +182,7 @@ impl<'a> Tries<'a> {
         &**self.call.policy.as_ref().unwrap_or_else(of_class)
     }
 
-    /// Judges the end of a try.
+    /// Decides what follows a try.
     fn after(&mut self, result: &mut Answer) -> Next {
         let disposition = Disposition::of(result);
         match disposition.outcome {
@@ -194,7 +193,7 @@ impl<'a> Tries<'a> {
                 return Next::Nothing;
             }
             Outcome::Held => {
-                // The try never happened, as far as the policy is concerned.
+                // For the policy, the try did not happen.
                 self.waited = self.started.elapsed().saturating_sub(self.before);
                 return Next::AtOnce;
             }
@@ -219,7 +218,7 @@ impl<'a> Tries<'a> {
         Next::After(pause)
     }
 
-    /// Takes what the gate says about the latest try.
+    /// Records the information of the gate about the latest try.
     fn note_wait(&mut self, result: &mut Answer) {
         self.waited += match result {
             Ok(response) => response
@@ -243,7 +242,7 @@ impl<'a> Tries<'a> {
         let policy_leaves = self.policy().remaining_time(effort);
         let deadline_leaves = self.call.remaining();
         let wait = policy_leaves.map_or(wait, |left| wait.min(left));
-        // Waking up at the deadline only to fail helps nobody: hand over what there is.
+        // Waking up at the deadline only to fail is useless, so the current result is returned.
         if deadline_leaves.is_some_and(|left| wait >= left) {
             return None;
         }
@@ -274,7 +273,7 @@ impl<'a> Tries<'a> {
         self.shared.budget.deposit();
     }
 
-    /// The next try.
+    /// Starts the next try.
     fn again(&mut self, spare: Spare) -> Request<Body> {
         self.before = self.elapsed();
         self.number += 1;
@@ -284,10 +283,10 @@ impl<'a> Tries<'a> {
         request
     }
 
-    /// Puts on the answer or error what it took.
+    /// Attaches the effort to the response or error.
     fn finish(&self, mut result: Answer) -> Answer {
         match &mut result {
-            // An answer to the first try needs no note, which would be three allocations.
+            // A response to the first try needs no effort, which would be three allocations.
             Ok(_) if self.number == 1 => {}
             Ok(response) => {
                 response.extensions_mut().insert(self.effort());
@@ -301,13 +300,13 @@ impl<'a> Tries<'a> {
     }
 
     fn effort(&self) -> Effort {
-        // At least one was made, even if it could not be repeated and so was not asked about.
+        // At least one was made, even if it could not be repeated and so was not judged.
         Effort::new(self.counted.max(1), self.elapsed())
     }
 }
 
 impl Pause {
-    /// Sleeps, then waits for the budget, at most as long as policy and deadline leave.
+    /// Sleeps, then waits for the budget, at most as long as policy and deadline permit.
     async fn pass(self, budget: &TpsBudget) {
         tokio::time::sleep(self.wait).await;
         while !budget.withdraw()

@@ -1,18 +1,18 @@
-//! What a reporting layer looks at: whole calls, or single attempts.
+//! Scope of a reporting layer: whole calls, or single attempts.
 
 use http::{Method, Request};
 
 use crate::body::Body;
-use crate::call::Call;
+use crate::request::call::Call;
 
-/// Which of its two places a reporting layer stands in.
+/// Scope of a reporting layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     Call,
     Attempt,
 }
 
-/// What is kept of a request to report on it later.
+/// Properties of a request that are kept for a report.
 #[derive(Debug)]
 pub(super) struct Subject {
     pub(super) call: Call,
@@ -26,7 +26,7 @@ impl Subject {
     pub(super) fn of(request: &Request<Body>) -> Self {
         let call = Call::of(request);
         Self {
-            // A try of a request that came without a `Call` is its first.
+            // A try of a request without a `Call` is its first.
             attempt: call.attempt.max(1),
             call,
             method: request.method().clone(),

@@ -1,4 +1,4 @@
-//! Time limits of one try.
+//! Timeout layer.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -13,17 +13,17 @@ use tokio::time::Sleep;
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
-use crate::call::Call;
-use crate::class::PerClass;
 use crate::error::{BoxError, Kind, Stage, TransportError};
-use crate::limits::ClassLimits;
+use crate::flow::class::PerClass;
+use crate::flow::limits::ClassLimits;
+use crate::request::call::Call;
 use crate::service::{Answer, Inner};
 
-/// Ends a try whose answer does not begin in time, and a body that falls silent.
+/// Ends a try whose response does not begin in time, and a body with a gap that is too long.
 ///
-/// The limit is that of the [`Call`], else of its class; it applies to the time until the head of
-/// the answer, and again to each silence within the body, so that a large download may take as
-/// long as it keeps coming. A call's deadline shortens the first.
+/// The limit is that of the [`Call`], else of its class. It applies to the time until the head of the response, and
+/// again to each gap within the body, so that a large download may take as long as data arrives. The deadline of a call
+/// shortens the first.
 ///
 /// # Order
 /// Inside retry and gate. Wrong: outside retry; see [`RetryLayer`](super::RetryLayer).
@@ -33,7 +33,7 @@ pub struct TimeoutLayer {
 }
 
 impl TimeoutLayer {
-    /// Takes the times of each class from `limits`.
+    /// Uses the timeouts of each class from `limits`.
     pub fn new(limits: PerClass<ClassLimits>) -> Self {
         Self {
             limits: Arc::new(limits),
@@ -63,7 +63,7 @@ impl Around for TimeoutLayer {
 }
 
 async fn within(limit: Duration, mut answer: Pin<&mut impl Future<Output = Answer>>) -> Answer {
-    // An answer that is there at once needs no alarm, and so no look at the clock (0.05 us).
+    // A response that is ready immediately needs no timer, and so no look at the clock (0.05 us).
     if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await
     {
         return answer;
@@ -80,7 +80,7 @@ async fn within(limit: Duration, mut answer: Pin<&mut impl Future<Output = Answe
         })
 }
 
-/// A body that must not fall silent.
+/// A body with a limit on gaps between frames.
 struct Watched {
     inner: Body,
     silence: Duration,
@@ -130,9 +130,9 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::class::Class;
     use crate::fixture::{answer, chunks, leaf, request};
-    use crate::transport::Transport;
+    use crate::flow::class::Class;
+    use crate::stack::transport::Transport;
 
     /// Answers after `head`, with a body that never comes.
     fn slow(head: Duration) -> Transport {

@@ -1,4 +1,4 @@
-//! Spans and events.
+//! Trace layer: spans and events for `tracing`.
 
 use std::time::Duration;
 
@@ -10,21 +10,20 @@ use tracing::{Instrument, Level, Span};
 
 use super::around::{Around, tower_layer};
 use super::scope::{Scope, Subject};
-use crate::base_url::BaseUrl;
 use crate::body::Body;
-use crate::effort::Effort;
+use crate::policy::Effort;
+use crate::request::base_url::BaseUrl;
 use crate::service::{Answer, Inner};
 
-/// Tells `tracing` about calls or attempts, at level debug.
+/// Reports calls or attempts to `tracing`, at level debug.
 ///
-/// A call is a span `call`, an attempt an event within it. Names are those of OpenTelemetry where it
-/// has one: `otel.name`, which is the operation, `otel.kind`, `http.request.method`, `url.path`,
-/// `server.address`, `server.port`, `http.response.status_code`, `error.type` (a status from 400 on,
-/// or the [`Kind`](crate::Kind) of an error); beside them `class`, `attempts`, `error`. Neither shows
-/// a header, a query or a body.
+/// A call is a span `call`, an attempt an event within it. Names follow OpenTelemetry where it defines one:
+/// `otel.name`, which is the operation, `otel.kind`, `http.request.method`, `url.path`, `server.address`,
+/// `server.port`, `http.response.status_code`, `error.type` (a status from 400 on, or the [`Kind`](crate::Kind) of an
+/// error); in addition `class`, `attempts`, `error`. Headers, queries and bodies are never shown.
 ///
-/// An attempt layer runs within the span, so that one of three lines carries its context to the
-/// server in whatever form your tracing has it:
+/// An attempt layer runs within the span, so that a layer of three lines can send its context to the server in any
+/// format:
 ///
 /// ```
 /// # use tinker_transport::{layer, TransportBuilder, TransportConfig};
@@ -40,8 +39,8 @@ use crate::service::{Answer, Inner};
 /// ```
 ///
 /// # Order
-/// One for calls outermost, one for attempts inside the gate. Wrong: only the latter; the time a
-/// call waits for permits and between tries would belong to no span.
+/// One for calls outermost, one for attempts inside the gate. Wrong: only the latter; the time a call waits for permits
+/// and between tries would belong to no span.
 #[derive(Debug, Clone)]
 pub struct TraceLayer {
     scope: Scope,
@@ -65,7 +64,7 @@ impl TraceLayer {
         }
     }
 
-    /// Names the server in spans.
+    /// Adds the server to spans.
     #[must_use]
     pub fn with_server(mut self, base: &BaseUrl) -> Self {
         self.server = Some(base.authority().clone());
@@ -162,16 +161,16 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::builder::TransportBuilder;
-    use crate::call::Call;
-    use crate::class::Class;
-    use crate::class::PerClass;
-    use crate::config::TransportConfig;
     use crate::fixture::{request, scripted, traced};
+    use crate::flow::class::Class;
+    use crate::flow::class::PerClass;
     use crate::layer::{AuthLayer, Next, RetryLayer, TimeoutLayer, from_fn};
-    use crate::replay::Replay;
+    use crate::policy::Replay;
+    use crate::request::call::Call;
+    use crate::stack::builder::TransportBuilder;
+    use crate::stack::config::TransportConfig;
+    use crate::stack::transport::Transport;
     use crate::testing::{Script, never};
-    use crate::transport::Transport;
 
     #[tokio::test(start_paused = true)]
     async fn a_call_is_a_span_its_attempts_are_events_and_no_key_is_told() {

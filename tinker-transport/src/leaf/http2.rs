@@ -1,4 +1,4 @@
-//! Which servers are known to speak HTTP/2.
+//! Servers known to speak HTTP/2.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,11 +6,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use http::uri::{Authority, Scheme};
 use http::{Uri, Version};
 
-/// Servers that answered in HTTP/2.
+/// Servers that responded in HTTP/2.
 ///
-/// A client that may meet either version opens a connection per waiting request, because it cannot
-/// know beforehand that one would do: a hundred long polls at once are a hundred TLS handshakes. A
-/// client that knows opens one. So the first answer of a server is remembered.
+/// A client that accepts both versions opens a connection per waiting request, since it cannot rely on multiplexing: a
+/// hundred long polls are a hundred TLS handshakes. A client that speaks only HTTP/2 opens one connection. So the
+/// version of the first response of each server is recorded.
 #[derive(Debug, Default)]
 pub(super) struct Http2Servers(Mutex<HashSet<Authority>>);
 
@@ -19,7 +19,7 @@ impl Http2Servers {
         secure_authority(uri).is_some_and(|authority| self.servers().contains(authority))
     }
 
-    /// Notes the version of an answer from `uri`.
+    /// Records the version of a response from `uri`.
     pub(super) fn learn(&self, uri: &Uri, version: Version) {
         if version == Version::HTTP_2
             && let Some(authority) = secure_authority(uri)
@@ -28,7 +28,7 @@ impl Http2Servers {
         }
     }
 
-    /// The server could not be reached that way: next time, ask again.
+    /// Forgets a server that could not be reached with HTTP/2.
     pub(super) fn forget(&self, uri: &Uri) {
         if let Some(authority) = secure_authority(uri) {
             self.servers().remove(authority);
@@ -40,7 +40,7 @@ impl Http2Servers {
     }
 }
 
-/// Without TLS nothing is negotiated, and HTTP/1.1 is spoken.
+/// Without TLS nothing is negotiated, and HTTP/1.1 is used.
 fn secure_authority(uri: &Uri) -> Option<&Authority> {
     uri.authority()
         .filter(|_| uri.scheme() == Some(&Scheme::HTTPS))

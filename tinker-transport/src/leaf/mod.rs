@@ -1,4 +1,4 @@
-//! Where the stack meets the network.
+//! Network leaf.
 
 #[cfg(feature = "reqwest")]
 mod http2;

@@ -1,14 +1,13 @@
-//! A growing set of clients, each with its own connections.
+//! Pool of clients, each with its own connections.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Idle clients kept for later; with them their open connections.
+/// Idle clients to keep, with their open connections.
 const SPARE: usize = 8;
 
-/// Clients of one class. Each serves at most `per_client` requests at a time; when all are busy,
-/// another is made. With HTTP/2, where a client is one connection, this keeps long polls and large
-/// uploads from queueing behind one another.
+/// Clients of one class. Each serves at most `per_client` requests at a time; when all are busy, another is created.
+/// With HTTP/2, where a client is one connection, this keeps long polls and large uploads from blocking one another.
 #[derive(Debug)]
 pub(super) struct Pool<C> {
     per_client: usize,
@@ -22,7 +21,7 @@ struct Slot<C> {
     is_retired: AtomicBool,
 }
 
-/// A client for one request, given back by drop.
+/// A client for one request, returned to the pool on drop.
 #[derive(Debug)]
 pub(super) struct Lease<C> {
     slot: Arc<Slot<C>>,
@@ -37,13 +36,13 @@ impl<C> Pool<C> {
         }
     }
 
-    /// A client with room for one more request, made by `make` if there is none.
+    /// A client with capacity for one more request, created by `make` if there is none.
     pub(super) fn lease<E>(
         self: &Arc<Self>,
         make: impl FnOnce() -> Result<C, E>,
     ) -> Result<Lease<C>, E> {
         let mut slots = self.slots();
-        // The first with room: so the later ones fall idle and go when traffic shrinks.
+        // The first with capacity, so that later ones become idle and are closed when traffic shrinks.
         let slot = if let Some(slot) = slots
             .iter()
             .find(|slot| slot.busy.load(Ordering::Relaxed) < self.per_client)
@@ -75,7 +74,7 @@ impl<C> Lease<C> {
         &self.slot.client
     }
 
-    /// No further request goes to this client; its connections close when the last one ends.
+    /// Excludes this client from further requests; its connections close when the last one ends.
     pub(super) fn retire(&self) {
         if !self.slot.is_retired.swap(true, Ordering::Relaxed) {
             self.pool

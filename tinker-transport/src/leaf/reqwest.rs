@@ -1,4 +1,4 @@
-//! The network, by way of `reqwest`. The only file that names it.
+//! Network leaf on `reqwest`. The only file that names it.
 
 use std::fmt;
 use std::pin::Pin;
@@ -16,24 +16,24 @@ use super::http2::Http2Servers;
 use super::pool::{Lease, Pool};
 use super::tls;
 use crate::body::Body;
-use crate::call::Call;
-use crate::class::{Class, PerClass};
-use crate::config::TransportConfig;
-use crate::disposition::is_edge_rejection;
 use crate::error::{BoxError, Kind, Stage, TransportError};
-use crate::limits::ClassLimits;
+use crate::flow::class::{Class, PerClass};
+use crate::flow::limits::ClassLimits;
+use crate::policy::is_edge_rejection;
+use crate::request::call::Call;
 use crate::service::ResponseFuture;
+use crate::stack::config::TransportConfig;
 
-/// How often an HTTP/2 connection under load is checked for life, and how long it may take.
+/// Interval and time limit of the keep-alive check of an HTTP/2 connection in use.
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// The leaf that speaks HTTP over TCP and TLS.
+/// Leaf that speaks HTTP over TCP and TLS.
 ///
-/// - rustls with ring; the system's root certificates; HTTP/2 where the server takes it, else 1.1;
-/// - connections of its own for each class, more of them as they fill up (see
-///   [`ClassLimits::per_connection`]); a connection that brought an empty 400 is not used again;
-/// - `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and the system's proxy settings are honoured;
-/// - retries, redirects, cookies, decompression: none. Layers do that.
+/// - rustls with ring; the system's root certificates; HTTP/2 if the server supports it, else HTTP/1.1;
+/// - separate connections for each class, more of them under load (see
+///   [`ClassLimits::per_connection`]); a connection that returned an empty 400 is not reused;
+/// - `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and the system's proxy settings are respected;
+/// - no retries, redirects, cookies or decompression; layers provide them.
 ///
 /// Clones share connections. Dropping a call resets its HTTP/2 stream or closes its connection.
 #[derive(Clone)]
@@ -42,9 +42,9 @@ pub struct Network {
 }
 
 struct Shared {
-    /// Clients that take the version a server offers.
+    /// Clients that accept the version a server offers.
     negotiating: PerClass<Arc<Pool<Client>>>,
-    /// Clients for servers known to speak HTTP/2: one connection each.
+    /// Clients for servers known to speak HTTP/2, with one connection each.
     multiplexing: PerClass<Arc<Pool<Client>>>,
     http2: Http2Servers,
     limits: PerClass<ClassLimits>,
@@ -52,10 +52,10 @@ struct Shared {
 }
 
 impl Network {
-    /// A leaf for the server, limits and certificates of `config`. Connects when it is used.
+    /// A leaf for the server, limits and certificates of `config`. Connects on first use.
     ///
     /// # Errors
-    /// [`Kind::Config`] when the certificates cannot be used.
+    /// [`Kind::Config`] if the certificates are invalid.
     pub fn from_config(config: &TransportConfig) -> Result<Self, TransportError> {
         let is_clear = config.base_url.trim_start().starts_with("http://");
         let tls = if is_clear && config.root_certificates.is_empty() {
@@ -156,7 +156,7 @@ impl Service<Request<Body>> for Network {
     }
 }
 
-/// Not an `impl From`, which would be public.
+/// A function, because an `impl From` would be public.
 fn outgoing(body: Body) -> reqwest::Body {
     match body.as_bytes() {
         Some(bytes) => bytes.clone().into(),
@@ -175,7 +175,7 @@ fn unanswered(error: reqwest::Error) -> TransportError {
         (
             Kind::Connect,
             Stage::NotSent,
-            "cannot connect to the server; is the address right and the network up?",
+            "cannot connect to the server; check the address and the network",
         )
     } else if error.is_timeout() {
         (

@@ -1,4 +1,4 @@
-//! TLS settings all clients of a network leaf share.
+//! TLS settings of the network leaf.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use rustls_platform_verifier::Verifier;
 
 use crate::error::{BoxError, Kind, Stage, TransportError};
 
-/// TLS 1.2 and 1.3 with ring; offers HTTP/2, then HTTP/1.1; trusts the system's certificates and
-/// those of the PEM bundles in `extra`.
+/// TLS 1.2 and 1.3 with ring; offers HTTP/2, then HTTP/1.1; trusts the certificates of the system and of the PEM
+/// bundles in `extra`.
 pub(super) fn client_config(extra: &[Bytes]) -> Result<ClientConfig, TransportError> {
     let provider = Arc::new(ring::default_provider());
     let mut roots: Vec<CertificateDer<'static>> = Vec::new();
@@ -26,7 +26,7 @@ pub(super) fn client_config(extra: &[Bytes]) -> Result<ClientConfig, TransportEr
         }
         if roots.len() == before {
             return Err(unusable(
-                "a bundle of root certificates holds none",
+                "a bundle of root certificates contains none",
                 "no BEGIN CERTIFICATE found",
             ));
         }
@@ -34,7 +34,7 @@ pub(super) fn client_config(extra: &[Bytes]) -> Result<ClientConfig, TransportEr
     let verifier =
         Verifier::new_with_extra_roots(roots, Arc::clone(&provider)).map_err(|error| {
             unusable(
-                "the system's root certificates cannot be used; is ca-certificates installed?",
+                "the system's root certificates are not usable; is ca-certificates installed?",
                 error,
             )
         })?;
@@ -49,8 +49,7 @@ pub(super) fn client_config(extra: &[Bytes]) -> Result<ClientConfig, TransportEr
     ))
 }
 
-/// The same without any trusted certificate, for servers spoken to in the clear: nothing is read
-/// from the system.
+/// The same settings without trusted certificates, for servers without TLS: nothing is read from the system.
 pub(super) fn unused_config() -> Result<ClientConfig, TransportError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()

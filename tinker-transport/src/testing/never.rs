@@ -1,4 +1,4 @@
-//! A leaf that says nothing.
+//! A leaf that never responds.
 
 use std::future::Future;
 
@@ -6,9 +6,9 @@ use http::Request;
 
 use crate::body::Body;
 use crate::service::{Answer, Inner};
-use crate::transport::Transport;
+use crate::stack::transport::Transport;
 
-/// A transport whose calls never end; for timeouts, deadlines and dropped calls.
+/// A transport whose calls never end; for tests of timeouts, deadlines and dropped calls.
 ///
 /// ```
 /// use std::time::Duration;

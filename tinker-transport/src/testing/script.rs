@@ -1,4 +1,4 @@
-//! Answers from a list.
+//! Prepared responses.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,14 +13,13 @@ use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::service::{Answer, ResponseFuture};
 
-/// The most of a streamed request body that is kept to look at.
+/// Largest part of a streamed request body that is kept.
 const BODY_LIMIT: u64 = 1 << 30;
 
-/// A leaf that gives prepared answers, one per request, first in first out.
+/// A leaf with prepared responses, one per request, in order.
 ///
-/// When its last clone is dropped, it panics if answers are left: a request that was expected did
-/// not come. A request beyond the last answer gets an error of [`Kind::Layer`], which nothing
-/// repeats.
+/// When its last clone is dropped, it panics if responses are left, since an expected request did not come. A request
+/// beyond the last response gets an error of [`Kind::Layer`], which is never retried.
 ///
 /// See [the module](super) for an example.
 #[derive(Clone, Default)]
@@ -33,15 +32,15 @@ struct Shared {
 }
 
 impl Script {
-    /// No answers yet.
+    /// A script without responses.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Then answers with this status and body.
+    /// Adds a response with this status and body.
     ///
     /// # Panics
-    /// If `status` is not one, such as 42.
+    /// `status` is not a valid status, such as 42.
     #[must_use]
     pub fn answer(self, status: u16, body: impl Into<Body>) -> Self {
         let Ok(status) = StatusCode::from_u16(status) else {
@@ -52,26 +51,26 @@ impl Script {
         self.respond(response)
     }
 
-    /// Then answers with this response, headers and all.
+    /// Adds this response, including its headers.
     #[must_use]
     pub fn respond(self, response: Response<Body>) -> Self {
         lock(&self.0.answers).push_back(Ok(response));
         self
     }
 
-    /// Then fails with this error.
+    /// Adds this error.
     #[must_use]
     pub fn fail(self, error: TransportError) -> Self {
         lock(&self.0.answers).push_back(Err(error));
         self
     }
 
-    /// The requests that came, with their bodies and extensions.
+    /// The requests so far, with their bodies and extensions.
     pub fn requests(&self) -> Vec<Request<Bytes>> {
         lock(&self.0.requests).clone()
     }
 
-    /// How many answers are left.
+    /// Number of responses left.
     pub fn remaining(&self) -> usize {
         lock(&self.0.answers).len()
     }
@@ -109,7 +108,7 @@ impl Service<Request<Body>> for Script {
 impl Drop for Shared {
     fn drop(&mut self) {
         let left = lock(&self.answers).len();
-        // A test that is failing already has something better to say.
+        // A test that already fails has a better message.
         assert!(
             left == 0 || std::thread::panicking(),
             "{left} answers of a script were not used; it saw {} requests",

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::InvalidValue;
 
-/// Lets `Bytes` keep an array of numbers alive instead of copying it.
+/// Owner of an array whose bytes are lent to `Bytes` without a copy.
 struct Shared<T>(Arc<[T]>);
 
 impl<T: NoUninit> AsRef<[u8]> for Shared<T> {
@@ -16,23 +16,23 @@ impl<T: NoUninit> AsRef<[u8]> for Shared<T> {
     }
 }
 
-/// The array's bytes, without a copy.
+/// Bytes of the array, without a copy.
 pub(super) fn share<T: NoUninit + Send + Sync>(array: &Arc<[T]>) -> Bytes {
     Bytes::from_owner(Shared(Arc::clone(array)))
 }
 
-/// The array's bytes, copied.
+/// Bytes of the array, copied.
 pub(super) fn copy<T: NoUninit>(array: &[T]) -> Bytes {
     Bytes::copy_from_slice(bytemuck::cast_slice(array))
 }
 
-/// The array that these bytes hold.
+/// Array with these bytes.
 pub(super) fn read<T: AnyBitPattern + NoUninit>(bytes: &[u8]) -> Result<Vec<T>, InvalidValue> {
     if !bytes.len().is_multiple_of(size_of::<T>()) {
         let (have, size) = (bytes.len(), size_of::<T>());
         return Err(InvalidValue::new(
             "",
-            format!("{have} bytes are no whole number of {size}-byte elements"),
+            format!("{have} bytes are not a multiple of {size}-byte elements"),
         ));
     }
     Ok(bytemuck::allocation::pod_collect_to_vec(bytes))

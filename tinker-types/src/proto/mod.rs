@@ -1,7 +1,7 @@
 //! Protobuf forms: training requests and the results of training and sampling.
 //!
-//! Arrays travel as raw little-endian bytes, so encoding shares the arrays of a request until the one copy into the
-//! body, and decoding copies once out of it.
+//! Arrays travel as raw little-endian bytes: encoding copies them once, into the body, and decoding copies them once
+//! out of it.
 
 mod array;
 mod output;

@@ -12,7 +12,7 @@ use crate::{Elements, ForwardBackwardOutput, InvalidValue, TensorData};
 
 type Outputs = BTreeMap<String, TensorData>;
 
-/// Encodes the result of a training pass. A new record starts wherever the fields of the data change.
+/// Encodes the result of a training pass. A new record starts whenever the fields of the datums change.
 pub fn encode_output(output: &ForwardBackwardOutput) -> Bytes {
     let mut records = Vec::new();
     let mut rest = &output.loss_fn_outputs[..];
@@ -75,7 +75,7 @@ fn encode_record(data: &[Outputs]) -> wire::ArrayRecord {
 /// Decodes the result of a training pass.
 ///
 /// # Errors
-/// Bytes that are no such message, or offsets that point outside their data.
+/// The bytes are not such a message, or offsets point outside of the data.
 pub fn decode_output(body: Bytes) -> Result<ForwardBackwardOutput, InvalidValue> {
     let message = wire::ForwardBackwardOutput::decode(body)
         .map_err(|e| InvalidValue::new("", e.to_string()))?;
@@ -102,12 +102,12 @@ fn decode_record(record: wire::ArrayRecord) -> Result<Vec<Outputs>, InvalidValue
     let counted = usize::try_from(record.num_datums).map_err(|_| {
         InvalidValue::new("num_datums", format!("{} is negative", record.num_datums))
     })?;
-    // Every field bounds the count by its own bytes, so a lying count can't make us allocate.
+    // Every field bounds the count by its own bytes, so a wrong count cannot cause a large allocation.
     let mut data: Vec<Outputs> = Vec::new();
     for (name, field) in record.fields {
         let rows = split(&field).map_err(|e| e.within(format!("fields.{name}")))?;
         if counted != 0 && rows.len() != counted {
-            let why = format!("holds {} data, the record {counted}", rows.len());
+            let why = format!("holds {} datums, the record {counted}", rows.len());
             return Err(InvalidValue::new(format!("fields.{name}"), why));
         }
         if data.is_empty() {
@@ -122,7 +122,7 @@ fn decode_record(record: wire::ArrayRecord) -> Result<Vec<Outputs>, InvalidValue
         if counted > MOST {
             return Err(InvalidValue::new(
                 "num_datums",
-                format!("{counted} data without a single field"),
+                format!("{counted} datums without any field"),
             ));
         }
         data.resize_with(counted, Outputs::new);

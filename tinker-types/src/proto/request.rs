@@ -14,10 +14,10 @@ use crate::{
     ModelInput, ProvenanceSpan, Span,
 };
 
-/// Encodes a training request into its body.
+/// Encodes the body of a training request.
 ///
 /// # Errors
-/// A token id that does not fit 32 bits, or a chunk that can't be trained on.
+/// A token id does not fit 32 bits, or a chunk cannot be trained on.
 pub fn encode_request(request: &ForwardBackward) -> Result<Bytes, InvalidValue> {
     let seq_id = i32::try_from(request.seq_id).map_err(|_| {
         InvalidValue::new("seq_id", format!("{} does not fit 32 bits", request.seq_id))
@@ -47,7 +47,7 @@ pub fn encode_request(request: &ForwardBackward) -> Result<Bytes, InvalidValue> 
 /// Decodes the body of a training request.
 ///
 /// # Errors
-/// Bytes that are no such message, or a message with impossible values; the place is named.
+/// The bytes are not such a message, or a value is invalid; the error names its place.
 pub fn decode_request(body: Bytes) -> Result<ForwardBackward, InvalidValue> {
     let message = wire::ForwardBackwardRequest::decode(body)
         .map_err(|e| InvalidValue::new("", e.to_string()))?;
@@ -58,7 +58,7 @@ pub fn decode_request(body: Bytes) -> Result<ForwardBackward, InvalidValue> {
         data.map(|(i, datum)| decode_datum(datum).map_err(|e| e.within(format!("data[{i}]"))));
     let data = data.collect::<Result<Vec<_>, _>>()?;
     let mut loss = Loss::new(LossFn::from_name(&message.loss_fn));
-    // Older clients fill the map of numbers only.
+    // Older clients fill only the map of numbers.
     loss.config = message
         .loss_fn_config
         .into_iter()
@@ -172,7 +172,7 @@ fn encode_chunk(chunk: &Chunk) -> Result<wire::Chunk, InvalidValue> {
 
 fn decode_chunk(chunk: wire::Chunk) -> Result<Chunk, InvalidValue> {
     match chunk.chunk {
-        None => Err(InvalidValue::new("", "is of a kind not known here")),
+        None => Err(InvalidValue::new("", "has an unknown kind")),
         Some(WireChunk::EncodedText(text)) => {
             let tokens = read::<u32>(&text.tokens)?;
             match tokens.iter().position(|&token| token > i32::MAX as u32) {
@@ -247,7 +247,7 @@ fn decode_spans(
             })
         };
         match span.span {
-            None => Err(refuse("is of a kind not known here")),
+            None => Err(refuse("has an unknown kind")),
             Some(WireSpan::PromptTokens(s)) => Ok(ProvenanceSpan::PromptTokens(build(
                 s.sequence_id,
                 s.offset,

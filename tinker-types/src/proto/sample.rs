@@ -86,7 +86,7 @@ fn encode_topk<'a>(
 /// Decodes the result of a sampling request.
 ///
 /// # Errors
-/// Bytes that are no such message, or arrays that do not fit each other.
+/// The bytes are not such a message, or arrays do not match in length.
 pub fn decode_sample(body: Bytes) -> Result<SampleResponse, InvalidValue> {
     let message =
         wire::SampleResponse::decode(body).map_err(|e| InvalidValue::new("", e.to_string()))?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tinker_client::{DimuonParams, ExportOptions, LossFn, OptimParams};
-use tinker_types::OpenFamily;
+use tinker_types::UnknownOptimizer;
 use tinker_types::{
     ForwardBackward, LossValue, ModelId, OptimStep, SaveWeights, SaveWeightsExternal,
     SaveWeightsForSampler,
@@ -50,7 +50,7 @@ pub(super) fn optim_step(request: &OptimStep) -> Result<Derived, String> {
 }
 
 /// The constants under the type we have for their family.
-fn family(open: &OpenFamily) -> Result<OptimParams, String> {
+fn family(open: &UnknownOptimizer) -> Result<OptimParams, String> {
     if open.family != "dimuon" {
         return Ok(OptimParams::Other(open.clone()));
     }

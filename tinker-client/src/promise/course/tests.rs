@@ -34,7 +34,10 @@ fn listen(service: &ServiceClient) -> Told {
                     waiting,
                 } => {
                     let reason = waiting.reason.explanation().unwrap_or("none");
-                    format!("{operation} {id} waits: {}, {reason}", waiting.reason.state())
+                    format!(
+                        "{operation} {id} waits: {}, {reason}",
+                        waiting.reason.state()
+                    )
                 }
                 _ => return,
             };

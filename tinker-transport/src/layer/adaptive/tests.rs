@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::fixture::{answer, events, leaf, request};
-use crate::transport::Transport;
+use crate::stack::transport::Transport;
 
 /// A server that bears `capacity` requests at once and answers others 503; each takes a second.
 /// Also the largest number it saw at once since it was last asked.

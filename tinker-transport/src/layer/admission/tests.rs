@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::error::{Kind, Stage};
 use crate::fixture::{Seen, answer, leaf, request};
-use crate::transport::Transport;
+use crate::stack::transport::Transport;
 
 /// A leaf that answers once `open` turns true, behind an admission of the given limits.
 fn slow(limits: ClassLimits, gate: Option<Gate>) -> (Transport, Seen, watch::Sender<bool>) {

@@ -1,9 +1,9 @@
 use super::*;
 use crate::fixture::{Seen, answer, events, leaf, request, scripted};
 use crate::layer::RetryLayer;
+use crate::policy::Replay;
 use crate::policy::{Effort, Policy, Verdict};
-use crate::replay::Replay;
-use crate::transport::Transport;
+use crate::stack::transport::Transport;
 
 fn safe(class: Class) -> Request<Body> {
     request(Call::new("x", class).with_replay(Replay::Safe))
@@ -150,7 +150,7 @@ async fn a_dropped_probe_makes_room_for_another() {
     let probe = tokio::spawn(transport.call(safe(Class::Rest)));
     tokio::time::sleep(Duration::from_secs(1)).await;
     let error = transport.call(safe(Class::Rest)).await.unwrap_err();
-    assert!(error.to_string().contains("under way"), "{error}");
+    assert!(error.to_string().contains("in flight"), "{error}");
     probe.abort();
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
 use super::*;
-use crate::effort::Effort;
 use crate::fixture::{Seen, answer, leaf, request, scripted};
 use crate::layer::RetryLayer;
-use crate::replay::Replay;
-use crate::transport::Transport;
+use crate::policy::Effort;
+use crate::policy::Replay;
+use crate::stack::transport::Transport;
 
 fn stack(statuses: &[u16]) -> (Transport, Seen) {
     let (leaf, seen) = scripted(statuses);

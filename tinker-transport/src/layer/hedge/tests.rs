@@ -1,8 +1,8 @@
 use super::*;
-use crate::class::Class;
 use crate::error::{Kind, Stage, TransportError};
 use crate::fixture::{Seen, answer, events, leaf};
-use crate::transport::Transport;
+use crate::flow::class::Class;
+use crate::stack::transport::Transport;
 
 /// A read that may be sent twice.
 fn read() -> Request<Body> {

@@ -1,12 +1,12 @@
 use http::{HeaderValue, Response};
 
 use super::*;
-use crate::class::Class;
 use crate::error::{Kind, Stage, TransportError};
 use crate::fixture::{Seen, answer, chunks, leaf, request, scripted};
+use crate::flow::class::Class;
+use crate::policy::Replay;
 use crate::policy::{Never, Standard};
-use crate::replay::Replay;
-use crate::transport::Transport;
+use crate::stack::transport::Transport;
 
 fn safe(class: Class) -> Request<Body> {
     request(Call::new("x", class).with_replay(Replay::Safe))

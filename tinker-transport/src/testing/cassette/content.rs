@@ -1,4 +1,4 @@
-//! Bodies, as a person can read them.
+//! Recorded bodies in readable form.
 
 use std::fmt::Write;
 
@@ -8,11 +8,11 @@ use bytes::Bytes;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// A body in the form it is written in.
+/// A body in its recorded form.
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     Empty,
-    /// Kept as text, so that numbers and the order of fields survive.
+    /// Kept as text, so that numbers and the order of fields are preserved.
     Json(Box<RawValue>),
     Text(String),
     Binary(Bytes),
@@ -29,7 +29,7 @@ impl Content {
         let is_structure = text.trim_start().starts_with(['{', '[']);
         match RawValue::from_string(compact(text)) {
             Ok(raw) if is_structure => Self::Json(raw),
-            // Control characters mean that this is no text, whatever it decodes to.
+            // Control characters mean that this is not text, even if it decodes.
             _ if text.chars().any(|c| c.is_control() && !c.is_whitespace()) => {
                 Self::Binary(bytes.clone())
             }
@@ -46,7 +46,7 @@ impl Content {
         }
     }
 
-    /// Adds itself to a JSON object that is being written.
+    /// Writes the body into a JSON object.
     pub(super) fn write(&self, line: &mut String) {
         let _ = match self {
             Self::Empty => Ok(()),
@@ -56,8 +56,8 @@ impl Content {
         };
     }
 
-    /// The first place where this differs from `other`, if it does. JSON is compared by meaning,
-    /// without the fields named in `ignored`.
+    /// First difference from `other`, if any. JSON is compared by value, without the fields named in
+    /// `ignored`.
     pub(super) fn difference(&self, other: &Self, ignored: &[String]) -> Option<String> {
         match (self, other) {
             (Self::Json(ours), Self::Json(theirs)) => {
@@ -69,7 +69,7 @@ impl Content {
     }
 }
 
-/// A pointer to the first difference.
+/// JSON pointer to the first difference.
 fn differ(ours: &Value, theirs: &Value, ignored: &[String], at: &str) -> Option<String> {
     match (ours, theirs) {
         (Value::Object(a), Value::Object(b)) => {
@@ -92,7 +92,7 @@ fn differ(ours: &Value, theirs: &Value, ignored: &[String], at: &str) -> Option<
     }
 }
 
-/// Takes the blanks between the tokens of a JSON text away: a cassette has one line per exchange.
+/// Removes the white space between the tokens of a JSON text: a cassette has one line per exchange.
 fn compact(text: &str) -> String {
     let (mut is_string, mut is_escaped) = (false, false);
     text.chars()

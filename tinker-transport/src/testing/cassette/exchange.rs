@@ -1,4 +1,4 @@
-//! One line of a cassette.
+//! Recorded exchanges: one line of a cassette each.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,14 +6,18 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Uri};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::content::Content;
 use crate::error::{BoxError, Kind, Stage};
 
-/// One request and what became of it.
+/// First line of a cassette; the number changes when older cassettes can no longer be read.
+pub(super) const HEAD: &str = r#"{"tinker_cassette":1}"#;
+
+/// A request and its result.
 #[derive(Debug, Clone)]
 pub(super) struct Exchange {
     pub(super) number: u64,
@@ -37,7 +41,7 @@ pub(super) enum End {
         status: u16,
         headers: Headers,
         body: Content,
-        /// The body broke off, or nobody read it to its end.
+        /// The body broke off, or was not read to its end.
         is_cut: bool,
     },
     Failed {
@@ -60,7 +64,7 @@ pub(super) fn headers_of(map: &HeaderMap) -> Headers {
 }
 
 impl Exchange {
-    /// The line, without its end.
+    /// The line, without the line break.
     pub(super) fn line(&self) -> String {
         let mut line = String::new();
         // Writing into a string cannot fail.
@@ -116,7 +120,7 @@ impl Exchange {
         };
         let took = fields.value("took_ms")?.as_u64().unwrap_or_default();
         Ok(Self {
-            number: fields.value("n")?.as_u64().ok_or("`n` is no number")?,
+            number: fields.value("n")?.as_u64().ok_or("`n` is not a number")?,
             request: Sent {
                 method: request.text("method")?,
                 path: request.text("path")?,
@@ -134,7 +138,7 @@ impl End {
         let status = fields.value("status")?.as_u64();
         let status = status.and_then(|status| u16::try_from(status).ok());
         Ok(Self::Answered {
-            status: status.ok_or("`status` is no status")?,
+            status: status.ok_or("`status` is not a valid status")?,
             headers: fields.headers()?,
             body: fields.content()?,
             is_cut: fields.value("cut")? == true,
@@ -173,7 +177,7 @@ impl End {
     }
 }
 
-/// The fields of a JSON object, each as its text.
+/// Fields of a JSON object, each as its text.
 struct Fields(BTreeMap<String, Box<RawValue>>);
 
 impl Fields {
@@ -190,7 +194,7 @@ impl Fields {
     fn text(&self, name: &str) -> Result<String, BoxError> {
         match self.value(name)? {
             Value::String(text) => Ok(text),
-            _ => Err(format!("`{name}` is missing or no text").into()),
+            _ => Err(format!("`{name}` is missing or not a string").into()),
         }
     }
 
@@ -208,7 +212,7 @@ impl Fields {
         };
         let text = |value: Value| match value {
             Value::String(text) => Ok(text),
-            _ => Err("a header is no text"),
+            _ => Err("a header is not a string"),
         };
         let values = |value| match value {
             Value::Array(values) => values.into_iter().map(text).collect(),
@@ -235,7 +239,7 @@ impl Fields {
     }
 }
 
-/// Headers as a JSON object; a name with one value has no list.
+/// Headers as a JSON object; a name with a single value has no list.
 fn written(headers: &Headers) -> Value {
     let values = |values: &Vec<String>| match values.as_slice() {
         [one] => Value::from(one.as_str()),
@@ -247,4 +251,19 @@ fn written(headers: &Headers) -> Value {
             .map(|(name, value)| (name.clone(), values(value)))
             .collect(),
     )
+}
+
+/// Path and query; preceded by the origin, if the URI has one.
+pub(super) fn path_of(uri: &Uri) -> String {
+    let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let Some(host) = uri.host() else {
+        return path.to_owned();
+    };
+    // Not the authority, which may contain a password.
+    let scheme = uri.scheme_str().unwrap_or("http");
+    let port = uri
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
+    format!("{scheme}://{host}{port}{path}")
 }

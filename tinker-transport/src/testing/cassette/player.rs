@@ -1,4 +1,4 @@
-//! Plays recordings back.
+//! Playback of cassettes.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,14 +12,13 @@ use tinker_types::wire::header;
 use tower::{Layer, Service};
 
 use super::content::Content;
-use super::exchange::{End, Exchange, Sent};
-use super::record::path_of;
+use super::exchange::{End, Exchange, Sent, path_of};
 use super::scrub::{REMOVED, Scrub};
 use crate::body::Body;
 use crate::error::{BoxError, Kind, Stage, TransportError};
 use crate::service::{Answer, ResponseFuture};
 
-/// Headers that differ from run to run, or from place to place in the stack.
+/// Headers that differ between runs, or between positions in the stack.
 const VOLATILE: [&str; 13] = [
     "accept-encoding",
     "content-length",
@@ -36,22 +35,20 @@ const VOLATILE: [&str; 13] = [
     header::REQUEST_ITERATION,
 ];
 
-/// Headers the stack adds between the slot for attempts and the leaf. It adds the configured ones,
-/// too, but those are secrets.
+/// Headers the stack adds between the attempt slot and the leaf. It also adds the configured ones, which are secrets.
 const ADDED: [&str; 2] = ["accept", header::SAMPLING_BACKPRESSURE];
 
 /// A leaf that answers from a [`Cassette`](super::Cassette).
 ///
-/// Strict: each request must be the next one recorded, with the same method, path, headers (except
-/// those that differ from run to run) and body. Loose: method, path and body pick the answer. A
-/// request that fits nothing gets an error of [`Kind::Request`] that names the first difference,
-/// and is not counted.
+/// Strict: each request must be the next recorded one, with the same method, path, headers (except those that differ
+/// between runs) and body. Loose: method, path and body select the response. A request without a match gets an error of
+/// [`Kind::Request`] that names the first difference, and is not counted.
 ///
-/// Answers come at once, however long they took.
+/// Responses come immediately, without the recorded delays.
 ///
-/// It fits [`Transport::new`](crate::Transport::new), the leaf of a
-/// [`TransportBuilder`](crate::TransportBuilder), and the slot the recording was made in: as an
-/// attempt layer it stands in for everything below it.
+/// Usable in [`Transport::new`](crate::Transport::new), as the leaf of a
+/// [`TransportBuilder`](crate::TransportBuilder), and in the slot of the recording: as an attempt layer it replaces
+/// everything below it.
 #[derive(Clone)]
 pub struct Player {
     tape: Arc<[Exchange]>,
@@ -72,22 +69,22 @@ impl Player {
         }
     }
 
-    /// Ignores JSON fields of this name in requests, at any depth: random seeds, timestamps.
+    /// Ignores JSON fields with this name in requests, at any depth: random seeds, timestamps.
     #[must_use]
     pub fn ignoring(mut self, field: impl Into<String>) -> Self {
         self.ignored.push(field.into());
         self
     }
 
-    /// Takes out of requests, before they are compared, what the recording has taken out. Needed
-    /// only if that was made with more than [`Scrub::new`].
+    /// Removes secrets from requests before they are compared, as the recording did. Needed only if it was made with
+    /// more than [`Scrub::new`].
     #[must_use]
     pub fn with_scrub(mut self, scrub: Scrub) -> Self {
         self.scrub = scrub;
         self
     }
 
-    /// How many exchanges have not been played.
+    /// Number of exchanges that were not played yet.
     pub fn remaining(&self) -> usize {
         self.played().iter().filter(|played| !**played).count()
     }
@@ -124,7 +121,7 @@ impl Player {
         replay(&self.tape[number].end)
     }
 
-    /// The next exchange, if it is of this request.
+    /// The next exchange, if it matches this request.
     fn next(&self, sent: &Sent, played: &[bool]) -> Result<usize, String> {
         let Sent { method, path, .. } = sent;
         let Some(number) = played.iter().position(|played| !played) else {
@@ -145,7 +142,7 @@ impl Player {
         }
     }
 
-    /// The first exchange of this request that was not played, else the last.
+    /// The first unplayed exchange that matches this request, else the last.
     fn any(&self, sent: &Sent, played: &[bool]) -> Result<usize, String> {
         let fits = |number: &usize| self.difference(&self.tape[*number].request, sent).is_none();
         let of_request = || (0..self.tape.len()).filter(fits);
@@ -182,7 +179,7 @@ impl Player {
     }
 }
 
-/// Recorded in the slot for attempts, a path has no base URL; played at the leaf, it has.
+/// A path recorded in the attempt slot has no base URL; one played at the leaf has.
 fn is_same_path(recorded: &str, sent: &str) -> bool {
     recorded == sent
         || recorded.starts_with('/') && !sent.starts_with('/') && sent.ends_with(recorded)
@@ -220,23 +217,23 @@ fn replay(end: &End) -> Answer {
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status)
-        .map_err(|_| unusable("the cassette holds a status that is none"))?;
+        .map_err(|_| unusable("the cassette contains an invalid status"))?;
     for (name, values) in headers {
         let name = HeaderName::try_from(name.as_str())
-            .map_err(|_| unusable("the cassette holds a header name that is none"))?;
+            .map_err(|_| unusable("the cassette contains an invalid header name"))?;
         if name == http::header::CONTENT_LENGTH {
             continue; // what was removed has changed it
         }
         for value in values {
             let value = HeaderValue::try_from(value.as_str())
-                .map_err(|_| unusable("the cassette holds a header value that is none"))?;
+                .map_err(|_| unusable("the cassette contains an invalid header value"))?;
             response.headers_mut().append(name.clone(), value);
         }
     }
     Ok(response)
 }
 
-/// A body that breaks off, as it did.
+/// A body that breaks off, as it was recorded.
 struct Cut(Option<Bytes>);
 
 impl http_body::Body for Cut {
@@ -270,7 +267,7 @@ impl Service<Request<Body>> for Player {
     }
 }
 
-/// As a layer it never asks what it wraps.
+/// As a layer it never calls its inner service.
 impl<S> Layer<S> for Player {
     type Service = Self;
 

@@ -1,4 +1,4 @@
-//! Writes traffic down while it passes.
+//! Recording of cassettes.
 
 use std::fmt;
 use std::fs::File;
@@ -10,25 +10,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::uri::PathAndQuery;
-use http::{HeaderMap, Request, StatusCode, Uri};
+use http::{HeaderMap, Request, StatusCode};
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::content::Content;
-use super::exchange::{End, Exchange, Sent};
+use super::error::CassetteError;
+use super::exchange::{End, Exchange, HEAD, Sent, path_of};
 use super::scrub::Scrub;
-use super::{CassetteError, HEAD};
 use crate::body::Body;
 use crate::error::{BoxError, TransportError};
 use crate::layer::{Around, tower_layer};
 use crate::service::{Answer, Inner};
 
-/// Records every exchange that passes into a cassette, without secrets.
+/// Records every exchange into a cassette, without secrets.
 ///
-/// Best as an attempt layer: there it sees every try, before the credential is attached and with
-/// plain bodies. An exchange is written when its answer's body has been read to the end, or is
-/// dropped. A streamed request body passes without being kept.
+/// Use it as an attempt layer: there it sees every try, before the credential is attached and with uncompressed bodies.
+/// An exchange is written when the response body has been read to its end, or is dropped. Streamed request bodies are
+/// not recorded.
 ///
 /// ```
 /// use tinker_transport::testing::{Cassette, RecordLayer, Scrub, Script};
@@ -65,10 +64,10 @@ struct Tape {
 }
 
 impl RecordLayer {
-    /// Writes to a new file at `path`; one that is there is replaced.
+    /// Writes to a new file at `path`; an existing file is replaced.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// The file cannot be written.
     pub fn create(path: impl AsRef<Path>, scrub: Scrub) -> Result<Self, CassetteError> {
         let path = path.as_ref();
         let create = || {
@@ -107,7 +106,7 @@ impl Around for RecordLayer {
                     kept: BytesMut::new(),
                     head: Some((take, parts.status, parts.headers.clone())),
                 };
-                // A body at hand need not be read again by whoever gets it.
+                // A buffered body need not be read by the caller to be recorded.
                 let body = match body.inner.as_bytes().cloned() {
                     Some(bytes) => {
                         body.keep(&bytes)?;
@@ -145,22 +144,7 @@ impl Tape {
     }
 }
 
-/// Path and query; before them the origin, if the URI names one.
-pub(super) fn path_of(uri: &Uri) -> String {
-    let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let Some(host) = uri.host() else {
-        return path.to_owned();
-    };
-    // Not the authority, which may hold a password.
-    let scheme = uri.scheme_str().unwrap_or("http");
-    let port = uri
-        .port()
-        .map(|port| format!(":{port}"))
-        .unwrap_or_default();
-    format!("{scheme}://{host}{port}{path}")
-}
-
-/// An exchange that is under way.
+/// An exchange in progress.
 struct Take {
     tape: Arc<Tape>,
     number: u64,
@@ -193,7 +177,7 @@ impl Take {
     }
 }
 
-/// Keeps what passes.
+/// Records the passing body.
 struct Tee {
     inner: Body,
     kept: BytesMut,
@@ -201,7 +185,7 @@ struct Tee {
 }
 
 impl Tee {
-    /// Writes the exchange with a body that was there from the beginning.
+    /// Writes an exchange whose body was buffered from the beginning.
     fn keep(mut self, bytes: &Bytes) -> Result<(), TransportError> {
         self.kept.extend_from_slice(bytes);
         self.end(false)
@@ -237,7 +221,7 @@ impl http_body::Body for Tee {
                 if let Some(data) = frame.data_ref() {
                     self.kept.extend_from_slice(data);
                 }
-                // Whoever knows the length may not ask again for the end.
+                // A caller that knows the length may not poll for the end.
                 if self.inner.is_end_stream() {
                     self.end(false)
                 } else {

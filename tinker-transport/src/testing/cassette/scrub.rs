@@ -1,4 +1,4 @@
-//! What a recording must not keep.
+//! Removal of secrets from recordings.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -11,10 +11,10 @@ use tinker_types::wire::header;
 use super::content::Content;
 use super::exchange::{Headers, headers_of};
 
-/// What stands where a secret stood.
+/// Replacement of secrets.
 pub(super) const REMOVED: &str = "[removed]";
 
-/// Parts of header names and query parameters that mean a secret.
+/// Parts of header names and query parameters that indicate a secret.
 const SECRET_WORDS: [&str; 10] = [
     "api-key",
     "api_key",
@@ -28,7 +28,7 @@ const SECRET_WORDS: [&str; 10] = [
     "token",
 ];
 
-/// JSON fields that hold one. By whole name: `max_tokens` is none.
+/// JSON fields that contain a secret, by complete name: `max_tokens` is not one.
 const SECRET_FIELDS: [&str; 14] = [
     "access_token",
     "api_key",
@@ -46,15 +46,15 @@ const SECRET_FIELDS: [&str; 14] = [
     header::API_KEY,
 ];
 
-/// Removes secrets from what is recorded.
+/// Removes secrets from recordings.
 ///
-/// Always removed: headers marked as sensitive (the credential and all configured headers are), or
-/// named like a secret (`...token...`, `cookie`, `authorization`); JSON fields such as `jwt` and
-/// `api_key`; query parameters named like a secret, signatures of download links among them; and
-/// in any text what looks like a key (`tml-...`) or a JWT.
+/// Always removed: headers that are marked as sensitive (the credential and all configured headers) or named like a
+/// secret (`...token...`, `cookie`, `authorization`); JSON fields such as `jwt` and `api_key`; query parameters named
+/// like a secret, including signatures of download links; and in any text whatever looks like a key (`tml-...`) or a
+/// JWT.
 ///
-/// Name what else must go. A secret given with [`with_secret`](Self::with_secret) is found
-/// everywhere, also inside of protobuf.
+/// Add further headers and texts to remove. A text added by [`with_secret`](Self::with_secret) is found everywhere,
+/// also within protobuf.
 #[derive(Clone, Default)]
 pub struct Scrub {
     headers: BTreeSet<String>,
@@ -62,19 +62,19 @@ pub struct Scrub {
 }
 
 impl Scrub {
-    /// Removes what is always removed.
+    /// Removes the default set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Removes the values of this header, too.
+    /// Also removes the values of this header.
     #[must_use]
     pub fn with_header(mut self, name: &HeaderName) -> Self {
         self.headers.insert(name.as_str().to_owned());
         self
     }
 
-    /// Removes this text wherever it is.
+    /// Also removes this text wherever it occurs.
     #[must_use]
     pub fn with_secret(mut self, secret: impl Into<String>) -> Self {
         let secret = secret.into();
@@ -148,7 +148,7 @@ impl Scrub {
         }
     }
 
-    /// Text without secrets, parameters of URLs included.
+    /// Text without secrets, including parameters of URLs.
     pub(super) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut text = Cow::Borrowed(text);
         for secret in &self.secrets {
@@ -169,7 +169,7 @@ impl Scrub {
         text
     }
 
-    /// Bytes without the secrets named, of the same length.
+    /// Bytes without the added secrets, with the same length.
     fn bytes(&self, bytes: Bytes) -> Bytes {
         let mut clean = bytes.to_vec();
         for secret in self.secrets.iter().map(String::as_bytes) {
@@ -186,7 +186,7 @@ fn means_secret(name: &str) -> bool {
     SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
-/// A query without the values of parameters that mean a secret; nothing if it has none.
+/// A query without the values of secret parameters; `None` if there are none.
 fn clean_query(query: &str) -> Option<String> {
     let is_secret = |pair: &str| {
         pair.split_once('=')
@@ -201,7 +201,7 @@ fn clean_query(query: &str) -> Option<String> {
     })
 }
 
-/// Text without words that begin with `mark` and hold so many dots; nothing if it has none.
+/// Text without words that begin with `mark` and contain this many dots; `None` if there are none.
 fn without_keys(text: &str, mark: &str, dots: usize) -> Option<String> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let (mut clean, mut rest) = (String::new(), text);

@@ -4,12 +4,13 @@ use std::time::Duration;
 use http::header::{CONTENT_TYPE, LOCATION, SET_COOKIE};
 use http::{HeaderValue, Request, Response};
 
+use super::exchange::HEAD;
 use super::*;
 use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::fixture::{chunks, leaf};
+use crate::stack::transport::Transport;
 use crate::testing::Script;
-use crate::transport::Transport;
 
 fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
     Request::post(path).body(body.into()).unwrap()

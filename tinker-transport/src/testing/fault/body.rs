@@ -1,4 +1,4 @@
-//! Bodies that are slow, or break off.
+//! Slow bodies, and bodies that break off.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,7 +11,7 @@ use tokio::time::Sleep;
 use crate::body::Body;
 use crate::error::{BoxError, Kind, Stage, TransportError};
 
-/// Comes in small pieces.
+/// A body in small pieces.
 pub(super) struct Slow {
     inner: Body,
     rest: Bytes,
@@ -60,7 +60,7 @@ impl http_body::Body for Slow {
     }
 }
 
-/// Breaks off in the middle of its first frame.
+/// A body that breaks off in the middle of its first frame.
 pub(super) struct Cut {
     inner: Body,
     is_broken: bool,

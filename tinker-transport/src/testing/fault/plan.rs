@@ -1,16 +1,16 @@
-//! Which request suffers what.
+//! Assignment of faults to requests.
 
 use std::sync::Arc;
 
 use http::Request;
 
-use super::Fault;
+use super::kind::Fault;
 use crate::body::Body;
 
-/// Picks the requests a plan is for.
+/// Predicate on requests.
 pub(super) type Concerns = Arc<dyn Fn(&Request<Body>) -> bool + Send + Sync>;
 
-/// Which request suffers what.
+/// Assignment of faults to requests.
 #[derive(Clone)]
 pub(super) struct Plan {
     choice: Choice,
@@ -60,12 +60,12 @@ impl Plan {
         concerns.is_none_or(|concerns| concerns(request))
     }
 
-    /// What the request of this number suffers.
+    /// Fault of the request with this number.
     pub(super) fn fault(&self, number: usize) -> Option<Fault> {
         match &self.choice {
             Choice::Script(faults) => *faults.get(number)?,
             Choice::Chance { seed, faults } => {
-                // Drawn for the number alone: it does not matter which request came to draw first.
+                // Drawn for the number alone, independent of the order in which requests draw.
                 let mut random = fastrand::Rng::with_seed(seed.wrapping_add(number as u64));
                 random.u64(..);
                 let mut drawn = random.f64();

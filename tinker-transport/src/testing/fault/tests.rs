@@ -1,16 +1,25 @@
+use std::sync::Mutex;
+use std::time::Duration;
+
+use http::{Request, StatusCode};
 use tokio::time::Instant;
 
+use super::plan::Plan;
 use super::*;
-use crate::class::Class;
+use crate::body::Body;
+use crate::error::{Kind, Stage};
 use crate::fixture::request;
+use crate::flow::class::Class;
+use crate::request::call::Call;
+use crate::service::Answer;
+use crate::stack::transport::Transport;
 use crate::testing::Script;
-use crate::transport::Transport;
 
 fn ask(operation: &'static str) -> Request<Body> {
     request(Call::new(operation, Class::Rest))
 }
 
-/// A stack with this fault over a server that answers once, and whether the server was asked.
+/// A call with this fault to a server with one response: result, time taken, requests that reached the server.
 async fn suffer(fault: Fault) -> (Answer, Duration, usize) {
     let script = Script::new().answer(200, "abcdef");
     let transport = Transport::new(script.clone()).layer(FaultLayer::script([Some(fault)]));
@@ -18,7 +27,7 @@ async fn suffer(fault: Fault) -> (Answer, Duration, usize) {
     let result = transport.call(ask("x")).await;
     let (took, asked) = (began.elapsed(), script.requests().len());
     if asked == 0 {
-        // What the fault kept from happening.
+        // Uses up the response, which the script requires.
         let _ = transport.call(ask("x")).await;
     }
     (result, took, asked)

@@ -1,8 +1,8 @@
 use super::*;
-use crate::call::Call;
-use crate::class::Class;
 use crate::fixture::{chunks, request};
-use crate::transport::Transport;
+use crate::flow::class::Class;
+use crate::request::call::Call;
+use crate::stack::transport::Transport;
 
 fn ask() -> Request<Body> {
     request(Call::new("x", Class::Rest))

@@ -1,0 +1,23 @@
+//! Retry policies.
+//!
+//! Retrying has three parts: a [`Disposition`] classifies the end of an attempt, a [`Policy`] decides whether and when
+//! another one follows, and the budget of the retry layer limits the retries of the whole process. A policy is
+//! consulted only if a repeat is harmless.
+
+mod backoff;
+mod disposition;
+mod effort;
+mod hint;
+mod replay;
+mod rule;
+mod standard;
+
+pub use backoff::Backoff;
+pub use disposition::{Disposition, Outcome};
+pub(crate) use disposition::{Held, is_edge_rejection};
+pub use effort::Effort;
+pub(crate) use effort::Waited;
+pub use hint::{HINT_CAP, retry_after, should_retry};
+pub use replay::Replay;
+pub use rule::{AttemptLimited, Policy, TimeLimited, Verdict};
+pub use standard::{Never, Standard};

@@ -1,0 +1,220 @@
+//! Description of a call, as a request extension.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use tokio::time::Instant;
+
+use crate::body::Body;
+use crate::error::{Kind, Stage, TransportError};
+use crate::flow::class::Class;
+use crate::policy::Policy;
+use crate::policy::Replay;
+
+/// Properties of a call, carried as a request extension.
+///
+/// Layers read these instead of paths and headers. A request without them is treated conservatively: class
+/// [`Rest`](Class::Rest), weight of its body, retried only if its method is safe.
+///
+/// ```
+/// use tinker_transport::{Body, Call, Class, Replay};
+///
+/// let call = Call::new("optim_step", Class::Train).with_replay(Replay::Safe);
+/// let request = http::Request::post("/api/v1/optim_step").extension(call).body(Body::from("{}"));
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Call {
+    /// Name of the operation, for traces and errors.
+    pub operation: &'static str,
+    /// Public method of a client library that causes the call, if any.
+    pub caller: Option<&'static str>,
+    /// Selects connections, limits and default policy.
+    pub class: Class,
+    /// Bytes charged against the class's limit. `None`: the length of the body.
+    pub weight: Option<u64>,
+    /// Whether the request may be sent twice.
+    pub replay: Replay,
+    /// Effect of a 402 on this call.
+    pub billing: Billing,
+    /// Encoding of the request body.
+    pub compression: Compression,
+    /// Whether to follow redirects. Otherwise the redirect response itself is returned.
+    pub follows_redirects: bool,
+    /// Reads the response body, at most this many bytes, within the attempt, so that a body that breaks off is a failed
+    /// attempt and not the end of the call. `None`: the caller reads it.
+    pub whole: Option<u64>,
+    /// Timeout of one attempt. `None`: that of the class.
+    pub timeout: Option<Duration>,
+    /// Time at which the call ends at the latest, waits included. `None`: no limit.
+    pub deadline: Option<Instant>,
+    /// Retry policy. `None`: that of the class.
+    pub policy: Option<Arc<dyn Policy>>,
+    /// Number of the try, from 1, counted or not. The retry layer sets it; outside of it, and on the first try of a
+    /// request without a `Call`, it is 0.
+    pub attempt: u32,
+}
+
+/// Effect of a 402.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Billing {
+    /// Work is paused: wait and send again, up to the limit of the gate.
+    Pause,
+    /// An ordinary response.
+    Raise,
+}
+
+/// Encoding of a request body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Compression {
+    /// Not compressed.
+    #[default]
+    None,
+    /// One zstd frame. Only for servers that accept it.
+    Zstd,
+}
+
+impl Call {
+    /// A call that is not replayed.
+    pub fn new(operation: &'static str, class: Class) -> Self {
+        Self {
+            operation,
+            caller: None,
+            class,
+            weight: None,
+            replay: Replay::Unsafe,
+            billing: match class {
+                Class::Session | Class::Telemetry => Billing::Raise,
+                Class::Sample | Class::Train | Class::Retrieve | Class::Rest => Billing::Pause,
+            },
+            compression: Compression::None,
+            follows_redirects: true,
+            whole: None,
+            timeout: None,
+            deadline: None,
+            policy: None,
+            attempt: 0,
+        }
+    }
+
+    /// The call of a request.
+    pub fn of<B>(request: &Request<B>) -> Self {
+        request
+            .extensions()
+            .get::<Self>()
+            .cloned()
+            .unwrap_or_else(|| {
+                let replay = if request.method().is_safe() {
+                    Replay::Safe
+                } else {
+                    Replay::Unsafe
+                };
+                Self::new("request", Class::Rest).with_replay(replay)
+            })
+    }
+
+    /// Sets the public method that causes the call.
+    #[must_use]
+    pub fn with_caller(mut self, method: &'static str) -> Self {
+        self.caller = Some(method);
+        self
+    }
+
+    /// Sets the charged bytes.
+    #[must_use]
+    pub fn with_weight(mut self, bytes: u64) -> Self {
+        self.weight = Some(bytes);
+        self
+    }
+
+    /// Sets whether it may be sent twice.
+    #[must_use]
+    pub fn with_replay(mut self, replay: Replay) -> Self {
+        self.replay = replay;
+        self
+    }
+
+    /// Sets the effect of a 402. The default is to pause, except for sessions and telemetry.
+    #[must_use]
+    pub fn with_billing(mut self, billing: Billing) -> Self {
+        self.billing = billing;
+        self
+    }
+
+    /// Sets the encoding of the body.
+    #[must_use]
+    pub fn with_compression(mut self, compression: Compression) -> Self {
+        self.compression = compression;
+        self
+    }
+
+    /// Returns redirect responses unchanged.
+    #[must_use]
+    pub fn without_redirects(mut self) -> Self {
+        self.follows_redirects = false;
+        self
+    }
+
+    /// Reads the response body, at most this many bytes, within the attempt.
+    #[must_use]
+    pub fn with_whole_answer(mut self, bytes: u64) -> Self {
+        self.whole = Some(bytes);
+        self
+    }
+
+    /// Sets the timeout of one attempt.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the time at which the call ends at the latest.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Instant) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// Sets the retry policy.
+    #[must_use]
+    pub fn with_policy(mut self, policy: impl Policy + 'static) -> Self {
+        self.policy = Some(Arc::new(policy));
+        self
+    }
+
+    /// Bytes charged for `request`.
+    pub(crate) fn weight_of(&self, request: &Request<Body>) -> u64 {
+        self.weight
+            .or_else(|| request.body().exact_len())
+            .unwrap_or(1)
+    }
+
+    /// Time left until the deadline.
+    pub(crate) fn remaining(&self) -> Option<Duration> {
+        self.deadline
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// Waits for something that precedes sending, but not beyond the deadline.
+    pub(crate) async fn before_deadline<F: Future>(
+        &self,
+        wait: F,
+    ) -> Result<F::Output, TransportError> {
+        let Some(deadline) = self.deadline else {
+            return Ok(wait.await);
+        };
+        tokio::time::timeout_at(deadline, wait).await.map_err(|_| {
+            let mut error = TransportError::new(
+                Kind::Timeout,
+                Stage::NotSent,
+                "the deadline of the call passed before it could be sent",
+            );
+            error.set_operation(self.operation);
+            error
+        })
+    }
+}

@@ -1,0 +1,6 @@
+//! Requests: their description, address, idempotency key and copies.
+
+pub(crate) mod base_url;
+pub(crate) mod call;
+pub(crate) mod idempotency;
+pub(crate) mod spare;

@@ -1,0 +1,203 @@
+//! Server capabilities, health and client configuration.
+
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+use crate::wire::{Endpoint, Method, endpoint};
+
+/// Requests the models of a server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct GetServerCapabilities {}
+
+impl Endpoint for GetServerCapabilities {
+    type Response = ServerCapabilities;
+    const NAME: &'static str = "get_server_capabilities";
+    const METHOD: Method = Method::Get;
+    const ROUTE: &'static str = "get_server_capabilities";
+}
+
+/// Models of a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct ServerCapabilities {
+    /// One entry for each model.
+    pub supported_models: Vec<SupportedModel>,
+}
+
+impl ServerCapabilities {
+    /// A server with these models.
+    pub fn new(supported_models: Vec<SupportedModel>) -> Self {
+        Self { supported_models }
+    }
+}
+
+/// A model of a server.
+#[skip_serializing_none]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+#[non_exhaustive]
+pub struct SupportedModel {
+    /// Name of the model, to be given as `base_model`.
+    pub model_name: Option<String>,
+    /// Longest sequence in tokens.
+    pub max_context_length: Option<u64>,
+    /// Whether it can be fine-tuned.
+    pub trainable: Option<bool>,
+    /// Whether it can be sampled from.
+    pub sampleable: Option<bool>,
+    /// Where its tokenizer is, if the server reports it here: a folder on the machine of the server, or a Hugging Face
+    /// name.
+    pub tokenizer_id: Option<String>,
+}
+
+/// Health check. Needs no key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct GetHealth {}
+
+impl Endpoint for GetHealth {
+    type Response = Health;
+    const NAME: &'static str = "get_health";
+    const METHOD: Method = Method::Get;
+    const ROUTE: &'static str = "healthz";
+}
+
+/// Response of a healthy server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct Health {
+    /// Always `ok`.
+    pub status: String,
+}
+
+impl Health {
+    /// The response of a healthy server.
+    pub fn ok() -> Self {
+        Self {
+            status: "ok".to_owned(),
+        }
+    }
+}
+
+macro_rules! flags {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr;)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[serde(default)]
+        #[non_exhaustive]
+        pub struct $name { $($(#[$field_doc])* pub $field: $kind,)* }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+    };
+}
+
+/// Requests the configuration that holds for the life of a client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct ClientConfigRequest {
+    /// Version of the client.
+    pub sdk_version: String,
+}
+
+impl ClientConfigRequest {
+    /// For a client of this version.
+    pub fn new(sdk_version: &str) -> Self {
+        Self {
+            sdk_version: sdk_version.to_owned(),
+        }
+    }
+}
+
+endpoint!(ClientConfigRequest => ClientConfig, "client/config");
+
+flags! {
+    /// Flags and limits that hold for the life of a client. A server may omit any of them.
+    ClientConfig {
+        /// Exchange the credential for a JWT.
+        pjwt_auth_enabled: bool = false;
+        /// `credential_cmd` makes the credential command mandatory for the exchange.
+        credential_default_source: String = "api_key".to_owned();
+        /// Bytes of sampling requests in flight.
+        sample_dispatch_bytes_semaphore_size: u64 = 10_485_760;
+        /// Bytes of large results being fetched.
+        inflight_response_bytes_semaphore_size: u64 = 52_428_800;
+        /// Send the chunks of one batch at the same time, the first one last.
+        parallel_fwdbwd_chunks: bool = true;
+        /// Compress training requests with zstd.
+        proto_compress_fwdbwd: bool = false;
+        /// Largest number of datums in one training request.
+        fwdbwd_max_chunk_len: u64 = 1024;
+        /// Largest number of estimated bytes in one training request.
+        fwdbwd_max_chunk_bytes_count: u64 = 5_000_000;
+        /// Bytes of training requests in flight.
+        fwdbwd_dispatch_bytes_semaphore_size: u64 = 50_000_000;
+        /// Longest total pause in seconds after responses with status 402.
+        billing_exception_max_pause_duration_sec: u64 = 3600;
+        /// Whether samples are not retried after errors.
+        sample_no_retries: bool = false;
+        /// Whether samples without progress are reported.
+        sample_enable_stuck_detection: bool = true;
+        /// Largest number of concurrent samples of one sampler.
+        sample_max_concurrent_requests: u64 = 2000;
+        /// Selects the HTTP stack of the official client; has no effect here.
+        use_pyqwest_transport: bool = true;
+        /// Wait for samples with one poll for each sampler.
+        sample_use_retrieve_futures: bool = false;
+        /// Upload custom losses.
+        custom_loss_server_side: bool = false;
+        /// Copies of a sampler request their number from the server.
+        sample_join_sampling_session: bool = false;
+    }
+}
+
+/// Requests the flags that may change while a client runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[non_exhaustive]
+pub struct DynamicConfigRequest {
+    /// Version of the client.
+    pub sdk_version: String,
+}
+
+impl DynamicConfigRequest {
+    /// For a client of this version.
+    pub fn new(sdk_version: &str) -> Self {
+        Self {
+            sdk_version: sdk_version.to_owned(),
+        }
+    }
+}
+
+endpoint!(DynamicConfigRequest => DynamicConfig, "client/dynamic_config");
+
+/// Flags that may change while a client runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default)]
+#[non_exhaustive]
+pub struct DynamicConfig {
+    /// Seconds until the next request; values below 10 count as 10.
+    pub refresh_interval_sec: u64,
+    /// Notify the server of samples that no caller waits for any more.
+    pub sample_cancel_enabled: bool,
+    /// Largest number of concurrent cancellations.
+    pub sample_cancel_max_batch_size: u64,
+}
+
+impl Default for DynamicConfig {
+    fn default() -> Self {
+        Self {
+            refresh_interval_sec: 300,
+            sample_cancel_enabled: false,
+            sample_cancel_max_batch_size: 64,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Checkpoints: their addresses, saving and loading, lists and downloads.
+
+mod external;
+mod listing;
+mod path;
+mod weights;
+
+pub use external::{SaveWeightsExternal, SavedExternal};
+pub use listing::{
+    Checkpoint, CheckpointArchiveUrl, CheckpointType, Checkpoints, CopyWeights, DeleteCheckpoint,
+    ExternalWeightsUrls, GetCheckpointArchiveUrl, GetExternalWeightsUrls, ListCheckpoints,
+    ListRunCheckpoints, PublishCheckpoint, SetCheckpointTtl, UnpublishCheckpoint, WeightsCopied,
+};
+pub use path::{CheckpointKind, CheckpointPath};
+pub use weights::{
+    LoadTarget, LoadWeights, SamplerSaveKind, SaveWeights, SaveWeightsForSampler, SavedForSampler,
+    SavedWeights, WeightsInfo, WeightsInfoRequest, WeightsLoaded,
+};

@@ -1,0 +1,165 @@
+//! `tinker://` addresses of checkpoints.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{InvalidValue, ModelId};
+
+/// Purpose of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CheckpointKind {
+    /// Weights and optimizer state, from which training continues.
+    Training,
+    /// Weights to sample from.
+    Sampler,
+    /// Weights as files for use elsewhere.
+    External,
+}
+
+impl CheckpointKind {
+    /// Middle part of the address.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Training => "weights",
+            Self::Sampler => "sampler_weights",
+            Self::External => "external_weights",
+        }
+    }
+}
+
+/// Address of a checkpoint, `tinker://<training run>/<kind>/<name>`.
+///
+/// ```
+/// use tinker_types::{CheckpointKind, CheckpointPath};
+///
+/// let path: CheckpointPath = "tinker://s-1:train:0/weights/step-100".parse()?;
+/// assert_eq!(path.kind(), CheckpointKind::Training);
+/// assert_eq!(path.name(), "step-100");
+/// # Ok::<(), tinker_types::InvalidValue>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CheckpointPath {
+    run: ModelId,
+    kind: CheckpointKind,
+    name: String,
+}
+
+impl CheckpointPath {
+    /// Beginning of every address.
+    pub const SCHEME: &'static str = "tinker://";
+
+    /// Builds an address. The name must be one path segment.
+    pub fn try_new(run: ModelId, kind: CheckpointKind, name: &str) -> Result<Self, InvalidValue> {
+        let name = name.to_owned();
+        Self { run, kind, name }.to_string().parse()
+    }
+
+    /// Parses the three parts of an address, for example those of a route.
+    ///
+    /// # Errors
+    /// As for the whole address.
+    pub fn from_parts(run: &str, kind: &str, name: &str) -> Result<Self, InvalidValue> {
+        format!("{}{run}/{kind}/{name}", Self::SCHEME).parse()
+    }
+
+    /// The training run that saved the checkpoint.
+    pub fn run(&self) -> &ModelId {
+        &self.run
+    }
+
+    /// Purpose of the checkpoint.
+    pub fn kind(&self) -> CheckpointKind {
+        self.kind
+    }
+
+    /// The name the checkpoint was saved under.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The checkpoint's id within its run, `<kind>/<name>`.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.kind.as_str(), self.name)
+    }
+}
+
+impl FromStr for CheckpointPath {
+    type Err = InvalidValue;
+
+    fn from_str(text: &str) -> Result<Self, InvalidValue> {
+        let refuse = |why: &str| {
+            let form = "a checkpoint path is tinker://<run>/<weights|sampler_weights|external_weights>/<name>";
+            InvalidValue::new("", format!("{text:?} {why}; {form}"))
+        };
+        let rest = text
+            .strip_prefix(Self::SCHEME)
+            .ok_or_else(|| refuse("does not start with tinker://"))?;
+        let parts: Vec<&str> = rest.split('/').collect();
+        let [run, kind, name] = parts[..] else {
+            return Err(refuse("does not have three parts"));
+        };
+        if [run, name]
+            .iter()
+            .any(|part| part.is_empty() || *part == "." || *part == "..")
+        {
+            return Err(refuse("has an empty or relative part"));
+        }
+        let kind = [
+            CheckpointKind::Training,
+            CheckpointKind::Sampler,
+            CheckpointKind::External,
+        ]
+        .into_iter()
+        .find(|known| known.as_str() == kind)
+        .ok_or_else(|| refuse("has an unknown kind"))?;
+        Ok(Self {
+            run: ModelId::from(run),
+            kind,
+            name: name.to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for CheckpointPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}/{}", Self::SCHEME, self.run, self.id())
+    }
+}
+
+impl TryFrom<String> for CheckpointPath {
+    type Error = InvalidValue;
+
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        text.parse()
+    }
+}
+
+impl From<CheckpointPath> for String {
+    fn from(path: CheckpointPath) -> Self {
+        path.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_what_is_no_address() {
+        for bad in [
+            "",
+            "tinker://",
+            "tinker://a/weights",
+            "tinker://a/other/b",
+            "http://a/weights/b",
+            "tinker://a/weights/../b",
+            "tinker://a/weights/..",
+            "tinker:///weights/b",
+        ] {
+            assert!(bad.parse::<CheckpointPath>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Training data: model inputs, tensors, examples and where their tokens came from.
+
+mod chunk;
+mod datum;
+mod input;
+mod provenance;
+mod tensor;
+
+pub use chunk::{AssetPointer, Chunk, Dmel, EncodedText, Image, ImageFormat};
+pub use datum::Datum;
+pub use input::ModelInput;
+pub use provenance::{ProvenanceSpan, Span};
+pub use tensor::{DType, Elements, TensorData};
