@@ -1,11 +1,10 @@
-//! What the default stack costs per request, above the bare service it stands on.
+//! Cost of the default stack per request, above the bare service.
 //!
 //! `cargo bench -p tinker-transport --no-default-features --bench stack`
 //!
-//! The leaf answers at once, or after being polled once more, so all that is measured is the
-//! stack. The table at the end compares both in alternating rounds and gives medians, because on a
-//! shared machine only a difference taken side by side means something. It also counts
-//! allocations, which `tests/cost.rs` holds to their limit.
+//! The leaf responds immediately, or after one more poll, so only the stack is measured. The table at the end compares
+//! both in alternating rounds and prints medians, because on a shared machine only side-by-side differences are
+//! meaningful. It also counts allocations, whose limit `tests/cost.rs` enforces.
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
@@ -31,7 +30,7 @@ use tower::{Service, ServiceExt};
 const ROUNDS: usize = 301;
 const CALLS: usize = 400;
 
-/// Answers at once.
+/// Responds immediately.
 fn quick() -> impl Leaf {
     tower::service_fn(|request: Request<Body>| async move {
         black_box(request);
@@ -39,7 +38,7 @@ fn quick() -> impl Leaf {
     })
 }
 
-/// Answers when it is polled again, as anything that waits for a network does.
+/// Responds on the second poll, like a service that waits for a network.
 fn waiting() -> impl Leaf {
     tower::service_fn(|request: Request<Body>| async move {
         tokio::task::yield_now().await;
@@ -76,7 +75,7 @@ fn stack(leaf: impl Leaf, observers: Observers) -> Transport {
         .expect("a stack over a leaf of its own")
 }
 
-/// A request as a client makes them: a path just written, a body just encoded, a header.
+/// A request as a client makes them: a new path, a new body, a header.
 fn request(class: Class) -> Request<Body> {
     let call = Call::new("optim_step", class).with_replay(Replay::Safe);
     Request::post("/api/v1/optim_step")
@@ -118,7 +117,7 @@ fn criterion(criterion: &mut Criterion) {
     }
 }
 
-/// Prints what the stack adds to `leaf`.
+/// Prints the cost of the stack on `leaf`.
 fn compare(runtime: &Runtime, name: &str, class: Class, leaf: &impl Leaf, observers: &Observers) {
     let transport = stack(leaf.clone(), observers.clone());
     let mut bare = Vec::with_capacity(ROUNDS);
@@ -144,7 +143,7 @@ fn compare(runtime: &Runtime, name: &str, class: Class, leaf: &impl Leaf, observ
     );
 }
 
-/// Time of one call, on average over a round. Requests are made beforehand.
+/// Mean time of one call in a round. Requests are created beforehand.
 fn round<F: Future>(
     runtime: &Runtime,
     class: Class,

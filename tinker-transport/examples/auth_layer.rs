@@ -1,6 +1,6 @@
-//! A layer that signs each try, for a gateway that wants more than `X-API-Key`.
+//! A layer that signs each try, for a gateway that requires more than `X-API-Key`.
 //!
-//! Written out as a `tower` layer, to show the pieces; `layer::from_fn` would be shorter.
+//! Written as a complete `tower` layer to show its parts; `layer::from_fn` is shorter.
 
 use std::error::Error;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,4 @@
-//! A layer that keeps answers to reads: most calls then never leave the process.
+//! A layer that caches responses to reads.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -10,7 +10,7 @@ use tinker_transport::layer::{Next, from_fn};
 use tinker_transport::testing::Script;
 use tinker_transport::{Body, Transport, TransportBuilder, TransportConfig, TransportError};
 
-/// The largest answer worth keeping.
+/// Largest response to cache.
 const LARGEST: u64 = 1 << 20;
 
 type Cache = Arc<Mutex<HashMap<String, Bytes>>>;

@@ -1,4 +1,4 @@
-//! A layer of one's own that measures calls. (For counters and percentiles, `Metrics` is ready.)
+//! A custom layer that measures calls. (For counters and percentiles, use `Metrics`.)
 #![expect(clippy::print_stdout, reason = "a program with output")]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What the unit tests of this crate share.
+//! Shared helpers of the unit tests.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -51,7 +51,7 @@ pub(crate) fn request(call: Call) -> Request<Body> {
         .unwrap()
 }
 
-/// An answer without a body.
+/// A response without a body.
 pub(crate) fn answer(status: u16) -> Response<Body> {
     Response::builder()
         .status(StatusCode::from_u16(status).unwrap())
@@ -68,8 +68,8 @@ where
     Transport::new(tower::service_fn(answer))
 }
 
-/// A leaf that gives these answers in order, then 200 for ever, and the seconds at which it was
-/// asked, on the test's clock.
+/// A leaf with these responses in order, then 200 for all further requests; and the times of the requests in seconds on
+/// the clock of the test.
 pub(crate) fn scripted(statuses: &[u16]) -> (Transport, Seen) {
     let queue = Arc::new(Mutex::new(
         statuses.iter().copied().collect::<VecDeque<_>>(),
@@ -86,7 +86,7 @@ pub(crate) fn scripted(statuses: &[u16]) -> (Transport, Seen) {
 
 type Noted = (Duration, Request<Body>);
 
-/// Requests a leaf saw, and when.
+/// Requests a leaf received, with their times.
 #[derive(Clone)]
 pub(crate) struct Seen {
     start: Instant,
@@ -112,7 +112,7 @@ impl Seen {
         self.requests.lock().unwrap().len()
     }
 
-    /// Whole seconds; the paused clock stands exactly on them.
+    /// Whole seconds; the paused clock is exact.
     pub(crate) fn seconds(&self) -> Vec<f64> {
         self.requests
             .lock()
@@ -122,7 +122,7 @@ impl Seen {
             .collect()
     }
 
-    /// Takes the requests out.
+    /// Takes the requests.
     pub(crate) fn take(&self) -> Vec<Request<Body>> {
         std::mem::take(&mut *self.requests.lock().unwrap())
             .into_iter()
@@ -131,7 +131,7 @@ impl Seen {
     }
 }
 
-/// What `tracing` was told on this thread.
+/// Output of `tracing` on this thread.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -150,7 +150,7 @@ impl Write for Lines {
     }
 }
 
-/// Collects everything this thread tells `tracing` until the guard is dropped.
+/// Collects all output of `tracing` on this thread until the guard is dropped.
 pub(crate) fn traced() -> (Lines, DefaultGuard) {
     let lines = Lines::default();
     let sink = lines.clone();
@@ -165,7 +165,7 @@ pub(crate) fn traced() -> (Lines, DefaultGuard) {
     (lines, tracing::subscriber::set_default(subscriber))
 }
 
-/// A list with one observer, and what that was told.
+/// A list with one observer, and the events it received.
 pub(crate) fn events() -> (Observers, Arc<Mutex<Vec<String>>>) {
     let observers = Observers::new();
     let told = Arc::new(Mutex::new(Vec::new()));

@@ -1,4 +1,4 @@
-//! How many allocations the default stack adds to a request. Its own program, because counting
+//! Allocations that the default stack adds to a request. A separate program, because counting
 //! replaces the allocator.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -51,7 +51,7 @@ fn allocations(make: impl Fn() -> Request<Body>, is_bare: bool) -> Vec<u64> {
         .build()
         .unwrap();
     let transport = stack();
-    // The first call sets up what lasts.
+    // The first call sets up shared state.
     runtime.block_on(transport.call(make())).unwrap();
     let count = |request| {
         allocation_counter::measure(|| {

@@ -1,4 +1,4 @@
-//! Answers in both forms, and bytes that are neither.
+//! Responses in both forms, and malformed bytes.
 
 #![cfg(feature = "proto")]
 
@@ -71,7 +71,7 @@ fn through_json<T: DeserializeOwned + Serialize>(value: &T) -> serde_json::Resul
     serde_json::from_str(&serde_json::to_string(value)?)
 }
 
-/// Reading must end in a value or an error.
+/// Decoding must end in a value or an error.
 fn read_all(bytes: &[u8]) {
     macro_rules! read {
         ($($name:ident),*) => {$(
@@ -106,7 +106,7 @@ fn read_all(bytes: &[u8]) {
     }
 }
 
-/// Words that mean something in an answer.
+/// Words with a meaning in responses.
 const WORDS: [&str; 20] = [
     "type",
     "chunks",
@@ -130,7 +130,7 @@ const WORDS: [&str; 20] = [
     "model_id",
 ];
 
-/// JSON of the right words and the wrong meaning.
+/// JSON with known words in the wrong places.
 fn json() -> impl Strategy<Value = Value> {
     let word = || proptest::sample::select(&WORDS[..]);
     let leaf = prop_oneof![

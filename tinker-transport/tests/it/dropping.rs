@@ -1,4 +1,4 @@
-//! A call may be dropped wherever it waits, and nothing stays behind.
+//! Calls can be dropped at any point of waiting, and release everything they hold.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -20,7 +20,7 @@ use tinker_transport::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A server that takes a second for each answer, and its answers: then 200 for ever.
+/// A server that takes a second for each response, and its responses: then 200 for all further requests.
 #[derive(Clone)]
 struct Server {
     answers: Arc<[Answer]>,
@@ -31,15 +31,15 @@ struct Server {
 #[derive(Clone, Copy)]
 enum Answer {
     Status(u16),
-    /// 401, and the token is to blame.
+    /// 401 with `invalid_token`.
     InvalidToken,
-    /// 200 after so many seconds.
+    /// 200 after this many seconds.
     Late(u64),
-    /// 200 with a body that comes in pieces, one a second.
+    /// 200 with a body in pieces, one a second.
     Pieces(u32),
 }
 
-/// Counts itself.
+/// Counts its instances.
 struct UnderWay(Arc<AtomicUsize>);
 
 impl UnderWay {
@@ -117,7 +117,7 @@ impl Server {
     }
 }
 
-/// A credential that takes a second for everything.
+/// A credential that takes a second for each operation.
 #[derive(Debug)]
 struct Slow;
 
@@ -137,7 +137,7 @@ impl Credential for Slow {
     }
 }
 
-/// Everything that can hold a call, switched on.
+/// All layers that can hold a call.
 fn stack(server: &Server, permits: usize, tries: usize) -> Transport {
     let mut config = TransportConfig::new("http://engine.test")
         .with_credential(Slow)
@@ -167,21 +167,21 @@ fn stack(server: &Server, permits: usize, tries: usize) -> Transport {
         .unwrap()
 }
 
-/// One way for a call to go.
+/// One course of a call.
 struct Course {
     name: &'static str,
     answers: &'static [Answer],
     method: Method,
     class: Class,
-    /// Calls that go before: the first `before` are waited for, and then the time passes in which
-    /// an open breaker becomes curious.
+    /// Preceding calls: the first `before` are awaited, and then the time passes after which an open breaker sends
+    /// a probe.
     before: usize,
-    /// Whether another call has the only permit.
+    /// Whether another call holds the only permit.
     is_behind: bool,
     permits: usize,
     tries: usize,
     compression: Compression,
-    /// Polls until its end, at least: it has to wait so often.
+    /// Least number of polls until its end.
     polls: usize,
 }
 
@@ -256,7 +256,7 @@ impl Course {
         request
     }
 
-    /// Drops the call at its poll of this number. False: it was over before.
+    /// Drops the call at the poll with this number. False: it had ended before.
     async fn drop_at(&self, number: usize) -> bool {
         let server = Server::new(self.answers);
         let transport = stack(&server, self.permits, self.tries);
@@ -313,7 +313,7 @@ impl Course {
     }
 }
 
-/// Polls a future until it is over, or until it has been polled so often.
+/// Polls a future until it ends, or for this number of polls.
 async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! The examples do what they say.
+//! Runs the examples.
 
 #[path = "../../examples/auth_layer.rs"]
 mod auth_layer;

@@ -11,10 +11,10 @@ use tinker_transport::{
     TransportConfig,
 };
 
-/// What the server was asked: path, key, idempotency key.
+/// Requests to the server: path, key, idempotency key.
 type Asked = Arc<Mutex<Vec<(String, String, String)>>>;
 
-/// A token that lives an hour; `number` makes it differ from others.
+/// A token with a lifetime of an hour; `number` distinguishes it from others.
 fn jwt(number: usize) -> String {
     #[expect(
         clippy::disallowed_methods,
@@ -32,7 +32,7 @@ fn jwt(number: usize) -> String {
     )
 }
 
-/// A server that issues tokens for the raw key and takes the latest, from the `good`th on.
+/// A server that issues tokens for the raw key and accepts the latest, starting with the `good`th.
 fn server(good: usize) -> (TransportBuilder, Asked) {
     let asked = Asked::default();
     let (log, issued) = (

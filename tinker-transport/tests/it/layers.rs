@@ -1,4 +1,4 @@
-//! What the author of a layer can rely on.
+//! Guarantees for authors of layers.
 
 use std::convert::Infallible;
 use std::fmt::Write;
@@ -20,7 +20,7 @@ fn config() -> TransportConfig {
     TransportConfig::new("http://engine.test/prefix").with_credential(ApiKey::new("tml-hunter2"))
 }
 
-/// An engine in this process, with a body type of its own, that fails twice before it answers.
+/// An in-process engine with its own body type, which fails twice before it succeeds.
 fn flaky(
     check: impl Fn(&Request<Body>) + Clone + Send + Sync + 'static,
 ) -> impl Service<

@@ -1,4 +1,4 @@
-//! The crate as its users see it: layers of their own, and real sockets.
+//! Integration tests of the public API: user layers and real sockets.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod dropping;

@@ -1,4 +1,4 @@
-//! Layers of the default stack that are off until the settings switch them on.
+//! Optional layers of the default stack.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use tinker_transport::{
 };
 use tokio::time::Instant;
 
-/// Answers each number (from 0) with a status after some seconds.
+/// Responds to the request with each number (from 0) with a status after some seconds.
 fn server(
     answer: impl Fn(u32) -> (u16, u64) + Clone + Send + Sync + 'static,
 ) -> (TransportBuilder, Arc<AtomicU32>) {

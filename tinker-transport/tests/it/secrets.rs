@@ -1,5 +1,5 @@
-//! One key, marked, through every path of this crate: it is found in the header to the configured
-//! server and nowhere else.
+//! A marked key is sent through every path of this crate, and found only in the header to the configured
+//! server.
 
 use std::error::Error;
 use std::fmt::{Debug, Write as _};
@@ -19,7 +19,7 @@ use tinker_transport::{
 const MARK: &str = "hunter2";
 const KEY: &str = "tml-hunter2-key";
 
-/// All that was said, by whom it was said.
+/// All output, by source.
 #[derive(Clone, Default)]
 struct Ear(Arc<Mutex<Vec<(String, String)>>>);
 
@@ -32,7 +32,7 @@ impl Ear {
         self.hear(who, format!("{value:?} {value:#?}"));
     }
 
-    /// An error with all its causes, in both forms.
+    /// An error with all its causes, in both formats.
     fn fear(&self, who: &str, error: &(dyn Error + 'static)) {
         let mut text = String::new();
         let mut next = Some(error);
@@ -67,7 +67,7 @@ impl Write for Ear {
     }
 }
 
-/// Does what its path says, and says what it saw; keys it got at home, it counts.
+/// Responds as the path demands and reports the request; counts the keys it received at the configured origin.
 fn server(
     ear: &Ear,
     keys: &Arc<Mutex<Vec<String>>>,
@@ -279,7 +279,7 @@ async fn refused_keys_and_queries_are_not_told_either() {
     }
     let error = Transport::from_config(TransportConfig::new("https://me:hunter2@home.test"));
     ear.fear("error", &error.unwrap_err());
-    // A query may hold a token of another kind: errors of the network do not show it.
+    // A query may contain another token, so errors of the network do not show it.
     #[cfg(feature = "reqwest")]
     {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

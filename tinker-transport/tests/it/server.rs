@@ -1,4 +1,4 @@
-//! A tiny HTTP/1.1 server on 127.0.0.1 that shows every byte it got.
+//! A small HTTP/1.1 server on 127.0.0.1 that records every received byte.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// One request as it came over the wire.
+/// One received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     /// Number of the connection, from 0.
@@ -25,17 +25,17 @@ impl Seen {
     }
 }
 
-/// What the server does with a request.
+/// Reaction of the server to a request.
 pub(crate) enum Answer {
     /// Sends these bytes.
     Send(String),
-    /// Hangs up.
+    /// Closes the connection.
     HangUp,
-    /// Says nothing.
+    /// Does not respond.
     Silence,
 }
 
-/// An answer with a body.
+/// A response with a body.
 pub(crate) fn ok(body: &str) -> Answer {
     Answer::Send(format!(
         "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
@@ -43,14 +43,14 @@ pub(crate) fn ok(body: &str) -> Answer {
     ))
 }
 
-/// An answer without a body, with more headers.
+/// A response without a body, with additional headers.
 pub(crate) fn empty(status: &str, headers: &str) -> Answer {
     Answer::Send(format!(
         "HTTP/1.1 {status}\r\ncontent-length: 0\r\n{headers}\r\n"
     ))
 }
 
-/// A running server; it ends with the test's runtime.
+/// A running server; it ends with the runtime of the test.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
@@ -58,7 +58,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Answers the request of each number (from 0) with what `answer` says.
+    /// Reacts to the request with each number (from 0) as `answer` returns.
     pub(crate) async fn start(
         answer: impl Fn(usize, &Seen) -> Answer + Send + Sync + 'static,
     ) -> Self {

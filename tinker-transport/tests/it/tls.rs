@@ -1,4 +1,4 @@
-//! TLS and HTTP/2, against a server with a certificate made for the test.
+//! TLS and HTTP/2, against a server with a test certificate.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use tinker_transport::{Body, Call, Class, Kind, Replay, Stage, Transport, Transp
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
-/// A server for `localhost` that answers after 200 ms, and what it saw: connection and version.
+/// A server for `localhost` that responds after 200 ms, and what it recorded: connection and version.
 struct Server {
     address: SocketAddr,
     certificate: String,
@@ -91,7 +91,7 @@ impl Server {
         TransportConfig::new(format!("https://localhost:{}", self.address.port()))
     }
 
-    /// Versions spoken so far, each once.
+    /// Versions in use so far, each once.
     fn versions(&self) -> Vec<Version> {
         let mut versions: Vec<_> = self
             .seen
@@ -109,7 +109,7 @@ impl Server {
         self.is_http1.store(true, Ordering::Relaxed);
     }
 
-    /// Connections used so far.
+    /// Number of connections so far.
     fn connections(&self) -> usize {
         let mut connections: Vec<_> = self
             .seen

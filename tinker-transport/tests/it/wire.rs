@@ -199,7 +199,7 @@ async fn the_key_does_not_follow_a_redirect_to_another_server() {
     );
     assert!(!there.head.contains("hunter2"), "{}", there.head);
 
-    // A POST, whose body is nobody else's business, is not followed at all.
+    // A POST is not followed at all, since its body must not reach another origin.
     let response = transport.call(post(train())).await.unwrap();
     assert_eq!(response.status(), 302);
     assert_eq!(other.seen().len(), 1);
@@ -261,7 +261,7 @@ async fn a_flood_of_samples_holds_up_neither_training_nor_heartbeats() {
         request.headers_mut().insert("x-kind", kind);
         transport.call(request)
     };
-    // More than are let in at once, and none is ever answered.
+    // More than are admitted at once, and none ever gets a response.
     let flood: Vec<_> = (0..600).map(|_| tokio::spawn(sample())).collect();
     while server.seen().len() < 400 {
         tokio::time::sleep(Duration::from_millis(5)).await;

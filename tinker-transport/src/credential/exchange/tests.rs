@@ -6,7 +6,7 @@ use super::*;
 use crate::clock;
 use crate::fixture::{answer, leaf};
 
-/// A token server whose tokens live as long as it is told, and how often it was asked.
+/// A token server with an adjustable token lifetime, and the number of its requests.
 #[derive(Default)]
 struct Issuer {
     asked: AtomicUsize,
@@ -29,7 +29,7 @@ fn issuer(life: i64) -> (Exchange, Arc<Issuer>) {
             .duration_since(SystemTime::UNIX_EPOCH)
             .unwrap()
             .as_secs() as i64;
-        // The number of the token hides in its issue time.
+        // The issue time encodes the number of the token.
         let jwt = unsigned(now - asked, now + state.life.load(Ordering::SeqCst));
         async move {
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -4,8 +4,8 @@ use super::*;
 use crate::fixture::{answer, events, leaf, request};
 use crate::stack::transport::Transport;
 
-/// A server that bears `capacity` requests at once and answers others 503; each takes a second.
-/// Also the largest number it saw at once since it was last asked.
+/// A server that sustains `capacity` concurrent requests and responds to others with 503; each takes a second.
+/// Also the largest concurrency since the last query.
 fn server(capacity: usize) -> (Transport, Arc<AtomicUsize>) {
     let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let seen = Arc::clone(&most);

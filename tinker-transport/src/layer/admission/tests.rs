@@ -8,7 +8,7 @@ use crate::error::{Kind, Stage};
 use crate::fixture::{Seen, answer, leaf, request};
 use crate::stack::transport::Transport;
 
-/// A leaf that answers once `open` turns true, behind an admission of the given limits.
+/// A leaf that responds once `open` is true, behind an admission layer with the given limits.
 fn slow(limits: ClassLimits, gate: Option<Gate>) -> (Transport, Seen, watch::Sender<bool>) {
     let (open, waiting) = watch::channel(false);
     let seen = Seen::new();
@@ -64,7 +64,7 @@ async fn bytes_are_counted_and_a_giant_takes_the_whole_room() {
     assert_eq!(seen.count(), 1);
     open.send(true).unwrap();
     for call in calls {
-        // The clock is paused: a call that never gets its permit ends here at once.
+        // The clock is paused: a call that never gets its permit times out here immediately.
         let response = tokio::time::timeout(Duration::from_mins(1), call)
             .await
             .expect("no permit");
@@ -93,7 +93,7 @@ async fn under_back_pressure_ten_samples_go_at_a_time() {
     settle().await;
     assert_eq!(seen.count(), 10);
 
-    // Ten samples of 100 bytes count 2000 each: five fill the room.
+    // Ten samples of 100 bytes count 2000 each: five use up the limit.
     let (transport, seen, _open) = slow(limits(400, 10_000), Some(gate));
     let _calls: Vec<_> = (0..30)
         .map(|_| tokio::spawn(transport.call(sample(100))))

@@ -110,7 +110,7 @@ async fn per_origin_another_server_is_not_concerned() {
 
 #[tokio::test(start_paused = true)]
 async fn under_retry_a_call_ends_when_the_breaker_opens_unless_its_policy_waits() {
-    /// Waits as long as the breaker says.
+    /// Waits as long as the breaker demands.
     #[derive(Debug)]
     struct Patient;
     impl Policy for Patient {

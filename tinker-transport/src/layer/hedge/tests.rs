@@ -13,7 +13,7 @@ fn read() -> Request<Body> {
         .unwrap()
 }
 
-/// Counts those that are under way.
+/// Counts requests in flight.
 struct UnderWay(Arc<Mutex<i32>>);
 
 impl Drop for UnderWay {
@@ -22,8 +22,8 @@ impl Drop for UnderWay {
     }
 }
 
-/// A leaf whose nth request takes so many milliseconds and ends with this status (0: an error),
-/// and 100 ms and 200 beyond the list.
+/// A leaf whose nth request takes the given milliseconds and ends with the given status (0: an error); requests beyond
+/// the list take 100 ms and end with 200.
 fn timed(script: &[(u64, u16)]) -> (Transport, Seen, Arc<Mutex<i32>>) {
     let (seen, under_way) = (Seen::new(), Arc::new(Mutex::new(0)));
     let (log, count, script) = (seen.clone(), Arc::clone(&under_way), script.to_vec());

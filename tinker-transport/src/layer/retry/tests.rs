@@ -12,7 +12,7 @@ fn safe(class: Class) -> Request<Body> {
     request(Call::new("x", class).with_replay(Replay::Safe))
 }
 
-/// Seconds of all tries when the leaf answers with `statuses`, then 200.
+/// Times of all tries in seconds if the leaf responds with `statuses`, then 200.
 async fn tries(statuses: &[u16], request: Request<Body>) -> (Vec<f64>, Response<Body>) {
     let (leaf, seen) = scripted(statuses);
     let response = leaf.layer(RetryLayer::new()).call(request).await.unwrap();

@@ -9,7 +9,7 @@ use crate::policy::Replay;
 use crate::request::call::Call;
 use crate::{Gate, Transport};
 
-/// A stack over a leaf that answers with `statuses`, and what is counted of it.
+/// A stack over a leaf that responds with `statuses`, and its metrics.
 fn counted(statuses: &[u16]) -> (Transport, Metrics) {
     let (metrics, observers) = (Metrics::new(), Observers::new());
     observers.attach(Arc::new(metrics.clone()));

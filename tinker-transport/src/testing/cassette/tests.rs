@@ -16,7 +16,7 @@ fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
     Request::post(path).body(body.into()).unwrap()
 }
 
-/// What is recorded when these requests go to this server and every answer is read.
+/// Recording of these requests to this server, with every response read to its end.
 async fn record(server: Transport, requests: Vec<Request<Body>>) -> String {
     record_with(Scrub::new(), server, requests).await
 }
