@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_with::{serde_as, skip_serializing_none};
 
 use crate::time::Iso8601;
-use crate::wire::{Endpoint, Method};
+use crate::wire::endpoint;
 
 /// Which events to return.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -56,17 +56,15 @@ impl Serialize for GetAuditLog {
     }
 }
 
-impl Endpoint for GetAuditLog {
-    type Response = AuditLog;
-    const NAME: &'static str = "get_audit_log";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "audit";
-    fn query(&self) -> Vec<(&'static str, String)> {
-        let mut query = vec![("event_type", self.event_type.as_str().to_owned())];
-        query.extend(self.day.map(|day| ("day", day.to_string())));
+endpoint!(
+    GetAuditLog => AuditLog,
+    Get "audit" as "get_audit_log",
+    query(this) {
+        let mut query = vec![("event_type", this.event_type.as_str().to_owned())];
+        query.extend(this.day.map(|day| ("day", day.to_string())));
         query
     }
-}
+);
 
 /// Entries of the audit log.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::serde_as;
 
 use crate::time::Iso8601;
-use crate::wire::{Endpoint, Method};
+use crate::wire::endpoint;
 
 /// Reads usage between two times. The server takes whole UTC hours, at most 14 days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,18 +28,14 @@ impl GetBillingUsage {
     }
 }
 
-impl Endpoint for GetBillingUsage {
-    type Response = BillingUsage;
-    const NAME: &'static str = "get_billing_usage";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "billing/usage/events";
-    fn query(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("starting_on", self.starting_on.clone()),
-            ("ending_before", self.ending_before.clone()),
-        ]
-    }
-}
+endpoint!(
+    GetBillingUsage => BillingUsage,
+    Get "billing/usage/events" as "get_billing_usage",
+    query(this) vec![
+        ("starting_on", this.starting_on.clone()),
+        ("ending_before", this.ending_before.clone()),
+    ]
+);
 
 /// Usage, one event for each hour and kind.
 #[serde_as]
@@ -171,19 +167,15 @@ pub struct GetCheckpointStorage {
     pub project_id: Option<String>,
 }
 
-impl Endpoint for GetCheckpointStorage {
-    type Response = CheckpointStorage;
-    const NAME: &'static str = "get_current_checkpoint_storage_usage";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "billing/usage/checkpoints/current";
-    fn query(&self) -> Vec<(&'static str, String)> {
-        self.project_id
-            .clone()
-            .map(|id| ("project_id", id))
-            .into_iter()
-            .collect()
-    }
-}
+endpoint!(
+    GetCheckpointStorage => CheckpointStorage,
+    Get "billing/usage/checkpoints/current" as "get_current_checkpoint_storage_usage",
+    query(this) this.project_id
+        .clone()
+        .map(|id| ("project_id", id))
+        .into_iter()
+        .collect()
+);
 
 /// Current cost of stored checkpoints.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

@@ -3,18 +3,16 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::wire::{Endpoint, Method, endpoint};
+use crate::wire::endpoint;
 
 /// Requests the models of a server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct GetServerCapabilities {}
 
-impl Endpoint for GetServerCapabilities {
-    type Response = ServerCapabilities;
-    const NAME: &'static str = "get_server_capabilities";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "get_server_capabilities";
-}
+endpoint!(
+    GetServerCapabilities => ServerCapabilities,
+    Get "get_server_capabilities" as "get_server_capabilities"
+);
 
 /// Models of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,12 +54,7 @@ pub struct SupportedModel {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct GetHealth {}
 
-impl Endpoint for GetHealth {
-    type Response = Health;
-    const NAME: &'static str = "get_health";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "healthz";
-}
+endpoint!(GetHealth => Health, Get "healthz" as "get_health");
 
 /// Response of a healthy server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

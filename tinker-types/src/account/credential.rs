@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::{Endpoint, Method, endpoint};
+use crate::wire::endpoint;
 
 /// Exchanges the credential of the request for a short-lived token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,23 +56,13 @@ impl Whoami {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct GetApiKey {}
 
-impl Endpoint for GetApiKey {
-    type Response = ApiKeyInfo;
-    const NAME: &'static str = "get_api_key";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "auth/apikey/me";
-}
+endpoint!(GetApiKey => ApiKeyInfo, Get "auth/apikey/me" as "get_api_key");
 
 /// Deletes the API key of the request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct DeleteApiKey {}
 
-impl Endpoint for DeleteApiKey {
-    type Response = serde::de::IgnoredAny;
-    const NAME: &'static str = "delete_api_key";
-    const METHOD: Method = Method::Delete;
-    const ROUTE: &'static str = "auth/apikey/me";
-}
+endpoint!(DeleteApiKey => serde::de::IgnoredAny, Delete "auth/apikey/me" as "delete_api_key");
 
 /// Properties of an API key, without the key itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

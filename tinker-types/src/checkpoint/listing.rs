@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::{serde_as, skip_serializing_none};
 
 use crate::time::Iso8601;
-use crate::wire::{Endpoint, Method, endpoint};
+use crate::wire::endpoint;
 use crate::{AccessToken, CheckpointKind, CheckpointPath, Cursor, ModelId};
 
 /// Purpose of a listed checkpoint.
@@ -147,15 +147,11 @@ pub struct ListRunCheckpoints {
     pub training_run_id: ModelId,
 }
 
-impl Endpoint for ListRunCheckpoints {
-    type Response = Checkpoints;
-    const NAME: &'static str = "list_checkpoints";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "training_runs/{run}/checkpoints";
-    fn parameters(&self) -> Vec<&str> {
-        vec![self.training_run_id.as_str()]
-    }
-}
+endpoint!(
+    ListRunCheckpoints => Checkpoints,
+    Get "training_runs/{run}/checkpoints" as "list_checkpoints",
+    parameters(this) vec![this.training_run_id.as_str()]
+);
 
 /// Lists the user's checkpoints, a page at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -166,18 +162,14 @@ pub struct ListCheckpoints {
     pub offset: u64,
 }
 
-impl Endpoint for ListCheckpoints {
-    type Response = Checkpoints;
-    const NAME: &'static str = "list_user_checkpoints";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "checkpoints";
-    fn query(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("limit", self.limit.to_string()),
-            ("offset", self.offset.to_string()),
-        ]
-    }
-}
+endpoint!(
+    ListCheckpoints => Checkpoints,
+    Get "checkpoints" as "list_user_checkpoints",
+    query(this) vec![
+        ("limit", this.limit.to_string()),
+        ("offset", this.offset.to_string()),
+    ]
+);
 
 /// Values of the placeholders in the routes of one checkpoint.
 fn parts(path: &CheckpointPath) -> Vec<&str> {
@@ -194,15 +186,7 @@ macro_rules! on_checkpoint {
             pub path: CheckpointPath,
         }
 
-        impl Endpoint for $name {
-            type Response = $response;
-            const NAME: &'static str = $operation;
-            const METHOD: Method = Method::$method;
-            const ROUTE: &'static str = $route;
-            fn parameters(&self) -> Vec<&str> {
-                parts(&self.path)
-            }
-        }
+        endpoint!($name => $response, $method $route as $operation, parameters(this) parts(&this.path));
     )*};
 }
 
@@ -234,15 +218,11 @@ pub struct SetCheckpointTtl {
     pub ttl_seconds: Option<u64>,
 }
 
-impl Endpoint for SetCheckpointTtl {
-    type Response = serde::de::IgnoredAny;
-    const NAME: &'static str = "set_checkpoint_ttl";
-    const METHOD: Method = Method::Put;
-    const ROUTE: &'static str = "training_runs/{run}/checkpoints/{kind}/{name}/ttl";
-    fn parameters(&self) -> Vec<&str> {
-        parts(&self.path)
-    }
-}
+endpoint!(
+    SetCheckpointTtl => serde::de::IgnoredAny,
+    Put "training_runs/{run}/checkpoints/{kind}/{name}/ttl" as "set_checkpoint_ttl",
+    parameters(this) parts(&this.path)
+);
 
 /// Copies a checkpoint into a project.
 #[skip_serializing_none]

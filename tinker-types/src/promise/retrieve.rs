@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
-use crate::wire::{Endpoint, endpoint};
+use crate::wire::endpoint;
 use crate::{ErrorCategory, InvalidValue, RequestId};
 
 /// Requests the result of a promise. The server holds the request for a while if the result is not ready.
@@ -38,11 +38,7 @@ impl RetrieveFuture {
     }
 }
 
-impl Endpoint for RetrieveFuture {
-    type Response = Value;
-    const NAME: &'static str = "retrieve_future";
-    const ROUTE: &'static str = "retrieve_future";
-}
+endpoint!(RetrieveFuture => Value, "retrieve_future");
 
 /// Cancels a promise whose result is no longer needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
-use crate::wire::{Endpoint, Method, endpoint, type_tag};
+use crate::wire::{endpoint, type_tag};
 use crate::{SamplingSessionId, SessionId};
 
 type_tag!(CreateSessionTag, "create_session");
@@ -150,14 +150,11 @@ impl FinishSession {
     }
 }
 
-impl Endpoint for FinishSession {
-    type Response = serde::de::IgnoredAny;
-    const NAME: &'static str = "finish_session";
-    const ROUTE: &'static str = "sessions/{session}/finish";
-    fn parameters(&self) -> Vec<&str> {
-        vec![self.session_id.as_ref().map_or("", SessionId::as_str)]
-    }
-}
+endpoint!(
+    FinishSession => serde::de::IgnoredAny,
+    Post "sessions/{session}/finish" as "finish_session",
+    parameters(this) vec![this.session_id.as_ref().map_or("", SessionId::as_str)]
+);
 
 /// Creates a sampler from a base model or a checkpoint.
 #[skip_serializing_none]
@@ -231,15 +228,11 @@ impl GetSampler {
     }
 }
 
-impl Endpoint for GetSampler {
-    type Response = SamplerInfo;
-    const NAME: &'static str = "get_sampler";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "samplers/{sampler}";
-    fn parameters(&self) -> Vec<&str> {
-        vec![self.sampler_id.as_str()]
-    }
-}
+endpoint!(
+    GetSampler => SamplerInfo,
+    Get "samplers/{sampler}" as "get_sampler",
+    parameters(this) vec![this.sampler_id.as_str()]
+);
 
 /// Properties of a sampler.
 #[skip_serializing_none]

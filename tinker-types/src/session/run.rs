@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::{serde_as, skip_serializing_none};
 
 use crate::time::Iso8601;
-use crate::wire::{Endpoint, Method};
+use crate::wire::endpoint;
 use crate::{AccessScope, Checkpoint, Cursor, ModelId};
 
 /// A training run.
@@ -86,21 +86,19 @@ pub struct ListTrainingRuns {
     pub project_id: Option<String>,
 }
 
-impl Endpoint for ListTrainingRuns {
-    type Response = TrainingRuns;
-    const NAME: &'static str = "list_training_runs";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "training_runs";
-    fn query(&self) -> Vec<(&'static str, String)> {
+endpoint!(
+    ListTrainingRuns => TrainingRuns,
+    Get "training_runs" as "list_training_runs",
+    query(this) {
         let mut query = vec![
-            ("limit", self.limit.to_string()),
-            ("offset", self.offset.to_string()),
-            ("access_scope", self.access_scope.as_str().to_owned()),
+            ("limit", this.limit.to_string()),
+            ("offset", this.offset.to_string()),
+            ("access_scope", this.access_scope.as_str().to_owned()),
         ];
-        query.extend(self.project_id.clone().map(|id| ("project_id", id)));
+        query.extend(this.project_id.clone().map(|id| ("project_id", id)));
         query
     }
-}
+);
 
 /// Requests the properties of one training run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -111,15 +109,9 @@ pub struct GetTrainingRun {
     pub access_scope: AccessScope,
 }
 
-impl Endpoint for GetTrainingRun {
-    type Response = TrainingRun;
-    const NAME: &'static str = "get_training_run";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "training_runs/{run}";
-    fn parameters(&self) -> Vec<&str> {
-        vec![self.training_run_id.as_str()]
-    }
-    fn query(&self) -> Vec<(&'static str, String)> {
-        vec![("access_scope", self.access_scope.as_str().to_owned())]
-    }
-}
+endpoint!(
+    GetTrainingRun => TrainingRun,
+    Get "training_runs/{run}" as "get_training_run",
+    parameters(this) vec![this.training_run_id.as_str()],
+    query(this) vec![("access_scope", this.access_scope.as_str().to_owned())]
+);

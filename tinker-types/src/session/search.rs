@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::{serde_as, skip_serializing_none};
 
 use crate::time::Iso8601;
-use crate::wire::{Endpoint, Method, endpoint};
+use crate::wire::endpoint;
 use crate::{AccessScope, FinishReason, ModelId, SamplingSessionId, SessionId};
 
 /// Lists sessions, a page at a time.
@@ -21,19 +21,15 @@ pub struct ListSessions {
     pub access_scope: AccessScope,
 }
 
-impl Endpoint for ListSessions {
-    type Response = Sessions;
-    const NAME: &'static str = "list_sessions";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "sessions";
-    fn query(&self) -> Vec<(&'static str, String)> {
-        vec![
-            ("limit", self.limit.to_string()),
-            ("offset", self.offset.to_string()),
-            ("access_scope", self.access_scope.as_str().to_owned()),
-        ]
-    }
-}
+endpoint!(
+    ListSessions => Sessions,
+    Get "sessions" as "list_sessions",
+    query(this) vec![
+        ("limit", this.limit.to_string()),
+        ("offset", this.offset.to_string()),
+        ("access_scope", this.access_scope.as_str().to_owned()),
+    ]
+);
 
 /// A page of sessions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,18 +48,12 @@ pub struct GetSession {
     pub access_scope: AccessScope,
 }
 
-impl Endpoint for GetSession {
-    type Response = SessionInfo;
-    const NAME: &'static str = "get_session";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "sessions/{session}";
-    fn parameters(&self) -> Vec<&str> {
-        vec![self.session_id.as_str()]
-    }
-    fn query(&self) -> Vec<(&'static str, String)> {
-        vec![("access_scope", self.access_scope.as_str().to_owned())]
-    }
-}
+endpoint!(
+    GetSession => SessionInfo,
+    Get "sessions/{session}" as "get_session",
+    parameters(this) vec![this.session_id.as_str()],
+    query(this) vec![("access_scope", this.access_scope.as_str().to_owned())]
+);
 
 /// Properties of a session.
 #[skip_serializing_none]
@@ -93,15 +83,11 @@ pub struct AssignSessionProject {
     pub project_id: String,
 }
 
-impl Endpoint for AssignSessionProject {
-    type Response = serde::de::IgnoredAny;
-    const NAME: &'static str = "assign_session_project";
-    const METHOD: Method = Method::Put;
-    const ROUTE: &'static str = "sessions/{session}/project";
-    fn parameters(&self) -> Vec<&str> {
-        vec![self.session_id.as_str()]
-    }
-}
+endpoint!(
+    AssignSessionProject => serde::de::IgnoredAny,
+    Put "sessions/{session}/project" as "assign_session_project",
+    parameters(this) vec![this.session_id.as_str()]
+);
 
 /// Requests a trace of a session; the first request starts the export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -111,15 +97,11 @@ pub struct ExportSessionTrace {
     pub session_id: SessionId,
 }
 
-impl Endpoint for ExportSessionTrace {
-    type Response = TraceExport;
-    const NAME: &'static str = "export_session_trace";
-    const METHOD: Method = Method::Get;
-    const ROUTE: &'static str = "sessions/{session}/trace_export";
-    fn parameters(&self) -> Vec<&str> {
-        vec![self.session_id.as_str()]
-    }
-}
+endpoint!(
+    ExportSessionTrace => TraceExport,
+    Get "sessions/{session}/trace_export" as "export_session_trace",
+    parameters(this) vec![this.session_id.as_str()]
+);
 
 /// State of a trace export.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -121,20 +121,36 @@ impl fmt::Display for RequestType {
     }
 }
 
-/// Implements [`Endpoint`] with a fixed route and, for operations, [`Operation`].
+/// Implements [`Endpoint`] and, for operations, [`Operation`]. Without a method and a route, the request is a `POST` to
+/// the path of its name.
 macro_rules! endpoint {
     ($request:ty => $response:ty, $name:literal) => {
-        impl $crate::Endpoint for $request {
-            type Response = $response;
-            const NAME: &'static str = $name;
-            const ROUTE: &'static str = $name;
-        }
+        endpoint!($request => $response, Post $name as $name);
     };
     ($request:ty => promise of $output:ty, $name:literal, $kind:ident) => {
         endpoint!($request => $crate::Submitted, $name);
         impl $crate::Operation for $request {
             type Output = $output;
             const REQUEST_TYPE: $crate::RequestType = $crate::RequestType::$kind;
+        }
+    };
+    (
+        $request:ty => $response:ty, $method:ident $route:literal as $name:literal
+        $(, parameters($one:ident) $parameters:expr)? $(, query($other:ident) $query:expr)?
+    ) => {
+        impl $crate::Endpoint for $request {
+            type Response = $response;
+            const NAME: &'static str = $name;
+            const METHOD: $crate::Method = $crate::Method::$method;
+            const ROUTE: &'static str = $route;
+            $(fn parameters(&self) -> Vec<&str> {
+                let $one = self;
+                $parameters
+            })?
+            $(fn query(&self) -> Vec<(&'static str, String)> {
+                let $other = self;
+                $query
+            })?
         }
     };
 }
