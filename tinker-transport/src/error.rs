@@ -53,7 +53,7 @@ pub enum Kind {
     ///
     /// No work was done. A retry is always safe.
     Connect,
-    /// A time limit passed. [`Stage`] says whether the request had left.
+    /// A time limit passed. [`Stage`] distinguishes whether the request was sent.
     Timeout,
     /// The connection broke after sending began.
     ///

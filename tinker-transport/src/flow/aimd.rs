@@ -138,7 +138,7 @@ impl Aimd {
 mod tests {
     use super::*;
 
-    /// Rounds of one second, in each of which a server that bears `capacity` at once is loaded to
+    /// Rounds of one second, in each of which a server that sustains `capacity` requests is loaded to
     /// the limit: beyond it, times grow in proportion.
     async fn rounds(aimd: &mut Aimd, capacity: usize, second: f64, count: usize) -> Vec<usize> {
         let mut limits = Vec::new();

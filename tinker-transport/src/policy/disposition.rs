@@ -51,7 +51,7 @@ pub enum Outcome {
     },
 }
 
-/// Response extension by which the gate tells the retry layer that it will hold the next try.
+/// Response extension of the gate for the retry layer: the gate will hold the next try.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Held;
 

@@ -32,7 +32,7 @@ impl Effort {
     }
 }
 
-/// Response extension by which the gate tells the retry layer how long it held the request; that time does not count
-/// against the call.
+/// Response extension of the gate for the retry layer: the time it held the request, which does not count against the
+/// call.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Waited(pub(crate) Duration);

@@ -1,4 +1,4 @@
-//! Identifiers and their grammar. Each kind is a type of its own, so that a session can't be passed where a model is meant.
+//! Identifiers and their grammar. Each kind is a distinct type, so that a session can't be passed for a model.
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -19,7 +19,7 @@ use crate::request::call::Call;
 use crate::service::{Answer, Inner};
 
 /// Longest time a response waits to be overtaken.
-const PATIENCE: Duration = Duration::from_secs(1);
+const LONGEST_HOLD: Duration = Duration::from_secs(1);
 
 /// Injects faults, from a list or at random.
 ///
@@ -142,7 +142,7 @@ impl FaultLayer {
         })
     }
 
-    async fn suffer(&self, fault: Fault, answer: impl Future<Output = Answer> + Send) -> Answer {
+    async fn inject(&self, fault: Fault, answer: impl Future<Output = Answer> + Send) -> Answer {
         match fault {
             Fault::Status(status) | Fault::Episode { status, .. } => {
                 let mut response = Response::new(Body::empty());
@@ -171,7 +171,7 @@ impl FaultLayer {
                 let result = answer.await;
                 let passed = self.shared.passed.notified();
                 // If no other response passes, it is late enough.
-                let _ = tokio::time::timeout(PATIENCE, passed).await;
+                let _ = tokio::time::timeout(LONGEST_HOLD, passed).await;
                 result
             }
         }
@@ -185,7 +185,7 @@ impl Around for FaultLayer {
         let fault = self.next(request);
         let answer = inner.run(request);
         let result = match fault {
-            Some(fault) => self.suffer(fault, answer).await,
+            Some(fault) => self.inject(fault, answer).await,
             None => answer.await,
         };
         self.shared.passed.notify_waiters();

@@ -20,7 +20,7 @@ fn ask(operation: &'static str) -> Request<Body> {
 }
 
 /// A call with this fault to a server with one response: result, time taken, requests that reached the server.
-async fn suffer(fault: Fault) -> (Answer, Duration, usize) {
+async fn call_with(fault: Fault) -> (Answer, Duration, usize) {
     let script = Script::new().answer(200, "abcdef");
     let transport = Transport::new(script.clone()).layer(FaultLayer::script([Some(fault)]));
     let began = Instant::now();
@@ -36,13 +36,13 @@ async fn suffer(fault: Fault) -> (Answer, Duration, usize) {
 #[tokio::test(start_paused = true)]
 async fn each_fault_goes_as_far_as_it_says() {
     let second = Duration::from_secs(1);
-    let (result, _, asked) = suffer(Fault::Status(StatusCode::BAD_GATEWAY)).await;
+    let (result, _, asked) = call_with(Fault::Status(StatusCode::BAD_GATEWAY)).await;
     assert_eq!(
         (result.unwrap().status(), asked),
         (StatusCode::BAD_GATEWAY, 0)
     );
 
-    let (result, took, asked) = suffer(Fault::Delay(second)).await;
+    let (result, took, asked) = call_with(Fault::Delay(second)).await;
     assert_eq!(
         (result.unwrap().status(), took, asked),
         (StatusCode::OK, second, 1)
@@ -53,7 +53,7 @@ async fn each_fault_goes_as_far_as_it_says() {
         (Fault::ResetAfter, Stage::MaybeReceived, 0),
         (Fault::LoseAnswer, Stage::MaybeReceived, 1),
     ] {
-        let (result, _, asked) = suffer(fault).await;
+        let (result, _, asked) = call_with(fault).await;
         let error = result.unwrap_err();
         assert_eq!((error.kind(), error.stage()), (Kind::Interrupted, stage));
         assert_eq!(asked, expected, "{fault:?}");
@@ -63,7 +63,7 @@ async fn each_fault_goes_as_far_as_it_says() {
 #[tokio::test(start_paused = true)]
 async fn bodies_are_slow_or_break_off() {
     let pause = Duration::from_secs(1);
-    let (result, took, _) = suffer(Fault::SlowBody { piece: 2, pause }).await;
+    let (result, took, _) = call_with(Fault::SlowBody { piece: 2, pause }).await;
     assert_eq!(took, Duration::ZERO);
     let began = Instant::now();
     let body = result.unwrap().into_body().collect(100).await.unwrap();
@@ -72,7 +72,7 @@ async fn bodies_are_slow_or_break_off() {
         (&b"abcdef"[..], pause * 3)
     );
 
-    let (result, ..) = suffer(Fault::CutBody).await;
+    let (result, ..) = call_with(Fault::CutBody).await;
     let error = result.unwrap().into_body().collect(100).await.unwrap_err();
     assert_eq!((error.kind(), error.stage()), (Kind::Body, Stage::Answered));
 }
