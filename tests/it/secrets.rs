@@ -9,7 +9,7 @@ use http::{Request, StatusCode};
 use tinker_client::transport::layer::{Next, from_fn};
 use tinker_client::transport::testing::{Cassette, RecordLayer, Scrub};
 use tinker_client::transport::{Body, Event, Metrics};
-use tinker_client::{AdamParams, Config, Error, FinishReason, Loss, ServiceClient};
+use tinker_client::{AdamParams, ClientEvent, Config, Error, FinishReason, Loss, ServiceClient};
 use tinker_local::{LocalEngine, Trouble};
 
 use crate::support::{MODEL, Outcome, Served, data, greedy, lora, prompt};

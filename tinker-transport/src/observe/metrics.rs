@@ -169,7 +169,7 @@ impl Operation {
             hedges_won: AtomicU64::new(0),
             held_micros: AtomicU64::new(0),
             latency: Histogram::new(),
-            work: Default::default(),
+            work: Mutex::default(),
             work_latency: Histogram::new(),
         }
     }
