@@ -9,10 +9,10 @@ use thiserror::Error;
 
 use crate::backend::{Backend, BackendError};
 use crate::local::LocalEngine;
-use crate::served::Served;
 use crate::shared::Shared;
 use crate::sign::Signer;
 use crate::store::{Store, StoreError};
+use crate::work::{Operations, Served};
 use crate::{Behavior, CpuBackend, FolderError, Limits, ModelFolder};
 
 /// Why an engine could not be made.
@@ -192,15 +192,13 @@ impl LocalEngineBuilder {
         let served = served
             .collect::<io::Result<_>>()
             .map_err(BuildError::Thread)?;
-        let shared = Shared::new(
-            self.limits,
-            self.behavior,
-            served,
-            (store, is_temporary),
-            signer,
-        );
-        let shared = Arc::new(shared.map_err(BuildError::Thread)?);
-        Ok(LocalEngine { shared, data_dir })
+        let operations = Operations::new(self.limits, served, store);
+        let operations = operations.map_err(BuildError::Thread)?;
+        let shared = Shared::new(operations, self.behavior, is_temporary, signer);
+        Ok(LocalEngine {
+            shared: Arc::new(shared),
+            data_dir,
+        })
     }
 }
 

@@ -86,9 +86,9 @@ mod identity;
 mod limits;
 mod local;
 mod note;
+mod refusal;
 #[cfg(feature = "serve")]
 mod serve;
-mod served;
 mod service;
 mod shared;
 mod sign;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use tinker_types::{SampleRequest, SessionId, SessionStatus};
 
 use crate::backend::{BackendError, ModelInfo};
-use crate::served::BaseId;
 use crate::service::LocalService;
 use crate::shared::Shared;
+use crate::state::BaseId;
 use crate::{Behavior, SampleStream, api};
 
 /// A handle on an engine. Cheap to clone; the engine stops when the last handle and the last service are gone, after
@@ -30,13 +30,14 @@ impl LocalEngine {
     /// [`Behavior::queue`] look again at once.
     pub fn behave(&self, change: impl FnOnce(&mut Behavior)) {
         change(&mut self.shared.behavior());
-        self.shared.behaves.notify_waiters();
+        self.shared.behavior_changed.notify_waiters();
     }
 
     /// Ends a session as if nothing had been heard of it for too long.
     pub fn expire_session(&self, session: &SessionId) {
         let detail = Some("it was ended by the engine's owner".to_owned());
         self.shared
+            .operations
             .end_session(session, SessionStatus::Cancelled { detail });
     }
 
@@ -45,7 +46,7 @@ impl LocalEngine {
     /// # Errors
     /// What `asample` would refuse, and a number that was used before.
     pub fn stream(&self, request: &SampleRequest) -> Result<SampleStream, BackendError> {
-        api::watched(&self.shared, request, 0).map_err(Into::into)
+        api::watched(&self.shared.operations, request, 0).map_err(Into::into)
     }
 
     /// The base model it serves; the first one where there are several.
@@ -53,12 +54,12 @@ impl LocalEngine {
     /// # Panics
     /// Never: an engine has a model.
     pub fn model(&self) -> &ModelInfo {
-        self.shared.info(BaseId(0))
+        self.shared.operations.info(BaseId(0))
     }
 
     /// The base models it serves.
     pub fn models(&self) -> impl Iterator<Item = &ModelInfo> {
-        self.shared.models()
+        self.shared.operations.models()
     }
 
     /// Where its checkpoints lie.

@@ -70,9 +70,9 @@ pub async fn serve(
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
         .keep_alive_interval(SIGN_OF_LIFE);
-    let patience = engine.shared.limits.body_time;
+    let patience = engine.shared.operations.limits.body_time;
     let is_loopback = listener.local_addr()?.ip().is_loopback();
-    let room = Arc::new(Semaphore::new(engine.shared.limits.connections));
+    let room = Arc::new(Semaphore::new(engine.shared.operations.limits.connections));
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {

@@ -14,9 +14,8 @@ use tinker_types::{ErrorCategory, RequestId, SampleResponse, StopReason};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Sleep, sleep};
 
-use crate::shared::Shared;
 use crate::state::{Found, Payload};
-use crate::work::Piece;
+use crate::work::{Operations, Piece};
 
 /// Silence after which a sign of life is sent, so that nobody on the way takes the connection for dead.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
@@ -53,7 +52,7 @@ pub enum SampleEvent {
 ///
 /// Dropping it before its end cancels the sample. Its result can be fetched like that of any sample too.
 pub struct SampleStream {
-    shared: Arc<Shared>,
+    operations: Arc<Operations>,
     id: RequestId,
     pieces: UnboundedReceiver<Piece>,
     has_ended: bool,
@@ -61,12 +60,12 @@ pub struct SampleStream {
 
 impl SampleStream {
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        operations: Arc<Operations>,
         id: RequestId,
         pieces: UnboundedReceiver<Piece>,
     ) -> Self {
         Self {
-            shared,
+            operations,
             id,
             pieces,
             has_ended: false,
@@ -109,7 +108,7 @@ impl SampleStream {
             let error = "the result is no longer kept; sample again".to_owned();
             failed(error, ErrorCategory::Server)
         };
-        let Found::Known(promise) = self.shared.promises.find(&self.id) else {
+        let Found::Known(promise) = self.operations.promises.find(&self.id) else {
             return lost();
         };
         match promise.outcome() {
@@ -125,8 +124,8 @@ impl SampleStream {
 
 impl Drop for SampleStream {
     fn drop(&mut self) {
-        if !self.has_ended && self.shared.promises.cancel(&self.id) {
-            self.shared.cancel_sample(&self.id);
+        if !self.has_ended {
+            self.operations.cancel_sample(&self.id);
         }
     }
 }

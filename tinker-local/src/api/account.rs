@@ -7,8 +7,8 @@ use serde_json::json;
 use tinker_types::ExchangedToken;
 
 use super::answer::{self, Answer};
-use super::refusal::Refusal;
 use crate::identity;
+use crate::refusal::Refusal;
 use crate::shared::Shared;
 
 /// Gives a short-lived token for any key, where tokens are demanded.

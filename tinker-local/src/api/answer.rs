@@ -4,11 +4,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use serde::Serialize;
-use tinker_types::Problem;
 use tinker_types::proto::CONTENT_TYPE as PROTOBUF;
+use tinker_types::{ModelId, Problem, RequestId, Submitted};
 
-use super::refusal::Refusal;
 use crate::LocalBody;
+use crate::refusal::Refusal;
 
 /// What a request is answered with.
 pub(crate) type Answer = Response<LocalBody>;
@@ -22,6 +22,13 @@ pub(super) fn json(value: &impl Serialize) -> Answer {
         StatusCode::OK,
         serde_json::to_vec(value).unwrap_or_default().into(),
     )
+}
+
+/// The promise of an operation on a model.
+pub(super) fn promised(id: RequestId, model: &ModelId) -> Answer {
+    let mut submitted = Submitted::new(id);
+    submitted.model_id = Some(model.clone());
+    json(&submitted)
 }
 
 pub(super) fn json_bytes(status: StatusCode, bytes: Bytes) -> Answer {

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::answer::{self, Answer};
 use super::call::Call;
 use super::query::Query;
-use super::refusal::Refusal;
 use crate::clock;
+use crate::refusal::Refusal;
 
 pub(super) fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
     let query = Query::parse(call.query);
@@ -31,6 +31,6 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
             .parse()
             .map_err(|_| Refusal::invalid(format!("day: {text:?} is no date; give YYYY-MM-DD")))?,
     };
-    let entries = call.shared.audit.of_day(day, prefix);
+    let entries = call.operations.audit.of_day(day, prefix);
     Ok(answer::json(&json!({ "entries": entries })))
 }

@@ -11,8 +11,8 @@ use tinker_types::{CheckpointStorage, SessionId, StorageEntry};
 use super::answer::{self, Answer};
 use super::call::Call;
 use super::query::Query;
-use super::refusal::Refusal;
 use crate::note::session_of;
+use crate::refusal::Refusal;
 use crate::usage::Count;
 use crate::{clock, identity};
 
@@ -28,9 +28,13 @@ pub(super) fn usage(call: &Call<'_>) -> Result<Answer, Refusal> {
             "ending_before: is not after starting_on; give a later time",
         ));
     }
-    let counts = call.shared.usage.between(from, to);
-    let catalog = call.shared.catalog();
-    let first = call.shared.models().next().map(|info| info.name.clone());
+    let counts = call.operations.usage.between(from, to);
+    let catalog = call.operations.catalog();
+    let first = call
+        .operations
+        .models()
+        .next()
+        .map(|info| info.name.clone());
     let first = first.unwrap_or_default();
     let event = |count: &Count| {
         let project = catalog
@@ -85,9 +89,13 @@ fn time(query: &Query, name: &str) -> Result<Timestamp, Refusal> {
 pub(super) async fn storage(call: &Call<'_>) -> Result<Answer, Refusal> {
     let query = Query::parse(call.query);
     let wanted = query.text("project_id");
-    let records = call.shared.archive.ask(|store| Ok(store.list())).await?;
+    let records = call
+        .operations
+        .archive
+        .ask(|store| Ok(store.list()))
+        .await?;
     let mut projects: BTreeMap<String, StorageEntry> = BTreeMap::new();
-    let catalog = call.shared.catalog();
+    let catalog = call.operations.catalog();
     for record in &records {
         let session = catalog.session(&session_of(record.path.run().as_str()));
         let project = session.map_or(identity::PROJECT, |session| session.project());

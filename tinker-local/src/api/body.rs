@@ -11,9 +11,9 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 
-use super::refusal::Refusal;
 use crate::Limits;
-use crate::state::Held;
+use crate::refusal::Refusal;
+use crate::state::Admitted;
 
 /// Largest window a compressed body may ask memory for: 2^26 bytes, what level 22 uses is twice that.
 const WINDOW_LOG: u32 = 26;
@@ -23,24 +23,24 @@ pub(super) async fn read<B>(
     headers: &HeaderMap,
     body: B,
     limits: &Limits,
-    held: &mut Held,
+    admitted: &mut Admitted,
 ) -> Result<Bytes, Refusal>
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (most, time) = (limits.body_bytes, limits.body_time);
-    let body = tokio::time::timeout(time, collect(body, most, held));
+    let body = tokio::time::timeout(time, collect(body, most, admitted));
     let body = body.await.map_err(|_| {
         let detail = format!("the body took more than {time:?} to arrive");
         Refusal::new(StatusCode::REQUEST_TIMEOUT, detail)
     })??;
     let plain = decompress(headers, body, most)?;
-    held.set(plain.len())?;
+    admitted.set(plain.len())?;
     Ok(plain)
 }
 
-async fn collect<B>(body: B, most: usize, held: &mut Held) -> Result<Bytes, Refusal>
+async fn collect<B>(body: B, most: usize, admitted: &mut Admitted) -> Result<Bytes, Refusal>
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -60,7 +60,7 @@ where
         if pieces.len() + data.remaining() > most {
             return Err(too_large(most));
         }
-        held.set(pieces.len() + data.remaining())?;
+        admitted.set(pieces.len() + data.remaining())?;
         pieces.put(&mut data);
     }
     Ok(pieces.freeze())

@@ -6,12 +6,17 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::HOST;
 use http::request::Parts;
+use tinker_types::{ModelId, RequestType};
 
+use super::body;
+use crate::refusal::Refusal;
 use crate::shared::Shared;
+use crate::work::{Operations, Submission};
 
 /// A request whose body is read.
 pub(super) struct Call<'a> {
     pub(super) shared: &'a Arc<Shared>,
+    pub(super) operations: &'a Arc<Operations>,
     pub(super) headers: &'a HeaderMap,
     pub(super) query: Option<&'a str>,
     /// Scheme and host the client used, for links back.
@@ -19,6 +24,28 @@ pub(super) struct Call<'a> {
     /// The engine behaves like one of the time before protobuf.
     pub(super) json_only: bool,
     pub(super) body: Bytes,
+}
+
+impl Call<'_> {
+    /// Refuses a request whose notes are too large to be kept.
+    pub(super) fn check_notes(&self) -> Result<(), Refusal> {
+        body::check_notes(&self.body, &self.operations.limits)
+    }
+
+    /// This request as operation `number` of a model.
+    pub(super) fn submission<'a>(
+        &self,
+        kind: RequestType,
+        model: &'a ModelId,
+        number: u64,
+    ) -> Submission<'a> {
+        Submission {
+            kind,
+            model,
+            number,
+            bytes: self.body.len(),
+        }
+    }
 }
 
 /// Where the client found this engine.

@@ -5,6 +5,7 @@ use tinker_types::{Health, ServerCapabilities, SupportedModel};
 
 use super::answer::{self, Answer};
 use crate::shared::Shared;
+use crate::work::Operations;
 
 pub(super) fn client(shared: &Shared) -> Answer {
     let behavior = shared.behavior();
@@ -21,8 +22,8 @@ pub(super) fn health() -> Answer {
     answer::json(&Health::ok())
 }
 
-pub(super) fn capabilities(shared: &Shared) -> Answer {
-    let models = shared.models().map(|info| {
+pub(super) fn capabilities(operations: &Operations) -> Answer {
+    let models = operations.models().map(|info| {
         let mut model = SupportedModel::default();
         model.model_name = Some(info.name.clone());
         model.max_context_length = Some(info.context as u64);

@@ -8,13 +8,13 @@ use http_body::Body;
 
 use super::answer::{self, Answer};
 use super::call::{self, Call};
-use super::refusal::Refusal;
 use super::route::{self, Route};
 use super::{
-    account, audit, billing, body, checkpoint, config, external, future, loss, model, poll, run,
-    sampler, sampling, search, session, tarball, trace, training, weights,
+    account, audit, billing, body, checkpoint, config, external, future, model, poll, run,
+    sampling, search, session, tarball, trace, training, weights,
 };
 use crate::behavior::What;
+use crate::refusal::Refusal;
 use crate::shared::Shared;
 
 /// Answers a request. Whatever goes wrong is an answer too. Any key, or none, is accepted, unless tokens are demanded:
@@ -70,11 +70,18 @@ where
         account::check_token(shared, &head.headers)?;
     }
     // Until the request is answered: one that waits for a result holds its body as well.
-    let mut held = shared.intake.enter()?;
-    let body = body::read(&head.headers, body, &shared.limits, &mut held).await?;
-    shared.end_silent_sessions();
+    let mut admitted = shared.intake.enter()?;
+    let body = body::read(
+        &head.headers,
+        body,
+        &shared.operations.limits,
+        &mut admitted,
+    )
+    .await?;
+    shared.operations.end_silent_sessions();
     let call = Call {
         shared,
+        operations: &shared.operations,
         headers: &head.headers,
         query: head.uri.query(),
         origin: call::origin(&head),
@@ -87,7 +94,7 @@ where
         Route::AuthToken => account::exchange(shared),
         Route::ApiKey => Ok(account::key()),
         Route::Health => Ok(config::health()),
-        Route::Capabilities => Ok(config::capabilities(shared)),
+        Route::Capabilities => Ok(config::capabilities(&shared.operations)),
         Route::Telemetry => Ok(config::telemetry()),
         Route::CreateSession => session::create(&call).await,
         Route::Heartbeat => session::heartbeat(&call),
@@ -97,19 +104,19 @@ where
         Route::SessionProject(id) => session::assign_project(&call, id),
         Route::SearchSessions => search::search(&call).await,
         Route::TraceExport(id) => trace::export(&call, &id),
-        Route::CreateSampler => sampler::create(&call).await,
-        Route::JoinSampler => sampler::join(&call),
-        Route::Sampler(id) => sampler::info(&call, id),
+        Route::CreateSampler => sampling::create_sampler(&call).await,
+        Route::JoinSampler => sampling::join_sampler(&call),
+        Route::Sampler(id) => sampling::sampler_info(&call, id),
         Route::CreateModel => model::create(&call),
         Route::UnloadModel => model::unload(&call),
         Route::ModelInfo => model::info(&call),
         Route::LoadWeights => weights::load(&call).await,
-        Route::CreateLoss => loss::create(&call),
+        Route::CreateLoss => training::create_loss(&call),
         Route::ForwardBackward => training::forward_backward(&call),
         Route::OptimStep => training::optim_step(&call),
         Route::SaveWeights => weights::save(&call),
         Route::SaveForSampler => weights::save_for_sampler(&call),
-        Route::SaveExternal => external::save(&call),
+        Route::SaveExternal => weights::save_external(&call),
         Route::WeightsInfo => weights::info(&call).await,
         Route::CopyWeights => checkpoint::copy(&call).await,
         Route::Sample => sampling::sample(&call),

@@ -1,6 +1,5 @@
 //! Weights as files for use elsewhere, and where to fetch them.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -8,20 +7,16 @@ use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, HeaderValue};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use tinker_types::{CheckpointKind, ExternalWeightsUrls, RequestType, SaveWeightsExternal};
+use tinker_types::{CheckpointKind, ExternalWeightsUrls};
 
 use super::answer::{self, Answer};
-use super::body;
 use super::call::Call;
-use super::checkpoint::lifetime;
 use super::part;
 use super::query::Query;
-use super::refusal::Refusal;
 use super::route::Place;
-use super::submit::submit;
-use super::weights::{checkpoint_path, new_checkpoint};
 use crate::audit::Entry;
-use crate::{clock, work};
+use crate::clock;
+use crate::refusal::Refusal;
 
 /// How long a link works.
 const LINK_LIFETIME: Duration = Duration::from_hours(1);
@@ -33,29 +28,6 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-pub(super) fn save(call: &Call<'_>) -> Result<Answer, Refusal> {
-    let request: SaveWeightsExternal = body::json(&call.body)?;
-    let kind = RequestType::SaveWeightsExternal;
-    submit(call, kind, &request.model_id, request.seq_id, || {
-        body::check_notes(&call.body, &call.shared.limits)?;
-        if request.age_encryption_recipients.is_some() {
-            return Err(Refusal::invalid(
-                "age_encryption_recipients: is not offered here, files of a local engine are written as they are; \
-                 leave it out and encrypt them after the download",
-            ));
-        }
-        let path = checkpoint_path(&request.model_id, CheckpointKind::External, &request.path)?;
-        let lifetime = lifetime(request.ttl_seconds)?;
-        Ok(work::save(new_checkpoint(
-            call,
-            path,
-            false,
-            lifetime,
-            BTreeMap::new(),
-        )?))
-    })
-}
-
 pub(super) async fn urls(call: &Call<'_>, place: &Place) -> Result<Answer, Refusal> {
     let path = place.path()?;
     if path.kind() != CheckpointKind::External {
@@ -65,7 +37,7 @@ pub(super) async fn urls(call: &Call<'_>, place: &Place) -> Result<Answer, Refus
     }
     let wanted = path.clone();
     let record = call
-        .shared
+        .operations
         .archive
         .ask(move |store| store.find(&wanted).cloned())
         .await?;
@@ -76,7 +48,7 @@ pub(super) async fn urls(call: &Call<'_>, place: &Place) -> Result<Answer, Refus
     };
     let urls = record.file_names().map(link).collect();
     let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
-    call.shared.audit.note(entry.for_purpose("download"));
+    call.operations.audit.note(entry.for_purpose("download"));
     Ok(answer::json(&ExternalWeightsUrls::new(urls, ends)))
 }
 
@@ -128,7 +100,7 @@ pub(super) async fn file(call: &Call<'_>, place: &Place, name: &str) -> Result<A
     check_link(call, &[&place.run, &place.kind, &place.name, name])?;
     let (path, wanted) = (place.path()?, name.to_owned());
     let bytes = call
-        .shared
+        .operations
         .archive
         .ask(move |store| store.file(&path, &wanted))
         .await?;

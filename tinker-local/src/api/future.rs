@@ -12,8 +12,7 @@ use tinker_types::{CancelFuture, InvalidValue, QueueState, RetrieveFuture, Retri
 use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
-use super::refusal::Refusal;
-use super::submit::promised;
+use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::state::{Class, Found, Payload, Promise};
 
@@ -23,7 +22,7 @@ pub(super) async fn held_back(shared: &Shared, most: Duration) -> Option<Waiting
     let freed = async {
         loop {
             // Registered before the look, so a change between the two is not missed.
-            let mut changed = std::pin::pin!(shared.behaves.notified());
+            let mut changed = std::pin::pin!(shared.behavior_changed.notified());
             changed.as_mut().enable();
             if shared.behavior().queue.is_none() {
                 return;
@@ -40,7 +39,7 @@ pub(super) async fn held_back(shared: &Shared, most: Duration) -> Option<Waiting
 pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: RetrieveFuture = body::json(&call.body)?;
     let id = request.request_id;
-    let promises = &call.shared.promises;
+    let promises = &call.operations.promises;
     let promise = match promises.find(&id) {
         Found::Known(promise) => promise,
         Found::Expired => {
@@ -55,7 +54,7 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
             )));
         }
     };
-    let long_poll = call.shared.limits.long_poll;
+    let long_poll = call.operations.limits.long_poll;
     if let Some(waiting) = held_back(call.shared, long_poll).await {
         return Ok(answer::json(&Retrieved::TryAgain(waiting).to_json(&id)));
     }
@@ -66,7 +65,7 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
     };
     if let Ok(payload) = outcome
         && request.allow_metadata_only
-        && payload.len() > call.shared.limits.inline_result_bytes
+        && payload.len() > call.operations.limits.inline_result_bytes
     {
         let bytes = payload.len() as u64;
         return Ok(answer::json(&Retrieved::SizeOnly { bytes }.to_json(&id)));
@@ -86,21 +85,15 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
 
 /// Why a promise has no result yet.
 fn waiting(call: &Call<'_>, promise: &Promise) -> Waiting {
-    let missing = || {
-        let (id, number) = promised(&promise.id)?;
-        let missing = call
-            .shared
-            .registry()
-            .model_at_work(&id)?
-            .sequence
-            .missing()?;
-        let text = format!("operation {missing} of {id}, which comes before it, has not arrived");
-        (missing < number).then_some(text)
-    };
     let (state, reason) = if promise.is_running() {
         (QueueState::Active, "the engine works on it".to_owned())
     } else {
-        let reason = missing().unwrap_or_else(|| "other operations are ahead of it".to_owned());
+        let reason = match call.operations.missing_before(&promise.id) {
+            Some((model, number)) => {
+                format!("operation {number} of {model}, which comes before it, has not arrived")
+            }
+            None => "other operations are ahead of it".to_owned(),
+        };
         (QueueState::PausedCapacity, reason)
     };
     let mut waiting = Waiting::default();
@@ -143,12 +136,10 @@ fn older(
 /// Only samples are cancelled: a training operation that is left out would change what the next ones do.
 pub(super) fn cancel(call: &Call<'_>) -> Result<Answer, Refusal> {
     let CancelFuture { request_id: id, .. } = body::json(&call.body)?;
-    let promises = &call.shared.promises;
-    if let Found::Known(promise) = promises.find(&id)
+    if let Found::Known(promise) = call.operations.promises.find(&id)
         && promise.class() == Class::Sampling
-        && promises.cancel(&id)
     {
-        call.shared.cancel_sample(&id);
+        call.operations.cancel_sample(&id);
     }
     Ok(answer::json(&json!({})))
 }

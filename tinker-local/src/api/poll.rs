@@ -8,8 +8,8 @@ use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
 use super::future::held_back;
-use super::refusal::Refusal;
 use crate::clock;
+use crate::refusal::Refusal;
 use crate::state::Poller;
 
 /// Answers with what has ended since the cursor, as soon as there is something, or with nothing after a while. What
@@ -29,9 +29,9 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
         sampler: sampling_session_id,
         copy: cloned_sampler_id,
     };
-    let promises = &call.shared.promises;
+    let promises = &call.operations.promises;
     let known = call
-        .shared
+        .operations
         .registry()
         .sampler(&poller.sampler, clock::now());
     if let Err(absent) = known
@@ -45,10 +45,10 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
         Some(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| {
             Refusal::invalid(format!("timeout: is {seconds}; give seconds from 0 on"))
         })?,
-        None => call.shared.limits.long_poll,
+        None => call.operations.limits.long_poll,
     };
     promises.acknowledge(&poller, &request.retrieved_request_ids);
-    let wait = wait.min(call.shared.limits.long_poll);
+    let wait = wait.min(call.operations.limits.long_poll);
     if held_back(call.shared, wait).await.is_some() {
         let completions = Completions {
             completions: Vec::new(),

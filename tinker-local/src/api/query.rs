@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 use tinker_types::Cursor;
 
-use super::refusal::Refusal;
+use crate::refusal::Refusal;
 
 /// The parameters of a query, decoded.
 #[derive(Debug)]

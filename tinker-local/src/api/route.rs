@@ -4,7 +4,7 @@ use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use tinker_types::CheckpointPath;
 
-use super::refusal::Refusal;
+use crate::refusal::Refusal;
 
 /// An endpoint, with what its path names.
 #[derive(Debug, Clone, PartialEq, Eq)]

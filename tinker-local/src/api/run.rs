@@ -6,19 +6,23 @@ use super::answer::{self, Answer};
 use super::call::Call;
 use super::checkpoint::{listed, whole};
 use super::query::Query;
-use super::refusal::Refusal;
 use crate::identity;
 use crate::note::RunNote;
-use crate::shared::Shared;
+use crate::refusal::Refusal;
 use crate::store::Record;
+use crate::work::Operations;
 
 pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
     let query = Query::parse(call.query);
     query.check_scope()?;
-    let records = call.shared.archive.ask(|store| Ok(store.list())).await?;
+    let records = call
+        .operations
+        .archive
+        .ask(|store| Ok(store.list()))
+        .await?;
     let project = query.text("project_id");
     let runs: Vec<RunNote> = call
-        .shared
+        .operations
         .catalog()
         .runs()
         .into_iter()
@@ -31,7 +35,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
     let (page, cursor) = query.page(runs, 20)?;
     let training_runs = page
         .iter()
-        .map(|run| training_run(call.shared, run, &records))
+        .map(|run| training_run(call.operations, run, &records))
         .collect();
     Ok(answer::json(&TrainingRuns {
         training_runs,
@@ -42,22 +46,26 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
 pub(super) async fn info(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
     Query::parse(call.query).check_scope()?;
     let id = ModelId::from(id);
-    let records = call.shared.archive.ask(|store| Ok(store.list())).await?;
-    let run = call.shared.catalog().run(&id).cloned();
+    let records = call
+        .operations
+        .archive
+        .ask(|store| Ok(store.list()))
+        .await?;
+    let run = call.operations.catalog().run(&id).cloned();
     let run = run.ok_or_else(|| unknown(&id))?;
-    Ok(answer::json(&training_run(call.shared, &run, &records)))
+    Ok(answer::json(&training_run(call.operations, &run, &records)))
 }
 
 pub(super) async fn checkpoints(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
     let id = ModelId::from(id);
     let wanted = id.clone();
-    let records = call.shared.archive.ask(move |store| {
+    let records = call.operations.archive.ask(move |store| {
         let mut records = store.list();
         records.retain(|record| *record.path.run() == wanted);
         Ok(records)
     });
     let records = records.await?;
-    if records.is_empty() && call.shared.catalog().run(&id).is_none() {
+    if records.is_empty() && call.operations.catalog().run(&id).is_none() {
         return Err(unknown(&id));
     }
     Ok(whole(records))
@@ -70,7 +78,7 @@ fn unknown(id: &ModelId) -> Refusal {
 }
 
 /// A run as lists show it. `records` are all checkpoints, the newest first.
-fn training_run(shared: &Shared, run: &RunNote, records: &[Record]) -> TrainingRun {
+fn training_run(operations: &Operations, run: &RunNote, records: &[Record]) -> TrainingRun {
     let newest = |kind| {
         let of_run = |record: &&Record| *record.path.run() == run.id && record.path.kind() == kind;
         records.iter().find(of_run).cloned().map(listed)
@@ -82,7 +90,7 @@ fn training_run(shared: &Shared, run: &RunNote, records: &[Record]) -> TrainingR
         run.last_request,
     );
     shown.lora_rank = u32::try_from(run.lora_rank).ok();
-    let mut registry = shared.registry();
+    let mut registry = operations.registry();
     shown.corrupted = registry
         .model_at_work(&run.id)
         .is_some_and(|model| model.fault.is_some());

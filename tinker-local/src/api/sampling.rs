@@ -1,26 +1,50 @@
-//! Sampling.
+//! Samplers and samples.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
-use tinker_types::{RequestId, RequestType, SampleRequest, SequenceId, Submitted};
+use tinker_types::{
+    CreateSamplingSession, JoinSamplingSession, RequestId, SampleRequest, SamplerInfo,
+    SamplingSessionCreated, SamplingSessionId, SamplingSessionJoined, SequenceId, Submitted,
+};
 use tokio::sync::mpsc;
-use tracing::Span;
 
 use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
-use super::refusal::Refusal;
-use crate::shared::Shared;
+use crate::refusal::Refusal;
 use crate::stream::{Events, SampleStream};
-use crate::work::{Piece, Sampling, Watch};
-use crate::{LocalBody, clock, convert};
+use crate::work::Operations;
+use crate::{LocalBody, clock};
+
+pub(super) async fn create_sampler(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let request: CreateSamplingSession = body::json(&call.body)?;
+    let id = call.operations.create_sampler(request).await?;
+    Ok(answer::json(&SamplingSessionCreated::new(id)))
+}
+
+/// Numbers a copy of a sampler in another process, so that the request numbers of the copies differ.
+pub(super) fn join_sampler(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let request: JoinSamplingSession = body::json(&call.body)?;
+    let id = request.sampling_session_id;
+    let joined = call.operations.registry().join(&id, clock::now());
+    let number = joined.map_err(|absent| Refusal::absent("sampler", id.as_str(), absent))?;
+    Ok(answer::json(&SamplingSessionJoined::new(number)))
+}
+
+pub(super) fn sampler_info(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
+    let id = SamplingSessionId::from(id);
+    let sampler = call.operations.sampler(&id)?;
+    let mut info = SamplerInfo::new(id, &call.operations.info(sampler.base).name);
+    info.model_path = sampler.path.map(|path| path.to_string());
+    Ok(answer::json(&info))
+}
 
 pub(super) fn sample(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: SampleRequest = body::json(&call.body)?;
-    let (id, _) = submit(call.shared, &request, call.body.len(), None)?;
+    let (id, _) = call.operations.sample(&request, call.body.len(), None)?;
     let mut answer = submitted(&id, &request);
     if call.json_only {
         answer.sample_sequence_ids = None;
@@ -35,60 +59,27 @@ fn submitted(id: &RequestId, request: &SampleRequest) -> Submitted {
     submitted
 }
 
-/// Takes in a sample. Says what its promise is, and whether it is a new one.
-fn submit(
-    shared: &Arc<Shared>,
-    request: &SampleRequest,
-    weight: usize,
-    watch: Option<mpsc::UnboundedSender<Piece>>,
-) -> Result<(RequestId, bool), Refusal> {
-    let sampler = &request.sampling_session_id;
-    let found = shared.registry().sampler(sampler, clock::now());
-    let found = found.map_err(|absent| Refusal::absent("sampler", sampler.as_str(), absent))?;
-    // It follows from the sampler and the number, so that a repeated submission is the same promise.
-    let id = RequestId::from(format!("{sampler}:{}", request.seq_id));
-    let (job, report) = convert::sample_job(request, shared.info(found.base), &shared.limits)?;
-    let accepted = shared
-        .promises
-        .accept(id.clone(), RequestType::Sample, weight, false)?;
-    let is_new = accepted.is_some();
-    if let Some(fulfil) = accepted {
-        let sequences = job.num_samples;
-        shared.worker(found.base).sample(Sampling {
-            job,
-            weights: found.weights,
-            report,
-            usage: Arc::clone(&shared.usage),
-            session: found.session,
-            fulfil,
-            watch: watch.map(|pieces| Watch::new(pieces, sequences)),
-            span: Span::current(),
-        });
-    }
-    Ok((id, is_new))
-}
-
-/// A sample whose tokens are told while it is drawn.
+/// Draws a sample and streams its tokens.
 pub(crate) fn watched(
-    shared: &Arc<Shared>,
+    operations: &Arc<Operations>,
     request: &SampleRequest,
-    weight: usize,
+    bytes: usize,
 ) -> Result<SampleStream, Refusal> {
     let (sender, pieces) = mpsc::unbounded_channel();
-    let (id, is_new) = submit(shared, request, weight, Some(sender))?;
+    let (id, is_new) = operations.sample(request, bytes, Some(sender))?;
     if !is_new {
         return Err(Refusal::invalid(format!(
             "seq_id: {} was used before, and only a new sample can be watched; use a new number",
             request.seq_id
         )));
     }
-    Ok(SampleStream::new(Arc::clone(shared), id, pieces))
+    Ok(SampleStream::new(Arc::clone(operations), id, pieces))
 }
 
-/// The same over HTTP, as server-sent events. An addition of this engine: the service has nothing like it.
+/// Streams a sample as server-sent events. An addition of this engine: the service has no such endpoint.
 pub(super) fn stream(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: SampleRequest = body::json(&call.body)?;
-    let stream = watched(call.shared, &request, call.body.len())?;
+    let stream = watched(call.operations, &request, call.body.len())?;
     let first = submitted(stream.request_id(), &request);
     let first = serde_json::to_string(&first).unwrap_or_default();
     let first = Bytes::from(format!("event: accepted\ndata: {first}\n\n"));

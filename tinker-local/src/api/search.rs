@@ -12,9 +12,9 @@ use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
 use super::query::Query;
-use super::refusal::Refusal;
 use crate::identity;
 use crate::note::{SessionNote, session_of};
+use crate::refusal::Refusal;
 
 /// Most sessions of one page.
 const MOST: u32 = 200;
@@ -22,7 +22,7 @@ const MOST: u32 = 200;
 pub(super) fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
     let query = Query::parse(call.query);
     query.check_scope()?;
-    let catalog = call.shared.catalog();
+    let catalog = call.operations.catalog();
     let all = catalog.sessions();
     let ids = all.into_iter().map(|session| session.id.clone()).collect();
     let (sessions, _) = query.page(ids, 20)?;
@@ -32,7 +32,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
 pub(super) fn info(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
     Query::parse(call.query).check_scope()?;
     let id = SessionId::from(id);
-    let catalog = call.shared.catalog();
+    let catalog = call.operations.catalog();
     let session = catalog.session(&id).ok_or_else(|| {
         Refusal::not_found(format!(
             "session {id} is not known to this server and left no checkpoints here"
@@ -50,13 +50,18 @@ pub(super) async fn search(call: &Call<'_>) -> Result<Answer, Refusal> {
     let request: SearchSessions = body::json(&call.body)?;
     check(&request)?;
     let mut stored: HashMap<SessionId, (u64, u64)> = HashMap::new();
-    for record in call.shared.archive.ask(|store| Ok(store.list())).await? {
+    for record in call
+        .operations
+        .archive
+        .ask(|store| Ok(store.list()))
+        .await?
+    {
         let session = session_of(record.path.run().as_str());
         let (count, bytes) = stored.entry(session).or_default();
         *count += 1;
         *bytes += record.size();
     }
-    let catalog = call.shared.catalog();
+    let catalog = call.operations.catalog();
     let mut found = catalog.sessions();
     found.retain(|session| matches(&request, session));
     let is_last = found.len() <= request.limit as usize;

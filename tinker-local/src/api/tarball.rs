@@ -10,10 +10,10 @@ use super::answer::{self, Answer};
 use super::call::Call;
 use super::external::{check_link, link};
 use super::part;
-use super::refusal::Refusal;
 use super::route::{Place, TARBALL};
 use crate::audit::Entry;
 use crate::clock;
+use crate::refusal::Refusal;
 
 /// How long a fetch may begin. One that has begun goes on.
 const LINK_LIFETIME: Duration = Duration::from_mins(15);
@@ -23,7 +23,7 @@ pub(super) async fn url(call: &Call<'_>, place: &Place) -> Result<Answer, Refusa
     let path = place.path()?;
     let wanted = path.clone();
     let expires = call
-        .shared
+        .operations
         .archive
         .ask(move |store| Ok(store.find(&wanted)?.expires))
         .await?;
@@ -32,7 +32,7 @@ pub(super) async fn url(call: &Call<'_>, place: &Place) -> Result<Answer, Refusa
     let file = format!("{}{TARBALL}", place.name);
     let url = link(call, &[&place.run, &place.kind, &file], ends);
     let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
-    call.shared.audit.note(entry.for_purpose("download"));
+    call.operations.audit.note(entry.for_purpose("download"));
 
     let mut answer = answer::json(&CheckpointArchiveUrl::new(&url, Some(ends)));
     *answer.status_mut() = StatusCode::FOUND;
@@ -49,7 +49,7 @@ pub(super) async fn file(call: &Call<'_>, place: &Place) -> Result<Answer, Refus
     let file = format!("{}{TARBALL}", place.name);
     check_link(call, &[&place.run, &place.kind, &file])?;
     let path = place.path()?;
-    let archive = &call.shared.archive;
+    let archive = &call.operations.archive;
     let tarball = archive.ask(move |store| store.tarball(&path)).await?;
     let mut answer = part::of_tarball(call.headers, tarball, archive);
     answer

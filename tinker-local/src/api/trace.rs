@@ -7,8 +7,8 @@ use tinker_types::{SessionId, TraceExport};
 use super::answer::{self, Answer};
 use super::call::Call;
 use super::external::{check_link, link};
-use super::refusal::Refusal;
 use crate::clock;
+use crate::refusal::Refusal;
 
 /// How long a link works.
 const LINK_LIFETIME: Duration = Duration::from_hours(1);
@@ -27,12 +27,12 @@ pub(super) fn export(call: &Call<'_>, session: &str) -> Result<Answer, Refusal> 
 pub(super) fn file(call: &Call<'_>, session: String) -> Result<Answer, Refusal> {
     check_link(call, &[FOLDER, &session])?;
     Ok(answer::json(
-        &call.shared.promises.trace(&SessionId::from(session)),
+        &call.operations.promises.trace(&SessionId::from(session)),
     ))
 }
 
 fn known(call: &Call<'_>, session: &SessionId) -> Result<(), Refusal> {
-    match call.shared.catalog().session(session) {
+    match call.operations.catalog().session(session) {
         Some(_) => Ok(()),
         None => Err(Refusal::not_found(format!(
             "session {session} is not known to this server"

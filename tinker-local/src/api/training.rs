@@ -1,20 +1,17 @@
-//! Training steps.
+//! Training steps and uploaded losses.
 
 use http::StatusCode;
+use serde::Deserialize;
 use tinker_types::proto::decode_request;
-use tinker_types::{ForwardBackward, LossId, ModelId, OptimStep, RequestType};
+use tinker_types::{CreateCustomLoss, ModelId, RequestType, Submitted};
 
-use super::answer::Answer;
+use super::answer::{self, Answer};
 use super::body::{self, Form};
 use super::call::Call;
-use super::loss;
-use super::model::info_of;
-use super::refusal::Refusal;
-use super::submit::submit;
-use crate::{convert, work};
+use crate::refusal::Refusal;
 
-/// The part of a training request that says whose it is. The data are only counted, in no memory at all, before a
-/// small body can turn into a large list.
+/// Whose training request it is. The data are only counted, without allocating for them, before a small body can turn
+/// into a large list.
 #[derive(Clone, PartialEq, prost::Message)]
 struct Head {
     #[prost(string, tag = "1")]
@@ -27,6 +24,13 @@ struct Head {
 
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 struct Skipped {}
+
+/// The same part of a JSON request.
+#[derive(Deserialize)]
+struct JsonHead {
+    model_id: ModelId,
+    seq_id: u64,
+}
 
 pub(super) fn forward_backward(call: &Call<'_>) -> Result<Answer, Refusal> {
     let kind = RequestType::ForwardBackward;
@@ -41,54 +45,34 @@ pub(super) fn forward_backward(call: &Call<'_>) -> Result<Answer, Refusal> {
             })?;
             let number =
                 u64::try_from(head.seq_id).map_err(|_| Refusal::invalid("seq_id: is negative"))?;
-            submit(call, kind, &ModelId::from(head.model_id), number, || {
-                check_count(call, head.data.len())?;
-                pass(call, &decode_request(call.body.clone())?)
-            })
+            let model = ModelId::from(head.model_id);
+            let submission = call.submission(kind, &model, number);
+            let id = call.operations.forward_backward(submission, || {
+                call.operations.check_data_count(head.data.len())?;
+                Ok(decode_request(call.body.clone())?)
+            })?;
+            Ok(answer::promised(id, &model))
         }
         Form::Json => {
             let head: JsonHead = body::json(&call.body)?;
-            submit(call, kind, &head.model_id, head.seq_id, || {
-                pass(call, &body::json(&call.body)?)
-            })
+            let submission = call.submission(kind, &head.model_id, head.seq_id);
+            let decode = || body::json(&call.body);
+            let id = call.operations.forward_backward(submission, decode)?;
+            Ok(answer::promised(id, &head.model_id))
         }
     }
-}
-
-/// The same of the older JSON form.
-#[derive(serde::Deserialize)]
-struct JsonHead {
-    model_id: ModelId,
-    seq_id: u64,
-}
-
-fn check_count(call: &Call<'_>, data: usize) -> Result<(), Refusal> {
-    let most = call.shared.limits.data_per_request;
-    if data > most {
-        return Err(Refusal::invalid(format!(
-            "data: has {data} entries, {most} is the most; send fewer at a time"
-        )));
-    }
-    Ok(())
-}
-
-fn pass(call: &Call<'_>, request: &ForwardBackward) -> Result<work::Act, Refusal> {
-    check_count(call, request.data.len())?;
-    let custom_loss = |id: &LossId| loss::of_model(call, &request.model_id, id);
-    let pass = convert::pass(request, info_of(call, &request.model_id)?, custom_loss)?;
-    Ok(work::train(pass))
 }
 
 pub(super) fn optim_step(call: &Call<'_>) -> Result<Answer, Refusal> {
     let head: JsonHead = body::json(&call.body)?;
-    submit(
-        call,
-        RequestType::OptimStep,
-        &head.model_id,
-        head.seq_id,
-        || {
-            let request: OptimStep = body::json(&call.body)?;
-            Ok(work::step(convert::adam_step(&request)?))
-        },
-    )
+    let submission = call.submission(RequestType::OptimStep, &head.model_id, head.seq_id);
+    let decode = || body::json(&call.body);
+    let id = call.operations.optim_step(submission, decode)?;
+    Ok(answer::promised(id, &head.model_id))
+}
+
+pub(super) fn create_loss(call: &Call<'_>) -> Result<Answer, Refusal> {
+    let request: CreateCustomLoss = body::json(&call.body)?;
+    let id = call.operations.create_loss(&request, call.body.len())?;
+    Ok(answer::json(&Submitted::new(id)))
 }

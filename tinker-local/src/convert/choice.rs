@@ -1,4 +1,4 @@
-//! Which kind of pass a request asks for.
+//! Choice of the training pass for a request.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{custom, datum, gspo};
 use crate::backend::ModelInfo;
 use crate::graph::CustomLoss;
 
-/// The pass a request asks for, checked against the model. `custom_loss` finds an uploaded loss.
+/// The pass for a request, checked against the model. `custom_loss` finds an uploaded loss.
 pub(crate) fn pass(
     request: &ForwardBackward,
     model: &ModelInfo,

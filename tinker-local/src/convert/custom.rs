@@ -1,4 +1,4 @@
-//! Passes whose loss was uploaded.
+//! Passes with an uploaded loss.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use super::pass::{Pass, Slopes};
 use crate::backend::{BackendError, LossKind, ModelInfo, TrainBatch};
 use crate::graph::CustomLoss;
 
-/// A pass with this loss, summed over the data; its metrics are summed, or averaged where their names say so.
+/// A pass with this loss, summed over the data. Metrics are summed or averaged as their names say.
 pub(super) fn pass(
     data: &[Datum],
     loss: Arc<CustomLoss>,

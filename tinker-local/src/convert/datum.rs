@@ -1,14 +1,14 @@
-//! Training examples.
+//! Conversion of training data.
 
 use tinker_types::{DType, Datum, Elements, InvalidValue, TensorData};
 
 use super::input;
 use crate::backend::{LossKind, ModelInfo, TrainBatch, TrainDatum};
 
-/// Target cells of one request. A sparse tensor can name a huge matrix in a few bytes.
+/// Most target cells of one request. A sparse tensor can describe a huge matrix in a few bytes.
 const MOST_CELLS: usize = 1 << 24;
 
-/// The examples of a training request, checked against the model.
+/// The data of a training request, checked against the model.
 pub(super) fn batch(
     data: &[Datum],
     loss: LossKind,
@@ -23,8 +23,8 @@ pub(super) fn batch(
     })
 }
 
-/// Converts every datum; the error names the one at fault. The second argument counts what room is left for target
-/// cells.
+/// Converts every datum; errors name its index. The second argument of `convert` is the number of target cells that
+/// are left.
 pub(super) fn each<T>(
     data: &[Datum],
     mut convert: impl FnMut(&Datum, &mut usize) -> Result<T, InvalidValue>,
@@ -42,7 +42,7 @@ pub(super) fn each<T>(
     data.iter().enumerate().map(convert).collect()
 }
 
-/// Input and targets alone, as an uploaded loss needs them: what else it takes is its own business.
+/// Converts input and targets only: an uploaded loss reads its other inputs itself.
 pub(super) fn convert_bare(
     datum: &Datum,
     model: &ModelInfo,
@@ -95,7 +95,7 @@ pub(super) fn convert(
         return Err(InvalidValue::new("loss_fn_inputs.target_tokens", why));
     }
     let advantages = inputs.required("advantages", |_| true)?;
-    // Where there is no advantage nothing is computed, and callers fill in what they like.
+    // Positions with advantage 0 are not computed; their log probabilities may be anything.
     converted.logprobs = Some(inputs.required("logprobs", |at| advantages[at] != 0.0)?);
     converted.advantages = Some(advantages);
     if is_clipped(loss) {
@@ -122,8 +122,8 @@ pub(super) struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
-    /// A misspelt array would otherwise be left out without a word. Arrays of other losses are fine: the same data
-    /// may serve several.
+    /// Refuses unknown arrays: a misspelt one would be ignored silently. Arrays of other losses are allowed, so that the
+    /// same data can be used with several losses.
     fn check_names(&self, loss: LossKind) -> Result<(), InvalidValue> {
         const KNOWN: [&str; 7] = [
             "target_tokens",
@@ -192,7 +192,7 @@ impl Inputs<'_> {
         })
     }
 
-    /// Cells for each position: the second dimension, or 1 of a vector.
+    /// Cells of each position: the second dimension, or 1 for a vector.
     fn width(&self, tensor: &TensorData) -> Result<usize, InvalidValue> {
         let (rows, width) = match tensor.shape() {
             Some([rows, width]) => (*rows, *width),
@@ -244,7 +244,7 @@ impl Inputs<'_> {
         self.floats(name, 1, |_| true)
     }
 
-    /// Numbers must be finite where they matter.
+    /// Numbers of the array, which must be finite where they matter.
     fn floats(
         &self,
         name: &str,

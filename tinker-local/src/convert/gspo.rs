@@ -1,21 +1,21 @@
 //! Group Sequence Policy Optimization (Zheng et al., 2025, <https://arxiv.org/abs/2507.18071>), in the form for
 //! advantages of each token (its section 4.3, "GSPO-token").
 //!
-//! With the log ratios `d_t = lp_t - q_t` of a sequence to the policy that sampled it and the mask `m` that says
-//! which of its tokens count, the ratio of the sequence is
+//! With the log ratios `d_t = lp_t - q_t` of a sequence to the policy that sampled it, and the mask `m` of the tokens
+//! that count, the ratio of the sequence is
 //!
 //! ```text
 //! s = exp(sum m_t d_t / sum m_t)
 //! ```
 //!
-//! and the loss, summed over tokens and data as all losses here,
+//! and the loss, summed over tokens and data like all losses here,
 //!
 //! ```text
 //! -sum_t min(s_t A_t, clamp(s_t, low, high) A_t),   s_t = s exp(lp_t - stopgrad(lp_t))
 //! ```
 //!
-//! so that `s_t` has the value of `s` everywhere and the gradient of its own token: `-s A_t` where it is not clipped.
-//! Where the advantages of a sequence are equal this is the paper's objective for sequences, times their length.
+//! so that `s_t` has the value of `s` everywhere and the gradient of token `t`: `-s A_t` where it is not clipped.
+//! If the advantages of a sequence are equal, this is the paper's objective for sequences, times their length.
 
 use tinker_types::{Datum, InvalidValue};
 
@@ -23,7 +23,7 @@ use super::datum::{Inputs, convert, each};
 use super::pass::{Pass, Slopes};
 use crate::backend::{LossKind, ModelInfo, TrainBatch, TrainDatum};
 
-/// What the loss of one sequence needs besides its log probabilities.
+/// Inputs of the loss of one sequence besides the log probabilities.
 struct Sequence {
     sampled: Vec<f32>,
     advantages: Vec<f32>,
@@ -32,7 +32,7 @@ struct Sequence {
     high: Vec<f32>,
 }
 
-/// A pass with this loss. The bounds are those of tokens that have none of their own.
+/// A pass with this loss. The bounds apply to tokens for which the datum has none.
 pub(super) fn pass(
     data: &[Datum],
     bounds: (f32, f32),
@@ -118,7 +118,7 @@ impl Sequence {
         let mut slopes = vec![0.0; logprobs.len()];
         let masked = || (0..logprobs.len()).filter(|&at| self.mask[at] != 0.0);
         let gap = |at: usize| f64::from(logprobs[at]) - f64::from(self.sampled[at]);
-        // A sequence without a masked token has no advantage either.
+        // A sequence without masked tokens has no advantages.
         let ratio = (masked().map(gap).sum::<f64>() / masked().count().max(1) as f64).exp();
         let mut loss = 0.0;
         for (at, slope) in slopes.iter_mut().enumerate() {
@@ -226,7 +226,7 @@ mod tests {
         assert!(message(missing).contains("sequence_ratio_mask: is missing"));
         let odd = datum([1.0; 4]).with_input("logprobs", vec![f32::NAN, -1.0, -2.0, -0.5]);
         assert!(message(odd).contains("logprobs[0]: is NaN"));
-        // Where nothing is wanted nothing is needed.
+        // Without advantages the mask may be empty.
         let idle = datum([0.0; 4]).with_input("advantages", vec![0.0; 4]);
         let (loss, slopes) = slopes(idle, WIDE, [-1.0; 4]);
         assert!(loss == 0.0 && slopes == [0.0; 4]);

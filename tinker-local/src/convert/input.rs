@@ -1,4 +1,4 @@
-//! What a model reads.
+//! Conversion of model inputs.
 
 use tinker_types::{Chunk, InvalidValue, ModelInput};
 
@@ -52,7 +52,7 @@ pub(super) fn check_ids(tokens: &[u32], model: &ModelInfo) -> Result<(), Invalid
     }
 }
 
-/// A token id the model does not have.
+/// The error for a token id outside the vocabulary.
 pub(super) fn outside(at: usize, token: i64, model: &ModelInfo) -> InvalidValue {
     let why = format!(
         "is {token}; the ids of {} run from 0 to {}",

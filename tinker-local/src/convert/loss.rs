@@ -1,4 +1,4 @@
-//! Losses by name, with their constants.
+//! Losses and their constants.
 
 use tinker_types::{InvalidValue, Loss, LossFn, LossId, LossValue};
 
@@ -10,10 +10,10 @@ const GSPO_HIGH: f64 = 1.0 + 4e-4;
 
 const AVAILABLE: &str = "use cross_entropy, importance_sampling, ppo, cispo, dro or gspo";
 
-/// How a loss is computed.
+/// Way in which a loss is computed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Objective {
-    /// By the engine, cell by cell.
+    /// By the engine, for each cell.
     Direct(LossKind),
     /// From the log probabilities of whole sequences, see [`gspo`](super::gspo).
     Gspo {
@@ -105,7 +105,7 @@ fn clip(loss: &Loss, low: f64, high: f64) -> Result<(f32, f32), InvalidValue> {
     Ok((low as f32, high as f32))
 }
 
-/// The values of the constants a loss takes, in the order of `names`. Anything else in its config is refused.
+/// The values of a loss's constants, in the order of `names`. Other keys are refused.
 fn constants(loss: &Loss, names: &[&str]) -> Result<Vec<Option<f64>>, InvalidValue> {
     for (key, value) in &loss.config {
         let place = format!("loss_fn_config.{key}");

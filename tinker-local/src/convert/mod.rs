@@ -1,5 +1,5 @@
-//! Between the words of the wire and those of an engine. Everything a request can get wrong is found here, before
-//! anything is computed, and named with its place, its cause and the fix.
+//! Conversion between requests and the engine's types. Every error in a request is found here, before anything is
+//! computed. Messages name the field, the cause and the fix.
 
 mod choice;
 mod custom;

@@ -1,4 +1,4 @@
-//! Adapters and optimizers.
+//! Conversion of adapter and optimizer settings.
 
 use tinker_types::{InvalidValue, LoraConfig, OptimStep, OptimizerConfig};
 
@@ -7,7 +7,7 @@ use crate::backend::{AdamStep, AdapterSpec};
 /// Largest rank: beyond it an adapter is larger than the weights it adapts.
 const MOST_RANK: u32 = 512;
 
-/// The shape of a new adapter. A seed that was not given is drawn.
+/// The shape of a new adapter. A missing seed is drawn at random.
 pub(crate) fn adapter_spec(lora: &LoraConfig) -> Result<AdapterSpec, InvalidValue> {
     lora.check().map_err(|e| e.within("lora_config"))?;
     if lora.rank > MOST_RANK {
@@ -25,7 +25,7 @@ pub(crate) fn adapter_spec(lora: &LoraConfig) -> Result<AdapterSpec, InvalidValu
     })
 }
 
-/// Checks that the optimizer a model is made with is the one there is.
+/// Refuses optimizers other than AdamW.
 pub(crate) fn check_family(config: &OptimizerConfig) -> Result<(), InvalidValue> {
     let family = match config {
         OptimizerConfig::AdamW => return Ok(()),

@@ -1,4 +1,4 @@
-//! Results of training passes.
+//! Conversion of training results.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Training passes, and how losses that the engine does not know are computed with one that it does.
+//! Training passes, including losses that are reduced to weighted cross entropy.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use crate::backend::{AdapterId, Backend, BackendError, TrainBatch, TrainOutput};
 /// A training pass.
 pub(crate) struct Pass {
     pub(crate) batch: TrainBatch,
-    /// What the loss is where the engine does not know it. The batch is one of cross entropy then.
+    /// A loss that the engine lacks. The batch then has cross entropy.
     pub(super) surrogate: Option<Surrogate>,
 }
 
 /// A loss as a function of the log probabilities of each datum.
 pub(super) type Surrogate = Box<dyn Fn(&[Vec<f32>]) -> Result<Slopes, BackendError> + Send>;
 
-/// What such a loss gives.
+/// Results of such a loss.
 #[derive(Debug, Default)]
 pub(super) struct Slopes {
-    /// Its derivative by each log probability, for each datum.
+    /// Derivative by each log probability, for each datum.
     pub(super) of_data: Vec<Vec<f32>>,
     pub(super) loss_sum: f64,
     pub(super) metrics: Vec<(String, f64)>,
@@ -35,13 +35,13 @@ impl fmt::Debug for Pass {
 }
 
 impl Pass {
-    /// Input tokens of all its data.
+    /// Number of input tokens of all data.
     pub(crate) fn tokens(&self) -> usize {
         self.batch.data.iter().map(|datum| datum.tokens.len()).sum()
     }
 
-    /// Runs it. A loss the engine does not know takes two passes: one for the log probabilities, and one through
-    /// cross entropy, `-sum w lp`, whose weights are the negated derivatives, so that its gradient is the loss's.
+    /// Runs the pass. A loss that the engine lacks takes two passes: one for the log probabilities, and one with cross
+    /// entropy, `-sum w lp`, whose weights are the negated derivatives, so that the gradients are equal.
     pub(crate) fn run(
         mut self,
         backend: &mut dyn Backend,

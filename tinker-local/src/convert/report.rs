@@ -1,4 +1,4 @@
-//! Results of sampling.
+//! Conversion of sampling results.
 
 use tinker_types::{
     AltTokens, Elements, InvalidValue, SampleRequest, SampleResponse, SampledSequence, StopReason,
@@ -7,19 +7,19 @@ use tinker_types::{
 
 use crate::backend::{BackendError, SampleOutput, SampledTokens};
 
-/// What an answer reports beyond the sequences, and in which form.
+/// Contents of a response besides the sequences.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Report {
-    /// Log probabilities of the last prompt positions only.
+    /// Number of last prompt positions to report log probabilities of.
     last_n: Option<usize>,
-    /// The tokens whose log probabilities were asked for; the answer has their layout.
+    /// The tokens whose log probabilities were requested; the response has the same layout.
     targets: Option<TensorData>,
     /// Alternatives drawn at each prompt position after the first.
     alternatives: usize,
 }
 
 impl Report {
-    /// What a request asks for.
+    /// The contents that a request asks for.
     pub(super) fn new(request: &SampleRequest) -> Self {
         Self {
             last_n: request.prompt_logprobs_last_n.map(|n| n as usize),

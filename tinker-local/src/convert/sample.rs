@@ -1,4 +1,4 @@
-//! Sampling.
+//! Conversion of sampling requests.
 
 use tinker_types::{DType, InvalidValue, SampleRequest, Stop, TensorData};
 
@@ -7,7 +7,7 @@ use super::report::Report;
 use crate::Limits;
 use crate::backend::{ModelInfo, SampleJob, SampleWeights, StopRule};
 
-/// Most of the likely tokens reported at one position, and most alternatives drawn.
+/// Most top tokens reported at one position, and most alternatives drawn.
 const MOST_TOPK: u32 = 128;
 
 /// Most tokens named in `target_prompt_logprobs`.
@@ -16,7 +16,7 @@ const MOST_TARGETS: usize = 1 << 20;
 /// Most stop texts or tokens.
 const MOST_STOPS: usize = 64;
 
-/// The job of a sampling request, checked against the model, and what its answer reports.
+/// The job of a sampling request, checked against the model, and the contents of the response.
 pub(crate) fn sample_job(
     request: &SampleRequest,
     model: &ModelInfo,
@@ -93,8 +93,8 @@ pub(crate) fn sample_job(
     Ok((job, Report::new(request)))
 }
 
-/// The tokens each row of a `[prompt - 1, K]` tensor names. Cells of -1, and those a sparse tensor leaves out, name
-/// none.
+/// The token ids in each row of a `[prompt - 1, K]` tensor. Cells that are -1, or missing in a sparse tensor, are
+/// skipped.
 fn target_rows(
     tensor: &TensorData,
     prompt: usize,

@@ -1,4 +1,4 @@
-//! Arguments as a graph holds them: values, and references to the values of other nodes.
+//! Arguments of nodes: values, and references to the results of other nodes.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::value::Value;
 #[derive(Debug, Clone)]
 pub(super) enum Arg {
     Constant(Value),
-    /// The value of the node at this place.
+    /// The result of the node with this index.
     Node(usize),
     List(Vec<Arg>),
     Dict(BTreeMap<String, Arg>),
@@ -19,7 +19,7 @@ pub(super) enum Arg {
 }
 
 impl Arg {
-    /// Reads an argument. `place` finds an earlier node by its name.
+    /// Parses an argument. `place` finds an earlier node by name.
     pub(super) fn parse(
         json: &Json,
         place: &impl Fn(&str) -> Option<usize>,
@@ -66,7 +66,7 @@ impl Arg {
         Ok(Self::Constant(constant))
     }
 
-    /// Its value, once the nodes it refers to have theirs.
+    /// The value, from the results of the nodes it refers to.
     pub(super) fn value(&self, values: &[Value]) -> Value {
         match self {
             Self::Constant(value) => value.clone(),
@@ -84,7 +84,7 @@ impl Arg {
     }
 }
 
-/// Constants that JSON has no form for.
+/// Constants that JSON cannot express.
 fn tagged(tag: &str, content: &Json) -> Result<Value, String> {
     let text = content.as_str().unwrap_or_default();
     match (tag, text) {

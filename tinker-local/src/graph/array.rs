@@ -1,8 +1,8 @@
-//! Arrays of numbers, and which cells of two shapes belong together.
+//! Arrays of numbers, and broadcasting.
 
 use std::sync::Arc;
 
-/// What the numbers of an array mean.
+/// Type of the numbers of an array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// 0 or 1.
@@ -13,7 +13,7 @@ pub(super) enum Kind {
     Float,
 }
 
-/// An array, row-major. A shape without dimensions is a single number.
+/// A row-major array. A shape without dimensions holds a single number.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Array {
     pub(super) shape: Vec<usize>,
@@ -22,7 +22,7 @@ pub(super) struct Array {
 }
 
 impl Array {
-    /// The caller has made as many numbers as the shape has cells.
+    /// `data` has as many numbers as `shape` has cells.
     pub(super) fn new(shape: Vec<usize>, data: Vec<f64>, kind: Kind) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), data.len());
         Self {
@@ -36,7 +36,7 @@ impl Array {
         Self::new(Vec::new(), vec![value], kind)
     }
 
-    /// The number of an array that holds one.
+    /// The number of an array that has exactly one cell.
     pub(super) fn single(&self) -> Option<f64> {
         match self.data[..] {
             [value] => Some(value),
@@ -45,7 +45,7 @@ impl Array {
     }
 }
 
-/// The shape that two shapes are stretched to, if they fit: dimensions are aligned at the end, and 1 fits any.
+/// The shape that two shapes are broadcast to, if they fit: dimensions are aligned at the end, and 1 fits any.
 pub(super) fn joint_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
     let at = |shape: &[usize], i: usize| {
@@ -62,7 +62,7 @@ pub(super) fn joint_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     (0..rank).map(dimension).collect()
 }
 
-/// How far apart the cells of each dimension lie.
+/// Stride of each dimension, in cells.
 pub(super) fn strides(shape: &[usize]) -> Vec<usize> {
     let mut strides = vec![1; shape.len()];
     for at in (1..shape.len()).rev() {
@@ -87,8 +87,8 @@ pub(super) fn each_cell(shape: &[usize], mut each: impl FnMut(&[usize])) {
     }
 }
 
-/// For each cell of `to`, the cell of `from` that is stretched to it; nothing where the shapes are equal and each
-/// cell is its own.
+/// For each cell of `to`, the cell of `from` that is broadcast to it. `None` if the shapes are equal, so that each cell
+/// maps to itself.
 pub(super) fn stretched(from: &[usize], to: &[usize]) -> Option<Vec<usize>> {
     if from == to {
         return None;

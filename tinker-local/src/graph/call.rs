@@ -1,4 +1,4 @@
-//! The arguments of one call, by their names.
+//! Binding of a call's arguments to names.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ pub(super) struct Call<'a> {
     pub(super) kwargs: BTreeMap<String, Value>,
 }
 
-/// What an operation does.
+/// Implementation of an operation.
 pub(super) type Function = fn(&mut Call<'_>) -> Result<Value, String>;
 
 impl Call<'_> {
-    /// The arguments by name, in the order that they have without names; `a|b` is an argument with two names.
+    /// Binds the arguments to names, in positional order; `a|b` is an argument with two names.
     pub(super) fn bind<const N: usize>(
         &mut self,
         names: [&str; N],
@@ -51,7 +51,7 @@ impl Call<'_> {
         self.tensor(input)
     }
 
-    /// A function of each cell, whose result is a float.
+    /// An element-wise function whose result is a float.
     pub(super) fn unary(
         &mut self,
         value: fn(f64) -> f64,
@@ -61,7 +61,7 @@ impl Call<'_> {
         self.map(input, Kind::Float, value, slope)
     }
 
-    /// The same that keeps whole numbers whole.
+    /// An element-wise function that maps integers to integers.
     pub(super) fn unary_same(
         &mut self,
         value: fn(f64) -> f64,
@@ -72,7 +72,7 @@ impl Call<'_> {
         self.map(input, kind, value, slope)
     }
 
-    /// A question about each cell.
+    /// An element-wise predicate.
     pub(super) fn question(&mut self, ask: fn(f64) -> bool) -> Result<Value, String> {
         let input = self.only()?;
         self.map(input, Kind::Bool, move |x| truth(ask(x)), |_| 0.0)
@@ -96,7 +96,7 @@ pub(super) fn required(value: Option<Value>) -> Result<Value, String> {
     value.ok_or_else(|| "lacks an argument".to_owned())
 }
 
-/// An argument that was not given, or is None, counts as absent.
+/// Treats an argument that is `None` as absent.
 pub(super) fn given(value: Option<Value>) -> Option<Value> {
     value.filter(|value| !matches!(value, Value::None))
 }

@@ -1,4 +1,4 @@
-//! An uploaded loss.
+//! Uploaded losses.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use tinker_types::{CreateCustomLoss, Elements, GraphInput, InvalidValue, TensorD
 use super::array::{Array, Kind};
 use super::parse::Program;
 
-/// Cells of one input of one datum.
+/// Most cells of one input of one datum.
 const MOST_CELLS: usize = 1 << 20;
 
-/// A loss that was uploaded and can be run.
+/// An uploaded loss, ready to run.
 #[derive(Debug)]
 pub(crate) struct CustomLoss {
     name: String,
     program: Program,
 }
 
-/// The inputs of a loss for one datum, `logprobs` apart.
+/// Inputs of a loss for one datum, except `logprobs`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DatumInputs {
     arrays: Vec<Array>,
@@ -25,20 +25,20 @@ pub(crate) struct DatumInputs {
     shape: Vec<usize>,
 }
 
-/// What a loss gave for one datum.
+/// Results of a loss for one datum.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Evaluated {
     pub(crate) loss: f64,
     /// Metrics by name, `custom/<name>:<reduction>`.
     pub(crate) metrics: BTreeMap<String, f64>,
-    /// The loss's derivative by each log probability.
+    /// Derivative of the loss by each log probability.
     pub(crate) gradient: Vec<f64>,
-    /// The loss depends on the log probabilities.
+    /// Whether the loss depends on the log probabilities.
     pub(crate) depends: bool,
 }
 
 impl CustomLoss {
-    /// Reads a loss as it is uploaded.
+    /// Parses an uploaded loss.
     pub(crate) fn parse(request: &CreateCustomLoss) -> Result<Self, InvalidValue> {
         Ok(Self {
             name: request.name.clone(),
@@ -46,7 +46,8 @@ impl CustomLoss {
         })
     }
 
-    /// Takes its inputs out of those of a datum. `shape` is that of `target_tokens`, which the log probabilities have.
+    /// Selects the inputs of the loss from those of a datum. `shape` is the shape of `target_tokens`, which the log
+    /// probabilities share.
     pub(crate) fn inputs(
         &self,
         given: &BTreeMap<String, TensorData>,
@@ -69,7 +70,7 @@ impl CustomLoss {
             let Some(tensor) = given.get(&input.name) else {
                 return Err(refuse(format!("is missing; loss {:?} takes it", self.name)));
             };
-            // A sparse tensor can name a huge matrix in a few bytes.
+            // A sparse tensor can describe a huge matrix in a few bytes.
             if tensor.cells() > MOST_CELLS {
                 let have = tensor.cells();
                 return Err(refuse(format!(
@@ -97,7 +98,7 @@ impl CustomLoss {
         })
     }
 
-    /// Runs it for one datum. The error names the node and what is wrong.
+    /// Runs the loss for one datum. Errors name the node.
     pub(crate) fn evaluate(
         &self,
         logprobs: &[f32],
@@ -130,7 +131,7 @@ fn array(tensor: &TensorData) -> Array {
         Elements::Int64(values) => (values.iter().map(|&n| n as f64).collect(), Kind::Int),
         Elements::Float32(values) => (values.iter().map(|&x| f64::from(x)).collect(), Kind::Float),
     };
-    // A tensor whose shape was never said is a list.
+    // A tensor without a shape is a list.
     let shape = match dense.shape() {
         Some(shape) => shape.to_vec(),
         None => vec![data.len()],

@@ -1,4 +1,4 @@
-//! From a graph as it is uploaded to a program.
+//! Parsing and checking of an uploaded graph.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,10 +8,10 @@ use super::arg::Arg;
 use super::call::Function;
 use super::ops;
 
-/// Nodes of one graph.
+/// Most nodes of one graph.
 const MOST_NODES: usize = 4096;
 
-/// Inputs of one graph, the log probabilities among them.
+/// Most inputs of one graph, including the log probabilities.
 const MOST_INPUTS: usize = 16;
 
 /// A graph that can be run.
@@ -30,10 +30,10 @@ pub(super) struct Node {
     pub(super) does: Does,
 }
 
-/// What a node does.
+/// Kind of a node.
 #[derive(Debug)]
 pub(super) enum Does {
-    /// Gives the input at this place.
+    /// Returns the input with this index.
     Input(usize),
     Call {
         function: Function,
@@ -43,7 +43,7 @@ pub(super) enum Does {
 }
 
 impl Program {
-    /// Reads a graph. What it can't run is refused here, with the node's name.
+    /// Parses a graph. A graph that cannot run is refused with the name of the node.
     pub(super) fn parse(inputs: &[GraphInput], graph: &Graph) -> Result<Self, InvalidValue> {
         check_inputs(inputs)?;
         if graph.format != 1 {

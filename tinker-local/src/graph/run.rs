@@ -1,4 +1,4 @@
-//! Running a program.
+//! Execution of a program.
 
 use super::array::{Array, Kind};
 use super::call::Call;
@@ -6,20 +6,20 @@ use super::parse::{Does, Program};
 use super::tape::{Tape, Var};
 use super::value::Value;
 
-/// What a program gave for one datum.
+/// Results of a program for one datum.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Outcome {
     pub(super) loss: f64,
     /// By the order of their names.
     pub(super) metrics: Vec<f64>,
-    /// The loss's derivative by each log probability.
+    /// Derivative of the loss by each log probability.
     pub(super) gradient: Vec<f64>,
-    /// The loss depends on them at all.
+    /// Whether the loss depends on them.
     pub(super) depends: bool,
 }
 
 impl Program {
-    /// Runs the program on its inputs. Gradients are those by the first.
+    /// Runs the program on its inputs. The gradient is with respect to the first.
     pub(super) fn run(&self, inputs: &[Array]) -> Result<Outcome, String> {
         let mut tape = Tape::new();
         let mut values: Vec<Value> = Vec::with_capacity(self.nodes.len());

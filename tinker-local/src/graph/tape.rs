@@ -1,31 +1,31 @@
-//! What was computed, and the way back.
+//! Reverse-mode differentiation: the arrays of a run and the backward functions.
 
 use super::array::{Array, Kind, joint_shape, stretched};
 
-/// Numbers one run may hold: 128 MiB of them.
+/// Numbers that one run may hold: 128 MiB.
 const ROOM: usize = 1 << 24;
 
-/// Multiplications of matrix products in one run.
+/// Multiplications that the matrix products of one run may take.
 const WORK: usize = 1 << 30;
 
-/// An array on a tape.
+/// Index of an array on a tape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Var(usize);
 
-/// Sends the gradient of a result on to what it was made of.
+/// Adds the gradient of a result to the gradients of its inputs.
 type Back = Box<dyn Fn(&[f64], &mut Gradients<'_>)>;
 
 /// The arrays of one run, in the order they were computed.
 pub(super) struct Tape {
     arrays: Vec<Array>,
     backs: Vec<Option<Back>>,
-    /// The array depends on what gradients are wanted of.
+    /// Whether the array depends on a leaf.
     depends: Vec<bool>,
     room: usize,
     work: usize,
 }
 
-/// Gradients by array, as far as they are known.
+/// Gradient of each array, if known.
 pub(super) struct Gradients<'a> {
     of: Vec<Option<Vec<f64>>>,
     arrays: &'a [Array],
@@ -33,7 +33,7 @@ pub(super) struct Gradients<'a> {
 }
 
 impl Gradients<'_> {
-    /// Adds to the gradient of an array, if anybody wants it.
+    /// Adds to the gradient of an array, if it is needed.
     pub(super) fn add(&mut self, var: Var, add: impl FnOnce(&mut [f64])) {
         let Var(at) = var;
         if self.depends[at] {
@@ -62,7 +62,7 @@ impl Tape {
         Ok(Var(self.arrays.len() - 1))
     }
 
-    /// Takes room for numbers, before they are computed.
+    /// Reserves room for numbers before they are computed.
     fn reserve(&mut self, numbers: usize) -> Result<(), String> {
         self.room = self.room.checked_sub(numbers).ok_or_else(|| {
             format!("the loss computes more than {ROOM} numbers for one datum; make it smaller")
@@ -70,7 +70,7 @@ impl Tape {
         Ok(())
     }
 
-    /// Takes work, before it is done.
+    /// Reserves multiplications before they are done.
     pub(super) fn spend(&mut self, multiplications: usize) -> Result<(), String> {
         self.work = self.work.checked_sub(multiplications).ok_or_else(|| {
             format!(
@@ -80,7 +80,7 @@ impl Tape {
         Ok(())
     }
 
-    /// Refuses a shape whose cells would not fit.
+    /// Refuses a shape with too many cells.
     pub(super) fn check_room(&self, shape: &[usize]) -> Result<(), String> {
         let cells = shape
             .iter()
@@ -93,7 +93,7 @@ impl Tape {
         }
     }
 
-    /// An array that gradients are wanted of.
+    /// Adds an array whose gradient is needed.
     pub(super) fn leaf(&mut self, array: Array) -> Result<Var, String> {
         self.put(array, true, None)
     }
@@ -102,7 +102,7 @@ impl Tape {
         self.put(array, false, None)
     }
 
-    /// A result of `inputs`, with its way back. Only floats have gradients.
+    /// Adds a result of `inputs` with its backward function. Only floats have gradients.
     pub(super) fn result(
         &mut self,
         array: Array,
@@ -130,7 +130,7 @@ impl Tape {
         self.depends[at]
     }
 
-    /// The gradient of `loss`, a single number, by `leaf`.
+    /// The gradient of `loss`, a single number, with respect to `leaf`.
     pub(super) fn gradient(&self, loss: Var, leaf: Var) -> Vec<f64> {
         let mut gradients = Gradients {
             of: vec![None; self.arrays.len()],
@@ -149,8 +149,8 @@ impl Tape {
         gradients.of[leaf.0].take().unwrap_or_else(none)
     }
 
-    /// Applies a function cell by cell to arrays that are stretched to one shape. `slopes` are its derivatives by
-    /// each argument.
+    /// Applies a function element-wise to arrays that are broadcast to one shape. `slopes` are its partial
+    /// derivatives.
     pub(super) fn elementwise<const N: usize>(
         &mut self,
         inputs: [Var; N],
@@ -181,7 +181,7 @@ impl Tape {
                             let arguments =
                                 std::array::from_fn(|input| arrays[input][cell(input, at)]);
                             let slope = slopes(arguments)[number];
-                            // What is not looked at has no part in it, not even a part of NaN.
+                            // A slope of 0 contributes nothing, even if the gradient is NaN.
                             if slope != 0.0 {
                                 into[cell(number, at)] += gradient * slope;
                             }
@@ -192,7 +192,7 @@ impl Tape {
         })
     }
 
-    /// An array whose cells are cells of another one: `map` says which.
+    /// An array whose cells are copies of cells of another: `map` has the index of each.
     pub(super) fn gather(
         &mut self,
         input: Var,
@@ -212,7 +212,7 @@ impl Tape {
         })
     }
 
-    /// The same numbers in another shape of as many cells.
+    /// The same numbers in another shape with as many cells.
     pub(super) fn reshaped(&mut self, input: Var, shape: Vec<usize>) -> Result<Var, String> {
         let mut array = self.array(input).clone();
         array.shape = shape;

@@ -1,11 +1,11 @@
-//! What a node of a graph can give or take.
+//! Values that nodes of a graph take and return.
 
 use std::collections::BTreeMap;
 
 use super::array::{Array, Kind};
 use super::tape::{Tape, Var};
 
-/// A value while a graph runs.
+/// A value of a running graph.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Tensor(Var),
@@ -21,12 +21,12 @@ pub(super) enum Value {
     Slice(Box<[Value; 3]>),
     Ellipsis,
     Type(Kind),
-    /// A device or a memory layout, which change nothing here.
+    /// A device or a memory layout, which is ignored.
     Place,
 }
 
 impl Value {
-    /// What it is, for messages.
+    /// Description for error messages.
     pub(super) fn what(&self) -> &'static str {
         match self {
             Self::Tensor(_) => "a tensor",
@@ -44,7 +44,7 @@ impl Value {
         }
     }
 
-    /// The tensor it is; numbers become tensors of a single number.
+    /// The value as a tensor; a number becomes a tensor without dimensions.
     pub(super) fn tensor(&self, tape: &mut Tape) -> Result<Var, String> {
         let array = match *self {
             Self::Tensor(var) => return Ok(var),
@@ -56,7 +56,7 @@ impl Value {
         tape.constant(array)
     }
 
-    /// The number it is; a tensor is none, for its value is not known when a graph is made.
+    /// The value as a number. A tensor is refused: its value is not known when a graph is made.
     pub(super) fn number(&self) -> Result<f64, String> {
         match *self {
             Self::Int(n) => Ok(n as f64),
@@ -81,7 +81,7 @@ impl Value {
         }
     }
 
-    /// Whole numbers, alone or in a list.
+    /// The value as integers: one, or a list.
     pub(super) fn ints(&self) -> Result<Vec<i64>, String> {
         match self {
             Self::List(values) => values.iter().map(Self::int).collect(),
@@ -97,12 +97,12 @@ impl Value {
     }
 }
 
-/// The place of a dimension, counted from the end where it is negative.
+/// The value as the index of a dimension. Negative indices count from the end.
 pub(super) fn dimension(dim: i64, rank: usize) -> Result<usize, String> {
     let at = if dim < 0 { dim + rank as i64 } else { dim };
     match usize::try_from(at) {
         Ok(at) if at < rank => Ok(at),
-        // A single number counts as if it had one dimension.
+        // A tensor without dimensions counts as if it had one.
         Ok(0) if rank == 0 => Ok(0),
         _ => Err(format!("dim {dim} is none of a tensor with {rank}")),
     }

@@ -1,4 +1,4 @@
-//! What is known of sessions and runs, open or not, for those who list them.
+//! Sessions and runs for lists, including those that have ended.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use tinker_types::{ModelId, SamplingSessionId, SessionId, SessionStatus};
 use crate::clock;
 use crate::note::{Origin, RunNote, SessionNote, session_of};
 
-/// Sessions kept; beyond it the oldest that have ended go, with their runs.
+/// Most sessions kept; beyond it the oldest ended ones are dropped with their runs.
 const KEPT: usize = 10_000;
 
-/// Runs kept; beyond it the one goes that was not used for longest.
+/// Most runs kept; beyond it the least recently used one is dropped.
 const RUNS: usize = 20_000;
 
-/// Samplers listed for one session; beyond it the oldest are left out.
+/// Most samplers listed for one session; beyond it the oldest are dropped.
 const SAMPLERS: usize = 1000;
 
-/// Sessions and runs of this engine, and those of earlier ones that left checkpoints.
+/// Sessions and runs of this process, and those of earlier ones that left checkpoints.
 #[derive(Debug, Default)]
 pub(crate) struct Catalog {
     sessions: BTreeMap<SessionId, SessionNote>,
@@ -25,7 +25,7 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// A catalog of what is kept beside checkpoints.
+    /// A catalog of the runs that are stored beside checkpoints.
     pub(crate) fn of(origins: Vec<Origin>) -> Self {
         let mut catalog = Self::default();
         for Origin { run, session } in origins {
@@ -63,7 +63,7 @@ impl Catalog {
         }
     }
 
-    /// Notes that a run was used.
+    /// Records a use of a run.
     pub(crate) fn touch_run(&mut self, id: &ModelId) {
         if let Some(run) = self.runs.get_mut(id) {
             run.last_request = clock::calendar();
@@ -84,8 +84,8 @@ impl Catalog {
         }
     }
 
-    /// Changes a session and returns what is to be kept beside the checkpoints of its runs; `None` where it is not
-    /// known.
+    /// Changes a session and returns the records to store beside the checkpoints of its runs. `None` if the session is
+    /// not known.
     pub(crate) fn change_session(
         &mut self,
         id: &SessionId,
@@ -115,7 +115,7 @@ impl Catalog {
             .filter(move |run| session_of(run.id.as_str()) == *session)
     }
 
-    /// What a run is, to be kept beside its checkpoints.
+    /// A run with its session, to be stored beside the run's checkpoints.
     pub(crate) fn origin(&self, id: &ModelId) -> Option<Origin> {
         Some(Origin {
             run: self.runs.get(id)?.clone(),
@@ -123,7 +123,7 @@ impl Catalog {
         })
     }
 
-    /// All sessions, the newest first.
+    /// All sessions, newest first.
     pub(crate) fn sessions(&self) -> Vec<&SessionNote> {
         let mut sessions: Vec<_> = self.sessions.values().collect();
         let key = |session: &&SessionNote| (session.created, session.id.clone());
@@ -131,7 +131,7 @@ impl Catalog {
         sessions
     }
 
-    /// All runs with their sessions, the one used last first.
+    /// All runs with their sessions, most recently used first.
     pub(crate) fn runs(&self) -> Vec<(&RunNote, Option<&SessionNote>)> {
         let session = |run: &RunNote| self.sessions.get(&session_of(run.id.as_str()));
         let mut runs: Vec<_> = self.runs.values().map(|run| (run, session(run))).collect();

@@ -1,13 +1,13 @@
-//! Samples that have ended, for those who wait for all samples of a sampler at once.
+//! Finished samples, for polls of all samples of a sampler.
 
 use std::collections::{BTreeMap, HashMap};
 
 use tinker_types::{Completion, RequestId, SamplingSessionId};
 
-/// Numbers of a sampler's requests that belong to one copy of it: copy 1 begins at 1,000,000,000.
+/// Request numbers reserved for each copy of a sampler: those of copy 1 begin at 1,000,000,000.
 const NUMBERS_PER_COPY: u64 = 1_000_000_000;
 
-/// Who waits: a sampler, or a copy of it in another process.
+/// A sampler, or a copy of it in another process, that polls for its samples.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Poller {
     pub(crate) sampler: SamplingSessionId,
@@ -16,7 +16,7 @@ pub(crate) struct Poller {
 }
 
 impl Poller {
-    /// Whom a sample `<sampler>:<number>` belongs to.
+    /// The poller of a sample `<sampler>:<number>`.
     pub(super) fn of(id: &RequestId) -> Option<Self> {
         let (sampler, number) = id.as_str().rsplit_once(':')?;
         Some(Self {
@@ -25,20 +25,20 @@ impl Poller {
         })
     }
 
-    /// Whether a sample belongs to it.
+    /// Whether a sample belongs to this poller.
     pub(super) fn owns(&self, id: &RequestId) -> bool {
         Self::of(id).as_ref() == Some(self)
     }
 }
 
-/// Samples that have ended, by who waits and the order in which they ended.
+/// Finished samples, by poller and in the order in which they finished.
 #[derive(Debug, Default)]
 pub(super) struct Completions {
     ended: HashMap<Poller, BTreeMap<u64, Completion>>,
 }
 
 impl Completions {
-    /// Notes the end of a sample. `ticket` grows from end to end.
+    /// Adds a finished sample. Each has a higher ticket than the one before.
     pub(super) fn add(&mut self, ticket: u64, id: &RequestId, size: Option<usize>) {
         let Some(poller) = Poller::of(id) else { return };
         let request_id = id.clone();
@@ -65,8 +65,8 @@ impl Completions {
         }
     }
 
-    /// What ended after the ticket `seen`, and the ticket to ask with the next time. What is not later than `seen`
-    /// has arrived and is not told again.
+    /// Samples that finished after the ticket `seen`, and the ticket for the next poll. Samples up to `seen` have
+    /// arrived and are not returned again.
     pub(super) fn after(&mut self, poller: &Poller, seen: u64) -> (Vec<Completion>, u64) {
         let Some(ended) = self.ended.get_mut(poller) else {
             return (Vec::new(), seen);

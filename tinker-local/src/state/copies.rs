@@ -1,4 +1,4 @@
-//! Copies of checkpoints by the key of their request, so that a repeated request makes no second copy.
+//! Copies of checkpoints by idempotency key, so that a repeated request makes no second copy.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,20 +6,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tinker_types::CheckpointPath;
 use tokio::sync::OnceCell;
 
-/// Keys remembered.
+/// Most remembered keys.
 const REMEMBERED: usize = 1024;
 
-/// Where the copy of a request is, once it is made.
+/// Path of a copy, once it is made.
 pub(crate) type Copied = Arc<OnceCell<CheckpointPath>>;
 
-/// Copies by the key of their request.
+/// Copies by idempotency key.
 #[derive(Debug, Default)]
 pub(crate) struct Copies {
     known: Mutex<(HashMap<String, Copied>, VecDeque<String>)>,
 }
 
 impl Copies {
-    /// The copy of this key, which may have to be made yet.
+    /// The copy for a key, which may not be made yet.
     pub(crate) fn of(&self, key: &str) -> Copied {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let (copies, order) = &mut *known;

@@ -1,12 +1,12 @@
-//! What the requests that are being answered hold, all together.
+//! Limits over all requests that are being answered.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Full;
+use super::promises::Full;
 use crate::Limits;
 
-/// The requests that are being answered.
+/// Counts the requests that are being answered, and their bytes.
 #[derive(Debug)]
 pub(crate) struct Intake {
     requests: AtomicUsize,
@@ -15,9 +15,9 @@ pub(crate) struct Intake {
     most_bytes: usize,
 }
 
-/// The part of one request. It is given back when this is dropped.
+/// The share of one request, returned on drop.
 #[derive(Debug)]
-pub(crate) struct Held {
+pub(crate) struct Admitted {
     intake: Arc<Intake>,
     bytes: usize,
 }
@@ -32,15 +32,15 @@ impl Intake {
         })
     }
 
-    /// Lets a request in.
-    pub(crate) fn enter(self: &Arc<Self>) -> Result<Held, Full> {
-        let held = Held {
+    /// Admits a request.
+    pub(crate) fn enter(self: &Arc<Self>) -> Result<Admitted, Full> {
+        let admitted = Admitted {
             intake: Arc::clone(self),
             bytes: 0,
         };
         let before = self.requests.fetch_add(1, Ordering::Relaxed);
         if before < self.most_requests {
-            return Ok(held);
+            return Ok(admitted);
         }
         let most = self.most_requests;
         Err(Full(format!(
@@ -49,8 +49,8 @@ impl Intake {
     }
 }
 
-impl Held {
-    /// Says how many bytes the request holds now. One that is alone always fits.
+impl Admitted {
+    /// Sets the number of bytes that the request holds. A request that is alone always fits.
     pub(crate) fn set(&mut self, bytes: usize) -> Result<(), Full> {
         let had = std::mem::replace(&mut self.bytes, bytes);
         let more = bytes.wrapping_sub(had);
@@ -64,12 +64,12 @@ impl Held {
             return Ok(());
         }
         Err(Full(format!(
-            "requests of more than {most} bytes are on their way, which is the most; wait for some of them"
+            "requests of more than {most} bytes are being received, which is the most; wait for some of them"
         )))
     }
 }
 
-impl Drop for Held {
+impl Drop for Admitted {
     fn drop(&mut self) {
         self.intake.requests.fetch_sub(1, Ordering::Relaxed);
         self.intake.bytes.fetch_sub(self.bytes, Ordering::Relaxed);

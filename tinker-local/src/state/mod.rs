@@ -1,6 +1,6 @@
-//! What an engine remembers between requests: sessions, models, samplers and promised results.
-//! Nothing here computes or waits for disks.
+//! State between requests: sessions, models, samplers and promised results. Nothing here computes or waits for disks.
 
+mod base;
 mod catalog;
 mod completions;
 mod copies;
@@ -14,14 +14,14 @@ mod sampler;
 mod sequence;
 mod timeline;
 
+pub(crate) use base::BaseId;
 pub(crate) use catalog::Catalog;
 pub(crate) use completions::Poller;
 pub(crate) use copies::Copies;
-pub(crate) use intake::{Held, Intake};
+pub(crate) use intake::{Admitted, Intake};
 pub(crate) use model::Model;
 pub(crate) use promise::{Class, Failure, Payload, Promise};
-pub(crate) use promises::{Found, Fulfil, Full, Promises};
-pub(crate) use recent::Recent;
+pub(crate) use promises::{Found, Full, PromiseWriter, Promises};
 pub(crate) use registry::{Absent, Registry};
 pub(crate) use sampler::{Sampler, Weights};
-pub(crate) use sequence::{Arrival, Sequence};
+pub(crate) use sequence::Arrival;

@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use tinker_types::SessionId;
 
-use super::{Failure, Sequence};
+use super::base::BaseId;
+use super::promise::Failure;
+use super::sequence::Sequence;
 use crate::backend::{AdapterId, AdapterSpec, SampleWeights};
-use crate::served::BaseId;
 
-/// A model in training, with the operations `T` that wait for their turn on it.
+/// A model in training, with its queued operations `T`.
 #[derive(Debug)]
 pub(crate) struct Model<T> {
     pub(crate) session: SessionId,
@@ -16,18 +17,18 @@ pub(crate) struct Model<T> {
     /// The base model it adapts.
     pub(crate) base: BaseId,
     pub(crate) sequence: Sequence<T>,
-    /// Set once the engine has made it.
+    /// Set once the engine has created it.
     pub(crate) adapter: Option<AdapterId>,
-    /// Why nothing can be done with it any more.
+    /// Why its operations fail from now on.
     pub(crate) fault: Option<Failure>,
-    /// Its session has ended: it goes as soon as nothing is left that could start.
+    /// Its session has ended: it is removed as soon as no operation is left that can start.
     pub(crate) is_ending: bool,
-    /// Weights its in-flight samplers share.
+    /// Weights that its in-flight samplers share.
     pub(crate) inflight: Option<Arc<Mutex<SampleWeights>>>,
 }
 
 impl<T> Model<T> {
-    /// A model that is being made: operations wait until it is.
+    /// A model that is being created: operations wait.
     pub(crate) fn new(session: SessionId, base: BaseId, spec: AdapterSpec) -> Self {
         Self {
             session,

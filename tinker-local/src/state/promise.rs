@@ -1,4 +1,4 @@
-//! One promised result.
+//! Promised results.
 
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -11,8 +11,9 @@ use tokio::sync::Notify;
 use crate::backend::{BackendError, Fault};
 use crate::bounded::bounded;
 use crate::clock;
+use crate::store::StoreError;
 
-/// What a finished operation gave, ready to be sent.
+/// Result of an operation, encoded.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Payload {
     /// A JSON result.
@@ -26,7 +27,7 @@ pub(crate) enum Payload {
 impl Payload {
     /// A JSON result.
     pub(crate) fn json(result: &impl Serialize) -> Self {
-        // Results are plain structs with text keys, which always have a JSON form.
+        // Results are plain structs with text keys, which always serialize.
         Self::Json(serde_json::to_vec(result).unwrap_or_default().into())
     }
 
@@ -37,7 +38,7 @@ impl Payload {
     }
 }
 
-/// How an operation failed.
+/// Error of an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) category: ErrorCategory,
@@ -68,10 +69,20 @@ impl From<BackendError> for Failure {
     }
 }
 
-/// How an operation ended.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        if error.is_users_fault() {
+            Self::user(error.report())
+        } else {
+            Self::server(error.report())
+        }
+    }
+}
+
+/// Outcome of an operation.
 pub(crate) type Outcome = Result<Payload, Failure>;
 
-/// Which queue an operation stands in.
+/// Queue of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     Training,
@@ -87,12 +98,12 @@ impl From<RequestType> for Class {
     }
 }
 
-/// One promised result.
+/// A promised result.
 #[derive(Debug)]
 pub(crate) struct Promise {
     pub(crate) id: RequestId,
     pub(crate) kind: RequestType,
-    /// Bytes of the request that made it.
+    /// Bytes of the request.
     pub(crate) weight: usize,
     outcome: OnceLock<Outcome>,
     settled: Notify,
@@ -121,17 +132,17 @@ impl Promise {
         self.outcome.get()
     }
 
-    /// Sets the outcome. Only the first counts; says whether this was it.
+    /// Sets the outcome, unless it is already set. Returns whether it was set.
     pub(super) fn settle(&self, outcome: Outcome) -> bool {
         let first = self.outcome.set(outcome).is_ok();
         self.settled.notify_waiters();
         first
     }
 
-    /// Waits for the outcome. Cancelling the wait loses nothing.
+    /// Waits for the outcome. Cancel safe.
     pub(crate) async fn wait(&self) -> &Outcome {
         loop {
-            // Registered before the look, so a settlement between the two is not missed.
+            // Registered before the check, so that a notification between the two is not missed.
             let mut settled = std::pin::pin!(self.settled.notified());
             settled.as_mut().enable();
             if let Some(outcome) = self.outcome.get() {

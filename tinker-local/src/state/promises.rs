@@ -8,13 +8,13 @@ use serde_json::Value;
 use tinker_types::{Completion, RequestId, RequestType, SessionId};
 use tokio::sync::Notify;
 
-use super::Recent;
 use super::completions::{Completions, Poller};
 use super::promise::{Class, Failure, Outcome, Payload, Promise};
+use super::recent::Recent;
 use super::timeline::{Slice, Timeline};
 use crate::{Limits, clock};
 
-/// Ids of forgotten results that are still told apart from ids that never were.
+/// Most forgotten ids that are remembered, so that errors can distinguish them from unknown ids.
 const REMEMBERED: usize = 1 << 16;
 
 /// All promised results.
@@ -22,20 +22,20 @@ const REMEMBERED: usize = 1 << 16;
 pub(crate) struct Promises {
     table: Mutex<Table>,
     limits: Limits,
-    /// Some sample has ended.
+    /// Notified when a sample has finished.
     sampled: Notify,
 }
 
 #[derive(Debug)]
 struct Table {
     known: HashMap<RequestId, Entry>,
-    /// Finished and never fetched, by the order in which they finished.
+    /// Finished and never fetched, in the order in which they finished.
     unfetched: BTreeMap<u64, RequestId>,
     /// Finished and fetched, with the time of the first fetch.
     fetched: VecDeque<(Instant, RequestId)>,
     kept_bytes: usize,
     expired: Recent<RequestId>,
-    /// Operations that have finished; the number of one is its ticket.
+    /// Number of finished operations. The count at which one finished is its ticket.
     finished: u64,
     queued: Queued,
     completions: Completions,
@@ -45,7 +45,7 @@ struct Table {
 #[derive(Debug)]
 struct Entry {
     promise: Arc<Promise>,
-    /// Set when it has finished: its key in `unfetched` until it is fetched.
+    /// Set when it has finished; its key in `unfetched` until it is fetched.
     ticket: Option<u64>,
     is_fetched: bool,
 }
@@ -57,16 +57,16 @@ struct Queued {
     bytes: usize,
 }
 
-/// What is known of an id.
+/// Result of looking up an id.
 #[derive(Debug)]
 pub(crate) enum Found {
     Known(Arc<Promise>),
-    /// Its result was there and is no longer kept.
+    /// The result existed and is no longer kept.
     Expired,
     Unknown,
 }
 
-/// Why no further operation is taken in.
+/// A limit is reached. The text says which, and what to wait for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Full(pub(crate) String);
 
@@ -103,15 +103,15 @@ impl Promises {
         }
     }
 
-    /// Takes in an operation, or nothing where the same was taken in before. `must_fit` is for the one that others
-    /// wait for: refusing it for lack of room would keep the room taken for ever.
+    /// Accepts an operation. `None` if the same was accepted before. `must_fit` skips the limits for an operation that
+    /// others wait for: refusing it would block their places in the queue.
     pub(crate) fn accept(
         self: &Arc<Self>,
         id: RequestId,
         kind: RequestType,
         weight: usize,
         must_fit: bool,
-    ) -> Result<Option<Fulfil>, Full> {
+    ) -> Result<Option<PromiseWriter>, Full> {
         let promise = Arc::new(Promise::new(id.clone(), kind, weight));
         let class = promise.class();
         let mut table = self.table();
@@ -130,13 +130,13 @@ impl Promises {
                 is_fetched: false,
             },
         );
-        Ok(Some(Fulfil {
+        Ok(Some(PromiseWriter {
             promise,
             promises: Arc::clone(self),
         }))
     }
 
-    /// Ends an operation whose result nobody wants. Says whether that was in time.
+    /// Cancels an operation. Returns whether it had not finished.
     pub(crate) fn cancel(&self, id: &RequestId) -> bool {
         match self.find(id) {
             Found::Known(promise) => {
@@ -146,7 +146,7 @@ impl Promises {
         }
     }
 
-    /// Notes that a result was sent. It may be asked for again for a while, in case the answer was lost.
+    /// Records that a result was sent. It can be fetched again for a while, in case the response was lost.
     pub(crate) fn note_fetch(&self, id: &RequestId) {
         let mut table = self.table();
         if let Some(entry) = table.known.get_mut(id)
@@ -160,7 +160,7 @@ impl Promises {
         table.evict(&self.limits);
     }
 
-    /// Forgets results that have arrived.
+    /// Forgets results that the client has received.
     pub(crate) fn acknowledge(&self, poller: &Poller, ids: &[RequestId]) {
         let mut table = self.table();
         let arrived: HashSet<&RequestId> = ids.iter().filter(|id| poller.owns(id)).collect();
@@ -173,15 +173,15 @@ impl Promises {
         table.fetched.retain(|(_, id)| !arrived.contains(id));
     }
 
-    /// What has ended of a sampler after the ticket `seen`, and the newest ticket.
+    /// Samples of a poller that finished after the ticket `seen`, and the newest ticket.
     pub(crate) fn ended(&self, poller: &Poller, seen: u64) -> (Vec<Completion>, u64) {
         self.table().completions.after(poller, seen)
     }
 
-    /// The same, waiting until there is something. Cancelling the wait loses nothing.
+    /// Waits until a sample has finished after the ticket `seen`. Cancel safe.
     pub(crate) async fn next_ended(&self, poller: &Poller, seen: u64) -> (Vec<Completion>, u64) {
         loop {
-            // Registered before the look, so an end between the two is not missed.
+            // Registered before the check, so that a notification between the two is not missed.
             let mut sampled = std::pin::pin!(self.sampled.notified());
             sampled.as_mut().enable();
             let ended = self.ended(poller, seen);
@@ -192,19 +192,19 @@ impl Promises {
         }
     }
 
-    /// Something of this sampler has ended and is still kept.
+    /// Whether a finished sample of this poller is still kept.
     pub(crate) fn has_ended(&self, poller: &Poller) -> bool {
         self.table().completions.knows(poller)
     }
 
-    /// When the operations of a session waited and ran, see [`Timeline::trace`].
+    /// The trace of a session, see [`Timeline::trace`].
     pub(crate) fn trace(&self, session: &SessionId) -> Value {
         self.table().timeline.trace(session)
     }
 
     fn settle(&self, promise: &Arc<Promise>, outcome: Outcome) -> bool {
         let size = outcome.as_ref().ok().map(Payload::len);
-        // Under the lock, so that nobody sees an outcome that is not accounted for.
+        // Under the lock, so that every visible outcome is counted.
         let mut table = self.table();
         if !promise.settle(outcome) {
             return false;
@@ -241,7 +241,7 @@ impl Table {
             self.forget_fetched();
         }
         let kept = |table: &Self| table.fetched.len() + table.unfetched.len();
-        // The last one stays, however large: somebody waits for it.
+        // The last one stays, even if it is too large: a client waits for it.
         while kept(self) > 1
             && (kept(self) > limits.kept_results || self.kept_bytes > limits.kept_bytes)
         {
@@ -319,15 +319,15 @@ impl Queued {
     }
 }
 
-/// The right and duty to end one operation. Dropped without an outcome, the operation has failed:
-/// a promise never stays open because something behind it broke.
+/// Sets the outcome of one promise. If it is dropped before that, the operation fails, so that no promise stays open
+/// after an error.
 #[derive(Debug)]
-pub(crate) struct Fulfil {
+pub(crate) struct PromiseWriter {
     promise: Arc<Promise>,
     promises: Arc<Promises>,
 }
 
-impl Fulfil {
+impl PromiseWriter {
     pub(crate) fn id(&self) -> &RequestId {
         &self.promise.id
     }
@@ -336,7 +336,7 @@ impl Fulfil {
         self.promise.mark_running();
     }
 
-    /// It ended without us, by a cancel.
+    /// Whether the promise already has an outcome, because it was cancelled.
     pub(crate) fn is_settled(&self) -> bool {
         self.promise.outcome().is_some()
     }
@@ -350,7 +350,7 @@ impl Fulfil {
     }
 }
 
-impl Drop for Fulfil {
+impl Drop for PromiseWriter {
     fn drop(&mut self) {
         if self.is_settled() {
             return;

@@ -1,9 +1,9 @@
-//! A bounded memory of what is gone.
+//! A bounded set of recent keys.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::Hash;
 
-/// Remembers the last keys it was given, up to a number.
+/// The last inserted keys, up to a capacity.
 #[derive(Debug)]
 pub(crate) struct Recent<K> {
     order: VecDeque<K>,

@@ -1,4 +1,4 @@
-//! Sessions and what belongs to them.
+//! Sessions with their models, samplers and losses.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,17 +6,19 @@ use std::time::{Duration, Instant};
 
 use tinker_types::{LossId, ModelId, SamplingSessionId, SessionId};
 
-use super::{Model, Recent, Sampler};
+use super::model::Model;
+use super::recent::Recent;
+use super::sampler::Sampler;
 use crate::graph::CustomLoss;
 use crate::note::session_of;
 
-/// Ids of what is gone that are still told apart from ids that never were.
+/// Most removed ids that are remembered, so that errors can distinguish them from unknown ids.
 const REMEMBERED: usize = 4096;
 
-/// Sessions, their models and their samplers. `T` is an operation that waits for its turn on a model.
+/// Sessions, models, samplers and losses. `T` is a queued operation of a model.
 #[derive(Debug)]
 pub(crate) struct Registry<T> {
-    /// When each session was last heard of.
+    /// Time of the last sign of life of each session.
     sessions: HashMap<SessionId, Instant>,
     ended: Recent<SessionId>,
     models: HashMap<ModelId, Model<T>>,
@@ -27,14 +29,14 @@ pub(crate) struct Registry<T> {
     uses: u64,
 }
 
-/// Why an id leads nowhere.
+/// Why an id was not found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Absent {
-    /// It never was, or was in another process.
+    /// It never existed, or existed in another process.
     Unknown,
     /// Its session has ended.
     Ended,
-    /// It was let go to make room.
+    /// It was removed to make room.
     Forgotten,
     /// It was unloaded on request.
     Unloaded,
@@ -58,7 +60,7 @@ impl<T> Registry<T> {
         self.sessions.insert(session, now);
     }
 
-    /// Notes a sign of life.
+    /// Records a sign of life.
     pub(crate) fn touch(&mut self, session: &SessionId, now: Instant) -> Result<(), Absent> {
         match self.sessions.get_mut(session) {
             Some(seen) => *seen = now,
@@ -68,8 +70,8 @@ impl<T> Registry<T> {
         Ok(())
     }
 
-    /// Ends a session. Its samplers go at once; its models go now if they are idle, else with their last operation.
-    /// Returns the models that go now.
+    /// Ends a session. Its samplers are removed at once, its models if they are idle, else with their last operation.
+    /// Returns the removed models.
     pub(crate) fn end(&mut self, session: &SessionId) -> Vec<Model<T>> {
         self.sessions.remove(session);
         self.ended.insert(session.clone());
@@ -93,7 +95,7 @@ impl<T> Registry<T> {
             .collect()
     }
 
-    /// Sessions that were silent for longer than `timeout` and have nothing running.
+    /// Sessions that were silent for longer than `timeout` and have no running operations.
     pub(crate) fn silent(&self, now: Instant, timeout: Duration) -> Vec<SessionId> {
         let is_silent = |seen: &Instant| now.saturating_duration_since(*seen) > timeout;
         let silent = self
@@ -116,7 +118,7 @@ impl<T> Registry<T> {
         self.sessions.len()
     }
 
-    /// Models in training. One whose session has ended goes with the operation under way, which the queue bounds.
+    /// Number of models in training. Models whose session has ended are not counted: the queue bounds them.
     pub(crate) fn model_count(&self) -> usize {
         let models = self.models.values();
         models.filter(|model| !model.is_ending).count()
@@ -126,12 +128,12 @@ impl<T> Registry<T> {
         self.models.insert(id, model);
     }
 
-    /// A model whatever the state of its session, for the work that is under way on it.
+    /// A model in any state of its session, for running work.
     pub(crate) fn model_at_work(&mut self, id: &ModelId) -> Option<&mut Model<T>> {
         self.models.get_mut(id)
     }
 
-    /// A model for a request, which counts as a sign of life.
+    /// A model for a request, which is a sign of life.
     pub(crate) fn model(&mut self, id: &ModelId, now: Instant) -> Result<&mut Model<T>, Absent> {
         if self.unloaded.contains(id) {
             return Err(Absent::Unloaded);
@@ -148,7 +150,7 @@ impl<T> Registry<T> {
         self.models.remove(id)
     }
 
-    /// Lets a model go: now if it is idle, which returns it, else with its last operation.
+    /// Unloads a model: now if it is idle, which returns it, else with its last operation.
     pub(crate) fn unload(&mut self, id: &ModelId) -> Option<Model<T>> {
         let model = self.models.get_mut(id)?;
         model.is_ending = true;
@@ -161,7 +163,7 @@ impl<T> Registry<T> {
         }
     }
 
-    /// The number of one more copy of a sampler, from 1.
+    /// Numbers a new copy of a sampler, from 1.
     pub(crate) fn join(&mut self, id: &SamplingSessionId, now: Instant) -> Result<u64, Absent> {
         self.sampler(id, now)?;
         let (_, sampler) = self.samplers.get_mut(id).ok_or(Absent::Unknown)?;
@@ -173,7 +175,7 @@ impl<T> Registry<T> {
         self.samplers.contains_key(id) || self.forgotten.contains(id)
     }
 
-    /// Adds a sampler; where there are more than `most`, the one that rested longest is let go.
+    /// Adds a sampler. If there are more than `most`, the least recently used one is removed.
     pub(crate) fn add_sampler(&mut self, id: SamplingSessionId, sampler: Sampler, most: usize) {
         self.uses += 1;
         self.samplers.insert(id, (self.uses, sampler));
@@ -189,7 +191,7 @@ impl<T> Registry<T> {
         }
     }
 
-    /// A sampler for a request, which counts as a use and a sign of life.
+    /// A sampler for a request, which is a use and a sign of life.
     pub(crate) fn sampler(
         &mut self,
         id: &SamplingSessionId,
@@ -213,7 +215,7 @@ impl<T> Registry<T> {
         self.losses.get(id).map(|(_, loss)| Arc::clone(loss))
     }
 
-    /// Uploaded losses: how many the session of this one has, and the bytes of all.
+    /// Number of losses of the session of `id`, and bytes of the losses of all sessions.
     pub(crate) fn count_losses(&self, id: &LossId) -> (usize, usize) {
         let session = session_of(id.as_str());
         let own = |id: &&LossId| session_of(id.as_str()) == session;
@@ -221,7 +223,7 @@ impl<T> Registry<T> {
         (self.losses.keys().filter(own).count(), bytes)
     }
 
-    /// Keeps an uploaded loss, whose request had so many bytes.
+    /// Adds an uploaded loss. `bytes` is the size of its request.
     pub(crate) fn add_loss(&mut self, id: LossId, bytes: usize, loss: Arc<CustomLoss>) {
         self.losses.insert(id, (bytes, loss));
     }
@@ -240,7 +242,7 @@ mod tests {
     use super::*;
     use crate::backend::{AdapterId, AdapterSpec, SampleWeights};
     use crate::clock;
-    use crate::served::BaseId;
+    use crate::state::BaseId;
     use crate::state::Weights;
 
     fn model(session: &str) -> Model<()> {
@@ -255,13 +257,8 @@ mod tests {
     }
 
     fn sampler(session: &str) -> Sampler {
-        Sampler {
-            session: session.into(),
-            base: BaseId(0),
-            weights: Weights::Fixed(SampleWeights::Base),
-            path: None,
-            copies: 0,
-        }
+        let weights = Weights::Fixed(SampleWeights::Base);
+        Sampler::new(session.into(), BaseId(0), weights, None)
     }
 
     #[test]

@@ -1,23 +1,23 @@
-//! A set of weights to sample from.
+//! Samplers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tinker_types::{CheckpointPath, SamplingSessionId, SessionId};
 
+use super::base::BaseId;
 use crate::backend::SampleWeights;
-use crate::served::BaseId;
 
 /// The weights of a sampler.
 #[derive(Debug, Clone)]
 pub(crate) enum Weights {
-    /// They stay as they are.
+    /// They never change.
     Fixed(SampleWeights),
     /// They follow the model's later in-flight saves.
     Following(Arc<Mutex<SampleWeights>>),
 }
 
 impl Weights {
-    /// Weights that follow those in `cell`, which `newest` replaces now.
+    /// Replaces the weights in `cell` by `newest` and returns weights that follow the cell.
     pub(crate) fn following(
         cell: &mut Option<Arc<Mutex<SampleWeights>>>,
         newest: SampleWeights,
@@ -27,7 +27,7 @@ impl Weights {
         Self::Following(Arc::clone(cell))
     }
 
-    /// The weights as of now.
+    /// The current weights.
     pub(crate) fn current(&self) -> SampleWeights {
         match self {
             Self::Fixed(weights) => weights.clone(),
@@ -36,7 +36,7 @@ impl Weights {
     }
 }
 
-/// A set of weights to sample from, under an id.
+/// A set of weights to sample from.
 #[derive(Debug, Clone)]
 pub(crate) struct Sampler {
     pub(crate) session: SessionId,
@@ -45,13 +45,28 @@ pub(crate) struct Sampler {
     pub(crate) weights: Weights,
     /// The checkpoint it was made from.
     pub(crate) path: Option<CheckpointPath>,
-    /// Copies in other processes that were given a number.
+    /// Number of copies in other processes.
     pub(crate) copies: u64,
 }
 
 impl Sampler {
-    /// The id of a session's sampler. It follows from the session and the number, so that a repeated request is the
-    /// same.
+    pub(crate) fn new(
+        session: SessionId,
+        base: BaseId,
+        weights: Weights,
+        path: Option<CheckpointPath>,
+    ) -> Self {
+        Self {
+            session,
+            base,
+            weights,
+            path,
+            copies: 0,
+        }
+    }
+
+    /// The id of a session's sampler. It follows from the session and the number, so that a repeated request gets the
+    /// same sampler.
     pub(crate) fn id(session: &SessionId, number: u64) -> SamplingSessionId {
         SamplingSessionId::from(format!("{session}:sample:{number}"))
     }

@@ -1,40 +1,40 @@
-//! The order of one model's operations.
+//! Order of a model's operations.
 
 use std::collections::BTreeMap;
 
-use super::Recent;
+use super::recent::Recent;
 
-/// Refused numbers that are remembered after their turn has passed.
+/// Most refused numbers that are remembered once they have been passed.
 const REFUSALS: usize = 1024;
-/// Numbers that may wait for a predecessor.
+/// Most items that may wait for a predecessor.
 const PARKED: usize = 1 << 16;
 
-/// Hands out items strictly by number, from 1, one at a time, in whatever order they arrive.
+/// Returns items strictly by number, from 1, one at a time, whatever the order in which they arrive.
 #[derive(Debug)]
 pub(crate) struct Sequence<T> {
-    /// The lowest number whose turn has not come.
+    /// The lowest number that has not started.
     next: u64,
-    /// What has arrived for numbers from `next` on; `None` was refused and is passed over.
+    /// Items from `next` on; `None` for a refused number, which is skipped.
     arrived: BTreeMap<u64, Option<T>>,
     refused: Recent<u64>,
     busy: bool,
 }
 
-/// What a number is to a sequence.
+/// State of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arrival {
-    /// Not seen yet.
+    /// Not submitted yet.
     New,
     /// Accepted before.
     Repeated,
     /// Refused before.
     Refused,
-    /// Too many wait for predecessors.
+    /// Too many items wait for predecessors.
     Crowded,
 }
 
 impl<T> Sequence<T> {
-    /// A sequence that hands out nothing before the first [`finish`](Self::finish).
+    /// A sequence that returns nothing before the first [`finish`](Self::finish).
     pub(crate) fn busy() -> Self {
         Self {
             next: 1,
@@ -55,19 +55,19 @@ impl<T> Sequence<T> {
         }
     }
 
-    /// Takes in an item whose number is [`Arrival::New`].
+    /// Adds an item whose number is [`Arrival::New`].
     pub(crate) fn put(&mut self, number: u64, item: T) {
         self.arrived.insert(number, Some(item));
     }
 
-    /// Notes that a number was refused, so that it does not hold up its successors.
+    /// Marks a number as refused, so that it does not block its successors.
     pub(crate) fn refuse(&mut self, number: u64) {
         if self.arrival(number) == Arrival::New {
             self.arrived.insert(number, None);
         }
     }
 
-    /// The item whose turn it is. Nothing further is handed out until [`finish`](Self::finish).
+    /// Starts the next item, if it has arrived. The one after it can start after [`finish`](Self::finish).
     pub(crate) fn start(&mut self) -> Option<T> {
         if self.busy {
             return None;
@@ -86,12 +86,12 @@ impl<T> Sequence<T> {
         None
     }
 
-    /// The item handed out last has ended.
+    /// Marks the running item as finished.
     pub(crate) fn finish(&mut self) {
         self.busy = false;
     }
 
-    /// What never had its turn.
+    /// The items that never started.
     pub(crate) fn into_waiting(self) -> impl Iterator<Item = T> {
         self.arrived.into_values().flatten()
     }
@@ -100,12 +100,12 @@ impl<T> Sequence<T> {
         self.busy
     }
 
-    /// Others wait for exactly this number.
+    /// Whether other items wait for exactly this number.
     pub(crate) fn is_awaited(&self, number: u64) -> bool {
         number == self.next && !self.arrived.is_empty()
     }
 
-    /// The number everything else waits for, if that is what it waits for.
+    /// The number that all items wait for, if it has not arrived.
     pub(crate) fn missing(&self) -> Option<u64> {
         (!self.arrived.is_empty() && !self.arrived.contains_key(&self.next)).then_some(self.next)
     }

@@ -1,4 +1,4 @@
-//! When operations waited and ran, for the trace of a session.
+//! Times at which operations waited and ran, for traces of sessions.
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -8,10 +8,10 @@ use tinker_types::{RequestId, RequestType, SessionId};
 
 use crate::note::session_of;
 
-/// Operations kept; beyond it the oldest go.
+/// Most operations kept; beyond it the oldest are dropped.
 const KEPT: usize = 1 << 14;
 
-/// One operation that has ended.
+/// A finished operation.
 #[derive(Debug, Clone)]
 pub(super) struct Slice {
     pub(super) id: RequestId,
@@ -22,7 +22,7 @@ pub(super) struct Slice {
     pub(super) failed: bool,
 }
 
-/// The operations that ended last.
+/// The operations that finished last.
 #[derive(Debug)]
 pub(super) struct Timeline {
     /// Time 0 of traces.
@@ -45,8 +45,8 @@ impl Timeline {
         self.slices.push_back(slice);
     }
 
-    /// The trace of a session in the JSON form that Perfetto and Chrome read. Each operation is a pair of nested
-    /// asynchronous events: from its acceptance to its end, and within that the time it was worked on.
+    /// The trace of a session in the JSON form of Perfetto and Chrome. Each operation is a pair of nested asynchronous
+    /// events: from acceptance to end, and within it from start to end.
     pub(super) fn trace(&self, session: &SessionId) -> Value {
         let of_session = |slice: &&Slice| session_of(slice.id.as_str()) == *session;
         let mut tracks: Vec<String> = Vec::new();

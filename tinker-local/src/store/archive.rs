@@ -1,4 +1,4 @@
-//! The thread that works on the disk.
+//! The thread that reads and writes the disk.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,23 +19,23 @@ enum Message {
     Stop,
 }
 
-/// Bytes that may wait to be written before those who save have to wait as well.
+/// Bytes that may wait to be written before saving operations wait for the disk.
 const MOST_WAITING: usize = 256 << 20;
 
 /// Bytes that wait to be written.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct Backlog {
     all: Arc<AtomicUsize>,
     bytes: usize,
 }
 
-impl Drop for Waiting {
+impl Drop for Backlog {
     fn drop(&mut self) {
         self.all.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
-/// A handle on the thread that owns the [`Store`]. Tasks run in the order they were given, so a load finds what an
+/// A handle to the thread that owns the [`Store`]. Tasks run in the order they were given, so a load finds what an
 /// earlier save wrote.
 #[derive(Debug, Clone)]
 pub(crate) struct Archive {
@@ -53,7 +53,7 @@ impl Archive {
                     span.in_scope(|| tracing::error!("the store crashed in an operation"));
                 }
             }
-            // Closed before the queue is dropped: a dropped task may reach for what this thread is needed for.
+            // Closed before the queue is dropped: dropping a task may send another one, which needs this thread.
             drop(store);
         };
         let thread = std::thread::Builder::new()
@@ -74,15 +74,15 @@ impl Archive {
     }
 
     /// Counts bytes that wait to be written, until the value is dropped.
-    pub(crate) fn weigh(&self, bytes: usize) -> Waiting {
+    pub(crate) fn add_backlog(&self, bytes: usize) -> Backlog {
         self.waiting.fetch_add(bytes, Ordering::Relaxed);
-        Waiting {
+        Backlog {
             all: Arc::clone(&self.waiting),
             bytes,
         }
     }
 
-    /// The disk is far behind: who goes on to save fills the memory.
+    /// Whether so many bytes wait that further saves would fill the memory.
     pub(crate) fn is_behind(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > MOST_WAITING
     }
@@ -99,13 +99,13 @@ impl Archive {
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }
 
-    /// Ends the thread after the tasks given so far.
+    /// Stops the thread after the tasks given so far.
     pub(crate) fn stop(&self) {
         let _gone = self.inbox.send(Message::Stop);
     }
 }
 
-/// The next message. Checkpoints whose time ends meanwhile are removed on the way.
+/// The next message. Removes checkpoints that expire while it waits.
 fn receive(outbox: &Receiver<Message>, store: &mut Store) -> Option<Message> {
     loop {
         let Some(wait) = store.next_expiry() else {

@@ -1,4 +1,4 @@
-//! What can be done with a checkpoint after it was saved.
+//! Changes to saved checkpoints.
 
 use std::fs;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use super::{Store, StoreError, disk};
 use crate::audit::Entry;
 use crate::clock;
 
-/// A changed record, under `tmp`, while it is written.
+/// Name of a changed record under `tmp` while it is written.
 const CHANGED: &str = "record";
 
-/// Longest sleep until the next look for checkpoints whose time is over: the calendar may be set meanwhile.
+/// Longest sleep until the next look for expired checkpoints: the system clock may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_mins(10);
 
 impl Store {
@@ -30,7 +30,7 @@ impl Store {
         Ok(())
     }
 
-    /// Marks a checkpoint as one that anybody may read, or takes that back.
+    /// Makes a checkpoint public or private.
     pub(crate) fn set_public(
         &mut self,
         path: &CheckpointPath,
@@ -52,7 +52,7 @@ impl Store {
         Ok(())
     }
 
-    /// Sets how long from now a checkpoint lives; `None` keeps it.
+    /// Sets the lifetime of a checkpoint from now; `None` keeps it.
     pub(crate) fn set_lifetime(
         &mut self,
         path: &CheckpointPath,
@@ -79,14 +79,14 @@ impl Store {
         let (new, file) = (self.folder.tmp().join(CHANGED), place.join(RECORD));
         disk::remove_all(&new).map_err(StoreError::io("remove", &new))?;
         disk::write_file(&new, &encode(path, &record)?).map_err(StoreError::io("write", &new))?;
-        // Whole or not at all: a kill leaves the old record or the new one.
+        // Atomic: a kill leaves the old record or the new one.
         fs::rename(&new, &file).map_err(StoreError::io("rename to", &file))?;
         disk::flush_folder(&place).map_err(StoreError::io("flush folder", &place))?;
         self.known.insert(path.to_string(), (record, place));
         Ok(())
     }
 
-    /// Copies a checkpoint to another place. The copy is private.
+    /// Copies a checkpoint to another path. The copy is private.
     pub(crate) fn copy(
         &mut self,
         from: &CheckpointPath,
@@ -139,13 +139,13 @@ impl Store {
         if !record.files.contains_key(name) {
             return Err(StoreError::Unfit {
                 path: path.clone(),
-                why: format!("holds no file {name:?}"),
+                why: format!("has no file {name:?}"),
             });
         }
         read_whole(place, name, record).map_err(|why: Unreadable| why.into_error(path))
     }
 
-    /// How long until the next checkpoint's time may be over.
+    /// Time until the next checkpoint may expire.
     pub(super) fn next_expiry(&self) -> Option<Duration> {
         let next = self
             .known
@@ -153,7 +153,7 @@ impl Store {
             .filter_map(|(record, _)| record.expires)
             .min()?;
         let wait = Duration::try_from(next.duration_since(clock::calendar())).unwrap_or_default();
-        // The calendar's last digits: not to wake a moment too early and turn in a circle.
+        // Rounds up, so that the thread does not wake a moment too early again and again.
         Some((wait + Duration::from_millis(1)).min(LONGEST_SLEEP))
     }
 }

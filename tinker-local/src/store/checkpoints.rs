@@ -18,11 +18,11 @@ use super::{StoreError, disk, saved, tensors};
 use crate::audit::{AuditTrail, Entry};
 use crate::backend::AdapterState;
 
-/// Where a checkpoint waits for its removal, under `tmp`.
+/// Name under `tmp` of a checkpoint that is being removed.
 const REMOVED: &str = "removed";
 
-/// The checkpoints of one data folder. What it knows was read when it was opened or written by itself: text that
-/// comes with a request is looked up among known paths and never becomes a file name.
+/// The checkpoints of one data folder. The index is read when the folder is opened, and updated by each write: text from
+/// a request is looked up in it and never becomes a file name.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(super) folder: Folder,
@@ -31,12 +31,12 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens a data folder, making it if it is not there. What a killed process left half-written is removed.
+    /// Opens a data folder and creates it if needed. Unfinished writes of a killed process are removed.
     pub(crate) fn open(root: &Path) -> Result<Self, StoreError> {
         Self::of(Folder::open(root)?)
     }
 
-    /// A store whose folder is removed with it.
+    /// Opens a temporary folder, removed on drop.
     pub(crate) fn temporary() -> Result<Self, StoreError> {
         Self::of(Folder::temporary()?)
     }
@@ -53,7 +53,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Tells this trail what happens to checkpoints.
+    /// Records changes to checkpoints in an audit trail.
     pub(crate) fn with_audit(mut self, audit: Arc<AuditTrail>) -> Self {
         self.audit = audit;
         self
@@ -63,8 +63,8 @@ impl Store {
         self.folder.root()
     }
 
-    /// Removes what an interrupted write left, after putting an overwritten checkpoint back whose successor did not
-    /// make it.
+    /// Removes leftovers of interrupted writes. An overwritten checkpoint whose successor is incomplete is put back
+    /// first.
     pub(super) fn settle(&self) -> Result<(), StoreError> {
         let tmp = self.folder.tmp();
         let replaced = tmp.join(REPLACED);
@@ -84,7 +84,7 @@ impl Store {
         Ok(())
     }
 
-    /// Reads what is there. What is no checkpoint of ours is left alone.
+    /// Reads the existing checkpoints. Other files and folders are ignored.
     fn scan(&mut self) -> Result<(), StoreError> {
         let top = self.folder.checkpoints();
         for run in folders(&top).map_err(StoreError::io("list", &top))? {
@@ -96,7 +96,7 @@ impl Store {
                             self.known.insert(record.path.to_string(), (record, place));
                         }
                         _ => {
-                            tracing::warn!(folder = %place.display(), "no readable checkpoint, left alone");
+                            tracing::warn!(folder = %place.display(), "not a readable checkpoint, ignored");
                         }
                     }
                 }
@@ -105,7 +105,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the checkpoints whose time is over.
+    /// Removes expired checkpoints.
     pub(crate) fn drop_expired(&mut self) {
         let expired: Vec<_> = self
             .known
@@ -121,9 +121,9 @@ impl Store {
         }
     }
 
-    /// Removes a checkpoint's folder, and those above it that hold nothing else.
+    /// Removes a checkpoint's folder, and its parents if they are empty.
     pub(super) fn clear(&self, place: &Path) -> io::Result<()> {
-        // Out of its place first: a kill half-way must not leave half a checkpoint there.
+        // Moved away first: a kill must not leave half a checkpoint in place.
         let away = self.folder.tmp().join(REMOVED);
         disk::remove_all(&away)?;
         fs::rename(place, &away)?;
@@ -143,7 +143,7 @@ impl Store {
         disk::remove_all(&away)
     }
 
-    /// Writes a checkpoint. When this returns it survives a crash of the machine.
+    /// Writes a checkpoint. Once this returns, the checkpoint survives a crash of the machine.
     pub(crate) fn save(
         &mut self,
         new: &NewCheckpoint,
@@ -181,7 +181,7 @@ impl Store {
         Ok(new.path.clone())
     }
 
-    /// What a checkpoint is.
+    /// The record of a checkpoint.
     pub(crate) fn find(&mut self, path: &CheckpointPath) -> Result<&Record, StoreError> {
         self.drop_expired();
         self.entry(path).map(|(record, _)| record)
@@ -195,8 +195,8 @@ impl Store {
                 .take(5)
                 .collect();
             let near = match &of_run[..] {
-                [] => "; nothing is saved of that run in this data folder".to_owned(),
-                names => format!("; of that run there is {}", names.join(", ")),
+                [] => "; the run has no checkpoints in this data folder".to_owned(),
+                names => format!("; the run has {}", names.join(", ")),
             };
             StoreError::NotFound {
                 path: path.clone(),
@@ -205,7 +205,7 @@ impl Store {
         })
     }
 
-    /// Reads a checkpoint, with the optimizer's state if asked for.
+    /// Reads a checkpoint, with the optimizer's state if requested.
     pub(crate) fn load(
         &mut self,
         path: &CheckpointPath,
@@ -236,7 +236,7 @@ impl Store {
             .filter(move |record| record.path.run().as_str() == run)
     }
 
-    /// A session of this id has checkpoints here.
+    /// Whether a session with this id has checkpoints here.
     pub(crate) fn has_session(&self, session: &str) -> bool {
         self.known
             .values()
@@ -244,7 +244,7 @@ impl Store {
     }
 }
 
-/// The record of a checkpoint and the content of all its files.
+/// The record of a checkpoint and the contents of its files.
 fn encode(new: &NewCheckpoint, state: &AdapterState) -> Result<(Record, Files), StoreError> {
     let unfit = |why: String| StoreError::Unfit {
         path: new.path.clone(),

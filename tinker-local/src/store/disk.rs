@@ -1,10 +1,10 @@
-//! The few things done to a disk, private to their owner and flushed.
+//! File operations: private to the owner, and flushed.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Makes a folder that only its owner can enter, and those above it. Those that exist stay as they are.
+/// Creates a folder that only its owner can enter, and its parents. Existing ones stay as they are.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -20,19 +20,19 @@ pub(super) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// The content of a file, which must be one: a link in a folder from elsewhere could lead to any other.
+/// Reads a regular file. Links are refused: in a foreign folder they could lead to any file.
 pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     plain_size(path)?;
     fs::read(path)
 }
 
-/// The size of a file that is no link, folder or device.
+/// The size of a regular file. Links, folders and devices are refused.
 pub(super) fn plain_size(path: &Path) -> io::Result<u64> {
     let found = fs::symlink_metadata(path)?;
     if found.is_file() {
         return Ok(found.len());
     }
-    let why = "it is no plain file; links are not followed here";
+    let why = "it is not a regular file; links are not followed here";
     Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }
 
@@ -43,7 +43,7 @@ pub(super) fn owned_file(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// Flushes a folder's list of names, so that a rename survives a crash of the machine.
+/// Flushes the entries of a folder, so that a rename survives a crash of the machine.
 pub(super) fn flush_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(path)?.sync_all()
@@ -52,7 +52,7 @@ pub(super) fn flush_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a folder with all it holds, or a file. That it is not there is fine.
+/// Removes a folder with its contents, or a file, if it exists.
 pub(super) fn remove_all(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -1,4 +1,4 @@
-//! What goes wrong with checkpoints and their folder.
+//! Errors of checkpoints and the data folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 use tinker_types::CheckpointPath;
 
-/// Why a checkpoint could not be written, read or found, or a data folder not be used.
+/// A checkpoint could not be written, read or found, or a data folder could not be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -15,39 +15,39 @@ pub enum StoreError {
     InUse {
         /// The folder.
         folder: PathBuf,
-        /// Who uses it, as far as known: `process 1234`.
+        /// The process that uses it, as far as known: `process 1234`.
         owner: String,
     },
-    /// The operating system refused. Nothing was left behind by the attempt.
+    /// The operating system reported an error. The attempt left nothing behind.
     #[error("could not {doing} {}", path.display())]
     Io {
-        /// What was tried, for example `write`.
+        /// The attempted operation, for example `write`.
         doing: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// There is no such checkpoint.
+    /// The checkpoint does not exist.
     #[error("there is no checkpoint {path}{near}")]
     NotFound {
-        /// The path asked for.
+        /// The requested path.
         path: CheckpointPath,
-        /// What there is instead, as the rest of the sentence.
+        /// Similar checkpoints, as the rest of the sentence.
         near: String,
     },
-    /// The name is taken and overwriting was not asked for.
+    /// The name is taken, and the request did not ask to overwrite.
     #[error("checkpoint {path} exists; choose another name or set overwrite")]
     Taken {
         /// The path.
         path: CheckpointPath,
     },
-    /// The files of a checkpoint are not what was written.
+    /// The files of a checkpoint are not as they were written.
     #[error("checkpoint {path} is damaged: {why}; load another one")]
     Damaged {
         /// The path.
         path: CheckpointPath,
-        /// What is wrong.
+        /// The damage.
         why: String,
     },
     /// The checkpoint does not fit the request.
@@ -55,15 +55,15 @@ pub enum StoreError {
     Unfit {
         /// The path.
         path: CheckpointPath,
-        /// Why, and what to do.
+        /// Cause and fix.
         why: String,
     },
-    /// The checkpoint is already what it was asked to become.
+    /// The checkpoint already is in the requested state.
     #[error("checkpoint {path} is already {state}")]
     AlreadySo {
         /// The path.
         path: CheckpointPath,
-        /// What it is: `public` or `private`.
+        /// The state: `public` or `private`.
         state: &'static str,
     },
     /// The engine has stopped.
@@ -81,7 +81,7 @@ impl StoreError {
         }
     }
 
-    /// The request is at fault, or what it names: trying again does not help.
+    /// Whether the request or the checkpoint is at fault, so that a retry does not help.
     pub(crate) fn is_users_fault(&self) -> bool {
         matches!(
             self,
@@ -93,7 +93,7 @@ impl StoreError {
         )
     }
 
-    /// The message with its causes, for answers that carry one text.
+    /// The message with its causes, for responses, which have a single text.
     pub(crate) fn report(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);

@@ -1,4 +1,4 @@
-//! The files of a checkpoint: their names, and reading them whole.
+//! Names and contents of the files of a checkpoint.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
@@ -37,19 +37,19 @@ impl Unreadable {
     }
 }
 
-/// What a file of a checkpoint holds, if it has the size it was written with.
+/// Reads a file of a checkpoint. A file that does not have the size it was written with is refused.
 pub(super) fn read_whole(place: &Path, name: &str, record: &Record) -> Result<Vec<u8>, Unreadable> {
     let file = whole(place, name, record)?;
     fs::read(&file).map_err(|error| Unreadable::System(error, file))
 }
 
-/// The same, to be read later. It stays what it is when the checkpoint is removed or written over.
+/// Opens the file for reading later. Its content stays the same when the checkpoint is removed or overwritten.
 pub(super) fn open_whole(place: &Path, name: &str, record: &Record) -> Result<File, Unreadable> {
     let file = whole(place, name, record)?;
     File::open(&file).map_err(|error| Unreadable::System(error, file))
 }
 
-/// Where a file of a checkpoint is, if it has the size it was written with.
+/// The path of the file, after checking its size.
 fn whole(place: &Path, name: &str, record: &Record) -> Result<PathBuf, Unreadable> {
     let file = place.join(name);
     let system = |error| Unreadable::System(error, file.clone());
@@ -63,7 +63,7 @@ fn whole(place: &Path, name: &str, record: &Record) -> Result<PathBuf, Unreadabl
     let want = record.files.get(name).copied().unwrap_or(0);
     if have != want {
         return Err(Unreadable::Size(format!(
-            "{name} has {have} bytes of {want}"
+            "{name} has {have} bytes instead of {want}"
         )));
     }
     Ok(file)

@@ -1,4 +1,4 @@
-//! A data folder in use by this process.
+//! The data folder and its lock.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -12,14 +12,14 @@ use super::{StoreError, disk};
 #[derive(Debug)]
 pub(super) struct Folder {
     root: PathBuf,
-    /// Unlocked when dropped, before a temporary folder is removed.
+    /// Unlocked on drop, before a temporary folder is removed.
     _lock: File,
     _temporary: Option<TempDir>,
 }
 
 const CHECKPOINTS: &str = "checkpoints";
 
-/// Where a checkpoint lies in the data folder `root`.
+/// The folder of a checkpoint in the data folder `root`.
 pub(super) fn place(root: &Path, path: &CheckpointPath) -> PathBuf {
     let run = path.run().as_str().replace(':', "_");
     root.join(CHECKPOINTS)
@@ -33,7 +33,7 @@ impl Folder {
         Self::lock(root, None)
     }
 
-    /// A folder that is removed with the value.
+    /// A temporary folder, removed on drop.
     pub(super) fn temporary() -> Result<Self, StoreError> {
         let parent = std::env::temp_dir();
         let folder = tempfile::Builder::new()
@@ -46,7 +46,7 @@ impl Folder {
 
     fn lock(root: &Path, temporary: Option<TempDir>) -> Result<Self, StoreError> {
         disk::make_folder(root).map_err(StoreError::io("make folder", root))?;
-        // Messages name the folder; a relative one would mislead when the working folder changes.
+        // Absolute: messages name the folder, and the working directory may change.
         let root = fs::canonicalize(root).map_err(StoreError::io("find folder", root))?;
         let path = root.join("lock");
         let mut options = OpenOptions::new();
@@ -98,7 +98,7 @@ impl Folder {
         self.root.join(CHECKPOINTS)
     }
 
-    /// Where a checkpoint lies. Run ids hold colons, which some systems do not take in names.
+    /// The folder of a checkpoint. Run ids contain colons, which some systems do not allow in names.
     pub(super) fn place(&self, path: &CheckpointPath) -> PathBuf {
         place(&self.root, path)
     }

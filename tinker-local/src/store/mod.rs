@@ -3,19 +3,19 @@
 //! ```text
 //! <data folder>/                        0700
 //!   lock                                held while a process uses the folder
-//!   owner                               id of that process, for the message of the next one
-//!   tmp/                                what is being written; leftovers are settled when the folder is opened
-//!   checkpoints/<run>/run.json          what the run and its session are, for lists; not needed to load anything
+//!   owner                               id of that process, for error messages of others
+//!   tmp/                                writes in progress; leftovers are removed when the folder is opened
+//!   checkpoints/<run>/run.json          the run and its session, for lists; not needed to load anything
 //!   checkpoints/<run>/<kind>/<name>/    one checkpoint; kind is weights, sampler_weights or external_weights
 //!     adapter_config.json               PEFT
 //!     adapter_model.safetensors         PEFT
 //!     optimizer.safetensors             weights only: first and second moments
-//!     checkpoint.json                   what it is: path, base model, times, notes, sizes of the other files
+//!     checkpoint.json                   path, base model, times, notes, sizes of the other files
 //! ```
 //!
-//! A checkpoint is written to `tmp`, each file and the folder flushed to the disk, and then renamed to its place,
-//! whose folder is flushed too. Whatever the moment a process is killed, a checkpoint is there whole or not at all,
-//! and one that was acknowledged stays.
+//! A checkpoint is written to `tmp`, where each file and the folder are flushed to the disk, and then renamed into
+//! place; the folder above is flushed as well. A process can be killed at any moment: a checkpoint exists completely or
+//! not at all, and an acknowledged checkpoint stays.
 
 mod archive;
 mod change;

@@ -2,15 +2,15 @@
 
 use tinker_types::InvalidValue;
 
-/// Longest name, so that a folder of that name fits every common file system.
+/// Most bytes of a name, so that it fits every common file system as a folder name.
 const LONGEST: usize = 200;
 
-/// Checks that a name can be a folder and a part of a path, on every system.
+/// Checks that a name can be a folder name and a part of a path, on every system.
 pub(crate) fn check_name(name: &str) -> Result<(), InvalidValue> {
     let refuse = |why: String| {
         Err(InvalidValue::new(
             "path",
-            format!("{name:?} is no checkpoint name: {why}"),
+            format!("{name:?} is not a valid checkpoint name: {why}"),
         ))
     };
     if name.is_empty() {
@@ -19,7 +19,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), InvalidValue> {
     if name.len() > LONGEST {
         let start: String = name.chars().take(20).collect();
         let why = format!(
-            "starting {start:?} is no checkpoint name: it has {} bytes, {LONGEST} is the most",
+            "starting {start:?} is not a valid checkpoint name: it has {} bytes, {LONGEST} is the most",
             name.len()
         );
         return Err(InvalidValue::new("path", why));

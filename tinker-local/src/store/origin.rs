@@ -1,4 +1,4 @@
-//! `run.json`: what a run and its session are, kept beside the run's checkpoints.
+//! `run.json`: a run and its session, stored beside the run's checkpoints.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +13,7 @@ use crate::note::{Origin, RunNote, SessionNote, session_of};
 
 const ORIGIN: &str = "run.json";
 
-/// Under `tmp`, while it is written.
+/// Name under `tmp` while it is written.
 const NEW: &str = "origin";
 
 #[derive(Serialize, Deserialize)]
@@ -23,31 +23,31 @@ struct File {
     origin: Origin,
 }
 
-/// Removes the file where nothing else is in the folder of its run, and the folder.
+/// Removes the folder of a run if it holds nothing but this file.
 pub(super) fn remove_if_alone(run: &Path) {
     let file = run.join(ORIGIN);
     let only = |entries: fs::ReadDir| entries.flatten().all(|entry| entry.path() == file);
     if file.exists() && fs::read_dir(run).is_ok_and(only) {
-        // What stays is looked at again when the folder is opened.
+        // Leftovers are removed when the data folder is opened.
         let _failed = fs::remove_file(&file).and_then(|()| fs::remove_dir(run));
     }
 }
 
-/// What the file says, if it is one of this layout.
+/// Parses the file, if it has this layout.
 pub(super) fn decode(bytes: &[u8]) -> Option<Origin> {
     let file: File = serde_json::from_slice(bytes).ok()?;
     (file.layout == LAYOUT).then_some(file.origin)
 }
 
 impl Store {
-    /// Keeps what a run is beside its checkpoints. Nothing but lists depends on it, so that it fails is only noted.
+    /// Stores a run beside its checkpoints. Only lists depend on it, so failures are logged.
     pub(crate) fn try_keep_origin(&self, origin: &Origin) {
         if let Err(error) = self.keep_origin(origin) {
-            tracing::warn!(run = %origin.run.id, error = %error.report(), "what the run is could not be kept");
+            tracing::warn!(run = %origin.run.id, error = %error.report(), "the record of a run could not be stored");
         }
     }
 
-    /// Keeps what a run is beside its checkpoints, if it has any.
+    /// Stores a run beside its checkpoints, if it has any.
     pub(crate) fn keep_origin(&self, origin: &Origin) -> Result<(), StoreError> {
         let Some(place) = self.run_folder(&origin.run.id) else {
             return Ok(());
@@ -64,7 +64,7 @@ impl Store {
         disk::flush_folder(&place).map_err(StoreError::io("flush folder", &place))
     }
 
-    /// The runs with checkpoints here, oldest first. What was not kept of a run is told from its checkpoints.
+    /// The runs with checkpoints here, oldest first. A missing file is reconstructed from the checkpoints.
     pub(crate) fn origins(&self) -> Vec<Origin> {
         let runs: BTreeSet<&ModelId> = self
             .known

@@ -1,4 +1,4 @@
-//! `adapter_config.json`, as PEFT reads it.
+//! `adapter_config.json` in PEFT's form.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::backend::AdapterState;
 
-/// What is written.
+/// The file as it is written.
 #[derive(Debug, Serialize)]
 pub(super) struct AdapterConfig {
     peft_type: String,
@@ -42,7 +42,7 @@ impl AdapterConfig {
     }
 }
 
-/// What is read: whatever bears on the numbers and does not follow from the tensors.
+/// The fields that are read: those that affect the numbers and do not follow from the tensors.
 #[derive(Debug, Deserialize)]
 pub(super) struct ReadConfig {
     pub(super) base_model_name_or_path: String,
@@ -57,7 +57,7 @@ pub(super) struct ReadConfig {
 }
 
 impl ReadConfig {
-    /// Numerator of the scaling whose denominator is the rank.
+    /// Numerator of the scaling `alpha / rank`.
     pub(super) fn alpha(&self) -> Result<f32, String> {
         let unknown = match self {
             Self { use_dora: true, .. } => "use_dora",

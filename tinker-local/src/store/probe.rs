@@ -1,4 +1,4 @@
-//! Anything, read as each of the files of a checkpoint.
+//! Fuzzing entry point of the checkpoint decoders.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::peft::ReadConfig;
 use super::record::Record;
 use super::tensors::{decode_adapter, decode_optimizer};
 
-/// Reads bytes as each kind of file there is in a data folder. `file` is a name for messages.
+/// Decodes bytes as each kind of file of a data folder. `file` is a name for messages.
 pub(crate) fn read_any(bytes: &[u8], file: &Path) {
     let _config = serde_json::from_slice::<ReadConfig>(bytes).map(|config| config.alpha());
     let _record = serde_json::from_slice::<Record>(bytes);

@@ -1,4 +1,4 @@
-//! What a checkpoint is, as `checkpoint.json` says it.
+//! `checkpoint.json`: the record of a checkpoint.
 
 use std::collections::BTreeMap;
 
@@ -10,15 +10,15 @@ use super::StoreError;
 use crate::backend::AdapterSpec;
 use crate::clock;
 
-/// Version of the layout. A folder of another version is left alone.
+/// Version of the layout. Folders of another version are ignored.
 pub(super) const LAYOUT: u32 = 1;
 
-/// A checkpoint that is to be written.
+/// A checkpoint to be written.
 #[derive(Debug, Clone)]
 pub(crate) struct NewCheckpoint {
     pub(crate) path: CheckpointPath,
     pub(crate) base_model: String,
-    /// Where the base model lies, so that PEFT finds it.
+    /// Folder of the base model, so that PEFT finds it.
     pub(crate) base_folder: Option<std::path::PathBuf>,
     pub(crate) overwrite: bool,
     pub(crate) lifetime: Option<std::time::Duration>,
@@ -26,7 +26,7 @@ pub(crate) struct NewCheckpoint {
 }
 
 impl NewCheckpoint {
-    /// What PEFT loads the base model by: its folder, where it has one.
+    /// Name by which PEFT loads the base model: its folder, if it has one.
     pub(super) fn base_name(&self) -> String {
         let folder = self.base_folder.as_ref();
         folder.map_or_else(
@@ -35,13 +35,13 @@ impl NewCheckpoint {
         )
     }
 
-    /// Only checkpoints to train on from hold the optimizer's state.
+    /// Whether the optimizer's state is saved, as only checkpoints to train on from have it.
     pub(crate) fn with_optimizer(&self) -> bool {
         self.path.kind() == CheckpointKind::Training
     }
 }
 
-/// What a checkpoint is.
+/// Record of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
     pub(super) layout: u32,
@@ -50,7 +50,7 @@ pub(crate) struct Record {
     pub(crate) created: Timestamp,
     #[serde(default)]
     pub(crate) expires: Option<Timestamp>,
-    /// Marked as one that anybody may read. Whoever reaches a local engine can read the others too.
+    /// Marked as public. On a local engine the others are readable as well.
     #[serde(default)]
     pub(crate) public: bool,
     #[serde(default)]
@@ -90,17 +90,17 @@ impl Record {
         }
     }
 
-    /// Bytes of its files.
+    /// Size of all files in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.files.values().sum()
     }
 
-    /// Names of its files, this record's apart.
+    /// Names of the files, without the record.
     pub(crate) fn file_names(&self) -> impl Iterator<Item = &str> {
         self.files.keys().map(String::as_str)
     }
 
-    /// The folder it was read from may come from anywhere: its files are plain names, and so is its own.
+    /// Checks that the names in the record are plain file names: the folder may come from anywhere.
     pub(super) fn is_sound(&self) -> bool {
         let plain = |name: &str| {
             let mut parts = std::path::Path::new(name).components();

@@ -1,5 +1,5 @@
-//! A checkpoint on disk, read without the store: a finished one never changes, so it can be read while an engine uses
-//! the folder.
+//! Reading a checkpoint without locking the data folder. A finished checkpoint never changes, so it can be read while
+//! an engine uses the folder.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub(crate) struct Saved {
 }
 
 impl Saved {
-    /// Finds it.
+    /// Finds a checkpoint in a data folder.
     pub(crate) fn open(data_dir: &Path, path: &CheckpointPath) -> Result<Self, StoreError> {
         let place = folder::place(data_dir, path);
         let fits = |record: &Record| record.layout == LAYOUT && record.path == *path;
@@ -32,12 +32,12 @@ impl Saved {
         }
     }
 
-    /// Its weights.
+    /// Reads the weights.
     pub(crate) fn state(&self) -> Result<AdapterState, StoreError> {
         read_state(&self.record, &self.place, false)
     }
 
-    /// PEFT's two files.
+    /// Reads PEFT's two files.
     pub(crate) fn peft(&self) -> Result<[(&'static str, Vec<u8>); 2], StoreError> {
         let read = |name| {
             let bytes = read_whole(&self.place, name, &self.record);
@@ -49,7 +49,7 @@ impl Saved {
         Ok([read(CONFIG)?, read(WEIGHTS)?])
     }
 
-    /// What PEFT would load the base model by.
+    /// The name by which PEFT loads the base model.
     pub(crate) fn base_name(&self) -> Result<String, StoreError> {
         Ok(read_config(&self.record, &self.place)?.base_model_name_or_path)
     }
@@ -64,7 +64,7 @@ fn read_config(record: &Record, place: &Path) -> Result<ReadConfig, StoreError> 
     })
 }
 
-/// What the files of a checkpoint hold, with the optimizer's state if asked for.
+/// Decodes the files of a checkpoint, with the optimizer's state if requested.
 pub(super) fn read_state(
     record: &Record,
     place: &Path,
@@ -76,7 +76,7 @@ pub(super) fn read_state(
         why,
     };
     if with_optimizer && !record.files.contains_key(OPTIMIZER) {
-        let why = "holds no optimizer state; load it without, or load one saved with save_weights";
+        let why = "has no optimizer state; load it without, or load one saved with save_weights";
         return Err(StoreError::Unfit {
             path: path.clone(),
             why: why.to_owned(),

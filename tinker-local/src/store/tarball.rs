@@ -1,4 +1,4 @@
-//! All files of a checkpoint in one piece, as tar.
+//! Tar archives of checkpoints.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -14,7 +14,7 @@ use tinker_types::CheckpointPath;
 use super::file::open_whole;
 use super::{Store, StoreError};
 
-/// The last entry, an empty file: who unpacks knows by it that all came through.
+/// The last entry, an empty file, which shows that the archive is complete.
 const COMPLETE: &str = "checkpoint_complete";
 
 /// Most bytes that are read at once.
@@ -23,9 +23,9 @@ const CHUNK: usize = 128 << 10;
 /// Entries and their files begin at multiples of this.
 const BLOCK: u64 = 512;
 
-/// A tar archive that is read from open files, piece by piece.
+/// A tar archive, read piece by piece from open files.
 ///
-/// The files stay what they were when it was opened, whatever becomes of the checkpoint meanwhile.
+/// The contents stay the same if the checkpoint is removed or overwritten meanwhile.
 #[derive(Debug)]
 pub(crate) struct Tarball {
     pieces: VecDeque<Piece>,
@@ -40,7 +40,7 @@ enum Piece {
     File(Rest),
 }
 
-/// What is left of a file.
+/// The rest of a file.
 #[derive(Debug)]
 struct Rest {
     file: File,
@@ -49,7 +49,7 @@ struct Rest {
 }
 
 impl Store {
-    /// All files of a checkpoint in one piece. The same checkpoint gives the same bytes each time.
+    /// Opens the archive of a checkpoint. The same checkpoint gives the same bytes each time.
     pub(crate) fn tarball(&mut self, path: &CheckpointPath) -> Result<Tarball, StoreError> {
         self.drop_expired();
         let (record, place) = self.entry(path)?;
@@ -59,7 +59,7 @@ impl Store {
             length: 0,
             tag: String::new(),
         };
-        // A checkpoint of the same name that was saved anew is another one.
+        // The time of creation distinguishes checkpoints that were saved under the same name.
         let mut digest = Sha256::new();
         digest.update(format!("{path}\n{}", record.created));
         for (name, &size) in &record.files {
@@ -93,7 +93,7 @@ impl Tarball {
         header.set_size(size);
         header.set_path(name).map_err(|error| StoreError::Unfit {
             path: path.clone(),
-            why: format!("holds a file {name:?} that no archive takes: {error}"),
+            why: format!("has a file {name:?} that does not fit into an archive: {error}"),
         })?;
         header.set_cksum();
         self.length += BLOCK;
@@ -119,17 +119,17 @@ impl Tarball {
         self.pieces.push_back(Piece::Bytes(bytes));
     }
 
-    /// Bytes that are left.
+    /// Number of remaining bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
-    /// Says that bytes are the same, in base64.
+    /// Entity tag, in base64: archives with equal tags have equal bytes.
     pub(crate) fn tag(&self) -> &str {
         &self.tag
     }
 
-    /// Leaves the first bytes out, at most all of them.
+    /// Skips the first bytes, at most all of them.
     pub(crate) fn skip(&mut self, mut count: u64) {
         while let Some(piece) = self.pieces.front_mut()
             && count > 0
@@ -150,7 +150,7 @@ impl Tarball {
         }
     }
 
-    /// The next bytes, a moderate number of them; nothing at the end. Reads the disk.
+    /// Reads the next piece from disk; `None` at the end.
     pub(crate) fn read(&mut self) -> io::Result<Option<Bytes>> {
         loop {
             let bytes = match self.pieces.front_mut() {
@@ -180,7 +180,7 @@ impl Rest {
     fn read(&mut self) -> io::Result<Bytes> {
         let mut bytes = vec![0; self.length.min(CHUNK as u64) as usize];
         self.file.seek(SeekFrom::Start(self.start))?;
-        // A file that lost its end must not be filled up with anything.
+        // A truncated file is an error, not padded.
         self.file.read_exact(&mut bytes)?;
         self.skip(bytes.len() as u64);
         Ok(bytes.into())

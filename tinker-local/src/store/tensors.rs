@@ -14,7 +14,7 @@ const FIRST: &str = "exp_avg";
 const SECOND: &str = "exp_avg_sq";
 const STEP: &str = "step";
 
-/// The weights as the bytes of a file.
+/// Encodes the weights.
 pub(super) fn encode_adapter(tensors: &[NamedTensor]) -> Result<Vec<u8>, String> {
     let views = tensors
         .iter()
@@ -24,7 +24,7 @@ pub(super) fn encode_adapter(tensors: &[NamedTensor]) -> Result<Vec<u8>, String>
     safetensors::serialize(views, Some(info)).map_err(|e| e.to_string())
 }
 
-/// The optimizer's memory as the bytes of a file. Each array has the name and shape of its weight.
+/// Encodes the optimizer's moments. Each array has the name and shape of its weight.
 pub(super) fn encode_optimizer(
     tensors: &[NamedTensor],
     optimizer: &OptimizerState,
@@ -54,7 +54,7 @@ fn view<'a>(shape: &[usize], data: &'a [f32]) -> Result<TensorView<'a>, String> 
         .map_err(|e| e.to_string())
 }
 
-/// The weights of a file, sorted by name.
+/// Decodes weights, sorted by name.
 pub(super) fn decode_adapter(bytes: &[u8], file: &Path) -> Result<Vec<NamedTensor>, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| format!("{}: {e}", file.display()))?;
     let mut tensors = file.tensors();
@@ -70,7 +70,7 @@ pub(super) fn decode_adapter(bytes: &[u8], file: &Path) -> Result<Vec<NamedTenso
     tensors.into_iter().map(read).collect()
 }
 
-/// The optimizer's memory, in the order of `tensors`.
+/// Decodes the optimizer's moments, in the order of `tensors`.
 pub(super) fn decode_optimizer(
     bytes: &[u8],
     tensors: &[NamedTensor],

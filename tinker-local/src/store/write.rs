@@ -1,11 +1,11 @@
-//! Putting a checkpoint in its place, whole or not at all.
+//! Atomic writing of a checkpoint.
 
 use std::fs;
 use std::path::Path;
 
 use super::{StoreError, disk};
 
-/// What is about to be done; tests stop here as a kill or a failing disk would.
+/// The next step of a write. Tests stop a write here, as a kill or a failing disk would.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     MakeTemporary,
@@ -24,7 +24,7 @@ pub(super) type Watch<'a> = &'a mut dyn FnMut(Step) -> Result<(), StoreError>;
 /// Names and contents.
 pub(super) type Files = Vec<(String, Vec<u8>)>;
 
-/// A checkpoint on its way into the data folder.
+/// A checkpoint that is being written.
 pub(super) struct Write<'a> {
     pub(super) tmp: &'a Path,
     pub(super) checkpoints: &'a Path,
@@ -32,20 +32,20 @@ pub(super) struct Write<'a> {
     pub(super) files: &'a Files,
 }
 
-/// What is overwritten waits here, under `tmp`, until its successor is in its place.
+/// Name under `tmp` of an overwritten checkpoint until its successor is in place.
 pub(super) const REPLACED: &str = "replaced";
 
 const NEW: &str = "new";
 
 impl Write<'_> {
-    /// Does it. On an error nothing is left behind and the old checkpoint, if there was one, is in its place.
+    /// Writes the checkpoint. After an error nothing is left behind, and an existing checkpoint is still in place.
     pub(super) fn run(&self, watch: Watch<'_>) -> Result<(), StoreError> {
         let mut is_renamed = false;
         self.steps(watch, &mut is_renamed)
             .inspect_err(|_| self.undo(is_renamed))
     }
 
-    /// The steps without the undoing, which a killed process does not do either.
+    /// The steps without undoing them after an error, like a process that is killed.
     pub(super) fn steps(&self, watch: Watch<'_>, is_renamed: &mut bool) -> Result<(), StoreError> {
         let (new, old) = (self.tmp.join(NEW), self.tmp.join(REPLACED));
         watch(Step::MakeTemporary)?;
@@ -71,13 +71,13 @@ impl Write<'_> {
         disk::flush_folder(parent).map_err(StoreError::io("flush folder", parent))?;
         if is_replacing {
             watch(Step::RemoveOld)?;
-            // The new one is safe in its place. What can't be removed now is removed at the next start.
+            // The new one is safe. Leftovers that cannot be removed now are removed at the next start.
             let _left_over = disk::remove_all(&old);
         }
         Ok(())
     }
 
-    /// Makes the folders above the checkpoint; those made just now must survive a crash too.
+    /// Creates the folders above the checkpoint. New ones must survive a crash as well.
     fn make_parents(&self) -> Result<&Path, StoreError> {
         let parent = self.place.parent().unwrap_or(self.checkpoints);
         disk::make_folder(parent).map_err(StoreError::io("make folder", parent))?;
@@ -91,18 +91,18 @@ impl Write<'_> {
         Ok(parent)
     }
 
-    /// Best effort: what fails here is settled when the folder is opened the next time.
+    /// Undoes the steps as far as possible. The next start of the engine does the rest.
     fn undo(&self, is_renamed: bool) {
         let (new, old) = (self.tmp.join(NEW), self.tmp.join(REPLACED));
         if is_renamed {
-            // In its place but not known to be safe there: it was not acknowledged, so it goes.
+            // In place, but possibly not on disk: it was not acknowledged, so it is removed.
             let _failed = fs::rename(self.place, &new);
         }
         if old.exists() {
             let _failed = fs::rename(&old, self.place);
         }
         let _failed = disk::remove_all(&new);
-        // Folders made for it; one that holds other checkpoints stays.
+        // Folders created for it; those that have other checkpoints stay.
         for folder in self
             .place
             .ancestors()

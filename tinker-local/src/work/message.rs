@@ -8,7 +8,7 @@ use tracing::Span;
 use super::watch::Watch;
 use crate::backend::{Backend, SampleJob};
 use crate::convert::Report;
-use crate::state::{Fulfil, Weights};
+use crate::state::{PromiseWriter, Weights};
 use crate::usage::Ledger;
 
 /// Which queue of the worker a task stands in.
@@ -16,8 +16,8 @@ use crate::usage::Ledger;
 pub(crate) enum Lane {
     /// Short tasks that somebody waits for: they go first.
     Front,
-    /// Training operations: in the order they came, in turn with sampling.
-    Turns,
+    /// Training operations: in the order they came, alternating with sampling.
+    Training,
 }
 
 /// Work of some kind that needs the model.
@@ -46,8 +46,8 @@ pub(crate) struct Sampling {
     /// Where the tokens are counted, and for whom.
     pub(crate) usage: Arc<Ledger>,
     pub(crate) session: SessionId,
-    pub(crate) fulfil: Fulfil,
-    /// Dropped after `fulfil`: when it is gone the outcome is known.
+    pub(crate) promise: PromiseWriter,
+    /// Dropped after `promise`: when it is gone the outcome is known.
     pub(crate) watch: Option<Watch>,
     pub(crate) span: Span,
 }

@@ -1,15 +1,25 @@
-//! What happens away from the requests: the thread that owns the model, and the operations that run on it.
+//! Operations, and the threads that run them.
 
-mod acts;
+mod copying;
+mod creation;
+mod loading;
+mod losses;
 mod message;
-mod operation;
+mod operations;
+mod sampling;
+mod saving;
 mod schedule;
+mod served;
+mod sessions;
 mod share;
+mod submission;
+mod training;
 mod watch;
 mod worker;
 
-pub(crate) use acts::{import, load, sampler, save, step, train};
-pub(crate) use message::{Lane, Sampling};
-pub(crate) use operation::{Act, Begin, Operation, Turn};
-pub(crate) use watch::{Piece, Watch};
-pub(crate) use worker::{Gone, Worker};
+pub(crate) use operations::Operations;
+pub(crate) use saving::lifetime;
+pub(crate) use served::Served;
+pub(crate) use submission::Submission;
+pub(crate) use watch::Piece;
+pub(crate) use worker::Gone;

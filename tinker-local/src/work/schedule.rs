@@ -17,7 +17,7 @@ use super::watch::Watch;
 use crate::backend::{Backend, BackendError, JobId, SampleOutput};
 use crate::clock;
 use crate::convert::Report;
-use crate::state::{Failure, Fulfil, Payload};
+use crate::state::{Failure, Payload, PromiseWriter};
 use crate::usage::{Kind, Ledger};
 
 /// A sampling request the engine works on.
@@ -26,7 +26,7 @@ struct Live {
     report: Report,
     usage: Arc<Ledger>,
     session: SessionId,
-    fulfil: Fulfil,
+    promise: PromiseWriter,
     watch: Option<Watch>,
     span: Span,
 }
@@ -37,7 +37,7 @@ pub(super) struct Schedule {
     inbox: Receiver<Message>,
     stop: Arc<AtomicBool>,
     front: VecDeque<(Span, Task)>,
-    turns: VecDeque<(Span, Task)>,
+    training: VecDeque<(Span, Task)>,
     waiting: VecDeque<Sampling>,
     live: HashMap<JobId, Live>,
     share: Share,
@@ -56,7 +56,7 @@ impl Schedule {
             inbox,
             stop,
             front: VecDeque::new(),
-            turns: VecDeque::new(),
+            training: VecDeque::new(),
             waiting: VecDeque::new(),
             live: HashMap::new(),
             share: Share::default(),
@@ -69,9 +69,12 @@ impl Schedule {
             self.run_front();
             // What came meanwhile has a say in who is next.
             self.drain();
-            match self.share.next(!self.turns.is_empty(), self.has_samples()) {
+            match self
+                .share
+                .next(!self.training.is_empty(), self.has_samples())
+            {
                 Some(Next::Train) => {
-                    if let Some((span, task)) = self.turns.pop_front() {
+                    if let Some((span, task)) = self.training.pop_front() {
                         let took = self.perform(&span, task);
                         self.share.trained(took);
                     }
@@ -92,7 +95,7 @@ impl Schedule {
 
     /// Takes in what has come, waiting for it when there is nothing else to do. False at the end.
     fn receive(&mut self) -> bool {
-        let is_idle = self.front.is_empty() && self.turns.is_empty() && !self.has_samples();
+        let is_idle = self.front.is_empty() && self.training.is_empty() && !self.has_samples();
         if is_idle {
             match self.inbox.recv() {
                 Ok(message) => self.take(message),
@@ -117,10 +120,10 @@ impl Schedule {
                 task,
             } => self.front.push_back((span, task)),
             Message::Task {
-                lane: Lane::Turns,
+                lane: Lane::Training,
                 span,
                 task,
-            } => self.turns.push_back((span, task)),
+            } => self.training.push_back((span, task)),
             Message::Sample(sampling) => self.waiting.push_back(*sampling),
             Message::Cancel(id) => self.cancel(&id),
             Message::Wake => {}
@@ -191,7 +194,7 @@ impl Schedule {
             && let Some(next) = self.next_waiting()
             && let Some(sampling) = self.waiting.remove(next)
         {
-            if !sampling.fulfil.is_settled() {
+            if !sampling.promise.is_settled() {
                 self.submit(sampling);
             }
         }
@@ -221,13 +224,13 @@ impl Schedule {
             report,
             usage,
             session,
-            fulfil,
+            promise,
             watch,
             span,
         } = sampling;
         job.weights = weights.current();
         let prompt = job.prompt.len();
-        fulfil.mark_running();
+        promise.mark_running();
         let backend = &mut *self.backend;
         match catch_unwind(AssertUnwindSafe(|| span.in_scope(|| backend.submit(job)))) {
             Ok(Ok(id)) => {
@@ -238,24 +241,24 @@ impl Schedule {
                         report,
                         usage,
                         session,
-                        fulfil,
+                        promise,
                         watch,
                         span,
                     },
                 );
             }
-            Ok(Err(refused)) => fulfil.fail(refused),
-            Err(_) => fulfil.fail(Failure::server("the engine crashed on this request")),
+            Ok(Err(refused)) => promise.fail(refused),
+            Err(_) => promise.fail(Failure::server("the engine crashed on this request")),
         }
     }
 
     fn cancel(&mut self, request: &RequestId) {
         self.waiting
-            .retain(|sampling| sampling.fulfil.id() != request);
+            .retain(|sampling| sampling.promise.id() != request);
         let job = self
             .live
             .iter()
-            .find(|(_, live)| live.fulfil.id() == request)
+            .find(|(_, live)| live.promise.id() == request)
             .map(|(job, _)| *job);
         if let Some(job) = job {
             self.live.remove(&job);
@@ -270,7 +273,7 @@ impl Schedule {
         }
         tracing::error!("the engine crashed while sampling");
         for (job, live) in std::mem::take(&mut self.live) {
-            live.fulfil.fail(Failure::server(
+            live.promise.fail(Failure::server(
                 "the engine crashed while sampling; sample again",
             ));
             self.drop_job(job);
@@ -290,7 +293,7 @@ impl Live {
             report,
             usage,
             session,
-            fulfil,
+            promise,
             mut watch,
             span,
         } = self;
@@ -307,13 +310,13 @@ impl Live {
                 usage.add(&session, Kind::Cached, cached);
                 usage.add(&session, Kind::Sampled, sampled);
                 let response = report.response(output);
-                fulfil.settle(
+                promise.settle(
                     response
                         .map(|response| Payload::Sample(encode_sample(&response)))
                         .map_err(Failure::from),
                 );
             }
-            Err(failed) => fulfil.fail(failed),
+            Err(failed) => promise.fail(failed),
         });
     }
 }

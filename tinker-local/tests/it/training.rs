@@ -247,7 +247,7 @@ async fn a_wrong_request_is_refused_with_the_place_and_the_fix() {
             "weights_info",
             json!({"tinker_path": "tinker://x:train:0/weights/a"}),
             404,
-            "nothing is saved of that run",
+            "the run has no checkpoints",
         ),
         (
             "create_model",

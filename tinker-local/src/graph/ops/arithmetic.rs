@@ -1,4 +1,4 @@
-//! Functions of two or three cells, and of numbers.
+//! Element-wise functions of two or three tensors, and functions of numbers.
 
 use super::super::array::Kind;
 use super::super::call::{Call, Function, given, number, required, truth};
@@ -6,7 +6,7 @@ use super::super::tape::Var;
 use super::super::value::Value;
 use super::pointwise;
 
-/// Functions of the module `math`, which take numbers only.
+/// Finds a function of the Python module `math`, which takes numbers only.
 pub(super) fn of_number(name: &str) -> Option<Function> {
     Some(match name {
         "sqrt" => |c| plain(c, f64::sqrt),
@@ -27,7 +27,7 @@ pub(super) fn of_number(name: &str) -> Option<Function> {
     })
 }
 
-/// Functions of tensors that are stretched to one shape.
+/// Finds an element-wise function of tensors that are broadcast to one shape.
 pub(super) fn of_tensors(name: &str) -> Option<Function> {
     Some(match name {
         "add" => |c| scaled(c, Rule::Add),
@@ -130,7 +130,7 @@ impl Rule {
         }
     }
 
-    /// The derivatives by both.
+    /// The partial derivatives.
     #[expect(clippy::float_cmp, reason = "ties are exact")]
     fn slopes(self, [x, y]: [f64; 2]) -> [f64; 2] {
         match self {
@@ -148,7 +148,7 @@ impl Rule {
                 };
                 [by_x, by_y]
             }
-            // Equals share.
+            // Equal values share the gradient.
             Self::Maximum | Self::Minimum if x == y => [0.5, 0.5],
             Self::Maximum => [truth(x > y), truth(y > x)],
             Self::Minimum => [truth(x < y), truth(y < x)],
@@ -157,7 +157,7 @@ impl Rule {
         }
     }
 
-    /// The kind of a result for the larger of the kinds of its arguments.
+    /// The kind of the result, from the larger kind of the arguments.
     fn kind(self, largest: Kind) -> Kind {
         match self {
             Self::Add
@@ -307,7 +307,7 @@ fn between(
         bound(call, low, f64::NEG_INFINITY)?,
         bound(call, high, f64::INFINITY)?,
     ];
-    // Where the bounds cross the upper one holds.
+    // If the bounds cross, the upper one wins.
     let result = call.tape.elementwise(
         inputs,
         kind,

@@ -1,4 +1,4 @@
-//! Tensors made of nothing.
+//! Constant tensors.
 
 use super::super::array::{Array, Kind};
 use super::super::call::{Call, Function, given, required};
@@ -19,7 +19,7 @@ pub(super) fn find(name: &str) -> Option<Function> {
     })
 }
 
-/// Words that say where a tensor is or how it lies, which change nothing here.
+/// Accepts and ignores the arguments for device and memory layout.
 fn drop_places(call: &mut Call<'_>) {
     for name in [
         "device",
@@ -110,7 +110,7 @@ fn arange(call: &mut Call<'_>) -> Result<Value, String> {
     Ok(Value::Tensor(call.tape.constant(array)?))
 }
 
-/// A single number, or a list of them.
+/// `tensor(data)`: a single number or a list of numbers.
 fn tensor(call: &mut Call<'_>) -> Result<Value, String> {
     drop_places(call);
     let [data, dtype] = call.bind(["data|s", "dtype"])?;

@@ -1,24 +1,24 @@
-//! Cells that are reduced together.
+//! Groups of cells that are reduced together.
 
 use std::cmp::Ordering;
 
 use super::super::array::{each_cell, strides};
 use super::super::value::dimension;
 
-/// Cells that are reduced together.
+/// Groups of cells that are reduced together.
 pub(super) struct Groups {
     /// The group of each cell.
     pub(super) of: Vec<usize>,
     /// Shape of the groups, without the reduced dimensions.
     shape: Vec<usize>,
-    /// The same with them, as 1.
+    /// The same shape with the reduced dimensions as 1.
     kept: Vec<usize>,
-    /// Cells of one group.
+    /// Number of cells in one group.
     pub(super) size: usize,
 }
 
 impl Groups {
-    /// Groups over some dimensions; no dimension given is all of them.
+    /// Groups over the given dimensions, or over all if none is given.
     pub(super) fn new(shape: &[usize], dims: &[i64]) -> Result<Self, String> {
         let mut is_reduced = vec![dims.is_empty(); shape.len()];
         for &dim in dims {
@@ -59,7 +59,7 @@ impl Groups {
         }
     }
 
-    /// The first cell of each group with the largest number, or the smallest. NaN counts as largest.
+    /// The first cell with the largest, or smallest, number of each group. NaN counts as largest.
     pub(super) fn extremes(&self, data: &[f64], largest: bool) -> Result<Vec<usize>, String> {
         if self.size == 0 {
             return Err("looks for an extreme among no numbers".to_owned());

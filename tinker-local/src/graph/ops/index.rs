@@ -1,4 +1,4 @@
-//! Some of the cells of a tensor.
+//! Indexing, slicing and gathering.
 
 use super::super::array::{Kind, each_cell, strides};
 use super::super::call::{Call, Function, required};
@@ -106,7 +106,7 @@ fn place(index: i64, size: usize) -> Result<usize, String> {
         .ok_or_else(|| format!("index {index} is outside of {size}"))
 }
 
-/// The places a slice names.
+/// The positions of a slice.
 fn slice(bounds: &[Value; 3], size: usize) -> Result<Vec<usize>, String> {
     let bound = |value: &Value, default: i64| match value {
         Value::None => Ok(default),
@@ -123,7 +123,7 @@ fn slice(bounds: &[Value; 3], size: usize) -> Result<Vec<usize>, String> {
     Ok((start as usize..stop as usize).step_by(step).collect())
 }
 
-/// Indices of a tensor, one for each dimension from the first on.
+/// Applies indices, one for each dimension, from the first.
 fn of_tensor(tape: &mut Tape, input: Var, index: Value) -> Result<Value, String> {
     let mut indices = match index {
         Value::List(indices)
@@ -134,7 +134,7 @@ fn of_tensor(tape: &mut Tape, input: Var, index: Value) -> Result<Value, String>
         }
         other => vec![other],
     };
-    // Dimensions an index uses up: a mask as many as it has.
+    // Dimensions an index consumes: a mask consumes as many as it has.
     let uses = |tape: &Tape, index: &Value| match index {
         Value::None | Value::Ellipsis | Value::Bool(_) => 0,
         Value::Tensor(mask) if tape.kind(*mask) == Kind::Bool => tape.shape(*mask).len(),
@@ -202,7 +202,7 @@ fn of_tensor(tape: &mut Tape, input: Var, index: Value) -> Result<Value, String>
     Ok(Value::Tensor(current))
 }
 
-/// Some places along a dimension, which stays.
+/// Selects positions along a dimension and keeps the dimension.
 fn steps(tape: &mut Tape, input: Var, at: usize, places: &[usize]) -> Result<Value, String> {
     let mut shape = tape.shape(input).to_vec();
     let Some(size) = shape.get_mut(at) else {
@@ -222,7 +222,7 @@ fn steps(tape: &mut Tape, input: Var, at: usize, places: &[usize]) -> Result<Val
     Ok(Value::Tensor(tape.gather(input, shape, map)?))
 }
 
-/// One place along a dimension, which goes.
+/// Selects one position along a dimension and removes the dimension.
 fn one(tape: &mut Tape, input: Var, at: usize, index: i64) -> Result<Value, String> {
     let Some(&size) = tape.shape(input).get(at) else {
         return Err("takes a part of a single number".to_owned());
@@ -235,7 +235,7 @@ fn one(tape: &mut Tape, input: Var, at: usize, index: i64) -> Result<Value, Stri
     Ok(Value::Tensor(tape.reshaped(part, shape)?))
 }
 
-/// The places a tensor names along a dimension, or where a mask from there on holds.
+/// Selects by a tensor of positions along a dimension, or by a mask over the dimensions from there.
 fn picked(tape: &mut Tape, input: Var, at: usize, places: Var) -> Result<Value, String> {
     let index = tape.array(places).clone();
     let shape = tape.shape(input).to_vec();

@@ -1,4 +1,4 @@
-//! Several tensors as one.
+//! Concatenation and stacking.
 
 use super::super::array::{Array, Kind};
 use super::super::call::{Call, Function, given, required};
@@ -49,7 +49,7 @@ fn cat(call: &mut Call<'_>) -> Result<Value, String> {
     join(call, &inputs, at)
 }
 
-/// Tensors one after the other along a dimension.
+/// Concatenates tensors along a dimension.
 fn join(call: &mut Call<'_>, inputs: &[Var], at: usize) -> Result<Value, String> {
     let mut shape = call.tape.shape(inputs[0]).to_vec();
     let mut kind = Kind::Bool;
@@ -67,7 +67,7 @@ fn join(call: &mut Call<'_>, inputs: &[Var], at: usize) -> Result<Value, String>
     }
     shape[at] = size;
     call.tape.check_room(&shape)?;
-    // Cells of one step along the dimension lie together, for each step of those before it.
+    // For each index of the dimensions before `dim`, the cells of one tensor are contiguous.
     let inner: usize = shape[at + 1..].iter().product();
     let outer: usize = shape[..at].iter().product();
     let widths: Vec<usize> = inputs

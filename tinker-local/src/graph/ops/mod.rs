@@ -1,4 +1,4 @@
-//! The operations that graphs may use, by the names PyTorch gives them.
+//! The operations that graphs may use, under their PyTorch names.
 
 mod arithmetic;
 mod build;
@@ -15,7 +15,7 @@ use super::array::Kind;
 use super::call::{Call, Function, required};
 use super::value::Value;
 
-/// Modules whose functions are looked up by their last name.
+/// Modules whose functions are looked up without the module name.
 const TENSOR_MODULES: [&str; 6] = [
     "torch",
     "torch.Tensor",
@@ -41,7 +41,7 @@ pub(super) fn method(name: &str) -> Option<Function> {
     shape::method(name).or_else(|| of_tensor(name))
 }
 
-/// What is both a function and a method.
+/// Operations that are both a function and a method.
 fn of_tensor(name: &str) -> Option<Function> {
     pointwise::find(name)
         .or_else(|| arithmetic::of_tensors(name))
@@ -75,7 +75,7 @@ fn attribute(call: &mut Call<'_>) -> Result<Value, String> {
     }
 }
 
-/// The kind of a result, where the call may ask for one.
+/// The kind of a result, which the call may choose.
 fn kind_or(dtype: Option<Value>, otherwise: Kind) -> Result<Kind, String> {
     match super::call::given(dtype) {
         None => Ok(otherwise),

@@ -1,10 +1,10 @@
-//! Python's operators, as functions of the module `operator`.
+//! Functions of the Python module `operator`.
 
 use super::super::call::Function;
 use super::arithmetic::{self, Rule};
 use super::{index, pointwise, product};
 
-/// Functions of the module `operator`, which are Python's operators.
+/// Finds a function of the Python module `operator`.
 pub(super) fn find(name: &str) -> Option<Function> {
     Some(match name {
         "add" | "sub" | "mul" | "pow" | "eq" | "ne" | "lt" | "le" | "gt" | "ge" => {

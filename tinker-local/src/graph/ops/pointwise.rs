@@ -1,4 +1,4 @@
-//! Functions of each cell alone.
+//! Element-wise functions of one tensor.
 
 use super::super::array::Kind;
 use super::super::call::{Call, Function, given, number, truth};
@@ -97,7 +97,7 @@ fn nan_to_num(call: &mut Call<'_>) -> Result<Value, String> {
     let [input, nan, high, low] = call.bind(["input|self", "nan", "posinf", "neginf"])?;
     let input = call.tensor(input)?;
     let kind = call.tape.kind(input);
-    // As in 32 bits, which is what a graph believes to compute in.
+    // The limits of 32-bit floats, the type that graphs are written for.
     let (most, least) = (f64::from(f32::MAX), f64::from(f32::MIN));
     let (nan, high, low) = (
         number(nan, 0.0)?,

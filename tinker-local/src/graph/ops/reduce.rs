@@ -1,4 +1,4 @@
-//! Functions of many cells: sums, extremes, softmax.
+//! Reductions: sums, extremes, softmax.
 
 use super::super::array::{Array, Kind, strides};
 use super::super::call::{Call, Function, flag, given, number, required};
@@ -31,7 +31,7 @@ pub(super) fn find(name: &str) -> Option<Function> {
     })
 }
 
-/// What most reductions take: the tensor, its groups, and whether reduced dimensions stay as 1.
+/// Arguments of most reductions: the tensor, its groups, and whether reduced dimensions are kept as 1.
 fn over(
     call: &mut Call<'_>,
     input: Option<Value>,
@@ -146,7 +146,7 @@ fn norm(call: &mut Call<'_>) -> Result<Value, String> {
     call.map(sum, Kind::Float, f64::sqrt, slope)
 }
 
-/// `max()`, `max(dim)` and `max(other)` are three functions.
+/// `max()`, `max(dim)` and `max(other)`: three functions with one name.
 fn extreme(call: &mut Call<'_>, largest: bool) -> Result<Value, String> {
     let is_pair = matches!(call.args.get(1), Some(Value::Tensor(_)));
     if is_pair || call.kwargs.contains_key("other") {
@@ -171,7 +171,7 @@ fn extreme(call: &mut Call<'_>, largest: bool) -> Result<Value, String> {
     ]))
 }
 
-/// Where along a dimension cells lie.
+/// `argmax` and `argmin`.
 fn places(shape: &[usize], cells: &[usize], dim: i64) -> Result<Vec<f64>, String> {
     let at = dimension(dim, shape.len())?;
     let stride = strides(shape).get(at).copied().unwrap_or(1);
@@ -182,7 +182,7 @@ fn places(shape: &[usize], cells: &[usize], dim: i64) -> Result<Vec<f64>, String
         .collect())
 }
 
-/// Equals share the gradient.
+/// `amax` and `amin`: equal extremes share the gradient.
 #[expect(clippy::float_cmp, reason = "ties are exact")]
 fn shared_extreme(call: &mut Call<'_>, largest: bool) -> Result<Value, String> {
     let [input, dim, keep] = call.bind(["input|self", "dim", "keepdim"])?;
@@ -235,7 +235,7 @@ fn quantified(call: &mut Call<'_>, holds: fn(f64, f64) -> bool) -> Result<Value,
     Ok(Value::Tensor(call.tape.constant(array)?))
 }
 
-/// Cells of each group that are not 0.
+/// Counts the cells of each group that are not 0.
 fn counts(call: &mut Call<'_>, input: Var, groups: &Groups) -> Vec<f64> {
     let mut counts = vec![0.0; groups.count()];
     for (x, &group) in call.tape.array(input).data.iter().zip(&groups.of) {

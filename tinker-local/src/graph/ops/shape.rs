@@ -1,11 +1,11 @@
-//! The same cells in another arrangement.
+//! Reshaping, expanding, transposing.
 
 use super::super::array::{Kind, each_cell, joint_shape, stretched, strides};
 use super::super::call::{Call, Function, given, required};
 use super::super::tape::{Tape, Var};
 use super::super::value::{Value, dimension};
 
-/// Operations that only tensors have.
+/// Operations that exist only as methods.
 pub(super) fn method(name: &str) -> Option<Function> {
     Some(match name {
         "float" | "double" => |c| converted(c, Kind::Float),
@@ -150,7 +150,7 @@ fn to(call: &mut Call<'_>) -> Result<Value, String> {
     Ok(Value::Tensor(input))
 }
 
-/// A tensor and whole numbers, which may come one by one or as a list.
+/// Binds a tensor and integers, which may be given one by one or as a list.
 fn spread_ints(call: &mut Call<'_>, name: &str) -> Result<(Var, Vec<i64>), String> {
     let mut args = std::mem::take(&mut call.args).into_iter();
     let mut kwargs = std::mem::take(&mut call.kwargs);
@@ -283,7 +283,7 @@ fn unsqueeze(call: &mut Call<'_>) -> Result<Value, String> {
     Ok(Value::Tensor(call.tape.reshaped(input, shape)?))
 }
 
-/// The two dimensions of a matrix exchanged; a vector stays.
+/// Transposes a matrix; a vector stays as it is.
 pub(super) fn transposed(tape: &mut Tape, input: Var) -> Result<Value, String> {
     match tape.shape(input).len() {
         0 | 1 => Ok(Value::Tensor(input)),

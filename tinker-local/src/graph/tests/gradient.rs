@@ -1,4 +1,4 @@
-//! Every operation against central differences.
+//! Gradients of every operation, compared with central differences.
 
 use serde_json::{Value as Json, json};
 
@@ -6,7 +6,7 @@ use super::*;
 
 const STEP: f64 = 1e-6;
 
-/// Weights that no symmetry of an operation cancels.
+/// Irregular weights, so that no symmetry of an operation cancels an error.
 fn weighted(sketch: &mut Sketch, result: &Json) -> Json {
     let flat = sketch.call("reshape", json!([result, -1]));
     let count = sketch.call("numel", json!([flat]));

@@ -1,4 +1,4 @@
-//! Graphs that no honest client sends: whatever they hold, a run ends with a result or an error.
+//! Malformed and hostile graphs: every run ends with a result or an error.
 
 use serde_json::{Value as Json, json};
 

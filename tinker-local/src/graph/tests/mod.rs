@@ -1,4 +1,4 @@
-//! Graphs as clients upload them.
+//! Tests of graphs in the form in which clients upload them.
 
 #![expect(
     clippy::float_cmp,
@@ -18,7 +18,7 @@ use super::array::{Array, Kind};
 use super::parse::Program;
 use super::run::Outcome;
 
-/// A graph in the making.
+/// Builder of a graph.
 pub(super) struct Sketch {
     inputs: Vec<GraphInput>,
     nodes: Vec<GraphNode>,
@@ -30,7 +30,7 @@ pub(super) fn of(name: &str) -> Json {
 }
 
 impl Sketch {
-    /// A graph with these inputs, each of the rank it is given with.
+    /// Starts a graph with these inputs and their ranks.
     pub(super) fn new(inputs: &[(&str, u8)]) -> Self {
         let node = |(name, _): &(&str, u8)| GraphNode {
             op: "placeholder".into(),
@@ -49,7 +49,7 @@ impl Sketch {
         }
     }
 
-    /// Calls a function, or a method where the target has no dot, and gives a reference to the result.
+    /// Calls a function, or a method if the target has no dot, and returns a reference to the result.
     pub(super) fn call(&mut self, target: &str, args: Json) -> Json {
         self.call_with(target, args, json!({}))
     }
@@ -72,7 +72,7 @@ impl Sketch {
         of(&name)
     }
 
-    /// The graph whose loss is this, and whose metrics are those.
+    /// Finishes the graph with its loss and metrics.
     pub(super) fn program(mut self, loss: &Json, metrics: &Json) -> Result<Program, InvalidValue> {
         let pair = json!({"tuple": [loss, {"dict": metrics}]});
         self.nodes.push(GraphNode {
@@ -98,7 +98,7 @@ pub(super) fn matrix(shape: [usize; 2], values: &[f64]) -> Array {
     Array::new(shape.to_vec(), values.to_vec(), Kind::Float)
 }
 
-/// Runs a graph over `logprobs` alone whose loss is the sum of what `make` gives.
+/// Runs a graph with the only input `logprobs`; its loss is the sum of the result of `make`.
 pub(super) fn summed(logprobs: &Array, make: impl FnOnce(&mut Sketch) -> Json) -> Outcome {
     let rank = logprobs.shape.len() as u8;
     let mut sketch = Sketch::new(&[("logprobs", rank)]);

@@ -1,4 +1,4 @@
-//! A graph as the official client 0.38 uploads it, and what its function gives.
+//! A graph uploaded by the official client 0.38, and the expected results of its function.
 
 use tinker_types::CreateCustomLoss;
 

@@ -1,4 +1,4 @@
-//! What is refused, and how it is named.
+//! Refused graphs and their error messages.
 
 use serde_json::{Value as Json, json};
 
@@ -183,7 +183,7 @@ trait AsLoss {
 }
 
 impl AsLoss for Json {
-    /// A loss that is no single number.
+    /// A loss that is not a single number.
     fn clone_into_loss(&self, sketch: &mut Sketch) -> Json {
         sketch.call("operator.neg", json!([self]))
     }

@@ -1,10 +1,10 @@
-//! What PyTorch's definitions give, at their corners too.
+//! Results of PyTorch's definitions, including the corner cases.
 
 use serde_json::{Value as Json, json};
 
 use super::*;
 
-/// Cells of a result: each is the loss of a graph of its own.
+/// Cells of a result: each is the loss of a separate graph.
 fn cells(logprobs: &Array, count: usize, make: impl Fn(&mut Sketch) -> Json) -> Vec<f64> {
     let cell = |at: usize| {
         summed(logprobs, |sketch| {
@@ -24,7 +24,7 @@ fn gradient(logprobs: &[f64], make: impl Fn(&mut Sketch) -> Json) -> Vec<f64> {
 #[test]
 fn corners_follow_pytorch() {
     let x = || of("logprobs");
-    // Equal maxima share, the first of them is the one an index names.
+    // Equal maxima share the gradient; `argmax` returns the first of them.
     assert_eq!(
         gradient(&[1.0, 2.0, 2.0], |s| s.call("max", json!([x()]))),
         [0.0, 0.5, 0.5]
@@ -40,7 +40,7 @@ fn corners_follow_pytorch() {
         gradient(&[2.0], |s| s.call("torch.maximum", json!([x(), 2.0]))),
         [0.5]
     );
-    // A clamp lets pass at its bounds.
+    // A clamp passes the gradient at its bounds.
     let clamp = |s: &mut Sketch| s.call("clamp", json!([x(), 0.0, 1.0]));
     assert_eq!(
         gradient(&[-0.1, 0.0, 1.0, 1.1], clamp),
@@ -48,7 +48,7 @@ fn corners_follow_pytorch() {
     );
     assert_eq!(gradient(&[0.0], |s| s.call("abs", json!([x()]))), [0.0]);
     assert_eq!(gradient(&[0.0], |s| s.call("relu", json!([x()]))), [0.0]);
-    // What is not chosen has no part, even where it is infinite.
+    // The branch that is not chosen contributes nothing, even if it is infinite.
     let safe = |s: &mut Sketch| {
         let mask = s.call("operator.gt", json!([x(), 0]));
         s.call("torch.where", json!([mask, x(), 0.0]))

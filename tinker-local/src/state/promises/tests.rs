@@ -11,7 +11,7 @@ fn promises(change: impl FnOnce(&mut Limits)) -> Arc<Promises> {
     Promises::new(limits)
 }
 
-fn accept(promises: &Arc<Promises>, id: &str) -> Fulfil {
+fn accept(promises: &Arc<Promises>, id: &str) -> PromiseWriter {
     promises
         .accept(id.into(), RequestType::OptimStep, 10, false)
         .unwrap()

@@ -147,12 +147,12 @@ fn foreign_folders_are_left_alone() {
     let foreign = folder.path().join("checkpoints/run/weights/x");
     fs::create_dir_all(&foreign).unwrap();
     fs::write(foreign.join(RECORD), "{}").unwrap();
-    // A record that claims to lie elsewhere does not become a way to elsewhere.
+    // A record with a path outside its folder must not give access to that path.
     let liar = folder.path().join("checkpoints/run/weights/y");
     fs::create_dir_all(&liar).unwrap();
     let (record, _) = encode(&new(PATH), &state(1.0)).unwrap();
     fs::write(liar.join(RECORD), serde_json::to_vec(&record).unwrap()).unwrap();
-    // Files that some systems scatter are no reason to fail.
+    // Files that some systems create everywhere are ignored.
     fs::write(folder.path().join("tmp/.DS_Store"), "x").unwrap();
     fs::write(folder.path().join("checkpoints/.DS_Store"), "x").unwrap();
     let mut store = Store::open(folder.path()).unwrap();

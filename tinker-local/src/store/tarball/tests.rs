@@ -9,7 +9,7 @@ use crate::store::NewCheckpoint;
 
 const PATH: &str = "tinker://s-1:train:0/weights/a";
 
-/// A checkpoint whose files take several chunks.
+/// A checkpoint with files of several chunks.
 fn saved(value: f32) -> Store {
     let mut store = Store::temporary().unwrap();
     save(&mut store, value);

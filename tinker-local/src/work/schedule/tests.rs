@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tinker_types::{ModelInput, RequestType, SampleRequest};
 
-use super::super::Worker;
+use super::super::worker::Worker;
 use super::*;
 use crate::backend::SampleJob;
 use crate::backend::{
@@ -155,14 +155,14 @@ impl Stage {
         let request = SampleRequest::new(format!("{session}:sample:0").into(), 0, prompt);
         let (job, report) = convert::sample_job(&request, &self.info, &Limits::default()).unwrap();
         let id = RequestId::from(format!("{steps}"));
-        let fulfil = self.promises.accept(id, RequestType::Sample, 0, false);
+        let promise = self.promises.accept(id, RequestType::Sample, 0, false);
         self.worker.sample(Sampling {
             job,
             weights: Weights::Fixed(SampleWeights::Base),
             report,
             usage: Arc::default(),
             session: session.into(),
-            fulfil: fulfil.unwrap().unwrap(),
+            promise: promise.unwrap().unwrap(),
             watch: None,
             span: Span::none(),
         });
@@ -179,7 +179,7 @@ impl Stage {
 
     fn train(&self) {
         let sender = self.sender.clone();
-        self.worker.run(Lane::Turns, move |_| {
+        self.worker.run(Lane::Training, move |_| {
             let _test_is_over = sender.send(Call::Trained);
         });
     }
@@ -197,7 +197,7 @@ impl Stage {
 /// A training operation that is followed by the next one, for ever.
 fn train_on(worker: &Worker, ran: Sender<Call>) {
     let again = worker.clone();
-    worker.run(Lane::Turns, move |_| {
+    worker.run(Lane::Training, move |_| {
         if ran.send(Call::Trained).is_ok() {
             train_on(&again, ran);
         }

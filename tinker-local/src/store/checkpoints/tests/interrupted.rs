@@ -1,9 +1,9 @@
-//! Writes that are killed or fail at each of their steps.
+//! Writes that are killed or fail, at each step.
 
 use super::super::super::write::Step;
 use super::*;
 
-/// All files and folders below `root`, without the ones that are always there.
+/// All files and folders below `root`, except those that always exist.
 fn contents(root: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut open = vec![root.join("checkpoints"), root.join("tmp")];
@@ -20,7 +20,7 @@ fn contents(root: &Path) -> Vec<String> {
     found
 }
 
-/// The steps of one save, by watching one.
+/// The steps of a save, recorded from one.
 fn steps(overwrite: bool) -> Vec<Step> {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Store::open(folder.path()).unwrap();
@@ -100,7 +100,7 @@ fn a_kill_at_any_step_leaves_a_whole_checkpoint_or_none() {
     }
 }
 
-/// Does what a save does up to a step and nothing after it.
+/// Runs a save up to a step.
 fn kill_at(store: &mut Store, fatal: Step, overwrite: bool) {
     let new = NewCheckpoint {
         overwrite,
@@ -118,7 +118,7 @@ fn kill_at(store: &mut Store, fatal: Step, overwrite: bool) {
         place: &place,
         files: &files,
     };
-    // A file is torn, not just missing: half of it is there.
+    // A file is torn: only half of it was written.
     let torn = |index: usize| {
         let (name, bytes): &(String, Vec<u8>) = &files[index];
         fs::write(tmp.join("new").join(name), &bytes[..bytes.len() / 2]).unwrap();

@@ -2,9 +2,9 @@
 
 use std::io;
 
+use super::worker::Worker;
 use crate::Limits;
 use crate::backend::{Backend, ModelInfo};
-use crate::work::Worker;
 
 /// One of the base models of an engine.
 #[derive(Debug)]
@@ -12,10 +12,6 @@ pub(crate) struct Served {
     pub(crate) info: ModelInfo,
     pub(crate) worker: Worker,
 }
-
-/// Which of them: its place in the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BaseId(pub(crate) usize);
 
 impl Served {
     pub(crate) fn start(backend: Box<dyn Backend>, limits: &Limits) -> io::Result<Self> {

@@ -6,7 +6,7 @@ use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use tinker_types::InvalidValue;
 
-use crate::backend::BackendError;
+use crate::backend::{BackendError, Fault};
 use crate::bounded::bounded;
 use crate::state::{Absent, Full};
 use crate::store::StoreError;
@@ -15,14 +15,14 @@ use crate::work::Gone;
 /// Why a request is not carried out: the status and the text of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
-    pub(super) status: StatusCode,
-    pub(super) detail: String,
+    pub(crate) status: StatusCode,
+    pub(crate) detail: String,
     /// A header of the answer.
-    pub(super) header: Option<(HeaderName, HeaderValue)>,
+    pub(crate) header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
-    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self {
             status,
             detail: bounded(detail.into()),
@@ -31,7 +31,7 @@ impl Refusal {
     }
 
     /// The token is none, or has expired.
-    pub(super) fn token(why: &str) -> Self {
+    pub(crate) fn token(why: &str) -> Self {
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, format!("x-api-key: {why}"));
         let value = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
         refusal.header = Some((WWW_AUTHENTICATE, value));
@@ -39,37 +39,37 @@ impl Refusal {
     }
 
     /// Refused because the engine was told to.
-    pub(super) fn on_purpose(status: StatusCode, retry_after: Option<Duration>) -> Self {
+    pub(crate) fn on_purpose(status: StatusCode, retry_after: Option<Duration>) -> Self {
         let mut refusal = Self::new(status, "refused on purpose, by the engine's behavior");
         refusal.header = retry_after.map(|wait| (RETRY_AFTER, wait.as_secs().into()));
         refusal
     }
 
     /// The body can't be read as what it should be.
-    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+    pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
     /// The body can be read, and says something impossible.
-    pub(super) fn invalid(detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
 
-    pub(super) fn not_found(detail: impl Into<String>) -> Self {
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
-    pub(super) fn gone(detail: impl Into<String>) -> Self {
+    pub(crate) fn gone(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::GONE, detail)
     }
 
     /// The same request may succeed later, so it has not used up its number.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         self.status == StatusCode::TOO_MANY_REQUESTS || self.status.is_server_error()
     }
 
     /// An id of `what` leads nowhere.
-    pub(super) fn absent(what: &str, id: &str, absent: Absent) -> Self {
+    pub(crate) fn absent(what: &str, id: &str, absent: Absent) -> Self {
         match absent {
             Absent::Unknown => Self::not_found(format!(
                 "{what} {id} is not known to this server; it may have been restarted since, but what was saved can be loaded"
@@ -93,6 +93,15 @@ impl From<Refusal> for BackendError {
             Self::server(refusal.detail)
         } else {
             Self::user(refusal.detail)
+        }
+    }
+}
+
+impl From<BackendError> for Refusal {
+    fn from(error: BackendError) -> Self {
+        match error.fault() {
+            Fault::User => Self::invalid(error.message()),
+            Fault::Server => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.message()),
         }
     }
 }

@@ -1,0 +1,101 @@
+//! Training passes and optimizer steps.
+
+use std::sync::Arc;
+
+use tinker_types::proto::encode_output;
+use tinker_types::{ForwardBackward, LossId, OptimStep, OptimStepOutput, RequestId};
+
+use super::message::Lane;
+use super::operations::{OperationContext, Operations, Run};
+use super::submission::Submission;
+use crate::backend::AdamStep;
+use crate::convert::{self, Pass};
+use crate::note::session_of;
+use crate::refusal::Refusal;
+use crate::state::{Failure, Payload};
+use crate::usage::Kind;
+
+impl Operations {
+    /// Queues a training pass. `decode` reads the request.
+    pub(crate) fn forward_backward(
+        self: &Arc<Self>,
+        submission: Submission<'_>,
+        decode: impl FnOnce() -> Result<ForwardBackward, Refusal>,
+    ) -> Result<RequestId, Refusal> {
+        self.submit(submission, || {
+            let request = decode()?;
+            self.check_data_count(request.data.len())?;
+            let custom_loss = |id: &LossId| self.loss_of(&request.model_id, id);
+            let pass = convert::pass(&request, self.info_of(&request.model_id)?, custom_loss)?;
+            Ok(train(pass))
+        })
+    }
+
+    /// Refuses more data than one request may have.
+    pub(crate) fn check_data_count(&self, count: usize) -> Result<(), Refusal> {
+        let most = self.limits.data_per_request;
+        if count > most {
+            return Err(Refusal::invalid(format!(
+                "data: has {count} entries, {most} is the most; send fewer at a time"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Queues an optimizer step. `decode` reads the request.
+    pub(crate) fn optim_step(
+        self: &Arc<Self>,
+        submission: Submission<'_>,
+        decode: impl FnOnce() -> Result<OptimStep, Refusal>,
+    ) -> Result<RequestId, Refusal> {
+        self.submit(submission, || Ok(step(convert::adam_step(&decode()?)?)))
+    }
+}
+
+fn train(pass: Pass) -> Run {
+    Box::new(move |context| {
+        let OperationContext {
+            operations,
+            model,
+            base,
+            adapter,
+            lock,
+            promise,
+        } = context;
+        let usage = Arc::clone(&operations.usage);
+        operations.worker(base).run(Lane::Training, move |backend| {
+            // Moved in, so that a panic drops it and the model counts as broken.
+            let _lock = lock;
+            promise.mark_running();
+            let tokens = pass.tokens();
+            let output = pass.run(backend, adapter);
+            if output.is_ok() {
+                usage.add(&session_of(model.as_str()), Kind::Training, tokens);
+            }
+            promise.settle(
+                output
+                    .map(|output| Payload::Output(encode_output(&output)))
+                    .map_err(Failure::from),
+            );
+        });
+    })
+}
+
+fn step(constants: AdamStep) -> Run {
+    Box::new(move |context| {
+        let (adapter, lock, promise) = (context.adapter, context.lock, context.promise);
+        let worker = context.operations.worker(context.base);
+        worker.run(Lane::Training, move |backend| {
+            let _lock = lock;
+            promise.mark_running();
+            let output = backend.step(adapter, &constants).map(|metrics| {
+                let metrics = metrics.into_iter();
+                let mut output = OptimStepOutput::default();
+                // JSON has no NaN and no infinity: such a metric is left out.
+                output.metrics = Some(metrics.filter(|(_, value)| value.is_finite()).collect());
+                Payload::json(&output)
+            });
+            promise.settle(output.map_err(Failure::from));
+        });
+    })
+}
