@@ -10,7 +10,7 @@ use tinker_client::transport::layer::{Next, from_fn};
 use tinker_client::transport::testing::{Cassette, RecordLayer, Scrub};
 use tinker_client::transport::{Body, Event, Metrics};
 use tinker_client::{AdamParams, ClientEvent, Config, Error, FinishReason, Loss, ServiceClient};
-use tinker_local::{LocalEngine, Trouble};
+use tinker_local::{InjectedFault, LocalEngine};
 
 use crate::support::{MODEL, Outcome, Served, data, greedy, lora, prompt};
 
@@ -109,8 +109,8 @@ async fn the_key_of_a_client_is_in_a_header_and_nowhere_else() -> Outcome {
             continue; // is waited out
         }
         engine.behave(|behavior| {
-            let trouble = Trouble::status("asample", status).with_times(1);
-            behavior.troubles.push(trouble);
+            let fault = InjectedFault::status("asample", status).with_times(1);
+            behavior.faults.push(fault);
         });
         let error = sampler.sample(prompt("a"), greedy()).await.unwrap_err();
         let Error::Status(refusal) = &error else {

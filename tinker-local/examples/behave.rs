@@ -16,7 +16,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use tinker_local::{Behavior, Limits, LocalEngine, Trouble};
+use tinker_local::{Behavior, InjectedFault, Limits, LocalEngine};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
             "losses" => config.custom_loss_server_side = true,
             "sizes" => limits.inline_result_bytes = 200,
-            "busy" => behavior.troubles.extend(troubles()),
+            "busy" => behavior.faults.extend(faults()),
             "older" => behavior.json_only = true,
             other => return Err(format!("{other:?} is none of the words").into()),
         }
@@ -47,15 +47,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// Each happens a few times, to requests that a client repeats.
-fn troubles() -> Vec<Trouble> {
+fn faults() -> Vec<InjectedFault> {
     let wait = Duration::from_secs(1);
     vec![
-        Trouble::status("asample", 429).with_times(3),
-        Trouble::status("optim_step", 503)
+        InjectedFault::status("asample", 429).with_times(3),
+        InjectedFault::status("optim_step", 503)
             .with_times(2)
             .with_retry_after(wait),
-        Trouble::status("retrieve_future", 500).with_times(3),
-        Trouble::answer_lost("forward_backward").with_times(2),
-        Trouble::dropped("save_weights").with_times(1),
+        InjectedFault::status("retrieve_future", 500).with_times(3),
+        InjectedFault::answer_lost("forward_backward").with_times(2),
+        InjectedFault::dropped("save_weights").with_times(1),
     ]
 }

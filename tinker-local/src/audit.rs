@@ -1,4 +1,4 @@
-//! What was done with checkpoints, runs, sessions and projects, to be read as the audit log.
+//! Audit log of changes to checkpoints, runs, sessions and projects.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -13,10 +13,10 @@ use tinker_types::{CheckpointPath, ModelId};
 use crate::bounded::bounded;
 use crate::clock;
 
-/// Entries kept; beyond it the oldest go.
+/// Most entries kept; beyond it the oldest are dropped.
 const KEPT: usize = 10_000;
 
-/// One event, in the form of the audit log's entries.
+/// An entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Entry {
     timestamp: Timestamp,
@@ -31,7 +31,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// An event that happens now, named `<resource>_<action>`.
+    /// An event at the current time. Its name is `<resource>_<action>`.
     pub(crate) fn new(event: &'static str) -> Self {
         Self {
             timestamp: clock::calendar(),
@@ -68,7 +68,7 @@ impl Entry {
     }
 }
 
-/// The last events of this process. It is not kept over restarts.
+/// The last events of this process. Not kept across restarts.
 #[derive(Debug, Default)]
 pub(crate) struct AuditTrail {
     entries: Mutex<VecDeque<Entry>>,

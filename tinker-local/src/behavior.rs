@@ -1,29 +1,28 @@
-//! How the engine behaves towards its clients beyond the work itself, so that a client can be tried against a server
-//! that is slow, full, paused, old or strict.
+//! Behavior towards clients: delays, injected faults, older protocol versions, required tokens.
 
 use std::time::Duration;
 
 use http::StatusCode;
 use tinker_types::{ClientConfig, DynamicConfig, QueueState, Waiting};
 
-/// Largest training requests clients should send. Sampling waits for the request at hand, so requests of less than a
-/// second keep both moving; a larger batch arrives as several that are computed one after the other.
+/// Largest training requests that clients should send. Sampling waits for the current request, so requests should take
+/// less than a second. Clients split larger batches into several requests.
 const CHUNK_DATA: u64 = 128;
 const CHUNK_BYTES: u64 = 1 << 18;
 
-/// How an engine behaves towards its clients. The default is a friendly server of today.
+/// Behavior of an engine towards its clients, for tests of clients. The default is a current server without faults.
 ///
-/// It can be changed while the engine runs, see [`LocalEngine::behave`](crate::LocalEngine::behave): a window of
-/// refusals begins when a [`Trouble`] is added and ends when it is taken away.
+/// It can be changed while the engine runs, see [`LocalEngine::behave`](crate::LocalEngine::behave): an outage begins
+/// when an [`InjectedFault`] is added and ends when it is removed.
 ///
 /// ```
 /// use std::time::Duration;
-/// use tinker_local::{Behavior, Trouble};
+/// use tinker_local::{Behavior, InjectedFault};
 ///
 /// let mut behavior = Behavior::default();
-/// // The first three samples are put off, as by a busy service.
-/// behavior.troubles.push(
-///     Trouble::status("asample", 429)
+/// // The first three samples are answered 429, as by a busy service.
+/// behavior.faults.push(
+///     InjectedFault::status("asample", 429)
 ///         .with_times(3)
 ///         .with_retry_after(Duration::from_secs(1)),
 /// );
@@ -33,27 +32,28 @@ const CHUNK_BYTES: u64 = 1 << 18;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Behavior {
-    /// What `client/config` answers. By default small training chunks, and the limits of the engine;
-    /// `custom_loss_server_side` is off although uploaded losses are offered, so that clients go the way they go with
-    /// a service that has not switched it on. While nothing is changed here `sample_max_concurrent_requests` is
+    /// Response of `client/config`. The default has small training chunks and the limits of the engine.
+    /// `custom_loss_server_side` is off by default, although uploaded losses are supported, so that clients do the same
+    /// as with a service that has not enabled it. If this field is unchanged, `sample_max_concurrent_requests` is
     /// [`Limits::queued_samples`](crate::Limits::queued_samples). `pjwt_auth_enabled` is on exactly when
     /// [`token_lifetime`](Self::token_lifetime) is set.
     pub client_config: ClientConfig,
-    /// What `client/dynamic_config` answers. By default samples can be cancelled.
+    /// Response of `client/dynamic_config`. By default samples can be cancelled.
     pub dynamic_config: DynamicConfig,
-    /// What goes wrong with requests. The first that fits a request happens.
-    pub troubles: Vec<Trouble>,
-    /// Keeps results back and tells every fetch why, for example that capacity is short. Work goes on.
+    /// Injected faults. The first one that matches a request happens. Default none.
+    pub faults: Vec<InjectedFault>,
+    /// Holds back results and gives every poll this reason, for example that capacity is short. Work goes on. Default
+    /// `None`.
     pub queue: Option<Waiting>,
-    /// Waits this long before each answer.
+    /// Delay of each response. Default 0.
     pub delay: Duration,
-    /// Demands short-lived tokens instead of the API key, which is exchanged for one at `auth/token`; they last this
-    /// long. A request without a good one is answered 401 `invalid_token`. Any key is exchanged.
+    /// Requires tokens with this lifetime instead of the API key. Any key can be exchanged for a token at `auth/token`.
+    /// Requests without a valid token are answered 401 `invalid_token`. Default `None`: no tokens are required.
     pub token_lifetime: Option<Duration>,
-    /// Offers what a server of the time before protobuf offers: JSON bodies and results only, and of the endpoints
-    /// only those that clients up to version 0.24 call. In particular no `client/dynamic_config`,
-    /// `sessions/{id}/finish`, `cancel_future` and `retrieve_futures`, and no `sample_sequence_ids`. A checkpoint is
-    /// loaded only into a model that is there.
+    /// Behaves like a server without protobuf: bodies and results are JSON only, and only the endpoints that clients up
+    /// to version 0.24 call are available. In particular `client/dynamic_config`, `sessions/{id}/finish`,
+    /// `cancel_future`, `retrieve_futures` and `sample_sequence_ids` are missing, and checkpoints can be loaded only into
+    /// existing models. Default off.
     pub json_only: bool,
 }
 
@@ -67,7 +67,7 @@ impl Default for Behavior {
         Self {
             client_config,
             dynamic_config,
-            troubles: Vec::new(),
+            faults: Vec::new(),
             queue: None,
             delay: Duration::ZERO,
             token_lifetime: None,
@@ -77,7 +77,7 @@ impl Default for Behavior {
 }
 
 impl Behavior {
-    /// Sets [`Self::queue`] to a state with its reason.
+    /// Sets [`Self::queue`] to a state with a reason.
     #[must_use]
     pub fn with_queue(mut self, state: QueueState, reason: &str) -> Self {
         let mut waiting = Waiting::default();
@@ -87,89 +87,90 @@ impl Behavior {
         self
     }
 
-    /// Adds to [`Self::troubles`].
+    /// Adds to [`Self::faults`].
     #[must_use]
-    pub fn with_trouble(mut self, trouble: Trouble) -> Self {
-        self.troubles.push(trouble);
+    pub fn with_fault(mut self, fault: InjectedFault) -> Self {
+        self.faults.push(fault);
         self
     }
 
-    /// The trouble that a request to this path below `/api/v1/` runs into, which has happened once more then.
-    pub(crate) fn trouble(&mut self, path: &str) -> Option<What> {
-        let fits = |trouble: &Trouble| trouble.times != Some(0) && path.starts_with(&trouble.path);
-        let trouble = self.troubles.iter_mut().find(|trouble| fits(trouble))?;
-        trouble.times = trouble.times.map(|times| times - 1);
-        Some(trouble.what)
+    /// The fault for a request to this path below `/api/v1/`. Counts as one occurrence.
+    pub(crate) fn next_fault(&mut self, path: &str) -> Option<FaultKind> {
+        let matches =
+            |fault: &InjectedFault| fault.times != Some(0) && path.starts_with(&fault.path);
+        let fault = self.faults.iter_mut().find(|fault| matches(fault))?;
+        fault.times = fault.times.map(|times| times - 1);
+        Some(fault.kind)
     }
 }
 
-/// Something that goes wrong with requests to one endpoint or several.
+/// A fault of the requests to one or several endpoints.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trouble {
+pub struct InjectedFault {
     path: String,
     times: Option<u32>,
-    what: What,
+    kind: FaultKind,
 }
 
-/// What goes wrong.
+/// Kind of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum What {
-    /// The request is answered with this status, and nothing is done.
+pub(crate) enum FaultKind {
+    /// The request is answered with this status and not carried out.
     Status {
         status: StatusCode,
         retry_after: Option<Duration>,
     },
-    /// The connection breaks before the request is looked at.
+    /// The connection breaks before the request is handled.
     Dropped,
-    /// The request is carried out and the connection breaks before the answer.
+    /// The request is carried out, and the connection breaks before the response.
     AnswerLost,
 }
 
-impl Trouble {
-    fn new(path: &str, what: What) -> Self {
+impl InjectedFault {
+    fn new(path: &str, kind: FaultKind) -> Self {
         Self {
             path: path.to_owned(),
             times: None,
-            what,
+            kind,
         }
     }
 
-    /// Requests are refused with a status, for example 429 for a server that is full or 402 for an account that
-    /// can't pay. `path` is the beginning of the path below `/api/v1/`, for example `asample`; the empty path is
-    /// every request. A status that is none counts as 500.
+    /// Answers requests with a status, for example 429 for a full queue or 402 for an unpaid account. `path` is the
+    /// beginning of the path below `/api/v1/`, for example `asample`; the empty path matches every request. An invalid
+    /// status counts as 500.
     pub fn status(path: &str, status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self::new(
             path,
-            What::Status {
+            FaultKind::Status {
                 status,
                 retry_after: None,
             },
         )
     }
 
-    /// The connection breaks instead of an answer, and nothing was done. On a socket it is closed; in process the
-    /// body of the answer breaks off.
+    /// Breaks the connection without handling the request. On a socket the connection is closed; in process the body of
+    /// the response fails.
     pub fn dropped(path: &str) -> Self {
-        Self::new(path, What::Dropped)
+        Self::new(path, FaultKind::Dropped)
     }
 
-    /// The same, but the request was carried out: the client can't tell the two apart.
+    /// Handles the request, then breaks the connection. To the client this looks the same as [`dropped`](Self::dropped).
     pub fn answer_lost(path: &str) -> Self {
-        Self::new(path, What::AnswerLost)
+        Self::new(path, FaultKind::AnswerLost)
     }
 
-    /// Happens this often and no more. Unset, it happens as long as it is there.
+    /// Limits the number of occurrences. Unset, the fault happens as long as it is configured.
     #[must_use]
     pub fn with_times(mut self, times: u32) -> Self {
         self.times = Some(times);
         self
     }
 
-    /// Tells the client of a refusal how long to wait, in the header `retry-after`, in whole seconds.
+    /// Adds the header `retry-after`, in whole seconds, to responses with a status.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        if let What::Status { retry_after, .. } = &mut self.what {
+        if let FaultKind::Status { retry_after, .. } = &mut self.kind {
             *retry_after = Some(wait);
         }
         self
@@ -181,23 +182,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_trouble_that_fits_happens_and_wears_off() {
+    fn the_first_fault_that_matches_happens_up_to_its_limit() {
         let mut behavior = Behavior::default()
-            .with_trouble(Trouble::status("asample", 429).with_times(2))
-            .with_trouble(Trouble::dropped("asample").with_times(1))
-            .with_trouble(Trouble::status("optim", 402));
+            .with_fault(InjectedFault::status("asample", 429).with_times(2))
+            .with_fault(InjectedFault::dropped("asample").with_times(1))
+            .with_fault(InjectedFault::status("optim", 402));
         let status = |status| {
             let status = StatusCode::from_u16(status).unwrap();
-            Some(What::Status {
+            Some(FaultKind::Status {
                 status,
                 retry_after: None,
             })
         };
-        let seen: Vec<_> = (0..4).map(|_| behavior.trouble("asample")).collect();
-        assert_eq!(seen, [status(429), status(429), Some(What::Dropped), None]);
+        let seen: Vec<_> = (0..4).map(|_| behavior.next_fault("asample")).collect();
+        assert_eq!(
+            seen,
+            [status(429), status(429), Some(FaultKind::Dropped), None]
+        );
         for _ in 0..3 {
-            assert_eq!(behavior.trouble("optim_step"), status(402));
+            assert_eq!(behavior.next_fault("optim_step"), status(402));
         }
-        assert_eq!(behavior.trouble("forward_backward"), None);
+        assert_eq!(behavior.next_fault("forward_backward"), None);
     }
 }

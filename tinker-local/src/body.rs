@@ -1,4 +1,4 @@
-//! Bodies of answers.
+//! Response bodies.
 
 use std::fmt;
 use std::future::Future;
@@ -13,11 +13,10 @@ use tokio::sync::oneshot;
 use crate::store::{Archive, Tarball};
 use crate::stream::Events;
 
-/// Body of an answer: one whole piece, for a watched sample one event after the other, for all files of a checkpoint
-/// one moderate piece after the other.
+/// Body of a response: a whole piece, the events of a token stream, or the pieces of a checkpoint's archive.
 ///
-/// It fails only where a broken connection was asked for, see [`Trouble`](crate::Trouble), or a file cannot be read any
-/// more. Dropping it ends what it tells of.
+/// It fails only by an injected fault, see [`InjectedFault`](crate::InjectedFault), or if a file can no longer be read.
+/// Dropping it cancels the sample that it streams.
 pub struct LocalBody(Kind);
 
 enum Kind {
@@ -27,10 +26,10 @@ enum Kind {
     Broken,
 }
 
-/// An archive whose next piece is read by the thread that works on the disk, when it is asked for.
+/// An archive whose pieces are read on demand by the disk thread.
 struct Reading {
     archive: Archive,
-    /// Bytes that are left.
+    /// Remaining bytes.
     length: u64,
     state: State,
 }
@@ -46,12 +45,12 @@ impl LocalBody {
         Self(Kind::Whole(bytes))
     }
 
-    /// Events, one after the other.
+    /// The events of a token stream.
     pub(crate) fn events(events: Events) -> Self {
         Self(Kind::Events(Box::new(events)))
     }
 
-    /// All files of a checkpoint.
+    /// The archive of a checkpoint.
     pub(crate) fn tarball(tarball: Tarball, archive: Archive) -> Self {
         Self(Kind::Tarball(Reading {
             archive,
@@ -60,12 +59,12 @@ impl LocalBody {
         }))
     }
 
-    /// A body that breaks off before its first byte.
+    /// A body that fails before its first byte.
     pub(crate) fn broken() -> Self {
         Self(Kind::Broken)
     }
 
-    /// It was made by [`broken`](Self::broken).
+    /// Whether it was made by [`broken`](Self::broken).
     #[cfg(feature = "serve")]
     pub(crate) fn is_broken(&self) -> bool {
         matches!(self.0, Kind::Broken)

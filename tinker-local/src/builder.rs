@@ -1,4 +1,4 @@
-//! Making an engine.
+//! Configuration and start of an engine.
 
 use std::fmt;
 use std::io;
@@ -15,7 +15,7 @@ use crate::store::{Store, StoreError};
 use crate::work::{Operations, Served};
 use crate::{Behavior, CpuBackend, FolderError, Limits, ModelFolder};
 
-/// Why an engine could not be made.
+/// An engine could not be started.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BuildError {
@@ -25,17 +25,17 @@ pub enum BuildError {
     /// The model can't be used.
     #[error("the model can't be used")]
     Backend(#[from] BackendError),
-    /// A folder is no model that can be served.
+    /// A folder has no model that can be served.
     #[error("the model can't be loaded")]
     Folder(#[from] FolderError),
-    /// Two models go by the same name.
+    /// Two models have the same name.
     #[error("two models are called {0:?}; give one of them another name")]
     SameName(String),
-    /// The system gave no thread.
-    #[error("no thread could be started")]
+    /// A thread could not be started.
+    #[error("a thread could not be started")]
     Thread(#[source] io::Error),
-    /// The system gave no random numbers.
-    #[error("no key to sign with could be drawn")]
+    /// The system returned no random numbers.
+    #[error("no signing key could be drawn")]
     Random(#[source] io::Error),
     /// The library was built without the built-in model, and no backend was given.
     #[error("there is no model: give a backend, or build with the feature base-model")]
@@ -43,26 +43,26 @@ pub enum BuildError {
 }
 
 impl LocalEngine {
-    /// An engine with the options of the builder.
+    /// Options for starting an engine.
     pub fn builder() -> LocalEngineBuilder {
         LocalEngineBuilder::new()
     }
 
-    /// An engine with the built-in model, whose checkpoints are gone when it stops.
+    /// An engine with the built-in model and default options. Its checkpoints are removed when it stops.
     ///
     /// # Errors
-    /// No temporary folder, or no thread, could be had.
+    /// The temporary folder cannot be created, or the threads cannot be started.
     #[cfg(feature = "base-model")]
     pub fn builtin() -> Result<Self, BuildError> {
         Self::builder().build()
     }
 }
 
-/// Which weights tokens are generated with. Training and prompts take the exact ones, whatever is chosen.
+/// Weights for generating tokens. Training and prompts always use the exact ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Decode {
-    /// The model's own, kept as wide as they are in its files.
+    /// The weights of the model, in the precision of its files.
     #[default]
     Exact,
     /// Rounded to 8 bits, see [`CpuBackend::with_int8_decode`].
@@ -95,25 +95,25 @@ impl LocalEngineBuilder {
         }
     }
 
-    /// Keeps checkpoints in this folder, which is made if it is not there. One engine at a time uses a folder. Unset,
-    /// they lie in a private temporary folder that goes with the engine.
+    /// Keeps checkpoints in this folder, which is created if needed. One engine at a time can use a folder. Unset, they
+    /// are in a private temporary folder, which is removed with the engine.
     #[must_use]
     pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.data_dir = Some(folder.into());
         self
     }
 
-    /// Threads the built-in model computes with; unset, as many as the machine has processors. A backend that was
-    /// given brings its own.
+    /// Number of threads to compute with. Unset, as many as the machine has processors. Has no effect on a
+    /// [`backend`](Self::backend).
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = Some(threads);
         self
     }
 
-    /// Chooses the weights that tokens are generated with: the exact ones if unset. With a large model and few sequences
-    /// at once, [`Decode::Int8`] is faster; log probabilities of samples are then those of the rounded model. A backend
-    /// that was given brings its own.
+    /// Chooses the weights for generating tokens. Default [`Decode::Exact`]. With a large model and few concurrent
+    /// sequences [`Decode::Int8`] is faster; log probabilities of samples are then those of the rounded model. Has no
+    /// effect on a [`backend`](Self::backend).
     #[must_use]
     pub fn decode(mut self, decode: Decode) -> Self {
         self.decode = decode;
@@ -121,37 +121,36 @@ impl LocalEngineBuilder {
     }
 
     /// Serves the model of a Hugging Face folder (Llama, Qwen 2 or Qwen 3) instead of the built-in one: a path, or a
-    /// [`ModelFolder`] with a name and a context length of its own. May be given several times; each model is in memory
-    /// and has a thread of its own that hands out its work, so two that are busy share the processors.
+    /// [`ModelFolder`] with a different name and context length. Can be called several times. Each model is kept in memory
+    /// and scheduled by a separate thread; busy models share the processors.
     #[must_use]
     pub fn model(mut self, folder: impl Into<ModelFolder>) -> Self {
         self.folders.push(folder.into());
         self
     }
 
-    /// Serves the built-in model, too, where others are given.
+    /// Serves the built-in model in addition to others.
     #[must_use]
     pub fn with_builtin(mut self) -> Self {
         self.with_builtin = true;
         self
     }
 
-    /// Serves this model instead of the built-in one.
+    /// Serves the model of a backend instead of the built-in one.
     #[must_use]
     pub fn backend(mut self, backend: Box<dyn Backend>) -> Self {
         self.backend = Some(backend);
         self
     }
 
-    /// Sets the bounds of memory and patience.
+    /// Sets the limits of memory and time.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets how the engine behaves towards its clients: delays, refusals, an older server, and what it tells clients
-    /// to do. Meant for tests of clients.
+    /// Sets the behavior towards clients: delays, injected faults, older protocol versions. For tests of clients.
     #[must_use]
     pub fn behavior(mut self, behavior: Behavior) -> Self {
         self.behavior = behavior;
@@ -161,7 +160,7 @@ impl LocalEngineBuilder {
     /// Opens the data folder and starts the engine's threads.
     ///
     /// # Errors
-    /// The data folder is in use or can't be written, or there is no model.
+    /// The data folder is in use or cannot be written, or no model can be loaded.
     pub fn build(mut self) -> Result<LocalEngine, BuildError> {
         let config = &mut self.behavior.client_config;
         if config == &Behavior::default().client_config {

@@ -1,7 +1,7 @@
-//! Doors to the decoders behind the API, for those who throw anything at them: fuzz targets and tests.
+//! Entry points to the decoders behind the API, for fuzz targets and tests.
 //!
-//! This is no part of the API: it may change with every version. Each door takes any bytes, drives one decoder as far
-//! as it goes, and returns nothing; what matters is that it returns.
+//! Not covered by semantic versioning. Each function takes any bytes and runs one decoder; it must return without a
+//! panic.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::backend::ModelInfo;
 use crate::graph::CustomLoss;
 use crate::{Limits, api, convert, store};
 
-/// Largest body that is decompressed here.
+/// Largest decompressed body.
 const BODY: usize = 1 << 16;
 
 fn model() -> ModelInfo {
@@ -30,7 +30,7 @@ pub fn training_request(bytes: &[u8]) {
     }
 }
 
-/// The same in the older JSON form.
+/// A training request in JSON, checked against a model.
 pub fn training_request_json(bytes: &[u8]) {
     if let Ok(request) = api::read_json::<ForwardBackward>(bytes) {
         pass(&request);
@@ -80,10 +80,10 @@ pub fn custom_loss(bytes: &[u8]) {
     }
 }
 
-/// A body that says it is compressed. It never grows beyond its bound.
+/// A compressed body.
 ///
 /// # Panics
-/// When it does.
+/// It grows beyond its limit.
 pub fn compressed_body(bytes: &[u8]) {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("zstd"));
@@ -101,15 +101,15 @@ pub fn address(bytes: &[u8]) {
     }
 }
 
-/// The files of a checkpoint, as they may lie in a data folder.
+/// The files of a checkpoint in a data folder.
 pub fn checkpoint_files(bytes: &[u8]) {
     store::read_any(bytes, Path::new("any"));
 }
 
-/// The name of a checkpoint. One that is taken is a plain part of a path.
+/// The name of a checkpoint.
 ///
 /// # Panics
-/// When it is not.
+/// An accepted name is not a plain part of a path.
 pub fn checkpoint_name(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if store::check_name(&text).is_ok() {

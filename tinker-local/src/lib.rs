@@ -1,9 +1,9 @@
-//! The Tinker API without the service: an engine inside the process that really trains and samples a small model on
-//! the CPU, behind the same HTTP requests.
+//! A Tinker server inside the process: it trains and samples a small model on the CPU, behind the HTTP API of the
+//! service.
 //!
 //! [`LocalEngine`] owns the model and the checkpoints. [`LocalEngine::service`] is a [`tower_service::Service`] for
-//! [`http::Request`]s of any body, so a client can talk to it in process, with no port and no network; `serve` (feature
-//! `serve`) puts the same service on a socket, where the official Python client finds it too.
+//! [`http::Request`]s with any body, so that a client can use it in process, without a port or a network. `serve`
+//! (feature `serve`) puts the same service on a socket, for other processes such as the official Python client.
 //!
 //! ```
 //! use http_body_util::{BodyExt, Full};
@@ -24,27 +24,27 @@
 //! # }
 //! ```
 //!
-//! # What it promises
-//! - Operations of a model run strictly in the order of their numbers; a repeated submission is the same promise.
-//! - A request that is refused leaves weights, gradients and checkpoints as they were.
-//! - A checkpoint that was acknowledged survives a crash of the process and of the machine, and the next engine on the
-//!   same data folder loads it.
-//! - Memory is bounded by [`Limits`]; a full queue is answered 429.
-//! - Any API key, or none, is accepted, unless [`Behavior::token_lifetime`] demands tokens.
-//! - What it counts and reports is what happened: tokens and checkpoints are real, their price is 0. The audit log and
-//!   the counts go back to the start of the process and not further.
+//! # Guarantees
+//! - Operations of a model run strictly in the order of their numbers. A repeated submission gets the same promise.
+//! - A refused request leaves weights, gradients and checkpoints unchanged.
+//! - An acknowledged checkpoint survives a crash of the process and of the machine; the next engine on the same data
+//!   folder can load it.
+//! - Memory is bounded by [`Limits`]. Requests to a full queue are answered 429.
+//! - Any API key, or none, is accepted, unless [`Behavior::token_lifetime`] requires tokens.
+//! - Usage reports have the real counts of tokens and checkpoints, at a price of 0. The audit log and the counts begin at
+//!   the start of the process.
 //!
-//! Two things the service does not have: [`LocalEngine::stream`] and, over HTTP, `POST /api/v1/stream_sample` tell the
-//! tokens of a sample while it is drawn. The latter takes the body of `asample` and answers with server-sent events:
-//! `accepted` (the promise), `tokens` (`sequence`, `tokens`, `logprobs`), and at the end `done` (the result, as JSON) or
-//! `error` (`error`, `category`).
+//! An addition to the service's API: [`LocalEngine::stream`], and over HTTP `POST /api/v1/stream_sample`, send the tokens
+//! of a sample while it is drawn. The latter takes the body of `asample` and answers with the server-sent events of
+//! [`tinker_types::wire::stream`].
 //!
-//! For tests of clients it can be slow, full, paused, old or strict, see [`Behavior`].
+//! For tests of clients the engine can be slow, full, paused, old or strict, see [`Behavior`].
 //!
 //! # Losses
-//! Each is a sum over the target positions of all data. Of a position, `lp` is the log probability of its target, `q`
-//! that of the policy which drew it (`logprobs`), `A` its advantage, `w` its weight, and `r = exp(lp - q)`. Constants are
-//! those of the request or, in parentheses, the defaults; `low` and `high` may be given for each token.
+//! Each loss is a sum over the target positions of all data. For a position, `lp` is the log probability of its target,
+//! `q` the log probability under the policy that drew it (`logprobs`), `A` its advantage, `w` its weight, and
+//! `r = exp(lp - q)`. Constants come from the request; defaults are in parentheses. `low` and `high` may be given for
+//! each token.
 //!
 //! | loss | sum of | as published in |
 //! |---|---|---|
@@ -56,18 +56,19 @@
 //! | `gspo` | `-min(s A, clamp(s, low, high) A)` (0.9997, 1.0004) | Zheng et al., 2025, <https://arxiv.org/abs/2507.18071>, section 4.3 |
 //!
 //! In `gspo`, `s = exp(sum m (lp - q) / sum m)` over a datum with the mask `m` (`sequence_ratio_mask`), and each token has
-//! the gradient `-s A` of its own `lp` where it is not clipped.
+//! the gradient `-s A` with respect to its `lp` where it is not clipped.
 //!
-//! Losses that are uploaded as graphs are run with some 150 operations of PyTorch. `stable_reinforce` is refused: its
-//! definition is not public. The optimizer is AdamW (Loshchilov and Hutter, 2019, <https://arxiv.org/abs/1711.05101>) as
-//! PyTorch has it.
+//! Uploaded losses are graphs of some 150 operations of PyTorch. `stable_reinforce` is refused: its definition is not
+//! public. The optimizer is AdamW (Loshchilov and Hutter, 2019, <https://arxiv.org/abs/1711.05101>) as implemented by
+//! PyTorch.
 //!
 //! # The data folder
 //! `checkpoints/<run>/<kind>/<name>/` holds one checkpoint in PEFT's layout: `adapter_config.json`,
-//! `adapter_model.safetensors`, `checkpoint.json` (what it is and when it was saved), and for checkpoints to train on
-//! from `optimizer.safetensors`. Colons of the run's id are underscores in the folder's name. `run.json` beside them
-//! says what the run and its session were, so that lists survive a restart; nothing else needs it. `tmp` holds what is
-//! being written; `lock` and `owner` tell who uses the folder. Files and folders are readable by their owner only.
+//! `adapter_model.safetensors`, `checkpoint.json` (path, base model, times, file sizes), and, for checkpoints to train on
+//! from, `optimizer.safetensors`. Colons in the run's id become underscores in the folder's name. `run.json` beside them
+//! describes the run and its session, so that lists survive a restart; loading does not need it. `tmp` holds unfinished
+//! writes; `lock` and `owner` identify the process that uses the folder. Files and folders are readable by their owner
+//! only.
 
 mod api;
 mod audit;
@@ -98,7 +99,7 @@ mod stream;
 mod usage;
 mod work;
 
-pub use behavior::{Behavior, Trouble};
+pub use behavior::{Behavior, InjectedFault};
 pub use body::LocalBody;
 pub use builder::{BuildError, Decode, LocalEngineBuilder};
 pub use export::SavedAdapter;

@@ -1,4 +1,4 @@
-//! A handle on an engine.
+//! Handle to an engine.
 
 use std::fmt;
 use std::path::Path;
@@ -12,8 +12,8 @@ use crate::shared::Shared;
 use crate::state::BaseId;
 use crate::{Behavior, SampleStream, api};
 
-/// A handle on an engine. Cheap to clone; the engine stops when the last handle and the last service are gone, after
-/// the operation it is in and the checkpoints it is writing.
+/// A handle to an engine. Cheap to clone. The engine stops when the last handle and the last service are dropped, after
+/// the running operation and pending checkpoint writes.
 #[derive(Clone)]
 pub struct LocalEngine {
     pub(crate) shared: Arc<Shared>,
@@ -26,14 +26,14 @@ impl LocalEngine {
         LocalService::new(Arc::clone(&self.shared))
     }
 
-    /// Changes how the engine behaves towards its clients, from the next request on. Fetches that wait because of
-    /// [`Behavior::queue`] look again at once.
+    /// Changes the behavior towards clients, from the next request on. Polls that wait because of [`Behavior::queue`]
+    /// check it again at once.
     pub fn behave(&self, change: impl FnOnce(&mut Behavior)) {
         change(&mut self.shared.behavior());
         self.shared.behavior_changed.notify_waiters();
     }
 
-    /// Ends a session as if nothing had been heard of it for too long.
+    /// Ends a session as if it had timed out.
     pub fn expire_session(&self, session: &SessionId) {
         let detail = Some("it was ended by the engine's owner".to_owned());
         self.shared
@@ -41,28 +41,28 @@ impl LocalEngine {
             .end_session(session, SessionStatus::Cancelled { detail });
     }
 
-    /// Draws a sample and tells its tokens while it is drawn. The sampler is one that a client of this engine made.
+    /// Draws a sample and streams its tokens. The sampler must have been created by a client of this engine.
     ///
     /// # Errors
-    /// What `asample` would refuse, and a number that was used before.
+    /// The request is invalid for `asample`, or its number was used before.
     pub fn stream(&self, request: &SampleRequest) -> Result<SampleStream, BackendError> {
         api::watched(&self.shared.operations, request, 0).map_err(Into::into)
     }
 
-    /// The base model it serves; the first one where there are several.
+    /// The base model, or the first one if there are several.
     ///
     /// # Panics
-    /// Never: an engine has a model.
+    /// Never: an engine has at least one model.
     pub fn model(&self) -> &ModelInfo {
         self.shared.operations.info(BaseId(0))
     }
 
-    /// The base models it serves.
+    /// The base models.
     pub fn models(&self) -> impl Iterator<Item = &ModelInfo> {
         self.shared.operations.models()
     }
 
-    /// Where its checkpoints lie.
+    /// The folder of the checkpoints.
     pub fn data_dir(&self) -> &Path {
         &self.data_dir
     }

@@ -1,5 +1,4 @@
-//! What is known of sessions and training runs, apart from their weights: it is shown in lists, and the part that
-//! belongs to checkpoints is kept with them.
+//! Metadata of sessions and training runs. Lists show it; the part that belongs to checkpoints is stored with them.
 
 use std::collections::BTreeMap;
 
@@ -24,13 +23,13 @@ pub(crate) struct SessionNote {
     #[serde(default)]
     pub(crate) display_name: Option<String>,
     pub(crate) status: SessionStatus,
-    /// Its samplers, which no restart survives.
+    /// Its samplers. Not kept across restarts.
     #[serde(skip)]
     pub(crate) samplers: Vec<SamplingSessionId>,
 }
 
 impl SessionNote {
-    /// A session that is open.
+    /// An open session.
     pub(crate) fn new(id: SessionId, created: Timestamp) -> Self {
         Self {
             id,
@@ -48,7 +47,7 @@ impl SessionNote {
         self.project_id.as_deref().unwrap_or(identity::PROJECT)
     }
 
-    /// The notes as the lists show them.
+    /// The metadata as lists show it.
     pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
         texts(&self.user_metadata)
     }
@@ -66,20 +65,20 @@ pub(crate) struct RunNote {
 }
 
 impl RunNote {
-    /// The notes as the lists show them.
+    /// The metadata as lists show it.
     pub(crate) fn metadata(&self) -> BTreeMap<String, String> {
         texts(&self.user_metadata)
     }
 }
 
-/// A run with its session, as it is kept beside the checkpoints of the run.
+/// A run with its session, as stored beside the checkpoints of the run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Origin {
     pub(crate) run: RunNote,
     pub(crate) session: SessionNote,
 }
 
-/// Lists have texts only: others are written as JSON.
+/// Metadata as texts, which lists are limited to. Other values are written as JSON.
 fn texts(values: &BTreeMap<String, Value>) -> BTreeMap<String, String> {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
@@ -91,7 +90,7 @@ fn texts(values: &BTreeMap<String, Value>) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The session part of `<session>:train:<n>`, `<session>:sample:<n>` and what hangs on them.
+/// The session part of an id: `<session>:train:<n>`, `<session>:sample:<n>` and ids that begin with them.
 pub(crate) fn session_of(id: &str) -> SessionId {
     SessionId::from(id.split(':').next().unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! Requests that are not carried out.
+//! Refused requests.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::state::{Absent, Full};
 use crate::store::StoreError;
 use crate::work::Gone;
 
-/// Why a request is not carried out: the status and the text of the answer.
+/// Status and message of the response to a refused request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) detail: String,
-    /// A header of the answer.
+    /// An additional header of the response.
     pub(crate) header: Option<(HeaderName, HeaderValue)>,
 }
 
@@ -30,7 +30,7 @@ impl Refusal {
         }
     }
 
-    /// The token is none, or has expired.
+    /// The token is missing, invalid or expired.
     pub(crate) fn token(why: &str) -> Self {
         let mut refusal = Self::new(StatusCode::UNAUTHORIZED, format!("x-api-key: {why}"));
         let value = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
@@ -38,19 +38,19 @@ impl Refusal {
         refusal
     }
 
-    /// Refused because the engine was told to.
+    /// Refused by an injected fault.
     pub(crate) fn on_purpose(status: StatusCode, retry_after: Option<Duration>) -> Self {
         let mut refusal = Self::new(status, "refused on purpose, by the engine's behavior");
         refusal.header = retry_after.map(|wait| (RETRY_AFTER, wait.as_secs().into()));
         refusal
     }
 
-    /// The body can't be read as what it should be.
+    /// The body cannot be parsed.
     pub(crate) fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// The body can be read, and says something impossible.
+    /// The body has an invalid value.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
     }
@@ -63,12 +63,12 @@ impl Refusal {
         Self::new(StatusCode::GONE, detail)
     }
 
-    /// The same request may succeed later, so it has not used up its number.
+    /// Whether the same request may succeed later, so that its number stays free.
     pub(crate) fn is_passing(&self) -> bool {
         self.status == StatusCode::TOO_MANY_REQUESTS || self.status.is_server_error()
     }
 
-    /// An id of `what` leads nowhere.
+    /// The id of a `what` was not found.
     pub(crate) fn absent(what: &str, id: &str, absent: Absent) -> Self {
         match absent {
             Absent::Unknown => Self::not_found(format!(
@@ -122,7 +122,7 @@ impl From<Gone> for Refusal {
     fn from(_: Gone) -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "the engine has stopped or crashed on this request; the log says more",
+            "the engine has stopped or crashed on this request; the log has details",
         )
     }
 }
@@ -132,7 +132,7 @@ impl From<StoreError> for Refusal {
         let status = match &error {
             StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
             StoreError::AlreadySo { .. } => StatusCode::CONFLICT,
-            // Neither is mended by trying again, which a client does for minutes after a 5xx.
+            // A retry does not help, and clients retry for minutes after a 5xx.
             StoreError::Unfit { .. } | StoreError::Taken { .. } | StoreError::Damaged { .. } => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }

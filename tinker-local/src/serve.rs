@@ -1,4 +1,4 @@
-//! The engine on a socket.
+//! Serving an engine on a socket.
 
 mod guard;
 mod patient;
@@ -19,41 +19,43 @@ use self::guard::Guard;
 use self::patient::Patient;
 use crate::LocalEngine;
 
-/// How long requests under way may take after the shutdown began.
+/// Time for running requests to finish after the shutdown began.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// How long the head of a request may take to arrive.
+/// Time for the head of a request to arrive.
 const HEAD_TIME: Duration = Duration::from_secs(30);
 
-/// Bytes of the head of a request, which is also what is read of a body at a time.
+/// Most bytes of the head of a request, and of a body that are read at a time.
 const HEAD_BYTES: usize = 64 << 10;
 
-/// Requests at the same time on one connection, over HTTP/2: a client may wait for that many samples.
+/// Most concurrent requests on an HTTP/2 connection: a client may wait for that many samples.
 const STREAMS: u32 = 4096;
 
-/// How often an HTTP/2 connection is asked for a sign of life.
+/// Interval of keep-alive pings on HTTP/2 connections.
 const SIGN_OF_LIFE: Duration = Duration::from_mins(1);
 
-/// Pause after a connection could not be accepted, usually for lack of file handles.
+/// Pause after a failure to accept a connection, usually for lack of file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves an engine on a socket until `shutdown` is done, over HTTP/1.1 and, for clients that start with it, HTTP/2,
-/// without TLS and accepting any key: bind to 127.0.0.1 unless everybody who can reach the port may use the engine.
+/// Serves an engine on a socket until `shutdown` completes.
 ///
-/// On a loopback address it answers only requests to this machine by name (`localhost`, `127.0.0.1`, `[::1]`), and those
-/// of web pages only from there; others are refused with 403. A page anywhere could otherwise make its own name lead
-/// here (DNS rebinding) and use the engine through its visitor's browser. On another address there is no such check.
+/// It speaks HTTP/1.1, and HTTP/2 with prior knowledge, without TLS, and accepts any key. Bind to 127.0.0.1 unless
+/// everyone who can reach the port may use the engine.
 ///
-/// Connections are bounded by [`Limits::connections`](crate::Limits::connections); the head of a request must arrive
-/// within 30 seconds, its body within [`Limits::body_time`](crate::Limits::body_time), and a client that takes nothing of
-/// its answer for that long is cut off.
+/// On a loopback address the host of a request must be this machine (`localhost`, `127.0.0.1`, `[::1]`), and so must the
+/// origin of requests from web pages; others are refused with 403. Otherwise a page could use the engine through its
+/// visitor's browser (DNS rebinding). On other addresses nothing is checked.
 ///
-/// After the shutdown began nothing new is accepted and requests under way get three seconds; fetches of results that
-/// are not there yet are cut off after that. What was accepted goes on in the engine as long as it has a handle.
-/// Dropping the future stops accepting at once and leaves open connections to end by themselves.
+/// Connections are bounded by [`Limits::connections`](crate::Limits::connections). The head of a request must arrive
+/// within 30 seconds, its body within [`Limits::body_time`](crate::Limits::body_time); a client that reads nothing of its
+/// response for that long is disconnected.
+///
+/// After the shutdown began, no connections are accepted, and running requests have three seconds to finish; waiting
+/// polls are cut off then. Accepted operations continue as long as the engine has a handle. Dropping the future stops
+/// accepting at once; open connections continue until they end.
 ///
 /// # Errors
-/// The socket has no address. Failures to accept are logged and tried again.
+/// The socket has no address. Failures to accept are logged and retried.
 pub async fn serve(
     listener: TcpListener,
     engine: LocalEngine,
@@ -76,12 +78,12 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let mut shutdown = pin!(shutdown);
     loop {
-        // A place first: what waits in the system's queue costs nothing here.
+        // A permit first: connections in the system's queue cost nothing here.
         let next = async {
-            let place = Arc::clone(&room).acquire_owned().await;
-            (listener.accept().await, place)
+            let permit = Arc::clone(&room).acquire_owned().await;
+            (listener.accept().await, permit)
         };
-        let (accepted, place) = tokio::select! {
+        let (accepted, permit) = tokio::select! {
             next = next => next,
             () = &mut shutdown => break,
         };
@@ -93,7 +95,7 @@ pub async fn serve(
                 continue;
             }
         };
-        // Answers are small and awaited: waiting to fill a packet only delays them.
+        // Responses are small: waiting to fill a packet would only delay them.
         let _refused = stream.set_nodelay(true);
         let service = TowerToHyperService::new(Guard::new(engine.service(), is_loopback));
         let connection = builder
@@ -101,7 +103,7 @@ pub async fn serve(
             .into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
-            let _place = place;
+            let _permit = permit;
             if let Err(error) = connection.await {
                 tracing::debug!(error = &*error, "a connection ended early");
             }

@@ -1,4 +1,4 @@
-//! The engine as a service.
+//! Tower service of an engine.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -16,11 +16,11 @@ use crate::LocalBody;
 use crate::api;
 use crate::shared::Shared;
 
-/// The engine as a [`tower_service::Service`] for requests with any body. It needs no port. Cheap to clone.
+/// A [`tower_service::Service`] for requests with any body, without a port. Cheap to clone.
 ///
-/// It is always ready and never fails: whatever goes wrong is an answer with a status. Dropping the future of a
-/// request gives up the answer, not an operation the request has started. Requests are to be polled inside a tokio
-/// runtime with its clock enabled; any will do, and different ones for different requests too.
+/// It is always ready and never fails: errors are responses with a status. Dropping the future of a request abandons the
+/// response, but not an operation that the request has started. Requests must be polled inside a tokio runtime with its
+/// clock enabled; different requests can use different runtimes.
 #[derive(Clone)]
 pub struct LocalService {
     shared: Arc<Shared>,
@@ -54,7 +54,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let span = tracing::debug_span!("local_request", method = %request.method(), path = request.uri().path());
-        let answer = api::answer(Arc::clone(&self.shared), request);
+        let answer = api::respond(Arc::clone(&self.shared), request);
         Box::pin(async move { Ok(answer.await) }.instrument(span))
     }
 }

@@ -1,4 +1,4 @@
-//! Signatures of what this engine gave out: links to its files, and short-lived tokens.
+//! Signatures of links to files and of short-lived tokens.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 use crate::{clock, identity};
 
-/// Signs with a key that lives as long as the engine: a restart ends what was given out before.
+/// Signs with a key that lives as long as the engine: a restart invalidates earlier links and tokens.
 pub(crate) struct Signer {
     key: [u8; 32],
 }
@@ -22,13 +22,13 @@ impl std::fmt::Debug for Signer {
     }
 }
 
-/// The claims of a token that are looked at.
+/// The claims of a token that are checked.
 #[derive(Deserialize)]
 struct Claims {
     exp: i64,
 }
 
-/// Head of every token: HMAC with SHA-256.
+/// Header of every token: HMAC with SHA-256.
 const HEAD: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
 impl Signer {
@@ -46,19 +46,19 @@ impl Signer {
         mac
     }
 
-    /// The signature of a text, in characters that are safe in a link.
+    /// Signs a text. The signature contains only characters that are safe in a link.
     pub(crate) fn sign(&self, text: &str) -> String {
         URL_SAFE_NO_PAD.encode(self.mac(text).finalize().into_bytes())
     }
 
-    /// Whether this engine signed the text so. Takes the same time whatever is wrong.
+    /// Whether this is the signature of the text. Takes constant time.
     pub(crate) fn has_signed(&self, text: &str, signature: &str) -> bool {
         URL_SAFE_NO_PAD
             .decode(signature)
             .is_ok_and(|given| self.mac(text).verify_slice(&given).is_ok())
     }
 
-    /// A JSON web token of the one user there is.
+    /// A JSON web token of the local user.
     pub(crate) fn token(&self, lifetime: Duration) -> String {
         let now = clock::calendar().as_second();
         let claims = json!({
@@ -78,13 +78,17 @@ impl Signer {
         format!("{text}.{signature}")
     }
 
-    /// Checks a token; what is wrong with it otherwise.
+    /// Checks a token. The error is a fragment for a message.
     pub(crate) fn check_token(&self, token: &str) -> Result<(), &'static str> {
         let Some((text, signature)) = token.rsplit_once('.') else {
-            return Err("is no token of this engine; exchange the API key for one at auth/token");
+            return Err(
+                "is not a token of this engine; exchange the API key for one at auth/token",
+            );
         };
         if !self.has_signed(text, signature) {
-            return Err("is no token of this engine; exchange the API key for one at auth/token");
+            return Err(
+                "is not a token of this engine; exchange the API key for one at auth/token",
+            );
         }
         let claims = text
             .split_once('.')

@@ -1,4 +1,4 @@
-//! Samples whose tokens are told while they are drawn.
+//! Token streams of samples.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -17,7 +17,7 @@ use tokio::time::{Sleep, sleep};
 use crate::state::{Found, Payload};
 use crate::work::{Operations, Piece};
 
-/// Silence after which a sign of life is sent, so that nobody on the way takes the connection for dead.
+/// Interval of keep-alive comments, so that proxies do not close an idle connection.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
 /// What a watched sample tells.
@@ -72,12 +72,12 @@ impl SampleStream {
         }
     }
 
-    /// The promise of the sample.
+    /// Id of the sample's promise.
     pub fn request_id(&self) -> &RequestId {
         &self.id
     }
 
-    /// The next event, or nothing after the last. Cancelling the wait loses nothing.
+    /// The next event, or `None` after the last. Cancel safe.
     pub async fn next(&mut self) -> Option<SampleEvent> {
         poll_fn(|context| self.poll_next(context)).await
     }
@@ -94,7 +94,7 @@ impl SampleStream {
                 logprobs: piece.logprobs,
                 stop_reason: piece.ended,
             })),
-            // Nothing is left to be told, so the outcome is known.
+            // The sender is gone, so the outcome is known.
             Poll::Ready(None) => {
                 self.has_ended = true;
                 Poll::Ready(Some(self.outcome()))
@@ -147,7 +147,7 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    /// `first` is sent before everything else.
+    /// `first` is sent before all other events.
     pub(crate) fn new(stream: SampleStream, first: Bytes) -> Self {
         Self {
             stream,
@@ -166,7 +166,7 @@ impl Events {
         }
         if self.silence.as_mut().poll(context).is_ready() {
             self.silence.set(sleep(SIGN_OF_LIFE));
-            // Registers for the next one.
+            // Polls the new timer.
             context.waker().wake_by_ref();
             return Poll::Ready(Some(Bytes::from_static(b": waiting\n\n")));
         }

@@ -1,4 +1,4 @@
-//! What was computed, counted by the hour. It costs nothing here.
+//! Usage counts by the hour. On a local engine usage costs nothing.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,15 +8,15 @@ use tinker_types::{SessionId, Usage};
 
 use crate::clock;
 
-/// Counts kept, one for each hour, session and kind; beyond it those of the oldest hour go.
+/// Most counts kept, one for each hour, session and kind; beyond it the oldest are dropped.
 const KEPT: usize = 50_000;
 
 const HOUR: i64 = 3600;
 
-/// What is counted.
+/// Kind of usage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
-    /// Tokens of training passes, forward-only ones among them.
+    /// Tokens of training passes, including forward-only passes.
     Training,
     /// Prompt tokens that were computed.
     Prefill,
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// A count in the form of the report.
+    /// A count in the form of the usage report.
     pub(crate) fn usage(self, count: u64) -> Usage {
         match self {
             Self::Training => Usage::Training { token_count: count },
@@ -53,7 +53,7 @@ pub(crate) struct Count {
     pub(crate) amount: u64,
 }
 
-/// Counts of this process. They are not kept over restarts.
+/// Counts of this process. Not kept across restarts.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     counts: Mutex<BTreeMap<(i64, SessionId, Kind), u64>>,

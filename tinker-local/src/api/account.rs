@@ -1,4 +1,4 @@
-//! Who asks: on a local engine, whoever reaches it.
+//! API keys and tokens. A local engine accepts any key.
 
 use std::sync::Arc;
 
@@ -6,13 +6,13 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 use tinker_types::ExchangedToken;
 
-use super::answer::{self, Answer};
+use super::response::{self, Response};
 use crate::identity;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
-/// Gives a short-lived token for any key, where tokens are demanded.
-pub(super) fn exchange(shared: &Arc<Shared>) -> Result<Answer, Refusal> {
+/// Exchanges any key for a short-lived token, if tokens are required.
+pub(super) fn exchange(shared: &Arc<Shared>) -> Result<Response, Refusal> {
     let Some(lifetime) = shared.behavior().token_lifetime else {
         return Err(Refusal::new(
             StatusCode::UNAUTHORIZED,
@@ -20,19 +20,19 @@ pub(super) fn exchange(shared: &Arc<Shared>) -> Result<Answer, Refusal> {
         ));
     };
     let jwt = shared.signer.token(lifetime);
-    Ok(answer::json(&ExchangedToken { jwt }))
+    Ok(response::json(&ExchangedToken { jwt }))
 }
 
-/// Checks the token of a request, where tokens are demanded.
+/// Checks the token of a request, if tokens are required.
 pub(super) fn check_token(shared: &Arc<Shared>, headers: &HeaderMap) -> Result<(), Refusal> {
     let key = headers.get("x-api-key").and_then(|key| key.to_str().ok());
     let token = key.ok_or_else(|| Refusal::token("is missing"))?;
     shared.signer.check_token(token).map_err(Refusal::token)
 }
 
-/// What is known of the key of a request: nothing, so all keys are the same.
-pub(super) fn key() -> Answer {
-    answer::json(&json!({
+/// Information on an API key: the same for all keys.
+pub(super) fn key() -> Response {
+    response::json(&json!({
         "key_id": 0,
         "name": identity::NAME,
         "note": "a local engine accepts any key",

@@ -4,19 +4,19 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use super::answer::{self, Answer};
 use super::call::Call;
 use super::query::Query;
+use super::response::{self, Response};
 use crate::clock;
 use crate::refusal::Refusal;
 
-pub(super) fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let query = Query::parse(call.query);
     let prefix = match query.text("event_type") {
         None | Some("all") => "",
         Some("checkpoints") => "checkpoint_",
         Some("projects") => "project_",
-        // A local engine has neither.
+        // A local engine has neither teams nor organizations.
         Some("teams") => "team_",
         Some("organizations") => "organization_",
         Some(other) => {
@@ -27,10 +27,10 @@ pub(super) fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
     };
     let day: Date = match query.text("day") {
         None => TimeZone::UTC.to_datetime(clock::calendar()).date(),
-        Some(text) => text
-            .parse()
-            .map_err(|_| Refusal::invalid(format!("day: {text:?} is no date; give YYYY-MM-DD")))?,
+        Some(text) => text.parse().map_err(|_| {
+            Refusal::invalid(format!("day: {text:?} is not a date; give YYYY-MM-DD"))
+        })?,
     };
     let entries = call.operations.audit.of_day(day, prefix);
-    Ok(answer::json(&json!({ "entries": entries })))
+    Ok(response::json(&json!({ "entries": entries })))
 }

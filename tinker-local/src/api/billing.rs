@@ -1,4 +1,4 @@
-//! What was used. It costs nothing.
+//! Usage and storage reports. All prices are 0.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,19 +8,19 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tinker_types::{CheckpointStorage, SessionId, StorageEntry};
 
-use super::answer::{self, Answer};
 use super::call::Call;
 use super::query::Query;
+use super::response::{self, Response};
 use crate::note::session_of;
 use crate::refusal::Refusal;
 use crate::usage::Count;
 use crate::{clock, identity};
 
-/// Bytes of a gigabyte, as the service counts.
+/// Bytes of a gigabyte, as the service counts it.
 const GIGABYTE: f64 = 1e9;
 
-/// Tokens and checkpoints by the hour. Storage is not metered: see [`storage`] for what there is now.
-pub(super) fn usage(call: &Call<'_>) -> Result<Answer, Refusal> {
+/// Tokens and checkpoints by the hour. Storage is not metered; [`storage`] reports the current state.
+pub(super) fn usage(call: &Call<'_>) -> Result<Response, Refusal> {
     let query = Query::parse(call.query);
     let (from, to) = (time(&query, "starting_on")?, time(&query, "ending_before")?);
     if from >= to {
@@ -40,7 +40,7 @@ pub(super) fn usage(call: &Call<'_>) -> Result<Answer, Refusal> {
         let project = catalog
             .session(&count.session)
             .map_or(identity::PROJECT, |session| session.project());
-        // Counts are kept by session: where one trained several models, the first stands for all.
+        // Counts are kept by session. If it trained several models, the first stands for all.
         let run = catalog.runs_of(&count.session).next();
         let base_model = run.map_or(first.as_str(), |run| &run.base_model);
         json!({
@@ -65,14 +65,14 @@ pub(super) fn usage(call: &Call<'_>) -> Result<Answer, Refusal> {
             json!({ "user_metadata": session.user_metadata }),
         ))
     });
-    Ok(answer::json(&json!({
+    Ok(response::json(&json!({
         "data": counts.iter().map(event).collect::<Vec<Value>>(),
         "sessions": sessions.collect::<BTreeMap<_, _>>(),
         "cost_data_through": clock::calendar(),
     })))
 }
 
-/// A time, or a date, which is its first moment in UTC.
+/// A time, or a date, which means its start in UTC.
 fn time(query: &Query, name: &str) -> Result<Timestamp, Refusal> {
     let text = query.required(name)?;
     let without_offset = || {
@@ -82,11 +82,11 @@ fn time(query: &Query, name: &str) -> Result<Timestamp, Refusal> {
     text.parse()
         .ok()
         .or_else(without_offset)
-        .ok_or_else(|| Refusal::invalid(format!("{name}: {text:?} is no ISO 8601 time")))
+        .ok_or_else(|| Refusal::invalid(format!("{name}: {text:?} is not an ISO 8601 time")))
 }
 
-/// Checkpoints stored now, for each project.
-pub(super) async fn storage(call: &Call<'_>) -> Result<Answer, Refusal> {
+/// Stored checkpoints of each project.
+pub(super) async fn storage(call: &Call<'_>) -> Result<Response, Refusal> {
     let query = Query::parse(call.query);
     let wanted = query.text("project_id");
     let records = call
@@ -120,5 +120,5 @@ pub(super) async fn storage(call: &Call<'_>) -> Result<Answer, Refusal> {
             entry
         })
         .collect();
-    Ok(answer::json(&storage))
+    Ok(response::json(&storage))
 }

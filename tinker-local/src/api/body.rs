@@ -1,4 +1,4 @@
-//! Bodies of requests.
+//! Request bodies.
 
 use std::error::Error;
 use std::io::Read;
@@ -15,10 +15,10 @@ use crate::Limits;
 use crate::refusal::Refusal;
 use crate::state::Admitted;
 
-/// Largest window a compressed body may ask memory for: 2^26 bytes, what level 22 uses is twice that.
+/// Largest window of a compressed body: 2^26 bytes. Level 22 uses twice as much and is refused.
 const WINDOW_LOG: u32 = 26;
 
-/// The whole body, decompressed, as far as it fits the limits and arrives in time.
+/// Reads and decompresses a body, within the limits of size and time.
 pub(super) async fn read<B>(
     headers: &HeaderMap,
     body: B,
@@ -46,7 +46,7 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let mut body = pin!(body);
-    // What cannot fit is refused before it is sent, if the client waits for that.
+    // A body that is too large is refused before it is sent, if the client waits for `100 Continue`.
     if body.size_hint().lower() > most as u64 {
         return Err(too_large(most));
     }
@@ -78,7 +78,9 @@ pub(crate) fn decompress(headers: &HeaderMap, body: Bytes, most: usize) -> Resul
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let malformed = |error: std::io::Error| {
-        Refusal::malformed(format!("the body is no whole zstd frame: {error}"))
+        Refusal::malformed(format!(
+            "the request body is not a complete zstd frame: {error}"
+        ))
     };
     let mut decoder = zstd::stream::read::Decoder::with_buffer(&body[..]).map_err(malformed)?;
     decoder.window_log_max(WINDOW_LOG).map_err(malformed)?;
@@ -101,26 +103,26 @@ fn too_large(most: usize) -> Refusal {
     )
 }
 
-/// Refuses a request that has more to keep than it should.
+/// Refuses a request with too large notes.
 pub(super) fn check_notes(body: &[u8], limits: &Limits) -> Result<(), Refusal> {
     let (have, most) = (body.len(), limits.note_bytes);
     if have > most {
         let detail = format!(
-            "the body has {have} bytes, {most} is the most where notes are kept; shorten user_metadata"
+            "the body has {have} bytes, {most} is the most for requests with notes; shorten user_metadata"
         );
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
     }
     Ok(())
 }
 
-/// How a body is written.
+/// Format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Protobuf,
     Json,
 }
 
-/// How the body of a training request is written.
+/// The format of a training request.
 pub(super) fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
     let kind = headers
         .get(CONTENT_TYPE)
@@ -138,7 +140,7 @@ pub(super) fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
     Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }
 
-/// A JSON body as what it should be.
+/// Parses a JSON body. Errors name the field.
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -151,12 +153,12 @@ pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
         };
         match cause.classify() {
             serde_json::error::Category::Data => Refusal::invalid(detail),
-            _ => Refusal::malformed(format!("the body is no JSON: {detail}")),
+            _ => Refusal::malformed(format!("the request body is not valid JSON: {detail}")),
         }
     })?;
-    reader
-        .end()
-        .map_err(|error| Refusal::malformed(format!("the body is no JSON: {error}")))?;
+    reader.end().map_err(|error| {
+        Refusal::malformed(format!("the request body is not valid JSON: {error}"))
+    })?;
     Ok(value)
 }
 

@@ -1,4 +1,4 @@
-//! A request on its way to the endpoint that answers it.
+//! A request in its handler.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::work::{Operations, Submission};
 
-/// A request whose body is read.
+/// A request with its body.
 pub(super) struct Call<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) operations: &'a Arc<Operations>,
     pub(super) headers: &'a HeaderMap,
     pub(super) query: Option<&'a str>,
-    /// Scheme and host the client used, for links back.
+    /// Scheme and host that the client used, for links.
     pub(super) origin: String,
-    /// The engine behaves like one of the time before protobuf.
+    /// The engine behaves like a server without protobuf.
     pub(super) json_only: bool,
     pub(super) body: Bytes,
 }
@@ -48,7 +48,7 @@ impl Call<'_> {
     }
 }
 
-/// Where the client found this engine.
+/// Scheme and host that the client used.
 pub(super) fn origin(head: &Parts) -> String {
     let scheme = head.uri.scheme_str().unwrap_or("http");
     let host = || head.headers.get(HOST)?.to_str().ok();

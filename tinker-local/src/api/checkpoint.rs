@@ -1,4 +1,4 @@
-//! Checkpoints: lists, and what can be done with one.
+//! Lists of checkpoints and changes to them.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -6,20 +6,20 @@ use tinker_types::{
     Checkpoint, CheckpointPath, Checkpoints, CopyWeights, Cursor, InvalidValue, WeightsCopied,
 };
 
-use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
 use super::query::Query;
+use super::response::{self, Response};
 use super::route::Place;
 use crate::refusal::Refusal;
 use crate::state::Copies;
 use crate::store::Record;
 use crate::work::lifetime;
 
-/// Longest key of a request that is remembered.
+/// Most bytes of an idempotency key.
 const LONGEST_KEY: usize = 256;
 
-/// A checkpoint as lists show it.
+/// A checkpoint in the form of lists.
 pub(super) fn listed(record: Record) -> Checkpoint {
     let mut checkpoint = Checkpoint::new(record.path.clone(), record.created);
     checkpoint.size_bytes = Some(record.size());
@@ -29,19 +29,19 @@ pub(super) fn listed(record: Record) -> Checkpoint {
     checkpoint
 }
 
-fn page(records: Vec<Record>, cursor: Option<Cursor>) -> Answer {
+fn page(records: Vec<Record>, cursor: Option<Cursor>) -> Response {
     let mut page = Checkpoints::default();
     page.checkpoints = records.into_iter().map(listed).collect();
     page.cursor = cursor;
-    answer::json(&page)
+    response::json(&page)
 }
 
-/// A list that has no pages.
-pub(super) fn whole(records: Vec<Record>) -> Answer {
+/// A list without pages.
+pub(super) fn whole(records: Vec<Record>) -> Response {
     page(records, None)
 }
 
-pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let all = call
         .operations
         .archive
@@ -51,26 +51,26 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
     Ok(page(records, Some(cursor)))
 }
 
-pub(super) async fn delete(call: &Call<'_>, place: &Place) -> Result<Answer, Refusal> {
+pub(super) async fn delete(call: &Call<'_>, place: &Place) -> Result<Response, Refusal> {
     let path = place.path()?;
     call.operations
         .archive
         .ask(move |store| store.remove(&path))
         .await?;
-    Ok(answer::json(&json!({})))
+    Ok(response::json(&json!({})))
 }
 
 pub(super) async fn set_public(
     call: &Call<'_>,
     place: &Place,
     public: bool,
-) -> Result<Answer, Refusal> {
+) -> Result<Response, Refusal> {
     let path = place.path()?;
     call.operations
         .archive
         .ask(move |store| store.set_public(&path, public))
         .await?;
-    Ok(answer::json(&json!({})))
+    Ok(response::json(&json!({})))
 }
 
 #[derive(Deserialize)]
@@ -78,7 +78,7 @@ struct Ttl {
     ttl_seconds: Option<u64>,
 }
 
-pub(super) async fn set_lifetime(call: &Call<'_>, place: &Place) -> Result<Answer, Refusal> {
+pub(super) async fn set_lifetime(call: &Call<'_>, place: &Place) -> Result<Response, Refusal> {
     let path = place.path()?;
     let request: Ttl = body::json(&call.body)?;
     let lifetime = lifetime(request.ttl_seconds)?;
@@ -86,11 +86,11 @@ pub(super) async fn set_lifetime(call: &Call<'_>, place: &Place) -> Result<Answe
         .archive
         .ask(move |store| store.set_lifetime(&path, lifetime))
         .await?;
-    Ok(answer::json(&json!({})))
+    Ok(response::json(&json!({})))
 }
 
 /// Copies a checkpoint. Requests with the same idempotency key make one copy.
-pub(super) async fn copy(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) async fn copy(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: CopyWeights = body::json(&call.body)?;
     let source: CheckpointPath = request
         .source_path
@@ -113,7 +113,7 @@ pub(super) async fn copy(call: &Call<'_>) -> Result<Answer, Refusal> {
     let tinker_path = copied
         .get_or_try_init(|| call.operations.copy_checkpoint(source, project, lifetime))
         .await?;
-    Ok(answer::json(&WeightsCopied {
+    Ok(response::json(&WeightsCopied {
         tinker_path: tinker_path.clone(),
     }))
 }

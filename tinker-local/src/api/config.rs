@@ -1,28 +1,28 @@
-//! What the engine offers and how it wants its clients to behave.
+//! Capabilities and client configuration.
 
 use serde_json::json;
 use tinker_types::{Health, ServerCapabilities, SupportedModel};
 
-use super::answer::{self, Answer};
+use super::response::{self, Response};
 use crate::shared::Shared;
 use crate::work::Operations;
 
-pub(super) fn client(shared: &Shared) -> Answer {
+pub(super) fn client(shared: &Shared) -> Response {
     let behavior = shared.behavior();
     let mut config = behavior.client_config.clone();
     config.pjwt_auth_enabled = behavior.token_lifetime.is_some();
-    answer::json(&config)
+    response::json(&config)
 }
 
-pub(super) fn dynamic(shared: &Shared) -> Answer {
-    answer::json(&shared.behavior().dynamic_config)
+pub(super) fn dynamic(shared: &Shared) -> Response {
+    response::json(&shared.behavior().dynamic_config)
 }
 
-pub(super) fn health() -> Answer {
-    answer::json(&Health::ok())
+pub(super) fn health() -> Response {
+    response::json(&Health::ok())
 }
 
-pub(super) fn capabilities(operations: &Operations) -> Answer {
+pub(super) fn capabilities(operations: &Operations) -> Response {
     let models = operations.models().map(|info| {
         let mut model = SupportedModel::default();
         model.model_name = Some(info.name.clone());
@@ -32,10 +32,10 @@ pub(super) fn capabilities(operations: &Operations) -> Answer {
         model.tokenizer_id.clone_from(&info.tokenizer);
         model
     });
-    answer::json(&ServerCapabilities::new(models.collect()))
+    response::json(&ServerCapabilities::new(models.collect()))
 }
 
-/// Events are not kept: nobody but the user is here to read them.
-pub(super) fn telemetry() -> Answer {
-    answer::json(&json!({ "status": "accepted" }))
+/// Accepts telemetry and discards it.
+pub(super) fn telemetry() -> Response {
+    response::json(&json!({ "status": "accepted" }))
 }

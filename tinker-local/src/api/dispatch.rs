@@ -1,4 +1,4 @@
-//! From a request to the endpoint that answers it.
+//! Handling of a request, from injected faults to the handler of its endpoint.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -6,45 +6,45 @@ use std::sync::Arc;
 use http::Request;
 use http_body::Body;
 
-use super::answer::{self, Answer};
 use super::call::{self, Call};
+use super::response::{self, Response};
 use super::route::{self, Route};
 use super::{
     account, audit, billing, body, checkpoint, config, external, future, model, poll, run,
     sampling, search, session, tarball, trace, training, weights,
 };
-use crate::behavior::What;
+use crate::behavior::FaultKind;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
-/// Answers a request. Whatever goes wrong is an answer too. Any key, or none, is accepted, unless tokens are demanded:
-/// whoever reaches a local engine may use it.
-pub(crate) async fn answer<B>(shared: Arc<Shared>, request: Request<B>) -> Answer
+/// Answers a request. Errors are responses as well. Any key, or none, is accepted unless tokens are required: everyone
+/// who can reach a local engine may use it.
+pub(crate) async fn respond<B>(shared: Arc<Shared>, request: Request<B>) -> Response
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let (trouble, delay) = {
+    let (fault, delay) = {
         let mut behavior = shared.behavior();
         let path = route::below_prefix(request.uri().path());
-        (behavior.trouble(path), behavior.delay)
+        (behavior.next_fault(path), behavior.delay)
     };
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
-    let result = match trouble {
-        Some(What::Dropped) => return answer::broken(),
-        Some(What::Status {
+    let result = match fault {
+        Some(FaultKind::Dropped) => return response::broken(),
+        Some(FaultKind::Status {
             status,
             retry_after,
         }) => Err(Refusal::on_purpose(status, retry_after)),
-        Some(What::AnswerLost) | None => route(&shared, request).await,
+        Some(FaultKind::AnswerLost) | None => route(&shared, request).await,
     };
-    if trouble == Some(What::AnswerLost) {
-        return answer::broken();
+    if fault == Some(FaultKind::AnswerLost) {
+        return response::broken();
     }
     match result {
-        Ok(answer) => answer,
+        Ok(response) => response,
         Err(refusal) => {
             tracing::debug!(status = refusal.status.as_u16(), detail = %refusal.detail, "refused");
             refusal.into()
@@ -52,7 +52,7 @@ where
     }
 }
 
-async fn route<B>(shared: &Arc<Shared>, request: Request<B>) -> Result<Answer, Refusal>
+async fn route<B>(shared: &Arc<Shared>, request: Request<B>) -> Result<Response, Refusal>
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -69,7 +69,7 @@ where
     if wants_token && !route.is_open() {
         account::check_token(shared, &head.headers)?;
     }
-    // Until the request is answered: one that waits for a result holds its body as well.
+    // Held until the request is answered: a request that waits for a result keeps its body.
     let mut admitted = shared.intake.enter()?;
     let body = body::read(
         &head.headers,

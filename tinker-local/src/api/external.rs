@@ -1,4 +1,4 @@
-//! Weights as files for use elsewhere, and where to fetch them.
+//! Signed links to files, and downloads of files.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -9,26 +9,26 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tinker_types::{CheckpointKind, ExternalWeightsUrls};
 
-use super::answer::{self, Answer};
 use super::call::Call;
 use super::part;
 use super::query::Query;
+use super::response::{self, Response};
 use super::route::Place;
 use crate::audit::Entry;
 use crate::clock;
 use crate::refusal::Refusal;
 
-/// How long a link works.
+/// Lifetime of a link.
 const LINK_LIFETIME: Duration = Duration::from_hours(1);
 
-/// What stays as it is in a part of a link.
+/// Characters that are escaped in a part of a link.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
 
-pub(super) async fn urls(call: &Call<'_>, place: &Place) -> Result<Answer, Refusal> {
+pub(super) async fn urls(call: &Call<'_>, place: &Place) -> Result<Response, Refusal> {
     let path = place.path()?;
     if path.kind() != CheckpointKind::External {
         return Err(Refusal::malformed(format!(
@@ -49,10 +49,10 @@ pub(super) async fn urls(call: &Call<'_>, place: &Place) -> Result<Answer, Refus
     let urls = record.file_names().map(link).collect();
     let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
     call.operations.audit.note(entry.for_purpose("download"));
-    Ok(answer::json(&ExternalWeightsUrls::new(urls, ends)))
+    Ok(response::json(&ExternalWeightsUrls::new(urls, ends)))
 }
 
-/// A signed link to a file of this engine.
+/// Makes a signed link to a file of this engine.
 pub(super) fn link(call: &Call<'_>, parts: &[&str], ends: Timestamp) -> String {
     let signature = call.shared.signer.sign(&signed(parts, ends.as_second()));
     let escaped: Vec<String> = parts
@@ -67,12 +67,12 @@ pub(super) fn link(call: &Call<'_>, parts: &[&str], ends: Timestamp) -> String {
     )
 }
 
-/// What is signed of a link. Names hold no line breaks.
+/// The signed text of a link. Names contain no line breaks.
 fn signed(parts: &[&str], ends: impl Display) -> String {
     format!("{}\n{ends}", parts.join("\n"))
 }
 
-/// Checks that a link was made by this engine and has not ended.
+/// Checks the signature and the lifetime of a link.
 pub(super) fn check_link(call: &Call<'_>, parts: &[&str]) -> Result<(), Refusal> {
     let query = Query::parse(call.query);
     let forbidden = |why: &str| Refusal::new(StatusCode::FORBIDDEN, why);
@@ -96,7 +96,7 @@ pub(super) fn check_link(call: &Call<'_>, parts: &[&str]) -> Result<(), Refusal>
     Err(forbidden("the link no longer works; ask for a new one"))
 }
 
-pub(super) async fn file(call: &Call<'_>, place: &Place, name: &str) -> Result<Answer, Refusal> {
+pub(super) async fn file(call: &Call<'_>, place: &Place, name: &str) -> Result<Response, Refusal> {
     check_link(call, &[&place.run, &place.kind, &place.name, name])?;
     let (path, wanted) = (place.path()?, name.to_owned());
     let bytes = call
@@ -104,9 +104,9 @@ pub(super) async fn file(call: &Call<'_>, place: &Place, name: &str) -> Result<A
         .archive
         .ask(move |store| store.file(&path, &wanted))
         .await?;
-    let mut answer = part::of_file(call.headers, name, bytes);
-    answer
+    let mut response = part::of_file(call.headers, name, bytes);
+    response
         .headers_mut()
         .insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
-    Ok(answer)
+    Ok(response)
 }

@@ -9,19 +9,18 @@ use serde_json::{Value, json};
 use tinker_types::proto::{CONTENT_TYPE as PROTOBUF, decode_output, decode_sample};
 use tinker_types::{CancelFuture, InvalidValue, QueueState, RetrieveFuture, Retrieved, Waiting};
 
-use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
+use super::response::{self, Response};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::state::{Class, Found, Payload, Promise};
 
-/// Waits as long as the engine is told to keep results back, but not longer than a poll may take. Says why it still
-/// does at the end.
+/// Waits while the engine's behavior holds results back, at most `most`. Returns the reason if it still does then.
 pub(super) async fn held_back(shared: &Shared, most: Duration) -> Option<Waiting> {
     let freed = async {
         loop {
-            // Registered before the look, so a change between the two is not missed.
+            // Registered before the check, so that a change between the two is not missed.
             let mut changed = std::pin::pin!(shared.behavior_changed.notified());
             changed.as_mut().enable();
             if shared.behavior().queue.is_none() {
@@ -36,7 +35,7 @@ pub(super) async fn held_back(shared: &Shared, most: Duration) -> Option<Waiting
     }
 }
 
-pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) async fn retrieve(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: RetrieveFuture = body::json(&call.body)?;
     let id = request.request_id;
     let promises = &call.operations.promises;
@@ -56,10 +55,10 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
     };
     let long_poll = call.operations.limits.long_poll;
     if let Some(waiting) = held_back(call.shared, long_poll).await {
-        return Ok(answer::json(&Retrieved::TryAgain(waiting).to_json(&id)));
+        return Ok(response::json(&Retrieved::TryAgain(waiting).to_json(&id)));
     }
     let Ok(outcome) = tokio::time::timeout(long_poll, promise.wait()).await else {
-        return Ok(answer::json(
+        return Ok(response::json(
             &Retrieved::TryAgain(waiting(call, &promise)).to_json(&id),
         ));
     };
@@ -68,7 +67,7 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
         && payload.len() > call.operations.limits.inline_result_bytes
     {
         let bytes = payload.len() as u64;
-        return Ok(answer::json(&Retrieved::SizeOnly { bytes }.to_json(&id)));
+        return Ok(response::json(&Retrieved::SizeOnly { bytes }.to_json(&id)));
     }
     promises.note_fetch(&id);
     match outcome {
@@ -78,12 +77,12 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
                 error: failure.error.clone(),
                 category: failure.category,
             };
-            Ok(answer::json(&failed.to_json(&id)))
+            Ok(response::json(&failed.to_json(&id)))
         }
     }
 }
 
-/// Why a promise has no result yet.
+/// The state of a promise without a result.
 fn waiting(call: &Call<'_>, promise: &Promise) -> Waiting {
     let (state, reason) = if promise.is_running() {
         (QueueState::Active, "the engine works on it".to_owned())
@@ -102,16 +101,16 @@ fn waiting(call: &Call<'_>, promise: &Promise) -> Waiting {
     waiting
 }
 
-/// A result as protobuf for clients that take it, else in the JSON form of older ones.
-fn encode(payload: &Payload, call: &Call<'_>) -> Result<Answer, Refusal> {
+/// Encodes a result: as protobuf for clients that accept it, else as JSON.
+fn encode(payload: &Payload, call: &Call<'_>) -> Result<Response, Refusal> {
     let is_protobuf = |kinds: &str| kinds.contains(PROTOBUF);
     let mut accepted = call.headers.get_all(ACCEPT).iter();
     let takes_protobuf =
         !call.json_only && accepted.any(|value| value.to_str().is_ok_and(is_protobuf));
     match payload {
-        Payload::Json(bytes) => Ok(answer::json_bytes(StatusCode::OK, bytes.clone())),
+        Payload::Json(bytes) => Ok(response::json_bytes(StatusCode::OK, bytes.clone())),
         Payload::Output(bytes) | Payload::Sample(bytes) if takes_protobuf => {
-            Ok(answer::protobuf(bytes.clone()))
+            Ok(response::protobuf(bytes.clone()))
         }
         Payload::Output(bytes) => older(bytes, |bytes| {
             decode_output(bytes).map(|output| json!(output))
@@ -127,19 +126,19 @@ fn encode(payload: &Payload, call: &Call<'_>) -> Result<Answer, Refusal> {
 fn older(
     bytes: &Bytes,
     form: impl FnOnce(Bytes) -> Result<Value, InvalidValue>,
-) -> Result<Answer, Refusal> {
+) -> Result<Response, Refusal> {
     let body = form(bytes.clone())
         .map_err(|e| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, e.to_string()))?;
-    Ok(answer::json(&body))
+    Ok(response::json(&body))
 }
 
-/// Only samples are cancelled: a training operation that is left out would change what the next ones do.
-pub(super) fn cancel(call: &Call<'_>) -> Result<Answer, Refusal> {
+/// Cancels a sample. Training operations are not cancelled: leaving one out would change the results of later ones.
+pub(super) fn cancel(call: &Call<'_>) -> Result<Response, Refusal> {
     let CancelFuture { request_id: id, .. } = body::json(&call.body)?;
     if let Found::Known(promise) = call.operations.promises.find(&id)
         && promise.class() == Class::Sampling
     {
         call.operations.cancel_sample(&id);
     }
-    Ok(answer::json(&json!({})))
+    Ok(response::json(&json!({})))
 }

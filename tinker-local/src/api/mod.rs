@@ -1,7 +1,6 @@
-//! The HTTP surface: from a request to an answer.
+//! HTTP interface: handlers decode a request, call an operation and encode the response.
 
 mod account;
-mod answer;
 mod audit;
 mod billing;
 mod body;
@@ -17,6 +16,7 @@ mod poll;
 #[cfg(feature = "decoders")]
 mod probe;
 mod query;
+mod response;
 mod route;
 mod run;
 mod sampling;
@@ -29,7 +29,7 @@ mod weights;
 
 #[cfg(feature = "decoders")]
 pub(crate) use body::{decompress, json as read_json};
-pub(crate) use dispatch::answer;
+pub(crate) use dispatch::respond;
 #[cfg(feature = "decoders")]
 pub(crate) use probe::look_up;
 pub(crate) use sampling::watched;

@@ -3,20 +3,20 @@
 use serde::Deserialize;
 use tinker_types::{CreateModel, GetInfo, ModelData, ModelId, ModelInfo, Submitted};
 
-use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
+use super::response::{self, Response};
 use crate::clock;
 use crate::refusal::Refusal;
 
-pub(super) fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn create(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: CreateModel = body::json(&call.body)?;
     call.check_notes()?;
     let (model, id) = call.operations.create_model(request, call.body.len())?;
-    Ok(answer::promised(id, &model))
+    Ok(response::promised(id, &model))
 }
 
-pub(super) fn info(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn info(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: GetInfo = body::json(&call.body)?;
     let mut registry = call.operations.registry();
     let model = registry
@@ -30,7 +30,7 @@ pub(super) fn info(call: &Call<'_>) -> Result<Answer, Refusal> {
     let mut info = ModelInfo::new(request.model_id, data);
     info.is_lora = Some(true);
     info.lora_rank = u32::try_from(model.spec.rank).ok();
-    Ok(answer::json(&info))
+    Ok(response::json(&info))
 }
 
 /// Request of older clients that no longer need a model.
@@ -39,8 +39,8 @@ struct UnloadModel {
     model_id: ModelId,
 }
 
-pub(super) fn unload(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn unload(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: UnloadModel = body::json(&call.body)?;
     let id = call.operations.unload_model(&request.model_id)?;
-    Ok(answer::json(&Submitted::new(id)))
+    Ok(response::json(&Submitted::new(id)))
 }

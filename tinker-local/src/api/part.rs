@@ -1,4 +1,4 @@
-//! Files, whole or from a place on, so that a transfer that broke off can go on.
+//! Range requests, so that an interrupted download can be resumed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,32 +6,32 @@ use http::header::{ACCEPT_RANGES, CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use sha2::{Digest, Sha256};
 
-use super::answer::{self, Answer};
+use super::response::{self, Response};
 use crate::LocalBody;
 use crate::store::{Archive, Tarball};
 
 const DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 
-/// A file with its checksum, or what follows the byte that `Range` names. A range of another form is answered with the
-/// whole, which the protocol of the web allows.
-pub(super) fn of_file(asked: &HeaderMap, name: &str, bytes: Vec<u8>) -> Answer {
+/// A file with its checksum, or the part from the first byte of `Range` on. Ranges of other forms are ignored, as HTTP
+/// allows.
+pub(super) fn of_file(asked: &HeaderMap, name: &str, bytes: Vec<u8>) -> Response {
     let digest = STANDARD.encode(Sha256::digest(&bytes));
     let (tag, length) = (format!("\"{digest}\""), bytes.len() as u64);
     let part = Part::asked(asked, &tag, length);
-    let mut answer = match part {
-        Part::Whole => answer::file(name, bytes),
-        Part::From(start) => answer::file(name, bytes[start as usize..].to_vec()),
-        Part::Behind => answer::file(name, Vec::new()),
+    let mut response = match part {
+        Part::Whole => response::file(name, bytes),
+        Part::From(start) => response::file(name, bytes[start as usize..].to_vec()),
+        Part::Behind => response::file(name, Vec::new()),
     };
-    part.describe(&mut answer, &tag, length);
+    part.describe(&mut response, &tag, length);
     if part != Part::Behind {
-        set(&mut answer, DIGEST, &format!("sha-256=:{digest}:"));
+        set(&mut response, DIGEST, &format!("sha-256=:{digest}:"));
     }
-    answer
+    response
 }
 
-/// The same of all files of a checkpoint. It has no checksum: that would take reading it all before it is sent.
-pub(super) fn of_tarball(asked: &HeaderMap, mut tarball: Tarball, archive: &Archive) -> Answer {
+/// An archive, or a part of it. It has no checksum, which would require reading all of it first.
+pub(super) fn of_tarball(asked: &HeaderMap, mut tarball: Tarball, archive: &Archive) -> Response {
     let (tag, length) = (format!("\"{}\"", tarball.tag()), tarball.length());
     let part = Part::asked(asked, &tag, length);
     tarball.skip(match part {
@@ -40,17 +40,17 @@ pub(super) fn of_tarball(asked: &HeaderMap, mut tarball: Tarball, archive: &Arch
         Part::Behind => length,
     });
     let body = LocalBody::tarball(tarball, archive.clone());
-    let mut answer = answer::body(StatusCode::OK, "application/x-tar", body);
-    part.describe(&mut answer, &tag, length);
-    answer
+    let mut response = response::body(StatusCode::OK, "application/x-tar", body);
+    part.describe(&mut response, &tag, length);
+    response
 }
 
-/// Which part of some bytes is asked for.
+/// The requested part of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Whole,
     From(u64),
-    /// What begins behind their end.
+    /// A part that begins behind the end.
     Behind,
 }
 
@@ -65,23 +65,23 @@ impl Part {
         }
     }
 
-    /// Says in the head of an answer which part it holds.
-    fn describe(self, answer: &mut Answer, tag: &str, length: u64) {
+    /// Describes the part in the headers of a response.
+    fn describe(self, response: &mut Response, tag: &str, length: u64) {
         match self {
             Self::Whole => {}
             Self::From(start) => {
-                *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
+                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
                 let range = format!("bytes {start}-{}/{length}", length - 1);
-                set(answer, CONTENT_RANGE, &range);
+                set(response, CONTENT_RANGE, &range);
             }
             Self::Behind => {
-                *answer.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
-                set(answer, CONTENT_RANGE, &format!("bytes */{length}"));
+                *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+                set(response, CONTENT_RANGE, &format!("bytes */{length}"));
                 return;
             }
         }
-        set(answer, ACCEPT_RANGES, "bytes");
-        set(answer, ETAG, tag);
+        set(response, ACCEPT_RANGES, "bytes");
+        set(response, ETAG, tag);
     }
 }
 
@@ -91,10 +91,10 @@ fn start_of(range: &str) -> Option<u64> {
     start.parse().ok()
 }
 
-fn set(answer: &mut Answer, name: HeaderName, value: &str) {
-    // Digits and base64, which stand in any header.
+fn set(response: &mut Response, name: HeaderName, value: &str) {
+    // Digits and base64, which are valid in headers.
     if let Ok(value) = HeaderValue::from_str(value) {
-        answer.headers_mut().insert(name, value);
+        response.headers_mut().insert(name, value);
     }
 }
 

@@ -1,20 +1,20 @@
-//! One poll for all samples of a sampler.
+//! Polls of all samples of a sampler.
 
 use std::time::Duration;
 
 use tinker_types::{Completions, PollTarget, RetrieveFutures};
 
-use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
 use super::future::held_back;
+use super::response::{self, Response};
 use crate::clock;
 use crate::refusal::Refusal;
 use crate::state::Poller;
 
-/// Answers with what has ended since the cursor, as soon as there is something, or with nothing after a while. What
-/// was fetched is forgotten.
-pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
+/// Returns the samples that finished after the cursor, as soon as there are any, or none after a time-out. Results that
+/// the client has received are forgotten.
+pub(super) async fn retrieve(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: RetrieveFutures = body::json(&call.body)?;
     let PollTarget::SamplingSession {
         sampling_session_id,
@@ -54,13 +54,13 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Answer, Refusal> {
             completions: Vec::new(),
             cursor: request.prev_cursor,
         };
-        return Ok(answer::json(&completions));
+        return Ok(response::json(&completions));
     }
     let next = promises.next_ended(&poller, seen);
     let (completions, cursor) = tokio::time::timeout(wait, next)
         .await
         .unwrap_or_else(|_| promises.ended(&poller, seen));
-    Ok(answer::json(&Completions {
+    Ok(response::json(&Completions {
         completions,
         cursor: cursor.cast_signed(),
     }))

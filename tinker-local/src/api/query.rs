@@ -1,11 +1,11 @@
-//! The part of an address after the question mark.
+//! Query parameters.
 
 use percent_encoding::percent_decode_str;
 use tinker_types::Cursor;
 
 use crate::refusal::Refusal;
 
-/// The parameters of a query, decoded.
+/// Decoded query parameters.
 #[derive(Debug)]
 pub(super) struct Query(Vec<(String, String)>);
 
@@ -24,7 +24,7 @@ impl Query {
         )
     }
 
-    /// A parameter; one that is empty counts as absent.
+    /// A parameter. An empty one counts as absent.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         let value = self.0.iter().find(|(key, _)| key == name);
         value
@@ -42,11 +42,11 @@ impl Query {
             None => Ok(default),
             Some(text) => text
                 .parse()
-                .map_err(|_| Refusal::invalid(format!("{name}: {text:?} is no whole number"))),
+                .map_err(|_| Refusal::invalid(format!("{name}: {text:?} is not a whole number"))),
         }
     }
 
-    /// Everything here belongs to the one user, so that both scopes are the same.
+    /// Checks `access_scope`. Everything belongs to the local user, so that both scopes are the same.
     pub(super) fn check_scope(&self) -> Result<(), Refusal> {
         match self.text("access_scope") {
             None | Some("owned" | "accessible") => Ok(()),

@@ -2,17 +2,17 @@
 
 use tinker_types::{CheckpointKind, ModelId, TrainingRun, TrainingRuns};
 
-use super::answer::{self, Answer};
 use super::call::Call;
 use super::checkpoint::{listed, whole};
 use super::query::Query;
+use super::response::{self, Response};
 use crate::identity;
 use crate::note::RunNote;
 use crate::refusal::Refusal;
 use crate::store::Record;
 use crate::work::Operations;
 
-pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let query = Query::parse(call.query);
     query.check_scope()?;
     let records = call
@@ -37,13 +37,13 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
         .iter()
         .map(|run| training_run(call.operations, run, &records))
         .collect();
-    Ok(answer::json(&TrainingRuns {
+    Ok(response::json(&TrainingRuns {
         training_runs,
         cursor,
     }))
 }
 
-pub(super) async fn info(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
+pub(super) async fn info(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
     Query::parse(call.query).check_scope()?;
     let id = ModelId::from(id);
     let records = call
@@ -53,10 +53,14 @@ pub(super) async fn info(call: &Call<'_>, id: String) -> Result<Answer, Refusal>
         .await?;
     let run = call.operations.catalog().run(&id).cloned();
     let run = run.ok_or_else(|| unknown(&id))?;
-    Ok(answer::json(&training_run(call.operations, &run, &records)))
+    Ok(response::json(&training_run(
+        call.operations,
+        &run,
+        &records,
+    )))
 }
 
-pub(super) async fn checkpoints(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
+pub(super) async fn checkpoints(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
     let id = ModelId::from(id);
     let wanted = id.clone();
     let records = call.operations.archive.ask(move |store| {
@@ -77,7 +81,7 @@ fn unknown(id: &ModelId) -> Refusal {
     ))
 }
 
-/// A run as lists show it. `records` are all checkpoints, the newest first.
+/// A run in the form of lists. `records` are all checkpoints, newest first.
 fn training_run(operations: &Operations, run: &RunNote, records: &[Record]) -> TrainingRun {
     let newest = |kind| {
         let of_run = |record: &&Record| *record.path.run() == run.id && record.path.kind() == kind;

@@ -11,45 +11,45 @@ use tinker_types::{
 };
 use tokio::sync::mpsc;
 
-use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
+use super::response::{self, Response};
 use crate::refusal::Refusal;
 use crate::stream::{Events, SampleStream};
 use crate::work::Operations;
 use crate::{LocalBody, clock};
 
-pub(super) async fn create_sampler(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) async fn create_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: CreateSamplingSession = body::json(&call.body)?;
     let id = call.operations.create_sampler(request).await?;
-    Ok(answer::json(&SamplingSessionCreated::new(id)))
+    Ok(response::json(&SamplingSessionCreated::new(id)))
 }
 
 /// Numbers a copy of a sampler in another process, so that the request numbers of the copies differ.
-pub(super) fn join_sampler(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn join_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: JoinSamplingSession = body::json(&call.body)?;
     let id = request.sampling_session_id;
     let joined = call.operations.registry().join(&id, clock::now());
     let number = joined.map_err(|absent| Refusal::absent("sampler", id.as_str(), absent))?;
-    Ok(answer::json(&SamplingSessionJoined::new(number)))
+    Ok(response::json(&SamplingSessionJoined::new(number)))
 }
 
-pub(super) fn sampler_info(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
+pub(super) fn sampler_info(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
     let id = SamplingSessionId::from(id);
     let sampler = call.operations.sampler(&id)?;
     let mut info = SamplerInfo::new(id, &call.operations.info(sampler.base).name);
     info.model_path = sampler.path.map(|path| path.to_string());
-    Ok(answer::json(&info))
+    Ok(response::json(&info))
 }
 
-pub(super) fn sample(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn sample(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SampleRequest = body::json(&call.body)?;
     let (id, _) = call.operations.sample(&request, call.body.len(), None)?;
-    let mut answer = submitted(&id, &request);
+    let mut response = submitted(&id, &request);
     if call.json_only {
-        answer.sample_sequence_ids = None;
+        response.sample_sequence_ids = None;
     }
-    Ok(answer::json(&answer))
+    Ok(response::json(&response))
 }
 
 fn submitted(id: &RequestId, request: &SampleRequest) -> Submitted {
@@ -77,16 +77,16 @@ pub(crate) fn watched(
 }
 
 /// Streams a sample as server-sent events. An addition of this engine: the service has no such endpoint.
-pub(super) fn stream(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn stream(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SampleRequest = body::json(&call.body)?;
     let stream = watched(call.operations, &request, call.body.len())?;
     let first = submitted(stream.request_id(), &request);
     let first = serde_json::to_string(&first).unwrap_or_default();
     let first = Bytes::from(format!("event: accepted\ndata: {first}\n\n"));
     let body = LocalBody::events(Events::new(stream, first));
-    let mut answer = answer::body(StatusCode::OK, "text/event-stream", body);
-    answer
+    let mut response = response::body(StatusCode::OK, "text/event-stream", body);
+    response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    Ok(answer)
+    Ok(response)
 }

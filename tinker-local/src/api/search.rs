@@ -1,4 +1,4 @@
-//! Finding sessions.
+//! Lists and searches of sessions.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use tinker_types::{
     SessionStatus, Sessions, StatusFilter,
 };
 
-use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
 use super::query::Query;
+use super::response::{self, Response};
 use crate::identity;
 use crate::note::{SessionNote, session_of};
 use crate::refusal::Refusal;
@@ -19,17 +19,17 @@ use crate::refusal::Refusal;
 /// Most sessions of one page.
 const MOST: u32 = 200;
 
-pub(super) fn list(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let query = Query::parse(call.query);
     query.check_scope()?;
     let catalog = call.operations.catalog();
     let all = catalog.sessions();
     let ids = all.into_iter().map(|session| session.id.clone()).collect();
     let (sessions, _) = query.page(ids, 20)?;
-    Ok(answer::json(&Sessions { sessions }))
+    Ok(response::json(&Sessions { sessions }))
 }
 
-pub(super) fn info(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
+pub(super) fn info(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
     Query::parse(call.query).check_scope()?;
     let id = SessionId::from(id);
     let catalog = call.operations.catalog();
@@ -43,10 +43,10 @@ pub(super) fn info(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
     info.sampler_ids.clone_from(&session.samplers);
     info.user_metadata = Some(session.metadata());
     info.display_name.clone_from(&session.display_name);
-    Ok(answer::json(&info))
+    Ok(response::json(&info))
 }
 
-pub(super) async fn search(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) async fn search(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SearchSessions = body::json(&call.body)?;
     check(&request)?;
     let mut stored: HashMap<SessionId, (u64, u64)> = HashMap::new();
@@ -86,7 +86,7 @@ pub(super) async fn search(call: &Call<'_>) -> Result<Answer, Refusal> {
         })
     };
     let sessions: Vec<_> = found.iter().map(summary).collect();
-    Ok(answer::json(
+    Ok(response::json(
         &json!({ "sessions": sessions, "next_cursor": next }),
     ))
 }
@@ -124,7 +124,7 @@ fn matches(request: &SearchSessions, session: &SessionNote) -> bool {
             .split_whitespace()
             .all(|word| name.contains(word))
     };
-    // Together either may match; alone, each must.
+    // If both are given, one match is enough.
     let is_named = match (&request.session_id, &request.display_name) {
         (Some(id), Some(wanted)) => *id == session.id || name(wanted),
         (Some(id), None) => *id == session.id,

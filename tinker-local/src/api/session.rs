@@ -6,14 +6,14 @@ use tinker_types::{
     CreateSession, FinishSession, SessionCreated, SessionHeartbeat, SessionId, SessionStatus,
 };
 
-use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
+use super::response::{self, Response};
 use crate::audit::Entry;
 use crate::note::SessionNote;
 use crate::refusal::Refusal;
 
-pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) async fn create(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: CreateSession = body::json(&call.body)?;
     call.check_notes()?;
     let id = call.operations.create_session(request).await?;
@@ -23,16 +23,16 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Answer, Refusal> {
             "checkpoints of this engine are removed when it stops; start it with a data folder to keep them".to_owned(),
         );
     }
-    Ok(answer::json(&created))
+    Ok(response::json(&created))
 }
 
-pub(super) fn heartbeat(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn heartbeat(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SessionHeartbeat = body::json(&call.body)?;
     call.operations.touch(&request.session_id)?;
-    Ok(answer::json(&json!({ "type": "session_heartbeat" })))
+    Ok(response::json(&json!({ "type": "session_heartbeat" })))
 }
 
-pub(super) fn finish(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
+pub(super) fn finish(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
     let request: FinishSession = body::json(&call.body)?;
     call.check_notes()?;
     let session = SessionId::from(id);
@@ -43,7 +43,7 @@ pub(super) fn finish(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
         detail: request.detail,
     };
     call.operations.end_session(&session, status);
-    Ok(answer::json(&json!({})))
+    Ok(response::json(&json!({})))
 }
 
 #[derive(Deserialize)]
@@ -51,8 +51,8 @@ struct Project {
     project_id: String,
 }
 
-/// Books a session on a project, which needs no making here.
-pub(super) fn assign_project(call: &Call<'_>, id: String) -> Result<Answer, Refusal> {
+/// Assigns a session to a project. Any name is a project.
+pub(super) fn assign_project(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
     let Project { project_id } = body::json(&call.body)?;
     call.check_notes()?;
     if project_id.is_empty() {
@@ -68,5 +68,5 @@ pub(super) fn assign_project(call: &Call<'_>, id: String) -> Result<Answer, Refu
         )));
     }
     call.operations.audit.note(entry);
-    Ok(answer::json(&json!({})))
+    Ok(response::json(&json!({})))
 }

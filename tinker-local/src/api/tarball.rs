@@ -1,4 +1,4 @@
-//! All files of a checkpoint in one piece: where they can be fetched, and the fetching.
+//! Archives of checkpoints: links and downloads.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, EXPIRES, HeaderValue, LOCATION};
 use tinker_types::CheckpointArchiveUrl;
 
-use super::answer::{self, Answer};
 use super::call::Call;
 use super::external::{check_link, link};
 use super::part;
+use super::response::{self, Response};
 use super::route::{Place, TARBALL};
 use crate::audit::Entry;
 use crate::clock;
 use crate::refusal::Refusal;
 
-/// How long a fetch may begin. One that has begun goes on.
+/// Lifetime of a link. A download that has begun goes on.
 const LINK_LIFETIME: Duration = Duration::from_mins(15);
 
-/// A redirect to the archive, for clients that look at its head, and the same as JSON for those that read on.
-pub(super) async fn url(call: &Call<'_>, place: &Place) -> Result<Answer, Refusal> {
+/// Redirects to the archive. The body has the same link as JSON, for clients that do not read the headers.
+pub(super) async fn url(call: &Call<'_>, place: &Place) -> Result<Response, Refusal> {
     let path = place.path()?;
     let wanted = path.clone();
     let expires = call
@@ -34,26 +34,26 @@ pub(super) async fn url(call: &Call<'_>, place: &Place) -> Result<Answer, Refusa
     let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
     call.operations.audit.note(entry.for_purpose("download"));
 
-    let mut answer = answer::json(&CheckpointArchiveUrl::new(&url, Some(ends)));
-    *answer.status_mut() = StatusCode::FOUND;
+    let mut response = response::json(&CheckpointArchiveUrl::new(&url, Some(ends)));
+    *response.status_mut() = StatusCode::FOUND;
     let ends = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&ends);
     let unfit = |_| Refusal::malformed("host: can't stand in a link");
     for (name, text) in [(LOCATION, url), (EXPIRES, ends.unwrap_or_default())] {
         let value = HeaderValue::from_str(&text).map_err(unfit)?;
-        answer.headers_mut().insert(name, value);
+        response.headers_mut().insert(name, value);
     }
-    Ok(answer)
+    Ok(response)
 }
 
-pub(super) async fn file(call: &Call<'_>, place: &Place) -> Result<Answer, Refusal> {
+pub(super) async fn file(call: &Call<'_>, place: &Place) -> Result<Response, Refusal> {
     let file = format!("{}{TARBALL}", place.name);
     check_link(call, &[&place.run, &place.kind, &file])?;
     let path = place.path()?;
     let archive = &call.operations.archive;
     let tarball = archive.ask(move |store| store.tarball(&path)).await?;
-    let mut answer = part::of_tarball(call.headers, tarball, archive);
-    answer
+    let mut response = part::of_tarball(call.headers, tarball, archive);
+    response
         .headers_mut()
         .insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
-    Ok(answer)
+    Ok(response)
 }

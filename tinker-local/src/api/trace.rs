@@ -4,29 +4,29 @@ use std::time::Duration;
 
 use tinker_types::{SessionId, TraceExport};
 
-use super::answer::{self, Answer};
 use super::call::Call;
 use super::external::{check_link, link};
+use super::response::{self, Response};
 use crate::clock;
 use crate::refusal::Refusal;
 
-/// How long a link works.
+/// Lifetime of a link.
 const LINK_LIFETIME: Duration = Duration::from_hours(1);
 
 const FOLDER: &str = "traces";
 
-/// A trace is made when it is fetched, so that it is always ready.
-pub(super) fn export(call: &Call<'_>, session: &str) -> Result<Answer, Refusal> {
+/// Returns a link to the trace, which is made when it is fetched.
+pub(super) fn export(call: &Call<'_>, session: &str) -> Result<Response, Refusal> {
     known(call, &SessionId::from(session))?;
     let ends = clock::calendar_after(LINK_LIFETIME);
     let url = link(call, &[FOLDER, session], ends);
-    Ok(answer::json(&TraceExport::Ready { url }))
+    Ok(response::json(&TraceExport::Ready { url }))
 }
 
-/// What the engine did for a session since it was started, as far as it remembers.
-pub(super) fn file(call: &Call<'_>, session: String) -> Result<Answer, Refusal> {
+/// The recorded operations of a session since the start of the engine.
+pub(super) fn file(call: &Call<'_>, session: String) -> Result<Response, Refusal> {
     check_link(call, &[FOLDER, &session])?;
-    Ok(answer::json(
+    Ok(response::json(
         &call.operations.promises.trace(&SessionId::from(session)),
     ))
 }

@@ -5,9 +5,9 @@ use serde::Deserialize;
 use tinker_types::proto::decode_request;
 use tinker_types::{CreateCustomLoss, ModelId, RequestType, Submitted};
 
-use super::answer::{self, Answer};
 use super::body::{self, Form};
 use super::call::Call;
+use super::response::{self, Response};
 use crate::refusal::Refusal;
 
 /// Whose training request it is. The data are only counted, without allocating for them, before a small body can turn
@@ -32,7 +32,7 @@ struct JsonHead {
     seq_id: u64,
 }
 
-pub(super) fn forward_backward(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn forward_backward(call: &Call<'_>) -> Result<Response, Refusal> {
     let kind = RequestType::ForwardBackward;
     match body::form(call.headers)? {
         Form::Protobuf if call.json_only => Err(Refusal::new(
@@ -41,7 +41,9 @@ pub(super) fn forward_backward(call: &Call<'_>) -> Result<Answer, Refusal> {
         )),
         Form::Protobuf => {
             let head = <Head as prost::Message>::decode(call.body.clone()).map_err(|e| {
-                Refusal::malformed(format!("the body is no ForwardBackwardRequest: {e}"))
+                Refusal::malformed(format!(
+                    "the request body is not a valid ForwardBackwardRequest: {e}"
+                ))
             })?;
             let number =
                 u64::try_from(head.seq_id).map_err(|_| Refusal::invalid("seq_id: is negative"))?;
@@ -51,28 +53,28 @@ pub(super) fn forward_backward(call: &Call<'_>) -> Result<Answer, Refusal> {
                 call.operations.check_data_count(head.data.len())?;
                 Ok(decode_request(call.body.clone())?)
             })?;
-            Ok(answer::promised(id, &model))
+            Ok(response::promised(id, &model))
         }
         Form::Json => {
             let head: JsonHead = body::json(&call.body)?;
             let submission = call.submission(kind, &head.model_id, head.seq_id);
             let decode = || body::json(&call.body);
             let id = call.operations.forward_backward(submission, decode)?;
-            Ok(answer::promised(id, &head.model_id))
+            Ok(response::promised(id, &head.model_id))
         }
     }
 }
 
-pub(super) fn optim_step(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn optim_step(call: &Call<'_>) -> Result<Response, Refusal> {
     let head: JsonHead = body::json(&call.body)?;
     let submission = call.submission(RequestType::OptimStep, &head.model_id, head.seq_id);
     let decode = || body::json(&call.body);
     let id = call.operations.optim_step(submission, decode)?;
-    Ok(answer::promised(id, &head.model_id))
+    Ok(response::promised(id, &head.model_id))
 }
 
-pub(super) fn create_loss(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn create_loss(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: CreateCustomLoss = body::json(&call.body)?;
     let id = call.operations.create_loss(&request, call.body.len())?;
-    Ok(answer::json(&Submitted::new(id)))
+    Ok(response::json(&Submitted::new(id)))
 }

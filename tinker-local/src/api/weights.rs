@@ -5,21 +5,21 @@ use tinker_types::{
     SaveWeightsExternal, SaveWeightsForSampler, WeightsInfo, WeightsInfoRequest,
 };
 
-use super::answer::{self, Answer};
 use super::body;
 use super::call::Call;
+use super::response::{self, Response};
 use crate::refusal::Refusal;
 
-pub(super) fn save(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn save(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SaveWeights = body::json(&call.body)?;
     let model = request.model_id.clone();
     let submission = call.submission(RequestType::SaveWeights, &model, request.seq_id);
     let check = || call.check_notes();
     let id = call.operations.save_weights(submission, request, check)?;
-    Ok(answer::promised(id, &model))
+    Ok(response::promised(id, &model))
 }
 
-pub(super) fn save_for_sampler(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn save_for_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SaveWeightsForSampler = body::json(&call.body)?;
     let model = request.model_id.clone();
     let kind = RequestType::SaveWeightsForSampler;
@@ -27,20 +27,20 @@ pub(super) fn save_for_sampler(call: &Call<'_>) -> Result<Answer, Refusal> {
     let check = || call.check_notes();
     let operations = call.operations;
     let id = operations.save_weights_for_sampler(submission, request, check)?;
-    Ok(answer::promised(id, &model))
+    Ok(response::promised(id, &model))
 }
 
-pub(super) fn save_external(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) fn save_external(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SaveWeightsExternal = body::json(&call.body)?;
     let model = &request.model_id;
     let submission = call.submission(RequestType::SaveWeightsExternal, model, request.seq_id);
     let check = || call.check_notes();
     let operations = call.operations;
     let id = operations.save_weights_external(submission, &request, check)?;
-    Ok(answer::promised(id, model))
+    Ok(response::promised(id, model))
 }
 
-pub(super) async fn load(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) async fn load(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: LoadWeights = body::json(&call.body)?;
     if let LoadTarget::NewModel { .. } = request.target {
         if call.json_only {
@@ -53,10 +53,10 @@ pub(super) async fn load(call: &Call<'_>) -> Result<Answer, Refusal> {
     }
     let loading = call.operations.load_weights(request, call.body.len());
     let (model, id) = loading.await?;
-    Ok(answer::promised(id, &model))
+    Ok(response::promised(id, &model))
 }
 
-pub(super) async fn info(call: &Call<'_>) -> Result<Answer, Refusal> {
+pub(super) async fn info(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: WeightsInfoRequest = body::json(&call.body)?;
     let path: CheckpointPath = request
         .tinker_path
@@ -71,5 +71,5 @@ pub(super) async fn info(call: &Call<'_>) -> Result<Answer, Refusal> {
     info.train_attn = Some(record.adapter.attention);
     info.train_mlp = Some(record.adapter.mlp);
     info.train_unembed = Some(record.adapter.unembed);
-    Ok(answer::json(&info))
+    Ok(response::json(&info))
 }

@@ -11,7 +11,7 @@ pub(super) fn tokens(input: &ModelInput, model: &ModelInfo) -> Result<Vec<u32>, 
         let Chunk::Text(text) = chunk else {
             return Err(InvalidValue::new(
                 format!("chunks[{index}]"),
-                format!("is no text; {} reads text only", model.name),
+                format!("is not text; {} reads text only", model.name),
             ));
         };
         check_ids(&text.tokens, model).map_err(|e| e.within(format!("chunks[{index}].tokens")))?;

@@ -98,7 +98,7 @@ fn clip(loss: &Loss, low: f64, high: f64) -> Result<(f32, f32), InvalidValue> {
     let (low, high) = (given[0].unwrap_or(low), given[1].unwrap_or(high));
     if low < 0.0 || low > high {
         let why = format!(
-            "{low} to {high} is no range of ratios; give 0 <= low <= high, bounds of the ratio itself"
+            "{low} to {high} is not a range of ratios; give 0 <= low <= high, bounds of the ratio itself"
         );
         return Err(InvalidValue::new("loss_fn_config.clip_low_threshold", why));
     }

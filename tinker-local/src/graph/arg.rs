@@ -44,7 +44,7 @@ impl Arg {
                 return match (tag.as_str(), content) {
                     ("ref", Json::String(name)) => place(name)
                         .map(Self::Node)
-                        .ok_or_else(|| format!("refers to {name:?}, which is no earlier node")),
+                        .ok_or_else(|| format!("refers to {name:?}, which is not an earlier node")),
                     ("tuple", Json::Array(values)) => Ok(Self::List(list(values)?)),
                     ("dict", Json::Object(values)) => {
                         let entry = |(key, json): (&String, &Json)| {
@@ -99,6 +99,6 @@ fn tagged(tag: &str, content: &Json) -> Result<Value, String> {
             "dtype {other:?} is not offered; use float32, float64, int64, int32 or bool"
         )),
         ("device" | "layout" | "memory_format", _) => Ok(Value::Place),
-        _ => Err(format!("{tag:?} is no form of an argument")),
+        _ => Err(format!("{tag:?} is not a form of an argument")),
     }
 }

@@ -187,13 +187,15 @@ impl Reader<'_> {
     fn output(&self, node: &GraphNode) -> Result<(Arg, BTreeMap<String, Arg>), String> {
         let place = |name: &str| self.places.get(name).copied();
         let [pair] = &node.args[..] else {
-            return Err("has not exactly one argument, the pair of loss and metrics".to_owned());
+            return Err(
+                "does not have exactly one argument, the pair of loss and metrics".to_owned(),
+            );
         };
         let Arg::List(pair) = Arg::parse(pair, &place)? else {
-            return Err("is no pair of loss and metrics".to_owned());
+            return Err("is not a pair of loss and metrics".to_owned());
         };
         let Ok([loss @ Arg::Node(_), Arg::Dict(metrics)]) = <[Arg; 2]>::try_from(pair) else {
-            return Err("is no pair of a tensor, the loss, and a dict, the metrics".to_owned());
+            return Err("is not a pair of a tensor, the loss, and a dict, the metrics".to_owned());
         };
         for name in metrics.keys() {
             if !is_metric(name) {

@@ -104,6 +104,8 @@ pub(super) fn dimension(dim: i64, rank: usize) -> Result<usize, String> {
         Ok(at) if at < rank => Ok(at),
         // A tensor without dimensions counts as if it had one.
         Ok(0) if rank == 0 => Ok(0),
-        _ => Err(format!("dim {dim} is none of a tensor with {rank}")),
+        _ => Err(format!(
+            "dim {dim} is out of range for a tensor with {rank} dimensions"
+        )),
     }
 }

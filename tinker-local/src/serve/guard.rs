@@ -1,4 +1,4 @@
-//! What stands between a socket and the engine.
+//! Host and origin checks, and broken connections, in front of the engine.
 
 use std::io;
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use tower_service::Service;
 
 use crate::{LocalBody, LocalService};
 
-/// The engine, with a check of who is meant by a request, and with connections that break where that was asked for.
+/// The engine with a check of the request's host and origin. Injected faults break the connection.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
     service: LocalService,
@@ -20,7 +20,7 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// `is_loopback` says that the socket can only be reached from this machine.
+    /// `is_loopback`: the socket can be reached only from this machine.
     pub(super) fn new(service: LocalService, is_loopback: bool) -> Self {
         Self {
             service,
@@ -62,8 +62,8 @@ where
     }
 }
 
-/// A page in a browser can make a name of its own lead to this machine and then send requests here. Such a request
-/// carries that name as its host, and the page's address as its origin.
+/// A web page can make its own host name resolve to this machine and then send requests here (DNS rebinding). Such a
+/// request has that name as its host, and the address of the page as its origin.
 fn check<B>(request: &Request<B>) -> Result<(), String> {
     let authority = request.uri().authority().map(http::uri::Authority::as_str);
     let host = authority.or_else(|| text(request.headers(), HOST.as_str()));
@@ -80,7 +80,7 @@ fn check<B>(request: &Request<B>) -> Result<(), String> {
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    // What is no text is no name of this machine either.
+    // A value that is not text does not name this machine.
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
 
@@ -92,7 +92,7 @@ fn refusal(what: &str, value: &str) -> String {
     )
 }
 
-/// Whether `name` or `name:port` always means the machine itself.
+/// Whether `name` or `name:port` always resolves to this machine.
 fn is_this_machine(authority: &str) -> bool {
     let name = match authority.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,

@@ -1,4 +1,4 @@
-//! A connection that is given up when its reader takes nothing for too long: its answer would stay in memory for ever.
+//! Write timeout of a connection: the response of a client that stopped reading would stay in memory.
 
 use std::io;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// A stream whose writes fail after a time without any progress.
+/// A stream whose writes fail after a time without progress.
 #[derive(Debug)]
 pub(super) struct Patient<S> {
     stream: S,
@@ -42,7 +42,7 @@ impl<S: AsyncWrite + Unpin> Patient<S> {
         ready!(waits.as_mut().poll(context));
         Poll::Ready(Err(io::Error::new(
             io::ErrorKind::TimedOut,
-            format!("the client took nothing of its answer for {patience:?}"),
+            format!("the client read nothing of its response for {patience:?}"),
         )))
     }
 }

@@ -64,7 +64,7 @@ impl Operations {
         let is_own = session_of(id.as_str()) == session_of(model.as_str());
         found.filter(|_| is_own).ok_or_else(|| {
             let why = format!(
-                "{:?} is no loss of the session of {model}; upload it with create_custom_loss",
+                "{:?} is not a loss of the session of {model}; upload it with create_custom_loss",
                 id.as_str()
             );
             InvalidValue::new("loss_fn_config.loss_id", why)

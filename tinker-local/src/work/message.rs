@@ -1,4 +1,4 @@
-//! What the engine's thread is given to do.
+//! Messages to the engine's thread.
 
 use std::sync::Arc;
 
@@ -11,19 +11,19 @@ use crate::convert::Report;
 use crate::state::{PromiseWriter, Weights};
 use crate::usage::Ledger;
 
-/// Which queue of the worker a task stands in.
+/// Queue of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Short tasks that somebody waits for: they go first.
+    /// Short tasks that a request waits for: they go first.
     Front,
     /// Training operations: in the order they came, alternating with sampling.
     Training,
 }
 
-/// Work of some kind that needs the model.
+/// Work that needs the model.
 pub(super) type Task = Box<dyn FnOnce(&mut dyn Backend) + Send>;
 
-/// One of the things the thread is told.
+/// A message to the thread.
 pub(super) enum Message {
     Task {
         lane: Lane,
@@ -32,22 +32,22 @@ pub(super) enum Message {
     },
     Sample(Box<Sampling>),
     Cancel(RequestId),
-    /// Look at the stop flag.
+    /// Makes the thread check the stop flag.
     Wake,
 }
 
-/// A sampling request on its way to the engine.
+/// A queued sampling request.
 #[derive(Debug)]
 pub(crate) struct Sampling {
     /// The job; its weights are replaced by the current ones of `weights` when it starts.
     pub(crate) job: SampleJob,
     pub(crate) weights: Weights,
     pub(crate) report: Report,
-    /// Where the tokens are counted, and for whom.
+    /// Counts the tokens for the session.
     pub(crate) usage: Arc<Ledger>,
     pub(crate) session: SessionId,
     pub(crate) promise: PromiseWriter,
-    /// Dropped after `promise`: when it is gone the outcome is known.
+    /// Dropped after `promise`, so that the outcome is known when it is gone.
     pub(crate) watch: Option<Watch>,
     pub(crate) span: Span,
 }

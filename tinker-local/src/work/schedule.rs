@@ -1,4 +1,4 @@
-//! What the engine's thread does next.
+//! Scheduling on the engine's thread.
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +20,7 @@ use crate::convert::Report;
 use crate::state::{Failure, Payload, PromiseWriter};
 use crate::usage::{Kind, Ledger};
 
-/// A sampling request the engine works on.
+/// A sampling request in the engine.
 struct Live {
     prompt: usize,
     report: Report,
@@ -31,7 +31,7 @@ struct Live {
     span: Span,
 }
 
-/// The engine's thread: short tasks first, then training operations and sampling in turn.
+/// The loop of the engine's thread: short tasks first, then training operations and sampling alternately.
 pub(super) struct Schedule {
     backend: Box<dyn Backend>,
     inbox: Receiver<Message>,
@@ -67,7 +67,7 @@ impl Schedule {
     pub(super) fn run(mut self) {
         while self.receive() {
             self.run_front();
-            // What came meanwhile has a say in who is next.
+            // Tasks that arrived meanwhile take part in the choice.
             self.drain();
             match self
                 .share
@@ -93,7 +93,7 @@ impl Schedule {
         !(self.waiting.is_empty() && self.live.is_empty())
     }
 
-    /// Takes in what has come, waiting for it when there is nothing else to do. False at the end.
+    /// Receives messages, waiting if there is no other work. Returns false at the end.
     fn receive(&mut self) -> bool {
         let is_idle = self.front.is_empty() && self.training.is_empty() && !self.has_samples();
         if is_idle {
@@ -136,7 +136,7 @@ impl Schedule {
         }
     }
 
-    /// Runs a task and says how long it took. A task that panics takes its duties with it, which fails their promises.
+    /// Runs a task and returns how long it took. A task that panics drops its promise writers, which fails the promises.
     fn perform(&mut self, span: &Span, task: Task) -> Duration {
         let start = clock::now();
         let backend = &mut *self.backend;
@@ -146,7 +146,7 @@ impl Schedule {
         clock::now().duration_since(start)
     }
 
-    /// Starts what fits and generates one token for every live sequence.
+    /// Starts waiting requests and generates one token for every live sequence.
     fn decode(&mut self) {
         self.admit();
         if self.live.is_empty() {
@@ -161,7 +161,7 @@ impl Schedule {
                     }
                 }
                 self.tell_watchers();
-                // A backend that lost our jobs must not make this thread spin.
+                // A backend that lost its jobs must not make this thread spin.
                 if self.backend.live_jobs() == 0 {
                     self.abandon();
                 }
@@ -170,7 +170,7 @@ impl Schedule {
         }
     }
 
-    /// Tells those who watch their samples what is new.
+    /// Sends new tokens to token streams.
     fn tell_watchers(&mut self) {
         let (backend, live) = (&*self.backend, &mut self.live);
         let told = catch_unwind(AssertUnwindSafe(|| {
@@ -187,8 +187,8 @@ impl Schedule {
         }
     }
 
-    /// Hands requests to the backend, which deals its places out to their sequences. The session with the fewest
-    /// requests there comes first, so that a flood from one does not hold up another.
+    /// Submits requests to the backend, which assigns its slots to their sequences. The session with the fewest requests
+    /// there comes first, so that many requests of one session do not block another.
     fn admit(&mut self) {
         while self.live.len() < self.most_jobs
             && let Some(next) = self.next_waiting()
@@ -208,7 +208,7 @@ impl Schedule {
         for live in self.live.values() {
             *running.entry(&live.session).or_default() += 1;
         }
-        // The first of equals, which is the oldest.
+        // Of equals the first, which is the oldest.
         (0..self.waiting.len()).min_by_key(|at| {
             running
                 .get(&self.waiting[*at].session)
@@ -266,7 +266,7 @@ impl Schedule {
         }
     }
 
-    /// After a crash while sampling nothing is known about the jobs: all of them fail.
+    /// Fails all jobs after a crash while sampling: their state is unknown.
     fn abandon(&mut self) {
         if self.live.is_empty() {
             return;

@@ -1,8 +1,8 @@
-//! How training and sampling share the engine's thread.
+//! Division of the engine's time between training and sampling.
 
 use std::time::Duration;
 
-/// What comes next.
+/// The next kind of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
     /// One training operation.
@@ -11,8 +11,8 @@ pub(super) enum Next {
     Sample,
 }
 
-/// Each has half of the time while both have work, and all of it otherwise: what one took is owed to the other, as long as
-/// that has something to do. An operation that comes when sampling is owed nothing starts at once.
+/// Each kind gets half of the time while both have work, and all of it otherwise: the time that one took is owed to the
+/// other as long as the other has work. An operation that arrives while sampling is owed nothing starts at once.
 #[derive(Debug, Default)]
 pub(super) struct Share {
     /// One of the two is zero.
@@ -21,9 +21,9 @@ pub(super) struct Share {
 }
 
 impl Share {
-    /// What comes next, by what there is to do.
+    /// Chooses the next kind of work among those that have any.
     pub(super) fn next(&mut self, training: bool, sampling: bool) -> Option<Next> {
-        // What nobody needs is not saved up.
+        // Time is not saved up for a kind without work.
         if !sampling {
             self.owed_to_sampling = Duration::ZERO;
         }
@@ -38,14 +38,14 @@ impl Share {
         }
     }
 
-    /// A training operation took so long.
+    /// Records the time of a training operation.
     pub(super) fn trained(&mut self, took: Duration) {
         let paid = took.min(self.owed_to_training);
         self.owed_to_training -= paid;
         self.owed_to_sampling += took.saturating_sub(paid);
     }
 
-    /// A step of the samples took so long.
+    /// Records the time of a sampling step.
     pub(super) fn sampled(&mut self, took: Duration) {
         let paid = took.min(self.owed_to_sampling);
         self.owed_to_sampling -= paid;
@@ -57,7 +57,7 @@ impl Share {
 mod tests {
     use super::*;
 
-    /// Training operations and steps of sampling done in some seconds, from what there is to do at which time.
+    /// Training operations and sampling steps done in some seconds. `work` says which kinds have work at a time.
     fn run(
         seconds: u64,
         operation: Duration,
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_client_that_waits_for_each_operation_does_not_starve_samples() {
-        // Training is away for two of every hundred milliseconds.
+        // Training has no work for two of every hundred milliseconds.
         let ms = Duration::from_millis;
         let work = |now: Duration| (now.as_millis() % 100 >= 2, true);
         let (trained, sampled) = run(100, ms(700), ms(3), work);
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn nothing_is_saved_up() {
-        // Ten seconds of training alone; then a sample comes, and an operation is not held up for ten seconds.
+        // Ten seconds of training alone; then a sample arrives, and must not block operations for ten seconds.
         let ms = Duration::from_millis;
         let work = |now: Duration| (true, now >= ms(10_000));
         let (trained, _) = run(20, ms(100), ms(10), work);

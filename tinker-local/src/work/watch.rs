@@ -1,29 +1,29 @@
-//! Samples on their way, for somebody who watches.
+//! Sending of new tokens to token streams.
 
 use tinker_types::StopReason;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::backend::SampledTokens;
 
-/// Some tokens of one sequence of a sample.
+/// New tokens of one sequence of a sample.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Piece {
-    /// Number of the sequence within its request.
+    /// Index of the sequence within its request.
     pub(crate) sequence: usize,
     pub(crate) tokens: Vec<u32>,
     pub(crate) logprobs: Vec<f32>,
-    /// How the sequence ended, if these are its last tokens.
+    /// Why the sequence ended, if these are its last tokens.
     pub(crate) ended: Option<StopReason>,
 }
 
-/// Sends what is new of each sequence. Nobody holds it up: what is sent is no more than the sample itself.
+/// Sends the new tokens of each sequence. The channel is unbounded: all that is sent is no larger than the sample.
 #[derive(Debug)]
 pub(crate) struct Watch {
     pieces: UnboundedSender<Piece>,
     sent: Vec<Sent>,
 }
 
-/// What was sent of a sequence.
+/// The part of a sequence that was sent.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sent {
     tokens: usize,
@@ -38,7 +38,7 @@ impl Watch {
         }
     }
 
-    /// Sends what is new of a sequence, and its end once it has ended.
+    /// Sends the new tokens of a sequence, and its end once it has ended.
     pub(super) fn see(&mut self, sequence: usize, all: &SampledTokens, has_ended: bool) {
         let Some(sent) = self.sent.get_mut(sequence) else {
             return;

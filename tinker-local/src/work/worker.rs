@@ -14,12 +14,12 @@ use super::schedule::Schedule;
 use crate::Limits;
 use crate::backend::Backend;
 
-/// The engine's thread has ended or dropped the task after a crash.
+/// The engine's thread has ended, or dropped the task after a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Gone;
 
-/// A handle on the thread that owns the model. Tasks given to it after its end are dropped, and with them the duties
-/// they hold, so that their promises fail.
+/// A handle to the thread that owns the model. Tasks sent after its end are dropped with their promise writers, so that
+/// the promises fail.
 #[derive(Debug, Clone)]
 pub(crate) struct Worker {
     inbox: Sender<Message>,
@@ -64,12 +64,12 @@ impl Worker {
         let _gone = self.inbox.send(Message::Sample(Box::new(sampling)));
     }
 
-    /// Drops a sampling request that was cancelled.
+    /// Drops a cancelled sampling request.
     pub(crate) fn cancel(&self, id: RequestId) {
         let _gone = self.inbox.send(Message::Cancel(id));
     }
 
-    /// Ends the thread after the task it is in. Everything queued is dropped.
+    /// Stops the thread after the current task. Queued tasks are dropped.
     pub(crate) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
         let _gone = self.inbox.send(Message::Wake);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::json;
-use tinker_local::{Behavior, LocalEngine, Trouble};
+use tinker_local::{Behavior, InjectedFault, LocalEngine};
 use tinker_types::QueueState;
 
 use crate::support::{BASE, Client, builder, client, request, sample_body, save_body};
@@ -17,10 +17,10 @@ fn engine(behavior: Behavior) -> (LocalEngine, Client) {
 
 #[tokio::test]
 async fn refusals_come_as_often_as_asked_and_then_the_request_works() {
-    let trouble = Trouble::status("asample", 429)
+    let fault = InjectedFault::status("asample", 429)
         .with_times(2)
         .with_retry_after(Duration::from_secs(7));
-    let (engine, client) = engine(Behavior::default().with_trouble(trouble));
+    let (engine, client) = engine(Behavior::default().with_fault(fault));
     let session = client.session().await;
     let sampler = client
         .sampler(&session, 0, json!({"base_model": BASE}))
@@ -45,7 +45,7 @@ async fn refusals_come_as_often_as_asked_and_then_the_request_works() {
         )
         .await;
     // A window: until it is taken away.
-    engine.behave(|behavior| behavior.troubles.push(Trouble::status("", 402)));
+    engine.behave(|behavior| behavior.faults.push(InjectedFault::status("", 402)));
     assert_eq!(
         client
             .post("asample", sample_body(&sampler, 1, 4))
@@ -54,7 +54,7 @@ async fn refusals_come_as_often_as_asked_and_then_the_request_works() {
         402
     );
     assert_eq!(client.get("healthz").await.status, 402);
-    engine.behave(|behavior| behavior.troubles.clear());
+    engine.behave(|behavior| behavior.faults.clear());
     assert_eq!(client.get("healthz").await.status, 200);
 }
 
@@ -62,15 +62,19 @@ async fn refusals_come_as_often_as_asked_and_then_the_request_works() {
 async fn an_answer_gets_lost_and_the_work_is_done_once() {
     let (engine, client) = engine(Behavior::default());
     let (_, model) = client.model().await;
-    let step = |trouble: Trouble| {
-        engine.behave(|behavior| behavior.troubles = vec![trouble.with_times(1)]);
+    let step = |fault: InjectedFault| {
+        engine.behave(|behavior| behavior.faults = vec![fault.with_times(1)]);
         let body = crate::support::step_body(&model, 1).to_string();
         let request = http::Request::post("http://local/api/v1/optim_step").body(body.into());
         client.call(request.unwrap())
     };
-    assert!(step(Trouble::dropped("optim_step")).await.is_err());
+    assert!(step(InjectedFault::dropped("optim_step")).await.is_err());
     let waiting = client.forward_backward(&model, 2).await;
-    assert!(step(Trouble::answer_lost("optim_step")).await.is_err());
+    assert!(
+        step(InjectedFault::answer_lost("optim_step"))
+            .await
+            .is_err()
+    );
     client.output(&waiting).await;
     let repeated = client.step(&model, 1).await;
     assert!(client.done(&repeated).await["metrics"].is_object());

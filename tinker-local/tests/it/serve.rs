@@ -112,8 +112,8 @@ async fn other_names_and_other_peoples_pages_are_refused() {
 #[tokio::test]
 async fn a_connection_is_broken_when_asked_for() {
     let engine = builder().build().unwrap();
-    let trouble = tinker_local::Trouble::dropped("healthz").with_times(1);
-    engine.behave(|behavior| behavior.troubles.push(trouble));
+    let fault = tinker_local::InjectedFault::dropped("healthz").with_times(1);
+    engine.behave(|behavior| behavior.faults.push(fault));
     let (address, _stop) = start(engine).await;
     assert_eq!(once(address, HEALTH).await, "", "closed without a word");
     assert!(once(address, HEALTH).await.starts_with("HTTP/1.1 200"));

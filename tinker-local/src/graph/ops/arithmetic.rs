@@ -237,7 +237,7 @@ fn divide(call: &mut Call<'_>) -> Result<Value, String> {
     match given(rounding) {
         None => apply(call, Rule::Divide, &x, &y),
         Some(Value::Text(mode)) if mode == "floor" => apply(call, Rule::FloorDivide, &x, &y),
-        Some(_) => Err("rounding_mode is not offered but for \"floor\"".to_owned()),
+        Some(_) => Err("rounding_mode is offered only as \"floor\"".to_owned()),
     }
 }
 

@@ -300,7 +300,7 @@ fn permuted(tape: &mut Tape, input: Var, order: &[usize]) -> Result<Value, Strin
     sorted.sort_unstable();
     if sorted != (0..from.len()).collect::<Vec<_>>() {
         return Err(format!(
-            "{order:?} is no order of {} dimensions",
+            "{order:?} is not an order of {} dimensions",
             from.len()
         ));
     }

@@ -59,14 +59,14 @@ fn graphs_that_hang_together_badly_are_refused() {
     let later = refused(|s| s.call("sum", json!([of("n9")])));
     assert_eq!(
         later,
-        r#"graph.nodes.n1: refers to "n9", which is no earlier node"#
+        r#"graph.nodes.n1: refers to "n9", which is not an earlier node"#
     );
     assert!(refused(|s| s.call("sum", json!([{"secret": 1}]))).contains("no form of an argument"));
     assert!(
         refused(|s| s.call("to", json!([of("logprobs"), {"dtype": "float16"}])))
             .contains("float16")
     );
-    assert!(refused(|_| json!(1.0)).contains("is no pair of a tensor"));
+    assert!(refused(|_| json!(1.0)).contains("is not a pair of a tensor"));
     let twice = refused(|s| {
         s.call("sum", json!([of("logprobs")]));
         s.nodes[1].name = "logprobs".into();

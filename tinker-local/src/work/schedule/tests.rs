@@ -1,4 +1,4 @@
-//! Who waits for whom on the engine's thread. None of it depends on how long anything takes.
+//! Order of work on the engine's thread. No test depends on how long work takes.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -15,7 +15,7 @@ use crate::state::Promises;
 use crate::state::Weights;
 use crate::{Limits, convert};
 
-/// What the thread asked of the backend. Samples are told apart by their prompt's first token.
+/// A call to the backend. Samples are identified by the first token of their prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Call {
     Submit(u32),
@@ -24,7 +24,7 @@ enum Call {
     Trained,
 }
 
-/// A backend whose samples take as many steps as their prompt's first token says.
+/// A backend whose samples take as many steps as the first token of their prompt says.
 struct Script {
     info: ModelInfo,
     jobs: Vec<(JobId, u32, u32)>,
@@ -149,7 +149,7 @@ impl Stage {
         }
     }
 
-    /// A sample of so many steps, which is also its name.
+    /// Submits a sample of this many steps, which is also its name.
     fn sample(&self, session: &str, steps: u32) {
         let prompt = ModelInput::from_tokens([steps]);
         let request = SampleRequest::new(format!("{session}:sample:0").into(), 0, prompt);
@@ -168,7 +168,7 @@ impl Stage {
         });
     }
 
-    /// Keeps the thread busy until what is sent before the returned sender is dropped has been queued.
+    /// Keeps the thread busy until the returned sender is dropped, so that messages sent before are all queued.
     fn hold(&self) -> Sender<()> {
         let (hold, held) = channel::<()>();
         self.worker.run(Lane::Front, move |_| {
@@ -188,13 +188,13 @@ impl Stage {
         self.calls.recv_timeout(Duration::from_secs(100)).unwrap()
     }
 
-    /// Calls up to the first of this kind.
+    /// Calls up to the first equal to `last`.
     fn until(&self, wanted: &Call) -> Vec<Call> {
         std::iter::from_fn(|| Some(self.next_call()).filter(|call| call != wanted)).collect()
     }
 }
 
-/// A training operation that is followed by the next one, for ever.
+/// A training operation that queues another one when it runs, without end.
 fn train_on(worker: &Worker, ran: Sender<Call>) {
     let again = worker.clone();
     worker.run(Lane::Training, move |_| {

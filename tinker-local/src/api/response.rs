@@ -1,8 +1,8 @@
-//! Answers.
+//! Responses.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tinker_types::proto::CONTENT_TYPE as PROTOBUF;
 use tinker_types::{ModelId, Problem, RequestId, Submitted};
@@ -10,14 +10,14 @@ use tinker_types::{ModelId, Problem, RequestId, Submitted};
 use crate::LocalBody;
 use crate::refusal::Refusal;
 
-/// What a request is answered with.
-pub(crate) type Answer = Response<LocalBody>;
+/// Response of the engine.
+pub(crate) type Response = http::Response<LocalBody>;
 
-/// Says whether a refused request may be tried again, to clients that would by its status.
+/// Tells clients not to retry a response which they would retry by its status.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
-pub(super) fn json(value: &impl Serialize) -> Answer {
-    // Answers are plain structs with text keys, which always have a JSON form.
+pub(super) fn json(value: &impl Serialize) -> Response {
+    // Responses are plain structs with text keys, which always serialize.
     json_bytes(
         StatusCode::OK,
         serde_json::to_vec(value).unwrap_or_default().into(),
@@ -25,22 +25,22 @@ pub(super) fn json(value: &impl Serialize) -> Answer {
 }
 
 /// The promise of an operation on a model.
-pub(super) fn promised(id: RequestId, model: &ModelId) -> Answer {
+pub(super) fn promised(id: RequestId, model: &ModelId) -> Response {
     let mut submitted = Submitted::new(id);
     submitted.model_id = Some(model.clone());
     json(&submitted)
 }
 
-pub(super) fn json_bytes(status: StatusCode, bytes: Bytes) -> Answer {
+pub(super) fn json_bytes(status: StatusCode, bytes: Bytes) -> Response {
     body(status, "application/json", LocalBody::whole(bytes))
 }
 
-pub(super) fn protobuf(bytes: Bytes) -> Answer {
+pub(super) fn protobuf(bytes: Bytes) -> Response {
     body(StatusCode::OK, PROTOBUF, LocalBody::whole(bytes))
 }
 
-/// A file to be kept under a name.
-pub(super) fn file(name: &str, bytes: Vec<u8>) -> Answer {
+/// A file to be saved under a name.
+pub(super) fn file(name: &str, bytes: Vec<u8>) -> Response {
     let kind = match name.rsplit_once('.') {
         Some((_, "json")) => "application/json",
         _ => "application/octet-stream",
@@ -48,30 +48,30 @@ pub(super) fn file(name: &str, bytes: Vec<u8>) -> Answer {
     body(StatusCode::OK, kind, LocalBody::whole(bytes.into()))
 }
 
-/// An answer that breaks off.
-pub(super) fn broken() -> Answer {
+/// A response whose body breaks off.
+pub(super) fn broken() -> Response {
     body(StatusCode::OK, "application/json", LocalBody::broken())
 }
 
-pub(super) fn body(status: StatusCode, kind: &'static str, body: LocalBody) -> Answer {
-    let mut answer = Response::new(body);
-    *answer.status_mut() = status;
-    answer
+pub(super) fn body(status: StatusCode, kind: &'static str, body: LocalBody) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    answer
+    response
 }
 
-impl From<Refusal> for Answer {
+impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Self {
         let problem = serde_json::to_vec(&Problem::new(refusal.detail)).unwrap_or_default();
-        let mut answer = json_bytes(refusal.status, problem.into());
-        let headers = answer.headers_mut();
+        let mut response = json_bytes(refusal.status, problem.into());
+        let headers = response.headers_mut();
         match refusal.status {
             StatusCode::TOO_MANY_REQUESTS => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            // Clients try again for minutes after a 409, and this one stays as it is.
+            // Clients retry for minutes after a 409, but this one is final.
             StatusCode::CONFLICT => {
                 headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
             }
@@ -80,6 +80,6 @@ impl From<Refusal> for Answer {
         if let Some((name, value)) = refusal.header {
             headers.insert(name, value);
         }
-        answer
+        response
     }
 }
