@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
-use crate::backend::{Backend, BackendError};
 use crate::local::LocalEngine;
 use crate::shared::Shared;
 use crate::sign::Signer;
 use crate::store::{Store, StoreError};
 use crate::work::{Operations, Served};
 use crate::{Behavior, CpuBackend, FolderError, Limits, ModelFolder};
+use tinker_engine::backend::{Backend, BackendError};
 
 /// An engine could not be started.
 #[derive(Debug, Error)]

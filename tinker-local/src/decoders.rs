@@ -12,9 +12,9 @@ use http::{HeaderMap, Method};
 use tinker_types::proto::decode_request;
 use tinker_types::{CreateCustomLoss, ForwardBackward, InvalidValue, LossId, TensorData};
 
-use crate::backend::ModelInfo;
 use crate::graph::CustomLoss;
 use crate::{Limits, api, convert, store};
+use tinker_engine::backend::ModelInfo;
 
 /// Largest decompressed body.
 const BODY: usize = 1 << 16;

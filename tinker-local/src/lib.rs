@@ -109,10 +109,12 @@ pub use local::LocalEngine;
 pub use serve::serve;
 pub use service::LocalService;
 pub use store::StoreError;
-pub use stream::{SampleEvent, SampleStream};
+pub use stream::SampleStream;
 #[doc(hidden)]
 pub use tinker_engine as engine;
 #[doc(no_inline)]
 pub use tinker_engine::export::{BaseModelSource, ExportError, ExportTarget, Exported};
 #[doc(no_inline)]
 pub use tinker_engine::{CpuBackend, FolderError, ModelFolder, Storage, backend, base, testing};
+#[doc(no_inline)]
+pub use tinker_types::wire::stream::StreamEvent;

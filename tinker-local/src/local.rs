@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tinker_types::{SampleRequest, SessionId, SessionStatus};
 
-use crate::backend::{BackendError, ModelInfo};
 use crate::service::LocalService;
 use crate::shared::Shared;
 use crate::state::BaseId;
 use crate::{Behavior, SampleStream, api};
+use tinker_engine::backend::{BackendError, ModelInfo};
 
 /// A handle to an engine. Cheap to clone. The engine stops when the last handle and the last service are dropped, after
 /// the running operation and pending checkpoint writes.

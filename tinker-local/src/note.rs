@@ -89,8 +89,3 @@ fn texts(values: &BTreeMap<String, Value>) -> BTreeMap<String, String> {
         .map(|(key, value)| (key.clone(), text(value)))
         .collect()
 }
-
-/// The session part of an id: `<session>:train:<n>`, `<session>:sample:<n>` and ids that begin with them.
-pub(crate) fn session_of(id: &str) -> SessionId {
-    SessionId::from(id.split(':').next().unwrap_or_default())
-}

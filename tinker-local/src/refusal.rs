@@ -5,12 +5,13 @@ use std::time::Duration;
 use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use tinker_types::InvalidValue;
+use tinker_types::wire::header;
 
-use crate::backend::{BackendError, Fault};
 use crate::bounded::bounded;
 use crate::state::{Absent, Full};
 use crate::store::StoreError;
 use crate::work::Gone;
+use tinker_engine::backend::{BackendError, Fault};
 
 /// Status and message of the response to a refused request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,10 @@ impl Refusal {
 
     /// The token is missing, invalid or expired.
     pub(crate) fn token(why: &str) -> Self {
-        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, format!("x-api-key: {why}"));
+        let mut refusal = Self::new(
+            StatusCode::UNAUTHORIZED,
+            format!("{}: {why}", header::API_KEY),
+        );
         let value = HeaderValue::from_static(r#"Bearer error="invalid_token""#);
         refusal.header = Some((WWW_AUTHENTICATE, value));
         refusal

@@ -8,53 +8,25 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
 use tinker_types::proto::decode_sample;
-use tinker_types::{ErrorCategory, RequestId, SampleResponse, StopReason};
+use tinker_types::wire::stream::{StreamEvent, StreamFailure, StreamTokens};
+use tinker_types::{ErrorCategory, RequestId};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Sleep, sleep};
 
 use crate::state::{Found, Payload};
-use crate::work::{Operations, Piece};
+use crate::work::Operations;
 
 /// Interval of keep-alive comments, so that proxies do not close an idle connection.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
 
-/// What a watched sample tells.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum SampleEvent {
-    /// Some tokens of one sequence, which follow those told before.
-    #[non_exhaustive]
-    Tokens {
-        /// Number of the sequence within the request, from 0.
-        sequence: usize,
-        /// Token ids.
-        tokens: Vec<u32>,
-        /// Their log probabilities.
-        logprobs: Vec<f32>,
-        /// How the sequence ended, if these are its last tokens.
-        stop_reason: Option<StopReason>,
-    },
-    /// It is done: all of it once more, with what was asked about the prompt. The last event.
-    Done(Box<SampleResponse>),
-    /// It failed. The last event.
-    #[non_exhaustive]
-    Failed {
-        /// What the engine says.
-        error: String,
-        /// Whose fault it is.
-        category: ErrorCategory,
-    },
-}
-
-/// A sample whose tokens are told while they are drawn, see [`LocalEngine::stream`](crate::LocalEngine::stream).
+/// Token stream of a sample, see [`LocalEngine::stream`](crate::LocalEngine::stream).
 ///
-/// Dropping it before its end cancels the sample. Its result can be fetched like that of any sample too.
+/// Dropping it before its end cancels the sample. The result can also be fetched like that of any sample.
 pub struct SampleStream {
     operations: Arc<Operations>,
     id: RequestId,
-    pieces: UnboundedReceiver<Piece>,
+    tokens: UnboundedReceiver<StreamTokens>,
     has_ended: bool,
 }
 
@@ -62,12 +34,12 @@ impl SampleStream {
     pub(crate) fn new(
         operations: Arc<Operations>,
         id: RequestId,
-        pieces: UnboundedReceiver<Piece>,
+        tokens: UnboundedReceiver<StreamTokens>,
     ) -> Self {
         Self {
             operations,
             id,
-            pieces,
+            tokens,
             has_ended: false,
         }
     }
@@ -78,22 +50,17 @@ impl SampleStream {
     }
 
     /// The next event, or `None` after the last. Cancel safe.
-    pub async fn next(&mut self) -> Option<SampleEvent> {
+    pub async fn next(&mut self) -> Option<StreamEvent> {
         poll_fn(|context| self.poll_next(context)).await
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<SampleEvent>> {
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<StreamEvent>> {
         if self.has_ended {
             return Poll::Ready(None);
         }
-        match self.pieces.poll_recv(context) {
+        match self.tokens.poll_recv(context) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Some(piece)) => Poll::Ready(Some(SampleEvent::Tokens {
-                sequence: piece.sequence,
-                tokens: piece.tokens,
-                logprobs: piece.logprobs,
-                stop_reason: piece.ended,
-            })),
+            Poll::Ready(Some(tokens)) => Poll::Ready(Some(StreamEvent::Tokens(tokens))),
             // The sender is gone, so the outcome is known.
             Poll::Ready(None) => {
                 self.has_ended = true;
@@ -102,8 +69,9 @@ impl SampleStream {
         }
     }
 
-    fn outcome(&self) -> SampleEvent {
-        let failed = |error: String, category| SampleEvent::Failed { error, category };
+    fn outcome(&self) -> StreamEvent {
+        let failed =
+            |error: String, category| StreamEvent::Failed(StreamFailure::new(error, category));
         let lost = || {
             let error = "the result is no longer kept; sample again".to_owned();
             failed(error, ErrorCategory::Server)
@@ -113,7 +81,7 @@ impl SampleStream {
         };
         match promise.outcome() {
             Some(Ok(Payload::Sample(bytes))) => match decode_sample(bytes.clone()) {
-                Ok(response) => SampleEvent::Done(Box::new(response)),
+                Ok(response) => StreamEvent::Done(Box::new(response)),
                 Err(error) => failed(error.to_string(), ErrorCategory::Server),
             },
             Some(Err(failure)) => failed(failure.error.clone(), failure.category),
@@ -139,7 +107,7 @@ impl fmt::Debug for SampleStream {
     }
 }
 
-/// A watched sample as server-sent events: `accepted`, any number of `tokens`, and `done` or `error`.
+/// A token stream as server-sent events.
 pub(crate) struct Events {
     stream: SampleStream,
     first: Option<Bytes>,
@@ -148,10 +116,10 @@ pub(crate) struct Events {
 
 impl Events {
     /// `first` is sent before all other events.
-    pub(crate) fn new(stream: SampleStream, first: Bytes) -> Self {
+    pub(crate) fn new(stream: SampleStream, first: &StreamEvent) -> Self {
         Self {
             stream,
-            first: Some(first),
+            first: Some(first.to_text().into()),
             silence: Box::pin(sleep(SIGN_OF_LIFE)),
         }
     }
@@ -162,7 +130,7 @@ impl Events {
         }
         if let Poll::Ready(event) = self.stream.poll_next(context) {
             self.silence.set(sleep(SIGN_OF_LIFE));
-            return Poll::Ready(event.map(encode));
+            return Poll::Ready(event.map(|event| event.to_text().into()));
         }
         if self.silence.as_mut().poll(context).is_ready() {
             self.silence.set(sleep(SIGN_OF_LIFE));
@@ -172,31 +140,4 @@ impl Events {
         }
         Poll::Pending
     }
-}
-
-fn encode(event: SampleEvent) -> Bytes {
-    let (name, data): (&str, Value) = match event {
-        SampleEvent::Tokens {
-            sequence,
-            tokens,
-            logprobs,
-            stop_reason,
-        } => {
-            let mut data = json!({ "sequence": sequence, "tokens": tokens, "logprobs": logprobs });
-            if let Some(reason) = stop_reason {
-                data["stop_reason"] = json!(reason);
-            }
-            ("tokens", data)
-        }
-        SampleEvent::Done(response) => {
-            let mut body = json!(response);
-            body["type"] = "sample".into();
-            ("done", body)
-        }
-        SampleEvent::Failed { error, category } => {
-            ("error", json!({ "error": error, "category": category }))
-        }
-    };
-    // JSON on one line holds no line break, which would end the event.
-    Bytes::from(format!("event: {name}\ndata: {data}\n\n"))
 }

@@ -11,7 +11,6 @@ use tinker_types::{CheckpointStorage, SessionId, StorageEntry};
 use super::call::Call;
 use super::query::Query;
 use super::response::{self, Response};
-use crate::note::session_of;
 use crate::refusal::Refusal;
 use crate::usage::Count;
 use crate::{clock, identity};
@@ -97,7 +96,7 @@ pub(super) async fn storage(call: &Call<'_>) -> Result<Response, Refusal> {
     let mut projects: BTreeMap<String, StorageEntry> = BTreeMap::new();
     let catalog = call.operations.catalog();
     for record in &records {
-        let session = catalog.session(&session_of(record.path.run().as_str()));
+        let session = catalog.session(&record.path.run().session());
         let project = session.map_or(identity::PROJECT, |session| session.project());
         if wanted.is_some_and(|wanted| wanted != project) {
             continue;

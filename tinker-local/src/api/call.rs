@@ -6,9 +6,10 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::HOST;
 use http::request::Parts;
-use tinker_types::{ModelId, RequestType};
+use tinker_types::{CheckpointPath, ModelId, RequestType};
 
 use super::body;
+use super::target::Target;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 use crate::work::{Operations, Submission};
@@ -18,6 +19,9 @@ pub(super) struct Call<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) operations: &'a Arc<Operations>,
     pub(super) headers: &'a HeaderMap,
+    pub(super) target: &'a Target,
+    /// Values of the placeholders in the route.
+    pub(super) parameters: Vec<&'a str>,
     pub(super) query: Option<&'a str>,
     /// Scheme and host that the client used, for links.
     pub(super) origin: String,
@@ -27,6 +31,21 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// The first value in the path.
+    pub(super) fn parameter(&self) -> &str {
+        self.parameters.first().copied().unwrap_or_default()
+    }
+
+    /// The checkpoint that the path names.
+    pub(super) fn checkpoint(&self) -> Result<CheckpointPath, Refusal> {
+        let parts =
+            |values: &[&str; 3]| CheckpointPath::from_parts(values[0], values[1], values[2]);
+        let checkpoint = self.parameters.first_chunk().map(parts);
+        checkpoint
+            .ok_or_else(|| Refusal::malformed("the path names no checkpoint"))?
+            .map_err(|e| Refusal::malformed(e.to_string()))
+    }
+
     /// Refuses a request whose notes are too large to be kept.
     pub(super) fn check_notes(&self) -> Result<(), Refusal> {
         body::check_notes(&self.body, &self.operations.limits)

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::json;
+use tinker_types::wire::header;
 use tinker_types::{
     Checkpoint, CheckpointPath, Checkpoints, CopyWeights, Cursor, InvalidValue, WeightsCopied,
 };
@@ -10,7 +11,6 @@ use super::body;
 use super::call::Call;
 use super::query::Query;
 use super::response::{self, Response};
-use super::route::Place;
 use crate::refusal::Refusal;
 use crate::state::Copies;
 use crate::store::Record;
@@ -51,8 +51,8 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     Ok(page(records, Some(cursor)))
 }
 
-pub(super) async fn delete(call: &Call<'_>, place: &Place) -> Result<Response, Refusal> {
-    let path = place.path()?;
+pub(super) async fn delete(call: &Call<'_>) -> Result<Response, Refusal> {
+    let path = call.checkpoint()?;
     call.operations
         .archive
         .ask(move |store| store.remove(&path))
@@ -60,12 +60,8 @@ pub(super) async fn delete(call: &Call<'_>, place: &Place) -> Result<Response, R
     Ok(response::json(&json!({})))
 }
 
-pub(super) async fn set_public(
-    call: &Call<'_>,
-    place: &Place,
-    public: bool,
-) -> Result<Response, Refusal> {
-    let path = place.path()?;
+pub(super) async fn set_public(call: &Call<'_>, public: bool) -> Result<Response, Refusal> {
+    let path = call.checkpoint()?;
     call.operations
         .archive
         .ask(move |store| store.set_public(&path, public))
@@ -78,8 +74,8 @@ struct Ttl {
     ttl_seconds: Option<u64>,
 }
 
-pub(super) async fn set_lifetime(call: &Call<'_>, place: &Place) -> Result<Response, Refusal> {
-    let path = place.path()?;
+pub(super) async fn set_lifetime(call: &Call<'_>) -> Result<Response, Refusal> {
+    let path = call.checkpoint()?;
     let request: Ttl = body::json(&call.body)?;
     let lifetime = lifetime(request.ttl_seconds)?;
     call.operations
@@ -98,11 +94,12 @@ pub(super) async fn copy(call: &Call<'_>) -> Result<Response, Refusal> {
         .map_err(|e: InvalidValue| e.within("source_path"))?;
     let lifetime = lifetime(request.ttl_seconds)?;
     call.check_notes()?;
-    let key = call.headers.get("x-idempotency-key");
+    let key = call.headers.get(header::IDEMPOTENCY_KEY);
     let copied = match key.and_then(|key| key.to_str().ok()) {
         Some(key) if key.len() > LONGEST_KEY => {
             return Err(Refusal::invalid(format!(
-                "x-idempotency-key: has {} bytes, {LONGEST_KEY} is the most",
+                "{}: has {} bytes, {LONGEST_KEY} is the most",
+                header::IDEMPOTENCY_KEY,
                 key.len()
             )));
         }

@@ -3,27 +3,26 @@
 use serde_json::json;
 use tinker_types::{Health, ServerCapabilities, SupportedModel};
 
+use super::call::Call;
 use super::response::{self, Response};
-use crate::shared::Shared;
-use crate::work::Operations;
 
-pub(super) fn client(shared: &Shared) -> Response {
-    let behavior = shared.behavior();
+pub(super) fn client(call: &Call<'_>) -> Response {
+    let behavior = call.shared.behavior();
     let mut config = behavior.client_config.clone();
     config.pjwt_auth_enabled = behavior.token_lifetime.is_some();
     response::json(&config)
 }
 
-pub(super) fn dynamic(shared: &Shared) -> Response {
-    response::json(&shared.behavior().dynamic_config)
+pub(super) fn dynamic(call: &Call<'_>) -> Response {
+    response::json(&call.shared.behavior().dynamic_config)
 }
 
 pub(super) fn health() -> Response {
     response::json(&Health::ok())
 }
 
-pub(super) fn capabilities(operations: &Operations) -> Response {
-    let models = operations.models().map(|info| {
+pub(super) fn capabilities(call: &Call<'_>) -> Response {
+    let models = call.operations.models().map(|info| {
         let mut model = SupportedModel::default();
         model.model_name = Some(info.name.clone());
         model.max_context_length = Some(info.context as u64);

@@ -8,11 +8,9 @@ use http_body::Body;
 
 use super::call::{self, Call};
 use super::response::{self, Response};
-use super::route::{self, Route};
-use super::{
-    account, audit, billing, body, checkpoint, config, external, future, model, poll, run,
-    sampling, search, session, tarball, trace, training, weights,
-};
+use super::route::{self, Handler};
+use super::target::Target;
+use super::{account, body};
 use crate::behavior::FaultKind;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -38,7 +36,7 @@ where
             status,
             retry_after,
         }) => Err(Refusal::on_purpose(status, retry_after)),
-        Some(FaultKind::AnswerLost) | None => route(&shared, request).await,
+        Some(FaultKind::AnswerLost) | None => handle(&shared, request).await,
     };
     if fault == Some(FaultKind::AnswerLost) {
         return response::broken();
@@ -52,93 +50,43 @@ where
     }
 }
 
-async fn route<B>(shared: &Arc<Shared>, request: Request<B>) -> Result<Response, Refusal>
+async fn handle<B>(shared: &Arc<Shared>, request: Request<B>) -> Result<Response, Refusal>
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (head, body) = request.into_parts();
-    let route = Route::find(&head.method, head.uri.path())?;
+    let unknown = || route::unknown(&head.method, head.uri.path());
+    let target = Target::parse(head.uri.path()).ok_or_else(unknown)?;
+    let (route, parameters) = target.route(&head.method, head.uri.path())?;
     let (json_only, wants_token) = {
         let behavior = shared.behavior();
         (behavior.json_only, behavior.token_lifetime.is_some())
     };
-    if json_only && !route.is_older() {
-        return Err(route::unknown(&head.method, head.uri.path()));
+    if json_only && route.is_newer {
+        return Err(unknown());
     }
-    if wants_token && !route.is_open() {
+    if wants_token && !route.is_open {
         account::check_token(shared, &head.headers)?;
     }
     // Held until the request is answered: a request that waits for a result keeps its body.
     let mut admitted = shared.intake.enter()?;
-    let body = body::read(
-        &head.headers,
-        body,
-        &shared.operations.limits,
-        &mut admitted,
-    )
-    .await?;
+    let limits = &shared.operations.limits;
+    let body = body::read(&head.headers, body, limits, &mut admitted).await?;
     shared.operations.end_silent_sessions();
     let call = Call {
         shared,
         operations: &shared.operations,
         headers: &head.headers,
+        target: &target,
+        parameters,
         query: head.uri.query(),
         origin: call::origin(&head),
         json_only,
         body,
     };
-    match route {
-        Route::ClientConfig => Ok(config::client(shared)),
-        Route::DynamicConfig => Ok(config::dynamic(shared)),
-        Route::AuthToken => account::exchange(shared),
-        Route::ApiKey => Ok(account::key()),
-        Route::Health => Ok(config::health()),
-        Route::Capabilities => Ok(config::capabilities(&shared.operations)),
-        Route::Telemetry => Ok(config::telemetry()),
-        Route::CreateSession => session::create(&call).await,
-        Route::Heartbeat => session::heartbeat(&call),
-        Route::FinishSession(id) => session::finish(&call, id),
-        Route::Sessions => search::list(&call),
-        Route::Session(id) => search::info(&call, id),
-        Route::SessionProject(id) => session::assign_project(&call, id),
-        Route::SearchSessions => search::search(&call).await,
-        Route::TraceExport(id) => trace::export(&call, &id),
-        Route::CreateSampler => sampling::create_sampler(&call).await,
-        Route::JoinSampler => sampling::join_sampler(&call),
-        Route::Sampler(id) => sampling::sampler_info(&call, id),
-        Route::CreateModel => model::create(&call),
-        Route::UnloadModel => model::unload(&call),
-        Route::ModelInfo => model::info(&call),
-        Route::LoadWeights => weights::load(&call).await,
-        Route::CreateLoss => training::create_loss(&call),
-        Route::ForwardBackward => training::forward_backward(&call),
-        Route::OptimStep => training::optim_step(&call),
-        Route::SaveWeights => weights::save(&call),
-        Route::SaveForSampler => weights::save_for_sampler(&call),
-        Route::SaveExternal => weights::save_external(&call),
-        Route::WeightsInfo => weights::info(&call).await,
-        Route::CopyWeights => checkpoint::copy(&call).await,
-        Route::Sample => sampling::sample(&call),
-        Route::StreamSample => sampling::stream(&call),
-        Route::Retrieve => future::retrieve(&call).await,
-        Route::RetrieveMany => poll::retrieve(&call).await,
-        Route::Cancel => future::cancel(&call),
-        Route::Runs => run::list(&call).await,
-        Route::Run(id) => run::info(&call, id).await,
-        Route::RunCheckpoints(id) => run::checkpoints(&call, id).await,
-        Route::Checkpoints => checkpoint::list(&call).await,
-        Route::DeleteCheckpoint(place) => checkpoint::delete(&call, &place).await,
-        Route::Publish(place) => checkpoint::set_public(&call, &place, true).await,
-        Route::Unpublish(place) => checkpoint::set_public(&call, &place, false).await,
-        Route::Lifetime(place) => checkpoint::set_lifetime(&call, &place).await,
-        Route::ExternalUrls(place) => external::urls(&call, &place).await,
-        Route::TarballUrl(place) => tarball::url(&call, &place).await,
-        Route::Audit => audit::list(&call),
-        Route::Usage => billing::usage(&call),
-        Route::Storage => billing::storage(&call).await,
-        Route::File(place, name) => external::file(&call, &place, &name).await,
-        Route::Tarball(place) => tarball::file(&call, &place).await,
-        Route::TraceFile(session) => trace::file(&call, session),
+    match route.handler {
+        Handler::Now(handler) => handler(&call),
+        Handler::Later(handler) => handler(&call).await,
     }
 }

@@ -7,13 +7,13 @@ use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, HeaderValue};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use tinker_types::wire::route;
 use tinker_types::{CheckpointKind, ExternalWeightsUrls};
 
 use super::call::Call;
 use super::part;
 use super::query::Query;
 use super::response::{self, Response};
-use super::route::Place;
 use crate::audit::Entry;
 use crate::clock;
 use crate::refusal::Refusal;
@@ -28,8 +28,8 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'~');
 
-pub(super) async fn urls(call: &Call<'_>, place: &Place) -> Result<Response, Refusal> {
-    let path = place.path()?;
+pub(super) async fn urls(call: &Call<'_>) -> Result<Response, Refusal> {
+    let path = call.checkpoint()?;
     if path.kind() != CheckpointKind::External {
         return Err(Refusal::malformed(format!(
             "{path} was not saved for use elsewhere; save with save_weights_external"
@@ -43,8 +43,8 @@ pub(super) async fn urls(call: &Call<'_>, place: &Place) -> Result<Response, Ref
         .await?;
     let ends = clock::calendar_after(LINK_LIFETIME);
     let link = |name: &str| {
-        let parts = [&place.run, &place.kind, &place.name, name];
-        (name.to_owned(), link(call, &parts, ends))
+        let values = [&call.parameters[..], &[name]].concat();
+        (name.to_owned(), link(call, route::FILE, &values, ends))
     };
     let urls = record.file_names().map(link).collect();
     let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
@@ -52,37 +52,40 @@ pub(super) async fn urls(call: &Call<'_>, place: &Place) -> Result<Response, Ref
     Ok(response::json(&ExternalWeightsUrls::new(urls, ends)))
 }
 
-/// Makes a signed link to a file of this engine.
-pub(super) fn link(call: &Call<'_>, parts: &[&str], ends: Timestamp) -> String {
-    let signature = call.shared.signer.sign(&signed(parts, ends.as_second()));
-    let escaped: Vec<String> = parts
-        .iter()
-        .map(|part| utf8_percent_encode(part, ESCAPED).to_string())
-        .collect();
+/// Makes a signed link to a file of this engine. `values` fill the route template.
+pub(super) fn link(
+    call: &Call<'_>,
+    template: &'static str,
+    values: &[&str],
+    ends: Timestamp,
+) -> String {
+    let ends = ends.as_second();
+    let path = route::fill(template, values);
+    let signature = call.shared.signer.sign(&signed(&path, ends));
+    let escape = |value: &&str| utf8_percent_encode(value, ESCAPED).to_string();
+    let escaped: Vec<String> = values.iter().map(escape).collect();
+    let escaped: Vec<&str> = escaped.iter().map(String::as_str).collect();
     format!(
-        "{}/files/{}?expires={}&signature={signature}",
+        "{}{}{}?expires={ends}&signature={signature}",
         call.origin,
-        escaped.join("/"),
-        ends.as_second()
+        route::FILES,
+        route::fill(template, &escaped),
     )
 }
 
-/// The signed text of a link. Names contain no line breaks.
-fn signed(parts: &[&str], ends: impl Display) -> String {
-    format!("{}\n{ends}", parts.join("\n"))
+/// The signed text of a link.
+fn signed(path: &str, ends: impl Display) -> String {
+    format!("{path}\n{ends}")
 }
 
-/// Checks the signature and the lifetime of a link.
-pub(super) fn check_link(call: &Call<'_>, parts: &[&str]) -> Result<(), Refusal> {
+/// Checks the signature and the lifetime of the link that is requested.
+pub(super) fn check_link(call: &Call<'_>) -> Result<(), Refusal> {
     let query = Query::parse(call.query);
     let forbidden = |why: &str| Refusal::new(StatusCode::FORBIDDEN, why);
     let ends = query.text("expires").unwrap_or_default();
     let signature = query.text("signature").unwrap_or_default();
-    if !call
-        .shared
-        .signer
-        .has_signed(&signed(parts, ends), signature)
-    {
+    let text = signed(&call.target.path, ends);
+    if !call.shared.signer.has_signed(&text, signature) {
         return Err(forbidden(
             "the link was not made by this engine, or before it was restarted; ask for a new one",
         ));
@@ -96,9 +99,11 @@ pub(super) fn check_link(call: &Call<'_>, parts: &[&str]) -> Result<(), Refusal>
     Err(forbidden("the link no longer works; ask for a new one"))
 }
 
-pub(super) async fn file(call: &Call<'_>, place: &Place, name: &str) -> Result<Response, Refusal> {
-    check_link(call, &[&place.run, &place.kind, &place.name, name])?;
-    let (path, wanted) = (place.path()?, name.to_owned());
+pub(super) async fn file(call: &Call<'_>) -> Result<Response, Refusal> {
+    check_link(call)?;
+    let path = call.checkpoint()?;
+    let name = call.parameters.last().copied().unwrap_or_default();
+    let wanted = name.to_owned();
     let bytes = call
         .operations
         .archive

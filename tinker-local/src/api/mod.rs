@@ -23,6 +23,7 @@ mod sampling;
 mod search;
 mod session;
 mod tarball;
+mod target;
 mod trace;
 mod training;
 mod weights;

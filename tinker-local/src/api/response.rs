@@ -5,6 +5,7 @@ use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tinker_types::proto::CONTENT_TYPE as PROTOBUF;
+use tinker_types::wire::header;
 use tinker_types::{ModelId, Problem, RequestId, Submitted};
 
 use crate::LocalBody;
@@ -14,7 +15,7 @@ use crate::refusal::Refusal;
 pub(crate) type Response = http::Response<LocalBody>;
 
 /// Tells clients not to retry a response which they would retry by its status.
-const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static(header::SHOULD_RETRY);
 
 pub(super) fn json(value: &impl Serialize) -> Response {
     // Responses are plain structs with text keys, which always serialize.

@@ -1,289 +1,221 @@
-//! Which endpoint a method and a path mean.
+//! Routing table: the endpoints, each with the handler that answers it.
 
-use http::{Method, StatusCode};
-use percent_encoding::percent_decode_str;
-use tinker_types::CheckpointPath;
+use std::pin::Pin;
 
+use http::{Method as HttpMethod, StatusCode};
+use tinker_types::wire::route::{self, captures};
+use tinker_types::{self as types, Endpoint, Method};
+
+use super::call::Call;
+use super::response::Response;
+use super::target::Target;
+use super::{
+    account, audit, billing, checkpoint, config, external, future, model, poll, run, sampling,
+    search, session, tarball, trace, training, weights,
+};
 use crate::refusal::Refusal;
 
-/// An endpoint, with what its path names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Route {
-    ClientConfig,
-    DynamicConfig,
-    AuthToken,
-    ApiKey,
-    Health,
-    Capabilities,
-    Telemetry,
-    CreateSession,
-    Heartbeat,
-    FinishSession(String),
-    Sessions,
-    Session(String),
-    SessionProject(String),
-    SearchSessions,
-    TraceExport(String),
-    CreateSampler,
-    JoinSampler,
-    Sampler(String),
-    CreateModel,
-    UnloadModel,
-    ModelInfo,
-    LoadWeights,
-    CreateLoss,
-    ForwardBackward,
-    OptimStep,
-    SaveWeights,
-    SaveForSampler,
-    SaveExternal,
-    WeightsInfo,
-    CopyWeights,
-    Sample,
-    StreamSample,
-    Retrieve,
-    RetrieveMany,
-    Cancel,
-    Runs,
-    Run(String),
-    RunCheckpoints(String),
-    Checkpoints,
-    DeleteCheckpoint(Place),
-    Publish(Place),
-    Unpublish(Place),
-    Lifetime(Place),
-    ExternalUrls(Place),
-    TarballUrl(Place),
-    Audit,
-    Usage,
-    Storage,
-    File(Place, String),
-    Tarball(Place),
-    TraceFile(String),
+/// An endpoint.
+#[derive(Clone, Copy)]
+pub(super) struct Route {
+    method: Method,
+    /// Path that precedes the template.
+    prefix: &'static str,
+    template: &'static str,
+    pub(super) handler: Handler,
+    /// Clients before version 0.25 do not use it.
+    pub(super) is_newer: bool,
+    /// It needs no token where tokens are required.
+    pub(super) is_open: bool,
 }
 
-/// A checkpoint as a path names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) run: String,
-    pub(super) kind: String,
-    pub(super) name: String,
+/// Handler of a request.
+#[derive(Clone, Copy)]
+pub(super) enum Handler {
+    /// Responds at once.
+    Now(fn(&Call<'_>) -> Result<Response, Refusal>),
+    /// Waits for a result or the disk.
+    Later(for<'a> fn(&'a Call<'a>) -> Answering<'a>),
 }
 
-impl Place {
-    fn new(run: &str, kind: &str, name: &str) -> Self {
-        Self {
-            run: run.to_owned(),
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-        }
-    }
-
-    pub(super) fn path(&self) -> Result<CheckpointPath, Refusal> {
-        let path = format!("tinker://{}/{}/{}", self.run, self.kind, self.name).parse();
-        path.map_err(|e: tinker_types::InvalidValue| Refusal::malformed(e.to_string()))
-    }
-}
-
-const PREFIX: &str = "/api/v1/";
-
-/// Where files are fetched, outside of the API as on the service.
-const FILES: &str = "/files/";
-
-/// What follows a checkpoint's name in the link to all its files.
-pub(super) const TARBALL: &str = ".tar";
-
-/// The path of a request below the prefix of the API; all of it where it has none.
-pub(super) fn below_prefix(path: &str) -> &str {
-    path.strip_prefix(PREFIX)
-        .unwrap_or_else(|| path.trim_start_matches('/'))
-}
+type Answering<'a> = Pin<Box<dyn Future<Output = Result<Response, Refusal>> + Send + 'a>>;
 
 impl Route {
-    pub(super) fn find(method: &Method, path: &str) -> Result<Self, Refusal> {
-        let unknown = || unknown(method, path);
-        let lookup = if path.starts_with(FILES) {
-            lookup_file
-        } else if path.starts_with(PREFIX) {
-            lookup
-        } else {
-            return Err(unknown());
-        };
-        let rest = path.trim_start_matches(FILES).trim_start_matches(PREFIX);
-        let rest = percent_decode_str(rest.trim_end_matches('/')).decode_utf8();
-        let rest = rest.map_err(|_| unknown())?;
-        // Split after decoding: clients differ in whether the slash within a checkpoint's id is escaped.
-        let parts: Vec<&str> = rest.split('/').collect();
-        if let Some(route) = lookup(method.as_str(), &parts) {
-            return Ok(route);
-        }
-        let others: Vec<&str> = ["GET", "POST", "PUT", "DELETE"]
-            .into_iter()
-            .filter(|other| lookup(other, &parts).is_some())
-            .collect();
-        if others.is_empty() {
-            return Err(unknown());
-        }
-        let detail = format!(
-            "{method} is not offered at {path}; use {}",
-            others.join(" or ")
-        );
-        Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, detail))
+    const fn of<E: Endpoint>(handler: Handler) -> Self {
+        Self::at(E::METHOD, E::ROUTE, handler)
     }
 
-    /// Clients before version 0.25 call it.
-    pub(super) fn is_older(&self) -> bool {
-        !matches!(
-            self,
-            Self::DynamicConfig
-                | Self::ApiKey
-                | Self::FinishSession(_)
-                | Self::SearchSessions
-                | Self::JoinSampler
-                | Self::CreateLoss
-                | Self::StreamSample
-                | Self::SaveExternal
-                | Self::CopyWeights
-                | Self::RetrieveMany
-                | Self::Cancel
-                | Self::ExternalUrls(_)
-                | Self::Storage
-        )
+    const fn at(method: Method, template: &'static str, handler: Handler) -> Self {
+        Self {
+            method,
+            prefix: route::PREFIX,
+            template,
+            handler,
+            is_newer: false,
+            is_open: false,
+        }
     }
 
-    /// It is reached without a token where tokens are demanded.
-    pub(super) fn is_open(&self) -> bool {
-        matches!(
-            self,
-            Self::ClientConfig
-                | Self::AuthToken
-                | Self::ApiKey
-                | Self::Health
-                | Self::File(..)
-                | Self::Tarball(_)
-                | Self::TraceFile(_)
-        )
+    /// A file, which is fetched with a signed link.
+    const fn file(template: &'static str, handler: Handler) -> Self {
+        let mut file = Self::at(Method::Get, template, handler).open();
+        file.prefix = route::FILES;
+        file
+    }
+
+    const fn newer(mut self) -> Self {
+        self.is_newer = true;
+        self
+    }
+
+    const fn open(mut self) -> Self {
+        self.is_open = true;
+        self
     }
 }
 
-pub(super) fn unknown(method: &Method, path: &str) -> Refusal {
+macro_rules! later {
+    ($handler:path) => {
+        Handler::Later(|call| Box::pin($handler(call)))
+    };
+}
+
+use Handler::Now;
+
+#[rustfmt::skip]
+const ROUTES: &[Route] = &[
+    Route::of::<types::ClientConfigRequest>(Now(|call| Ok(config::client(call)))).open(),
+    Route::of::<types::DynamicConfigRequest>(Now(|call| Ok(config::dynamic(call)))).newer(),
+    Route::of::<types::ExchangeToken>(Now(account::exchange)).open(),
+    Route::of::<types::GetApiKey>(Now(|_| Ok(account::key()))).newer().open(),
+    Route::of::<types::GetHealth>(Now(|_| Ok(config::health()))).open(),
+    Route::of::<types::GetServerCapabilities>(Now(|call| Ok(config::capabilities(call)))),
+    Route::of::<types::SendTelemetry>(Now(|_| Ok(config::telemetry()))),
+    Route::of::<types::CreateSession>(later!(session::create)),
+    Route::of::<types::SessionHeartbeat>(Now(session::heartbeat)),
+    Route::of::<types::FinishSession>(Now(session::finish)).newer(),
+    Route::of::<types::ListSessions>(Now(search::list)),
+    Route::of::<types::GetSession>(Now(search::info)),
+    Route::of::<types::SearchSessions>(later!(search::search)).newer(),
+    Route::of::<types::AssignSessionProject>(Now(session::assign_project)),
+    Route::of::<types::ExportSessionTrace>(Now(trace::export)),
+    Route::of::<types::CreateSamplingSession>(later!(sampling::create_sampler)),
+    Route::of::<types::JoinSamplingSession>(Now(sampling::join_sampler)).newer(),
+    Route::of::<types::GetSampler>(Now(sampling::sampler_info)),
+    Route::of::<types::CreateModel>(Now(model::create)),
+    Route::at(Method::Post, route::UNLOAD_MODEL, Now(model::unload)),
+    Route::of::<types::GetInfo>(Now(model::info)),
+    Route::of::<types::LoadWeights>(later!(weights::load)),
+    Route::of::<types::CreateCustomLoss>(Now(training::create_loss)).newer(),
+    Route::of::<types::ForwardBackward>(Now(training::forward_backward)),
+    Route::at(Method::Post, route::FORWARD, Now(training::forward_backward)),
+    Route::of::<types::OptimStep>(Now(training::optim_step)),
+    Route::of::<types::SaveWeights>(Now(weights::save)),
+    Route::of::<types::SaveWeightsForSampler>(Now(weights::save_for_sampler)),
+    Route::of::<types::SaveWeightsExternal>(Now(weights::save_external)).newer(),
+    Route::of::<types::WeightsInfoRequest>(later!(weights::info)),
+    Route::of::<types::CopyWeights>(later!(checkpoint::copy)).newer(),
+    Route::of::<types::SampleRequest>(Now(sampling::sample)),
+    Route::at(Method::Post, route::STREAM_SAMPLE, Now(sampling::stream)).newer(),
+    Route::of::<types::RetrieveFuture>(later!(future::retrieve)),
+    Route::of::<types::RetrieveFutures>(later!(poll::retrieve)).newer(),
+    Route::of::<types::CancelFuture>(Now(future::cancel)).newer(),
+    Route::of::<types::ListTrainingRuns>(later!(run::list)),
+    Route::of::<types::GetTrainingRun>(later!(run::info)),
+    Route::of::<types::ListRunCheckpoints>(later!(run::checkpoints)),
+    Route::at(Method::Get, route::MODEL_CHECKPOINTS, later!(run::checkpoints)),
+    Route::of::<types::ListCheckpoints>(later!(checkpoint::list)),
+    Route::of::<types::DeleteCheckpoint>(later!(checkpoint::delete)),
+    Route::of::<types::PublishCheckpoint>(Handler::Later(|call| Box::pin(checkpoint::set_public(call, true)))),
+    Route::of::<types::UnpublishCheckpoint>(Handler::Later(|call| Box::pin(checkpoint::set_public(call, false)))),
+    Route::of::<types::SetCheckpointTtl>(later!(checkpoint::set_lifetime)),
+    Route::of::<types::GetExternalWeightsUrls>(later!(external::urls)).newer(),
+    Route::of::<types::GetCheckpointArchiveUrl>(later!(tarball::url)),
+    Route::of::<types::GetAuditLog>(Now(audit::list)),
+    Route::of::<types::GetBillingUsage>(Now(billing::usage)),
+    Route::of::<types::GetCheckpointStorage>(later!(billing::storage)).newer(),
+    Route::file(route::TRACE, Now(trace::file)),
+    Route::file(route::ARCHIVE, later!(tarball::file)),
+    Route::file(route::FILE, later!(external::file)),
+];
+
+impl Target {
+    /// The endpoint for a request, with the values in its path.
+    pub(super) fn route(
+        &self,
+        method: &HttpMethod,
+        path: &str,
+    ) -> Result<(Route, Vec<&str>), Refusal> {
+        let mut others = Vec::new();
+        for route in ROUTES {
+            if route.prefix == self.prefix
+                && let Some(values) = captures(route.template, &self.path)
+            {
+                if route.method.as_str() == method.as_str() {
+                    return Ok((*route, values));
+                }
+                others.push(route.method.as_str());
+            }
+        }
+        if others.is_empty() {
+            return Err(unknown(method, path));
+        }
+        let others = others.join(" or ");
+        let detail = format!("{method} is not offered at {path}; use {others}");
+        Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, detail))
+    }
+}
+
+pub(super) fn unknown(method: &HttpMethod, path: &str) -> Refusal {
     let shown: String = path.chars().take(200).collect();
     Refusal::not_found(format!(
-        "there is no endpoint {method} {shown} here; endpoints begin with {PREFIX}"
+        "there is no endpoint {method} {shown} here; endpoints begin with {}",
+        route::PREFIX
     ))
 }
 
-fn lookup_file(method: &str, parts: &[&str]) -> Option<Route> {
-    let route = match (method, parts) {
-        ("GET", ["traces", session]) => Route::TraceFile((*session).to_owned()),
-        ("GET", [run, kind, name]) => {
-            Route::Tarball(Place::new(run, kind, name.strip_suffix(TARBALL)?))
-        }
-        ("GET", [run, kind, name, file]) => {
-            Route::File(Place::new(run, kind, name), (*file).to_owned())
-        }
-        _ => return None,
-    };
-    Some(route)
-}
-
-fn lookup(method: &str, parts: &[&str]) -> Option<Route> {
-    let own = |id: &str| id.to_owned();
-    let route = match (method, parts) {
-        ("POST", ["client", "config"]) => Route::ClientConfig,
-        ("POST", ["client", "dynamic_config"]) => Route::DynamicConfig,
-        ("POST", ["auth", "token"]) => Route::AuthToken,
-        ("GET", ["auth", "apikey", "me"]) => Route::ApiKey,
-        ("GET", ["healthz"]) => Route::Health,
-        ("GET", ["get_server_capabilities"]) => Route::Capabilities,
-        ("POST", ["telemetry"]) => Route::Telemetry,
-        ("POST", ["create_session"]) => Route::CreateSession,
-        ("POST", ["session_heartbeat"]) => Route::Heartbeat,
-        ("GET", ["sessions"]) => Route::Sessions,
-        ("POST", ["sessions", "search"]) => Route::SearchSessions,
-        ("GET", ["sessions", id]) => Route::Session(own(id)),
-        ("POST", ["sessions", id, "finish"]) => Route::FinishSession(own(id)),
-        ("PUT", ["sessions", id, "project"]) => Route::SessionProject(own(id)),
-        ("GET", ["sessions", id, "trace_export"]) => Route::TraceExport(own(id)),
-        ("POST", ["create_sampling_session"]) => Route::CreateSampler,
-        ("POST", ["join_sampling_session"]) => Route::JoinSampler,
-        ("GET", ["samplers", id]) => Route::Sampler(own(id)),
-        ("POST", ["create_model"]) => Route::CreateModel,
-        ("POST", ["unload_model"]) => Route::UnloadModel,
-        ("POST", ["get_info"]) => Route::ModelInfo,
-        ("POST", ["load_weights"]) => Route::LoadWeights,
-        ("POST", ["create_custom_loss"]) => Route::CreateLoss,
-        // Older clients have an endpoint of its own for passes without gradients.
-        ("POST", ["forward_backward" | "forward"]) => Route::ForwardBackward,
-        ("POST", ["optim_step"]) => Route::OptimStep,
-        ("POST", ["save_weights"]) => Route::SaveWeights,
-        ("POST", ["save_weights_for_sampler"]) => Route::SaveForSampler,
-        ("POST", ["save_weights_external"]) => Route::SaveExternal,
-        ("POST", ["weights_info"]) => Route::WeightsInfo,
-        ("POST", ["copy_weights"]) => Route::CopyWeights,
-        ("POST", ["asample"]) => Route::Sample,
-        ("POST", ["stream_sample"]) => Route::StreamSample,
-        ("POST", ["retrieve_future"]) => Route::Retrieve,
-        ("POST", ["retrieve_futures"]) => Route::RetrieveMany,
-        ("POST", ["cancel_future"]) => Route::Cancel,
-        ("GET", ["training_runs"]) => Route::Runs,
-        ("GET", ["training_runs", id]) => Route::Run(own(id)),
-        ("GET", ["training_runs" | "models", id, "checkpoints"]) => Route::RunCheckpoints(own(id)),
-        ("GET", ["checkpoints"]) => Route::Checkpoints,
-        ("GET", ["audit"]) => Route::Audit,
-        ("GET", ["billing", "usage", "events"]) => Route::Usage,
-        ("GET", ["billing", "usage", "checkpoints", "current"]) => Route::Storage,
-        (_, ["training_runs", run, "checkpoints", kind, name, rest @ ..]) => {
-            return lookup_checkpoint(method, Place::new(run, kind, name), rest);
-        }
-        _ => return None,
-    };
-    Some(route)
-}
-
-fn lookup_checkpoint(method: &str, place: Place, rest: &[&str]) -> Option<Route> {
-    let route = match (method, rest) {
-        ("DELETE", []) => Route::DeleteCheckpoint(place),
-        ("POST", ["publish"]) => Route::Publish(place),
-        ("DELETE", ["publish"]) => Route::Unpublish(place),
-        ("PUT", ["ttl"]) => Route::Lifetime(place),
-        ("GET", ["external_weights_urls"]) => Route::ExternalUrls(place),
-        ("GET", ["archive"]) => Route::TarballUrl(place),
-        _ => return None,
-    };
-    Some(route)
+/// The path of a request below the prefix of the API, or the whole path if it has none.
+pub(super) fn below_prefix(path: &str) -> &str {
+    path.strip_prefix(route::PREFIX)
+        .unwrap_or_else(|| path.trim_start_matches('/'))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn find(method: &Method, path: &str) -> Result<Route, u16> {
-        Route::find(method, path).map_err(|refusal| refusal.status.as_u16())
+    fn find(method: &HttpMethod, path: &str) -> Result<(&'static str, Vec<String>), Refusal> {
+        let target = Target::parse(path).ok_or_else(|| unknown(method, path))?;
+        let (route, values) = target.route(method, path)?;
+        Ok((
+            route.template,
+            values.into_iter().map(str::to_owned).collect(),
+        ))
+    }
+
+    #[track_caller]
+    fn assert_found(method: &HttpMethod, path: &str, template: &str, values: &[&str]) {
+        let values = values.iter().map(|&value| value.to_owned()).collect();
+        assert_eq!(
+            find(method, path),
+            Ok((template, values)),
+            "{method} {path}"
+        );
     }
 
     #[test]
     fn ids_in_paths_are_decoded() {
-        let run = Route::RunCheckpoints("s-1:train:0".into());
-        assert_eq!(
-            find(
-                &Method::GET,
-                "/api/v1/training_runs/s-1%3Atrain%3A0/checkpoints"
-            ),
-            Ok(run.clone())
-        );
-        assert_eq!(
-            find(
-                &Method::GET,
-                "/api/v1/training_runs/s-1:train:0/checkpoints/"
-            ),
-            Ok(run)
-        );
+        for path in ["s-1%3Atrain%3A0/checkpoints", "s-1:train:0/checkpoints/"] {
+            let path = format!("/api/v1/training_runs/{path}");
+            let template = types::ListRunCheckpoints::ROUTE;
+            assert_found(&HttpMethod::GET, &path, template, &["s-1:train:0"]);
+        }
     }
 
     #[test]
     fn other_paths_and_methods_are_refused() {
-        assert_eq!(find(&Method::GET, "/api/v1/create_model"), Err(405));
+        let status = |method, path: &str| find(&method, path).map_err(|r| r.status.as_u16());
+        assert_eq!(status(HttpMethod::GET, "/api/v1/create_model"), Err(405));
         for path in [
             "/",
             "/api/v1/",
@@ -292,12 +224,12 @@ mod tests {
             "/api/v1/samplers/%FF",
             "/api/v1/samplers/a/b",
         ] {
-            assert_eq!(find(&Method::GET, path), Err(404), "{path}");
+            assert_eq!(status(HttpMethod::GET, path), Err(404), "{path}");
         }
-        let refusal = Route::find(&Method::POST, "/api/v1/copy_nothing").unwrap_err();
+        let refusal = find(&HttpMethod::POST, "/api/v1/copy_nothing").unwrap_err();
         assert!(refusal.detail.contains("/api/v1/copy_nothing"));
-        let refusal = Route::find(
-            &Method::GET,
+        let refusal = find(
+            &HttpMethod::GET,
             "/api/v1/training_runs/r/checkpoints/weights/a/publish",
         );
         assert!(refusal.unwrap_err().detail.ends_with("use POST or DELETE"));
@@ -305,28 +237,26 @@ mod tests {
 
     #[test]
     fn the_slash_within_a_checkpoints_id_may_be_escaped() {
-        let place = Place::new("s:train:0", "weights", "a b");
+        let values = ["s:train:0", "weights", "a b"];
         for path in ["weights/a%20b", "weights%2Fa%20b"] {
             let path = format!("/api/v1/training_runs/s%3Atrain%3A0/checkpoints/{path}/publish");
-            assert_eq!(
-                find(&Method::POST, &path),
-                Ok(Route::Publish(place.clone()))
-            );
-            assert_eq!(
-                find(&Method::DELETE, &path),
-                Ok(Route::Unpublish(place.clone()))
-            );
+            for method in [HttpMethod::POST, HttpMethod::DELETE] {
+                assert_found(&method, &path, types::PublishCheckpoint::ROUTE, &values);
+            }
         }
-        assert_eq!(
-            find(&Method::GET, "/files/s%3Atrain%3A0/weights/a%20b/f.json"),
-            Ok(Route::File(place, "f.json".into()))
-        );
-        assert!(
-            Place::new("r", "nothing", "a")
-                .path()
-                .unwrap_err()
-                .detail
-                .contains("unknown kind")
-        );
+        let [run, kind, name] = values;
+        let path = "/files/s%3Atrain%3A0/weights/a%20b/f.json";
+        let values = [run, kind, name, "f.json"];
+        assert_found(&HttpMethod::GET, path, route::FILE, &values);
+    }
+
+    #[test]
+    fn no_two_endpoints_have_the_same_method_and_route() {
+        for (at, one) in ROUTES.iter().enumerate() {
+            for other in &ROUTES[at + 1..] {
+                let is_same = one.template == other.template && one.prefix == other.prefix;
+                assert!(!is_same || one.method != other.method, "{}", one.template);
+            }
+        }
     }
 }

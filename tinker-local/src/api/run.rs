@@ -43,9 +43,9 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     }))
 }
 
-pub(super) async fn info(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
+pub(super) async fn info(call: &Call<'_>) -> Result<Response, Refusal> {
     Query::parse(call.query).check_scope()?;
-    let id = ModelId::from(id);
+    let id = ModelId::from(call.parameter());
     let records = call
         .operations
         .archive
@@ -60,8 +60,8 @@ pub(super) async fn info(call: &Call<'_>, id: String) -> Result<Response, Refusa
     )))
 }
 
-pub(super) async fn checkpoints(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
-    let id = ModelId::from(id);
+pub(super) async fn checkpoints(call: &Call<'_>) -> Result<Response, Refusal> {
+    let id = ModelId::from(call.parameter());
     let wanted = id.clone();
     let records = call.operations.archive.ask(move |store| {
         let mut records = store.list();

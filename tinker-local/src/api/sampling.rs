@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, HeaderValue};
+use tinker_types::wire::stream::{self, StreamEvent};
 use tinker_types::{
     CreateSamplingSession, JoinSamplingSession, RequestId, SampleRequest, SamplerInfo,
     SamplingSessionCreated, SamplingSessionId, SamplingSessionJoined, SequenceId, Submitted,
@@ -34,8 +34,8 @@ pub(super) fn join_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
     Ok(response::json(&SamplingSessionJoined::new(number)))
 }
 
-pub(super) fn sampler_info(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
-    let id = SamplingSessionId::from(id);
+pub(super) fn sampler_info(call: &Call<'_>) -> Result<Response, Refusal> {
+    let id = SamplingSessionId::from(call.parameter());
     let sampler = call.operations.sampler(&id)?;
     let mut info = SamplerInfo::new(id, &call.operations.info(sampler.base).name);
     info.model_path = sampler.path.map(|path| path.to_string());
@@ -53,7 +53,7 @@ pub(super) fn sample(call: &Call<'_>) -> Result<Response, Refusal> {
 }
 
 fn submitted(id: &RequestId, request: &SampleRequest) -> Submitted {
-    let names = (0..request.num_samples).map(|n| SequenceId::from(format!("{id}:{n}")));
+    let names = (0..request.num_samples).map(|n| SequenceId::of_request(id, n));
     let mut submitted = Submitted::new(id.clone());
     submitted.sample_sequence_ids = Some(names.collect());
     submitted
@@ -80,11 +80,9 @@ pub(crate) fn watched(
 pub(super) fn stream(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SampleRequest = body::json(&call.body)?;
     let stream = watched(call.operations, &request, call.body.len())?;
-    let first = submitted(stream.request_id(), &request);
-    let first = serde_json::to_string(&first).unwrap_or_default();
-    let first = Bytes::from(format!("event: accepted\ndata: {first}\n\n"));
-    let body = LocalBody::events(Events::new(stream, first));
-    let mut response = response::body(StatusCode::OK, "text/event-stream", body);
+    let first = StreamEvent::Accepted(submitted(stream.request_id(), &request));
+    let body = LocalBody::events(Events::new(stream, &first));
+    let mut response = response::body(StatusCode::OK, stream::CONTENT_TYPE, body);
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));

@@ -13,7 +13,7 @@ use super::call::Call;
 use super::query::Query;
 use super::response::{self, Response};
 use crate::identity;
-use crate::note::{SessionNote, session_of};
+use crate::note::SessionNote;
 use crate::refusal::Refusal;
 
 /// Most sessions of one page.
@@ -29,9 +29,9 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     Ok(response::json(&Sessions { sessions }))
 }
 
-pub(super) fn info(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
+pub(super) fn info(call: &Call<'_>) -> Result<Response, Refusal> {
     Query::parse(call.query).check_scope()?;
-    let id = SessionId::from(id);
+    let id = SessionId::from(call.parameter());
     let catalog = call.operations.catalog();
     let session = catalog.session(&id).ok_or_else(|| {
         Refusal::not_found(format!(
@@ -56,7 +56,7 @@ pub(super) async fn search(call: &Call<'_>) -> Result<Response, Refusal> {
         .ask(|store| Ok(store.list()))
         .await?
     {
-        let session = session_of(record.path.run().as_str());
+        let session = record.path.run().session();
         let (count, bytes) = stored.entry(session).or_default();
         *count += 1;
         *bytes += record.size();

@@ -32,10 +32,10 @@ pub(super) fn heartbeat(call: &Call<'_>) -> Result<Response, Refusal> {
     Ok(response::json(&json!({ "type": "session_heartbeat" })))
 }
 
-pub(super) fn finish(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
+pub(super) fn finish(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: FinishSession = body::json(&call.body)?;
     call.check_notes()?;
-    let session = SessionId::from(id);
+    let session = SessionId::from(call.parameter());
     call.operations.touch(&session)?;
     tracing::info!(%session, reason = ?request.reason, "the session ends");
     let status = SessionStatus::ClientFinished {
@@ -52,13 +52,13 @@ struct Project {
 }
 
 /// Assigns a session to a project. Any name is a project.
-pub(super) fn assign_project(call: &Call<'_>, id: String) -> Result<Response, Refusal> {
+pub(super) fn assign_project(call: &Call<'_>) -> Result<Response, Refusal> {
     let Project { project_id } = body::json(&call.body)?;
     call.check_notes()?;
     if project_id.is_empty() {
         return Err(Refusal::invalid("project_id: is empty; give a name"));
     }
-    let session = SessionId::from(id);
+    let session = SessionId::from(call.parameter());
     let entry = Entry::new("project_assigned").with_detail("session_id", session.as_str());
     let entry = entry.with_detail("project_id", project_id.as_str());
     let change = |note: &mut SessionNote| note.project_id = Some(project_id);

@@ -5,12 +5,12 @@ use std::time::Duration;
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, EXPIRES, HeaderValue, LOCATION};
 use tinker_types::CheckpointArchiveUrl;
+use tinker_types::wire::route;
 
 use super::call::Call;
 use super::external::{check_link, link};
 use super::part;
 use super::response::{self, Response};
-use super::route::{Place, TARBALL};
 use crate::audit::Entry;
 use crate::clock;
 use crate::refusal::Refusal;
@@ -19,8 +19,8 @@ use crate::refusal::Refusal;
 const LINK_LIFETIME: Duration = Duration::from_mins(15);
 
 /// Redirects to the archive. The body has the same link as JSON, for clients that do not read the headers.
-pub(super) async fn url(call: &Call<'_>, place: &Place) -> Result<Response, Refusal> {
-    let path = place.path()?;
+pub(super) async fn url(call: &Call<'_>) -> Result<Response, Refusal> {
+    let path = call.checkpoint()?;
     let wanted = path.clone();
     let expires = call
         .operations
@@ -29,8 +29,7 @@ pub(super) async fn url(call: &Call<'_>, place: &Place) -> Result<Response, Refu
         .await?;
     let ends = clock::calendar_after(LINK_LIFETIME);
     let ends = expires.map_or(ends, |expires| ends.min(expires));
-    let file = format!("{}{TARBALL}", place.name);
-    let url = link(call, &[&place.run, &place.kind, &file], ends);
+    let url = link(call, route::ARCHIVE, &call.parameters, ends);
     let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
     call.operations.audit.note(entry.for_purpose("download"));
 
@@ -45,10 +44,9 @@ pub(super) async fn url(call: &Call<'_>, place: &Place) -> Result<Response, Refu
     Ok(response)
 }
 
-pub(super) async fn file(call: &Call<'_>, place: &Place) -> Result<Response, Refusal> {
-    let file = format!("{}{TARBALL}", place.name);
-    check_link(call, &[&place.run, &place.kind, &file])?;
-    let path = place.path()?;
+pub(super) async fn file(call: &Call<'_>) -> Result<Response, Refusal> {
+    check_link(call)?;
+    let path = call.checkpoint()?;
     let archive = &call.operations.archive;
     let tarball = archive.ask(move |store| store.tarball(&path)).await?;
     let mut response = part::of_tarball(call.headers, tarball, archive);

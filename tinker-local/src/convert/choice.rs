@@ -7,8 +7,8 @@ use tinker_types::{ForwardBackward, InvalidValue, LossId};
 use super::loss::{Objective, objective};
 use super::pass::Pass;
 use super::{custom, datum, gspo};
-use crate::backend::ModelInfo;
 use crate::graph::CustomLoss;
+use tinker_engine::backend::ModelInfo;
 
 /// The pass for a request, checked against the model. `custom_loss` finds an uploaded loss.
 pub(crate) fn pass(

@@ -7,8 +7,8 @@ use tinker_types::{Datum, InvalidValue};
 
 use super::datum::{convert_bare, each};
 use super::pass::{Pass, Slopes};
-use crate::backend::{BackendError, LossKind, ModelInfo, TrainBatch};
 use crate::graph::CustomLoss;
+use tinker_engine::backend::{BackendError, LossKind, ModelInfo, TrainBatch};
 
 /// A pass with this loss, summed over the data. Metrics are summed or averaged as their names say.
 pub(super) fn pass(

@@ -3,7 +3,7 @@
 use tinker_types::{DType, Datum, Elements, InvalidValue, TensorData};
 
 use super::input;
-use crate::backend::{LossKind, ModelInfo, TrainBatch, TrainDatum};
+use tinker_engine::backend::{LossKind, ModelInfo, TrainBatch, TrainDatum};
 
 /// Most target cells of one request. A sparse tensor can describe a huge matrix in a few bytes.
 const MOST_CELLS: usize = 1 << 24;

@@ -21,7 +21,7 @@ use tinker_types::{Datum, InvalidValue};
 
 use super::datum::{Inputs, convert, each};
 use super::pass::{Pass, Slopes};
-use crate::backend::{LossKind, ModelInfo, TrainBatch, TrainDatum};
+use tinker_engine::backend::{LossKind, ModelInfo, TrainBatch, TrainDatum};
 
 /// Inputs of the loss of one sequence besides the log probabilities.
 struct Sequence {

@@ -2,7 +2,7 @@
 
 use tinker_types::{Chunk, InvalidValue, ModelInput};
 
-use crate::backend::ModelInfo;
+use tinker_engine::backend::ModelInfo;
 
 /// The tokens of an input, checked against the model.
 pub(super) fn tokens(input: &ModelInput, model: &ModelInfo) -> Result<Vec<u32>, InvalidValue> {

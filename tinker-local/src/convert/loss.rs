@@ -2,7 +2,7 @@
 
 use tinker_types::{InvalidValue, Loss, LossFn, LossId, LossValue};
 
-use crate::backend::LossKind;
+use tinker_engine::backend::LossKind;
 
 /// Bounds of the sequence ratio in the paper's experiments: 3e-4 below and 4e-4 above 1.
 const GSPO_LOW: f64 = 1.0 - 3e-4;

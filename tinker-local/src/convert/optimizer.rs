@@ -2,7 +2,7 @@
 
 use tinker_types::{InvalidValue, LoraConfig, OptimStep, OptimizerConfig};
 
-use crate::backend::{AdamStep, AdapterSpec};
+use tinker_engine::backend::{AdamStep, AdapterSpec};
 
 /// Largest rank: beyond it an adapter is larger than the weights it adapts.
 const MOST_RANK: u32 = 512;

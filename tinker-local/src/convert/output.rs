@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tinker_types::{ForwardBackwardOutput, TensorData};
 
-use crate::backend::{BackendError, TrainBatch, TrainOutput};
+use tinker_engine::backend::{BackendError, TrainBatch, TrainOutput};
 
 /// The result of a pass over `batch`: logprobs in the shape of each datum's targets, and the metrics.
 pub(super) fn output(

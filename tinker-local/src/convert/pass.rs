@@ -5,7 +5,7 @@ use std::fmt;
 use tinker_types::ForwardBackwardOutput;
 
 use super::output;
-use crate::backend::{AdapterId, Backend, BackendError, TrainBatch, TrainOutput};
+use tinker_engine::backend::{AdapterId, Backend, BackendError, TrainBatch, TrainOutput};
 
 /// A training pass.
 pub(crate) struct Pass {

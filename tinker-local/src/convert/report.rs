@@ -5,7 +5,7 @@ use tinker_types::{
     TensorData,
 };
 
-use crate::backend::{BackendError, SampleOutput, SampledTokens};
+use tinker_engine::backend::{BackendError, SampleOutput, SampledTokens};
 
 /// Contents of a response besides the sequences.
 #[derive(Debug, Clone, PartialEq)]

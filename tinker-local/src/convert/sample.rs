@@ -5,7 +5,7 @@ use tinker_types::{DType, InvalidValue, SampleRequest, Stop, TensorData};
 use super::input;
 use super::report::Report;
 use crate::Limits;
-use crate::backend::{ModelInfo, SampleJob, SampleWeights, StopRule};
+use tinker_engine::backend::{ModelInfo, SampleJob, SampleWeights, StopRule};
 
 /// Most top tokens reported at one position, and most alternatives drawn.
 const MOST_TOPK: u32 = 128;

@@ -112,3 +112,12 @@ pub(super) fn number(value: Option<Value>, default: f64) -> Result<f64, String> 
 pub(super) fn truth(is_true: bool) -> f64 {
     f64::from(u8::from(is_true))
 }
+
+/// The kind of a result, which the call may choose.
+pub(super) fn kind_or(dtype: Option<Value>, otherwise: Kind) -> Result<Kind, String> {
+    match given(dtype) {
+        None => Ok(otherwise),
+        Some(Value::Type(kind)) => Ok(kind),
+        Some(other) => Err(format!("dtype takes a dtype, not {}", other.what())),
+    }
+}

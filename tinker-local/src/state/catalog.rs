@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tinker_types::{ModelId, SamplingSessionId, SessionId, SessionStatus};
 
 use crate::clock;
-use crate::note::{Origin, RunNote, SessionNote, session_of};
+use crate::note::{Origin, RunNote, SessionNote};
 
 /// Most sessions kept; beyond it the oldest ended ones are dropped with their runs.
 const KEPT: usize = 10_000;
@@ -49,7 +49,7 @@ impl Catalog {
                 .map(|session| session.id.clone());
             let Some(oldest) = oldest else { return };
             self.sessions.remove(&oldest);
-            self.runs.retain(|id, _| session_of(id.as_str()) != oldest);
+            self.runs.retain(|id, _| id.session() != oldest);
         }
     }
 
@@ -76,7 +76,7 @@ impl Catalog {
     }
 
     pub(crate) fn add_sampler(&mut self, id: SamplingSessionId) {
-        if let Some(session) = self.sessions.get_mut(&session_of(id.as_str())) {
+        if let Some(session) = self.sessions.get_mut(&id.session()) {
             if session.samplers.len() == SAMPLERS {
                 session.samplers.remove(0);
             }
@@ -112,14 +112,14 @@ impl Catalog {
     pub(crate) fn runs_of(&self, session: &SessionId) -> impl Iterator<Item = &RunNote> {
         self.runs
             .values()
-            .filter(move |run| session_of(run.id.as_str()) == *session)
+            .filter(move |run| run.id.session() == *session)
     }
 
     /// A run with its session, to be stored beside the run's checkpoints.
     pub(crate) fn origin(&self, id: &ModelId) -> Option<Origin> {
         Some(Origin {
             run: self.runs.get(id)?.clone(),
-            session: self.sessions.get(&session_of(id.as_str()))?.clone(),
+            session: self.sessions.get(&id.session())?.clone(),
         })
     }
 
@@ -133,7 +133,7 @@ impl Catalog {
 
     /// All runs with their sessions, most recently used first.
     pub(crate) fn runs(&self) -> Vec<(&RunNote, Option<&SessionNote>)> {
-        let session = |run: &RunNote| self.sessions.get(&session_of(run.id.as_str()));
+        let session = |run: &RunNote| self.sessions.get(&run.id.session());
         let mut runs: Vec<_> = self.runs.values().map(|run| (run, session(run))).collect();
         let key = |run: &RunNote| -> (Timestamp, ModelId) { (run.last_request, run.id.clone()) };
         runs.sort_by_key(|(run, _)| std::cmp::Reverse(key(run)));

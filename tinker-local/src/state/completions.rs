@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use tinker_types::wire::SEQ_IDS_PER_COPY;
 use tinker_types::{Completion, RequestId, SamplingSessionId};
-
-/// Request numbers reserved for each copy of a sampler: those of copy 1 begin at 1,000,000,000.
-const NUMBERS_PER_COPY: u64 = 1_000_000_000;
 
 /// A sampler, or a copy of it in another process, that polls for its samples.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -18,10 +16,9 @@ pub(crate) struct Poller {
 impl Poller {
     /// The poller of a sample `<sampler>:<number>`.
     pub(super) fn of(id: &RequestId) -> Option<Self> {
-        let (sampler, number) = id.as_str().rsplit_once(':')?;
         Some(Self {
-            sampler: sampler.into(),
-            copy: number.parse::<u64>().ok()? / NUMBERS_PER_COPY,
+            sampler: id.owner().into(),
+            copy: id.seq_id()? / SEQ_IDS_PER_COPY,
         })
     }
 

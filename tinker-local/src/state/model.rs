@@ -7,7 +7,7 @@ use tinker_types::SessionId;
 use super::base::BaseId;
 use super::promise::Failure;
 use super::sequence::Sequence;
-use crate::backend::{AdapterId, AdapterSpec, SampleWeights};
+use tinker_engine::backend::{AdapterId, AdapterSpec, SampleWeights};
 
 /// A model in training, with its queued operations `T`.
 #[derive(Debug)]

@@ -8,10 +8,10 @@ use serde::Serialize;
 use tinker_types::{ErrorCategory, RequestId, RequestType};
 use tokio::sync::Notify;
 
-use crate::backend::{BackendError, Fault};
 use crate::bounded::bounded;
 use crate::clock;
 use crate::store::StoreError;
+use tinker_engine::backend::{BackendError, Fault};
 
 /// Result of an operation, encoded.
 #[derive(Debug, Clone, PartialEq)]

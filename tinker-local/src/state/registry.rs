@@ -10,7 +10,6 @@ use super::model::Model;
 use super::recent::Recent;
 use super::sampler::Sampler;
 use crate::graph::CustomLoss;
-use crate::note::session_of;
 
 /// Most removed ids that are remembered, so that errors can distinguish them from unknown ids.
 const REMEMBERED: usize = 4096;
@@ -77,8 +76,7 @@ impl<T> Registry<T> {
         self.ended.insert(session.clone());
         self.samplers
             .retain(|_, (_, sampler)| sampler.session != *session);
-        self.losses
-            .retain(|id, _| session_of(id.as_str()) != *session);
+        self.losses.retain(|id, _| id.session() != *session);
         let mut idle = Vec::new();
         for (id, model) in self
             .models
@@ -140,7 +138,7 @@ impl<T> Registry<T> {
         }
         let session = match self.models.get(id) {
             Some(model) => model.session.clone(),
-            None => return Err(self.absence(&session_of(id.as_str()))),
+            None => return Err(self.absence(&id.session())),
         };
         self.touch(&session, now)?;
         self.models.get_mut(id).ok_or(Absent::Unknown)
@@ -204,7 +202,7 @@ impl<T> Registry<T> {
                 sampler.clone()
             }
             None if self.forgotten.contains(id) => return Err(Absent::Forgotten),
-            None => return Err(self.absence(&session_of(id.as_str()))),
+            None => return Err(self.absence(&id.session())),
         };
         self.touch(&sampler.session, now)?;
         Ok(sampler)
@@ -217,8 +215,8 @@ impl<T> Registry<T> {
 
     /// Number of losses of the session of `id`, and bytes of the losses of all sessions.
     pub(crate) fn count_losses(&self, id: &LossId) -> (usize, usize) {
-        let session = session_of(id.as_str());
-        let own = |id: &&LossId| session_of(id.as_str()) == session;
+        let session = id.session();
+        let own = |id: &&LossId| id.session() == session;
         let bytes = self.losses.values().map(|(bytes, _)| bytes).sum();
         (self.losses.keys().filter(own).count(), bytes)
     }
@@ -240,10 +238,10 @@ impl<T> Registry<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::{AdapterId, AdapterSpec, SampleWeights};
     use crate::clock;
     use crate::state::BaseId;
     use crate::state::Weights;
+    use tinker_engine::backend::{AdapterId, AdapterSpec, SampleWeights};
 
     fn model(session: &str) -> Model<()> {
         let spec = AdapterSpec {

@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tinker_types::{CheckpointPath, SamplingSessionId, SessionId};
+use tinker_types::{CheckpointPath, SessionId};
 
 use super::base::BaseId;
-use crate::backend::SampleWeights;
+use tinker_engine::backend::SampleWeights;
 
 /// The weights of a sampler.
 #[derive(Debug, Clone)]
@@ -63,11 +63,5 @@ impl Sampler {
             path,
             copies: 0,
         }
-    }
-
-    /// The id of a session's sampler. It follows from the session and the number, so that a repeated request gets the
-    /// same sampler.
-    pub(crate) fn id(session: &SessionId, number: u64) -> SamplingSessionId {
-        SamplingSessionId::from(format!("{session}:sample:{number}"))
     }
 }

@@ -6,8 +6,6 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tinker_types::{RequestId, RequestType, SessionId};
 
-use crate::note::session_of;
-
 /// Most operations kept; beyond it the oldest are dropped.
 const KEPT: usize = 1 << 14;
 
@@ -48,11 +46,11 @@ impl Timeline {
     /// The trace of a session in the JSON form of Perfetto and Chrome. Each operation is a pair of nested asynchronous
     /// events: from acceptance to end, and within it from start to end.
     pub(super) fn trace(&self, session: &SessionId) -> Value {
-        let of_session = |slice: &&Slice| session_of(slice.id.as_str()) == *session;
+        let of_session = |slice: &&Slice| slice.id.session() == *session;
         let mut tracks: Vec<String> = Vec::new();
         let mut events = Vec::new();
         for slice in self.slices.iter().filter(of_session) {
-            let track = track(&slice.id);
+            let track = slice.id.owner().to_owned();
             let thread = tracks.iter().position(|known| *known == track);
             let thread = thread.unwrap_or_else(|| {
                 tracks.push(track);
@@ -85,12 +83,6 @@ impl Timeline {
         names.append(&mut events);
         json!({ "displayTimeUnit": "ms", "traceEvents": names })
     }
-}
-
-/// The model or sampler an operation belongs to.
-fn track(id: &RequestId) -> String {
-    let (track, _) = id.as_str().rsplit_once(':').unwrap_or((id.as_str(), ""));
-    track.to_owned()
 }
 
 #[cfg(test)]

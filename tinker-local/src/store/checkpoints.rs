@@ -16,7 +16,7 @@ use super::record::{NewCheckpoint, Record};
 use super::write::{Files, REPLACED, Watch, Write};
 use super::{StoreError, disk, saved, tensors};
 use crate::audit::{AuditTrail, Entry};
-use crate::backend::AdapterState;
+use tinker_engine::backend::AdapterState;
 
 /// Name under `tmp` of a checkpoint that is being removed.
 const REMOVED: &str = "removed";

@@ -30,6 +30,7 @@ mod peft;
 #[cfg(feature = "decoders")]
 mod probe;
 mod record;
+mod runs;
 mod saved;
 mod tarball;
 mod tensors;

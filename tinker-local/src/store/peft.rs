@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::backend::AdapterState;
+use tinker_engine::backend::AdapterState;
 
 /// The file as it is written.
 #[derive(Debug, Serialize)]

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use tinker_types::{CheckpointKind, CheckpointPath};
 
 use super::StoreError;
-use crate::backend::AdapterSpec;
 use crate::clock;
+use tinker_engine::backend::AdapterSpec;
 
 /// Version of the layout. Folders of another version are ignored.
 pub(super) const LAYOUT: u32 = 1;

@@ -9,7 +9,7 @@ use super::file::{CONFIG, OPTIMIZER, WEIGHTS, read_record, read_whole};
 use super::peft::ReadConfig;
 use super::record::{LAYOUT, Record};
 use super::{StoreError, folder, tensors};
-use crate::backend::AdapterState;
+use tinker_engine::backend::AdapterState;
 
 /// A checkpoint of a data folder.
 #[derive(Debug)]

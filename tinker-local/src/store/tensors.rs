@@ -8,7 +8,7 @@ use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::backend::{NamedTensor, OptimizerState};
+use tinker_engine::backend::{NamedTensor, OptimizerState};
 
 const FIRST: &str = "exp_avg";
 const SECOND: &str = "exp_avg_sq";

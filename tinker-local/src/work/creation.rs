@@ -6,15 +6,14 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tinker_types::{CreateModel, ModelCreated, ModelId, RequestId, RequestType, SessionId};
 
-use super::message::Lane;
+use super::message::Queue;
 use super::operations::{ModelLock, Operations};
-use super::submission::promise_id;
 use crate::audit::Entry;
-use crate::backend::{AdapterId, AdapterSpec};
 use crate::note::RunNote;
 use crate::refusal::Refusal;
 use crate::state::{Absent, BaseId, Failure, Model, Payload, PromiseWriter};
 use crate::{clock, convert};
+use tinker_engine::backend::{AdapterId, AdapterSpec};
 
 /// A model that is about to be made.
 pub(super) struct NewRun<'a> {
@@ -50,14 +49,14 @@ impl Operations {
         };
         if let Some((lock, promise)) = self.register(new)? {
             let model = id.clone();
-            self.worker(base).run(Lane::Front, move |backend| {
+            self.worker(base).run(Queue::Front, move |backend| {
                 let lock = lock;
                 let made = backend.create(&spec).map_err(Failure::from);
                 let made = made.map(|adapter| (adapter, Payload::json(&ModelCreated::new(model))));
                 settle_creation(&lock, promise, made);
             });
         }
-        let promise = promise_id(&id, 0);
+        let promise = RequestId::of_model(&id, 0);
         Ok((id, promise))
     }
 
@@ -87,9 +86,9 @@ impl Operations {
                 "model_seq_id: {most} models are in training, which is the most; finish a session"
             )));
         }
-        let accepted = self
-            .promises
-            .accept(promise_id(id, 0), new.kind, new.bytes, false)?;
+        let accepted =
+            self.promises
+                .accept(RequestId::of_model(id, 0), new.kind, new.bytes, false)?;
         let Some(promise) = accepted else {
             return Ok(None);
         };
@@ -109,7 +108,7 @@ impl Operations {
 
     /// Lets a model go after the operations it has accepted. The promise is fulfilled at once with `unload_model`.
     pub(crate) fn unload_model(&self, id: &ModelId) -> Result<RequestId, Refusal> {
-        let promise = RequestId::from(format!("{id}:unload"));
+        let promise = RequestId::of_unload(id);
         let known = self.registry().model(id, clock::now()).map(|_| ());
         if matches!(known, Err(Absent::Unloaded)) {
             return Ok(promise);

@@ -8,15 +8,15 @@ use tinker_types::{
 };
 
 use super::creation::{NewRun, settle_creation};
-use super::message::Lane;
+use super::message::Queue;
 use super::operations::{Operations, Run};
-use super::submission::{Submission, promise_id};
+use super::submission::Submission;
 use crate::audit::Entry;
-use crate::backend::{AdapterId, AdapterState, Backend, BackendError};
 use crate::convert;
 use crate::refusal::Refusal;
 use crate::state::{BaseId, Failure, Payload};
 use crate::store::Record;
+use tinker_engine::backend::{AdapterId, AdapterState, Backend, BackendError};
 
 impl Operations {
     /// Loads a checkpoint into a model, which is made if the request names a new one. `bytes` is the size of the
@@ -68,7 +68,7 @@ impl Operations {
             let (worker, model) = (self.worker(base).clone(), id.clone());
             self.archive
                 .run(move |store| match store.load(&path, request.optimizer) {
-                    Ok((_, state)) => worker.run(Lane::Front, move |backend| {
+                    Ok((_, state)) => worker.run(Queue::Front, move |backend| {
                         let lock = lock;
                         let made = import(backend, &state, &path, &model).map_err(Failure::from);
                         settle_creation(&lock, promise, made);
@@ -76,7 +76,7 @@ impl Operations {
                     Err(failed) => settle_creation(&lock, promise, Err(failed.into())),
                 });
         }
-        let promise = promise_id(&id, 0);
+        let promise = RequestId::of_model(&id, 0);
         Ok((id, promise))
     }
 
@@ -131,7 +131,7 @@ fn load(path: CheckpointPath, with_optimizer: bool) -> Run {
                 Ok(state) => state,
                 Err(failed) => return promise.fail(failed),
             };
-            worker.run(Lane::Training, move |backend| {
+            worker.run(Queue::Training, move |backend| {
                 let outcome = import(backend, &state, &path, &model).map(|(adapter, payload)| {
                     lock.set_adapter(adapter);
                     lock.with_operations(|operations| {

@@ -8,7 +8,6 @@ use tinker_types::{
 
 use super::operations::Operations;
 use crate::graph::CustomLoss;
-use crate::note::session_of;
 use crate::refusal::Refusal;
 use crate::state::Payload;
 
@@ -28,8 +27,8 @@ impl Operations {
     ) -> Result<RequestId, Refusal> {
         let session = &request.session_id;
         self.touch(session)?;
-        let id = LossId::from(format!("{session}:loss:{}", request.custom_loss_seq_id));
-        let promise = RequestId::from(id.as_str());
+        let id = LossId::of_session(session, request.custom_loss_seq_id);
+        let promise = RequestId::of_loss(&id);
         if self.registry().loss(&id).is_some() {
             return Ok(promise);
         }
@@ -61,7 +60,7 @@ impl Operations {
         id: &LossId,
     ) -> Result<Arc<CustomLoss>, InvalidValue> {
         let found = self.registry().loss(id);
-        let is_own = session_of(id.as_str()) == session_of(model.as_str());
+        let is_own = id.session() == model.session();
         found.filter(|_| is_own).ok_or_else(|| {
             let why = format!(
                 "{:?} is not a loss of the session of {model}; upload it with create_custom_loss",

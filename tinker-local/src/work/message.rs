@@ -6,14 +6,14 @@ use tinker_types::{RequestId, SessionId};
 use tracing::Span;
 
 use super::watch::Watch;
-use crate::backend::{Backend, SampleJob};
 use crate::convert::Report;
 use crate::state::{PromiseWriter, Weights};
 use crate::usage::Ledger;
+use tinker_engine::backend::{Backend, SampleJob};
 
 /// Queue of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lane {
+pub(crate) enum Queue {
     /// Short tasks that a request waits for: they go first.
     Front,
     /// Training operations: in the order they came, alternating with sampling.
@@ -26,7 +26,7 @@ pub(super) type Task = Box<dyn FnOnce(&mut dyn Backend) + Send>;
 /// A message to the thread.
 pub(super) enum Message {
     Task {
-        lane: Lane,
+        queue: Queue,
         span: Span,
         task: Task,
     },

@@ -21,5 +21,4 @@ pub(crate) use operations::Operations;
 pub(crate) use saving::lifetime;
 pub(crate) use served::Served;
 pub(crate) use submission::Submission;
-pub(crate) use watch::Piece;
 pub(crate) use worker::Gone;

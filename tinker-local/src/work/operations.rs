@@ -10,17 +10,17 @@ use std::thread::JoinHandle;
 use tinker_types::{ModelId, RequestId, SessionId};
 use tracing::Span;
 
-use super::message::Lane;
+use super::message::Queue;
 use super::served::Served;
 use super::worker::Worker;
 use crate::Limits;
 use crate::audit::AuditTrail;
-use crate::backend::{AdapterId, ModelInfo};
 use crate::note::SessionNote;
 use crate::refusal::Refusal;
 use crate::state::{Absent, BaseId, Catalog, Failure, Model, PromiseWriter, Promises, Registry};
 use crate::store::{Archive, Store};
 use crate::usage::Ledger;
+use tinker_engine::backend::{AdapterId, ModelInfo};
 
 /// The state that requests and threads of one engine work on.
 pub(crate) struct Operations {
@@ -46,7 +46,7 @@ pub(crate) struct Operation {
     pub(crate) span: Span,
 }
 
-/// What an operation gets when it starts.
+/// Arguments of a starting operation.
 pub(crate) struct OperationContext {
     pub(crate) operations: Arc<Operations>,
     pub(crate) model: ModelId,
@@ -238,7 +238,7 @@ impl Operations {
     fn remove_adapter(&self, (base, adapter): (BaseId, Option<AdapterId>)) {
         if let Some(adapter) = adapter {
             self.worker(base)
-                .run(Lane::Front, move |backend| backend.remove(adapter));
+                .run(Queue::Front, move |backend| backend.remove(adapter));
         }
     }
 }

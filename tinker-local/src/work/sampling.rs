@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tinker_types::wire::stream::StreamTokens;
 use tinker_types::{
     CreateSamplingSession, RequestId, RequestType, SampleRequest, SamplingSessionId,
 };
@@ -11,12 +12,12 @@ use tracing::Span;
 use super::loading::adapter_path;
 use super::message::Sampling;
 use super::operations::Operations;
-use super::watch::{Piece, Watch};
+use super::watch::Watch;
 use crate::audit::Entry;
-use crate::backend::SampleWeights;
 use crate::refusal::Refusal;
 use crate::state::{Sampler, Weights};
 use crate::{clock, convert};
+use tinker_engine::backend::SampleWeights;
 
 impl Operations {
     /// Makes a sampler of a base model or a checkpoint.
@@ -26,7 +27,7 @@ impl Operations {
     ) -> Result<SamplingSessionId, Refusal> {
         let session = request.session_id;
         self.touch(&session)?;
-        let id = Sampler::id(&session, request.sampling_session_seq_id);
+        let id = SamplingSessionId::of_session(&session, request.sampling_session_seq_id);
         if self.registry().has_sampler(&id) {
             return Ok(id);
         }
@@ -75,12 +76,12 @@ impl Operations {
         &self,
         request: &SampleRequest,
         bytes: usize,
-        watch: Option<UnboundedSender<Piece>>,
+        watch: Option<UnboundedSender<StreamTokens>>,
     ) -> Result<(RequestId, bool), Refusal> {
         let sampler = &request.sampling_session_id;
         let found = self.sampler(sampler)?;
         // The id follows from the sampler and the number, so that a repeated submission gets the same promise.
-        let id = RequestId::from(format!("{sampler}:{}", request.seq_id));
+        let id = RequestId::of_sampler(sampler, request.seq_id);
         let (job, report) = convert::sample_job(request, self.info(found.base), &self.limits)?;
         let accepted = self
             .promises

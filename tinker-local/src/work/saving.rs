@@ -10,15 +10,14 @@ use tinker_types::{
     SavedWeights,
 };
 
-use super::message::Lane;
+use super::message::Queue;
 use super::operations::{OperationContext, Operations, Run};
 use super::submission::Submission;
-use crate::backend::SampleWeights;
-use crate::note::session_of;
 use crate::refusal::Refusal;
 use crate::state::{Payload, Sampler, Weights};
 use crate::store::{NewCheckpoint, Record, check_name};
 use crate::usage::Kind;
+use tinker_engine::backend::SampleWeights;
 
 /// Longest lifetime of a checkpoint: ten years.
 const MOST_LIFETIME: u64 = 10 * 366 * 24 * 3600;
@@ -120,7 +119,7 @@ impl Operations {
         let session = registry
             .model_at_work(model)
             .map(|model| model.session.clone());
-        let id = Sampler::id(&session.unwrap_or_else(|| "".into()), number);
+        let id = SamplingSessionId::of_session(&session.unwrap_or_else(|| "".into()), number);
         if registry.has_sampler(&id) {
             return Err(Refusal::invalid(format!(
                 "sampling_session_seq_id: {number} is taken in this session; use a new number"
@@ -154,37 +153,39 @@ fn save(checkpoint: NewCheckpoint) -> Run {
         let archive = operations.archive.clone();
         let usage = Arc::clone(&operations.usage);
         let origin = operations.catalog().origin(&model);
-        operations.worker(base).run(Lane::Training, move |backend| {
-            promise.mark_running();
-            let state = match backend.export(adapter, checkpoint.with_optimizer()) {
-                Ok(state) => state,
-                Err(failed) => return promise.fail(failed),
-            };
-            let waiting = archive.add_backlog(state.bytes());
-            let (until_saved, until_here) = if archive.is_behind() {
-                (Some(lock), None)
-            } else {
-                (None, Some(lock))
-            };
-            // Handed over before the model is free, so that a load queued behind it finds the checkpoint.
-            archive.run(move |store| {
-                let _lock = until_saved;
-                let outcome = store.save(&checkpoint, &state);
-                drop((state, waiting));
-                match outcome {
-                    Ok(path) => {
-                        if let Some(origin) = &origin {
-                            store.try_keep_origin(origin);
+        operations
+            .worker(base)
+            .run(Queue::Training, move |backend| {
+                promise.mark_running();
+                let state = match backend.export(adapter, checkpoint.with_optimizer()) {
+                    Ok(state) => state,
+                    Err(failed) => return promise.fail(failed),
+                };
+                let waiting = archive.add_backlog(state.bytes());
+                let (until_saved, until_here) = if archive.is_behind() {
+                    (Some(lock), None)
+                } else {
+                    (None, Some(lock))
+                };
+                // Handed over before the model is free, so that a load queued behind it finds the checkpoint.
+                archive.run(move |store| {
+                    let _lock = until_saved;
+                    let outcome = store.save(&checkpoint, &state);
+                    drop((state, waiting));
+                    match outcome {
+                        Ok(path) => {
+                            if let Some(origin) = &origin {
+                                store.try_keep_origin(origin);
+                            }
+                            usage.add(&model.session(), Kind::Checkpoint, 1);
+                            let size = store.find(&path).ok().map(Record::size);
+                            promise.settle(Ok(saved(path, size)));
                         }
-                        usage.add(&session_of(model.as_str()), Kind::Checkpoint, 1);
-                        let size = store.find(&path).ok().map(Record::size);
-                        promise.settle(Ok(saved(path, size)));
+                        Err(failed) => promise.fail(failed),
                     }
-                    Err(failed) => promise.fail(failed),
-                }
+                });
+                drop(until_here);
             });
-            drop(until_here);
-        });
     })
 }
 
@@ -208,30 +209,32 @@ fn sampler(id: SamplingSessionId, follow: bool) -> Run {
             lock,
             promise,
         } = context;
-        operations.worker(base).run(Lane::Training, move |backend| {
-            promise.mark_running();
-            let weights = match backend.freeze(adapter) {
-                Ok(frozen) => SampleWeights::Frozen(frozen),
-                Err(failed) => return promise.fail(failed),
-            };
-            lock.with_operations(|operations| {
-                let mut registry = operations.registry();
-                // The session may have ended meanwhile; then no client is left to sample.
-                let Some(of) = registry.model_at_work(&model) else {
-                    return;
+        operations
+            .worker(base)
+            .run(Queue::Training, move |backend| {
+                promise.mark_running();
+                let weights = match backend.freeze(adapter) {
+                    Ok(frozen) => SampleWeights::Frozen(frozen),
+                    Err(failed) => return promise.fail(failed),
                 };
-                let session = of.session.clone();
-                let weights = if follow {
-                    Weights::following(&mut of.inflight, weights)
-                } else {
-                    Weights::Fixed(weights)
-                };
-                let sampler = Sampler::new(session, base, weights, None);
-                registry.add_sampler(id.clone(), sampler, operations.limits.samplers);
-                drop(registry);
-                operations.catalog().add_sampler(id.clone());
+                lock.with_operations(|operations| {
+                    let mut registry = operations.registry();
+                    // The session may have ended meanwhile; then no client is left to sample.
+                    let Some(of) = registry.model_at_work(&model) else {
+                        return;
+                    };
+                    let session = of.session.clone();
+                    let weights = if follow {
+                        Weights::following(&mut of.inflight, weights)
+                    } else {
+                        Weights::Fixed(weights)
+                    };
+                    let sampler = Sampler::new(session, base, weights, None);
+                    registry.add_sampler(id.clone(), sampler, operations.limits.samplers);
+                    drop(registry);
+                    operations.catalog().add_sampler(id.clone());
+                });
+                promise.settle(Ok(Payload::json(&SavedForSampler::sampler(id))));
             });
-            promise.settle(Ok(Payload::json(&SavedForSampler::sampler(id))));
-        });
     })
 }

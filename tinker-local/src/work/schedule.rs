@@ -11,14 +11,14 @@ use tinker_types::proto::encode_sample;
 use tinker_types::{RequestId, SessionId};
 use tracing::Span;
 
-use super::message::{Lane, Message, Sampling, Task};
+use super::message::{Message, Queue, Sampling, Task};
 use super::share::{Next, Share};
 use super::watch::Watch;
-use crate::backend::{Backend, BackendError, JobId, SampleOutput};
 use crate::clock;
 use crate::convert::Report;
 use crate::state::{Failure, Payload, PromiseWriter};
 use crate::usage::{Kind, Ledger};
+use tinker_engine::backend::{Backend, BackendError, JobId, SampleOutput};
 
 /// A sampling request in the engine.
 struct Live {
@@ -115,12 +115,12 @@ impl Schedule {
     fn take(&mut self, message: Message) {
         match message {
             Message::Task {
-                lane: Lane::Front,
+                queue: Queue::Front,
                 span,
                 task,
             } => self.front.push_back((span, task)),
             Message::Task {
-                lane: Lane::Training,
+                queue: Queue::Training,
                 span,
                 task,
             } => self.training.push_back((span, task)),

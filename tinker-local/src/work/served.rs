@@ -4,7 +4,7 @@ use std::io;
 
 use super::worker::Worker;
 use crate::Limits;
-use crate::backend::{Backend, ModelInfo};
+use tinker_engine::backend::{Backend, ModelInfo};
 
 /// One of the base models of an engine.
 #[derive(Debug)]

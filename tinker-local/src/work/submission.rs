@@ -21,18 +21,6 @@ pub(crate) struct Submission<'a> {
     pub(crate) bytes: usize,
 }
 
-/// The promise of a model's operation. The id follows from the model and the number, so that a repeated submission
-/// gets the same promise even after its result was forgotten.
-pub(super) fn promise_id(model: &ModelId, number: u64) -> RequestId {
-    RequestId::from(format!("{model}:{number}"))
-}
-
-/// The model and the number of a promise.
-fn promised(id: &RequestId) -> Option<(ModelId, u64)> {
-    let (model, number) = id.as_str().rsplit_once(':')?;
-    Some((ModelId::from(model), number.parse().ok()?))
-}
-
 impl Operations {
     /// Accepts an operation and returns its promise. `prepare` checks the request and returns the work; if it refuses,
     /// the number counts as used, so that later operations are not blocked.
@@ -47,7 +35,7 @@ impl Operations {
                 "seq_id: is 0; the operations of a model are numbered from 1",
             ));
         }
-        let id = promise_id(model, number);
+        let id = RequestId::of_model(model, number);
         if self.arrival(model, number)? == Arrival::Repeated {
             return Ok(id);
         }
@@ -106,7 +94,7 @@ impl Operations {
 
     /// The number that a promise's operation waits for, if an earlier operation of its model has not arrived.
     pub(crate) fn missing_before(&self, promise: &RequestId) -> Option<(ModelId, u64)> {
-        let (model, number) = promised(promise)?;
+        let (model, number) = (ModelId::from(promise.owner()), promise.seq_id()?);
         let missing = self.registry().model_at_work(&model)?.sequence.missing()?;
         (missing < number).then_some((model, missing))
     }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 use tinker_types::proto::encode_output;
 use tinker_types::{ForwardBackward, LossId, OptimStep, OptimStepOutput, RequestId};
 
-use super::message::Lane;
+use super::message::Queue;
 use super::operations::{OperationContext, Operations, Run};
 use super::submission::Submission;
-use crate::backend::AdamStep;
 use crate::convert::{self, Pass};
-use crate::note::session_of;
 use crate::refusal::Refusal;
 use crate::state::{Failure, Payload};
 use crate::usage::Kind;
+use tinker_engine::backend::AdamStep;
 
 impl Operations {
     /// Queues a training pass. `decode` reads the request.
@@ -63,21 +62,23 @@ fn train(pass: Pass) -> Run {
             promise,
         } = context;
         let usage = Arc::clone(&operations.usage);
-        operations.worker(base).run(Lane::Training, move |backend| {
-            // Moved in, so that a panic drops it and the model counts as broken.
-            let _lock = lock;
-            promise.mark_running();
-            let tokens = pass.tokens();
-            let output = pass.run(backend, adapter);
-            if output.is_ok() {
-                usage.add(&session_of(model.as_str()), Kind::Training, tokens);
-            }
-            promise.settle(
-                output
-                    .map(|output| Payload::Output(encode_output(&output)))
-                    .map_err(Failure::from),
-            );
-        });
+        operations
+            .worker(base)
+            .run(Queue::Training, move |backend| {
+                // Moved in, so that a panic drops it and the model counts as broken.
+                let _lock = lock;
+                promise.mark_running();
+                let tokens = pass.tokens();
+                let output = pass.run(backend, adapter);
+                if output.is_ok() {
+                    usage.add(&model.session(), Kind::Training, tokens);
+                }
+                promise.settle(
+                    output
+                        .map(|output| Payload::Output(encode_output(&output)))
+                        .map_err(Failure::from),
+                );
+            });
     })
 }
 
@@ -85,7 +86,7 @@ fn step(constants: AdamStep) -> Run {
     Box::new(move |context| {
         let (adapter, lock, promise) = (context.adapter, context.lock, context.promise);
         let worker = context.operations.worker(context.base);
-        worker.run(Lane::Training, move |backend| {
+        worker.run(Queue::Training, move |backend| {
             let _lock = lock;
             promise.mark_running();
             let output = backend.step(adapter, &constants).map(|metrics| {

@@ -1,25 +1,15 @@
 //! Sending of new tokens to token streams.
 
 use tinker_types::StopReason;
+use tinker_types::wire::stream::StreamTokens;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::backend::SampledTokens;
-
-/// New tokens of one sequence of a sample.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Piece {
-    /// Index of the sequence within its request.
-    pub(crate) sequence: usize,
-    pub(crate) tokens: Vec<u32>,
-    pub(crate) logprobs: Vec<f32>,
-    /// Why the sequence ended, if these are its last tokens.
-    pub(crate) ended: Option<StopReason>,
-}
+use tinker_engine::backend::SampledTokens;
 
 /// Sends the new tokens of each sequence. The channel is unbounded: all that is sent is no larger than the sample.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    pieces: UnboundedSender<Piece>,
+    pieces: UnboundedSender<StreamTokens>,
     sent: Vec<Sent>,
 }
 
@@ -31,7 +21,7 @@ struct Sent {
 }
 
 impl Watch {
-    pub(crate) fn new(pieces: UnboundedSender<Piece>, sequences: usize) -> Self {
+    pub(crate) fn new(pieces: UnboundedSender<StreamTokens>, sequences: usize) -> Self {
         Self {
             pieces,
             sent: vec![Sent::default(); sequences],
@@ -51,17 +41,14 @@ impl Watch {
         if tokens.is_empty() && (sent.end || !has_ended) {
             return;
         }
-        let reason = if all.stopped {
-            StopReason::Stop
-        } else {
-            StopReason::Length
-        };
-        let piece = Piece {
-            sequence,
-            tokens: tokens.to_vec(),
-            logprobs: logprobs.to_vec(),
-            ended: has_ended.then_some(reason),
-        };
+        let mut piece = StreamTokens::new(sequence, tokens.to_vec(), logprobs.to_vec());
+        if has_ended {
+            piece.stop_reason = Some(if all.stopped {
+                StopReason::Stop
+            } else {
+                StopReason::Length
+            });
+        }
         *sent = Sent {
             tokens: all.tokens.len(),
             end: has_ended,

@@ -9,10 +9,10 @@ use tinker_types::RequestId;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::message::{Lane, Message, Sampling};
+use super::message::{Message, Queue, Sampling};
 use super::schedule::Schedule;
 use crate::Limits;
-use crate::backend::Backend;
+use tinker_engine::backend::Backend;
 
 /// The engine's thread has ended, or dropped the task after a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,9 +38,9 @@ impl Worker {
     }
 
     /// Runs a task on the thread, inside the caller's span.
-    pub(crate) fn run(&self, lane: Lane, task: impl FnOnce(&mut dyn Backend) + Send + 'static) {
+    pub(crate) fn run(&self, queue: Queue, task: impl FnOnce(&mut dyn Backend) + Send + 'static) {
         let message = Message::Task {
-            lane,
+            queue,
             span: Span::current(),
             task: Box::new(task),
         };
@@ -53,7 +53,7 @@ impl Worker {
         task: impl FnOnce(&mut dyn Backend) -> R + Send + 'static,
     ) -> Result<R, Gone> {
         let (reply, answer) = oneshot::channel();
-        self.run(Lane::Front, move |backend| {
+        self.run(Queue::Front, move |backend| {
             let _nobody_waits = reply.send(task(backend));
         });
         answer.await.map_err(|_| Gone)

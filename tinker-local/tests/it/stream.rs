@@ -1,9 +1,10 @@
-//! Samples whose tokens are told while they are drawn.
+//! Token streams.
 
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
-use tinker_local::{LocalEngine, SampleEvent};
+use tinker_local::LocalEngine;
+use tinker_types::wire::stream::StreamEvent;
 use tinker_types::{ModelInput, SampleRequest, SamplingParams};
 use tower_service::Service;
 
@@ -46,21 +47,16 @@ async fn tokens_are_told_as_they_are_drawn() {
     let mut ends = [None, None];
     while let Some(event) = stream.next().await {
         match event {
-            SampleEvent::Tokens {
-                sequence,
-                tokens,
-                logprobs,
-                stop_reason,
-                ..
-            } => {
-                assert_eq!(tokens.len(), logprobs.len());
-                assert!(ends[sequence].is_none(), "nothing comes after the end");
-                ends[sequence] = stop_reason;
+            StreamEvent::Tokens(new) => {
+                assert_eq!(new.tokens.len(), new.logprobs.len());
+                let end = &mut ends[new.sequence];
+                assert!(end.is_none(), "nothing comes after the end");
+                *end = new.stop_reason;
                 assert!(whole.is_none(), "the whole comes last");
-                told[sequence].extend(tokens);
+                told[new.sequence].extend(new.tokens);
                 events += 1;
             }
-            SampleEvent::Done(response) => whole = Some(response),
+            StreamEvent::Done(response) => whole = Some(response),
             other => panic!("{other:?}"),
         }
     }
@@ -92,10 +88,7 @@ async fn tokens_are_told_as_they_are_drawn() {
 async fn a_stream_that_is_dropped_cancels_its_sample() {
     let (engine, client, sampler) = engine().await;
     let mut stream = engine.stream(&long(&sampler)).unwrap();
-    assert!(matches!(
-        stream.next().await,
-        Some(SampleEvent::Tokens { .. })
-    ));
+    assert!(matches!(stream.next().await, Some(StreamEvent::Tokens(_))));
     let id = stream.request_id().to_string();
     drop(stream);
     let outcome = client.fetch(&id).await.json();
@@ -112,7 +105,9 @@ async fn a_cancel_ends_a_stream() {
     while let Some(event) = stream.next().await {
         last = Some(event);
     }
-    assert!(matches!(last, Some(SampleEvent::Failed { error, .. }) if error.contains("cancelled")));
+    assert!(
+        matches!(last, Some(StreamEvent::Failed(failed)) if failed.error.contains("cancelled"))
+    );
 }
 
 /// Names and data of server-sent events.

@@ -148,6 +148,11 @@ impl RequestId {
         Self::from(format!("{model}:unload"))
     }
 
+    /// The session part of the id: the text before the first colon.
+    pub fn session(&self) -> SessionId {
+        SessionId::from(self.0.split(':').next().unwrap_or_default())
+    }
+
     /// The model or sampler the request belongs to: the text before the last colon.
     pub fn owner(&self) -> &str {
         self.0.rsplit_once(':').map_or(&self.0, |(owner, _)| owner)

@@ -3,7 +3,7 @@
 use super::super::array::{Array, Kind};
 use super::super::call::{Call, Function, given, required};
 use super::super::value::Value;
-use super::kind_or;
+use crate::graph::call::kind_or;
 
 pub(super) fn find(name: &str) -> Option<Function> {
     Some(match name {

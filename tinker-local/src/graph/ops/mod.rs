@@ -11,7 +11,6 @@ mod product;
 mod reduce;
 mod shape;
 
-use super::array::Kind;
 use super::call::{Call, Function, required};
 use super::value::Value;
 
@@ -72,14 +71,5 @@ fn attribute(call: &mut Call<'_>) -> Result<Value, String> {
             "takes the name of an attribute, not {}",
             other.what()
         )),
-    }
-}
-
-/// The kind of a result, which the call may choose.
-fn kind_or(dtype: Option<Value>, otherwise: Kind) -> Result<Kind, String> {
-    match super::call::given(dtype) {
-        None => Ok(otherwise),
-        Some(Value::Type(kind)) => Ok(kind),
-        Some(other) => Err(format!("dtype takes a dtype, not {}", other.what())),
     }
 }

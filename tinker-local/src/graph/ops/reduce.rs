@@ -5,7 +5,7 @@ use super::super::call::{Call, Function, flag, given, number, required};
 use super::super::tape::{Tape, Var};
 use super::super::value::{Value, dimension};
 use super::groups::Groups;
-use super::kind_or;
+use crate::graph::call::kind_or;
 
 pub(super) fn find(name: &str) -> Option<Function> {
     Some(match name {

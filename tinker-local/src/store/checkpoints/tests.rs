@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
-use crate::backend::{AdapterSpec, NamedTensor, OptimizerState};
+use tinker_engine::backend::{AdapterSpec, NamedTensor, OptimizerState};
 
 mod interrupted;
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::backend::{AdapterSpec, AdapterState, NamedTensor, OptimizerState};
 use crate::store::NewCheckpoint;
+use tinker_engine::backend::{AdapterSpec, AdapterState, NamedTensor, OptimizerState};
 
 const PATH: &str = "tinker://s-1:train:0/weights/a";
 

@@ -6,14 +6,14 @@ use tinker_types::{ModelInput, RequestType, SampleRequest};
 
 use super::super::worker::Worker;
 use super::*;
-use crate::backend::SampleJob;
-use crate::backend::{
-    AdamStep, AdapterId, AdapterSpec, AdapterState, Frozen, ModelInfo, SampleWeights,
-    SampledTokens, TrainBatch, TrainOutput,
-};
 use crate::state::Promises;
 use crate::state::Weights;
 use crate::{Limits, convert};
+use tinker_engine::backend::SampleJob;
+use tinker_engine::backend::{
+    AdamStep, AdapterId, AdapterSpec, AdapterState, Frozen, ModelInfo, SampleWeights,
+    SampledTokens, TrainBatch, TrainOutput,
+};
 
 /// A call to the backend. Samples are identified by the first token of their prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,7 +171,7 @@ impl Stage {
     /// Keeps the thread busy until the returned sender is dropped, so that messages sent before are all queued.
     fn hold(&self) -> Sender<()> {
         let (hold, held) = channel::<()>();
-        self.worker.run(Lane::Front, move |_| {
+        self.worker.run(Queue::Front, move |_| {
             let _dropped = held.recv();
         });
         hold
@@ -179,7 +179,7 @@ impl Stage {
 
     fn train(&self) {
         let sender = self.sender.clone();
-        self.worker.run(Lane::Training, move |_| {
+        self.worker.run(Queue::Training, move |_| {
             let _test_is_over = sender.send(Call::Trained);
         });
     }
@@ -197,7 +197,7 @@ impl Stage {
 /// A training operation that queues another one when it runs, without end.
 fn train_on(worker: &Worker, ran: Sender<Call>) {
     let again = worker.clone();
-    worker.run(Lane::Training, move |_| {
+    worker.run(Queue::Training, move |_| {
         if ran.send(Call::Trained).is_ok() {
             train_on(&again, ran);
         }
