@@ -1,4 +1,4 @@
-//! Serves an engine that behaves as its arguments say, to try a client against.
+//! Serves an engine with the behaviors in its arguments, for trying out clients.
 //!
 //! ```text
 //! cargo run -p tinker-local --features serve --example behave -- tokens poller busy
@@ -6,9 +6,9 @@
 //!   tokens    API keys are exchanged for tokens that last two minutes
 //!   poller    clients wait for samples with one poll for each sampler, and copies of a sampler get a number
 //!   losses    clients upload custom losses
-//!   sizes     results of more than 200 bytes are told by their size first
-//!   busy      the first requests are refused or lose their answers
-//!   older     JSON only, and no endpoint of the last two years
+//!   sizes     results of more than 200 bytes are announced by their size first
+//!   busy      the first requests are refused or lose their responses
+//!   older     JSON only, without the endpoints of the last two years
 //! ```
 
 #![expect(clippy::print_stdout, reason = "a program")]
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Each happens a few times, to requests that a client repeats.
+/// Faults that happen a few times, to requests that clients repeat.
 fn faults() -> Vec<InjectedFault> {
     let wait = Duration::from_secs(1);
     vec![

@@ -1,4 +1,4 @@
-//! A saved adapter, on its way out.
+//! Export of a saved adapter.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use tinker_types::CheckpointPath;
 
 use crate::store::{Saved, StoreError};
 
-/// An adapter in the data folder of an engine, which may run meanwhile.
+/// A saved adapter in the data folder of an engine. The engine may be running.
 ///
 /// ```
 /// use tinker_local::{ExportTarget, SavedAdapter};
@@ -32,19 +32,19 @@ impl SavedAdapter {
     /// Finds a checkpoint.
     ///
     /// # Errors
-    /// There is none of this path, or it can't be read.
+    /// The checkpoint does not exist or cannot be read.
     pub fn open(data_dir: impl AsRef<Path>, path: &CheckpointPath) -> Result<Self, StoreError> {
         let saved = Saved::open(data_dir.as_ref(), path)?;
         let base_name = saved.base_name()?;
         Ok(Self { saved, base_name })
     }
 
-    /// The name of its base model.
+    /// Name of the base model.
     pub fn base_model(&self) -> &str {
         &self.saved.record.base_model
     }
 
-    /// The folder of its base model when it was trained; `None` for the built-in one.
+    /// Folder of the base model at the time of training; `None` for the built-in one.
     pub fn base_folder(&self) -> Option<PathBuf> {
         Some(PathBuf::from(&self.base_name)).filter(|path| path.is_absolute())
     }
@@ -54,7 +54,7 @@ impl SavedAdapter {
         self.saved.record.adapter.rank
     }
 
-    /// Its base model: from `folder`, if that is given because it has moved, else from where it was.
+    /// The base model: from `folder`, if given because it has moved, else from the folder at the time of training.
     pub fn base(&self, folder: Option<&Path>) -> BaseModelSource {
         let folder = folder.map(Path::to_owned).or_else(|| self.base_folder());
         folder.map_or(BaseModelSource::Builtin, |folder| {
@@ -62,7 +62,7 @@ impl SavedAdapter {
         })
     }
 
-    /// Writes `adapter_config.json` and `adapter_model.safetensors`, as Python's `peft` loads them.
+    /// Writes `adapter_config.json` and `adapter_model.safetensors` for Python's `peft`.
     ///
     /// # Errors
     /// The checkpoint is damaged, or the output can't be written or would write over something.
@@ -81,13 +81,13 @@ impl SavedAdapter {
         })
     }
 
-    /// Writes the base model with the adapter added to its weights: `config.json`, `model.safetensors` and the base's
-    /// tokenizer, as `transformers` and this engine load them. Numbers are stored as `storage` or, unless one is given,
-    /// as the base's are; sums are in f32 and rounded once.
+    /// Writes the base model with the adapter merged into its weights: `config.json`, `model.safetensors` and the
+    /// tokenizer, for `transformers` and this engine. Numbers are stored as `storage`, by default as in the base model;
+    /// sums are computed in f32 and rounded once.
     ///
-    /// A model whose head is tied to its embedding gets a head of its own if the adapter acts on the head, and its
-    /// configuration says so: the adapter changes what is read off the head, not what is looked up. Python's
-    /// `merge_and_unload` changes both unless the model is untied first.
+    /// If the head is tied to the embedding and the adapter acts on the head, the merged model gets a separate head, and
+    /// its configuration is changed accordingly: the adapter applies to the head only. Python's `merge_and_unload`
+    /// changes both unless the model is untied first.
     ///
     /// # Errors
     /// The checkpoint or the base can't be read, they do not belong together, or the output can't be written.

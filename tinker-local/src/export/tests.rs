@@ -14,7 +14,7 @@ use super::*;
 use crate::store::{NewCheckpoint, Store};
 
 fn batch(forward_only: bool) -> TrainBatch {
-    // Likely text: of unlikely one the log probabilities are large, and so are the differences of their last digits.
+    // Likely text: unlikely text has large log probabilities, whose last digits differ more.
     let text = "User: What is the opposite of big?\nAssistant: The opposite of big is small.";
     let tokens: Vec<u32> = text.bytes().map(u32::from).collect();
     let datum = TrainDatum {
@@ -38,7 +38,7 @@ fn logprobs(backend: &mut CpuBackend, adapter: AdapterId) -> Vec<f32> {
         .remove(0)
 }
 
-/// An adapter that changes something, with the log probabilities it gives.
+/// An adapter with an effect, and the log probabilities under it.
 fn trained(backend: &mut CpuBackend, unembed: bool) -> (AdapterState, Vec<f32>) {
     let spec = AdapterSpec {
         rank: 4,
@@ -73,7 +73,7 @@ fn apart(x: &[f32], y: &[f32]) -> f32 {
         .fold(0.0, f32::max)
 }
 
-/// Log probabilities of a folder's model as it is.
+/// Log probabilities under the model of a folder.
 fn of_folder(folder: &Path) -> Vec<f32> {
     let mut backend = CpuBackend::from_folder(&ModelFolder::new(folder)).unwrap();
     let spec = AdapterSpec {
@@ -135,7 +135,7 @@ fn a_checkpoint_is_exported_while_its_data_folder_is_in_use() {
     );
     assert!(peft.join("adapter_model.safetensors").exists());
 
-    // The base has moved, and is told.
+    // The base has moved; the new folder is given.
     let moved = place.path().join("moved");
     fs::rename(&base, &moved).unwrap();
     let merged = ExportTarget::new(place.path().join("merged"));

@@ -22,6 +22,9 @@ use crate::store::{Archive, Store};
 use crate::usage::Ledger;
 use tinker_engine::backend::{AdapterId, ModelInfo};
 
+/// An adapter and the base model that it adapts.
+type OnAdapter = (BaseId, AdapterId);
+
 /// The state that requests and threads of one engine work on.
 pub(crate) struct Operations {
     pub(crate) limits: Limits,
@@ -170,7 +173,7 @@ impl Operations {
 
     /// The next operation, with the adapter it runs on or the reason why it cannot run. Removes a model that has
     /// nothing left to start and whose session has ended.
-    fn take_next(&self, id: &ModelId) -> Option<(Operation, Result<(BaseId, AdapterId), Failure>)> {
+    fn take_next(&self, id: &ModelId) -> Option<(Operation, Result<OnAdapter, Failure>)> {
         let mut registry = self.registry();
         let model = registry.model_at_work(id)?;
         if let Some(operation) = model.sequence.start() {

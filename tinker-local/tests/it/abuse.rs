@@ -1,4 +1,4 @@
-//! Clients that take and never give back: what they can hold is bounded, and others go on.
+//! Clients that hold resources: the resources are bounded, and other clients are served.
 
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ async fn what_a_request_says_is_not_repeated_at_length() {
     }
 }
 
-/// A request whose body is sent piece by piece, and its answer's status.
+/// Sends a request body piece by piece and returns the status.
 fn slowly(engine: &LocalEngine) -> (mpsc::Sender<Bytes>, tokio::task::JoinHandle<u16>) {
     let (pieces, arriving) = mpsc::channel(1);
     let frames = futures(arriving);

@@ -1,4 +1,4 @@
-//! Who asks, what was done, and what it cost: nothing.
+//! API keys, audit log and usage reports.
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use crate::support::{Client, sample_body, save_body, step_body};
 
 const STEPS: u64 = 12;
 
-/// Everything that one base model gives: losses and log probabilities of training, norms, and samples on the way.
+/// Results of one base model: losses and log probabilities of training, norms, and samples in between.
 #[derive(Debug, PartialEq)]
 struct Result {
     losses: Vec<u64>,
@@ -22,7 +22,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|x| x.to_bits()).collect()
 }
 
-/// Trains an adapter and samples from what is saved of it.
+/// Trains an adapter and samples from its saved weights.
 async fn work(client: Client, base: &str) -> Result {
     let session = client.session().await;
     let lora =
@@ -121,7 +121,7 @@ async fn two_bases_of_an_engine_do_not_touch_each_other() {
     assert!(f64::from_bits(builtin.losses[11]) < 0.8 * f64::from_bits(builtin.losses[0]));
     assert!(f64::from_bits(of_folder.losses[11]) < 0.8 * f64::from_bits(of_folder.losses[0]));
 
-    // An adapter of one is no adapter of the other.
+    // An adapter of one model does not fit the other.
     let session = both.session().await;
     let body = json!({"session_id": session, "sampling_session_seq_id": 0, "type": "create_sampling_session",
         "base_model": "another"});

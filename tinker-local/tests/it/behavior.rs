@@ -1,4 +1,4 @@
-//! An engine that misbehaves when told to.
+//! Injected faults and other behaviors.
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ async fn refusals_come_as_often_as_asked_and_then_the_request_works() {
                 .promise(),
         )
         .await;
-    // A window: until it is taken away.
+    // An outage lasts until the fault is removed.
     engine.behave(|behavior| behavior.faults.push(InjectedFault::status("", 402)));
     assert_eq!(
         client
@@ -116,7 +116,7 @@ async fn a_change_frees_those_who_wait() {
     let (_, model) = client.model().await;
     engine.behave(|b| *b = b.clone().with_queue(QueueState::PausedCapacity, "x"));
     let promise = client.forward_backward(&model, 1).await;
-    // The poll is held for 30 seconds otherwise.
+    // Otherwise the poll is held for 30 seconds.
     let freed = tokio::time::timeout(Duration::from_secs(10), async {
         tokio::join!(client.output(&promise), async {
             tokio::time::sleep(Duration::from_millis(30)).await;

@@ -1,4 +1,4 @@
-//! What can be done with checkpoints after they were saved.
+//! Changes to saved checkpoints.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tinker_types::{Checkpoints, ExternalWeightsUrls};
 
 use crate::support::{BASE, Client, builder, client, save_body};
 
-/// A client with a model that has a checkpoint `a`, and the place of the checkpoint in addresses.
+/// A client with a model that has a checkpoint `a`, and the path of the checkpoint.
 async fn saved() -> (Client, String, String) {
     let client = client();
     let (_, model) = client.model().await;
@@ -125,7 +125,7 @@ async fn a_checkpoint_goes_by_itself_when_its_time_is_over() {
         .join("checkpoints")
         .join(model.replace(':', "_"));
     assert!(run.join("weights/a/checkpoint.json").exists());
-    // Nobody asks for anything meanwhile.
+    // No requests arrive meanwhile.
     for _ in 0..100 {
         if !run.exists() {
             break;
@@ -191,7 +191,7 @@ async fn a_copy_is_a_run_of_its_own_and_is_made_once() {
     assert!(all[0].expires_at.is_some() && all[1].expires_at.is_none());
     let runs = client.get("training_runs?project_id=sea").await.json();
     assert_eq!(runs["cursor"]["total_count"], 1);
-    // It is the same: it can be trained on from, optimizer state included.
+    // It is the same, including the optimizer state.
     let session = client.session().await;
     let mut probes = Vec::new();
     for (number, from) in [(0, &source), (1, &path)] {
@@ -264,7 +264,7 @@ async fn weights_are_saved_as_files_and_fetched_by_signed_links() {
             > 3
     );
 
-    // A link is good for its file and its time only.
+    // A link is valid only for its file and its lifetime.
     let link = &links.urls["adapter_config.json"];
     for bad in [
         link.replace("adapter_config", "adapter_model"),
@@ -282,7 +282,7 @@ async fn weights_are_saved_as_files_and_fetched_by_signed_links() {
         .get(&format!("{training}/external_weights_urls"))
         .await;
     assert!(wrong.status == 400 && wrong.detail().contains("save_weights_external"));
-    // Nothing trains on from files for use elsewhere.
+    // Training cannot continue from exported files.
     let load =
         json!({"session_id": "s", "model_seq_id": 9, "path": saved["path"], "optimizer": false});
     assert_eq!(client.post("load_weights", load).await.status, 422);

@@ -1,4 +1,4 @@
-//! An engine that panics: one failed operation, not a dead server.
+//! Panics in the engine: the operation fails, and the server goes on.
 
 use serde_json::json;
 use tinker_local::LocalEngine;
@@ -10,7 +10,7 @@ use tinker_types::{Datum, ForwardBackward, Loss};
 
 use crate::support::{BASE, Client, backend, sample_body, step_body};
 
-/// The real engine, except that it panics where a batch or a prompt holds this token.
+/// The real engine, but it panics if a batch or a prompt contains this token.
 const FATAL: u32 = 200;
 
 struct Fragile {

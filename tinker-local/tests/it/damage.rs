@@ -1,5 +1,5 @@
-//! A data folder that was damaged, or made by somebody who means no good: nothing of it is taken for a checkpoint that
-//! is none, nothing outside of it is read, and the engine goes on.
+//! Damaged and hostile data folders: invalid checkpoints are refused, nothing outside the folder is read, and the engine
+//! goes on.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Client, builder, save_body};
 
-/// A data folder with checkpoint `a`, its path, and where it lies.
+/// A data folder with checkpoint `a`, the path, and the folder of the checkpoint.
 async fn saved(folder: &Path) -> (String, PathBuf) {
     let client = Client::of(&builder().data_dir(folder).build().unwrap());
     let (_, model) = client.model().await;
@@ -26,8 +26,8 @@ async fn saved(folder: &Path) -> (String, PathBuf) {
     )
 }
 
-/// Opens the folder and tries to train on from the checkpoint and to sample from it. Says how that is refused; a
-/// model trains as ever afterwards.
+/// Opens the folder and tries to train and to sample from the checkpoint. Returns the errors; afterwards a model must
+/// train as usual.
 async fn refused(folder: &Path, path: &str) -> String {
     let client = Client::of(&builder().data_dir(folder).build().unwrap());
     let (session, model) = client.model().await;
@@ -39,7 +39,7 @@ async fn refused(folder: &Path, path: &str) -> String {
     assert_eq!(failed["category"], "user", "{failed}");
     let sampler = json!({"session_id": session, "sampling_session_seq_id": 0, "model_path": path});
     let sampler = client.post("create_sampling_session", sampler).await;
-    // What is wrong with the optimizer's file alone does not concern samplers.
+    // Damage to the optimizer's file does not affect samplers.
     assert!(
         matches!(sampler.status, 200 | 404 | 422),
         "{}",
@@ -50,7 +50,7 @@ async fn refused(folder: &Path, path: &str) -> String {
     failed["error"].as_str().unwrap().to_owned()
 }
 
-/// The bytes of a safetensors file with another header, as long as it was.
+/// The bytes of a safetensors file with another header of the same length.
 fn with_header(file: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     let length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
     let mut header: Value = serde_json::from_slice(&file[8..8 + length]).unwrap();
@@ -67,7 +67,7 @@ fn with_header(file: &[u8], change: impl FnOnce(&mut Value)) -> Vec<u8> {
     .concat()
 }
 
-/// Writes a file of the checkpoint, and what its record says of the size.
+/// Writes a file of the checkpoint, and its size in the record.
 fn replace(place: &Path, name: &str, bytes: &[u8]) {
     fs::write(place.join(name), bytes).unwrap();
     let record = place.join("checkpoint.json");
@@ -203,7 +203,7 @@ async fn links_are_not_followed() {
         fs::rename(&elsewhere, &at).unwrap();
         at.pop();
     }
-    // What a link leads to is never removed.
+    // The target of a link is never removed.
     let kept = outside.path().join("kept");
     fs::create_dir(&kept).unwrap();
     fs::write(kept.join("file"), "x").unwrap();
@@ -230,7 +230,7 @@ async fn names_in_a_record_that_lead_elsewhere_make_it_no_checkpoint() {
             "{name}"
         );
     }
-    // One that was moved away for an overwrite is put back in its place only if that is one.
+    // A checkpoint that was moved away for an overwrite is put back only if it is valid.
     for bad_path in [
         "tinker://../weights/a",
         "tinker://a:b/weights/..",

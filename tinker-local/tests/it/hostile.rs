@@ -1,4 +1,4 @@
-//! Input that no honest client sends, and that it leaves no trace.
+//! Malformed and hostile input, which must leave no trace.
 
 use bytes::Bytes;
 use http::Method;
@@ -8,7 +8,7 @@ use tinker_types::{Datum, ForwardBackward, Loss, ModelInput};
 
 use crate::support::{Client, client, request, save_body, step_body};
 
-/// A body that says whose it is and is broken after that.
+/// A body with a valid head that is broken after it.
 fn broken(model: &str, number: u8, rest: &[u8]) -> Bytes {
     let mut body = vec![0x0a, model.len() as u8];
     body.extend_from_slice(model.as_bytes());
@@ -17,7 +17,7 @@ fn broken(model: &str, number: u8, rest: &[u8]) -> Bytes {
     body.into()
 }
 
-/// Sends everything bad there is as operations from 10 on, and says which number is next.
+/// Sends all bad requests as operations from 10 on, and returns the next number.
 async fn attack(client: &Client, model: &str) -> u64 {
     let protobuf = [("content-type", PROTOBUF)];
     let post = |headers: Vec<(&'static str, &'static str)>, body: Bytes| async move {
@@ -28,7 +28,7 @@ async fn attack(client: &Client, model: &str) -> u64 {
     };
     let good = encode_request(&request(model, 99)).unwrap();
 
-    // Bodies that are nothing.
+    // Bodies without any valid part.
     assert_eq!(
         post(protobuf.to_vec(), Bytes::from_static(b"\xff\xff\xff")).await,
         400
@@ -54,7 +54,7 @@ async fn attack(client: &Client, model: &str) -> u64 {
     assert!(bomb.len() < 1 << 16);
     assert_eq!(post(encoded("zstd"), bomb.into()).await, 413);
 
-    // Whose it is can be read, so the number is used up. A tensor of half an element; a list of millions of nothing.
+    // The head is valid, so the number counts as used. A tensor of half an element; a list of millions of empty data.
     assert_eq!(
         post(
             protobuf.to_vec(),

@@ -1,4 +1,4 @@
-//! A process that is killed while it writes.
+//! Processes that are killed while they write.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write as _};
@@ -12,15 +12,15 @@ use crate::support::{Client, builder, save_body};
 
 const FOLDER: &str = "TINKER_LOCAL_TEST_FOLDER";
 
-/// How often the process is killed; `cargo xtask kill` sets it.
+/// Number of kills; `cargo xtask kill` sets it.
 const KILLS: &str = "TINKER_LOCAL_KILLS";
 
-/// Changes checkpoints in every way there is, and says each change when it begins and when it was acknowledged.
+/// Changes checkpoints in every possible way, and prints each change when it begins and when it was acknowledged.
 async fn work(client: &Client) {
     let mut out = std::io::stdout();
     let mut say = |what: &str, path: &str| writeln!(out, "{what} {path}").unwrap();
     let (_, model) = client.model().await;
-    // Something for the optimizer to remember.
+    // A step, so that the optimizer has state.
     client.forward_backward(&model, 1).await;
     client.step(&model, 2).await;
     let at = |kind: &str, name: &str| format!("tinker://{model}/{kind}/{name}");
@@ -71,7 +71,7 @@ async fn work(client: &Client) {
             .post("copy_weights", json!({ "source_path": saved }))
             .await;
         say("has", copy.json()["tinker_path"].as_str().unwrap());
-        // Read as an archive while it may be killed: reading must not hurt either.
+        // Reads the archive meanwhile: a kill while reading must do no harm either.
         let external = at("external_weights", &name);
         let urls = client
             .get(&format!("{}/external_weights_urls", place(&external)))
@@ -111,7 +111,7 @@ fn works_until_it_is_killed() {
     });
 }
 
-/// What the process had said about each checkpoint when it was killed.
+/// Printed state of each checkpoint at the kill.
 #[derive(Debug, Default)]
 struct Said {
     there: BTreeSet<String>,
@@ -120,7 +120,7 @@ struct Said {
 
 impl Said {
     fn note(&mut self, line: &str) {
-        // The test's own output may stand before it on the line.
+        // Output of the test harness may precede it on the line.
         for (word, path) in ["writes", "has", "removes", "lacks"]
             .iter()
             .filter_map(|word| Some((*word, line.split_once(&format!("{word} tinker://"))?.1)))
@@ -129,16 +129,16 @@ impl Said {
             match word {
                 "has" => drop(self.there.insert(path)),
                 "lacks" => drop(self.gone.insert(path)),
-                // Either is right from now on, until the end of it is said.
+                // Both states are allowed until the end of the change is printed.
                 "removes" => drop(self.there.remove(&path)),
-                // An overwritten one stays, the old or the new.
+                // An overwritten checkpoint exists, in the old or the new version.
                 _ => {}
             }
         }
     }
 }
 
-/// Starts a process, kills it after `lines` lines and a moment, and returns what it had said.
+/// Starts a process, kills it after `lines` lines and a moment, and returns its output.
 fn killed(folder: &Path, lines: usize, moment: Duration) -> Said {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([
@@ -172,7 +172,7 @@ fn killed(folder: &Path, lines: usize, moment: Duration) -> Said {
     said
 }
 
-/// Everything in the data folder is whole, and what was acknowledged is there. Says how many checkpoints were loaded.
+/// Checks that every checkpoint in the data folder is complete and that acknowledged ones exist. Returns their number.
 async fn check(folder: &Path, said: &Said) -> usize {
     let client = Client::of(&builder().data_dir(folder).build().unwrap());
     let session = client.session().await;
@@ -218,7 +218,7 @@ async fn check(folder: &Path, said: &Said) -> usize {
     }
     let mut left = std::fs::read_dir(folder.join("tmp")).unwrap();
     assert!(left.next().is_none(), "something half-written is left");
-    // A folder that is no checkpoint is left alone when the data folder is opened, and not listed: none may be there.
+    // Folders without a readable checkpoint are ignored and not listed, so none may exist.
     let mut folders = 0;
     for run in std::fs::read_dir(folder.join("checkpoints")).unwrap() {
         for kind in std::fs::read_dir(run.unwrap().path()).unwrap().flatten() {
@@ -242,7 +242,7 @@ async fn what_was_acknowledged_before_a_kill_can_be_loaded() {
     let mut folder = tempfile::tempdir().unwrap();
     let (mut acknowledged, mut loaded) = (0, 0);
     for kill in 0..kills {
-        // A folder that has seen some kills, but does not grow for ever.
+        // A folder with leftovers of several kills, which must not grow without bound.
         if kill % 10 == 9 {
             folder = tempfile::tempdir().unwrap();
         }

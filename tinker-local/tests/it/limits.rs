@@ -1,4 +1,4 @@
-//! Bounds: full queues, large bodies, results that are no longer kept.
+//! Limits: full queues, large bodies, dropped results.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ async fn a_result_is_kept_for_a_while_and_then_gone() {
         "an answer may get lost"
     );
     tokio::time::sleep(Duration::from_millis(250)).await;
-    // Ageing is looked at when something else ends.
+    // Expired results are dropped when another operation finishes.
     client.done(&client.step(&model, 2).await).await;
     let gone = client.fetch(&promise).await;
     assert!(

@@ -1,4 +1,4 @@
-//! Lists of runs and sessions, and what of them survives a restart.
+//! Lists of runs and sessions, before and after a restart.
 
 use serde_json::{Value, json};
 use tinker_types::{FoundSessions, SessionInfo, TrainingRun, TrainingRuns};
@@ -260,7 +260,7 @@ async fn what_left_checkpoints_is_known_after_a_restart() {
         let old = open(&client, json!({})).await;
         let other = train(&client, &old, 0, json!(null)).await;
         save(&client, &other, 1, "a").await;
-        // Written by an engine that kept no notes beside the checkpoints.
+        // Written by a version that stored no runs beside the checkpoints.
         let place = folder
             .path()
             .join("checkpoints")

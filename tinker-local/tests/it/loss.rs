@@ -1,4 +1,4 @@
-//! Losses the engine computes from the log probabilities of whole sequences: gspo, and graphs that are uploaded.
+//! Losses over the log probabilities of whole sequences: gspo, and uploaded graphs.
 
 use serde_json::{Value, json};
 use tinker_types::{Datum, ForwardBackward, ForwardBackwardOutput, Loss, LossFn};
@@ -14,7 +14,7 @@ fn reinforced() -> Vec<Datum> {
     vec![datum(&[1, 2], &[3, 4, 5], 1.5), datum(&[7], &[8, 9], -0.5)]
 }
 
-/// The same, with the log probabilities under a name of one's own too.
+/// The same with the log probabilities under a second, custom name.
 fn with_old() -> Vec<Datum> {
     let renamed = |datum: Datum| {
         let old = datum.loss_fn_inputs["logprobs"].clone();
@@ -46,7 +46,7 @@ async fn pass(
     client.output(&client.pass(&pass).await.promise()).await
 }
 
-/// `-sum exp(logprobs - old) * advantages`, as the official client traces it.
+/// `-sum exp(logprobs - old) * advantages`, as traced by the official client.
 fn importance_sampling(session: &str, number: u64) -> Value {
     let node = |op: &str, name: &str, target: &str, args: Value| json!({"op": op, "name": name, "target": target, "args": args, "kwargs": {}});
     let of = |name: &str| json!({"ref": name});
@@ -178,7 +178,7 @@ async fn what_is_wrong_with_an_uploaded_loss_is_named() {
     );
     let unknown = send(Loss::new(LossFn::Custom).with("loss_id", "s-0:loss:0"), 2).await;
     assert!(unknown.status == 422 && unknown.detail().contains("create_custom_loss"));
-    // A graph that fails in its run fails the promise, and the model goes on.
+    // A graph that fails at run time fails the promise, and the model goes on.
     let mut body = importance_sampling(&session, 1);
     body["graph"]["nodes"][6]["args"] = json!([{"ref": "mul"}, 1]);
     let id = upload(&client, body).await;
@@ -200,7 +200,7 @@ async fn what_is_wrong_with_an_uploaded_loss_is_named() {
     client
         .output(&client.forward_backward(&model, 4).await)
         .await;
-    // It goes with its session.
+    // It is removed with its session.
     client
         .post(
             &format!("sessions/{session}/finish"),
@@ -235,7 +235,7 @@ async fn gspo_learns_what_pays_and_clips_the_whole_sequence() {
             );
         }
     }
-    // The paper's bounds are tight: such a ratio is beyond them, so nothing is learned from what pays.
+    // The paper's bounds are tight: the ratio is beyond them, so positive advantages have no gradient.
     let output = pass(&client, &model, 13, masked()[..1].to_vec(), gspo()).await;
     let want = -3.0 * 1.5 * 1.0004;
     assert!(

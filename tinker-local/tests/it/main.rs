@@ -1,4 +1,4 @@
-//! The engine as its clients see it: requests in, answers out, over the real engine with a tiny random model.
+//! Tests over the HTTP interface, with the real engine and a tiny random model.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -1,10 +1,10 @@
-//! Sampling requests that make no sense: each is refused where it is wrong, and the samples after it are as ever.
+//! Invalid sampling requests: each is refused with the field, and later samples are unaffected.
 
 use serde_json::{Value, json};
 
 use crate::support::{BASE, Client, client, sample_body};
 
-/// A change of one place of a good request.
+/// A change to one field of a valid request.
 fn changed(sampler: &str, number: u64, place: &str, value: Value) -> Value {
     let mut body = sample_body(sampler, number, 8);
     *body.pointer_mut(place).unwrap() = value;
@@ -73,7 +73,7 @@ async fn each_is_refused_and_leaves_no_trace() {
             .post("asample", changed(&sampler, number, place, value.clone()))
             .await;
         let shown: String = value.to_string().chars().take(80).collect();
-        // Some are clamped: a temperature is only ever too low.
+        // Only too low temperatures are refused.
         if reply.status == 200 {
             let outcome = client.fetch(&reply.promise()).await;
             assert!(

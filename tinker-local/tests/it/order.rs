@@ -1,4 +1,4 @@
-//! Numbers: gaps, repeats, chunks out of order, and what waiting looks like.
+//! Order of operations: gaps, repeats, chunks out of order, and states of waiting promises.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Waiting for all samples of a sampler at once, results in two steps, and models that are unloaded.
+//! Polls of all samples of a sampler, results whose size is sent first, and unloaded models.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a sample says of its prompt.
+//! Log probabilities of prompts.
 
 use serde_json::{Value, json};
 use tinker_types::{Elements, SampleResponse};
@@ -26,7 +26,7 @@ async fn named_tokens_alternatives_and_the_last_positions() {
     let plain = sample(&client, &sampler, 0, json!({"prompt_logprobs": true})).await;
     let logprobs = plain.prompt_logprobs.unwrap();
 
-    // Naming the prompt's own tokens gives the prompt's own log probabilities.
+    // With the tokens of the prompt as targets, the values are its log probabilities.
     let dense = json!({"data": [98, -1, 99, 5, -1, 100], "dtype": "int64", "shape": [3, 2]});
     let answer = sample(
         &client,

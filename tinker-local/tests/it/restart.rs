@@ -1,4 +1,4 @@
-//! What survives an engine.
+//! Restarts of an engine on the same data folder.
 
 use serde_json::json;
 use tinker_local::{BuildError, StoreError};
@@ -17,7 +17,7 @@ async fn training_goes_on_after_a_restart_as_if_nothing_had_happened() {
             .post("save_weights", save_body(&model, 3, "half"))
             .await
             .promise();
-        // Training goes on at once; the save holds what was there before.
+        // Training goes on at once; the checkpoint has the weights from before.
         let pass = client.forward_backward(&model, 4).await;
         client.step(&model, 5).await;
         let straight = client.probe(&model, 6).await;
@@ -72,7 +72,7 @@ async fn older_clients_load_into_a_model_they_made() {
     let (session, model) = client.model().await;
     client.forward_backward(&model, 1).await;
     client.step(&model, 2).await;
-    // The load stands behind the save in the same queue, before the save is known to be done.
+    // The load is queued behind the save, before the save has finished.
     let saved = client
         .post("save_weights", save_body(&model, 3, "a"))
         .await

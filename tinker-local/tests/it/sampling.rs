@@ -1,4 +1,4 @@
-//! Sampling over the service.
+//! Sampling.
 
 use serde_json::{Value, json};
 use tinker_types::StopReason;

@@ -1,4 +1,4 @@
-//! The engine on a real socket.
+//! Serving on a real socket.
 
 use std::time::Duration;
 

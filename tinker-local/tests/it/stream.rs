@@ -72,7 +72,7 @@ async fn tokens_are_told_as_they_are_drawn() {
             .collect::<Vec<_>>()
     );
     assert!(events > 8, "{events} events for 16 tokens");
-    // The same seed without a watcher gives the same, and the result can be fetched too.
+    // The same seed without a stream gives the same tokens, and the result can be fetched as well.
     assert_eq!(client.sampled(stream.request_id().as_str()).await, *whole);
     let plain = client
         .post("asample", json!(request(&sampler, 1, 8)))

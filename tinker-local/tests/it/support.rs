@@ -1,4 +1,4 @@
-//! A client of a few lines, and engines to talk to.
+//! A minimal client, and engines for tests.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -101,7 +101,7 @@ impl Client {
         self.call(request).await.unwrap()
     }
 
-    /// Sends a request whose answer may break off.
+    /// Sends a request whose response may break off.
     pub(crate) async fn call(&self, request: Request<Full<Bytes>>) -> std::io::Result<Reply> {
         let Ok(answer) = self.service.clone().call(request).await;
         let (head, body) = answer.into_parts();
@@ -139,7 +139,7 @@ impl Client {
         self.send(Method::DELETE, path, &[], "").await
     }
 
-    /// Follows a link that an answer held.
+    /// Follows a link from a response.
     pub(crate) async fn follow(&self, link: &str) -> Reply {
         let request = Request::get(link).body(Full::new(Bytes::new())).unwrap();
         self.call(request).await.unwrap()
@@ -227,7 +227,7 @@ impl Client {
         value
     }
 
-    /// The bytes of the log probabilities a model gives the test data now, as operation `number`.
+    /// The log probabilities of the test data under the current weights, as bytes, from operation `number`.
     pub(crate) async fn probe(&self, model: &str, number: u64) -> Bytes {
         let promise = self
             .pass(&request(model, number).with_forward_only(true))

@@ -1,4 +1,4 @@
-//! All files of a checkpoint in one piece.
+//! Archives of checkpoints.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::support::{Client, Reply, builder, client, save_body};
 
-/// A model with a checkpoint `a b`, and where its archive is asked for.
+/// A model with a checkpoint `a b`, and the path of its archive endpoint.
 async fn saved(client: &Client) -> (String, String) {
     let (_, model) = client.model().await;
     client.forward_backward(&model, 1).await;
@@ -27,7 +27,7 @@ async fn saved(client: &Client) -> (String, String) {
     (model, place)
 }
 
-/// The link of an answer that redirects, which its body names as well.
+/// The link of a redirect, which the body has as well.
 fn link_of(reply: &Reply) -> String {
     assert_eq!(reply.status, 302, "{:?}", reply.body);
     let location = reply.headers["location"].to_str().unwrap();
@@ -82,7 +82,7 @@ async fn a_checkpoint_is_fetched_in_one_piece() {
     let sampler = client.follow(&link_of(&client.get(&place).await)).await;
     let weights = "adapter_model.safetensors";
     assert!(unpack(&sampler.body)[weights] == files[weights]);
-    // What was read is in the books.
+    // The download is in the audit log.
     let audit = client.get("audit?scope=checkpoints").await;
     let reads = String::from_utf8_lossy(&audit.body)
         .matches("checkpoint_read")
@@ -119,7 +119,7 @@ async fn a_transfer_that_broke_off_goes_on() {
     assert_eq!(ask("bytes=5-", "\"other\"").await.body.len(), length);
     let request = Request::get(&link).header("range", format!("bytes={length}-"));
     let engine = request.body(Full::new(Bytes::new())).unwrap();
-    // An answer without a body: the support's client would not take it.
+    // A response without a body, which the test client does not accept.
     let mut service = client.service();
     let Ok(answer) = service.call(engine).await;
     assert_eq!(answer.status(), 416);
@@ -147,7 +147,7 @@ async fn the_body_says_its_length_and_reads_only_what_is_taken() {
     }
     assert!(left == 0 && body.is_end_stream());
 
-    // It is deleted while somebody reads: who has begun gets all of it, nobody else anything.
+    // Deleted during a download: the download completes, later ones are refused.
     let Ok(answer) = engine.service().call(request()).await;
     let mut body = answer.into_body();
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
@@ -158,7 +158,7 @@ async fn the_body_says_its_length_and_reads_only_what_is_taken() {
     assert_eq!(client.follow(&link).await.status, 404);
     assert_eq!(client.get(&place).await.status, 404);
 
-    // The engine goes while somebody reads: an error, not an end.
+    // The engine stops during a download: an error, not an early end.
     let (_, place) = saved(&client).await;
     let link = link_of(&client.get(&place).await);
     let request = Request::get(&link).body(Full::new(Bytes::new())).unwrap();

@@ -1,4 +1,4 @@
-//! The training loop over the service.
+//! Training.
 
 use serde_json::{Value, json};
 use tinker_types::{Datum, ForwardBackward, Loss, LossFn};

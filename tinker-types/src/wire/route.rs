@@ -58,7 +58,7 @@ pub fn fill(template: &'static str, values: &[&str]) -> Cow<'static, str> {
 }
 
 /// The values of a template's placeholders, in order, where `path` matches it. A placeholder stands for one path
-/// segment or the beginning of one, and is never empty.
+/// segment or the beginning of one. Values may be empty: whether one is valid is checked where it is parsed.
 ///
 /// ```
 /// use tinker_types::wire::route;
@@ -74,7 +74,7 @@ pub fn captures<'a>(template: &str, path: &'a str) -> Option<Vec<&'a str>> {
         match placeholder(wanted) {
             Some((before, (_, after))) => {
                 let value = segment.strip_prefix(before)?.strip_suffix(after)?;
-                values.push(Some(value).filter(|value| !value.is_empty())?);
+                values.push(value);
             }
             None if segment == wanted => {}
             None => return None,
@@ -105,8 +105,11 @@ mod tests {
             assert_eq!(captures(template, &path), Some(values.to_vec()));
         }
         assert_eq!(captures(ARCHIVE, "r/weights/a"), None);
-        assert_eq!(captures(ARCHIVE, "r/weights/.tar"), None);
-        assert_eq!(captures(TRACE, "traces/"), None);
+        assert_eq!(
+            captures(ARCHIVE, "r/weights/.tar"),
+            Some(vec!["r", "weights", ""])
+        );
+        assert_eq!(captures(TRACE, "traces/"), Some(vec![""]));
         assert_eq!(captures("healthz", "healthz/"), None);
     }
 }

@@ -1,8 +1,8 @@
-//! How far numbers are from those that are expected.
+//! Differences between numbers and expected numbers.
 
 use super::fixture::Tensors;
 
-/// Largest difference. Not a number, and another count, are infinitely far.
+/// Largest difference. Infinite for NaN or another count.
 pub(super) fn absolute(got: &[f32], want: &[f32]) -> f64 {
     if got.len() != want.len() {
         return f64::INFINITY;
@@ -20,7 +20,7 @@ pub(super) fn number(got: f64, want: f64) -> f64 {
     if apart.is_nan() { f64::INFINITY } else { apart }
 }
 
-/// Over tensors of the same names: the largest length of a tensor's difference, relative to the tensor's length.
+/// Largest norm of the difference of two tensors with the same name, relative to the norm of the tensor.
 pub(super) fn relative(got: &Tensors, want: &Tensors) -> f64 {
     over(got, want, |got, want| {
         if got.len() != want.len() {
@@ -33,7 +33,7 @@ pub(super) fn relative(got: &Tensors, want: &Tensors) -> f64 {
     })
 }
 
-/// Over tensors of the same names: the largest difference of two numbers.
+/// Largest difference of two numbers in tensors with the same name.
 pub(super) fn largest(got: &Tensors, want: &Tensors) -> f64 {
     over(got, want, absolute)
 }

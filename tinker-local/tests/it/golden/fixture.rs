@@ -1,4 +1,4 @@
-//! A tiny model, an adapter on it, and what the oracles computed with them.
+//! Golden fixtures: a tiny model, an adapter, and reference results.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tinker_types::Datum;
 
-/// The address of the adapter that peft made.
+/// Path of the adapter that peft made.
 pub(super) const PEFT_ADAPTER: &str = "tinker://golden:train:0/weights/peft";
 
 /// One folder of `tests/fixtures/golden`.
@@ -47,7 +47,7 @@ pub(super) struct Decode {
     pub(super) prompt_logprobs: Vec<f32>,
 }
 
-/// One pass with the adapter; its gradients are among the expected tensors.
+/// One pass with the adapter. The expected tensors include its gradients.
 #[derive(Deserialize)]
 pub(super) struct LossCase {
     pub(super) name: String,
@@ -61,7 +61,7 @@ pub(super) struct LossCase {
     pub(super) metrics: BTreeMap<String, f64>,
 }
 
-/// Steps of the optimizer; the weights after them are among the expected tensors.
+/// Steps of the optimizer. The expected tensors include the weights after them.
 #[derive(Deserialize)]
 pub(super) struct Training {
     pub(super) name: String,
@@ -91,7 +91,7 @@ impl Fixture {
         self.folder.join("model")
     }
 
-    /// Makes the adapter, as peft saved it, a checkpoint of a data folder: [`PEFT_ADAPTER`].
+    /// Copies the adapter that peft saved into a data folder, as checkpoint [`PEFT_ADAPTER`].
     pub(super) fn lay_adapter(&self, data: &Path) {
         let place = data.join("checkpoints/golden_train_0/weights/peft");
         std::fs::create_dir_all(&place).unwrap();
@@ -109,7 +109,7 @@ impl Fixture {
         std::fs::write(place.join("checkpoint.json"), record.to_string()).unwrap();
     }
 
-    /// The expected tensors of a case, by the adapter's names.
+    /// The expected tensors of a case, by their names in the adapter.
     pub(super) fn expected(&self, case: &str) -> Tensors {
         let prefix = format!("{case}/");
         let mut found = tensors(&self.expected);

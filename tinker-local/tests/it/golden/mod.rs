@@ -1,5 +1,5 @@
-//! The engine against PyTorch, transformers and peft, whose numbers for tiny models lie under `tests/fixtures/golden`.
-//! `cargo xtask golden` makes them. With `--no-capture` the tests print how far the engine is from them.
+//! Comparison with PyTorch, transformers and peft: their results for tiny models are under `tests/fixtures/golden`.
+//! `cargo xtask golden` makes them. With `--no-capture` the tests print the differences.
 
 mod apart;
 mod fixture;
@@ -16,7 +16,7 @@ use tinker_types::{Datum, ForwardBackwardOutput, Loss, LossFn};
 
 /// Log probabilities, absolute.
 const LOGPROBS: f64 = 1e-5;
-/// Losses and metrics, which are sums over tokens whose parts partly cancel; relative.
+/// Losses and metrics, relative. They are sums over tokens whose terms partly cancel.
 const LOSSES: f64 = 5e-5;
 /// Gradients of a tensor, relative to their length.
 const GRADIENTS: f64 = 1e-5;
@@ -125,7 +125,7 @@ async fn losses(fixture: &Fixture, subject: &mut Subject) {
     }
 }
 
-/// The same targets in compressed rows, those of weight 0 left out, give the same bits.
+/// The same targets as sparse tensors, without those of weight 0, give the same bits.
 async fn as_sparse(
     case: &LossCase,
     subject: &Subject,
@@ -182,8 +182,8 @@ async fn training(fixture: &Fixture, subject: &mut Subject) {
     }
 }
 
-/// Trains an adapter of the engine's own and leaves it with its log probabilities, and merged into the model, under
-/// `target/tmp/golden`, where `cargo xtask golden` lets peft and transformers compute the same.
+/// Trains an adapter and writes it, its log probabilities and the merged model under `target/tmp/golden`, where
+/// `cargo xtask golden` checks them with peft and transformers.
 async fn saved(fixture: &Fixture, subject: &mut Subject) {
     let data = &fixture.cases.base.data;
     let adam = json!({
@@ -224,7 +224,7 @@ async fn saved(fixture: &Fixture, subject: &mut Subject) {
     }
 }
 
-/// A model that peft's adapter was merged into has the log probabilities of peft's model.
+/// A model with peft's adapter merged into it has the log probabilities of peft's model.
 async fn merged(fixture: &Fixture, subject: &Subject) {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("merged");

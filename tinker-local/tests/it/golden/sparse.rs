@@ -1,14 +1,14 @@
-//! Targets in compressed rows.
+//! Targets as sparse (CSR) tensors.
 
 use tinker_types::{Datum, Elements, TensorData};
 
-/// Which cells have a weight.
+/// Layout of the cells with a weight.
 pub(super) fn counting(datum: &Datum) -> Vec<bool> {
     let weights = datum.loss_fn_inputs["weights"].as_f32().unwrap();
     weights.iter().map(|weight| *weight != 0.0).collect()
 }
 
-/// The same datum with targets and weights listed only where there is a weight.
+/// The same datum with only those targets and weights whose weight is not 0.
 pub(super) fn datum(dense: &Datum) -> Datum {
     let counts = counting(dense);
     let mut sparse = dense.clone();

@@ -1,4 +1,4 @@
-//! The engine with a model of the goldens, asked over its service.
+//! An engine with a model of the golden fixtures.
 
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,7 @@ impl Subject {
         }
     }
 
-    /// A model with a fresh adapter, which computes what the base does.
+    /// A model with a new adapter, which computes the same as the base.
     pub(super) async fn fresh(&mut self) -> Model {
         let lora = json!({"rank": 4, "seed": 1, "train_unembed": true, "train_mlp": true, "train_attn": true});
         let body = json!({"base_model": self.base_model, "lora_config": lora, "optimizer_config": {"type": "adamw"}});
@@ -116,7 +116,7 @@ impl Subject {
             .await
     }
 
-    /// The loss of a case, uploaded if it is not one of the engine's.
+    /// The loss of a case, uploaded if the engine lacks it.
     pub(super) async fn loss(&self, case: &LossCase, number: usize) -> Loss {
         let Some(upload) = &case.upload else {
             let loss = Loss::new(LossFn::from_name(&case.loss_fn));
@@ -135,7 +135,7 @@ impl Subject {
         Loss::new(LossFn::Custom).with("loss_id", made["loss_id"].as_str().unwrap())
     }
 
-    /// Takes a step and tells the norm of the gradients.
+    /// Takes a step and returns the norm of the gradients.
     pub(super) async fn step(&self, model: &mut Model, adam: &Value) -> f64 {
         let body = json!({"model_id": model.id, "seq_id": model.number(), "adam_params": adam, "type": "optim_step"});
         let done = self
@@ -145,8 +145,8 @@ impl Subject {
         done["metrics"]["grad_norm:mean"].as_f64().unwrap()
     }
 
-    /// The gathered gradients, which are gone afterwards: a step that keeps nothing of earlier ones and moves nothing
-    /// leaves them as its first moments.
+    /// The accumulated gradients, which are reset: they are the first moments after a step without momentum and with
+    /// learning rate 0.
     pub(super) async fn gradients(&self, model: &mut Model) -> Tensors {
         let still = json!({
             "learning_rate": 0.0, "beta1": 0.0, "beta2": 0.0, "eps": 1.0, "weight_decay": 0.0, "grad_clip_norm": 0.0,
@@ -167,7 +167,7 @@ impl Subject {
         tensors(&read(&self.save(model).await.join(file)))
     }
 
-    /// Saves a checkpoint and tells its folder.
+    /// Saves a checkpoint and returns its folder.
     pub(super) async fn save(&self, model: &mut Model) -> PathBuf {
         let body = json!({
             "model_id": model.id, "path": "now", "seq_id": model.number(), "overwrite": true, "type": "save_weights",
