@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use thiserror::Error;
+use tinker_engine::{CpuBackend, FolderError, ModelFolder};
 
 use crate::local::LocalEngine;
 use crate::shared::Shared;
 use crate::sign::Signer;
 use crate::store::{Store, StoreError};
 use crate::work::{Operations, Served};
-use crate::{Behavior, CpuBackend, FolderError, Limits, ModelFolder};
+use crate::{Behavior, Limits};
 use tinker_engine::backend::{Backend, BackendError};
 
 /// An engine could not be started.
