@@ -122,7 +122,12 @@ mod tests {
         let (mine, other) = (Signer::new().unwrap(), Signer::new().unwrap());
         let token = mine.token(Duration::from_mins(5));
         assert_eq!(mine.check_token(&token), Ok(()));
-        assert!(other.check_token(&token).unwrap_err().contains("no token"));
+        assert!(
+            other
+                .check_token(&token)
+                .unwrap_err()
+                .contains("not a token")
+        );
         let claims = token.split('.').nth(1).unwrap();
         let claims = URL_SAFE_NO_PAD.decode(claims).unwrap();
         let claims: serde_json::Value = serde_json::from_slice(&claims).unwrap();

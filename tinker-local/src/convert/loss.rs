@@ -202,7 +202,7 @@ mod tests {
             "loss_fn_config.epsilon: is not known; ppo takes clip_low_threshold and clip_high_threshold"
         );
         assert!(message(&Loss::cross_entropy().with("beta", 1.0)).contains("takes no constants"));
-        assert!(message(&Loss::ppo().with_clip(1.2, 0.8)).contains("no range"));
+        assert!(message(&Loss::ppo().with_clip(1.2, 0.8)).contains("not a range"));
         assert!(message(&Loss::dro().with_beta(f64::NAN)).contains("finite"));
         assert!(message(&Loss::dro().with("beta", "x")).contains("text"));
     }

@@ -158,7 +158,7 @@ async fn bodies_that_never_end_are_bounded_all_together() {
         .send(Method::POST, "create_session", &[], padded.clone())
         .await;
     assert!(
-        full.status == 429 && full.detail().contains("on their way"),
+        full.status == 429 && full.detail().contains("being received"),
         "{}",
         full.detail()
     );

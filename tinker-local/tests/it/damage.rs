@@ -152,7 +152,11 @@ async fn a_size_that_is_not_that_of_the_record_is_refused() {
     let file = place.join("adapter_model.safetensors");
     let good = fs::read(&file).unwrap();
     fs::write(&file, &good[..good.len() - 4]).unwrap();
-    assert!(refused(folder.path(), &path).await.contains("bytes of"));
+    assert!(
+        refused(folder.path(), &path)
+            .await
+            .contains("bytes instead of")
+    );
     fs::remove_file(&file).unwrap();
     assert!(
         refused(folder.path(), &path)

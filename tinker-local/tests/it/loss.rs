@@ -194,7 +194,7 @@ async fn what_is_wrong_with_an_uploaded_loss_is_named() {
         failed["error"]
             .as_str()
             .unwrap()
-            .contains("node sum_1: dim 1 is none"),
+            .contains("node sum_1: dim 1 is out of range"),
         "{failed}"
     );
     client

@@ -229,7 +229,7 @@ async fn a_wrong_request_is_refused_with_the_place_and_the_fix() {
             "save_weights",
             save_body(&model, 4, "../up"),
             422,
-            "no checkpoint name",
+            "not a valid checkpoint name",
         ),
         (
             "load_weights",

@@ -89,7 +89,7 @@ fn faults_are_named_with_place_and_fix() {
         ),
         (
             Datum::new(ModelInput::new(vec![Chunk::Image(image)])),
-            "data[0].model_input.chunks[0]: is no text; tiny reads text only",
+            "data[0].model_input.chunks[0]: is not text; tiny reads text only",
         ),
         (
             Datum::new(ModelInput::from_tokens([1])),

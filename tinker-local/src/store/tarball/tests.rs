@@ -132,7 +132,10 @@ fn a_file_that_lost_its_end_is_not_filled_up() {
     };
     assert_eq!(end.kind(), io::ErrorKind::UnexpectedEof);
     let damaged = store.tarball(&PATH.parse().unwrap()).unwrap_err();
-    assert!(damaged.to_string().contains("has 10 bytes of"), "{damaged}");
+    assert!(
+        damaged.to_string().contains("has 10 bytes instead of"),
+        "{damaged}"
+    );
 }
 
 proptest! {
