@@ -11,9 +11,6 @@ use std::time::Duration;
 /// Bytes of a page, on every system whose `/proc` is read here.
 const PAGE: u64 = 4096;
 
-/// Milliseconds of a clock tick in `/proc/PID/stat`, on every system whose `/proc` is read here.
-const TICK: u64 = 10;
-
 /// A server in a process of its own. It is killed when this is dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -52,34 +49,6 @@ impl Server {
             )));
         }
         Ok(Self { url, child })
-    }
-
-    /// Processor time of the process until now, of all threads.
-    ///
-    /// # Errors
-    /// The process is gone.
-    pub fn processor_time(&self) -> io::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // Fields after the name, which may contain spaces: user and system time are number 14 and 15 of all.
-        let fields = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
-        let ticks = fields.split(' ').skip(11).take(2);
-        let ticks = ticks
-            .filter_map(|ticks| ticks.parse::<u64>().ok())
-            .sum::<u64>();
-        Ok(Duration::from_millis(ticks * TICK))
-    }
-
-    /// Resident bytes of the process.
-    ///
-    /// # Errors
-    /// The process is gone.
-    pub fn memory(&self) -> io::Result<u64> {
-        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id()))?;
-        let pages = statm
-            .split(' ')
-            .nth(1)
-            .and_then(|pages| pages.parse::<u64>().ok());
-        Ok(pages.unwrap_or(0) * PAGE)
     }
 
     /// Looks at its memory every second from now on.
