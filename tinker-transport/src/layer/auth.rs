@@ -20,8 +20,7 @@ pub(super) const X_API_KEY: HeaderName = HeaderName::from_static(header::API_KEY
 ///
 /// - A request that already has the header, or that leads to another server, is not changed.
 /// - After a 401 whose `WWW-Authenticate` contains `error="invalid_token"`, the credential renews its token once, and
-/// the
-///   same request is sent again within the same try.
+///   the same request is sent again within the same try.
 /// - Any other 401, and a second one, is an ordinary response.
 ///
 /// # Order

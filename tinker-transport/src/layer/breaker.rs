@@ -22,8 +22,7 @@ use crate::service::{Answer, Inner};
 ///
 /// - Closed: all requests pass. When half of the last 20 tries failed (and there were at least 10), it opens.
 /// - Open: every request is refused immediately with [`Kind::Unavailable`] and [`Stage::NotSent`]; the remaining time
-/// is in
-///   the error and its [`TransportError::retry_after`]. 10 seconds the first time.
+///   is in the error and its [`TransportError::retry_after`]. 10 seconds the first time.
 /// - Half open: one request passes as a probe. If it succeeds, the breaker closes; if it fails, it opens for twice as
 ///   long, up to two minutes. A dropped probe is replaced by another.
 ///

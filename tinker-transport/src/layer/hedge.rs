@@ -36,8 +36,7 @@ const BURST: f64 = 10.0;
 /// - Only reads: GET and HEAD with [`Replay::Safe`] in their [`Call`].
 /// - After a fixed time, or once 95 % of the latest 128 reads of the same operation were faster.
 /// - At most one in twenty reads in the long run, and ten in a row: hedging must not double the load of a server that
-/// is
-///   slow because it is overloaded.
+///   is slow because it is overloaded.
 ///
 /// After J. Dean and L. A. Barroso, The Tail at Scale (2013). Off by default; enabled by
 /// [`TransportConfig::with_hedge`](crate::TransportConfig::with_hedge).

@@ -20,8 +20,7 @@ const HARMLESS: [HeaderName; 4] = [ACCEPT, ACCEPT_ENCODING, RANGE, USER_AGENT];
 /// Follows up to ten redirects.
 ///
 /// - Within an origin (scheme, host, port) the request is repeated unchanged; 303, and 301 and 302 on a POST, turn it
-/// into
-///   a GET without a body.
+///   into a GET without a body.
 /// - To another origin only GET and HEAD are sent, with `Accept`, `Accept-Encoding`, `Range` and `User-Agent` only: no
 ///   credential, no other header. Signed download links work this way.
 /// - Never from https to http, and never with a body that is a stream.

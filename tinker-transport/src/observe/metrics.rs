@@ -20,8 +20,8 @@ use crate::observe::observer::Observer;
 
 /// An observer that counts calls, retries, waits and latencies per operation.
 ///
-/// Clones share one set of counters, so keep one clone and attach another. Once an operation is known, counting takes no
-/// exclusive lock, and a quarter of a microsecond a request.
+/// Clones share one set of counters, so keep one clone and attach another. Once an operation is known, counting takes
+/// no exclusive lock, and a quarter of a microsecond a request.
 ///
 /// ```
 /// use std::sync::Arc;

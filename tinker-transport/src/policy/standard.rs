@@ -13,8 +13,7 @@ use crate::flow::class::{Class, PerClass};
 /// The policy of the official client.
 ///
 /// - retries 408, 409, 425, 429, 5xx, an empty 400, a failed connection, a timeout, and a body that broke off if the
-/// call
-///   has it [read whole](crate::Call::whole);
+///   call has it [read whole](crate::Call::whole);
 /// - waits 1, 2, 4, 8, 16, 30, 30 ... seconds, or as long as the server requests, up to five minutes;
 /// - stops 300 s after the start of the first attempt, and shortens the last wait to that limit;
 /// - retries no other status unless the response has the header `x-should-retry: true`;

@@ -116,8 +116,8 @@ impl TransportBuilder {
         self
     }
 
-    /// Uses this service instead of the network: an engine in this process, an axum router, a recording. The rest of the
-    /// stack is unchanged.
+    /// Uses this service instead of the network: an engine in this process, an axum router, a recording. The rest of
+    /// the stack is unchanged.
     #[must_use]
     pub fn leaf<S, B>(mut self, service: S) -> Self
     where
@@ -131,7 +131,8 @@ impl TransportBuilder {
         self
     }
 
-    /// Sets the gate. By default, stacks over the network share one for each base URL and key, and others have their own.
+    /// Sets the gate. By default, stacks over the network share one for each base URL and key, and others have their
+    /// own.
     #[must_use]
     pub fn gate(mut self, gate: Gate) -> Self {
         self.gate = Some(gate);
@@ -148,8 +149,8 @@ impl TransportBuilder {
     /// Builds the stack.
     ///
     /// # Errors
-    /// [`Kind::Config`](crate::Kind::Config) if the base URL, the user agent or the certificates are invalid, or the leaf
-    /// is missing.
+    /// [`Kind::Config`](crate::Kind::Config) if the base URL, the user agent or the certificates are invalid, or the
+    /// leaf is missing.
     pub fn build(self) -> Result<Transport, TransportError> {
         let base: BaseUrl = self.config.base_url.parse()?;
         let gate = self

@@ -39,7 +39,8 @@ pub struct TransportConfig {
     /// Limits and timeouts of each class.
     pub limits: PerClass<ClassLimits>,
     /// Retry policy of each class, for calls that do not bring their own. By default
-    /// [`Standard`](crate::policy::Standard), and [`Never`](crate::policy::Never) for [`Class::Retrieve`] and [`Class::Telemetry`].
+    /// [`Standard`](crate::policy::Standard), and [`Never`](crate::policy::Never) for [`Class::Retrieve`] and
+    /// [`Class::Telemetry`].
     pub policies: PerClass<Arc<dyn Policy>>,
     /// Longest total pause after responses of 402, which pause work. Default: an hour.
     pub pause_limit: Duration,
