@@ -13,8 +13,10 @@ mod rule;
 mod standard;
 
 pub use backoff::Backoff;
+pub(crate) use disposition::Held;
+#[cfg(feature = "reqwest")]
+pub(crate) use disposition::is_edge_rejection;
 pub use disposition::{Disposition, Outcome};
-pub(crate) use disposition::{Held, is_edge_rejection};
 pub use effort::Effort;
 pub(crate) use effort::Waited;
 pub use hint::{HINT_CAP, retry_after, should_retry};
