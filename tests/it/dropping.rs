@@ -12,8 +12,8 @@ use tinker_client::transport::layer::{Next, from_fn};
 use tinker_client::transport::{Body, Class, ClassLimits};
 use tinker_client::types::{SearchSessions, SessionStatus};
 use tinker_client::{
-    AdamParams, Config, CustomLoss, Datum, FinishReason, Loss, LossGraph, SamplingClient,
-    ServiceClient, TrainingClient,
+    AdamParams, Config, CustomLoss, Datum, FinishReason, ListOptions, Loss, LossGraph,
+    SamplingClient, ServiceClient, TrainingClient,
 };
 use tinker_local::LocalEngine;
 use tokio::runtime::Handle;
@@ -70,12 +70,16 @@ impl Clients {
             step.await?;
             sample.await?;
             self.service.get_server_capabilities().await?;
-            self.service.rest().list_user_checkpoints(5, 0).await
+            self.service.checkpoints().page(first_five()).await
         };
         let works = tokio::time::timeout(Duration::from_secs(20), works).await;
         works.unwrap_or_else(|_| panic!("{place}: a later call is stuck"))?;
         Ok(())
     }
+}
+
+fn first_five() -> ListOptions {
+    ListOptions::default().with_page_size(5)
 }
 
 type Called<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
@@ -133,13 +137,13 @@ const CASES: [Case; 16] = [
     call!("compute_logprobs", |c| c
         .sampler
         .compute_logprobs(prompt("a b"))),
-    call!("list_user_checkpoints", |c| {
-        let rest = c.service.rest();
-        async move { rest.list_user_checkpoints(5, 0).await }
+    call!("checkpoints.page", |c| {
+        let checkpoints = c.service.checkpoints();
+        async move { checkpoints.page(first_five()).await }
     }),
-    call!("get_sampler", |c| {
-        let rest = c.service.rest();
-        async move { rest.get_sampler(c.sampler.sampler_id()).await }
+    call!("sessions.get_sampler", |c| {
+        let sessions = c.service.sessions();
+        async move { sessions.get_sampler(c.sampler.sampler_id()).await }
     }),
 ];
 
@@ -219,7 +223,7 @@ async fn close_at(leaf: Halted, number: u32) -> Result<bool, Box<dyn std::error:
     assert_eq!(tasks(), 0, "{place}: tasks after the last client");
     // The server knows.
     let other = ServiceClient::builder().leaf(leaf).build()?;
-    let found = other.rest().search_sessions(SearchSessions::default());
+    let found = other.sessions().search(SearchSessions::default());
     let found = found.all().await?;
     let found = found
         .iter()

@@ -1,4 +1,4 @@
-//! No network at all: the engine is a service in this process, with a layer of one's own round it.
+//! The engine as a service in this process, without a network, under a custom layer.
 #![expect(clippy::print_stdout, reason = "a program with output")]
 
 use std::error::Error;

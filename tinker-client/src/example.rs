@@ -1,7 +1,7 @@
-//! What examples begin with, so that each shows its own call and still runs.
+//! Common setup of doc examples.
 
-/// The opening of an example with a client of the embedded engine: `setup!(service)`,
-/// `setup!(training)`, `setup!(sampling)`. It ends with `# Ok(())`, `# }` and the fence.
+/// The hidden first lines of an example on the embedded engine: `setup!(service)`, `setup!(training)`,
+/// `setup!(sampling)`. The example ends with `# Ok(())`, `# }` and the fence.
 macro_rules! setup {
     (service) => {
         "```

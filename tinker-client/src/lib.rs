@@ -3,74 +3,62 @@
 #[macro_use]
 mod example;
 
-mod admin;
-mod api;
-mod ask;
-mod batch;
-mod blocking;
-mod board;
-mod budget;
-mod builder;
-mod cancel;
-mod codec;
-mod combine;
 mod config;
-mod copy;
-mod core;
-mod credentials;
-mod custom;
+mod custom_loss;
 mod download;
-mod flags;
-mod format;
-mod guest;
-mod heartbeat;
-mod identity;
-mod line;
-mod link;
-mod news;
+pub mod error;
+pub mod flow;
 mod observe;
-mod options;
-mod pages;
-mod pass;
-mod patience;
-mod pending;
-mod poller;
+mod operation;
 mod promise;
 mod rest;
+mod retry;
 mod sampling;
-mod sequencer;
 mod service;
+mod session;
 mod telemetry;
 mod training;
-mod waiting;
-
-pub mod autodiff;
-pub mod console;
-pub mod error;
+mod wire;
 
 #[cfg(test)]
 mod testing;
 
-pub use admin::AdminClient;
-pub use builder::ServiceClientBuilder;
+pub use config::credentials::{Credentials, CredentialsFile, KeyOrigin, StoredKey};
 pub use config::{Config, ENVIRONMENT, OFFICIAL_BASE_URL, Variable};
-pub use credentials::{Credentials, CredentialsFile, KeyOrigin, StoredKey};
-pub use custom::{CustomLoss, LossGraph, LossHandle};
+pub use custom_loss::autodiff;
+pub use custom_loss::graph::LossGraph;
+pub use custom_loss::handle::LossHandle;
+pub use custom_loss::value::CustomLoss;
 pub use download::Downloaded;
+pub use download::options::{DownloadOptions, DownloadProgress};
 pub use error::Error;
-pub use identity::PROTOCOL_VERSION;
-pub use observe::{ClientEvent, ClientObserver, ClientObservers, PromiseStep};
-pub use options::{
-    CopyOptions, DownloadOptions, DownloadProgress, ExportOptions, LoadOptions, SampleOptions,
-    SamplingSource, SaveOptions, TrainingOptions,
-};
-pub use pages::Pages;
-pub use pending::Pending;
-pub use rest::RestClient;
-pub use sampling::{SampleEvent, SampleStream, SamplerHandle, SamplingClient};
-pub use service::ServiceClient;
-pub use training::TrainingClient;
-pub use waiting::{Waiting, WaitingFor};
+pub use observe::event::{ClientEvent, PromiseStep};
+pub use observe::observer::{ClientObserver, ClientObservers};
+pub use operation::pending::Pending;
+pub use operation::waiting::{Waiting, WaitingFor};
+pub use rest::account::AccountClient;
+pub use rest::checkpoints::CheckpointClient;
+pub use rest::copy_options::CopyOptions;
+pub use rest::list_options::ListOptions;
+pub use rest::pages::Pages;
+pub use rest::runs::RunClient;
+pub use rest::sessions::SessionClient;
+pub use sampling::client::SamplingClient;
+pub use sampling::event::SampleEvent;
+pub use sampling::handle::SamplerHandle;
+pub use sampling::options::SampleOptions;
+pub use sampling::source::SamplingSource;
+pub use sampling::stream::SampleStream;
+pub use service::builder::ServiceClientBuilder;
+pub use service::call::RawCall;
+pub use service::client::ServiceClient;
+pub use training::client::TrainingClient;
+pub use training::options::export::ExportOptions;
+pub use training::options::load::LoadOptions;
+pub use training::options::save::SaveOptions;
+pub use training::options::training::TrainingOptions;
+pub use wire::console;
+pub use wire::version::PROTOCOL_VERSION;
 
 /// Conversations as tokens: tokenizers, chat templates and loss weights. Part of [`data`].
 #[cfg(feature = "chat")]

@@ -14,9 +14,8 @@ use tinker_types::{
 use tokio::time::Instant;
 use tracing::subscriber::DefaultGuard;
 
-use crate::line::Line;
-use crate::news::News;
-use crate::observe::ClientObservers;
+use crate::observe::{observer::ClientObservers, sink::EventSink};
+use crate::operation::group::Group;
 use crate::{Config, SamplingClient, ServiceClient, ServiceClientBuilder, TrainingClient};
 
 /// Answers every route as a healthy server would, unless a rule says otherwise.
@@ -58,7 +57,7 @@ impl Seen {
     }
 }
 
-/// What the server does with a request.
+/// The reply of the server to a request.
 pub(crate) struct Reply {
     after: Duration,
     result: Result<Response<Body>, TransportError>,
@@ -362,17 +361,17 @@ pub(crate) fn assert_small<F: Future>(future: F, limit: usize) -> F {
     future
 }
 
-/// A line nobody listens to.
-pub(crate) fn line() -> Arc<Line> {
-    let news = News::new(
+/// A group without observers.
+pub(crate) fn group() -> Arc<Group> {
+    let events = EventSink::new(
         ClientObservers::new(Observers::new()),
         None,
         Duration::from_mins(10),
     );
-    Line::new("testing", &news)
+    Group::new("testing", &events)
 }
 
-/// What is written to the log of this thread.
+/// The log lines of this thread.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 

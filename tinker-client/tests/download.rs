@@ -1,4 +1,4 @@
-//! Files of the embedded engine, over a connection that breaks off.
+//! Downloads from the embedded engine over an interrupted connection.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -47,8 +47,8 @@ async fn an_adapter_arrives_whole_over_a_broken_connection() -> Result<(), Box<d
     let folder = tempfile::tempdir()?;
     let target = folder.path().join("adapter");
     let downloaded = service
-        .rest()
-        .download_checkpoint(&saved.path, &target, DownloadOptions::default())
+        .checkpoints()
+        .download(&saved.path, &target, DownloadOptions::default())
         .await?;
     assert_eq!(saved.size_bytes, Some(downloaded.bytes));
     assert!(downloaded.bytes > 40_000 && parts.load(Ordering::Relaxed) > 0);

@@ -1,4 +1,4 @@
-//! The whole loop on the embedded engine, which really trains.
+//! The whole training loop on the embedded engine.
 
 use std::error::Error;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A loss written down once gives the same numbers whoever runs it.
+//! A custom loss gives the same numbers on the client and on the server.
 
 use std::error::Error;
 
@@ -8,7 +8,7 @@ use tinker_client::{
 };
 use tinker_local::LocalEngine;
 
-/// What a run comes to: the output of the pass, and the log probabilities after a step.
+/// The result of a run: the output of the pass, and the log probabilities after a step.
 struct Run {
     is_the_servers: bool,
     output: ForwardBackwardOutput,
@@ -121,6 +121,9 @@ async fn a_session_has_a_loss_once_and_for_itself() -> Result<(), Box<dyn Error>
         .await?;
     let foreign = training.forward_backward_with(data(), &handle).await.err();
     let foreign = foreign.ok_or("a foreign loss was taken")?.to_string();
-    assert!(foreign.contains("create it in this one too"), "{foreign}");
+    assert!(
+        foreign.contains("create it in this session as well"),
+        "{foreign}"
+    );
     Ok(())
 }

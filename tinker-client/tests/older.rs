@@ -1,4 +1,4 @@
-//! Servers of the time before protobuf: the whole loop works, with a note where something is missing.
+//! Older servers without protobuf: the whole training loop works.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -52,7 +52,7 @@ async fn training_and_sampling_work_without_protobuf() -> Result<(), Box<dyn Err
     let logprobs = sampler.compute_logprobs(prompt.clone()).await?;
     assert_eq!((logprobs.len(), logprobs[0]), (4, None));
 
-    // Tokens are not told while they are drawn, but all of them are told.
+    // Tokens are not streamed, but all of them arrive.
     let events: Vec<_> = sampler.stream(prompt, params).collect().await;
     let events = events.into_iter().collect::<Result<Vec<_>, _>>()?;
     let [SampleEvent::Tokens { tokens, .. }, SampleEvent::Done(_)] = &events[..] else {

@@ -1,8 +1,8 @@
-//! What the embedded engine keeps, read and changed over REST.
+//! Stored objects of the embedded engine, read and changed over REST.
 
 use std::error::Error;
 
-use tinker_client::{Error as ClientError, LoraConfig, ServiceClient};
+use tinker_client::{Error as ClientError, ListOptions, LoraConfig, ServiceClient};
 use tinker_local::LocalEngine;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -15,29 +15,31 @@ async fn runs_and_checkpoints_are_found_changed_and_deleted() -> Result<(), Box<
     let saved = training.save_state("first").await?.path;
     let sampled = training.save_weights_for_sampler("second").await?;
 
-    let rest = service.rest();
-    let runs = rest.training_runs().all().await?;
-    assert_eq!(runs.len(), 1);
-    assert_eq!(&runs[0].training_run_id, training.model_id());
-    assert_eq!(rest.get_training_run_of(&saved).await?.lora_rank, Some(4));
+    let (runs, checkpoints) = (service.runs(), service.checkpoints());
+    let all = runs.list(ListOptions::default()).all().await?;
+    assert_eq!(all.len(), 1);
+    assert_eq!(&all[0].training_run_id, training.model_id());
+    assert_eq!(runs.get_by_checkpoint(&saved).await?.lora_rank, Some(4));
     let session = service.session_id().ok_or("no session")?;
-    let sessions = rest.sessions().all().await?;
+    let sessions = service.sessions().list(ListOptions::default());
+    let sessions = sessions.all().await?;
     assert_eq!(sessions, std::slice::from_ref(session));
 
-    let listed = rest.checkpoints().all().await?;
+    let listed = checkpoints.list(ListOptions::default()).all().await?;
     assert_eq!(listed.len(), 2);
     assert!(listed.iter().any(|listed| listed.tinker_path == sampled));
-    assert_eq!(rest.list_checkpoints(saved.run()).await?.len(), 2);
+    assert_eq!(checkpoints.list_by_run(saved.run()).await?.len(), 2);
 
-    rest.publish_checkpoint(&saved).await?;
-    let Err(ClientError::Status(again)) = rest.publish_checkpoint(&saved).await else {
+    checkpoints.publish(&saved).await?;
+    let Err(ClientError::Status(again)) = checkpoints.publish(&saved).await else {
         return Err("a public checkpoint was published".into());
     };
     assert_eq!((again.status().as_u16(), again.attempts()), (409, 1));
-    rest.unpublish_checkpoint(&saved).await?;
+    checkpoints.unpublish(&saved).await?;
 
-    rest.delete_checkpoint(&saved).await?;
-    assert_eq!(rest.checkpoints().all().await?.len(), 1);
-    assert!(rest.get_weights_info(&saved).await.is_err());
+    checkpoints.delete(&saved).await?;
+    let left = checkpoints.list(ListOptions::default()).all().await?;
+    assert_eq!(left.len(), 1);
+    assert!(checkpoints.get(&saved).await.is_err());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Tokens of the embedded engine, told while they are drawn.
+//! Token streams of the embedded engine.
 
 use std::error::Error;
 

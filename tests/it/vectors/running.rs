@@ -65,8 +65,8 @@ pub(crate) async fn start(call: Call, clients: &Clients) -> Result<Running, Stri
             };
             done(result.map(|()| Outcome::Nothing))
         }
-        Call::Rest(call) => done(call.make(&clients.apart.rest()).await),
-        Call::Admin(call) => done(call.make(&clients.apart.admin()).await),
+        Call::Rest(call) => done(call.make(&clients.apart).await),
+        Call::Admin(call) => done(call.make(&clients.apart.account()).await),
         Call::CopyOfService(copy) => {
             let options = copy.options().map_err(|error| error.to_string())?;
             let copied = service.copy_weights(options).await;

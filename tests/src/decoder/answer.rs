@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use tinker_client::{
-    AdamParams, Datum, LoraConfig, Loss, ModelInput, SamplingParams, ServiceClient,
+    AdamParams, Datum, ListOptions, LoraConfig, Loss, ModelInput, SamplingParams, ServiceClient,
 };
 use tinker_transport::Body;
 use tinker_types::CheckpointPath;
@@ -103,7 +103,7 @@ impl Lab {
             let path: CheckpointPath = "tinker://s-1:train:0/weights/a"
                 .parse()
                 .expect("an address");
-            let rest = client.rest();
+            let checkpoints = client.checkpoints();
             match ask % 12 {
                 0..=2 => {
                     let Ok(training) = client
@@ -138,11 +138,11 @@ impl Lab {
                 more => {
                     Self::set(answers, Some(odd));
                     match more {
-                        6 => drop(rest.get_server_capabilities().await),
-                        7 => drop(rest.get_training_run(path.run()).await),
-                        8 => drop(rest.list_user_checkpoints(3, 0).await),
-                        9 => drop(rest.get_weights_info(&path).await),
-                        10 => drop(rest.get_external_weights_urls(&path).await),
+                        6 => drop(client.get_server_capabilities().await),
+                        7 => drop(client.runs().get(path.run()).await),
+                        8 => drop(checkpoints.page(ListOptions::default()).await),
+                        9 => drop(checkpoints.get(&path).await),
+                        10 => drop(checkpoints.file_urls(&path).await),
                         _ => drop(
                             client
                                 .create_lora_training_client("tiny", LoraConfig::new(4))

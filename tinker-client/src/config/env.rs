@@ -1,18 +1,18 @@
-//! The environment: the only file that reads it.
+//! Settings from the environment. The only file that reads environment variables.
 
 use http::{HeaderName, HeaderValue};
 
 use super::{Config, OFFICIAL_BASE_URL};
-use crate::credentials::{CredentialsFile, StoredKey};
+use crate::config::credentials::{CredentialsFile, StoredKey};
 use crate::error::{ConfigError, Error};
 
 /// An environment variable that [`Config::from_env`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Variable {
-    /// Its name.
+    /// Name of the variable.
     pub name: &'static str,
-    /// What it sets.
+    /// The setting.
     pub meaning: &'static str,
 }
 
@@ -20,30 +20,28 @@ macro_rules! variables {
     ($($constant:ident = $name:literal: $meaning:literal;)*) => {
         $(const $constant: &str = $name;)*
 
-        /// Every variable that [`Config::from_env`] reads. One that is set to nothing counts as not set.
+        /// All variables that [`Config::from_env`] reads. An empty variable counts as unset.
         pub const ENVIRONMENT: &[Variable] = &[$(Variable { name: $name, meaning: $meaning }),*];
     };
 }
 
 variables! {
     API_KEY = "TINKER_API_KEY": "the API key, or a JWT";
-    CREDENTIAL_CMD = "TINKER_CREDENTIAL_CMD": "a shell command that prints a key, used when there is no key";
+    CREDENTIAL_CMD = "TINKER_CREDENTIAL_CMD": "a shell command that prints a key; used if no key is set";
     BASE_URL = "TINKER_BASE_URL": "address of the server; default: the hosted service";
-    PROJECT_ID = "TINKER_PROJECT_ID": "the project that sessions are booked on";
-    TAGS = "TINKER_TAGS": "words to find sessions by, separated by commas";
-    TELEMETRY = "TINKER_TELEMETRY": "reports to the server, see Config::telemetry: on for 1, true, yes and on, off for anything else; default: on";
+    PROJECT_ID = "TINKER_PROJECT_ID": "the project of the sessions";
+    TAGS = "TINKER_TAGS": "tags of the session, separated by commas";
+    TELEMETRY = "TINKER_TELEMETRY": "reports to the server, see Config::telemetry: 1, true, yes or on enable them, anything else disables them; default: on";
     CF_ID = "CLOUDFLARE_ACCESS_CLIENT_ID": "sent as CF-Access-Client-Id, for servers behind Cloudflare Access";
     CF_SECRET = "CLOUDFLARE_ACCESS_CLIENT_SECRET": "sent as CF-Access-Client-Secret";
 }
 
 impl Config {
-    /// Settings from the environment; [`ENVIRONMENT`] lists the variables. With neither a key nor a
-    /// command in it, the key is the default one of the user's
-    /// [`CredentialsFile`](crate::CredentialsFile), if there is one.
+    /// Settings from the environment; [`ENVIRONMENT`] lists the variables. If neither a key nor a command is set, the
+    /// key is the default key of the user's [`CredentialsFile`](crate::CredentialsFile), if that exists.
     ///
     /// # Errors
-    /// A variable that holds something other than text, a header value that is none, a credentials
-    /// file that is needed and cannot be read.
+    /// A variable that is not UTF-8 or not a valid header value; a credentials file that is needed and cannot be read.
     pub fn from_env() -> Result<Self, Error> {
         let read = |name: &str| {
             std::env::var_os(name)
@@ -60,7 +58,7 @@ impl Config {
         }
     }
 
-    /// The default key of the file, when nothing else names one.
+    /// Takes the default key of the file if no other credential is set.
     fn or_stored(mut self, file: &CredentialsFile) -> Result<Self, Error> {
         if self.api_key.is_none() && self.credential_command.is_none() {
             self.api_key = file.read()?.default_key().map(StoredKey::token);
@@ -98,7 +96,8 @@ impl Config {
             ),
         ] {
             if let Some(value) = read(variable)? {
-                let refuse = |_| ConfigError::new(format!("{variable}: cannot stand in a header"));
+                let refuse =
+                    |_| ConfigError::new(format!("{variable}: is not a valid header value"));
                 let value = HeaderValue::from_str(&value).map_err(refuse)?;
                 config.headers.insert(header, value);
             }
@@ -108,7 +107,7 @@ impl Config {
 }
 
 impl CredentialsFile {
-    /// The user's, `~/.tinker/credentials.json`; `None` without a home folder.
+    /// The file of the user, `~/.tinker/credentials.json`; `None` without a home folder.
     pub fn of_user() -> Option<Self> {
         let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?;
         Some(Self::at(home.join(".tinker").join("credentials.json")))
@@ -188,7 +187,7 @@ mod tests {
             key(&[("TINKER_CREDENTIAL_CMD", "print-key")]).unwrap(),
             None
         );
-        // A broken file matters only when it is needed.
+        // A damaged file is an error only if it is needed.
         std::fs::write(file.path(), "{").unwrap();
         assert!(key(&[]).is_err() && key(&[given]).is_ok());
     }

@@ -1,4 +1,4 @@
-//! What an answer says about the file it holds, whole or in part.
+//! Interpretation of answers to range requests.
 
 use http::header::{CONTENT_LENGTH, CONTENT_RANGE, ETAG};
 use http::{HeaderMap, HeaderName, StatusCode};
@@ -8,26 +8,32 @@ use super::record::Version;
 const DIGEST: HeaderName = HeaderName::from_static("repr-digest");
 const AMAZON: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
 
-/// What to do with an answer.
+/// The use of an answer.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Plan {
-    /// It holds the whole file.
+    /// The answer holds the whole file.
     Replace(Version),
-    /// It holds what is missing.
+    /// The answer holds the missing part.
     Append(Version),
-    /// It cannot be put behind what is there: ask for the whole file.
+    /// The answer does not continue the received part: request the whole file.
     Restart,
-    /// What is there is all there is.
+    /// The received part is the whole file.
     Whole,
-    /// The link works no more.
+    /// The URL has expired.
     Stale,
+    /// The request was refused.
     Refused,
 }
 
-/// Weighs an answer to a request for what follows the first `have` bytes of `known`.
-pub(super) fn weigh(status: StatusCode, headers: &HeaderMap, have: u64, known: &Version) -> Plan {
+/// Interprets the answer to a request for the bytes of `known` after the first `have`.
+pub(super) fn interpret(
+    status: StatusCode,
+    headers: &HeaderMap,
+    have: u64,
+    known: &Version,
+) -> Plan {
     let text = |name: &HeaderName| headers.get(name)?.to_str().ok();
-    // A weak one does not promise the same bytes.
+    // A weak tag does not identify the bytes.
     let etag = text(&ETAG).filter(|tag| !tag.starts_with("W/"));
     let etag = etag.map(str::to_owned);
     match status.as_u16() {
@@ -54,20 +60,20 @@ pub(super) fn weigh(status: StatusCode, headers: &HeaderMap, have: u64, known: &
         }
         416 if known.total == Some(have) => Plan::Whole,
         416 => Plan::Restart,
-        // 410 and 404 stand for a link that is over as well, where files are kept by others.
+        // File stores answer 404 or 410 for an expired URL as well.
         401 | 403 | 404 | 410 => Plan::Stale,
         _ => Plan::Refused,
     }
 }
 
-/// `bytes 5-9/10` as where it begins, and how much there is in all.
+/// Start and total of a range such as `bytes 5-9/10`.
 fn parse_range(text: &str) -> Option<(u64, Option<u64>)> {
     let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
     let (start, _) = range.split_once('-')?;
     Some((start.parse().ok()?, total.parse().ok()))
 }
 
-/// SHA-256 of the whole file, in base64.
+/// SHA-256 of the whole file, in base64, if a header has it.
 fn sha256(headers: &HeaderMap) -> Option<String> {
     let text = |name: &HeaderName| headers.get(name)?.to_str().ok();
     let listed = text(&DIGEST).into_iter().flat_map(|list| list.split(','));
@@ -96,7 +102,7 @@ mod tests {
             ..Version::default()
         };
         let plan = |entries: &[(HeaderName, &'static str)]| {
-            weigh(StatusCode::PARTIAL_CONTENT, &headers(entries), 5, &known)
+            interpret(StatusCode::PARTIAL_CONTENT, &headers(entries), 5, &known)
         };
         let fits = (CONTENT_RANGE, "bytes 5-9/10");
         assert_eq!(
@@ -113,8 +119,8 @@ mod tests {
         }
         assert_eq!(plan(&[]), Plan::Restart);
         let end = StatusCode::RANGE_NOT_SATISFIABLE;
-        assert_eq!(weigh(end, &HeaderMap::new(), 10, &known), Plan::Whole);
-        assert_eq!(weigh(end, &HeaderMap::new(), 11, &known), Plan::Restart);
+        assert_eq!(interpret(end, &HeaderMap::new(), 10, &known), Plan::Whole);
+        assert_eq!(interpret(end, &HeaderMap::new(), 11, &known), Plan::Restart);
     }
 
     #[test]

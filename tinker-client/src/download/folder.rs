@@ -1,4 +1,4 @@
-//! The folder, and the one beside it where parts are gathered.
+//! The target folder, and the folder of parts beside it.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -8,25 +8,24 @@ use tinker_types::{CheckpointPath, InvalidValue};
 use tokio::fs::{self, File, OpenOptions};
 use tokio::sync::Mutex;
 
-use super::error::DownloadFailed;
 use super::name::check_name;
 use super::record::{Record, Version};
 use super::unpack::unpack;
-use crate::error::Error;
+use crate::error::{DownloadFailed, Error};
 
-/// Name of the record among the parts.
+/// Name of the record in the folder of parts.
 const RECORD: &str = ".tinker-download.json";
-/// Name of the folder among the parts that an archive is unpacked into.
+/// Name of the subfolder that an archive is unpacked into.
 const UNPACKED: &str = ".tinker-unpacked";
 
-/// A folder that is wanted.
+/// A target folder.
 #[derive(Debug)]
 pub(super) struct Folder {
     target: PathBuf,
     parts: PathBuf,
 }
 
-/// A folder whose parts are being gathered.
+/// A folder of parts in use.
 #[derive(Debug)]
 pub(super) struct Parts {
     folder: Folder,
@@ -34,16 +33,16 @@ pub(super) struct Parts {
 }
 
 impl Folder {
-    /// Refuses what is there and holds something.
+    /// Refuses a target that exists and is not empty.
     pub(super) fn new(target: &Path) -> Result<Self, Error> {
         let refuse = |why: &str| InvalidValue::new("folder", format!("{} {why}", target.display()));
         let name = target
             .file_name()
-            .ok_or_else(|| refuse("has no name; give the folder to be made"))?;
+            .ok_or_else(|| refuse("has no name; give the path of a new folder"))?;
         match std::fs::read_dir(target).map(|mut entries| entries.next().is_none()) {
             Ok(true) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
-            _ => return Err(refuse("is there already; give another name, or delete it").into()),
+            _ => return Err(refuse("exists already; choose another name, or delete it").into()),
         }
         let mut parts = OsString::from(name);
         parts.push(".part");
@@ -53,7 +52,7 @@ impl Folder {
         })
     }
 
-    /// Makes the folder of parts, or goes on with one of the same checkpoint.
+    /// Creates the folder of parts, or continues with one of the same checkpoint.
     pub(super) async fn begin(
         self,
         checkpoint: &CheckpointPath,
@@ -62,27 +61,27 @@ impl Folder {
         for name in names {
             check_name(name)?;
         }
-        let place = self.parts.display().to_string();
-        let failed = |what: &str, error| DownloadFailed::new(&place, what).because(error);
+        let path = self.parts.display().to_string();
+        let failed = |what: &str, error| DownloadFailed::new(&path, what).because(error);
         fs::create_dir_all(&self.parts)
             .await
-            .map_err(|error| failed("the folder cannot be made", error))?;
+            .map_err(|error| failed("the folder cannot be created", error))?;
         refuse_link(&self.parts)
             .await
-            .map_err(|error| failed("it is no folder of its own", error))?;
+            .map_err(|error| failed("is not a plain folder", error))?;
         let record = match fs::read(self.parts.join(RECORD)).await {
             Ok(bytes) => serde_json::from_slice::<Record>(&bytes)
                 .ok()
                 .filter(|record| record.checkpoint == *checkpoint)
                 .ok_or_else(|| {
-                    let what = "it holds parts of another download; delete it";
-                    DownloadFailed::new(&place, what)
+                    let what = "has parts of another download; delete it";
+                    DownloadFailed::new(&path, what)
                 })?,
             Err(error) if error.kind() == ErrorKind::NotFound => Record {
                 checkpoint: checkpoint.clone(),
                 files: std::collections::BTreeMap::new(),
             },
-            Err(error) => return Err(failed("its record cannot be read", error).into()),
+            Err(error) => return Err(failed("the download record cannot be read", error).into()),
         };
         Ok(Parts {
             folder: self,
@@ -92,53 +91,53 @@ impl Folder {
 }
 
 impl Parts {
-    /// Opens a part for writing, at its end. Folders within are made; links are not followed.
+    /// Opens a part for appending. Subfolders are created; symbolic links are refused.
     pub(super) async fn open(&self, name: &str) -> io::Result<(File, u64)> {
-        let mut place = self.folder.parts.clone();
+        let mut path = self.folder.parts.clone();
         let mut components = Path::new(name).components().peekable();
         while let Some(component) = components.next() {
-            place.push(component);
+            path.push(component);
             if components.peek().is_some() {
-                match fs::create_dir(&place).await {
+                match fs::create_dir(&path).await {
                     Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-                    _ => refuse_link(&place).await?,
+                    _ => refuse_link(&path).await?,
                 }
             }
         }
-        refuse_link(&place).await?;
+        refuse_link(&path).await?;
         let mut options = OpenOptions::new();
         options.create(true).append(true).read(true);
-        let file = options.open(&place).await?;
+        let file = options.open(&path).await?;
         let length = file.metadata().await?.len();
         Ok((file, length))
     }
 
-    pub(super) fn place_of(&self, name: &str) -> PathBuf {
+    pub(super) fn path_of(&self, name: &str) -> PathBuf {
         self.folder.parts.join(name)
     }
 
-    /// What is known of a file's contents.
+    /// The known version of a file.
     pub(super) async fn version(&self, name: &str) -> Version {
         let record = self.record.lock().await;
         record.files.get(name).cloned().unwrap_or_default()
     }
 
-    /// Writes down what is known of a file's contents.
-    pub(super) async fn note(&self, name: &str, version: Version) -> io::Result<()> {
+    /// Records the version of a file.
+    pub(super) async fn record(&self, name: &str, version: Version) -> io::Result<()> {
         let mut record = self.record.lock().await;
         if record.files.get(name) == Some(&version) {
             return Ok(());
         }
         record.files.insert(name.to_owned(), version);
         let json = serde_json::to_vec(&*record).map_err(io::Error::other)?;
-        // Replaced in one step: a record cut short would cost the parts.
-        let place = self.folder.parts.join(RECORD);
-        let fresh = place.with_extension("new");
+        // Replaced atomically: with a truncated record the parts would be lost.
+        let path = self.folder.parts.join(RECORD);
+        let fresh = path.with_extension("new");
         fs::write(&fresh, json).await?;
-        fs::rename(&fresh, &place).await
+        fs::rename(&fresh, &path).await
     }
 
-    /// Gives the folder its name.
+    /// Renames the folder of parts to the target.
     pub(super) async fn finish(self) -> Result<PathBuf, Error> {
         let parts = self.folder.parts.clone();
         let finish = async {
@@ -149,8 +148,8 @@ impl Parts {
         self.folder.end(result)
     }
 
-    /// Takes an archive among the parts apart, and gives the folder of what it holds the name. What
-    /// is wrong is thrown away with it. Gives the names of the files, too, and their sizes added up.
+    /// Unpacks an archive among the parts and renames the unpacked folder to the target. A damaged archive is deleted.
+    /// Returns the folder, the names of the files and their total size.
     pub(super) async fn finish_archive(
         self,
         archive: &str,
@@ -161,11 +160,11 @@ impl Parts {
         let cleared = remove(fs::remove_dir_all(&unpacked).await);
         let clear = |error| DownloadFailed::new(archive, "cannot be unpacked").because(error);
         cleared.map_err(clear)?;
-        let taken = crate::blocking::run(move || Ok(unpack(&packed, &into)?)).await;
+        let taken = crate::wire::blocking::run(move || Ok(unpack(&packed, &into)?)).await;
         let (files, bytes) = match taken {
             Ok(taken) => taken,
             Err(error) => {
-                // An archive that is none would be none the next time, too.
+                // A damaged archive would fail again.
                 if !error.is_retryable() {
                     let _left = fs::remove_dir_all(&parts).await;
                 }
@@ -180,7 +179,7 @@ impl Parts {
 }
 
 impl Folder {
-    /// Puts a folder of files where they are wanted.
+    /// Renames a folder of files to the target.
     async fn name(&self, files: &Path) -> io::Result<()> {
         remove(fs::remove_dir(&self.target).await)?;
         fs::rename(files, &self.target).await
@@ -190,13 +189,16 @@ impl Folder {
         let Err(error) = named else {
             return Ok(self.target);
         };
-        let what = format!("the files are whole, but stay in {}", self.parts.display());
+        let what = format!(
+            "the files are complete, but could not be moved from {}",
+            self.parts.display()
+        );
         let name = self.target.display().to_string();
         Err(DownloadFailed::new(&name, what).because(error).into())
     }
 }
 
-/// What is not there need not be removed.
+/// Ignores that a file to remove does not exist.
 fn remove(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -204,11 +206,14 @@ fn remove(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// A link would let a file be written elsewhere.
-async fn refuse_link(place: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(place).await {
+/// Refuses a symbolic link, which could redirect a write to another place.
+async fn refuse_link(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path).await {
         Ok(metadata) if metadata.is_symlink() => {
-            let what = format!("{} is a link, which is not followed", place.display());
+            let what = format!(
+                "{} is a symbolic link, which is not followed",
+                path.display()
+            );
             Err(io::Error::new(ErrorKind::InvalidInput, what))
         }
         Ok(_) => Ok(()),

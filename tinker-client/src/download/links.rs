@@ -1,4 +1,4 @@
-//! Where files are: links that stop working after a while.
+//! Signed URLs of files, which expire.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,10 @@ use http::Uri;
 use tinker_types::{CheckpointKind, CheckpointPath};
 use tokio::sync::Mutex;
 
-use super::error::DownloadFailed;
-use crate::error::Error;
-use crate::rest::RestClient;
+use crate::error::{DownloadFailed, Error};
+use crate::rest::checkpoints::CheckpointClient;
 
-/// The links of a checkpoint.
+/// The URLs of the files of a checkpoint.
 #[derive(Debug)]
 pub(super) struct Links {
     checkpoint: CheckpointPath,
@@ -21,20 +20,23 @@ pub(super) struct Links {
 #[derive(Debug)]
 struct State {
     urls: BTreeMap<String, String>,
-    /// How often they were asked for.
+    /// Number of refreshes.
     round: u32,
 }
 
-/// A link, and from which round it is.
+/// The URL of a file, and the refresh it is from.
 #[derive(Debug, Clone)]
-pub(super) struct Link {
+pub(super) struct FileUrl {
     pub(super) uri: Uri,
     round: u32,
 }
 
 impl Links {
-    pub(super) async fn open(rest: &RestClient, path: &CheckpointPath) -> Result<Self, Error> {
-        let urls = urls_of(rest, path).await?;
+    pub(super) async fn open(
+        checkpoints: &CheckpointClient,
+        path: &CheckpointPath,
+    ) -> Result<Self, Error> {
+        let urls = urls_of(checkpoints, path).await?;
         Ok(Self {
             checkpoint: path.clone(),
             names: urls.keys().cloned().collect(),
@@ -46,50 +48,50 @@ impl Links {
         &self.names
     }
 
-    /// The link of a file; a fresh one where `stale` does not work any more.
+    /// The URL of a file; a fresh one if `stale` has expired.
     pub(super) async fn get(
         &self,
-        rest: &RestClient,
+        checkpoints: &CheckpointClient,
         name: &str,
-        stale: Option<&Link>,
-    ) -> Result<Link, Error> {
+        stale: Option<&FileUrl>,
+    ) -> Result<FileUrl, Error> {
         let mut state = self.state.lock().await;
         if stale.is_some_and(|stale| stale.round == state.round) {
-            state.urls = urls_of(rest, &self.checkpoint).await?;
+            state.urls = urls_of(checkpoints, &self.checkpoint).await?;
             state.round += 1;
         }
-        let missing = || DownloadFailed::new(name, "the server does not name it any more");
+        let missing = || DownloadFailed::new(name, "the server does not list the file any more");
         let url = state.urls.get(name).ok_or_else(missing)?;
-        Ok(Link {
-            uri: checked(rest, name, url)?,
+        Ok(FileUrl {
+            uri: checked(checkpoints, name, url)?,
             round: state.round,
         })
     }
 }
 
-/// Where the files of a checkpoint are, one by one or in one piece.
+/// The URLs of the files of a checkpoint, or of its archive.
 async fn urls_of(
-    rest: &RestClient,
+    checkpoints: &CheckpointClient,
     path: &CheckpointPath,
 ) -> Result<BTreeMap<String, String>, Error> {
     if path.kind() == CheckpointKind::External {
-        return Ok(rest.get_external_weights_urls(path).await?.urls);
+        return Ok(checkpoints.file_urls(path).await?.urls);
     }
-    let archive = rest.get_checkpoint_archive_url(path).await?;
+    let archive = checkpoints.archive_url(path).await?;
     let name = format!("{}.tar", path.name());
     Ok(BTreeMap::from([(name, archive.url)]))
 }
 
-/// Only the web, and not in the clear where the server itself is not.
-fn checked(rest: &RestClient, name: &str, url: &str) -> Result<Uri, DownloadFailed> {
+/// Checks that the URL is HTTPS, or HTTP if the server itself uses HTTP.
+fn checked(checkpoints: &CheckpointClient, name: &str, url: &str) -> Result<Uri, DownloadFailed> {
     let refuse = |what: &str| DownloadFailed::new(name, what);
-    let uri: Uri = url.parse().map_err(|_| refuse("its link is no URL"))?;
+    let uri: Uri = url
+        .parse()
+        .map_err(|_| refuse("the link is not a valid URL"))?;
     match uri.scheme_str() {
         Some("https") => Ok(uri),
-        Some("http") if !rest.base_url().starts_with("https:") => Ok(uri),
-        Some("http") => Err(refuse(
-            "its link is not encrypted (http), the server's own address is",
-        )),
-        _ => Err(refuse("its link is neither https nor http")),
+        Some("http") if !checkpoints.state().config().base_url.starts_with("https:") => Ok(uri),
+        Some("http") => Err(refuse("the link uses http, but the server uses https")),
+        _ => Err(refuse("the link is neither https nor http")),
     }
 }

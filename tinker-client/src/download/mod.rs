@@ -1,20 +1,18 @@
-//! Files of a checkpoint, fetched into a folder.
+//! Downloads of the files of a checkpoint.
 //!
-//! They are gathered in a folder beside the one that is wanted, `NAME.part`, which is renamed when
-//! all are whole: what has the name is complete. A later call goes on with what is there. An archive
-//! is fetched like any file, and unpacked then.
+//! Files are collected in a folder beside the target, `NAME.part`, which is renamed when all are complete: a folder with
+//! the target name is always complete. A later call continues with the collected parts. An archive is fetched like any
+//! other file and then unpacked.
 
 mod answer;
 mod checksum;
-mod error;
 mod file;
 mod folder;
 mod links;
 mod name;
+pub(crate) mod options;
 mod record;
 mod unpack;
-
-pub use error::DownloadFailed;
 
 use std::path::{Path, PathBuf};
 
@@ -22,36 +20,34 @@ use futures_util::StreamExt;
 use futures_util::stream;
 use tinker_types::{CheckpointKind, CheckpointPath};
 
+use crate::download::options::DownloadOptions;
 use crate::error::Error;
-use crate::options::DownloadOptions;
-use crate::rest::RestClient;
+use crate::rest::checkpoints::CheckpointClient;
 use folder::Folder;
 use links::Links;
 
-/// What a download came to.
+/// The result of a download.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Downloaded {
-    /// Where the files are.
+    /// The folder of the files.
     pub folder: PathBuf,
-    /// Their names in it, with slashes, in alphabetical order.
+    /// Paths of the files relative to the folder, with slashes, in alphabetical order.
     pub files: Vec<String>,
-    /// Their sizes, added up, in bytes.
+    /// Total size in bytes.
     pub bytes: u64,
 }
 
-impl RestClient {
+impl CheckpointClient {
     /// Downloads the files of a checkpoint into a new folder.
     ///
-    /// Those of one that [`save_weights_external`](crate::TrainingClient::save_weights_external)
-    /// made come one by one. Those of any other come as an archive, see
-    /// [`get_checkpoint_archive_url`](Self::get_checkpoint_archive_url), which not every server has;
-    /// it is unpacked.
+    /// The files of a checkpoint made by [`save_weights_external`](crate::TrainingClient::save_weights_external) are
+    /// fetched one by one. Those of other checkpoints are fetched as an archive, which not every server provides (see
+    /// [`archive_url`](Self::archive_url)), and unpacked.
     ///
-    /// A transfer that breaks off goes on where it was, in this call or, after an error or a drop, in
-    /// the next one: until then the files are in `<folder>.part`. Sizes, and SHA-256 checksums where
-    /// the server gives them, must be right. Links that stop working are replaced. The files may be
-    /// on another server, which is sent no key.
+    /// An interrupted transfer is continued, by this call or, after an error or a drop, by the next one; until then the
+    /// files are in `<folder>.part`. Sizes are checked, and SHA-256 checksums if the server sends them. Expired URLs are
+    /// renewed. Files may be on another server, which does not receive the key.
     ///
     /// ```
     /// # #[tokio::main]
@@ -65,8 +61,8 @@ impl RestClient {
     /// let saved = training.save_weights_external("adapter").await?;
     /// let target = folder.path().join("adapter");
     /// let downloaded = service
-    ///     .rest()
-    ///     .download_checkpoint(&saved.path, &target, DownloadOptions::default())
+    ///     .checkpoints()
+    ///     .download(&saved.path, &target, DownloadOptions::default())
     ///     .await?;
     /// assert!(target.join(&downloaded.files[0]).exists());
     /// # Ok(())
@@ -74,10 +70,10 @@ impl RestClient {
     /// ```
     ///
     /// # Errors
-    /// A folder that is there and not empty, before anything is sent. 404 for a checkpoint there is
-    /// not, or whose files the server does not give. [`Error::Download`] for a name that would leave the folder, contents that are not what
-    /// the server says, a transfer that keeps breaking off, a disk that cannot be written.
-    pub async fn download_checkpoint(
+    /// A folder that exists and is not empty, before anything is sent. 404 if the checkpoint does not exist or the server
+    /// does not provide its files. [`Error::Download`] for a file name that would leave the folder, content that differs
+    /// from what the server announced, repeated interruptions, and disk errors.
+    pub async fn download(
         &self,
         path: &CheckpointPath,
         folder: impl AsRef<Path>,

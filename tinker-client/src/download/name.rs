@@ -1,13 +1,13 @@
-//! Names that a server gives files.
+//! File names from the server.
 
 use std::path::{Component, Path};
 
-use super::error::DownloadFailed;
+use crate::error::DownloadFailed;
 
-/// What names of our own begin with.
+/// Prefix of the names that this client uses.
 const OWN: &str = ".tinker-";
 
-/// Names come from the server: none may lead out of the folder, on any system.
+/// Refuses names that would lead out of the folder on any system.
 pub(super) fn check_name(name: &str) -> Result<(), DownloadFailed> {
     let is_plain = |component: Component<'_>| matches!(component, Component::Normal(_));
     let is_odd = |c: char| c == '\\' || c == ':' || c.is_control();
@@ -18,6 +18,6 @@ pub(super) fn check_name(name: &str) -> Result<(), DownloadFailed> {
     }
     Err(DownloadFailed::new(
         name,
-        "the server gives a name that would leave the folder, or is none; nothing was fetched",
+        "the server sent an invalid file name, or one that would leave the folder; nothing was fetched",
     ))
 }

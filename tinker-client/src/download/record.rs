@@ -1,11 +1,11 @@
-//! What a later call must know to go on.
+//! The record of a download, from which a later call continues.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tinker_types::CheckpointPath;
 
-/// What a folder of parts is a part of.
+/// The checkpoint and the files of a folder of parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) checkpoint: CheckpointPath,
@@ -13,16 +13,16 @@ pub(super) struct Record {
     pub(super) files: BTreeMap<String, Version>,
 }
 
-/// Which contents a file has: what is appended to it must be of the same.
+/// The version of a file; only bytes of the same version are appended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Version {
-    /// Says that contents are the same. Without one, a file is begun anew.
+    /// Identifies the content. Without one, a file is fetched from the start.
     pub(super) etag: Option<String>,
-    /// Bytes of the whole.
+    /// Size of the whole file in bytes.
     pub(super) total: Option<u64>,
-    /// SHA-256 of the whole, in base64.
+    /// SHA-256 of the whole file, in base64.
     pub(super) sha256: Option<String>,
-    /// It is whole, and was checked.
+    /// The file is complete and was checked.
     #[serde(default)]
     pub(super) is_done: bool,
 }

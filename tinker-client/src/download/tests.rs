@@ -51,7 +51,7 @@ impl Server {
         change(&mut self.0.lock().unwrap())
     }
 
-    fn rest(&self) -> RestClient {
+    fn checkpoints(&self) -> CheckpointClient {
         let server = self.clone();
         let leaf = tower::service_fn(move |request: Request<Body>| {
             let answer = server.answer(&request);
@@ -59,7 +59,7 @@ impl Server {
         });
         let config = Config::new("http://api.test").with_api_key("hunter2");
         let builder = ServiceClient::builder().config(config).leaf(leaf);
-        builder.build().unwrap().rest()
+        builder.build().unwrap().checkpoints()
     }
 
     fn answer(&self, request: &Request<Body>) -> Response<Body> {
@@ -141,9 +141,9 @@ fn path() -> CheckpointPath {
     "tinker://s:train:0/external_weights/e".parse().unwrap()
 }
 
-async fn fetch(rest: &RestClient, target: &Path) -> Result<Downloaded, Error> {
+async fn fetch(checkpoints: &CheckpointClient, target: &Path) -> Result<Downloaded, Error> {
     let options = DownloadOptions::default();
-    rest.download_checkpoint(&path(), target, options).await
+    checkpoints.download(&path(), target, options).await
 }
 
 fn bytes(count: usize) -> Vec<u8> {
@@ -165,14 +165,14 @@ async fn a_transfer_that_breaks_off_goes_on_where_it_was() {
             .push((progress.received, progress.total));
     });
     let downloaded = server
-        .rest()
-        .download_checkpoint(&path(), &target, options)
+        .checkpoints()
+        .download(&path(), &target, options)
         .await
         .unwrap();
     assert_eq!((downloaded.bytes, downloaded.files.len()), (1000, 1));
     assert_eq!(fs::read(target.join("a.bin")).unwrap(), bytes(1000));
     let names: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
-    assert_eq!(names.len(), 1, "no parts are left: {names:?}");
+    assert_eq!(names.len(), 1, "unexpected files: {names:?}");
     assert_eq!(fs::read_dir(&target).unwrap().count(), 1);
     let ranges = server.state(|state| state.ranges.clone());
     let ranges: Vec<_> = ranges.iter().map(Option::as_deref).collect();
@@ -202,8 +202,8 @@ async fn a_later_call_goes_on_and_asks_only_for_what_is_missing() {
         state.breaks.extend([0; 10]);
     });
     let error = server
-        .rest()
-        .download_checkpoint(&path(), &target, options())
+        .checkpoints()
+        .download(&path(), &target, options())
         .await
         .unwrap_err();
     assert!(error.is_retryable() && !target.exists(), "{error}");
@@ -212,17 +212,17 @@ async fn a_later_call_goes_on_and_asks_only_for_what_is_missing() {
         state.breaks.clear();
         state.ranges.clear();
     });
-    let rest = server.rest();
-    let done = rest.download_checkpoint(&path(), &target, options()).await;
+    let checkpoints = server.checkpoints();
+    let done = checkpoints.download(&path(), &target, options()).await;
     assert_eq!(done.unwrap().bytes, 1100);
     for (name, bytes) in files {
         assert_eq!(fs::read(target.join(name)).unwrap(), bytes);
     }
     let last = server.state(|state| state.ranges.pop().unwrap());
     assert_eq!(last.as_deref(), Some("bytes=400-"));
-    // What is there is not written over.
-    let again = rest.download_checkpoint(&path(), &target, options()).await;
-    assert!(again.unwrap_err().to_string().contains("is there already"));
+    // An existing folder is not overwritten.
+    let again = checkpoints.download(&path(), &target, options()).await;
+    assert!(again.unwrap_err().to_string().contains("exists already"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,14 +231,14 @@ async fn contents_that_changed_are_fetched_anew() {
     server.state(|state| state.breaks = [&[300][..], &[0; 10]].concat());
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("weights");
-    let rest = server.rest();
-    assert!(fetch(&rest, &target).await.is_err());
+    let checkpoints = server.checkpoints();
+    assert!(fetch(&checkpoints, &target).await.is_err());
     server.state(|state| {
         state.breaks.clear();
         state.etag = "\"two\"";
         state.files.insert("a.bin".to_owned(), vec![7; 900]);
     });
-    assert_eq!(fetch(&rest, &target).await.unwrap().bytes, 900);
+    assert_eq!(fetch(&checkpoints, &target).await.unwrap().bytes, 900);
     assert_eq!(fs::read(target.join("a.bin")).unwrap(), [7; 900]);
 }
 
@@ -248,11 +248,11 @@ async fn a_wrong_checksum_is_an_error_and_a_link_that_is_over_is_replaced() {
     server.state(|state| state.valid_from = 2);
     let folder = tempfile::tempdir().unwrap();
     let (good, bad) = (folder.path().join("good"), folder.path().join("bad"));
-    let rest = server.rest();
-    assert_eq!(fetch(&rest, &good).await.unwrap().bytes, 10);
+    let checkpoints = server.checkpoints();
+    assert_eq!(fetch(&checkpoints, &good).await.unwrap().bytes, 10);
 
     server.state(|state| state.lies = true);
-    let error = fetch(&rest, &bad).await.unwrap_err();
+    let error = fetch(&checkpoints, &bad).await.unwrap_err();
     assert!(error.to_string().contains("SHA-256"), "{error}");
     assert!(!bad.exists());
 }
@@ -279,7 +279,7 @@ async fn no_name_leads_out_of_the_folder() {
     let server = Server::with(&[("../escaped", bytes(10))]);
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("weights");
-    let error = fetch(&server.rest(), &target).await.unwrap_err();
+    let error = fetch(&server.checkpoints(), &target).await.unwrap_err();
     assert!(
         error.to_string().contains("would leave the folder"),
         "{error}"
@@ -298,6 +298,6 @@ async fn links_among_the_parts_are_not_followed() {
     let planted = folder.path().join("weights.part/a.bin");
     std::os::unix::fs::symlink(&outside, planted).unwrap();
     let target = folder.path().join("weights");
-    assert!(fetch(&server.rest(), &target).await.is_err());
+    assert!(fetch(&server.checkpoints(), &target).await.is_err());
     assert_eq!(fs::read_to_string(&outside).unwrap(), "precious");
 }

@@ -1,16 +1,15 @@
-//! What an error body says, in a few words.
+//! The detail of an error body.
 
 use serde_json::Value;
 
-/// Most characters of a server's words that are kept.
+/// Largest number of characters that are kept.
 const MOST: usize = 500;
 
-/// The words of an error body: its `detail` or `error` if it is JSON, else its text, cut short.
+/// The detail of an error body: its `detail` or `error` if it is JSON, otherwise its text, shortened.
 ///
-/// Lists of field errors become `place: message`, without the values they quote: those are the
-/// caller's data.
+/// Lists of field errors become `field: message`, without the quoted values, which are the caller's data.
 pub(crate) fn detail_of(body: &[u8]) -> String {
-    let words = match serde_json::from_slice::<Value>(body) {
+    let detail = match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(object)) => match object.get("detail").or_else(|| object.get("error")) {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Array(errors)) => {
@@ -23,12 +22,12 @@ pub(crate) fn detail_of(body: &[u8]) -> String {
         Ok(other) => other.to_string(),
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
-    shortened(words.trim())
+    shortened(detail.trim())
 }
 
-/// One entry of the list that frameworks answer to a malformed body.
+/// One entry of the list with which web frameworks answer a malformed body.
 fn field_error(error: &Value) -> String {
-    let place: Vec<String> = match &error["loc"] {
+    let field: Vec<String> = match &error["loc"] {
         Value::Array(parts) => parts
             .iter()
             .map(|part| {
@@ -39,7 +38,7 @@ fn field_error(error: &Value) -> String {
         _ => Vec::new(),
     };
     let message = error["msg"].as_str().unwrap_or("invalid");
-    format!("{}: {message}", place.join("."))
+    format!("{}: {message}", field.join("."))
 }
 
 fn shortened(text: &str) -> String {
@@ -49,10 +48,10 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Does this refusal of a protobuf body show a server that expected JSON there?
+/// Whether the refusal of a protobuf body comes from a server that expects JSON.
 ///
-/// A framework that reads JSON refuses the body as a whole: a list of field errors whose place is
-/// the body itself, a position in it, or the field that holds everything in the JSON form.
+/// A framework that reads JSON refuses the whole body: with a list of field errors at the body itself, at a position in
+/// it, or at the field that holds everything in the JSON form.
 pub(crate) fn wants_json(status: u16, body: &[u8]) -> bool {
     if status == 415 {
         return true;

@@ -1,4 +1,4 @@
-//! The kinds of [`Error`](super::Error), one opaque struct each.
+//! The payloads of [`Error`](super::Error), one opaque struct each.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -7,8 +7,6 @@ use std::time::Duration;
 use http::StatusCode;
 use thiserror::Error;
 use tinker_types::{ErrorCategory, InvalidValue, RequestId, SessionId};
-
-use super::Error;
 
 /// A configuration that cannot be used.
 #[derive(Debug, Error)]
@@ -32,7 +30,7 @@ impl ConfigError {
     }
 }
 
-/// An error status from the server.
+/// An error status of the server.
 #[derive(Debug)]
 pub struct StatusError(Box<StatusInner>);
 
@@ -66,7 +64,7 @@ impl StatusError {
         self
     }
 
-    /// The status.
+    /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
@@ -76,18 +74,17 @@ impl StatusError {
         self.0.operation
     }
 
-    /// What the server says, cut to a few hundred characters; empty if it says nothing.
+    /// The server's message, shortened to a few hundred characters; may be empty.
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
 
-    /// The accepted request whose result was asked for; `None` when the submission itself was
-    /// answered like this.
+    /// The accepted request whose result was polled for; `None` if the submission itself was refused.
     pub fn request_id(&self) -> Option<&RequestId> {
         self.0.request_id.as_ref()
     }
 
-    /// How often the request was sent.
+    /// Number of times the request was sent.
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
@@ -102,7 +99,7 @@ impl fmt::Display for StatusError {
             inner.operation, inner.status
         )?;
         if let Some(request_id) = &inner.request_id {
-            write!(f, " when asked for the result of {request_id}")?;
+            write!(f, " to a poll for the result of {request_id}")?;
         }
         if inner.attempts > 1 {
             write!(f, " ({} attempts)", inner.attempts)?;
@@ -116,7 +113,7 @@ impl fmt::Display for StatusError {
 
 impl StdError for StatusError {}
 
-/// An operation that the server took on and that failed.
+/// An operation that the server accepted and that failed.
 #[derive(Debug, Error)]
 #[error("{operation}: {message} ({} error, request {request_id})", category_word(*category))]
 pub struct RequestFailed {
@@ -146,17 +143,17 @@ impl RequestFailed {
         self.operation
     }
 
-    /// The request.
+    /// Id of the request.
     pub fn request_id(&self) -> &RequestId {
         &self.request_id
     }
 
-    /// Whose fault it is, as the server sees it.
+    /// The party at fault, according to the server.
     pub fn category(&self) -> ErrorCategory {
         self.category
     }
 
-    /// What the server says.
+    /// The server's message.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -170,7 +167,7 @@ fn category_word(category: ErrorCategory) -> &'static str {
     }
 }
 
-/// A promise the server no longer keeps.
+/// A promise that the server no longer keeps.
 #[derive(Debug)]
 pub struct Gone {
     operation: &'static str,
@@ -195,13 +192,12 @@ impl Gone {
         }
     }
 
-    /// The request.
+    /// Id of the request.
     pub fn request_id(&self) -> &RequestId {
         &self.request_id
     }
 
-    /// The server still knows the promise and says that it is over (410). False: it does not know
-    /// it (404).
+    /// Whether the promise has expired (410). False if the server does not know it (404).
     pub fn has_expired(&self) -> bool {
         self.has_expired
     }
@@ -217,22 +213,22 @@ impl fmt::Display for Gone {
         if *has_expired {
             return write!(
                 f,
-                "{operation}: the server gave up request {request_id} (410)"
+                "{operation}: request {request_id} has expired on the server (410)"
             );
         }
         write!(
             f,
-            "{operation}: the server no longer knows request {request_id} (404), as after a restart; saved checkpoints can be loaded again"
+            "{operation}: the server does not know request {request_id} (404), for example after a restart; saved checkpoints can be loaded again"
         )
     }
 }
 
 impl StdError for Gone {}
 
-/// A server that took an operation on and then could not be reached for too long.
+/// A server that accepted an operation and then could not be reached for too long.
 #[derive(Debug, Error)]
 #[error(
-    "{operation}: the server could not be reached for {:.0} s while request {request_id} was under way", lasted.as_secs_f64()
+    "{operation}: the server could not be reached for {:.0} s while request {request_id} was in flight", lasted.as_secs_f64()
 )]
 pub struct Unreachable {
     operation: &'static str,
@@ -256,18 +252,18 @@ impl Unreachable {
         }
     }
 
-    /// The request.
+    /// Id of the request.
     pub fn request_id(&self) -> &RequestId {
         &self.request_id
     }
 
-    /// How long it was tried.
+    /// Time without contact.
     pub fn lasted(&self) -> Duration {
         self.lasted
     }
 }
 
-/// An answer that is not what the protocol says.
+/// An answer that does not match the protocol.
 #[derive(Debug, Error)]
 #[error("{operation}: {what}")]
 pub struct DecodeError {
@@ -300,43 +296,6 @@ impl DecodeError {
     }
 }
 
-/// A batch that was done in part.
-#[derive(Debug, Error)]
-#[error("{operation}: {done} of {requests} requests that carried the batch were done")]
-pub struct PartlyDone {
-    operation: &'static str,
-    done: usize,
-    requests: usize,
-    #[source]
-    first: Box<Error>,
-}
-
-impl PartlyDone {
-    pub(crate) fn new(operation: &'static str, done: usize, requests: usize, first: Error) -> Self {
-        Self {
-            operation,
-            done,
-            requests,
-            first: Box::new(first),
-        }
-    }
-
-    /// Requests that were done.
-    pub fn done(&self) -> usize {
-        self.done
-    }
-
-    /// Requests in all.
-    pub fn requests(&self) -> usize {
-        self.requests
-    }
-
-    /// Why the first of the others failed.
-    pub fn first(&self) -> &Error {
-        &self.first
-    }
-}
-
 /// A trace that the server could not make.
 #[derive(Debug, Error)]
 #[error("the trace of session {session_id} could not be made: {message}")]
@@ -347,25 +306,25 @@ pub struct ExportFailed {
 
 impl ExportFailed {
     pub(crate) fn new(session_id: SessionId, message: Option<String>) -> Self {
-        let message = message.unwrap_or_else(|| "the server does not say why".to_owned());
+        let message = message.unwrap_or_else(|| "the server gives no reason".to_owned());
         Self {
             session_id,
             message,
         }
     }
 
-    /// The session.
+    /// Id of the session.
     pub fn session_id(&self) -> &SessionId {
         &self.session_id
     }
 
-    /// What the server says.
+    /// The server's message.
     pub fn message(&self) -> &str {
         &self.message
     }
 }
 
-/// A session, or a runtime, that is over.
+/// A session that has ended, or a runtime that has shut down.
 #[derive(Debug, Error)]
 #[error("{what}")]
 pub struct Closed {

@@ -1,11 +1,11 @@
-//! What can go wrong with a custom loss.
+//! Errors of custom losses.
 
 use std::error::Error as StdError;
 use std::sync::Arc;
 
 use thiserror::Error;
 
-/// A custom loss that was not computed.
+/// A custom loss that could not be computed.
 #[derive(Debug, Error)]
 #[error("forward_backward_custom: the loss could not be computed")]
 pub struct LossFailed {
@@ -20,10 +20,10 @@ impl LossFailed {
     }
 }
 
-/// A training client that an earlier custom loss left unusable.
+/// A training client that is unusable because an earlier custom loss failed.
 #[derive(Debug, Error)]
 #[error(
-    "an earlier custom loss failed ({cause}) and left a gap that the server does not skip; make a new training client from the last checkpoint"
+    "an earlier custom loss failed ({cause}) and left a gap in the sequence ids; make a new training client from the last checkpoint"
 )]
 pub struct Poisoned {
     cause: Arc<str>,
@@ -34,7 +34,7 @@ impl Poisoned {
         Self { cause }
     }
 
-    /// Why the custom loss failed.
+    /// The cause of the failure.
     pub fn cause(&self) -> &str {
         &self.cause
     }

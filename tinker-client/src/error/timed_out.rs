@@ -1,11 +1,11 @@
-//! A caller's time limit that passed.
+//! Expired time limits.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::waiting::Waiting;
+use crate::operation::waiting::Waiting;
 
-/// An operation that was not done within the time its caller gave it.
+/// An operation that did not end within its time limit.
 #[derive(Debug)]
 pub struct TimedOut(Box<Inner>);
 
@@ -14,7 +14,7 @@ struct Inner {
     method: &'static str,
     limit: Duration,
     waiting: Waiting,
-    goes_on: bool,
+    continues: bool,
 }
 
 impl TimedOut {
@@ -22,13 +22,13 @@ impl TimedOut {
         method: &'static str,
         limit: Duration,
         waiting: Waiting,
-        goes_on: bool,
+        continues: bool,
     ) -> Self {
         Self(Box::new(Inner {
             method,
             limit,
             waiting,
-            goes_on,
+            continues,
         }))
     }
 
@@ -37,19 +37,19 @@ impl TimedOut {
         self.0.method
     }
 
-    /// The time it was given.
+    /// The time limit.
     pub fn limit(&self) -> Duration {
         self.0.limit
     }
 
-    /// What it waited for when the time was over, and since when.
+    /// The reason for which it was waiting when the limit expired.
     pub fn waiting(&self) -> &Waiting {
         &self.0.waiting
     }
 
-    /// Does it go on, without anybody to take its result? A sample is cancelled instead.
-    pub fn goes_on(&self) -> bool {
-        self.0.goes_on
+    /// Whether the operation continues. A sample is cancelled instead.
+    pub fn continues(&self) -> bool {
+        self.0.continues
     }
 }
 
@@ -59,16 +59,16 @@ impl fmt::Display for TimedOut {
             method,
             limit,
             waiting,
-            goes_on,
+            continues,
         } = &*self.0;
-        let fate = if *goes_on {
-            "it goes on without its caller"
+        let outcome = if *continues {
+            "it continues"
         } else {
             "it was cancelled"
         };
         write!(
             f,
-            "{method}: not done within {limit:?}; {fate}; it waited: {waiting}"
+            "{method}: not done within {limit:?}; {outcome}; it was waiting for: {waiting}"
         )
     }
 }

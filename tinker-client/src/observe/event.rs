@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tinker_transport::Event;
 
-use crate::waiting::Waiting;
+use crate::operation::waiting::Waiting;
 
 /// An event of a client: an HTTP event of one of its requests, or a change in one of its operations.
 ///
@@ -33,7 +33,7 @@ pub enum ClientEvent<'a> {
         operation: &'static str,
         /// The server's id of the request, if one was accepted.
         id: Option<&'a str>,
-        /// What the operation waits for, and since when.
+        /// The reason for which the operation waits, and since when.
         waiting: &'a Waiting,
     },
     /// A promise of the server was given, or ended.

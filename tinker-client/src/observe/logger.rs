@@ -66,8 +66,8 @@ fn seconds(time: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::operation::waiting::{Waiting, WaitingFor};
     use crate::testing::traced;
-    use crate::waiting::{Waiting, WaitingFor};
 
     #[tokio::test(start_paused = true)]
     async fn a_waiting_operation_is_one_line() {

@@ -1,9 +1,7 @@
 //! Observation of a service: events, observers, log lines, metrics.
 
-mod event;
+pub(crate) mod event;
 mod logger;
 mod metrics;
-mod observer;
-
-pub use event::{ClientEvent, PromiseStep};
-pub use observer::{ClientObserver, ClientObservers};
+pub(crate) mod observer;
+pub(crate) mod sink;

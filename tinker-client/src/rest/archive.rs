@@ -1,4 +1,4 @@
-//! All files of a checkpoint in one piece.
+//! Archives of checkpoints.
 
 use http::header::{EXPIRES, LOCATION};
 use http::{HeaderMap, HeaderName, StatusCode};
@@ -9,48 +9,44 @@ use tinker_types::{
 };
 use url::Url;
 
-use super::RestClient;
-use crate::api::Answer;
-use crate::ask::{ask, call};
+use super::checkpoints::CheckpointClient;
 use crate::error::{DecodeError, Error, StatusError};
+use crate::session::ask::{ask, call};
+use crate::wire::api::Answer;
 
 const METHOD: &str = "RestClient.get_checkpoint_archive_url_from_tinker_path";
 
-/// What a server without archives is answered with.
-const NO_ARCHIVES: &str = "the server gives no archives of checkpoints, which newer ones need not; \
-    load the checkpoint into a model, save that with save_weights_external, and download what it made";
+/// Message for a server without archives.
+const NO_ARCHIVES: &str = "the server provides no archives of checkpoints, as newer versions of the API need not; \
+    load the checkpoint into a model, save it with save_weights_external, and download that checkpoint";
 
-impl RestClient {
-    /// Where all files of a checkpoint can be fetched in one piece, a tar archive: a signed URL,
-    /// which needs no key and works for some minutes. Who has it has the files.
+impl CheckpointClient {
+    /// A signed URL of a tar archive with all files of a checkpoint, valid for some minutes. The URL needs no key and
+    /// grants access to whoever has it.
     ///
-    /// Servers of newer versions of the API need not have this; they give files of checkpoints made
-    /// by [`save_weights_external`](crate::TrainingClient::save_weights_external). To fetch and
-    /// unpack an archive there is [`download_checkpoint`](Self::download_checkpoint). A server may
-    /// take a while to make an archive; it is waited for.
+    /// Servers of newer versions of the API need not provide archives; they provide the files of checkpoints made by
+    /// [`save_weights_external`](crate::TrainingClient::save_weights_external). To fetch and unpack an archive use
+    /// [`download`](Self::download). A server may take a while to make an archive; this call waits for it.
     ///
     #[doc = setup!(training)]
     /// let saved = training.save_state("first").await?.path;
-    /// let archive = service.rest().get_checkpoint_archive_url(&saved).await?;
+    /// let archive = service.checkpoints().archive_url(&saved).await?;
     /// assert!(archive.url.contains("first.tar"));
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// 404 for a checkpoint there is not, or that may not be read, and from a server that gives no
-    /// archives: its message says which.
-    pub async fn get_checkpoint_archive_url(
-        &self,
-        path: &CheckpointPath,
-    ) -> Result<CheckpointArchiveUrl, Error> {
+    /// 404 if the checkpoint does not exist or is not readable, and from a server without archives; the message says
+    /// which.
+    pub async fn archive_url(&self, path: &CheckpointPath) -> Result<CheckpointArchiveUrl, Error> {
         let request = GetCheckpointArchiveUrl { path: path.clone() };
         let call = call::<GetCheckpointArchiveUrl>(METHOD).without_redirects();
-        let base = self.base_url().to_owned();
-        let api = &self.link().await?.api;
+        let base = self.state.config().base_url.clone();
+        let api = &self.state.connection().await?.api;
         let read = |answer| read(&base, answer);
         let result = Box::pin(api.call_read(&request, call, read)).await;
-        match self.core.news().outcome(result) {
+        match self.state.events().outcome(result) {
             Err(Error::Status(error)) if self.has_no_archives(path, &error).await => {
                 let operation = GetCheckpointArchiveUrl::NAME;
                 Err(StatusError::new(error.status(), operation, NO_ARCHIVES.to_owned()).into())
@@ -59,12 +55,12 @@ impl RestClient {
         }
     }
 
-    /// Is it the endpoint that is missing, and not the checkpoint?
+    /// Whether the endpoint is missing, rather than the checkpoint.
     async fn has_no_archives(&self, path: &CheckpointPath, error: &StatusError) -> bool {
         match error.status() {
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => true,
             StatusCode::NOT_FOUND => {
-                let is_known = ask(&self.core, METHOD, WeightsInfoRequest::new(path));
+                let is_known = ask(&self.state, METHOD, WeightsInfoRequest::new(path));
                 Box::pin(is_known).await.is_ok()
             }
             _ => false,
@@ -72,13 +68,18 @@ impl RestClient {
     }
 }
 
-/// A redirect to the archive, or a success whose body says where it is.
+/// Reads a redirect to the archive, or a success with the URL in its body.
 fn read(base: &str, answer: Answer) -> Result<CheckpointArchiveUrl, Error> {
     if !answer.status.is_redirection() {
         return answer.into_message();
     }
     let text = |name: HeaderName| text(&answer.headers, name);
-    let missing = || DecodeError::new(GetCheckpointArchiveUrl::NAME, "redirects to nowhere");
+    let missing = || {
+        DecodeError::new(
+            GetCheckpointArchiveUrl::NAME,
+            "the redirect has no valid location",
+        )
+    };
     let url = Url::parse(base).ok();
     let url = text(LOCATION).and_then(|location| url?.join(location).ok());
     let expires = text(EXPIRES).and_then(parse_date);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tinker_types::{AuditScope, CheckpointPath, SearchSessions, SessionId};
 
 use crate::testing::{FakeServer, Reply, Seen, assert_small};
-use crate::{AccessScope, CopyOptions, Error, RestClient};
+use crate::{AccessScope, CheckpointClient, CopyOptions, Error, ListOptions};
 
 const WEIGHTS: &str = "tinker://s:train:0/weights/a";
 const PUBLISH: &str = "training_runs/s:train:0/checkpoints/weights/a/publish";
@@ -14,8 +14,8 @@ fn path(text: &str) -> CheckpointPath {
     text.parse().unwrap()
 }
 
-fn rest(server: &FakeServer) -> RestClient {
-    server.service().rest()
+fn checkpoints(server: &FakeServer) -> CheckpointClient {
+    server.service().checkpoints()
 }
 
 fn run(number: u64) -> Value {
@@ -46,8 +46,10 @@ async fn lists_are_fetched_to_the_end_by_offset() {
             json!({"training_runs": page, "cursor": cursor}),
         ))
     });
-    let rest = rest(&server).with_access_scope(AccessScope::Accessible);
-    let runs = rest.training_runs_of_project("p 1").all().await.unwrap();
+    let client = server.service().runs();
+    let client = client.with_access_scope(AccessScope::Accessible);
+    let options = ListOptions::default().with_project_id("p 1");
+    let runs = client.list(options.clone()).all().await.unwrap();
     let ids: Vec<String> = runs
         .iter()
         .map(|run| run.training_run_id.to_string())
@@ -70,7 +72,9 @@ async fn lists_are_fetched_to_the_end_by_offset() {
     let expected = [0, 2, 4]
         .map(|offset| format!("limit=100&offset={offset}&access_scope=accessible&project_id=p+1"));
     assert_eq!(queries, expected);
-    // Nothing of this opens a session.
+    let refused = checkpoints(&server).page(options).await.unwrap_err();
+    assert!(refused.to_string().starts_with("project_id"), "{refused}");
+    // None of these calls opens a session.
     assert!(server.seen_at("create_session").is_empty());
 }
 
@@ -97,7 +101,8 @@ async fn a_search_follows_the_cursor() {
     });
     let mut query = SearchSessions::default();
     query.display_name = Some("first".into());
-    let found = rest(&server).search_sessions(query).all().await.unwrap();
+    let sessions = server.service().sessions();
+    let found = sessions.search(query).all().await.unwrap();
     let ids: Vec<&str> = found
         .iter()
         .map(|found| found.session_id.as_str())
@@ -112,13 +117,13 @@ async fn a_search_follows_the_cursor() {
 async fn a_conflict_is_final_and_not_waited_out() {
     let server = FakeServer::new();
     server.always(PUBLISH, 409, json!({"detail": "already public"}));
-    let rest = rest(&server);
-    let refused = rest.publish_checkpoint(&path(WEIGHTS)).await.unwrap_err();
+    let checkpoints = checkpoints(&server);
+    let refused = checkpoints.publish(&path(WEIGHTS)).await.unwrap_err();
     let Error::Status(error) = &refused else {
         panic!("{refused}");
     };
     assert_eq!((error.status().as_u16(), error.attempts()), (409, 1));
-    assert!(rest.unpublish_checkpoint(&path(WEIGHTS)).await.is_err());
+    assert!(checkpoints.unpublish(&path(WEIGHTS)).await.is_err());
     let methods: Vec<Method> = server
         .seen_at(PUBLISH)
         .into_iter()
@@ -138,15 +143,15 @@ async fn a_conflict_behind_a_lost_answer_is_our_own_doing() {
     let server = FakeServer::new();
     let conflict = Reply::status(409, json!({"detail": "already public"}));
     server.then(PUBLISH, vec![Reply::lost(), conflict]);
-    let rest = rest(&server);
-    rest.publish_checkpoint(&path(WEIGHTS)).await.unwrap();
+    let checkpoints = checkpoints(&server);
+    checkpoints.publish(&path(WEIGHTS)).await.unwrap();
     let gone = Reply::status(404, json!({"detail": "no such checkpoint"}));
     let place = "training_runs/s:train:0/checkpoints/weights/a";
     server.then(place, vec![Reply::status(503, json!({})), gone]);
-    rest.delete_checkpoint(&path(WEIGHTS)).await.unwrap();
+    checkpoints.delete(&path(WEIGHTS)).await.unwrap();
     // Now it is really unknown.
     server.always(place, 404, json!({"detail": "no such checkpoint"}));
-    assert!(rest.delete_checkpoint(&path(WEIGHTS)).await.is_err());
+    assert!(checkpoints.delete(&path(WEIGHTS)).await.is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -154,12 +159,11 @@ async fn a_lifetime_is_set_and_taken_away() {
     let server = FakeServer::new();
     let place = "training_runs/s:train:0/checkpoints/weights/a/ttl";
     server.always(place, 200, Value::Null);
-    let rest = rest(&server);
+    let checkpoints = checkpoints(&server);
     let day = Duration::from_hours(24);
-    rest.set_checkpoint_ttl(&path(WEIGHTS), Some(day))
-        .await
-        .unwrap();
-    rest.set_checkpoint_ttl(&path(WEIGHTS), None).await.unwrap();
+    let weights = path(WEIGHTS);
+    checkpoints.set_ttl(&weights, Some(day)).await.unwrap();
+    checkpoints.set_ttl(&weights, None).await.unwrap();
     let bodies: Vec<Value> = server.seen_at(place).iter().map(Seen::json).collect();
     assert_eq!(
         bodies,
@@ -172,9 +176,9 @@ async fn the_token_of_a_copy_travels_as_a_header_only() {
     let server = FakeServer::new();
     let copy = json!({"tinker_path": "tinker://c:train:0/weights/a"});
     server.always("copy_weights", 200, copy);
-    let rest = rest(&server);
+    let checkpoints = checkpoints(&server);
     let options = CopyOptions::new(path(WEIGHTS)).with_access_token("hunter2");
-    let refused = rest.copy_weights(options.clone()).await.unwrap_err();
+    let refused = checkpoints.copy(options.clone()).await.unwrap_err();
     assert!(
         refused.to_string().starts_with("project_id: is missing"),
         "{refused}"
@@ -183,7 +187,7 @@ async fn the_token_of_a_copy_travels_as_a_header_only() {
         .with_project_id("p")
         .with_ttl(Duration::from_mins(1));
     assert!(!format!("{options:?}").contains("hunter2"));
-    let copied = rest.copy_weights(options).await.unwrap();
+    let copied = checkpoints.copy(options).await.unwrap();
     assert_eq!(copied, path("tinker://c:train:0/weights/a"));
     let seen = &server.seen_at("copy_weights")[0];
     assert_eq!(
@@ -201,13 +205,13 @@ async fn a_trace_is_waited_for() {
     let pending = || Reply::json(json!({"status": "pending"}));
     let ready = Reply::json(json!({"status": "ready", "url": "https://files.test/t"}));
     server.then("sessions/s/trace_export", vec![pending(), pending(), ready]);
-    let (rest, session) = (rest(&server), SessionId::from("s"));
-    let url = rest.export_session_trace(&session).await.unwrap();
+    let (sessions, session) = (server.service().sessions(), SessionId::from("s"));
+    let url = sessions.export_trace(&session).await.unwrap();
     assert_eq!(url, "https://files.test/t");
     assert_eq!(server.seconds("sessions/s/trace_export"), [0.0, 5.0, 10.0]);
     let failed = json!({"status": "failed", "error": "no disk"});
     server.always("sessions/s/trace_export", 200, failed);
-    let failed = rest.export_session_trace(&session).await.unwrap_err();
+    let failed = sessions.export_trace(&session).await.unwrap_err();
     assert_eq!(
         failed.to_string(),
         "the trace of session s could not be made: no disk"
@@ -217,18 +221,15 @@ async fn a_trace_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn only_external_checkpoints_have_urls() {
     let server = FakeServer::new();
-    let rest = rest(&server);
-    let refused = rest
-        .get_external_weights_urls(&path(WEIGHTS))
-        .await
-        .unwrap_err();
+    let checkpoints = checkpoints(&server);
+    let refused = checkpoints.file_urls(&path(WEIGHTS)).await.unwrap_err();
     assert!(refused.is_user_error() && server.seen().is_empty());
     let external = "training_runs/s:train:0/checkpoints/external_weights/a/external_weights_urls";
     let urls =
         json!({"urls": {"a.bin": "https://files.test/a"}, "expires": "2026-11-24T01:00:00Z"});
     server.always(external, 200, urls);
     let external = path("tinker://s:train:0/external_weights/a");
-    let found = rest.get_external_weights_urls(&external).await.unwrap();
+    let found = checkpoints.file_urls(&external).await.unwrap();
     assert_eq!(found.urls["a.bin"], "https://files.test/a");
 }
 
@@ -238,12 +239,10 @@ async fn an_admin_reads_the_log_and_the_bill() {
     let entry = json!({"timestamp": "2026-11-24T00:00:00Z", "event": "checkpoint_deleted"});
     server.always("audit", 200, json!({"entries": [entry]}));
     server.always("billing/usage/events", 200, json!({"data": []}));
-    let admin = server.service().admin();
+    let account = server.service().account();
     let day = jiff::civil::date(2026, 11, 24);
-    let log = admin
-        .get_audit_log(AuditScope::Checkpoints, Some(day))
-        .await
-        .unwrap();
+    let log = account.audit_log(AuditScope::Checkpoints, Some(day));
+    let log = log.await.unwrap();
     assert_eq!(log[0].event, "checkpoint_deleted");
     assert_eq!(
         server.seen_at("audit")[0].query,
@@ -251,8 +250,8 @@ async fn an_admin_reads_the_log_and_the_bill() {
     );
     let (start, end) = ("2026-11-23T00:00:00Z", "2026-11-24T00:00:00Z");
     let (start, end) = (start.parse().unwrap(), end.parse().unwrap());
-    assert!(admin.get_billing_usage(end, start).await.is_err());
-    admin.get_billing_usage(start, end).await.unwrap();
+    assert!(account.billing_usage(end, start).await.is_err());
+    account.billing_usage(start, end).await.unwrap();
     assert_eq!(
         server.seen_at("billing/usage/events")[0].query,
         "starting_on=2026-11-23T00%3A00%3A00Z&ending_before=2026-11-24T00%3A00%3A00Z"
@@ -290,9 +289,10 @@ async fn files_for_use_elsewhere() {
 #[tokio::test(start_paused = true)]
 async fn futures_are_small() {
     let server = FakeServer::new();
-    let rest = rest(&server);
+    let checkpoints = checkpoints(&server);
     let weights = path(WEIGHTS);
-    drop(assert_small(rest.publish_checkpoint(&weights), 1024));
-    drop(assert_small(rest.copy_weights(&weights), 1536));
-    drop(assert_small(rest.get_server_capabilities(), 1024));
+    drop(assert_small(checkpoints.publish(&weights), 1024));
+    drop(assert_small(checkpoints.copy(&weights), 1536));
+    let service = server.service();
+    drop(assert_small(service.check_health(), 1024));
 }

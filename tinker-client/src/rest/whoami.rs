@@ -1,39 +1,40 @@
-//! Who holds the credential in use.
+//! The holder of the credential in use.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use tinker_types::Whoami;
 
-use super::RestClient;
+use super::account::AccountClient;
 use crate::error::{ConfigError, DecodeError, Error};
 
 const OPERATION: &str = "whoami";
-/// Issuers of tokens that say who holds them.
+/// Prefix of the issuers of tokens that name their holder.
 const ISSUER: &str = "passport-";
 
-impl RestClient {
-    /// Who holds the credential in use, read from the token that the server gives for it. Sends
-    /// nothing of its own beyond the exchange for that token.
+impl AccountClient {
+    /// The holder of the credential in use, read from the token that the server issues for it. Sends nothing besides the
+    /// exchange for that token.
     ///
     /// ```no_run
-    /// # async fn example(rest: tinker_client::RestClient) -> Result<(), tinker_client::Error> {
-    /// let whoami = rest.whoami().await?;
+    /// # async fn example(service: tinker_client::ServiceClient) -> Result<(), tinker_client::Error> {
+    /// let whoami = service.account().whoami().await?;
     /// println!("{} of {}", whoami.user_urn, whoami.org_urn);
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// A plain API key on a server that exchanges none: ask [`get_api_key`](Self::get_api_key) there.
+    /// A plain API key on a server that exchanges no keys; use [`get_api_key`](Self::get_api_key) there.
     pub async fn whoami(&self) -> Result<Whoami, Error> {
-        let link = self.core.link().await?;
-        let credential = link.credential.as_ref().ok_or_else(no_token)?;
-        let token = credential.token().await.map_err(|error| {
-            ConfigError::new("whoami: there is no usable credential").because(error)
-        })?;
+        let connection = self.state.connection().await?;
+        let credential = connection.credential.as_ref().ok_or_else(no_token)?;
+        let token = credential
+            .token()
+            .await
+            .map_err(|error| ConfigError::new("whoami: no usable credential").because(error))?;
         let claims = Claims::of(token.expose()).ok_or_else(no_token)?;
-        let is_ours = link.flags.fixed().pjwt_auth_enabled || claims.iss.starts_with(ISSUER);
+        let is_ours = connection.flags.fixed().pjwt_auth_enabled || claims.iss.starts_with(ISSUER);
         if !is_ours {
             return Err(no_token().into());
         }
@@ -43,11 +44,11 @@ impl RestClient {
 
 fn no_token() -> ConfigError {
     ConfigError::new(
-        "whoami needs a token that says who holds it, but the server exchanges no keys for tokens and the credential is a plain API key; use get_api_key",
+        "whoami needs a token, but the server exchanges no keys for tokens and the credential is a plain API key; use get_api_key",
     )
 }
 
-/// What a token says of its holder. Its signature is the server's business.
+/// The claims of a token about its holder. The signature is not verified: that is up to the server.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Claims {
@@ -99,7 +100,7 @@ mod tests {
         });
         let config = crate::Config::new("http://fake").with_api_key("k");
         let service = server.builder().config(config).build().unwrap();
-        let whoami = service.rest().whoami().await.unwrap();
+        let whoami = service.account().whoami().await.unwrap();
         assert_eq!(whoami, Whoami::new("u", "tml:organization:o"));
         assert_eq!(server.seen_at("auth/token").len(), 1);
     }
@@ -110,7 +111,7 @@ mod tests {
         let of = async |key: &str| {
             let config = crate::Config::new("http://fake").with_api_key(key);
             let service = server.builder().config(config).build().unwrap();
-            service.rest().whoami().await
+            service.account().whoami().await
         };
         let claims = |iss| json!({"iss": iss, "sub": "u", "org_id": "o", "exp": 1e10});
         assert!(of(&jwt(claims("passport-x"))).await.is_ok());

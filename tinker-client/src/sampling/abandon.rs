@@ -1,27 +1,27 @@
-//! What happens to an accepted sample that nobody waits for any more.
+//! Cancellation of dropped samples.
 
 use std::sync::Arc;
 
 use tinker_types::RequestId;
 
-use crate::link::Link;
+use crate::session::connection::Connection;
 
-/// Tells the server that a sample is no longer wanted when dropped before it is disarmed.
+/// Cancels an accepted sample on the server when dropped before it is disarmed.
 #[derive(Debug)]
 pub(super) struct Abandon {
-    link: Arc<Link>,
+    connection: Arc<Connection>,
     request_id: Option<RequestId>,
 }
 
 impl Abandon {
-    pub(super) fn new(link: &Arc<Link>, request_id: RequestId) -> Self {
+    pub(super) fn new(connection: &Arc<Connection>, request_id: RequestId) -> Self {
         Self {
-            link: Arc::clone(link),
+            connection: Arc::clone(connection),
             request_id: Some(request_id),
         }
     }
 
-    /// There is a result, or an error: nothing is left to give up.
+    /// Ends the guard after a result or an error.
     pub(super) fn disarm(mut self) {
         self.request_id = None;
     }
@@ -30,7 +30,7 @@ impl Abandon {
 impl Drop for Abandon {
     fn drop(&mut self) {
         if let Some(request_id) = self.request_id.take() {
-            self.link.cancels.push(request_id);
+            self.connection.cancels.push(request_id);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which copy of a sampler this is: copies in several processes must not use the same numbers.
+//! Numbers of sampler copies, which keep the sequence ids of copies in several processes apart.
 
 use http::StatusCode;
 use tinker_transport::{Call, Class, Replay};
@@ -7,14 +7,14 @@ use tinker_types::{Endpoint, JoinSamplingSession, SamplingSessionId};
 use tokio::sync::OnceCell;
 
 use crate::error::Error;
-use crate::link::Link;
+use crate::session::connection::Connection;
 
-/// The number of a copy, and so where its sequence ids begin.
+/// The number of a copy, which determines its range of sequence ids.
 #[derive(Debug)]
 pub(super) enum CopyNumber {
     /// 0: the client that made the sampler.
     Original,
-    /// Drawn or asked for when it is first needed.
+    /// Drawn at random or requested from the server on first use.
     Copy(OnceCell<u64>),
 }
 
@@ -23,57 +23,57 @@ impl CopyNumber {
         Self::Copy(OnceCell::new())
     }
 
-    /// The number; a copy asks the server for it, or draws one, as the server wants.
+    /// The number. A copy requests it from the server or draws it at random, depending on a server flag.
     pub(super) async fn get(
         &self,
-        link: &Link,
+        connection: &Connection,
         sampler: &SamplingSessionId,
         method: &'static str,
     ) -> Result<u64, Error> {
         match self {
             Self::Original => Ok(0),
             Self::Copy(number) => number
-                .get_or_try_init(|| join(link, sampler, method))
+                .get_or_try_init(|| join(connection, sampler, method))
                 .await
                 .copied(),
         }
     }
 
-    /// The number of the copy that a sequence id is of.
+    /// The number of the copy that a sequence id belongs to.
     pub(super) fn of_seq_id(seq_id: u64) -> u64 {
         seq_id / SEQ_IDS_PER_COPY
     }
 
-    /// The sequence id of its sample of this position.
+    /// The sequence id of the sample at this position.
     pub(super) async fn seq_id(
         &self,
-        link: &Link,
+        connection: &Connection,
         sampler: &SamplingSessionId,
         method: &'static str,
         position: u64,
     ) -> Result<u64, Error> {
-        Ok(self.get(link, sampler, method).await? * SEQ_IDS_PER_COPY + position)
+        Ok(self.get(connection, sampler, method).await? * SEQ_IDS_PER_COPY + position)
     }
 }
 
 async fn join(
-    link: &Link,
+    connection: &Connection,
     sampler: &SamplingSessionId,
     method: &'static str,
 ) -> Result<u64, Error> {
-    // Two copies of a thousand draw the same number once in two thousand times.
+    // Among a thousand copies, two draw the same number with a probability of 1 in 2000.
     let drawn = || fastrand::u64(1..=SEQ_IDS_PER_COPY);
-    if !link.flags.fixed().sample_join_sampling_session {
+    if !connection.flags.fixed().sample_join_sampling_session {
         return Ok(drawn());
     }
     let call = Call::new(JoinSamplingSession::NAME, Class::Session)
         .with_caller(method)
         .with_replay(Replay::Safe);
     let request = JoinSamplingSession::new(sampler.clone());
-    match Box::pin(link.api.call(&request, call)).await {
+    match Box::pin(connection.api.call(&request, call)).await {
         Ok(joined) => Ok(joined.client_counter),
         Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => {
-            tracing::info!("the server numbers no copies of samplers; a number is drawn");
+            tracing::info!("the server does not number copies of samplers; drawing a number");
             Ok(drawn())
         }
         Err(error) => Err(error),

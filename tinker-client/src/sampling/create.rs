@@ -1,4 +1,4 @@
-//! Making a sampler.
+//! Creation of samplers.
 
 use std::sync::Arc;
 
@@ -8,33 +8,29 @@ use tinker_types::{
     CheckpointPath, CreateSamplingSession, Endpoint, GetSampler, InvalidValue, SamplingSessionId,
 };
 
-use super::SamplingClient;
-use crate::board::Board;
-use crate::core::Core;
+use super::client::SamplingClient;
 use crate::error::Error;
-use crate::line::Line;
-use crate::link::Link;
-use crate::options::SamplingSource;
-use crate::pending::Pending;
-use crate::waiting::WaitingFor;
+use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
+use crate::sampling::source::SamplingSource;
+use crate::session::{connection::Connection, state::ClientState};
 
-/// Makes the session's next sampler.
-pub(crate) fn create(core: &Arc<Core>, source: SamplingSource) -> Pending<SamplingClient> {
+/// Creates the next sampler of the session.
+pub(crate) fn create(state: &Arc<ClientState>, source: SamplingSource) -> Pending<SamplingClient> {
     if let Err(error) = check_source(&source) {
         return Pending::refused(error);
     }
-    if let Err(error) = core.check_open() {
+    if let Err(error) = state.check_open() {
         return Pending::refused(error);
     }
-    let core = Arc::clone(core);
-    let number = core.next_sampler();
+    let state = Arc::clone(state);
+    let number = state.next_sampler();
     let method = "ServiceClient.create_sampling_client";
-    let line = Line::new(format!("creation of sampler {number}"), core.news());
-    let board = Board::new(method, &line, WaitingFor::Session);
-    Pending::detached(board.clone(), async move {
-        let (session, link) = core.session().await?;
+    let group = Group::new(format!("creation of sampler {number}"), state.events());
+    let tracker = Tracker::new(method, &group, WaitingFor::Session);
+    Pending::detached(tracker.clone(), async move {
+        let (session, connection) = state.session().await?;
         let session = session.clone();
-        board.set(WaitingFor::Acceptance);
+        tracker.set(WaitingFor::Acceptance);
         let mut request = CreateSamplingSession::new(session.clone(), number);
         let base_model = match source {
             SamplingSource::BaseModel(name) => {
@@ -49,25 +45,33 @@ pub(crate) fn create(core: &Arc<Core>, source: SamplingSource) -> Pending<Sampli
         let call = Call::new(CreateSamplingSession::NAME, Class::Session)
             .with_caller(method)
             .with_replay(Replay::Safe);
-        let id = link.api.call(&request, call).await?.sampling_session_id;
+        let id = connection
+            .api
+            .call(&request, call)
+            .await?
+            .sampling_session_id;
         let base_model = match base_model {
             Some(name) => Some(name),
-            None => base_model_of(link, &id, method).await?,
+            None => base_model_of(connection, &id, method).await?,
         };
-        Ok(SamplingClient::new(&core, session, id, base_model))
+        Ok(SamplingClient::new(&state, session, id, base_model))
     })
 }
 
-/// The base model of a sampler made from a checkpoint; servers without the route don't say.
+/// The base model of a sampler made from a checkpoint; `None` from a server without the route.
 async fn base_model_of(
-    link: &Link,
+    connection: &Connection,
     id: &SamplingSessionId,
     method: &'static str,
 ) -> Result<Option<String>, Error> {
     let call = Call::new(GetSampler::NAME, Class::Rest)
         .with_caller(method)
         .with_replay(Replay::Safe);
-    match link.api.call(&GetSampler::new(id.clone()), call).await {
+    match connection
+        .api
+        .call(&GetSampler::new(id.clone()), call)
+        .await
+    {
         Ok(info) => Ok(Some(info.base_model)),
         Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => Ok(None),
         Err(error) => Err(error),
@@ -78,7 +82,7 @@ fn check_source(source: &SamplingSource) -> Result<(), InvalidValue> {
     match source {
         SamplingSource::BaseModel(name) if name.is_empty() => Err(InvalidValue::new(
             "source",
-            "is empty; name a base model or a tinker:// path",
+            "is empty; use the name of a base model or a tinker:// path",
         )),
         SamplingSource::BaseModel(_) => Ok(()),
         SamplingSource::Checkpoint(path) => {

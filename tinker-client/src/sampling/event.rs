@@ -1,23 +1,23 @@
-//! What is told of a sample while it is drawn.
+//! Events of a token stream.
 
 use tinker_types::{SampleResponse, StopReason};
 
-/// What is told of a sample while it is drawn.
+/// An event of a token stream.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum SampleEvent {
-    /// Tokens of one sequence, which follow those told before.
+    /// Tokens of one sequence, following those of earlier events.
     #[non_exhaustive]
     Tokens {
-        /// Number of the sequence within the response, from 0.
+        /// Index of the sequence in the response.
         sequence: usize,
         /// Token ids.
         tokens: Vec<u32>,
-        /// Their log probabilities, as far as the server gives them.
+        /// Log probabilities of the tokens, as far as the server sends them.
         logprobs: Vec<f32>,
         /// Why the sequence ended, if these are its last tokens and the server reports it.
         stop_reason: Option<StopReason>,
     },
-    /// All of it once more, with what was asked about the prompt. The last event.
+    /// The complete response, including requested data about the prompt. The last event.
     Done(Box<SampleResponse>),
 }

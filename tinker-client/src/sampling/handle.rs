@@ -1,4 +1,4 @@
-//! `SamplerHandle`: a sampler, to pass to another process.
+//! `SamplerHandle`: a serialized sampler.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,34 +9,33 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tinker_types::{ClientConfig, DynamicConfig, InvalidValue, SamplingSessionId, SessionId};
 
-/// A sampler as text, to pass to another process, which samples from it with a key of its own.
+/// A serialized sampler, for another process that samples from it with its own key.
 ///
 /// Made by [`SamplingClient::handle`](crate::SamplingClient::handle), used by
 /// [`ServiceClient::sampling_client_from_handle`](crate::ServiceClient::sampling_client_from_handle).
-/// The text (`Display`, `FromStr`) is that of the official client, so that the two understand each
-/// other. It holds no key and no headers, and a key in a foreign one is not kept. It is of use as
-/// long as the session it comes from is open.
+/// The text form (`Display`, `FromStr`) is compatible with the official client. It holds no key and no headers; a key in
+/// a handle of the official client is discarded. It is valid as long as its session is open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SamplerHandle {
-    /// The session that the sampler belongs to.
+    /// The session of the sampler.
     pub session_id: SessionId,
-    /// The sampler.
+    /// Id of the sampler.
     pub sampling_session_id: SamplingSessionId,
     holder: Holder,
-    /// Name of its base model, where the server said.
+    /// Name of the base model, if known.
     #[serde(default)]
     pub base_model: Option<String>,
-    /// Every sample records what the loss `stable_reinforce` needs.
+    /// Whether every sample records what the loss `stable_reinforce` needs.
     #[serde(default)]
     pub record_stability_info: bool,
 }
 
-/// How the client that made the handle was set up.
+/// Settings of the client that made the handle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Holder {
     base_url: String,
-    // Headers may hold secrets, so none are written; the key is always null.
+    // Headers may be secret and are not written; the key is always null.
     #[serde(skip_deserializing)]
     default_headers_overrides: Map<String, Value>,
     #[serde(default)]
@@ -70,19 +69,19 @@ impl SamplerHandle {
         }
     }
 
-    /// Address of the server that has the sampler.
+    /// Address of the server of the sampler.
     pub fn base_url(&self) -> &str {
         &self.holder.base_url
     }
 
-    /// Refuses a server other than the sampler's: a key must not go where a text from elsewhere says.
+    /// Refuses another server than that of the sampler: a handle must not redirect the key to another server.
     pub(crate) fn check_server(&self, base_url: &str) -> Result<(), InvalidValue> {
         let plain = |url: &str| url.trim().trim_end_matches('/').to_owned();
         if plain(base_url) == plain(self.base_url()) {
             return Ok(());
         }
         let why = format!(
-            "belongs to the server at {}, this client to another; if you trust that one with your key, make a client with Config::new(handle.base_url())",
+            "belongs to the server at {}, this client to another; if you trust that server with your key, make a client with Config::new(handle.base_url())",
             self.base_url()
         );
         Err(InvalidValue::new("handle", why))
@@ -101,11 +100,11 @@ impl FromStr for SamplerHandle {
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
         let refuse = |why: String| InvalidValue::new("handle", why);
-        let json = URL_SAFE
-            .decode(text.trim())
-            .map_err(|_| refuse("is not URL-safe base64; pass it on as it was made".to_owned()))?;
+        let json = URL_SAFE.decode(text.trim()).map_err(|_| {
+            refuse("is not URL-safe base64; use the text of SamplerHandle unchanged".to_owned())
+        })?;
         serde_json::from_slice(&json)
-            .map_err(|error| refuse(format!("does not hold what a handle holds: {error}")))
+            .map_err(|error| refuse(format!("is not a valid handle: {error}")))
     }
 }
 

@@ -1,20 +1,19 @@
-//! Many samples, some at a time.
+//! Batches of samples with bounded concurrency.
 
 use std::num::NonZeroUsize;
 
 use futures_util::stream::{self, Stream, StreamExt};
 use tinker_types::{ModelInput, SampleResponse};
 
-use super::SamplingClient;
+use super::client::SamplingClient;
 use crate::error::Error;
-use crate::options::SampleOptions;
+use crate::sampling::options::SampleOptions;
 
 impl SamplingClient {
-    /// Samples after each of many prompts, at most `at_once` of them under way. Responses come in the
-    /// order of the prompts; prompts are taken when there is room for them.
+    /// Samples from each of many prompts, with at most `at_once` samples in flight. Responses come in the order of the
+    /// prompts; a prompt is taken from the iterator when a sample can start.
     ///
-    /// An error is that of its own prompt, and the others go on. Dropping the stream cancels what is
-    /// under way.
+    /// An error concerns its own prompt only. Dropping the stream cancels the samples in flight.
     ///
     #[doc = setup!(sampling)]
     /// use std::num::NonZeroUsize;
@@ -49,8 +48,8 @@ impl SamplingClient {
         stream::iter(samples).buffered(at_once.get())
     }
 
-    /// The same with responses as they come, each with the position of its prompt: nothing waits for
-    /// a slow one.
+    /// Like [`sample_many`](Self::sample_many), but with responses in the order of completion, each with the position of
+    /// its prompt.
     ///
     #[doc = setup!(sampling)]
     /// use std::num::NonZeroUsize;

@@ -1,4 +1,4 @@
-//! Tokens as they are drawn.
+//! Token streams.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,49 +9,49 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+use serde_json::{Map, Value};
 use tinker_transport::{Body, Call, Class, Kind, Replay, Stage, TransportError};
 use tinker_types::wire::route;
 use tinker_types::{Method, ModelInput, SampleRequest, SampleResponse};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::check::{check_prompt, check_response};
+use super::client::SamplingClient;
 use super::event::SampleEvent;
-use super::events::Events;
-use super::{Sampler, SamplingClient, weight_of};
-use crate::api::{self, Form, locate};
-use crate::board::Board;
-use crate::codec;
+use super::options::check_prompt;
+use super::response::check_response;
+use super::sampler::{Sampler, weight_of};
+use super::sse::Events;
 use crate::error::{Error, StatusError, detail_of};
-use crate::link::Link;
-use crate::options::SampleOptions;
-use crate::waiting::WaitingFor;
+use crate::operation::{tracker::Tracker, waiting::WaitingFor};
+use crate::sampling::options::SampleOptions;
+use crate::session::connection::Connection;
+use crate::wire::request::{Form, locate};
+use crate::wire::{codec, extra::Extended, request};
 
 const OPERATION: &str = route::STREAM_SAMPLE;
 const METHOD: &str = "SamplingClient.stream";
 
-/// A sample on its way, event by event: a [`Stream`], and usable without one by
-/// [`next_event`](Self::next_event). It ends after [`SampleEvent::Done`] or the first error.
-/// Dropping it cancels the sample.
-#[must_use = "nothing is sent before an event is asked for"]
+/// The events of a sample in progress, as a [`Stream`]; [`next_event`](Self::next_event) works without stream
+/// combinators. Ends after [`SampleEvent::Done`] or the first error. Dropping it cancels the sample.
+#[must_use = "nothing is sent before an event is polled"]
 pub struct SampleStream(BoxStream<'static, Result<SampleEvent, Error>>);
 
 impl SamplingClient {
-    /// Draws sequences after a prompt and tells the tokens as they are drawn, where the server can:
-    /// the embedded engine does. Others tell each sequence as a whole when the sample is done.
+    /// Draws sequences from a prompt and streams the tokens as they are drawn, if the server supports it; the embedded
+    /// engine does. Other servers send each sequence as a whole when the sample is done.
     ///
-    /// A stream that breaks off is an error; the sample is not drawn again. Nothing is sent before
-    /// the first event is asked for.
+    /// An interrupted stream is an error; the sample is not repeated. Nothing is sent before the first event is polled.
     ///
     #[doc = setup!(sampling)]
     /// use tinker_client::{ModelInput, SampleEvent, SamplingParams};
     ///
     /// let params = SamplingParams::default().with_max_tokens(8).with_seed(1);
     /// let mut events = sampling.stream(ModelInput::from_tokens([72, 105]), params);
-    /// let mut told = Vec::new();
+    /// let mut drawn = Vec::new();
     /// while let Some(event) = events.next_event().await? {
     ///     match event {
-    ///         SampleEvent::Tokens { tokens, .. } => told.extend(tokens),
-    ///         SampleEvent::Done(response) => assert_eq!(response.sequences[0].tokens, told),
+    ///         SampleEvent::Tokens { tokens, .. } => drawn.extend(tokens),
+    ///         SampleEvent::Done(response) => assert_eq!(response.sequences[0].tokens, drawn),
     ///         _ => {}
     ///     }
     /// }
@@ -66,7 +66,7 @@ impl SamplingClient {
         let check = || {
             options.check()?;
             check_prompt(&prompt)?;
-            Ok::<_, Error>(self.inner.core.check_open()?)
+            Ok::<_, Error>(self.inner.state.check_open()?)
         };
         if let Err(error) = check() {
             return SampleStream(stream::once(async { Err(error) }).boxed());
@@ -79,10 +79,10 @@ impl SamplingClient {
 }
 
 impl SampleStream {
-    /// The next event; `None` after the last. Dropping the future loses nothing.
+    /// The next event; `None` after the last one. Cancel safe: dropping the future loses no event.
     ///
     /// # Errors
-    /// The sample failed; no event follows.
+    /// The sample failed. No event follows.
     pub async fn next_event(&mut self) -> Result<Option<SampleEvent>, Error> {
         self.0.try_next().await
     }
@@ -95,42 +95,51 @@ impl Sampler {
         prompt: ModelInput,
         options: SampleOptions,
     ) -> Result<BoxStream<'static, Result<SampleEvent, Error>>, Error> {
-        let link = self.core.link().await?;
-        if !link.streams_nothing.load(Ordering::Relaxed) {
-            let seq_id = self.number.seq_id(link, &self.id, METHOD, position).await?;
+        let connection = self.state.connection().await?;
+        if !connection.lacks_streaming.load(Ordering::Relaxed) {
+            let seq_id = self
+                .number
+                .seq_id(connection, &self.id, METHOD, position)
+                .await?;
             let mut request = options.request(self.id.clone(), seq_id, prompt.clone());
             request.record_stability_info |= self.records_stability;
-            let slot = self.slot(link).await;
-            if let Some(body) = open(link, &request).await? {
-                let events = Events::new(link.api.answer_limit());
+            let slot = self.slot(connection).await;
+            if let Some(body) = open(connection, &request, &options.extra).await? {
+                let events = Events::new(connection.api.answer_limit());
                 return Ok(live(body, events, options, slot));
             }
-            if !link.streams_nothing.swap(true, Ordering::Relaxed) {
-                tracing::info!("the server streams no tokens; samples are told when they are done");
+            if !connection.lacks_streaming.swap(true, Ordering::Relaxed) {
+                tracing::info!(
+                    "the server does not stream tokens; sequences arrive when the sample is done"
+                );
             }
         }
-        let board = Board::new(METHOD, &self.line, WaitingFor::Acceptance);
-        let response = self.sample(position, prompt, &options, &board).await?;
+        let tracker = Tracker::new(METHOD, &self.group, WaitingFor::Acceptance);
+        let response = self.sample(position, prompt, &options, &tracker).await?;
         Ok(stream::iter(whole(response).map(Ok)).boxed())
     }
 }
 
-/// The body of the stream; nothing from a server that has none.
-async fn open(link: &Link, request: &SampleRequest) -> Result<Option<Body>, Error> {
-    let body = codec::to_json(OPERATION, request)?;
-    // The tokens of a stream that was lost cannot be told again.
+/// Opens the stream; `None` from a server without streaming.
+async fn open(
+    connection: &Connection,
+    request: &SampleRequest,
+    extra: &Map<String, Value>,
+) -> Result<Option<Body>, Error> {
+    let body = codec::to_json(OPERATION, &Extended { request, extra })?;
+    // A lost stream cannot be resumed.
     let call = Call::new(OPERATION, Class::Sample)
         .with_caller(METHOD)
         .with_replay(Replay::Unsafe)
         .with_weight(weight_of(&request.prompt));
-    let request = api::build(
+    let request = request::build(
         Method::Post,
         &locate(OPERATION, &[]),
         Form::Json,
         body,
         call,
     )?;
-    let response = link.api.open(request).await?;
+    let response = connection.api.open(request).await?;
     let status = response.status();
     if status.is_success() {
         return Ok(Some(response.into_body()));
@@ -142,8 +151,7 @@ async fn open(link: &Link, request: &SampleRequest) -> Result<Option<Body>, Erro
     Err(StatusError::new(status, OPERATION, detail_of(&body)).into())
 }
 
-/// Events as they arrive. The sample is under way, and keeps its place, until the last of them or
-/// until nobody listens.
+/// Events as they arrive. The sample keeps its slot until the last event or until the stream is dropped.
 fn live(
     body: Body,
     events: Events,
@@ -183,9 +191,9 @@ fn live(
     .boxed()
 }
 
-const BROKEN: &str = "the stream of tokens broke off before the sample was done";
+const BROKEN: &str = "the token stream was interrupted before the sample was done";
 
-/// A response as events.
+/// The events of a complete response.
 fn whole(response: SampleResponse) -> impl Iterator<Item = SampleEvent> + Send {
     let tokens = |(sequence, drawn): (usize, &tinker_types::SampledSequence)| SampleEvent::Tokens {
         sequence,
@@ -194,8 +202,9 @@ fn whole(response: SampleResponse) -> impl Iterator<Item = SampleEvent> + Send {
         stop_reason: Some(drawn.stop_reason),
     };
     let sequences = response.sequences.iter().enumerate();
-    let told: Vec<SampleEvent> = sequences.map(tokens).collect();
-    told.into_iter()
+    let events: Vec<SampleEvent> = sequences.map(tokens).collect();
+    events
+        .into_iter()
         .chain([SampleEvent::Done(Box::new(response))])
 }
 

@@ -1,8 +1,12 @@
+use std::time::Duration;
+
 use serde_json::json;
-use tinker_types::{QueueState, TensorData, proto};
+use tinker_types::{ModelInput, QueueState, SampleResponse, SamplingParams, TensorData, proto};
 use tokio::time::sleep;
 
-use super::*;
+use super::options::SampleOptions;
+use crate::error::Error;
+use crate::operation::waiting::WaitingFor;
 use crate::testing::{FakeServer, Reply, assert_small};
 
 fn seconds(n: u64) -> Duration {

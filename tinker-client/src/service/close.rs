@@ -1,4 +1,4 @@
-//! The end of a session.
+//! End of a session.
 
 use std::time::Duration;
 
@@ -7,19 +7,18 @@ use tinker_transport::policy::Standard;
 use tinker_transport::{Call, Class, Replay};
 use tinker_types::{Endpoint, FinishReason, FinishSession, SessionId};
 
-use super::ServiceClient;
+use super::client::ServiceClient;
 use crate::error::Error;
-use crate::link::Link;
+use crate::session::connection::Connection;
 
-/// How long to go on telling the server that a session is over: a program that ends must not hang.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// Time limit for reporting the end of a session, so that a program that ends does not hang.
+const FINISH_LIMIT: Duration = Duration::from_secs(10);
 
 impl ServiceClient {
-    /// Ends the session. Every client made from it refuses further work; operations under way are
-    /// not waited for. Sends nothing if there never was a session, or if the server knows already
-    /// that it is over.
+    /// Ends the session. All clients of the session refuse further work; operations in flight are not awaited. Sends
+    /// nothing if no session was opened or the server knows its end already.
     ///
-    /// Dropping the future leaves the clients closed; another call then tells the server.
+    /// If the future is dropped the clients are closed; another call then reports the end to the server.
     ///
     #[doc = setup!(sampling)]
     /// use tinker_client::{FinishReason, ModelInput, SamplingParams};
@@ -32,13 +31,13 @@ impl ServiceClient {
     /// ```
     ///
     /// # Errors
-    /// The server could not be told within ten seconds. The clients are closed all the same, and the
-    /// server ends the session itself when heartbeats stay away.
+    /// The server could not be reached within ten seconds. The clients are closed anyway, and the server ends the session
+    /// when the heartbeats stop.
     pub async fn close(&self, reason: FinishReason) -> Result<(), Error> {
         Box::pin(self.finish(reason, None)).await
     }
 
-    /// The same, with more to say about it.
+    /// Like [`close`](Self::close), with a detail for the server.
     ///
     #[doc = setup!(sampling)]
     /// use tinker_client::FinishReason;
@@ -59,23 +58,24 @@ impl ServiceClient {
     }
 
     async fn finish(&self, reason: FinishReason, detail: Option<String>) -> Result<(), Error> {
-        let is_ours = self.core.close();
-        let (Some(session), Some(link)) = (self.core.opened_session(), self.core.opened_link())
+        let is_ours = self.state.close();
+        let (Some(session), Some(connection)) =
+            (self.state.opened_session(), self.state.opened_connection())
         else {
             return Ok(());
         };
         if !is_ours {
             return Ok(());
         }
-        let tell = || self.tell(session, link, reason, detail);
-        self.core.farewell.get_or_try_init(tell).await?;
+        let report = || self.report_finish(session, connection, reason, detail);
+        self.state.finished.get_or_try_init(report).await?;
         Ok(())
     }
 
-    async fn tell(
+    async fn report_finish(
         &self,
         session: &SessionId,
-        link: &Link,
+        connection: &Connection,
         reason: FinishReason,
         detail: Option<String>,
     ) -> Result<(), Error> {
@@ -84,10 +84,10 @@ impl ServiceClient {
         let call = Call::new(FinishSession::NAME, Class::Session)
             .with_caller("ServiceClient.close")
             .with_replay(Replay::Safe)
-            .with_policy(Standard::new().with_time_limit(FAREWELL));
-        let told = match link.api.call_void(&request, call).await {
-            // Servers without this route end a session when its heartbeats stay away. One that is over
-            // may be so by an earlier try, whose answer was lost or not waited for.
+            .with_policy(Standard::new().with_time_limit(FINISH_LIMIT));
+        let reported = match connection.api.call_void(&request, call).await {
+            // 404: servers without this route end a session when its heartbeats stop. 410: the session has ended,
+            // possibly by an earlier attempt whose answer was lost.
             Err(Error::Status(error))
                 if matches!(error.status(), StatusCode::NOT_FOUND | StatusCode::GONE) =>
             {
@@ -95,9 +95,9 @@ impl ServiceClient {
             }
             result => result,
         };
-        if let Some(telemetry) = self.core.news().telemetry() {
+        if let Some(telemetry) = self.state.events().telemetry() {
             telemetry.flush().await;
         }
-        told
+        reported
     }
 }

@@ -1,7 +1,8 @@
-//! Making models: fresh ones, and from checkpoints.
+//! Creation of models: new ones, and from checkpoints.
 
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
 use tinker_transport::{Billing, Call, Class, Replay};
 use tinker_types::{
     CheckpointKind, CheckpointPath, CreateModel, InvalidValue, LoadTarget, LoadWeights, LoraConfig,
@@ -9,21 +10,19 @@ use tinker_types::{
 };
 use tokio::time::Instant;
 
-use crate::ask::ask;
-use crate::board::Board;
-use crate::core::Core;
 use crate::error::{Error, StatusError};
-use crate::guest::Guest;
-use crate::line::Line;
-use crate::options::{LoadOptions, TrainingOptions};
-use crate::pending::Pending;
-use crate::promise::Promise;
-use crate::training::{MakesModel, TrainingClient};
-use crate::waiting::WaitingFor;
+use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
+use crate::promise::record::Promise;
+use crate::session::{ask::ask, delegated::DelegatedAccess, state::ClientState};
+use crate::training::{
+    client::TrainingClient, model::MakesModel, options::load::LoadOptions,
+    options::training::TrainingOptions,
+};
+use crate::wire::extra::Extended;
 
-/// A model with fresh adapters.
+/// Creates a model with new adapters.
 pub(super) fn fresh(
-    core: &Arc<Core>,
+    state: &Arc<ClientState>,
     base_model: String,
     options: TrainingOptions,
 ) -> Pending<TrainingClient> {
@@ -31,20 +30,20 @@ pub(super) fn fresh(
         return Pending::refused(error);
     }
     let method = "ServiceClient.create_lora_training_client";
-    start(core, method, move |core, number, board| async move {
+    start(state, method, move |state, number, tracker| async move {
         let request = |session, number| {
             let mut request = CreateModel::new(session, number, &base_model, options.lora);
             request.optimizer_config = options.optimizer;
             request.user_metadata = Some(options.user_metadata).filter(|notes| !notes.is_empty());
             request
         };
-        make(&core, number, request, &board).await
+        make(&state, number, request, &options.extra, &tracker).await
     })
 }
 
-/// A model with what a checkpoint holds.
+/// Creates a model from a checkpoint.
 pub(super) fn load(
-    core: &Arc<Core>,
+    state: &Arc<ClientState>,
     options: LoadOptions,
     with_optimizer: bool,
 ) -> Pending<TrainingClient> {
@@ -57,7 +56,7 @@ pub(super) fn load(
     } else {
         "ServiceClient.create_training_client_from_state"
     };
-    start(core, method, move |core, number, board| async move {
+    start(state, method, move |state, number, tracker| async move {
         let request = |session_id, model_seq_id| {
             let target = LoadTarget::NewModel {
                 session_id,
@@ -74,45 +73,49 @@ pub(super) fn load(
             request.user_metadata = Some(notes).filter(|notes| !notes.is_empty());
             request
         };
-        match make(&core, number, request, &board).await {
+        match make(&state, number, request, &options.extra, &tracker).await {
             Err(Error::Status(error)) if wants_a_model(&error) => {
                 tracing::info!(
-                    "the server loads checkpoints into models that are there only; making one first"
+                    "the server loads checkpoints into existing models only; creating one first"
                 );
-                load_into_fresh(&core, number, &path, options, with_optimizer, &board).await
+                load_into_fresh(&state, number, &path, options, with_optimizer, &tracker).await
             }
             made => made,
         }
     })
 }
 
-/// Servers of an earlier time load into a model that exists.
+/// Whether the server is an older one that loads into existing models only.
 fn wants_a_model(error: &StatusError) -> bool {
     let is_refusal = matches!(error.status().as_u16(), 400 | 422);
     is_refusal && error.request_id().is_none() && error.detail().contains("model_id")
 }
 
-/// The older way in three calls: what the checkpoint holds, a model like that, the load into it. The
-/// first and the last carry the access token.
+/// Loads a checkpoint on an older server in three calls: read the weights info, create a matching model, load into it.
+/// The first and the last one carry the access token.
 async fn load_into_fresh(
-    core: &Arc<Core>,
+    state: &Arc<ClientState>,
     number: u64,
     path: &CheckpointPath,
     options: LoadOptions,
     with_optimizer: bool,
-    board: &Board,
+    tracker: &Tracker,
 ) -> Result<TrainingClient, Error> {
-    let method = board.method();
-    let guest = match &options.access_token {
-        Some(token) => Some(Guest::new(core, core.link().await?, token)?),
+    let method = tracker.method();
+    let delegated = match &options.access_token {
+        Some(token) => Some(DelegatedAccess::new(
+            state,
+            state.connection().await?,
+            token,
+        )?),
         None => None,
     };
-    let info = match &guest {
-        Some(guest) => Box::pin(guest.weights_info(method, path)).await?,
-        None => ask(core, method, WeightsInfoRequest::new(path)).await?,
+    let info = match &delegated {
+        Some(delegated) => Box::pin(delegated.weights_info(method, path)).await?,
+        None => ask(state, method, WeightsInfoRequest::new(path)).await?,
     };
     let rank = info.lora_rank.ok_or_else(|| {
-        let why = format!("{path} holds no adapters, or the server does not say of which rank");
+        let why = format!("{path} has no adapters, or the server does not report their rank");
         InvalidValue::new("path", why)
     })?;
     let mut lora = LoraConfig::new(rank);
@@ -126,9 +129,9 @@ async fn load_into_fresh(
         request.user_metadata = Some(options.user_metadata).filter(|notes| !notes.is_empty());
         request
     };
-    let client = make(core, number, request, board).await?;
-    let token = match &guest {
-        Some(guest) => Some(guest.token().await?),
+    let client = make(state, number, request, &options.extra, tracker).await?;
+    let token = match &delegated {
+        Some(delegated) => Some(delegated.token().await?),
         None => None,
     };
     client
@@ -137,58 +140,63 @@ async fn load_into_fresh(
     Ok(client)
 }
 
-/// Takes the place of the session's next model, and sets off.
+/// Reserves the number of the next model and starts the operation.
 fn start<F>(
-    core: &Arc<Core>,
+    state: &Arc<ClientState>,
     method: &'static str,
-    work: impl FnOnce(Arc<Core>, u64, Board) -> F,
+    work: impl FnOnce(Arc<ClientState>, u64, Tracker) -> F,
 ) -> Pending<TrainingClient>
 where
     F: Future<Output = Result<TrainingClient, Error>> + Send + 'static,
 {
-    if let Err(error) = core.check_open() {
+    if let Err(error) = state.check_open() {
         return Pending::refused(error);
     }
-    let number = core.next_model();
-    let line = Line::new(format!("creation of model {number}"), core.news());
-    let board = Board::new(method, &line, WaitingFor::Session);
-    Pending::detached(board.clone(), work(Arc::clone(core), number, board))
+    let number = state.next_model();
+    let group = Group::new(format!("creation of model {number}"), state.events());
+    let tracker = Tracker::new(method, &group, WaitingFor::Session);
+    Pending::detached(tracker.clone(), work(Arc::clone(state), number, tracker))
 }
 
-/// Runs the operation that makes the session's model of this number.
+/// Runs the operation that creates the model with this number.
 async fn make<O>(
-    core: &Arc<Core>,
+    state: &Arc<ClientState>,
     number: u64,
     request: impl FnOnce(SessionId, u64) -> O,
-    board: &Board,
+    extra: &Map<String, Value>,
+    tracker: &Tracker,
 ) -> Result<TrainingClient, Error>
 where
     O: MakesModel + Send + Sync,
 {
     let started = Instant::now();
-    let (session, link) = core.session().await?;
-    board.set(WaitingFor::Acceptance);
-    // What a 402 means before there is a model is for the caller to decide.
+    let (session, connection) = state.session().await?;
+    tracker.set(WaitingFor::Acceptance);
+    // Before a model exists, the caller decides what to do about a 402.
     let call = Call::new(O::NAME, Class::Train)
-        .with_caller(board.method())
+        .with_caller(tracker.method())
         .with_replay(Replay::Safe)
         .with_billing(Billing::Raise);
     let request = request(session.clone(), number);
-    let submitted = Box::pin(link.api.call(&request, call)).await?;
+    let request = Extended {
+        request: &request,
+        extra,
+    };
+    let submitted = Box::pin(connection.api.call(&request, call)).await?;
     let named = submitted.model_id.clone();
     let made: O::Output = Promise::of::<O>(submitted, started)
-        .resolve(link, board)
+        .resolve(connection, tracker)
         .await?;
     let model = O::model_of(made).or(named);
     let model = model.unwrap_or_else(|| ModelId::of_session(session, number));
-    TrainingClient::open(Arc::clone(core), model, board.method()).await
+    TrainingClient::open(Arc::clone(state), model, tracker.method()).await
 }
 
 fn check_new_model(base_model: &str, options: &TrainingOptions) -> Result<(), InvalidValue> {
     if base_model.is_empty() {
         return Err(InvalidValue::new(
             "base_model",
-            "is empty; name one the server has",
+            "is empty; use the name of a model of the server",
         ));
     }
     options.lora.check().map_err(|error| error.within("lora"))
@@ -201,12 +209,12 @@ fn check_load(options: &LoadOptions, with_optimizer: bool) -> Result<CheckpointP
         .map_err(|error: InvalidValue| error.within("path"))?;
     if path.kind() != CheckpointKind::Training {
         let why = format!(
-            "{path} cannot be trained on; give a training checkpoint, tinker://<run>/weights/<name>"
+            "{path} is not a training checkpoint; use a path tinker://<run>/weights/<name>"
         );
         return Err(InvalidValue::new("path", why));
     }
     if with_optimizer && options.optimizer.is_some() {
-        let why = "is set, but the optimizer comes with the checkpoint; use create_training_client_from_state";
+        let why = "is set, but the optimizer is loaded from the checkpoint; use create_training_client_from_state";
         return Err(InvalidValue::new("optimizer", why));
     }
     Ok(path)

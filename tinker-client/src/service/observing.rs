@@ -1,11 +1,11 @@
-//! Watching what a service does.
+//! Observers of a service.
 
-use super::ServiceClient;
-use crate::observe::ClientObservers;
+use super::client::ServiceClient;
+use crate::observe::observer::ClientObservers;
 
 impl ServiceClient {
-    /// Writes what happens to `tracing` from now on: calls, retries, why work waits, what is stuck.
-    /// See [`Logger`](crate::Logger) for the levels.
+    /// Writes the events of this service to `tracing` from now on: calls, retries, waiting and stuck operations. See
+    /// [`Logger`](crate::Logger) for the levels.
     ///
     /// ```
     /// # #[tokio::main]
@@ -23,10 +23,10 @@ impl ServiceClient {
     }
 
     /// The observers of this service's requests and operations: attach your own
-    /// [`ClientObserver`](crate::ClientObserver) or [`Metrics`](crate::Metrics), now or while work is under way.
+    /// [`ClientObserver`](crate::ClientObserver) or [`Metrics`](crate::Metrics), at any time.
     ///
-    /// With a [finished transport](crate::ServiceClientBuilder::transport) only the events about work come
-    /// here; those about requests go to its own observers.
+    /// With a [finished transport](crate::ServiceClientBuilder::transport) only the events of operations are
+    /// reported here; HTTP events go to the observers of the transport.
     ///
     /// ```
     /// # #[tokio::main]
@@ -48,6 +48,6 @@ impl ServiceClient {
     /// # }
     /// ```
     pub fn observers(&self) -> &ClientObservers {
-        self.core.news().observers()
+        self.state.events().observers()
     }
 }

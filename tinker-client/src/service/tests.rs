@@ -4,9 +4,10 @@ use serde_json::json;
 use tinker_types::{FinishReason, LoraConfig};
 use tokio::time::sleep;
 
-use super::*;
 use crate::WaitingFor;
+use crate::error::Error;
 use crate::testing::{FakeServer, Reply, assert_small, data};
+use crate::training::options::load::LoadOptions;
 use crate::{AdamParams, Config, Loss};
 use tokio::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What is worth a report, and what it says.
+//! Reported events and their fields.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use tokio::time::Instant;
 use super::{Telemetry, words};
 use crate::error::Error;
 
-/// A promise that is asked for, and how that went so far.
+/// The state of polling for a promise.
 #[derive(Debug)]
 pub(crate) struct Polled<'a> {
     pub(crate) request_id: &'a RequestId,
     pub(crate) request_type: RequestType,
-    /// Polls before this one.
+    /// Number of earlier polls.
     pub(crate) iteration: u64,
-    /// Since its acceptance.
+    /// Time since the acceptance.
     pub(crate) elapsed: Duration,
     pub(crate) bad_requests: u32,
     pub(crate) failures: u32,
@@ -36,8 +36,8 @@ impl Polled<'_> {
         ]
     }
 
-    /// `kind` says what follows: `retry`, `retry_if_budget`, `retryable_exception`, `fatal`.
-    fn trouble(
+    /// `kind` is the consequence: `retry`, `retry_if_budget`, `retryable_exception`, `fatal`.
+    fn failure(
         &self,
         status: Option<StatusCode>,
         kind: &str,
@@ -63,18 +63,18 @@ impl Polled<'_> {
 }
 
 impl Telemetry {
-    /// A poll was answered with an error status or not at all, and will be repeated.
+    /// Reports a failed poll that will be repeated.
     pub(crate) fn poll_failed(&self, at: &Polled<'_>, status: Option<StatusCode>, what: &str) {
         let (name, kind) = match status {
             None => (CONNECTION_ERROR, "retry_with_backoff"),
             Some(StatusCode::BAD_REQUEST) => (STATUS_ERROR, "retry_if_budget"),
             Some(_) => (STATUS_ERROR, "retry"),
         };
-        let data = at.trouble(status, kind, what, "StatusError");
+        let data = at.failure(status, kind, what, "StatusError");
         self.note(Severity::Warning, name, data);
     }
 
-    /// A promise came to an error.
+    /// Reports a promise that ended with an error.
     pub(crate) fn promise_failed(&self, at: &Polled<'_>, error: &Error) {
         let (what, kind) = (words::chain(error), words::type_of(error));
         match error {
@@ -112,17 +112,17 @@ impl Telemetry {
                     Some(_) => (STATUS_ERROR, Severity::Error, "fatal"),
                     None => (CONNECTION_ERROR, Severity::Error, "fatal"),
                 };
-                self.note(severity, name, at.trouble(status, follows, &what, kind));
+                self.note(severity, name, at.failure(status, follows, &what, kind));
             }
         }
     }
 
-    /// A call failed for good, with all its tries.
+    /// Reports a call that failed after all retries.
     pub(crate) fn call_failed(&self, call: &Call, error: &Error, began: Instant) {
         let name = match call.class {
             Class::Sample => "RetryHandler.execute.exception",
             Class::Train | Class::Rest => "InternalClientHolder.execute_with_retries.exception",
-            // Heartbeats and such fail as a matter of course, and telemetry is not about itself.
+            // Failed heartbeats and polls are routine, and telemetry does not report itself.
             _ => return,
         };
         let attempts = match error {
@@ -141,7 +141,7 @@ impl Telemetry {
                 json!(words::status_of(error).map(|status| status.as_u16())),
             ),
             ("is_user_error", json!(words::is_user_error(error))),
-            // Counted from zero there.
+            // Counted from zero in these reports.
             ("attempt_count", json!(attempts.saturating_sub(1))),
             ("start_time", json!(now - elapsed.as_secs_f64())),
             ("current_time", json!(now)),
@@ -156,7 +156,7 @@ impl Telemetry {
         self.note(Severity::Warning, name, data);
     }
 
-    /// A public method gave its caller this error. It is sent at once, and nobody waits for it.
+    /// Reports an error that a public method returns. It is sent at once, without waiting for the delivery.
     pub(crate) fn exception(&self, error: &Error) {
         if words::is_local(error) {
             return;
@@ -176,7 +176,7 @@ impl Telemetry {
             };
             self.push(Severity::Error, kind);
         }
-        // Only in name: the protocol has one after every error, and the session goes on.
+        // The protocol has a session end after every error, although the session continues.
         if self.0.origin.session.get().is_some() {
             let duration = Some(words::duration(self.0.started.1.elapsed()));
             self.push(Severity::Info, EventKind::SessionEnd { duration });

@@ -83,7 +83,7 @@ async fn a_client_without_a_session_says_so() {
     let (server, service) = talkative();
     server.always("training_runs/r", 403, json!({"detail": "no"}));
     let run = ModelId::from("r");
-    service.rest().get_training_run(&run).await.unwrap_err();
+    service.runs().get(&run).await.unwrap_err();
     sleep(seconds(1)).await;
     let batch = &server.seen_at("telemetry")[0].json();
     assert!(
@@ -162,7 +162,7 @@ async fn a_server_without_it_or_one_that_hangs_costs_nothing_but_a_short_farewel
         let began = Instant::now();
         service.create_sampling_client("base").await.unwrap();
         let run = ModelId::from("r");
-        service.rest().get_training_run(&run).await.unwrap_err();
+        service.runs().get(&run).await.unwrap_err();
         assert_eq!(
             began.elapsed(),
             Duration::ZERO,
@@ -180,7 +180,7 @@ async fn a_flood_travels_a_hundred_at_a_time_and_what_is_too_much_is_dropped() {
     let (server, service) = talkative();
     service.create_sampling_client("base").await.unwrap();
     sleep(seconds(11)).await;
-    let telemetry = service.core().news().telemetry().unwrap().clone();
+    let telemetry = service.state().events().telemetry().unwrap().clone();
     for n in 0..LIMIT + 50 {
         telemetry.note(Severity::Debug, "flood", [("n", json!(n))]);
     }

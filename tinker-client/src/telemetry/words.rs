@@ -1,4 +1,4 @@
-//! Errors and times as the reports write them.
+//! Formats of errors and times in reports.
 
 use std::error::Error as _;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use tinker_types::ErrorCategory;
 
 use crate::error::Error;
 
-/// The kind of an error, by the name of its type.
+/// Name of the type of an error.
 pub(super) fn type_of(error: &Error) -> &'static str {
     match error {
         Error::Invalid(_) => "InvalidValue",
@@ -31,7 +31,7 @@ pub(super) fn type_of(error: &Error) -> &'static str {
     }
 }
 
-/// An error and its causes, in one line. Errors show neither keys nor bodies.
+/// An error and its causes in one line. Errors hold neither keys nor bodies.
 pub(super) fn chain(error: &Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -43,7 +43,7 @@ pub(super) fn chain(error: &Error) -> String {
     text
 }
 
-/// The status behind an error.
+/// The HTTP status of an error, if it has one.
 pub(super) fn status_of(error: &Error) -> Option<StatusCode> {
     match error {
         Error::Status(error) => Some(error.status()),
@@ -54,7 +54,7 @@ pub(super) fn status_of(error: &Error) -> Option<StatusCode> {
     }
 }
 
-/// What the server said with that status, in the form it said it.
+/// The error body of the server, reduced to its detail.
 pub(super) fn body_of(error: &Error) -> Option<Value> {
     match error {
         Error::Status(error) if !error.detail().is_empty() => {
@@ -65,7 +65,7 @@ pub(super) fn body_of(error: &Error) -> Option<Value> {
     }
 }
 
-/// Is the user at fault, in the eyes of the reports?
+/// Whether the reports count the error as a user error.
 pub(super) fn is_user_error(error: &Error) -> bool {
     let is_refusal =
         |status: StatusCode| status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT;
@@ -76,7 +76,7 @@ pub(super) fn is_user_error(error: &Error) -> bool {
     }
 }
 
-/// The server had no part in it, and what it says may be the user's own words.
+/// Whether the error is local: the server is not involved, and the message may hold user data.
 pub(super) fn is_local(error: &Error) -> bool {
     matches!(
         error,
@@ -90,7 +90,7 @@ pub(super) fn is_local(error: &Error) -> bool {
     )
 }
 
-/// The name of a category in reports, which is not the word of the wire.
+/// Name of a category in reports, which differs from the one on the wire.
 pub(super) fn category(category: ErrorCategory) -> &'static str {
     match category {
         ErrorCategory::User => "User",
@@ -99,7 +99,7 @@ pub(super) fn category(category: ErrorCategory) -> &'static str {
     }
 }
 
-/// A duration as the official client writes it: `0:00:01.500000`, `1 day, 2:03:04`.
+/// A duration in the format of the official client: `0:00:01.500000`, `1 day, 2:03:04`.
 pub(super) fn duration(time: Duration) -> String {
     let (seconds, micros) = (time.as_secs(), time.subsec_micros());
     let (days, hours) = (seconds / 86_400, seconds / 3600 % 24);

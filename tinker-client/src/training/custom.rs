@@ -1,5 +1,4 @@
-//! A custom loss on its way: forward, the caller's function, backward under weights that stand in
-//! for it.
+//! Custom losses in two passes: forward, the caller's function, backward with equivalent weights.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,17 +6,15 @@ use std::sync::Arc;
 use tinker_transport::BoxError;
 use tinker_types::{Datum, ForwardBackwardOutput, InvalidValue, Loss, TensorData};
 
-use super::Training;
+use super::model::Training;
 use super::passes::{self, Batch};
-use crate::batch::Part;
-use crate::blocking;
-use crate::board::Board;
-use crate::custom::CustomLoss;
+use crate::custom_loss::value::CustomLoss;
 use crate::error::{DecodeError, Error, LossFailed};
-use crate::link::Link;
-use crate::pending::Pending;
-use crate::sequencer::{Sequencer, Turn};
-use crate::waiting::WaitingFor;
+use crate::operation::sequencer::{Sequencer, Turn};
+use crate::operation::{pending::Pending, tracker::Tracker, waiting::WaitingFor};
+use crate::session::connection::Connection;
+use crate::training::part::Part;
+use crate::wire::blocking;
 
 pub(super) const OPERATION: &str = "forward_backward_custom";
 pub(super) const METHOD: &str = "TrainingClient.forward_backward_custom";
@@ -26,17 +23,17 @@ const WEIGHTS: &str = "weights";
 
 type Function = Box<dyn FnOnce(&[Datum], &[Vec<f32>]) -> Result<CustomLoss, BoxError> + Send>;
 
-/// Both passes of a custom loss.
+/// The two passes of a custom loss.
 struct Custom {
-    /// What the caller gave: for the function.
+    /// The caller's data, for the function.
     data: Arc<[Datum]>,
-    /// What travels: targets and weights only.
+    /// The data to send: targets and weights only.
     bare: Arc<[Datum]>,
     parts: Vec<Part>,
     turn: Turn,
 }
 
-/// Takes a turn with sequence ids for both passes, and sets off.
+/// Reserves a turn with sequence ids for both passes and starts the operation.
 pub(super) fn start(
     inner: &Arc<Training>,
     data: Arc<[Datum]>,
@@ -51,11 +48,11 @@ pub(super) fn start(
         Ok(bare) => bare,
         Err(error) => return Pending::refused(error),
     };
-    let link = match passes::ready(inner) {
-        Ok(link) => link,
+    let connection = match passes::ready(inner) {
+        Ok(connection) => connection,
         Err(error) => return Pending::refused(error),
     };
-    let parts = passes::split(&bare, &link);
+    let parts = passes::split(&bare, &connection);
     let custom = Custom {
         turn: inner.sequencer.reserve(2 * parts.len()),
         data,
@@ -63,9 +60,9 @@ pub(super) fn start(
         parts,
     };
     let inner = Arc::clone(inner);
-    let board = Board::new(METHOD, &inner.line, WaitingFor::Turn);
-    Pending::detached(board.clone(), async move {
-        custom.run(&inner, &link, &board, function).await
+    let tracker = Tracker::new(METHOD, &inner.group, WaitingFor::Turn);
+    Pending::detached(tracker.clone(), async move {
+        custom.run(&inner, &connection, &tracker, function).await
     })
 }
 
@@ -73,39 +70,39 @@ impl Custom {
     async fn run(
         self,
         inner: &Training,
-        link: &Arc<Link>,
-        board: &Board,
+        connection: &Arc<Connection>,
+        tracker: &Tracker,
         function: Function,
     ) -> Result<ForwardBackwardOutput, Error> {
         let mut gap = Gap::new(&inner.sequencer);
         self.turn.begins().await;
-        let (batch, custom) = match self.prepare(inner, link, board, function).await {
+        let (batch, custom) = match self.prepare(inner, connection, tracker, function).await {
             Ok(prepared) => prepared,
             Err(error) => {
                 gap.cause = error.to_string();
                 return Err(error);
             }
         };
-        let submitted = batch.submit(inner, link, board).await;
+        let submitted = batch.submit(inner, connection, tracker).await;
         gap.is_closed = true;
         drop(gap);
         drop(self);
-        let output = submitted.results(link, board).await?;
+        let output = submitted.results(connection, tracker).await?;
         Ok(report(output, custom))
     }
 
-    /// The forward pass and the function: what the backward pass is to do.
+    /// Runs the forward pass and the function, and prepares the backward pass.
     async fn prepare(
         &self,
         inner: &Training,
-        link: &Arc<Link>,
-        board: &Board,
+        connection: &Arc<Connection>,
+        tracker: &Tracker,
         function: Function,
     ) -> Result<(Batch, CustomLoss), Error> {
         inner.check()?;
         let forward = self.batch(Arc::clone(&self.bare), true);
-        let submitted = forward.submit(inner, link, board).await;
-        let output = submitted.results(link, board).await?;
+        let submitted = forward.submit(inner, connection, tracker).await;
+        let output = submitted.results(connection, tracker).await?;
         let (data, bare) = (Arc::clone(&self.data), Arc::clone(&self.bare));
         let (weighted, custom) = blocking::run(move || {
             let logprobs = logprobs(&bare, &output)?;
@@ -130,8 +127,8 @@ impl Custom {
     }
 }
 
-/// Sequence ids that were taken and not sent yet. Left open, even by a panic, it poisons all that
-/// follows. Dropped before the turn ends, so that the next one sees it.
+/// Reserved sequence ids that were not sent yet. If it is dropped open, even by a panic, all later operations are
+/// refused. Dropped before the turn ends, so that the next turn sees it.
 struct Gap<'a> {
     sequencer: &'a Sequencer,
     cause: String,
@@ -142,7 +139,7 @@ impl<'a> Gap<'a> {
     fn new(sequencer: &'a Sequencer) -> Self {
         Self {
             sequencer,
-            cause: "it was given up".to_owned(),
+            cause: "it was dropped".to_owned(),
             is_closed: false,
         }
     }
@@ -156,12 +153,12 @@ impl Drop for Gap<'_> {
     }
 }
 
-/// Targets and weights, those of the caller or zeros; the rest stays here.
+/// The targets, and the weights of the caller or zeros; other inputs are not sent.
 fn bare(data: &[Datum]) -> Result<Vec<Datum>, InvalidValue> {
     let strip = |(index, datum): (usize, &Datum)| {
         let refuse = |why| {
-            let place = format!("data[{index}].loss_fn_inputs.{TARGETS}");
-            InvalidValue::new(place, why)
+            let field = format!("data[{index}].loss_fn_inputs.{TARGETS}");
+            InvalidValue::new(field, why)
         };
         let targets = datum
             .loss_fn_inputs
@@ -184,7 +181,7 @@ fn bare(data: &[Datum]) -> Result<Vec<Datum>, InvalidValue> {
     data.iter().enumerate().map(strip).collect()
 }
 
-/// Numbers in the shape of the targets.
+/// A tensor of these values in the shape of the targets.
 fn shaped(values: Vec<f32>, targets: &TensorData) -> Result<TensorData, InvalidValue> {
     let tensor = TensorData::from(values);
     match targets.shape() {
@@ -193,7 +190,7 @@ fn shaped(values: Vec<f32>, targets: &TensorData) -> Result<TensorData, InvalidV
     }
 }
 
-/// One log probability for each target.
+/// The log probabilities of the targets of each datum.
 fn logprobs(data: &[Datum], output: &ForwardBackwardOutput) -> Result<Vec<Vec<f32>>, DecodeError> {
     let of = |(index, datum): (usize, &Datum)| {
         let cells = datum.loss_fn_inputs.get(TARGETS).map(TensorData::cells);
@@ -201,17 +198,16 @@ fn logprobs(data: &[Datum], output: &ForwardBackwardOutput) -> Result<Vec<Vec<f3
             .logprobs(index)
             .filter(|found| cells == Some(found.len()));
         found.map(<[f32]>::to_vec).ok_or_else(|| {
-            let what =
-                format!("the result lacks a log probability for each target of data[{index}]");
+            let what = format!("the result lacks log probabilities for targets of data[{index}]");
             DecodeError::new(OPERATION, what)
         })
     };
     data.iter().enumerate().map(of).collect()
 }
 
-/// Cross entropy is `-sum w lp`: weights of minus the gradient give that gradient.
+/// Data whose cross entropy, `-sum w lp`, has the given gradients: the weights are the negative gradients.
 fn surrogate(data: &[Datum], gradients: &[Vec<f32>]) -> Result<Vec<Datum>, InvalidValue> {
-    let weigh = |(datum, gradient): (&Datum, &Vec<f32>)| {
+    let weighted = |(datum, gradient): (&Datum, &Vec<f32>)| {
         let weights = gradient.iter().map(|value| -value).collect();
         let targets = datum.loss_fn_inputs.get(TARGETS);
         let weights = match targets {
@@ -220,10 +216,10 @@ fn surrogate(data: &[Datum], gradients: &[Vec<f32>]) -> Result<Vec<Datum>, Inval
         };
         Ok(datum.clone().with_input(WEIGHTS, weights))
     };
-    data.iter().zip(gradients).map(weigh).collect()
+    data.iter().zip(gradients).map(weighted).collect()
 }
 
-/// The output of the backward pass under the name of the custom loss.
+/// The output of the backward pass with the value and metrics of the custom loss.
 fn report(mut output: ForwardBackwardOutput, custom: CustomLoss) -> ForwardBackwardOutput {
     let surrogate = output.metrics.remove("loss:sum");
     output.metrics.extend(custom.metrics);

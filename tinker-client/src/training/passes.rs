@@ -1,4 +1,4 @@
-//! A batch on its way: split, submitted in its turn, joined again.
+//! Passes of a batch: split, submitted in order, combined.
 
 use std::sync::Arc;
 
@@ -6,47 +6,44 @@ use futures_util::future::join_all;
 use tinker_types::{Datum, ForwardBackward, ForwardBackwardOutput, Loss, RequestType};
 use tokio::time::Instant;
 
-use super::Training;
-use crate::batch::{self, Part};
-use crate::board::Board;
-use crate::combine::combine;
+use super::model::Training;
 use crate::error::{Closed, Error, PartlyDone};
-use crate::link::Link;
-use crate::pass;
-use crate::pending::Pending;
-use crate::promise::Promise;
-use crate::waiting::WaitingFor;
+use crate::operation::{pending::Pending, tracker::Tracker, waiting::WaitingFor};
+use crate::promise::record::Promise;
+use crate::session::connection::Connection;
+use crate::training::part::{self, Part};
+use crate::training::{combine::combine, submit};
 
-/// A batch, and the requests it travels in.
+/// A batch and its requests.
 pub(super) struct Batch {
     pub(super) operation: &'static str,
     pub(super) data: Arc<[Datum]>,
     pub(super) loss: Loss,
     pub(super) forward_only: bool,
     pub(super) parts: Vec<Part>,
-    /// Sequence id of the first request; the others follow.
+    /// Sequence id of the first request; those of the others follow.
     pub(super) first_id: u64,
 }
 
-/// The link of a model in training, if work can begin.
-pub(super) fn ready(inner: &Training) -> Result<Arc<Link>, Error> {
+/// The connection of a model in training, if it accepts work.
+pub(super) fn ready(inner: &Training) -> Result<Arc<Connection>, Error> {
     inner.check()?;
-    // A training client exists only once the link does.
-    let link = inner.core.opened_link().cloned();
-    Ok(link.ok_or_else(Closed::by_caller)?)
+    // A training client is made after the connection.
+    let connection = inner.state.opened_connection().cloned();
+    Ok(connection.ok_or_else(Closed::by_caller)?)
 }
 
-/// Splits data into requests as the server wants them.
-pub(super) fn split(data: &[Datum], link: &Link) -> Vec<Part> {
-    let flags = link.flags.fixed();
-    batch::split(
+/// Splits data into requests by the limits of the server.
+pub(super) fn split(data: &[Datum], connection: &Connection) -> Vec<Part> {
+    let flags = connection.flags.fixed();
+    part::split(
         data,
         flags.fwdbwd_max_chunk_len,
         flags.fwdbwd_max_chunk_bytes_count,
     )
 }
 
-/// Takes a turn with one sequence id for each request, and sets off.
+/// Reserves a turn with one sequence id per request and starts the operation.
 pub(super) fn start(
     inner: &Arc<Training>,
     (operation, method): (&'static str, &'static str),
@@ -54,11 +51,11 @@ pub(super) fn start(
     loss: Loss,
     forward_only: bool,
 ) -> Pending<ForwardBackwardOutput> {
-    let link = match ready(inner) {
-        Ok(link) => link,
+    let connection = match ready(inner) {
+        Ok(connection) => connection,
         Err(error) => return Pending::refused(error),
     };
-    let parts = split(&data, &link);
+    let parts = split(&data, &connection);
     let turn = inner.sequencer.reserve(parts.len());
     let batch = Batch {
         operation,
@@ -69,35 +66,35 @@ pub(super) fn start(
         parts,
     };
     let inner = Arc::clone(inner);
-    let board = Board::new(method, &inner.line, WaitingFor::Turn);
-    Pending::detached(board.clone(), async move {
+    let tracker = Tracker::new(method, &inner.group, WaitingFor::Turn);
+    Pending::detached(tracker.clone(), async move {
         turn.begins().await;
         inner.check()?;
-        let submitted = batch.submit(&inner, &link, &board).await;
+        let submitted = batch.submit(&inner, &connection, &tracker).await;
         // The turn ends while the results are waited for.
         drop(turn);
-        submitted.results(&link, &board).await
+        submitted.results(&connection, &tracker).await
     })
 }
 
-/// The requests of a batch, each accepted or failed for good.
+/// The requests of a batch, each accepted or finally failed.
 pub(super) struct Submitted {
     operation: &'static str,
     promises: Vec<Result<Promise, Error>>,
 }
 
 impl Submitted {
-    /// Waits for all results and joins them.
+    /// Waits for all results and combines them.
     pub(super) async fn results(
         self,
-        link: &Arc<Link>,
-        board: &Board,
+        connection: &Arc<Connection>,
+        tracker: &Tracker,
     ) -> Result<ForwardBackwardOutput, Error> {
         let (operation, requests) = (self.operation, self.promises.len());
         let results = self
             .promises
             .into_iter()
-            .map(|promise| async { promise?.resolve(link, board).await });
+            .map(|promise| async { promise?.resolve(connection, tracker).await });
         let mut done = Vec::with_capacity(requests);
         let mut first_error = None;
         for result in join_all(results).await {
@@ -115,30 +112,34 @@ impl Submitted {
 }
 
 impl Batch {
-    /// Submits every request, whatever becomes of the others: the server does what it has accepted
-    /// in any case, and a sequence id it never sees would hold up all that follow.
+    /// Submits every request, even if others fail: the server processes accepted requests in any case, and a missing
+    /// sequence id would block all later ones.
     ///
-    /// With several at a time the first goes last, because the server begins when it has that one.
-    ///
-    /// The data is freed when all are on their way.
-    pub(super) async fn submit(self, inner: &Training, link: &Link, board: &Board) -> Submitted {
-        board.set(WaitingFor::Acceptance);
+    /// In parallel submission the first request is sent last, because the server starts when it receives that one. The
+    /// data is freed when all requests are submitted.
+    pub(super) async fn submit(
+        self,
+        inner: &Training,
+        connection: &Connection,
+        tracker: &Tracker,
+    ) -> Submitted {
+        tracker.set(WaitingFor::Acceptance);
         Submitted {
             operation: self.operation,
-            promises: self.promises(inner, link, board.method()).await,
+            promises: self.promises(inner, connection, tracker.method()).await,
         }
     }
 
     async fn promises(
         &self,
         inner: &Training,
-        link: &Link,
+        connection: &Connection,
         method: &'static str,
     ) -> Vec<Result<Promise, Error>> {
         let started = Instant::now();
-        let submit = |index| self.submit_part(inner, link, method, index, started);
+        let submit = |index| self.submit_part(inner, connection, method, index, started);
         let mut submitted = Vec::with_capacity(self.parts.len());
-        if self.parts.len() > 1 && link.flags.fixed().parallel_fwdbwd_chunks {
+        if self.parts.len() > 1 && connection.flags.fixed().parallel_fwdbwd_chunks {
             let rest = join_all((1..self.parts.len()).map(submit)).await;
             submitted.push(submit(0).await);
             submitted.extend(rest);
@@ -153,14 +154,14 @@ impl Batch {
     async fn submit_part(
         &self,
         inner: &Training,
-        link: &Link,
+        connection: &Connection,
         method: &'static str,
         index: usize,
         started: Instant,
     ) -> Result<Promise, Error> {
         let Part { data, bytes } = &self.parts[index];
-        // Room before work: a batch of any size is encoded a few requests at a time.
-        let _room = link.passes.take(*bytes).await;
+        // The budget is taken before the encoding, so that a batch of any size is encoded a few requests at a time.
+        let _budget = connection.passes.take(*bytes).await;
         let data = if self.parts.len() == 1 {
             Arc::clone(&self.data)
         } else {
@@ -170,7 +171,7 @@ impl Batch {
         let pass =
             ForwardBackward::new(inner.info.model_id.clone(), seq_id, data, self.loss.clone())
                 .with_forward_only(self.forward_only);
-        let submitted = pass::submit(link, (self.operation, method), pass, *bytes).await?;
+        let submitted = submit::submit(connection, (self.operation, method), pass, *bytes).await?;
         Ok(Promise {
             operation: self.operation,
             request_type: if self.forward_only {

@@ -1,20 +1,21 @@
-//! What a training client saves: checkpoints, files, samplers.
+//! Saving: checkpoints, files, samplers.
 
 use std::collections::BTreeMap;
 
+use serde_json::Map;
 use tinker_types::{
     CheckpointKind, CheckpointPath, Endpoint, InvalidValue, SamplerSaveKind, SaveWeights,
     SaveWeightsExternal, SaveWeightsForSampler, SavedExternal, SavedForSampler, SavedWeights,
 };
 
-use super::TrainingClient;
+use super::client::TrainingClient;
 use crate::error::{Closed, DecodeError};
-use crate::options::{ExportOptions, SaveOptions};
-use crate::pending::Pending;
-use crate::sampling::SamplingClient;
+use crate::operation::pending::Pending;
+use crate::sampling::client::SamplingClient;
+use crate::training::{options::export::ExportOptions, options::save::SaveOptions};
 
 impl TrainingClient {
-    /// Saves weights and optimizer state, to train on from.
+    /// Saves weights and optimizer state, to continue training from.
     ///
     #[doc = setup!(training)]
     /// use std::time::Duration;
@@ -28,7 +29,7 @@ impl TrainingClient {
     /// ```
     ///
     /// # Errors
-    /// A name that is no path segment, before anything is sent; a name that is taken, unless
+    /// A name that is not a path segment, before anything is sent; a name that is taken, unless
     /// [`SaveOptions::overwrite`] is set.
     pub fn save_state(&self, options: impl Into<SaveOptions>) -> Pending<SavedWeights> {
         let options = options.into();
@@ -37,6 +38,7 @@ impl TrainingClient {
         }
         self.operate(
             "TrainingClient.save_state",
+            options.extra,
             |model, seq_id| {
                 let mut request = SaveWeights::new(model, seq_id, &options.name);
                 request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
@@ -48,7 +50,7 @@ impl TrainingClient {
         )
     }
 
-    /// Saves weights to sample from, under a name. Give the path to
+    /// Saves weights for sampling under a name. Pass the path to
     /// [`create_sampling_client`](crate::ServiceClient::create_sampling_client), now or later.
     ///
     #[doc = setup!(training)]
@@ -60,8 +62,7 @@ impl TrainingClient {
     /// ```
     ///
     /// # Errors
-    /// A name that is no path segment, or `overwrite`, which these checkpoints do not have, before
-    /// anything is sent.
+    /// Before anything is sent: a name that is not a path segment, or `overwrite`, which these checkpoints do not support.
     pub fn save_weights_for_sampler(
         &self,
         options: impl Into<SaveOptions>,
@@ -72,6 +73,7 @@ impl TrainingClient {
         }
         self.operate(
             "TrainingClient.save_weights_for_sampler",
+            options.extra,
             |model, seq_id| {
                 let mut request = SaveWeightsForSampler::named(model, seq_id, &options.name);
                 request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
@@ -82,20 +84,19 @@ impl TrainingClient {
         )
     }
 
-    /// Saves weights as files for use elsewhere.
-    /// [`get_external_weights_urls`](crate::RestClient::get_external_weights_urls) tells where to
-    /// fetch them.
+    /// Saves weights as files for use with other software.
+    /// [`file_urls`](crate::CheckpointClient::file_urls) returns their URLs.
     ///
     #[doc = setup!(training)]
     /// let saved = training.save_weights_external("adapter").await?;
-    /// let files = service.rest().get_external_weights_urls(&saved.path).await?.urls;
+    /// let files = service.checkpoints().file_urls(&saved.path).await?.urls;
     /// assert!(!files.is_empty());
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
-    /// A name that is no path segment, or more than ten keys to encrypt for, before anything is sent.
+    /// A name that is not a path segment, or more than ten recipients, before anything is sent.
     pub fn save_weights_external(
         &self,
         options: impl Into<ExportOptions>,
@@ -110,6 +111,7 @@ impl TrainingClient {
         }
         self.operate(
             "TrainingClient.save_weights_external",
+            Map::new(),
             |model, seq_id| {
                 let mut request = SaveWeightsExternal::new(model, seq_id, &options.name);
                 request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
@@ -121,8 +123,8 @@ impl TrainingClient {
         )
     }
 
-    /// A sampler with the model's weights as they are when every earlier operation is done. Later
-    /// training does not change it, and nothing is stored under a name.
+    /// A sampler with the model's weights after all earlier operations. Later training does not change it, and nothing is
+    /// stored under a name.
     ///
     #[doc = setup!(training)]
     /// use tinker_client::{ModelInput, SamplingParams};
@@ -141,15 +143,14 @@ impl TrainingClient {
         self.save_and_sample(method, SamplerSaveKind::Snapshot)
     }
 
-    /// A sampler whose weights later calls of this method replace, even while it samples: all such
-    /// samplers of the model share one set of weights. No sample uses weights older than those at
-    /// the call that made its sampler; a long one may use older weights for its first tokens than for
-    /// its last. Keep one sampler and let the calls update it, for training that does not wait for
-    /// samples.
+    /// A sampler whose weights are replaced by later calls of this method, even during a sample: all such samplers of the
+    /// model share one set of weights. No sample uses weights older than those of the call that made its sampler; a long
+    /// sample may use older weights for its first tokens than for its last ones. For training that does not wait for
+    /// samples: keep one sampler and let later calls update it.
     ///
     #[doc = setup!(training)]
     /// let sampler = training.save_weights_and_get_inflight_sampling_client().await?;
-    /// // After some steps: what `sampler` draws from now on is up to date.
+    /// // After some steps: `sampler` uses the current weights from now on.
     /// training.save_weights_and_get_inflight_sampling_client().await?;
     /// # drop(sampler);
     /// # Ok(())
@@ -169,9 +170,10 @@ impl TrainingClient {
         method: &'static str,
         kind: SamplerSaveKind,
     ) -> Pending<SamplingClient> {
-        let sampler = self.inner.core.next_sampler();
+        let sampler = self.inner.state.next_sampler();
         self.operate(
             method,
+            Map::new(),
             |model, seq_id| {
                 let mut request = SaveWeightsForSampler::ephemeral(model, seq_id, sampler);
                 request.kind = kind;
@@ -181,11 +183,11 @@ impl TrainingClient {
                 let id = saved
                     .sampling_session_id
                     .ok_or_else(|| missing("a `sampling_session_id`"))?;
-                let session = inner.core.opened_session().cloned();
+                let session = inner.state.opened_session().cloned();
                 let session = session.ok_or_else(Closed::by_caller)?;
                 let base_model = inner.info.model_data.model_name.clone();
                 let base_model = base_model.or_else(|| inner.info.model_name.clone());
-                Ok(SamplingClient::new(&inner.core, session, id, base_model))
+                Ok(SamplingClient::new(&inner.state, session, id, base_model))
             },
         )
     }
@@ -193,7 +195,7 @@ impl TrainingClient {
     fn check_name(&self, options: &SaveOptions, kind: CheckpointKind) -> Result<(), InvalidValue> {
         self.check_segment(&options.name, kind)?;
         if options.overwrite && kind != CheckpointKind::Training {
-            let why = "is for training checkpoints only; choose another name";
+            let why = "is supported for training checkpoints only; choose another name";
             return Err(InvalidValue::new("overwrite", why));
         }
         Ok(())

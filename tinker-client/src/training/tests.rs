@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tinker_types::{AdamParams, proto};
+use tinker_types::{AdamParams, Datum, ForwardBackwardOutput, proto};
 use tokio::time::sleep;
 
-use super::*;
+use super::client::TrainingClient;
+use crate::error::Error;
 use crate::testing::{FakeServer, Reply, Seen, assert_small, data};
 use crate::{Loss, SaveOptions};
 

@@ -1,14 +1,14 @@
-//! Calls of the admin client, as data.
+//! Calls of the official admin client, as data.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::json;
-use tinker_client::{AdminClient, Error};
+use tinker_client::{AccountClient, Error};
 use tinker_types::AuditScope;
 
 use crate::vectors::outcome::Outcome;
 
-/// A method of the admin client.
+/// A method of the official admin client.
 #[derive(Debug, Clone)]
 pub(crate) enum AdminCall {
     AuditLog(AuditScope, Option<Date>),
@@ -19,27 +19,25 @@ pub(crate) enum AdminCall {
 impl AdminCall {
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::AuditLog(..) => "get_audit_log",
-            Self::BillingUsage(..) => "get_billing_usage",
-            Self::CheckpointStorage(_) => "get_current_checkpoint_storage_usage",
+            Self::AuditLog(..) => "audit_log",
+            Self::BillingUsage(..) => "billing_usage",
+            Self::CheckpointStorage(_) => "checkpoint_storage",
         }
     }
 
     /// Makes the call; the value has the official client's name for its type.
-    pub(crate) async fn make(self, admin: &AdminClient) -> Result<Outcome, Error> {
+    pub(crate) async fn make(self, account: &AccountClient) -> Result<Outcome, Error> {
         let (class, value) = match self {
             Self::AuditLog(events, day) => {
-                let entries = admin.get_audit_log(events, day).await?;
+                let entries = account.audit_log(events, day).await?;
                 ("AuditLogResponse", json!({"entries": entries}))
             }
             Self::BillingUsage(from, until) => {
-                let usage = admin.get_billing_usage(from, until).await?;
+                let usage = account.billing_usage(from, until).await?;
                 ("BillingUsageResponse", json!(usage))
             }
             Self::CheckpointStorage(project_id) => {
-                let usage = admin
-                    .get_current_checkpoint_storage_usage(project_id)
-                    .await?;
+                let usage = account.checkpoint_storage(project_id).await?;
                 ("CurrentCheckpointStorageUsageResponse", json!(usage))
             }
         };

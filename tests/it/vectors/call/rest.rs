@@ -1,15 +1,16 @@
-//! Calls of the REST client, as data.
+//! Calls of the official REST client, as data.
 
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::json;
-use tinker_client::{AccessScope, CheckpointPath, CopyOptions, Error, RestClient};
-use tinker_types::{InvalidValue, SearchSessions};
+use tinker_client::transport::{Call, Class, Replay};
+use tinker_client::{AccessScope, CheckpointPath, CopyOptions, Error, ListOptions, ServiceClient};
+use tinker_types::{Endpoint, GetServerCapabilities, InvalidValue, SearchSessions};
 
 use crate::vectors::outcome::Outcome;
 
-/// A method of the REST client. Checkpoints are named as their users name them: in text.
+/// A method of the official REST client. Checkpoints are paths as text.
 #[derive(Debug, Clone)]
 pub(crate) enum RestCall {
     Capabilities,
@@ -66,104 +67,112 @@ impl Copy {
 impl RestCall {
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Capabilities => "get_server_capabilities",
-            Self::TrainingRun(..) => "get_training_run",
-            Self::TrainingRunOf(_) => "get_training_run_of",
-            Self::TrainingRuns(..) => "list_training_runs",
-            Self::CheckpointsOfRun(_) => "list_checkpoints",
-            Self::Checkpoints(_) => "list_user_checkpoints",
-            Self::WeightsInfo(_) => "get_weights_info",
-            Self::Delete(_) => "delete_checkpoint",
-            Self::Publish(_) => "publish_checkpoint",
-            Self::Unpublish(_) => "unpublish_checkpoint",
-            Self::SetTtl(..) => "set_checkpoint_ttl",
-            Self::ExternalWeightsUrls(_) => "get_external_weights_urls",
-            Self::Copy(_) => "copy_weights",
-            Self::Session(..) => "get_session",
-            Self::Sessions(..) => "list_sessions",
-            Self::SearchSessions(_) => "search_sessions",
-            Self::AssignProject(..) => "assign_session_project",
-            Self::ExportTrace(_) => "export_session_trace",
-            Self::Sampler(_) => "get_sampler",
-            Self::Whoami => "whoami",
+            Self::Capabilities => "call(GetServerCapabilities)",
+            Self::TrainingRun(..) => "runs.get",
+            Self::TrainingRunOf(_) => "runs.get_by_checkpoint",
+            Self::TrainingRuns(..) => "runs.page",
+            Self::CheckpointsOfRun(_) => "checkpoints.list_by_run",
+            Self::Checkpoints(_) => "checkpoints.page",
+            Self::WeightsInfo(_) => "checkpoints.get",
+            Self::Delete(_) => "checkpoints.delete",
+            Self::Publish(_) => "checkpoints.publish",
+            Self::Unpublish(_) => "checkpoints.unpublish",
+            Self::SetTtl(..) => "checkpoints.set_ttl",
+            Self::ExternalWeightsUrls(_) => "checkpoints.file_urls",
+            Self::Copy(_) => "checkpoints.copy",
+            Self::Session(..) => "sessions.get",
+            Self::Sessions(..) => "sessions.page",
+            Self::SearchSessions(_) => "sessions.search_page",
+            Self::AssignProject(..) => "sessions.assign_project",
+            Self::ExportTrace(_) => "sessions.export_trace",
+            Self::Sampler(_) => "sessions.get_sampler",
+            Self::Whoami => "account.whoami",
             Self::Health => "check_health",
         }
     }
 
     /// Makes the call; the value has the official client's name for its type.
-    pub(crate) async fn make(self, rest: &RestClient) -> Result<Outcome, Error> {
-        let among = |scope| rest.clone().with_access_scope(scope);
+    pub(crate) async fn make(self, service: &ServiceClient) -> Result<Outcome, Error> {
+        let runs = |scope| service.runs().with_access_scope(scope);
+        let sessions = |scope| service.sessions().with_access_scope(scope);
+        let (checkpoints, own) = (service.checkpoints(), service.sessions());
         Ok(match self {
-            Self::Capabilities => value(
-                "GetServerCapabilitiesResponse",
-                rest.get_server_capabilities().await?,
-            ),
+            Self::Capabilities => {
+                // The service client names itself in this request; the recording names the REST client.
+                let call = Call::new(GetServerCapabilities::NAME, Class::Rest)
+                    .with_caller("RestClient.get_server_capabilities")
+                    .with_replay(Replay::Safe);
+                let request = GetServerCapabilities {};
+                let capabilities = service.call(&request).with_call(call).await?;
+                value("GetServerCapabilitiesResponse", capabilities)
+            }
             Self::TrainingRun(id, scope) => {
-                let run = among(scope).get_training_run(&id.as_str().into()).await?;
+                let run = runs(scope).get(&id.as_str().into()).await?;
                 value("TrainingRun", run)
             }
             Self::TrainingRunOf(path) => {
-                let run = rest.get_training_run_of(&parse(&path)?).await?;
+                let run = service.runs().get_by_checkpoint(&parse(&path)?).await?;
                 value("TrainingRun", run)
             }
             Self::TrainingRuns(page, scope, project_id) => {
-                let rest = among(scope);
-                let runs = rest.list_training_runs(page.limit, page.offset, project_id);
-                value("TrainingRunsResponse", runs.await?)
+                let mut options = page.options();
+                options.project_id = project_id;
+                value("TrainingRunsResponse", runs(scope).page(options).await?)
             }
             Self::CheckpointsOfRun(id) => {
-                let checkpoints = rest.list_checkpoints(&id.as_str().into()).await?;
-                let checkpoints = json!({"checkpoints": checkpoints});
-                value("CheckpointsListResponse", checkpoints)
+                let of_run = checkpoints.list_by_run(&id.as_str().into()).await?;
+                value("CheckpointsListResponse", json!({"checkpoints": of_run}))
             }
             Self::Checkpoints(page) => {
-                let checkpoints = rest.list_user_checkpoints(page.limit, page.offset).await?;
-                value("CheckpointsListResponse", checkpoints)
+                let page = checkpoints.page(page.options()).await?;
+                value("CheckpointsListResponse", page)
             }
             Self::WeightsInfo(path) => {
-                let info = rest.get_weights_info(&parse(&path)?).await?;
+                let info = checkpoints.get(&parse(&path)?).await?;
                 value("WeightsInfoResponse", info)
             }
-            Self::Delete(path) => nothing(rest.delete_checkpoint(&parse(&path)?).await?),
-            Self::Publish(path) => nothing(rest.publish_checkpoint(&parse(&path)?).await?),
-            Self::Unpublish(path) => nothing(rest.unpublish_checkpoint(&parse(&path)?).await?),
-            Self::SetTtl(path, ttl) => nothing(rest.set_checkpoint_ttl(&parse(&path)?, ttl).await?),
+            Self::Delete(path) => nothing(checkpoints.delete(&parse(&path)?).await?),
+            Self::Publish(path) => nothing(checkpoints.publish(&parse(&path)?).await?),
+            Self::Unpublish(path) => nothing(checkpoints.unpublish(&parse(&path)?).await?),
+            Self::SetTtl(path, ttl) => nothing(checkpoints.set_ttl(&parse(&path)?, ttl).await?),
             Self::ExternalWeightsUrls(path) => {
-                let urls = rest.get_external_weights_urls(&parse(&path)?).await?;
+                let urls = checkpoints.file_urls(&parse(&path)?).await?;
                 value("ExternalWeightsUrlsResponse", urls)
             }
-            Self::Copy(copy) => {
-                Outcome::Text(rest.copy_weights(copy.options()?).await?.to_string())
-            }
+            Self::Copy(copy) => Outcome::Text(checkpoints.copy(copy.options()?).await?.to_string()),
             Self::Session(id, scope) => {
-                let session = among(scope).get_session(&id.as_str().into()).await?;
+                let session = sessions(scope).get(&id.as_str().into()).await?;
                 value("GetSessionResponse", session)
             }
             Self::Sessions(page, scope) => {
-                let sessions = among(scope).list_sessions(page.limit, page.offset).await?;
-                value("ListSessionsResponse", json!({"sessions": sessions}))
+                let page = sessions(scope).page(page.options()).await?;
+                value("ListSessionsResponse", json!({"sessions": page}))
             }
-            Self::SearchSessions(query) => value(
-                "SessionSearchResponse",
-                rest.search_sessions_page(query).await?,
-            ),
-            Self::AssignProject(id, project) => nothing(
-                rest.assign_session_project(&id.as_str().into(), project)
-                    .await?,
-            ),
-            Self::ExportTrace(id) => {
-                Outcome::Text(rest.export_session_trace(&id.as_str().into()).await?)
+            Self::SearchSessions(query) => {
+                value("SessionSearchResponse", own.search_page(query).await?)
             }
-            Self::Sampler(id) => value(
-                "GetSamplerResponse",
-                rest.get_sampler(&id.as_str().into()).await?,
-            ),
-            Self::Whoami => value("WhoamiResponse", rest.whoami().await?),
+            Self::AssignProject(id, project) => {
+                nothing(own.assign_project(&id.as_str().into(), project).await?)
+            }
+            Self::ExportTrace(id) => Outcome::Text(own.export_trace(&id.as_str().into()).await?),
+            Self::Sampler(id) => {
+                let sampler = own.get_sampler(&id.as_str().into()).await?;
+                value("GetSamplerResponse", sampler)
+            }
+            Self::Whoami => value("WhoamiResponse", service.account().whoami().await?),
             Self::Health => {
-                rest.check_health().await?;
+                service.check_health().await?;
                 value("HealthResponse", json!({"status": "ok"}))
             }
         })
+    }
+}
+
+impl Page {
+    fn options(self) -> ListOptions {
+        ListOptions::default()
+            .with_page_size(self.limit)
+            .with_offset(self.offset)
     }
 }
 

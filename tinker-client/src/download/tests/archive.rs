@@ -29,9 +29,9 @@ const FILE: EntryType = EntryType::Regular;
 
 async fn fetch_archive(server: &Server, target: &Path) -> Result<Downloaded, Error> {
     let path = "tinker://s:train:0/weights/a".parse().unwrap();
-    let rest = server.rest();
+    let checkpoints = server.checkpoints();
     let options = DownloadOptions::default();
-    rest.download_checkpoint(&path, target, options).await
+    checkpoints.download(&path, target, options).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,14 +104,18 @@ async fn nothing_in_an_archive_leads_out_of_the_folder() {
         (
             "a link",
             &[(EntryType::Symlink, "l", b""), (FILE, "l/x", b"x")],
-            "no plain file",
+            "not a plain file",
         ),
         (
             "a hard link",
             &[(EntryType::Link, "l", b"")],
-            "no plain file",
+            "not a plain file",
         ),
-        ("a device", &[(EntryType::Char, "d", b"")], "no plain file"),
+        (
+            "a device",
+            &[(EntryType::Char, "d", b"")],
+            "not a plain file",
+        ),
         (
             "twice",
             &[(FILE, "x", b"1"), (FILE, "x", b"2")],
@@ -120,14 +124,14 @@ async fn nothing_in_an_archive_leads_out_of_the_folder() {
         (
             "a file as folder",
             &[(FILE, "x", b"1"), (FILE, "x/y", b"2")],
-            "cannot be made",
+            "cannot be created",
         ),
         (
             "an endless name",
             &[(EntryType::GNULongName, "x", &long)],
-            "longer than any name",
+            "overlong name",
         ),
-        ("nothing", &[], "holds no files"),
+        ("nothing", &[], "has no files"),
     ];
     for (case, entries, message) in cases {
         let server = Server::with(&[("a.tar", tar_of(entries))]);

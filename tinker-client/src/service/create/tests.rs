@@ -109,11 +109,13 @@ async fn a_finished_transport_cannot_carry_another_key_and_says_so() {
         .unwrap_err();
     assert!(error.is_user_error(), "{error}");
     assert!(
-        error.to_string().contains("ServiceClient::builder"),
+        error
+            .to_string()
+            .contains("ServiceClientBuilder::transport"),
         "{error}"
     );
     assert!(server.seen_at("create_model").is_empty());
-    // Without a token there is nothing to carry.
+    // Without a token no delegated access is needed.
     service
         .create_training_client_from_state(PATH)
         .await

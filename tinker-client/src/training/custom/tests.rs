@@ -5,7 +5,8 @@ use serde_json::json;
 use tinker_types::{ForwardBackward, proto};
 
 use super::*;
-use crate::autodiff::{Objective, Var, differentiate};
+use crate::custom_loss::autodiff::objective::{Objective, differentiate};
+use crate::custom_loss::autodiff::var::Var;
 use crate::error::Error;
 use crate::testing::{FakeServer, Reply, data};
 use crate::{AdamParams, Loss};
@@ -111,8 +112,8 @@ async fn a_function_that_fails_poisons_what_follows() {
 #[tokio::test(start_paused = true)]
 async fn gradients_that_do_not_fit_poison_too_and_so_does_a_panic() {
     let gradients: [(Vec<Vec<f32>>, &str); 3] = [
-        (vec![], "gradients: holds 0 arrays for 1 data"),
-        (vec![vec![1.0]], "gradients[0]: holds 1 numbers for 2"),
+        (vec![], "gradients: has 0 arrays for 1 data"),
+        (vec![vec![1.0]], "gradients[0]: has 1 numbers for 2"),
         (vec![vec![1.0, f32::NAN]], "gradients[0][1]: is NaN"),
     ];
     for (gradients, message) in gradients {

@@ -1,0 +1,348 @@
+//! Settings of a client.
+
+pub(crate) mod credentials;
+mod env;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+use tinker_transport::layer::{AdaptiveLayer, BreakerLayer, HedgeLayer};
+use tinker_transport::{ApiKey, Class, ClassLimits, Command, Credential, PerClass, Token};
+
+pub use env::{ENVIRONMENT, Variable};
+
+use crate::error::{ConfigError, Error};
+
+/// Address of the hosted service.
+pub const OFFICIAL_BASE_URL: &str = "https://tinker.thinkingmachines.dev/services/tinker-prod";
+
+/// Settings of a [`ServiceClient`](crate::ServiceClient).
+///
+/// Plain data: only [`Config::from_env`] reads the environment.
+///
+/// ```
+/// use tinker_client::Config;
+///
+/// let config = Config::new("http://localhost:8000")
+///     .with_api_key("anything")
+///     .with_display_name("first run");
+/// assert!(!format!("{config:?}").contains("anything"));
+/// ```
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Address of the server, with an optional path prefix. Default: [`OFFICIAL_BASE_URL`].
+    pub base_url: String,
+    /// The API key. The hosted service requires one that starts with `tml-`; other servers may accept any key, or none.
+    pub api_key: Option<Token>,
+    /// A shell command that prints a key; used if no key is set.
+    pub credential_command: Option<String>,
+    /// Project of the sessions. Default: none.
+    pub project_id: Option<String>,
+    /// Tags of the session, for searches.
+    pub tags: Vec<String>,
+    /// Display name of the session.
+    pub display_name: Option<String>,
+    /// Metadata stored with the session.
+    pub user_metadata: BTreeMap<String, Value>,
+    /// Headers sent with every request. Their values are treated as secrets.
+    pub headers: HeaderMap,
+    /// Limits and timeouts of each class of traffic. A limit of the server that differs from its default takes
+    /// precedence; see [`flow`](crate::flow).
+    pub limits: PerClass<ClassLimits>,
+    /// Time without contact to the server after which an accepted operation fails. Default: 5 minutes.
+    pub unreachable_after: Duration,
+    /// Time without progress after which a warning names the oldest waiting operation. Default: 10 minutes.
+    pub stuck_after: Duration,
+    /// Whether errors and the course of operations are reported to the server, at most 100 events per request and
+    /// without training data or samples. Default: true.
+    pub telemetry: bool,
+    /// Largest accepted answer, in bytes. Default: 1 GiB.
+    pub answer_limit: u64,
+    /// Circuit breaker: refuses requests while the server keeps failing. Default: none.
+    pub breaker: Option<BreakerLayer>,
+    /// Adaptive limit on concurrent requests of samples and REST. Default: none, only [`Self::limits`] hold.
+    pub adaptive: Option<AdaptiveLayer>,
+    /// Hedging: repeats slow GET requests and takes the first answer. Default: none.
+    pub hedge: Option<HedgeLayer>,
+}
+
+impl Config {
+    /// Defaults for a server at `base_url`, without a key.
+    pub fn new(base_url: impl Into<String>) -> Self {
+        Self {
+            base_url: base_url.into(),
+            api_key: None,
+            credential_command: None,
+            project_id: None,
+            tags: Vec::new(),
+            display_name: None,
+            user_metadata: BTreeMap::new(),
+            headers: HeaderMap::new(),
+            limits: PerClass::default(),
+            unreachable_after: Duration::from_mins(5),
+            stuck_after: Duration::from_mins(10),
+            telemetry: true,
+            answer_limit: 1 << 30,
+            breaker: None,
+            adaptive: None,
+            hedge: None,
+        }
+    }
+
+    /// Sets the API key; surrounding whitespace is removed.
+    #[must_use]
+    pub fn with_api_key(mut self, key: impl AsRef<str>) -> Self {
+        self.api_key = Some(Token::new(key.as_ref().trim()));
+        self
+    }
+
+    /// Sets a shell command that prints a key.
+    #[must_use]
+    pub fn with_credential_command(mut self, line: impl Into<String>) -> Self {
+        self.credential_command = Some(line.into());
+        self
+    }
+
+    /// Sets the project.
+    #[must_use]
+    pub fn with_project_id(mut self, project_id: impl Into<String>) -> Self {
+        self.project_id = Some(project_id.into());
+        self
+    }
+
+    /// Adds a tag.
+    #[must_use]
+    pub fn with_tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Sets the display name of the session.
+    #[must_use]
+    pub fn with_display_name(mut self, name: impl Into<String>) -> Self {
+        self.display_name = Some(name.into());
+        self
+    }
+
+    /// Adds metadata.
+    #[must_use]
+    pub fn with_user_metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.user_metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// Adds a header to every request.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Sets the limits and timeouts of one class.
+    #[must_use]
+    pub fn with_limits(mut self, class: Class, limits: ClassLimits) -> Self {
+        *self.limits.get_mut(class) = limits;
+        self
+    }
+
+    /// Sets [`Self::unreachable_after`].
+    #[must_use]
+    pub fn with_unreachable_after(mut self, after: Duration) -> Self {
+        self.unreachable_after = after;
+        self
+    }
+
+    /// Sets [`Self::stuck_after`].
+    #[must_use]
+    pub fn with_stuck_after(mut self, after: Duration) -> Self {
+        self.stuck_after = after;
+        self
+    }
+
+    /// Sets [`Self::telemetry`].
+    #[must_use]
+    pub fn with_telemetry(mut self, is_on: bool) -> Self {
+        self.telemetry = is_on;
+        self
+    }
+
+    /// Sets [`Self::answer_limit`].
+    #[must_use]
+    pub fn with_answer_limit(mut self, bytes: u64) -> Self {
+        self.answer_limit = bytes;
+        self
+    }
+
+    /// Switches on a circuit breaker.
+    ///
+    /// ```
+    /// use tinker_client::Config;
+    /// use tinker_client::transport::layer::{AdaptiveLayer, BreakerLayer, HedgeLayer};
+    ///
+    /// let config = Config::new("http://localhost:8000")
+    ///     .with_breaker(BreakerLayer::per_class())
+    ///     .with_adaptive(AdaptiveLayer::new())
+    ///     .with_hedge(HedgeLayer::after_share(0.95));
+    /// ```
+    #[must_use]
+    pub fn with_breaker(mut self, breaker: BreakerLayer) -> Self {
+        self.breaker = Some(breaker);
+        self
+    }
+
+    /// Switches on an adaptive limit on concurrent requests.
+    #[must_use]
+    pub fn with_adaptive(mut self, adaptive: AdaptiveLayer) -> Self {
+        self.adaptive = Some(adaptive);
+        self
+    }
+
+    /// Switches on hedging.
+    #[must_use]
+    pub fn with_hedge(mut self, hedge: HedgeLayer) -> Self {
+        self.hedge = Some(hedge);
+        self
+    }
+
+    pub(crate) fn is_official(&self) -> bool {
+        self.base_url.trim().trim_end_matches('/') == OFFICIAL_BASE_URL
+    }
+
+    /// The credential of these settings: the key, if it is a JWT or has the form that the server requires, otherwise the
+    /// command.
+    pub(crate) fn credential(&self) -> Result<Option<Arc<dyn Credential>>, Error> {
+        let command = self.credential_command.as_deref();
+        let is_fit = |key: &str| !self.is_official() || key.starts_with("tml-") || is_jwt(key);
+        match (&self.api_key, command) {
+            (Some(key), _) if is_fit(key.expose()) => Ok(Some(Arc::new(ApiKey::new(key.expose())))),
+            (_, Some(line)) => Ok(Some(Arc::new(Command::new(line)))),
+            (Some(_), None) => {
+                let what = "the API key does not start with tml-, as keys of the hosted service do; check TINKER_API_KEY, or set TINKER_BASE_URL if the key belongs to another server";
+                Err(ConfigError::new(what).into())
+            }
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The credential for a server that requires dynamic credentials.
+    pub(crate) fn enforced_credential(&self) -> Result<Arc<dyn Credential>, Error> {
+        if let Some(key) = self.api_key.as_ref().filter(|key| is_jwt(key.expose())) {
+            return Ok(Arc::new(ApiKey::new(key.expose())));
+        }
+        let line = self.credential_command.as_deref().ok_or_else(|| {
+            ConfigError::new("your organization requires dynamic credentials; set TINKER_CREDENTIAL_CMD to a command that prints one")
+        })?;
+        Ok(Arc::new(Command::new(line)))
+    }
+
+    /// Refuses a configuration for the hosted service without a key.
+    pub(crate) fn require_key(&self) -> Result<(), Error> {
+        let has_none = self.api_key.is_none() && self.credential_command.is_none();
+        if has_none && self.is_official() {
+            let what = "no API key for the hosted service; set TINKER_API_KEY, or set TINKER_BASE_URL to use another server";
+            return Err(ConfigError::new(what).into());
+        }
+        Ok(())
+    }
+}
+
+fn is_jwt(key: &str) -> bool {
+    key.starts_with("eyJ")
+}
+
+impl Default for Config {
+    /// The hosted service, without a key.
+    fn default() -> Self {
+        Self::new(OFFICIAL_BASE_URL)
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // A password in the base URL is refused later; until then it is hidden.
+        let base_url = if self.base_url.contains('@') {
+            "[hidden]"
+        } else {
+            &self.base_url
+        };
+        f.debug_struct("Config")
+            .field("base_url", &base_url)
+            .field("api_key", &self.api_key)
+            .field(
+                "credential_command",
+                &self.credential_command.as_ref().map(|_| "[hidden]"),
+            )
+            .field("project_id", &self.project_id)
+            .field("tags", &self.tags)
+            .field("display_name", &self.display_name)
+            .field("user_metadata", &self.user_metadata)
+            .field("headers", &self.headers.keys().collect::<Vec<_>>())
+            .field("limits", &self.limits)
+            .field("unreachable_after", &self.unreachable_after)
+            .field("stuck_after", &self.stuck_after)
+            .field("telemetry", &self.telemetry)
+            .field("answer_limit", &self.answer_limit)
+            .field("breaker", &self.breaker)
+            .field("adaptive", &self.adaptive)
+            .field("hedge", &self.hedge)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hosted_service_wants_its_own_keys_and_others_take_any() {
+        let refused = Config::default()
+            .with_api_key("sk-1")
+            .credential()
+            .unwrap_err();
+        assert!(refused.is_user_error() && !refused.to_string().contains("sk-1"));
+        for key in ["tml-1", "eyJhbGciOiJub25lIn0.e30."] {
+            assert!(
+                Config::default()
+                    .with_api_key(key)
+                    .credential()
+                    .unwrap()
+                    .is_some()
+            );
+        }
+        let other = Config::new("http://localhost:8000/");
+        assert!(
+            other
+                .clone()
+                .with_api_key("sk-1")
+                .credential()
+                .unwrap()
+                .is_some()
+        );
+        assert!(other.credential().unwrap().is_none());
+        assert!(other.require_key().is_ok() && Config::default().require_key().is_err());
+    }
+
+    #[test]
+    fn a_command_stands_in_for_a_key_of_another_shape() {
+        let config = Config::default()
+            .with_api_key("sk-1")
+            .with_credential_command("print-key");
+        let shown = format!("{:?}", config.credential().unwrap().unwrap());
+        assert!(shown.starts_with("Command"), "{shown}");
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let secret = HeaderValue::from_static("hunter2");
+        let config = Config::new("https://me:hunter2@h.test")
+            .with_api_key("hunter2")
+            .with_credential_command("echo hunter2")
+            .with_header(HeaderName::from_static("cf-access-client-secret"), secret);
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,257 @@
+//! Regularizers: penalties added to a loss.
+
+use tinker_transport::BoxError;
+use tinker_types::{Datum, InvalidValue};
+
+use super::derivatives::derivatives;
+use super::objective::Objective;
+use super::var::Var;
+use crate::custom_loss::value::CustomLoss;
+
+/// A penalty on the log probabilities of the targets, added to a loss by [`regularize`]. Its value and gradient are
+/// exact. It does not depend on weights or activations.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Regularizer {
+    name: String,
+    weight: f64,
+    penalty: Penalty,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Penalty {
+    L1,
+    L2,
+    ElasticNet(f64),
+    Entropy,
+    Kl(String),
+    Consistency,
+    Orthogonality,
+    Gradient(f64),
+}
+
+impl Regularizer {
+    /// `sum |lp|`.
+    pub fn l1(weight: f64) -> Self {
+        Self::new("l1", weight, Penalty::L1)
+    }
+
+    /// `sum lp^2`.
+    pub fn l2(weight: f64) -> Self {
+        Self::new("l2", weight, Penalty::L2)
+    }
+
+    /// `r sum |lp| + (1 - r) sum lp^2`, with `r` from 0 to 1.
+    pub fn elastic_net(weight: f64, l1_ratio: f64) -> Self {
+        Self::new("elastic_net", weight, Penalty::ElasticNet(l1_ratio))
+    }
+
+    /// `sum p lp`, the negative contribution of the targets to the entropy. A positive weight favors high entropy.
+    pub fn entropy(weight: f64) -> Self {
+        Self::new("entropy", weight, Penalty::Entropy)
+    }
+
+    /// `sum (exp(q - lp) - (q - lp) - 1)`, an estimate of the KL divergence from a reference. `q` are the log
+    /// probabilities of the reference, in the loss input of each datum with this key.
+    pub fn kl(weight: f64, reference: impl Into<String>) -> Self {
+        Self::new("kl", weight, Penalty::Kl(reference.into()))
+    }
+
+    /// `sum (lp - lp')^2 / T` over consecutive pairs of data, two views of the same targets.
+    pub fn consistency(weight: f64) -> Self {
+        Self::new("consistency", weight, Penalty::Consistency)
+    }
+
+    /// Sum over all pairs of data of the squared cosine between their log probabilities, which must have the same length.
+    pub fn orthogonality(weight: f64) -> Self {
+        Self::new("orthogonality", weight, Penalty::Orthogonality)
+    }
+
+    /// `(|g| - target)^2`, where `g` is the gradient of the unregularized loss with respect to all log probabilities.
+    pub fn gradient_penalty(weight: f64, target: f64) -> Self {
+        Self::new("gradient_penalty", weight, Penalty::Gradient(target))
+    }
+
+    /// Sets the name in metrics, to tell apart two regularizers of the same kind.
+    #[must_use]
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    fn new(name: &str, weight: f64, penalty: Penalty) -> Self {
+        Self {
+            name: name.to_owned(),
+            weight,
+            penalty,
+        }
+    }
+
+    fn check(&self) -> Result<(), InvalidValue> {
+        let refuse = |why: &str| Err(InvalidValue::new(format!("regularizer {}", self.name), why));
+        if !self.weight.is_finite() {
+            return refuse("has a weight that is not finite");
+        }
+        match self.penalty {
+            Penalty::ElasticNet(ratio) if !(0.0..=1.0).contains(&ratio) => {
+                refuse("has an l1_ratio outside 0 to 1")
+            }
+            Penalty::Gradient(target) if !(target.is_finite() && target >= 0.0) => {
+                refuse("has a negative target; use 0 or more")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The weighted penalty: one number.
+    fn term(&self, base: &Var, data: &[Datum], leaves: &[Var]) -> Result<Var, InvalidValue> {
+        self.check()?;
+        let refuse = |why: String| InvalidValue::new(format!("regularizer {}", self.name), why);
+        let over = |of: &dyn Fn(&Var) -> Var| leaves.iter().map(of).sum::<Var>();
+        let l1 = || over(&|lp| lp.abs().sum());
+        let l2 = || over(&|lp| (lp * lp).sum());
+        let fits = |left: &Var, right: &Var| {
+            let (left, right) = (left.len(), right.len());
+            let why = || {
+                refuse(format!(
+                    "compares data of {left} and {right} targets; use one length"
+                ))
+            };
+            (left == right).then_some(()).ok_or_else(why)
+        };
+        let penalty = match &self.penalty {
+            Penalty::L1 => l1(),
+            Penalty::L2 => l2(),
+            Penalty::ElasticNet(ratio) => *ratio * l1() + (1.0 - ratio) * l2(),
+            Penalty::Entropy => over(&|lp| (lp.exp() * lp).sum()),
+            Penalty::Kl(key) => {
+                let mut sum = Var::constant(0.0);
+                for (index, (datum, lp)) in data.iter().zip(leaves).enumerate() {
+                    let tensor = datum.loss_fn_inputs.get(key);
+                    let values = tensor.and_then(|tensor| tensor.as_f32());
+                    let values = values.ok_or_else(|| {
+                        refuse(format!(
+                            "needs loss_fn_inputs.{key} of data[{index}] as float32"
+                        ))
+                    })?;
+                    let reference = Var::from_f32(values);
+                    fits(&reference, lp)?;
+                    let ahead = reference - lp;
+                    sum = sum + (ahead.exp() - &ahead - 1.0).sum();
+                }
+                sum
+            }
+            Penalty::Consistency => {
+                if !leaves.len().is_multiple_of(2) {
+                    let why = format!("needs data in pairs, but got {}", leaves.len());
+                    return Err(refuse(why));
+                }
+                let mut sum = Var::constant(0.0);
+                for pair in leaves.chunks_exact(2) {
+                    fits(&pair[0], &pair[1])?;
+                    let apart = &pair[0] - &pair[1];
+                    sum = sum + (&apart * &apart).mean();
+                }
+                sum
+            }
+            Penalty::Orthogonality => {
+                let mut sum = Var::constant(0.0);
+                for (index, left) in leaves.iter().enumerate() {
+                    for right in &leaves[index + 1..] {
+                        fits(left, right)?;
+                        let dot = (left * right).sum();
+                        let lengths = (left * left).sum() * (right * right).sum();
+                        sum = sum + &dot * &dot / (lengths + TINY);
+                    }
+                }
+                sum
+            }
+            Penalty::Gradient(target) => {
+                let slopes = derivatives(base, leaves);
+                let squares: Var = slopes.iter().map(|slope| (slope * slope).sum()).sum();
+                let beyond = (squares + TINY).sqrt() - *target;
+                &beyond * &beyond
+            }
+        };
+        Ok(self.weight * penalty)
+    }
+}
+
+/// Keeps norms differentiable at 0.
+const TINY: f64 = 1e-12;
+
+/// Adds penalties to a loss, for
+/// [`forward_backward_custom`](crate::TrainingClient::forward_backward_custom). The loss is written as
+/// for [`differentiate`](super::differentiate).
+///
+/// Metrics report the value and the gradient norm of each term as `loss_term/<name>` and `grad_norm/<name>`, where the
+/// unregularized loss is called `base`, and `grad_norm/total`.
+///
+#[doc = setup!(training)]
+/// use tinker_client::autodiff::{Regularizer, Var, regularize};
+/// use tinker_client::{Datum, InvalidValue};
+///
+/// let likelihood = |_: &[Datum], logprobs: &[Var]| {
+///     Ok::<_, InvalidValue>(-logprobs.iter().map(Var::sum).sum::<Var>())
+/// };
+/// let terms = [Regularizer::l2(0.01), Regularizer::entropy(0.1)];
+/// let data = vec![Datum::supervised(&[72, 105], &[33])];
+/// let output = training.forward_backward_custom(data, regularize(likelihood, terms)).await?;
+/// assert!(output.metrics["grad_norm/entropy"] > 0.0);
+/// # Ok(())
+/// # }
+/// ```
+pub fn regularize<O, E>(
+    loss: impl FnOnce(&[Datum], &[Var]) -> Result<O, E>,
+    terms: impl IntoIterator<Item = Regularizer>,
+) -> impl FnOnce(&[Datum], &[Vec<f32>]) -> Result<CustomLoss, BoxError>
+where
+    O: Into<Objective>,
+    E: Into<BoxError>,
+{
+    let terms: Vec<Regularizer> = terms.into_iter().collect();
+    move |data, logprobs| {
+        let leaves: Vec<Var> = logprobs.iter().map(|lps| Var::from_f32(lps)).collect();
+        let objective: Objective = loss(data, &leaves).map_err(Into::into)?.into();
+        let base = objective.loss;
+        let mut custom = CustomLoss::new(0.0, Vec::new());
+        custom.metrics = objective.metrics;
+        let mut total: Vec<Vec<f64>> = leaves.iter().map(|lps| vec![0.0; lps.len()]).collect();
+        let mut add = |name: &str, term: &Var| -> Result<(), InvalidValue> {
+            let value = term.number()?;
+            let gradient = term.gradients(&leaves)?;
+            custom.loss += value;
+            report(&mut custom, name, value, &gradient);
+            for (total, part) in total.iter_mut().zip(&gradient) {
+                total
+                    .iter_mut()
+                    .zip(part)
+                    .for_each(|(total, part)| *total += part);
+            }
+            Ok(())
+        };
+        add("base", &base)?;
+        for term in &terms {
+            add(&term.name, &term.term(&base, data, &leaves)?)?;
+        }
+        custom
+            .metrics
+            .insert("grad_norm/total".to_owned(), norm(&total));
+        let narrow = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
+        custom.gradients = total.into_iter().map(narrow).collect();
+        Ok(custom)
+    }
+}
+
+fn report(custom: &mut CustomLoss, name: &str, value: f64, gradient: &[Vec<f64>]) {
+    let metrics = &mut custom.metrics;
+    metrics.insert(format!("loss_term/{name}"), value);
+    metrics.insert(format!("grad_norm/{name}"), norm(gradient));
+}
+
+fn norm(gradient: &[Vec<f64>]) -> f64 {
+    let squares = gradient.iter().flatten().map(|value| value * value);
+    squares.sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests;

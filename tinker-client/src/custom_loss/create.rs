@@ -1,0 +1,89 @@
+//! Registration of a custom loss with a session.
+
+use std::sync::Arc;
+
+use tinker_transport::{Call, Class, Replay};
+use tinker_types::{
+    CreateCustomLoss, CustomLossCreated, Endpoint, InvalidValue, LossId, SessionId,
+};
+use tokio::time::Instant;
+
+use super::graph::LossGraph;
+use super::handle::LossHandle;
+use super::registry::Registration;
+use crate::error::Error;
+use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
+use crate::promise::record::Promise;
+use crate::session::{connection::Connection, state::ClientState};
+
+/// Registers a loss with the session, and uploads it if the server runs custom losses.
+pub(crate) fn create(state: &Arc<ClientState>, loss: LossGraph) -> Pending<LossHandle> {
+    let (graph, inputs) = match loss.graph().and_then(|graph| Ok((graph, loss.inputs()?))) {
+        Ok(written) => written,
+        Err(error) => return Pending::refused(error.within(format!("loss {}", loss.name()))),
+    };
+    if let Err(error) = state.check_open() {
+        return Pending::refused(error);
+    }
+    let registration = match state.losses.add(loss.name(), &inputs, &graph) {
+        Ok(registration) => registration,
+        Err(error) => return Pending::refused(error),
+    };
+    let state = Arc::clone(state);
+    let group = Group::new(format!("upload of loss {}", loss.name()), state.events());
+    let tracker = Tracker::new(
+        "ServiceClient.create_custom_loss",
+        &group,
+        WaitingFor::Session,
+    );
+    Pending::detached(tracker.clone(), async move {
+        let request = |session: SessionId, number| {
+            CreateCustomLoss::new(session, number, loss.name(), inputs, graph)
+        };
+        match upload(&state, &loss, &registration, request, &tracker).await {
+            Ok((session, id)) => Ok(LossHandle::new(session, Arc::new(loss), id)),
+            Err(error) => {
+                state.losses.forget(&registration);
+                Err(error)
+            }
+        }
+    })
+}
+
+async fn upload(
+    state: &Arc<ClientState>,
+    loss: &LossGraph,
+    registration: &Registration,
+    request: impl FnOnce(SessionId, u64) -> CreateCustomLoss,
+    tracker: &Tracker,
+) -> Result<(SessionId, Option<LossId>), Error> {
+    let (session, connection) = state.session().await?;
+    let session = session.clone();
+    if !connection.flags.fixed().custom_loss_server_side {
+        if loss.is_written() {
+            return Ok((session, None));
+        }
+        let why = "is a graph, which only a server can run, and this server does not run custom losses; write it as an Expr";
+        return Err(InvalidValue::new("loss", why).into());
+    }
+    let request = request(session.clone(), registration.number);
+    let id = submit(connection, &request, tracker).await?;
+    Ok((session, Some(id)))
+}
+
+async fn submit(
+    connection: &Arc<Connection>,
+    request: &CreateCustomLoss,
+    tracker: &Tracker,
+) -> Result<LossId, Error> {
+    let started = Instant::now();
+    tracker.set(WaitingFor::Acceptance);
+    let call = Call::new(CreateCustomLoss::NAME, Class::Train)
+        .with_caller(tracker.method())
+        .with_replay(Replay::Safe);
+    let submitted = Box::pin(connection.api.call(request, call)).await?;
+    let created: CustomLossCreated = Promise::of::<CreateCustomLoss>(submitted, started)
+        .resolve(connection, tracker)
+        .await?;
+    Ok(created.loss_id)
+}

@@ -1,0 +1,302 @@
+//! Errors: the cause, whether the work may have been done, and what to do next.
+
+mod detail;
+mod download;
+mod kinds;
+mod loss;
+mod timed_out;
+
+pub use download::DownloadFailed;
+pub use kinds::{
+    Closed, ConfigError, DecodeError, ExportFailed, Gone, RequestFailed, StatusError, Unreachable,
+};
+pub use loss::{LossFailed, Poisoned};
+pub use timed_out::TimedOut;
+pub use tinker_transport::TransportError;
+pub use tinker_types::InvalidValue;
+
+use tinker_transport::Kind;
+use tinker_types::ErrorCategory;
+
+pub(crate) use detail::{detail_of, wants_json};
+
+/// An error of a call.
+///
+/// Three predicates help to decide what to do: whether the request is at fault
+/// ([`is_user_error`](Self::is_user_error)), whether the same call may succeed later
+/// ([`is_retryable`](Self::is_retryable)), and whether the work may have been done anyway
+/// ([`may_have_been_done`](Self::may_have_been_done)). No error holds a key or a whole body. `Display` omits the cause,
+/// which is available through [`source`](std::error::Error::source).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value that the API does not accept, found before anything was sent.
+    ///
+    /// No work was done and no sequence id was used. Correct the value; the message names the field.
+    #[error(transparent)]
+    Invalid(#[from] InvalidValue),
+
+    /// The configuration cannot be used: no key, a bad base URL.
+    ///
+    /// No work was done. Correct the configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+
+    /// No answer was received, or it could not be read.
+    ///
+    /// Whether the work was done depends on how far the request got; see
+    /// [`TransportError::stage`].
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+
+    /// The server answered with an error status, after retries where the policy has any.
+    ///
+    /// A 4xx on a submission means that no work was done. A 408, a 409 or a 5xx leaves that open.
+    #[error(transparent)]
+    Status(#[from] StatusError),
+
+    /// The server accepted the operation, and it failed.
+    ///
+    /// With [`ErrorCategory::User`] the request is at fault and nothing was changed. Otherwise the server is; gradients
+    /// may be incomplete, so go back to the last checkpoint.
+    #[error(transparent)]
+    Failed(#[from] RequestFailed),
+
+    /// The server has dropped a promise, or does not know it, for example after a restart.
+    ///
+    /// The work may have been done, and its result is lost. Saved checkpoints can be loaded again. Expired samples were
+    /// submitted again before this is returned.
+    #[error(transparent)]
+    Gone(#[from] Gone),
+
+    /// The server accepted the operation and could not be reached afterwards.
+    ///
+    /// The work may have been done. See
+    /// [`Config::unreachable_after`](crate::Config::unreachable_after).
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+
+    /// The answer does not match the protocol.
+    ///
+    /// The work was done. The server is newer, older or faulty.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+
+    /// Some requests of a batch that was sent in several requests failed.
+    ///
+    /// The gradients of the other requests were added. Go back to the last checkpoint, or apply the gradients as they
+    /// are.
+    #[error(transparent)]
+    Partly(#[from] PartlyDone),
+
+    /// The function of a custom loss failed, or its result does not fit the data.
+    ///
+    /// No gradient was added. The training client is poisoned, see [`Poisoned`](Self::Poisoned).
+    #[error(transparent)]
+    Loss(#[from] LossFailed),
+
+    /// An earlier custom loss failed between its two passes, and the training client is unusable: the server waits for
+    /// sequence ids that will never be sent.
+    ///
+    /// No work was done. Make a new training client from the last checkpoint.
+    #[error(transparent)]
+    Poisoned(#[from] Poisoned),
+
+    /// The server could not make the trace of a session.
+    ///
+    /// Nothing else was affected.
+    #[error(transparent)]
+    Export(#[from] ExportFailed),
+
+    /// Files of a checkpoint could not be downloaded, or differ from what the server announced.
+    ///
+    /// Received data is kept for the next call, unless it was wrong.
+    #[error(transparent)]
+    Download(#[from] DownloadFailed),
+
+    /// The time limit of the operation expired; see [`Pending::within`](crate::Pending::within).
+    ///
+    /// A sample was cancelled. Other operations continue: the work may still be done.
+    #[error(transparent)]
+    TimedOut(#[from] TimedOut),
+
+    /// The session has ended, or the runtime has shut down.
+    ///
+    /// No work was done. Make a new [`ServiceClient`](crate::ServiceClient).
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
+impl Error {
+    /// Whether the request or the configuration is at fault. The same call will fail again.
+    pub fn is_user_error(&self) -> bool {
+        match self {
+            Self::Invalid(_) | Self::Config(_) | Self::Loss(_) => true,
+            Self::Status(error) => {
+                error.status().is_client_error() && !is_temporary(error.status().as_u16())
+            }
+            Self::Failed(error) => error.category() == ErrorCategory::User,
+            Self::Partly(error) => error.first().is_user_error(),
+            Self::Transport(error) => {
+                matches!(
+                    error.kind(),
+                    Kind::Config | Kind::Request | Kind::Credential
+                )
+            }
+            Self::Gone(_)
+            | Self::Unreachable(_)
+            | Self::Decode(_)
+            | Self::Poisoned(_)
+            | Self::Export(_)
+            | Self::Download(_)
+            | Self::TimedOut(_)
+            | Self::Closed(_) => false,
+        }
+    }
+
+    /// Whether the same call may succeed later. Whether a repeat is safe is a different question; see
+    /// [`may_have_been_done`](Self::may_have_been_done).
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Transport(error) => error.is_retryable(),
+            Self::Status(error) => {
+                error.status().is_server_error() || is_temporary(error.status().as_u16())
+            }
+            Self::Failed(error) => error.category() == ErrorCategory::Server,
+            Self::Unreachable(_) | Self::TimedOut(_) => true,
+            Self::Gone(error) => error.has_expired(),
+            Self::Partly(error) => error.first().is_retryable(),
+            Self::Download(error) => error.is_retryable(),
+            Self::Invalid(_)
+            | Self::Config(_)
+            | Self::Decode(_)
+            | Self::Loss(_)
+            | Self::Poisoned(_)
+            | Self::Export(_)
+            | Self::Closed(_) => false,
+        }
+    }
+
+    /// Whether the server may have done the work, in whole or in part.
+    pub fn may_have_been_done(&self) -> bool {
+        match self {
+            Self::Invalid(_)
+            | Self::Config(_)
+            | Self::Loss(_)
+            | Self::Poisoned(_)
+            | Self::Export(_)
+            | Self::Download(_)
+            | Self::Closed(_) => false,
+            Self::Transport(error) => error.may_have_been_received(),
+            Self::Status(error) => {
+                let status = error.status();
+                let is_open = status.is_server_error() || matches!(status.as_u16(), 408 | 409);
+                error.request_id().is_some() || is_open
+            }
+            Self::Failed(error) => error.category() != ErrorCategory::User,
+            Self::Gone(_)
+            | Self::Unreachable(_)
+            | Self::Decode(_)
+            | Self::Partly(_)
+            | Self::TimedOut(_) => true,
+        }
+    }
+}
+
+/// A batch of which some requests failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation}: {done} of {requests} requests of the batch were done")]
+pub struct PartlyDone {
+    operation: &'static str,
+    done: usize,
+    requests: usize,
+    #[source]
+    first: Box<Error>,
+}
+
+impl PartlyDone {
+    pub(crate) fn new(operation: &'static str, done: usize, requests: usize, first: Error) -> Self {
+        Self {
+            operation,
+            done,
+            requests,
+            first: Box::new(first),
+        }
+    }
+
+    /// Number of requests that were done.
+    pub fn done(&self) -> usize {
+        self.done
+    }
+
+    /// Number of requests of the batch.
+    pub fn requests(&self) -> usize {
+        self.requests
+    }
+
+    /// The first error.
+    pub fn first(&self) -> &Error {
+        &self.first
+    }
+}
+
+/// Statuses of temporary refusals.
+fn is_temporary(status: u16) -> bool {
+    matches!(status, 408 | 409 | 429)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::StatusCode;
+
+    fn status(code: u16, during_retrieve: bool) -> Error {
+        let status = StatusCode::from_u16(code).unwrap();
+        let error = StatusError::new(status, "optim_step", "no".into());
+        let error = if during_retrieve {
+            error.with_request_id("req-1".into())
+        } else {
+            error
+        };
+        error.into()
+    }
+
+    #[test]
+    fn whose_fault_and_whether_it_happened() {
+        for (error, user, retryable, done) in [
+            (status(422, false), true, false, false),
+            (status(422, true), true, false, true),
+            (status(429, false), false, true, false),
+            (status(409, false), false, true, true),
+            (status(503, false), false, true, true),
+            (
+                InvalidValue::new("data", "is empty").into(),
+                true,
+                false,
+                false,
+            ),
+            (
+                Gone::expired("r".into(), "asample").into(),
+                false,
+                true,
+                true,
+            ),
+            (
+                Gone::unknown("r".into(), "optim_step").into(),
+                false,
+                false,
+                true,
+            ),
+            (Closed::by_caller().into(), false, false, false),
+        ] {
+            assert_eq!(error.is_user_error(), user, "{error}");
+            assert_eq!(error.is_retryable(), retryable, "{error}");
+            assert_eq!(error.may_have_been_done(), done, "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_small() {
+        assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
+    }
+}

@@ -1,0 +1,82 @@
+//! The tracker of one operation.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::future::{Either, select};
+use tinker_types::RequestId;
+use tokio::sync::watch;
+
+use crate::error::Error;
+use crate::observe::sink::EventSink;
+use crate::operation::waiting::{Waiting, WaitingFor};
+use crate::operation::{group::Group, progress::Progress};
+
+/// The progress of one operation, and the group the operation belongs to. Clones refer to the same operation.
+#[derive(Debug, Clone)]
+pub(crate) struct Tracker {
+    progress: Arc<Progress>,
+    group: Arc<Group>,
+}
+
+impl Tracker {
+    /// A tracker for an operation of `group`, started by a public method named as `Class.method`.
+    pub(crate) fn new(method: &'static str, group: &Arc<Group>, reason: WaitingFor) -> Self {
+        Self {
+            progress: Arc::new(Progress::new(method, reason)),
+            group: Arc::clone(group),
+        }
+    }
+
+    /// Runs the operation, warns while its group is stuck, and reports an error to telemetry.
+    pub(crate) async fn run<T>(
+        self,
+        operation: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let Self { progress, group } = self;
+        let membership = group.enter(progress);
+        let result = match select(pin!(operation), pin!(group.warn_when_stuck())).await {
+            Either::Left((result, _)) => result,
+            Either::Right((never, _)) => match never {},
+        };
+        drop(membership);
+        group.note_progress();
+        group.events().outcome(result)
+    }
+
+    /// The public method that started the operation.
+    pub(crate) fn method(&self) -> &'static str {
+        self.progress.method()
+    }
+
+    pub(crate) fn group(&self) -> &Group {
+        &self.group
+    }
+
+    pub(crate) fn events(&self) -> &EventSink {
+        self.group.events()
+    }
+
+    /// Sets the reason for waiting. An unchanged reason keeps its start time.
+    pub(crate) fn set(&self, reason: WaitingFor) {
+        self.progress.set(reason);
+    }
+
+    /// Changes of the reason; the channel closes when the operation ends.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<Waiting> {
+        self.progress.subscribe()
+    }
+
+    /// Records a promise of the server.
+    pub(crate) fn accepted(&self, operation: &'static str, id: &RequestId) {
+        self.progress.accepted(operation, id);
+        self.group.note_progress();
+    }
+
+    /// Records the end of a promise.
+    pub(crate) fn ended(&self, id: &RequestId) {
+        self.progress.ended(id);
+        self.group.note_progress();
+    }
+}

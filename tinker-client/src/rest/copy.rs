@@ -1,0 +1,46 @@
+//! Copies of checkpoints.
+
+use http::{HeaderName, HeaderValue};
+use tinker_types::wire::header;
+use tinker_types::{CheckpointPath, CopyWeights, InvalidValue};
+
+use crate::error::Error;
+use crate::rest::copy_options::CopyOptions;
+use crate::session::ask::{ask, call};
+use crate::session::state::ClientState;
+
+const ACCESS_TOKEN: HeaderName = HeaderName::from_static(header::WEIGHTS_ACCESS_TOKEN);
+
+/// Copies a checkpoint into a project, for a public method, and returns the path of the copy.
+pub(crate) async fn copy_weights(
+    state: &ClientState,
+    method: &'static str,
+    options: CopyOptions,
+) -> Result<CheckpointPath, Error> {
+    let project = options
+        .project_id
+        .or_else(|| state.config().project_id.clone());
+    let project = project.ok_or_else(|| {
+        InvalidValue::new(
+            "project_id",
+            "is missing; set it in CopyOptions or in TINKER_PROJECT_ID",
+        )
+    })?;
+    let mut request = CopyWeights::new(&options.path, project);
+    request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
+    let Some(token) = options.access_token else {
+        return Ok(ask(state, method, request).await?.tinker_path);
+    };
+    let mut value = HeaderValue::from_str(token.expose())
+        .map_err(|_| InvalidValue::new("access_token", "is not a valid header value"))?;
+    value.set_sensitive(true);
+    let connection = state.connection().await?;
+    let call = call::<CopyWeights>(method);
+    let answer = Box::pin(
+        connection
+            .api
+            .call_with(&request, (ACCESS_TOKEN, value), call),
+    )
+    .await;
+    Ok(state.events().outcome(answer)?.tinker_path)
+}

@@ -1,0 +1,15 @@
+//! Stored objects of a server, by group: runs, checkpoints, sessions, the account.
+
+pub(crate) mod account;
+mod archive;
+pub(crate) mod checkpoints;
+pub(crate) mod copy;
+pub(crate) mod copy_options;
+pub(crate) mod list_options;
+pub(crate) mod pages;
+pub(crate) mod runs;
+pub(crate) mod sessions;
+mod whoami;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+//! `SamplingClient`: sampling from one set of weights.
+
+use std::sync::Arc;
+
+use tinker_types::{ModelInput, SampleResponse, SamplingParams, SamplingSessionId, SessionId};
+
+use super::copy::CopyNumber;
+use super::handle::SamplerHandle;
+use super::options::check_prompt;
+use super::response::ignored;
+use super::sampler::Sampler;
+use crate::error::Error;
+use crate::operation::{pending::Pending, tracker::Tracker, waiting::WaitingFor};
+use crate::sampling::options::SampleOptions;
+use crate::session::state::ClientState;
+
+/// Draws sequences from one set of weights.
+///
+/// Every call starts its sample before it returns; thousands can be in flight. The number of concurrent requests is
+/// controlled by the client and the server, see [`flow`](crate::flow). Dropping a [`Pending`] cancels its sample.
+///
+/// Cheap to clone; clones share the sampler. Get one from
+/// [`ServiceClient`](crate::ServiceClient) or [`TrainingClient`](crate::TrainingClient).
+#[derive(Debug, Clone)]
+pub struct SamplingClient {
+    pub(super) inner: Arc<Sampler>,
+}
+
+impl SamplingClient {
+    pub(crate) fn new(
+        state: &Arc<ClientState>,
+        session: SessionId,
+        id: SamplingSessionId,
+        base_model: Option<String>,
+    ) -> Self {
+        let sampler = Sampler::new(state, session, id, base_model, CopyNumber::Original);
+        Self::of(sampler)
+    }
+
+    /// A copy of a sampler that another client made.
+    pub(crate) fn from_handle(state: &Arc<ClientState>, handle: SamplerHandle) -> Self {
+        let (session, id) = (handle.session_id, handle.sampling_session_id);
+        let mut sampler =
+            Sampler::new(state, session, id, handle.base_model, CopyNumber::of_copy());
+        sampler.records_stability = handle.record_stability_info;
+        Self::of(sampler)
+    }
+
+    fn of(sampler: Sampler) -> Self {
+        Self {
+            inner: Arc::new(sampler),
+        }
+    }
+
+    /// A serializable handle of the sampler, for another process. It holds no key.
+    ///
+    /// The sampler exists as long as its session: keep this service client until the other process is done.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tinker_client::{ModelInput, SamplerHandle, SamplingParams};
+    /// # let engine = tinker_local::LocalEngine::builtin()?;
+    /// # let service = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;
+    /// # let elsewhere = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;
+    ///
+    /// let client = service.create_sampling_client("tinker-local/tiny").await?;
+    /// let text = client.handle().await?.to_string();
+    ///
+    /// // In another process:
+    /// let handle: SamplerHandle = text.parse()?;
+    /// let copy = elsewhere.sampling_client_from_handle(handle)?;
+    /// let params = SamplingParams::default().with_max_tokens(4);
+    /// let response = copy.sample(ModelInput::from_tokens([72, 105]), params).await?;
+    /// assert_eq!(response.sequences.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The flags of the server, which are part of the handle, could not be fetched.
+    pub async fn handle(&self) -> Result<SamplerHandle, Error> {
+        let Sampler {
+            state, session, id, ..
+        } = &*self.inner;
+        let connection = state.connection().await?;
+        let mut handle = SamplerHandle::new(
+            session.clone(),
+            id.clone(),
+            &state.config().base_url,
+            connection.flags.fixed().clone(),
+            connection.flags.dynamic(),
+        );
+        handle.base_model.clone_from(&self.inner.base_model);
+        handle.record_stability_info = self.inner.records_stability;
+        Ok(handle)
+    }
+
+    /// Id of the sampler.
+    ///
+    #[doc = setup!(sampling)]
+    /// let sampler = service.sessions().get_sampler(sampling.sampler_id()).await?;
+    /// assert_eq!(sampler.base_model, "tinker-local/tiny");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn sampler_id(&self) -> &SamplingSessionId {
+        &self.inner.id
+    }
+
+    /// Name of the base model; `None` if the server does not report it.
+    ///
+    #[doc = setup!(sampling)]
+    /// assert_eq!(sampling.base_model(), Some("tinker-local/tiny"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn base_model(&self) -> Option<&str> {
+        self.inner.base_model.as_deref()
+    }
+
+    /// Draws sequences from a prompt.
+    ///
+    /// A sample whose promise expires on the server (410) is submitted again. Dropping the `Pending` cancels the sample.
+    ///
+    /// ```
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use tinker_client::{ModelInput, SampleOptions, SamplingParams};
+    /// # let engine = tinker_local::LocalEngine::builtin()?;
+    /// # let service = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;
+    ///
+    /// let client = service.create_sampling_client("tinker-local/tiny").await?;
+    /// let params = SamplingParams::default().with_max_tokens(16).with_seed(7);
+    /// let options = SampleOptions::new(params).with_num_samples(4);
+    /// let response = client.sample(ModelInput::from_tokens([72, 105]), options).await?;
+    /// assert_eq!(response.sequences.len(), 4);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// An empty prompt or parameters outside their range, before anything is sent. Server errors are returned without
+    /// retries, throttling is waited out; set another policy with
+    /// [`configure_transport`](crate::ServiceClientBuilder::configure_transport).
+    pub fn sample(
+        &self,
+        prompt: ModelInput,
+        options: impl Into<SampleOptions>,
+    ) -> Pending<SampleResponse> {
+        self.start("SamplingClient.sample", prompt, options.into(), Ok)
+    }
+
+    /// Log probability of each prompt token given the tokens before it, `[P]`; `None` at position 0.
+    ///
+    /// Dropping the `Pending` cancels the request.
+    ///
+    #[doc = setup!(sampling)]
+    /// use tinker_client::ModelInput;
+    ///
+    /// let logprobs = sampling.compute_logprobs(ModelInput::from_tokens([72, 105])).await?;
+    /// assert!(logprobs[0].is_none() && logprobs[1].is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`sample`](Self::sample).
+    pub fn compute_logprobs(&self, prompt: ModelInput) -> Pending<Vec<Option<f32>>> {
+        // The protocol has no request without a sample, so one token is drawn and discarded.
+        let options = SampleOptions::new(SamplingParams::default().with_max_tokens(1))
+            .with_prompt_logprobs(true);
+        self.start(
+            "SamplingClient.compute_logprobs",
+            prompt,
+            options,
+            |response| {
+                let missing = || ignored("prompt_logprobs");
+                response.prompt_logprobs.ok_or_else(missing)
+            },
+        )
+    }
+
+    fn start<T: Send + 'static>(
+        &self,
+        method: &'static str,
+        prompt: ModelInput,
+        options: SampleOptions,
+        finish: impl FnOnce(SampleResponse) -> Result<T, Error> + Send + 'static,
+    ) -> Pending<T> {
+        if let Err(error) = options.check().and_then(|()| check_prompt(&prompt)) {
+            return Pending::refused(error);
+        }
+        if let Err(error) = self.inner.state.check_open() {
+            return Pending::refused(error);
+        }
+        let inner = Arc::clone(&self.inner);
+        let tracker = Tracker::new(method, &inner.group, WaitingFor::Acceptance);
+        let position = inner.next_position();
+        Pending::cancelling(tracker.clone(), async move {
+            finish(inner.sample(position, prompt, &options, &tracker).await?)
+        })
+    }
+}

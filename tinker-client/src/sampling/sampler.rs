@@ -1,0 +1,186 @@
+//! One sampler: its sequence ids, its slots, its samples.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use tinker_transport::policy::Backoff;
+use tinker_transport::{Call, Class, Replay};
+use tinker_types::{
+    Chunk, Endpoint, ModelInput, PollTarget, SampleRequest, SampleResponse, SamplingSessionId,
+    SessionId,
+};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+
+use super::abandon::Abandon;
+use super::copy::CopyNumber;
+use super::response::{check_response, name};
+use crate::error::Error;
+use crate::flow::slots::SampleSlots;
+use crate::operation::{group::Group, tracker::Tracker, waiting::WaitingFor};
+use crate::promise::{hint::Hint, poller::Poller, record::Promise};
+use crate::sampling::options::SampleOptions;
+use crate::session::{connection::Connection, state::ClientState};
+use crate::wire::extra::Extended;
+
+/// Back-off before a sample whose promise expired is submitted again.
+const RESAMPLE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
+
+/// One set of weights to sample from, and the samples in flight.
+#[derive(Debug)]
+pub(super) struct Sampler {
+    pub(super) state: Arc<ClientState>,
+    pub(super) session: SessionId,
+    pub(super) id: SamplingSessionId,
+    pub(super) base_model: Option<String>,
+    /// Whether every sample records what `stable_reinforce` needs.
+    pub(super) records_stability: bool,
+    pub(super) number: CopyNumber,
+    /// Position of the next sample of this copy.
+    pub(super) positions: AtomicU64,
+    /// Slots of samples in flight, from submission to result.
+    slots: SampleSlots,
+    /// The poller for all samples, if the server asks for one.
+    poller: OnceLock<Poller>,
+    pub(super) group: Arc<Group>,
+}
+
+impl Sampler {
+    pub(super) fn new(
+        state: &Arc<ClientState>,
+        session: SessionId,
+        id: SamplingSessionId,
+        base_model: Option<String>,
+        number: CopyNumber,
+    ) -> Self {
+        Self {
+            state: Arc::clone(state),
+            group: Group::new(format!("sampling from {id}"), state.events()),
+            session,
+            id,
+            base_model,
+            records_stability: false,
+            number,
+            positions: AtomicU64::new(0),
+            slots: SampleSlots::default(),
+            poller: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn next_position(&self) -> u64 {
+        self.positions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Waits for a slot among the samples in flight.
+    pub(super) async fn slot(&self, connection: &Connection) -> Option<OwnedSemaphorePermit> {
+        let most = connection.flags.fixed().sample_max_concurrent_requests;
+        self.slots.acquire(most).await
+    }
+
+    /// Samples until there is a result; submits the sample again when its promise expires.
+    pub(super) async fn sample(
+        &self,
+        mut position: u64,
+        prompt: ModelInput,
+        options: &SampleOptions,
+        tracker: &Tracker,
+    ) -> Result<SampleResponse, Error> {
+        let connection = self.state.connection().await?;
+        let _slot = self.slot(connection).await;
+        let mut attempt = 0;
+        loop {
+            self.state.check_open()?;
+            let number = &self.number;
+            let seq_id = number
+                .seq_id(connection, &self.id, tracker.method(), position)
+                .await?;
+            let mut request = options.request(self.id.clone(), seq_id, prompt.clone());
+            request.record_stability_info |= self.records_stability;
+            match self
+                .sample_once(connection, request, &options.extra, tracker)
+                .await
+            {
+                Err(Error::Gone(gone))
+                    if gone.has_expired() && !connection.flags.fixed().sample_no_retries =>
+                {
+                    tracing::debug!(%gone, "submitting the sample again");
+                    tokio::time::sleep(RESAMPLE.with_jitter(0.25).wait(attempt)).await;
+                    attempt += 1;
+                    position = self.next_position();
+                }
+                Ok(response) => return check_response(response, options),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The poller for all samples of this copy, if the server asks for one. `seq_id` is a sequence id of this copy.
+    fn poller(&self, connection: &Connection, seq_id: u64) -> Option<&Poller> {
+        if !connection.flags.fixed().sample_use_retrieve_futures {
+            return None;
+        }
+        Some(self.poller.get_or_init(|| {
+            let target = PollTarget::SamplingSession {
+                sampling_session_id: self.id.clone(),
+                cloned_sampler_id: CopyNumber::of_seq_id(seq_id),
+            };
+            Poller::start(connection.api.clone(), target, connection.unreachable_after)
+        }))
+    }
+
+    /// Submits a sample and waits for its result.
+    async fn sample_once(
+        &self,
+        connection: &Arc<Connection>,
+        request: SampleRequest,
+        extra: &Map<String, Value>,
+        tracker: &Tracker,
+    ) -> Result<SampleResponse, Error> {
+        let started = Instant::now();
+        tracker.set(WaitingFor::Acceptance);
+        let call = Call::new(SampleRequest::NAME, Class::Sample)
+            .with_caller(tracker.method())
+            .with_replay(Replay::Safe)
+            .with_weight(weight_of(&request.prompt));
+        let mut subscription = self
+            .poller(connection, request.seq_id)
+            .map(Poller::subscribe);
+        let request = Extended {
+            request: &request,
+            extra,
+        };
+        let mut submitted = connection.api.call(&request, call).await?;
+        let names = submitted.sample_sequence_ids.take();
+        let abandon = Abandon::new(connection, submitted.request_id.clone());
+        let promise = Promise::of::<SampleRequest>(submitted, started);
+        let hint = async {
+            match &mut subscription {
+                Some(subscription) => subscription.hint(&promise.request_id).await,
+                None => Hint::None,
+            }
+        };
+        let result = promise.resolve_after(connection, tracker, hint).await;
+        abandon.disarm();
+        let is_lost = matches!(result, Err(Error::Transport(_) | Error::Unreachable(_)));
+        if let Some(subscription) = subscription.filter(|_| !is_lost) {
+            subscription.fetched();
+        }
+        let mut response: SampleResponse = result?;
+        name(&mut response, names);
+        Ok(response)
+    }
+}
+
+/// Weight of a sample in bytes: ten per text token, the size of other chunks.
+pub(super) fn weight_of(prompt: &ModelInput) -> u64 {
+    let weights = prompt.chunks.iter().map(|chunk| match chunk {
+        Chunk::Text(text) => text.tokens.len() * 10,
+        Chunk::Image(image) => image.data.len(),
+        Chunk::ImagePointer(pointer) => pointer.location.len(),
+        Chunk::Dmel(audio) => audio.dmel.len(),
+        _ => 0,
+    });
+    weights.sum::<usize>() as u64
+}

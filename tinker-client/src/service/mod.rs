@@ -1,0 +1,11 @@
+//! The service client: construction, clients, sessions, raw calls.
+
+pub(crate) mod builder;
+pub(crate) mod call;
+pub(crate) mod client;
+pub(crate) mod close;
+pub(crate) mod create;
+pub(crate) mod observing;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,47 @@
+//! Heartbeat of a session.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use tinker_transport::policy::Never;
+use tinker_transport::{Call, Class, Replay};
+use tinker_types::{Endpoint, SessionHeartbeat, SessionId};
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::wire::api::Api;
+
+const PERIOD: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Failures are only events after this long.
+const WARN_AFTER: Duration = Duration::from_mins(2);
+
+/// Sends a heartbeat every ten seconds until the server reports the end of the session (410). Runs in its own task
+/// and its own traffic class, so that other work cannot delay it.
+pub(crate) async fn keep_alive(api: Api, session: SessionId) {
+    let mut last = Instant::now();
+    loop {
+        tokio::time::sleep(PERIOD).await;
+        let call = Call::new(SessionHeartbeat::NAME, Class::Session)
+            .with_replay(Replay::Safe)
+            .with_timeout(TIMEOUT)
+            .with_policy(Never);
+        match api
+            .call_void(&SessionHeartbeat::new(session.clone()), call)
+            .await
+        {
+            Ok(()) => last = Instant::now(),
+            Err(Error::Status(error)) if error.status() == StatusCode::GONE => {
+                tracing::warn!(%session, "the server has ended the session");
+                return;
+            }
+            Err(error) if last.elapsed() > WARN_AFTER => {
+                tracing::warn!(%session, %error, silent_for = ?last.elapsed(), "heartbeats fail; the server may end the session");
+            }
+            Err(error) => tracing::debug!(%session, %error, "a heartbeat failed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,11 @@
+//! The session with a server: shared state, connection, flags, heartbeat.
+
+pub(crate) mod ask;
+pub(crate) mod cancel;
+pub(crate) mod connection;
+pub(crate) mod delegated;
+pub(crate) mod encoding;
+pub(crate) mod flags;
+pub(crate) mod heartbeat;
+pub(crate) mod source;
+pub(crate) mod state;

@@ -1,0 +1,14 @@
+//! Training: the client, its passes, custom losses, checkpoints.
+
+pub(crate) mod client;
+pub(crate) mod combine;
+pub(crate) mod custom;
+pub(crate) mod model;
+pub(crate) mod options;
+pub(crate) mod part;
+pub(crate) mod passes;
+pub(crate) mod saves;
+pub(crate) mod submit;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,73 @@
+//! Options of a save.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+/// Options of a save. A name converts into options.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SaveOptions {
+    /// Name of the checkpoint: one path segment.
+    pub name: String,
+    /// Time until it is deleted, in whole seconds. Default: never. The hosted service accepts one hour to ten years.
+    pub ttl: Option<Duration>,
+    /// Whether a checkpoint of the same name is replaced. Default false: a taken name is an error. Training checkpoints
+    /// only.
+    pub overwrite: bool,
+    /// Metadata stored with the checkpoint.
+    pub user_metadata: BTreeMap<String, String>,
+    /// Additional fields of the request body, for fields that this type does not have. Default: none.
+    pub extra: Map<String, Value>,
+}
+
+impl SaveOptions {
+    /// A permanent save under a name.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the time until it is deleted.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Sets [`Self::overwrite`].
+    #[must_use]
+    pub fn with_overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+
+    /// Adds metadata.
+    #[must_use]
+    pub fn with_user_metadata(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.user_metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// Adds a field to the request body, for fields that this type does not have.
+    #[must_use]
+    pub fn with_extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.extra.insert(name.into(), value.into());
+        self
+    }
+}
+
+impl From<&str> for SaveOptions {
+    fn from(name: &str) -> Self {
+        Self::new(name)
+    }
+}
+
+impl From<String> for SaveOptions {
+    fn from(name: String) -> Self {
+        Self::new(name)
+    }
+}

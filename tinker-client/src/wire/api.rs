@@ -1,0 +1,201 @@
+//! Sending typed messages and reading their answers.
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use tinker_transport::{Body, Call, Disposition, Effort, Outcome, Transport, TransportError};
+use tinker_types::{Endpoint, proto};
+use tokio::time::Instant;
+
+use crate::error::{Error, StatusError, detail_of};
+use crate::telemetry::Telemetry;
+use crate::wire::codec;
+use crate::wire::request::{Form, address, build, json_request};
+
+/// Sends typed messages over a transport and reads the answers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Api {
+    transport: Transport,
+    answer_limit: u64,
+    telemetry: Option<Telemetry>,
+}
+
+/// An answer with its whole body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) outcome: Outcome,
+    pub(crate) form: Form,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    operation: &'static str,
+    attempts: u32,
+}
+
+impl Api {
+    pub(crate) fn new(transport: Transport, answer_limit: u64) -> Self {
+        Self {
+            transport,
+            answer_limit,
+            telemetry: None,
+        }
+    }
+
+    /// Reports failed calls to telemetry.
+    pub(crate) fn with_telemetry(mut self, telemetry: Option<Telemetry>) -> Self {
+        self.telemetry = telemetry;
+        self
+    }
+
+    /// Largest accepted answer, in bytes.
+    pub(crate) fn answer_limit(&self) -> u64 {
+        self.answer_limit
+    }
+
+    /// Sends a message as JSON and reads the answer.
+    pub(crate) async fn call<E: Endpoint>(
+        &self,
+        endpoint: &E,
+        call: Call,
+    ) -> Result<E::Response, Error> {
+        let request = json_request(endpoint, call)?;
+        self.finish(request, Answer::into_message).await
+    }
+
+    /// Sends a message as JSON; the body of a success is ignored.
+    pub(crate) async fn call_void<E: Endpoint>(
+        &self,
+        endpoint: &E,
+        call: Call,
+    ) -> Result<(), Error> {
+        let request = json_request(endpoint, call)?;
+        self.finish(request, Answer::into_nothing).await
+    }
+
+    /// Sends a message as JSON; `read` interprets the answer.
+    pub(crate) async fn call_read<E: Endpoint, T>(
+        &self,
+        endpoint: &E,
+        call: Call,
+        read: impl FnOnce(Answer) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let request = json_request(endpoint, call)?;
+        self.finish(request, read).await
+    }
+
+    /// Sends a message without a body; the body of a success is ignored.
+    pub(crate) async fn call_bare<E: Endpoint>(
+        &self,
+        endpoint: &E,
+        call: Call,
+    ) -> Result<(), Error> {
+        let path = address(endpoint)?;
+        let request = build(E::METHOD, &path, Form::Json, Bytes::new(), call)?;
+        self.finish(request, Answer::into_nothing).await
+    }
+
+    /// Sends a message as JSON with an additional header and reads the answer.
+    pub(crate) async fn call_with<E: Endpoint>(
+        &self,
+        endpoint: &E,
+        header: (HeaderName, HeaderValue),
+        call: Call,
+    ) -> Result<E::Response, Error> {
+        let mut request = json_request(endpoint, call)?;
+        request.headers_mut().insert(header.0, header.1);
+        self.finish(request, Answer::into_message).await
+    }
+
+    async fn finish<T>(
+        &self,
+        request: Request<Body>,
+        read: impl FnOnce(Answer) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Some(telemetry) = &self.telemetry else {
+            return read(self.send(request).await?);
+        };
+        let (call, began) = (Call::of(&request), Instant::now());
+        let result = match self.send(request).await {
+            Ok(answer) => read(answer),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = &result {
+            telemetry.call_failed(&call, error, began);
+        }
+        result
+    }
+
+    /// Sends a request; the body of the answer is a stream.
+    pub(crate) async fn open(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<Body>, TransportError> {
+        Box::pin(self.transport.call(request)).await
+    }
+
+    /// Sends a request and reads the whole answer, whatever its status.
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Answer, TransportError> {
+        // The transport reads the body within the attempt, so that an interrupted one is retried.
+        if let Some(call) = request.extensions_mut().get_mut::<Call>() {
+            call.whole = Some(self.answer_limit);
+        }
+        let operation = Call::of(&request).operation;
+        let result = self.transport.call(request).await;
+        let outcome = Disposition::of(&result).outcome;
+        let (head, body) = result?.into_parts();
+        let content_type = head.headers.get(CONTENT_TYPE);
+        let is_protobuf = content_type
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.contains(proto::CONTENT_TYPE));
+        Ok(Answer {
+            status: head.status,
+            outcome,
+            form: if is_protobuf {
+                Form::Protobuf
+            } else {
+                Form::Json
+            },
+            headers: head.headers,
+            body: body.collect(self.answer_limit).await?,
+            operation,
+            attempts: head
+                .extensions
+                .get::<Effort>()
+                .map_or(1, |effort| effort.attempts),
+        })
+    }
+}
+
+impl Answer {
+    /// The message of a success, or the error of the status.
+    pub(crate) fn into_message<T: serde::de::DeserializeOwned>(self) -> Result<T, Error> {
+        if !self.status.is_success() {
+            return Err(self.into_error().into());
+        }
+        Ok(codec::from_json(self.operation, &self.body)?)
+    }
+
+    /// Checks for a success; otherwise the error of the status.
+    fn into_nothing(self) -> Result<(), Error> {
+        if self.status.is_success() {
+            return Ok(());
+        }
+        Err(self.into_error().into())
+    }
+
+    /// The error of a status that is not a success.
+    pub(crate) fn into_error(self) -> StatusError {
+        let operation = self.operation;
+        self.into_error_of(operation)
+    }
+
+    /// The detail of an error body, shortened.
+    pub(crate) fn detail(&self) -> String {
+        detail_of(&self.body)
+    }
+
+    /// The error of the status, under the name of another operation than the one that was called.
+    pub(crate) fn into_error_of(self, operation: &'static str) -> StatusError {
+        StatusError::new(self.status, operation, detail_of(&self.body)).with_attempts(self.attempts)
+    }
+}

@@ -1,0 +1,173 @@
+//! Encoding and decoding of messages.
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tinker_types::{
+    CustomLossCreated, ForwardBackwardOutput, InvalidValue, ModelCreated, OptimStepOutput,
+    SampleResponse, SavedExternal, SavedForSampler, SavedWeights, WeightsLoaded, proto,
+};
+
+use crate::error::{DecodeError, Error};
+
+/// Answers above this size are decoded on a blocking thread; smaller ones take about a millisecond.
+const LARGE: usize = 1 << 20;
+
+/// Encodes a message as JSON.
+pub(crate) fn to_json(operation: &'static str, message: &impl Serialize) -> Result<Bytes, Error> {
+    match serde_json::to_vec(message) {
+        Ok(body) => Ok(body.into()),
+        Err(error) => {
+            Err(InvalidValue::new(operation, format!("cannot be written as JSON: {error}")).into())
+        }
+    }
+}
+
+/// Decodes a message from JSON. An error names the field.
+pub(crate) fn from_json<T: DeserializeOwned>(
+    operation: &'static str,
+    body: &[u8],
+) -> Result<T, DecodeError> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    read(operation, &mut reader)
+}
+
+/// Decodes a message from a JSON value.
+fn from_value<T: DeserializeOwned>(
+    operation: &'static str,
+    value: Value,
+) -> Result<T, DecodeError> {
+    read(operation, value)
+}
+
+fn read<'de, T, R>(operation: &'static str, reader: R) -> Result<T, DecodeError>
+where
+    T: DeserializeOwned,
+    R: serde::Deserializer<'de, Error = serde_json::Error>,
+{
+    serde_path_to_error::deserialize(reader).map_err(|error| {
+        let field = match error.path().to_string() {
+            path if path == "." => "the answer".to_owned(),
+            path => format!("{path} of the answer"),
+        };
+        DecodeError::new(operation, format!("{field} does not match the protocol"))
+            .because(error.into_inner())
+    })
+}
+
+/// An undecoded result.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Payload {
+    Json(Value),
+    Protobuf(Bytes),
+}
+
+/// The result of a promise.
+pub(crate) trait Output: Sized + Send + 'static {
+    /// Decodes the JSON form.
+    fn from_json(operation: &'static str, value: Value) -> Result<Self, DecodeError>;
+
+    /// Decodes the protobuf form. The default is an error: most results exist as JSON only.
+    fn from_protobuf(operation: &'static str, body: Bytes) -> Result<Self, DecodeError> {
+        let _ = body;
+        let what = "the answer is protobuf, but the result of this operation is JSON";
+        Err(DecodeError::new(operation, what))
+    }
+}
+
+/// Decodes a payload, large ones on a blocking thread.
+pub(crate) async fn decode<T: Output>(
+    operation: &'static str,
+    payload: Payload,
+) -> Result<T, Error> {
+    match payload {
+        Payload::Json(value) => Ok(T::from_json(operation, value)?),
+        Payload::Protobuf(body) if body.len() <= LARGE => Ok(T::from_protobuf(operation, body)?),
+        Payload::Protobuf(body) => {
+            crate::wire::blocking::run(move || Ok(T::from_protobuf(operation, body)?)).await
+        }
+    }
+}
+
+macro_rules! json_outputs {
+    ($($output:ty),*) => {$(
+        impl Output for $output {
+            fn from_json(operation: &'static str, value: Value) -> Result<Self, DecodeError> {
+                from_value(operation, value)
+            }
+        }
+    )*};
+}
+
+json_outputs!(
+    CustomLossCreated,
+    ModelCreated,
+    OptimStepOutput,
+    SavedExternal,
+    SavedForSampler,
+    SavedWeights,
+    WeightsLoaded
+);
+
+macro_rules! protobuf_outputs {
+    ($($output:ty => $decode:path),*) => {$(
+        impl Output for $output {
+            // Older servers answer with JSON.
+            fn from_json(operation: &'static str, value: Value) -> Result<Self, DecodeError> {
+                from_value(operation, value)
+            }
+
+            fn from_protobuf(operation: &'static str, body: Bytes) -> Result<Self, DecodeError> {
+                $decode(body).map_err(|error| DecodeError::protobuf(operation, error))
+            }
+        }
+    )*};
+}
+
+protobuf_outputs!(
+    ForwardBackwardOutput => proto::decode_output,
+    SampleResponse => proto::decode_sample
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use tinker_types::ModelInfo;
+
+    #[test]
+    fn a_malformed_answer_names_its_place() {
+        let body = br#"{"model_data":{"arch":3},"model_id":"m"}"#;
+        let error = from_json::<ModelInfo>("get_info", body).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "get_info: model_data.arch of the answer does not match the protocol"
+        );
+        assert!(from_json::<ModelInfo>("get_info", b"<html>").is_err());
+    }
+
+    #[test]
+    fn older_servers_answer_json() {
+        let sample = json!({
+            "type": "sample",
+            "sequences": [{"stop_reason": "stop", "tokens": [1, 2], "logprobs": null}],
+            "prompt_logprobs": [null, -1.25],
+            "topk_prompt_logprobs": [null, [[7, -0.5]]]
+        });
+        let sample = SampleResponse::from_json("asample", sample).unwrap();
+        assert_eq!(sample.sequences[0].tokens, [1, 2]);
+        assert_eq!(
+            sample.topk_prompt_logprobs.unwrap()[1],
+            Some(vec![(7, -0.5)])
+        );
+
+        let output = json!({
+            "loss_fn_output_type": "x",
+            "loss_fn_outputs": [{"logprobs": {"data": [-0.5], "dtype": "float32", "shape": [1]}}],
+            "metrics": {"loss:sum": 1.0}
+        });
+        let output = ForwardBackwardOutput::from_json("forward", output).unwrap();
+        assert_eq!(output.logprobs(0), Some(&[-0.5][..]));
+    }
+}

@@ -1,0 +1,9 @@
+//! The wire: typed messages to HTTP requests, HTTP responses to typed messages.
+
+pub(crate) mod api;
+pub(crate) mod blocking;
+pub(crate) mod codec;
+pub mod console;
+pub(crate) mod extra;
+pub(crate) mod request;
+pub(crate) mod version;

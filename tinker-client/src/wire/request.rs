@@ -1,0 +1,137 @@
+//! Requests from typed messages.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use tinker_transport::{Body, Call};
+use tinker_types::wire::{header, route};
+use tinker_types::{Endpoint, InvalidValue, Method, proto};
+use url::Url;
+
+use crate::error::Error;
+use crate::wire::{codec, version::PROTOCOL_VERSION};
+
+/// The form of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    Protobuf,
+}
+
+/// The request of a message, with a JSON body.
+pub(crate) fn json_request<E: Endpoint>(endpoint: &E, call: Call) -> Result<Request<Body>, Error> {
+    let body = match E::METHOD {
+        Method::Get | Method::Delete => Bytes::new(),
+        Method::Post | Method::Put => codec::to_json(call.operation, endpoint)?,
+    };
+    let path = address(endpoint)?;
+    build(E::METHOD, &path, Form::Json, body, call)
+}
+
+/// A request with the headers of its call.
+pub(crate) fn build(
+    method: Method,
+    path: &str,
+    form: Form,
+    body: Bytes,
+    call: Call,
+) -> Result<Request<Body>, Error> {
+    // Room for the headers that the transport adds, so that the table is not reallocated.
+    let mut headers = HeaderMap::with_capacity(12);
+    if method != Method::Get {
+        headers.insert(CONTENT_TYPE, form.media_type());
+    }
+    name_method(&mut headers, call.caller);
+    let operation = call.operation;
+    let mut request = Request::builder()
+        .method(method.as_str())
+        .uri(path)
+        .extension(call)
+        .body(Body::from(body))
+        .map_err(|_| InvalidValue::new(operation, format!("{path:?} is not a valid path")))?;
+    *request.headers_mut() = headers;
+    Ok(request)
+}
+
+/// Names the public method that makes the call.
+fn name_method(headers: &mut HeaderMap, caller: Option<&'static str>) {
+    if let Some(name) = caller {
+        headers.insert(
+            HeaderName::from_static(header::SDK_VERSION),
+            HeaderValue::from_static(PROTOCOL_VERSION),
+        );
+        headers.insert(
+            HeaderName::from_static(header::SDK_METHOD),
+            HeaderValue::from_static(name),
+        );
+    }
+}
+
+impl Form {
+    pub(crate) fn media_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Json => "application/json",
+            Self::Protobuf => proto::CONTENT_TYPE,
+        })
+    }
+
+    /// Requests answers in this form.
+    pub(crate) fn accept(self, request: &mut Request<Body>) {
+        request.headers_mut().insert(ACCEPT, self.media_type());
+    }
+}
+
+/// Path and query of a message. Refuses ids of dots only, which would lead to another path.
+pub(crate) fn address<E: Endpoint>(endpoint: &E) -> Result<String, InvalidValue> {
+    let path = endpoint.path();
+    if path.split('/').any(|part| matches!(part, "." | "..")) {
+        let why =
+            format!("{path:?} has a segment of dots only; use the id that the server assigned");
+        return Err(InvalidValue::new("path", why));
+    }
+    Ok(locate(&path, &endpoint.query()))
+}
+
+/// Path and query below the base URL, percent-encoded. `path` is not encoded yet.
+pub(crate) fn locate(path: &str, query: &[(&'static str, String)]) -> String {
+    let Ok(mut url) = Url::parse("http://server/") else {
+        return String::new();
+    };
+    url.set_path(&format!("{}{}", route::PREFIX, path.replace('%', "%25")));
+    if !query.is_empty() {
+        url.query_pairs_mut().extend_pairs(query);
+    }
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_escaped_as_the_official_client_does() {
+        assert_eq!(
+            locate("samplers/s-1:sample:0", &[]),
+            "/api/v1/samplers/s-1:sample:0"
+        );
+        assert_eq!(
+            locate("training_runs/a b/\u{fc}?x#y", &[]),
+            "/api/v1/training_runs/a%20b/%C3%BC%3Fx%23y"
+        );
+        // A percent sign in an id is encoded like any other character: `a%2Fb` stays one id.
+        assert_eq!(
+            locate("samplers/a%2Fb%", &[]),
+            "/api/v1/samplers/a%252Fb%25"
+        );
+        let up = tinker_types::GetSampler::new("..".into());
+        assert!(address(&up).is_err());
+        let query = [("limit", "5".to_owned()), ("project_id", "p 1".to_owned())];
+        assert_eq!(
+            locate("training_runs", &query),
+            "/api/v1/training_runs?limit=5&project_id=p+1"
+        );
+    }
+}
