@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use tinker_transport::{Body, Call, Class, Kind, Outcome, Replay, TransportError};
 use tinker_types::wire::header;
-use tinker_types::{Endpoint, Method, RetrieveFuture, Retrieved, Waiting as ServerWord};
+use tinker_types::{Endpoint, Method, QueueStatus, RetrieveFuture, Retrieved};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -180,7 +180,7 @@ impl Promise {
         }
         match answer.status {
             StatusCode::REQUEST_TIMEOUT => {
-                if let Ok(word) = serde_json::from_slice::<ServerWord>(&answer.body) {
+                if let Ok(word) = serde_json::from_slice::<QueueStatus>(&answer.body) {
                     backoff.forgive();
                     poll.note_queue_state(word);
                 }

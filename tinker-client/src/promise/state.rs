@@ -1,7 +1,7 @@
 //! The state of polling for one promise, and its reports.
 
 use http::StatusCode;
-use tinker_types::Waiting as ServerWord;
+use tinker_types::QueueStatus;
 use tokio::time::Instant;
 
 use super::record::Promise;
@@ -61,8 +61,8 @@ impl<'a> PollState<'a> {
     }
 
     /// Records the queue state that the server reports.
-    pub(super) fn note_queue_state(&mut self, word: ServerWord) {
-        let (state, reason) = (word.queue_state, word.queue_state_reason);
+    pub(super) fn note_queue_state(&mut self, status: QueueStatus) {
+        let (state, reason) = (status.queue_state, status.queue_state_reason);
         self.tracker
             .group()
             .note_queue_state(state.as_ref(), reason.as_deref());

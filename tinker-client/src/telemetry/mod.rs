@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
 use serde_json::Value;
-use tinker_types::{Event, EventKind, SendTelemetry, SessionId, Severity};
+use tinker_types::{SendTelemetry, SessionId, Severity, TelemetryEvent, TelemetryEventKind};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -38,9 +38,9 @@ pub(crate) struct Telemetry(Arc<Queue>);
 
 #[derive(Debug)]
 struct Queue {
-    events: mpsc::Sender<Event>,
+    events: mpsc::Sender<TelemetryEvent>,
     /// The receiver, until the task takes it.
-    receiver: Mutex<Option<mpsc::Receiver<Event>>>,
+    receiver: Mutex<Option<mpsc::Receiver<TelemetryEvent>>>,
     origin: Arc<Origin>,
     count: AtomicU64,
     is_full: AtomicBool,
@@ -96,7 +96,7 @@ impl Telemetry {
     /// Assigns later events to a session.
     pub(crate) fn session_started(&self, session: &SessionId) {
         if self.0.origin.session.set(session.clone()).is_ok() {
-            self.push(Severity::Info, EventKind::SessionStart);
+            self.push(Severity::Info, TelemetryEventKind::SessionStart);
         }
     }
 
@@ -112,14 +112,14 @@ impl Telemetry {
         let (event_name, event_data) = (name.to_owned(), data);
         self.push(
             severity,
-            EventKind::GenericEvent {
+            TelemetryEventKind::GenericEvent {
                 event_name,
                 event_data,
             },
         );
     }
 
-    fn push(&self, severity: Severity, kind: EventKind) {
+    fn push(&self, severity: Severity, kind: TelemetryEventKind) {
         let queue = &*self.0;
         let Ok(place) = queue.events.try_reserve() else {
             if !queue.is_full.swap(true, Ordering::Relaxed) {
@@ -130,7 +130,7 @@ impl Telemetry {
         queue.is_full.store(false, Ordering::Relaxed);
         let index = queue.count.fetch_add(1, Ordering::Relaxed);
         let id = Uuid::new_v4().to_string();
-        place.send(Event::new(kind, &id, index, severity, self.now()));
+        place.send(TelemetryEvent::new(kind, &id, index, severity, self.now()));
     }
 
     /// The time according to the tokio clock, which tests can stop.
@@ -165,7 +165,7 @@ impl Drop for Queue {
 
 /// Sends batches until the queue is dropped.
 async fn deliver<F: Future<Output = ()>>(
-    mut events: mpsc::Receiver<Event>,
+    mut events: mpsc::Receiver<TelemetryEvent>,
     send: impl Fn(SendTelemetry) -> F,
     origin: Arc<Origin>,
 ) {
@@ -190,7 +190,7 @@ async fn deliver<F: Future<Output = ()>>(
 }
 
 impl Origin {
-    fn batch(&self, events: Vec<Event>) -> SendTelemetry {
+    fn batch(&self, events: Vec<TelemetryEvent>) -> SendTelemetry {
         static PROCESS: LazyLock<String> = LazyLock::new(|| Uuid::new_v4().to_string());
         let session = self.session.get().map(SessionId::as_str);
         let session = session.unwrap_or(&self.sessionless);

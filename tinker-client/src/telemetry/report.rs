@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tinker_transport::{Call, Class};
-use tinker_types::{EventKind, RequestId, RequestType, Severity};
+use tinker_types::{RequestId, RequestType, Severity, TelemetryEventKind};
 use tokio::time::Instant;
 
 use super::{Telemetry, words};
@@ -169,7 +169,7 @@ impl Telemetry {
             data.extend(words::body_of(error).map(|body| ("body", body)));
             self.note(Severity::Warning, "user_error", data);
         } else {
-            let kind = EventKind::UnhandledException {
+            let kind = TelemetryEventKind::UnhandledException {
                 error_type: kind.to_owned(),
                 error_message: what,
                 traceback: None,
@@ -179,7 +179,7 @@ impl Telemetry {
         // The protocol has a session end after every error, although the session continues.
         if self.0.origin.session.get().is_some() {
             let duration = Some(words::duration(self.0.started.1.elapsed()));
-            self.push(Severity::Info, EventKind::SessionEnd { duration });
+            self.push(Severity::Info, TelemetryEventKind::SessionEnd { duration });
         }
         self.hurry();
     }
