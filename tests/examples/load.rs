@@ -1,6 +1,6 @@
-//! Many clients of `tinker serve` at once: `load TINKER CLIENTS TRAINERS SECONDS`, where TINKER is the program.
+//! Concurrent clients of `tinker serve`: `load TINKER CLIENTS TRAINERS SECONDS`, where TINKER is the path of the program.
 //!
-//! `self` in its place serves the engine from a second process of this program, with no need to build the command.
+//! `self` as TINKER serves the engine from a second process of this program, so the command need not be built.
 
 #![expect(clippy::print_stdout, reason = "a table for people")]
 
@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What `tinker serve --port 0 --data-dir FOLDER` does, until it is killed.
+/// Serves as `tinker serve --port 0 --data-dir FOLDER` does, until the process is killed.
 async fn serve() -> Result<(), Box<dyn Error>> {
     let folder = std::env::args().next_back().unwrap_or_default();
     let engine = LocalEngine::builder().data_dir(folder).build()?;

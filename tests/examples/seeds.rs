@@ -1,4 +1,4 @@
-//! Writes what each fuzz target begins with: `seeds FOLDER` makes `FOLDER/TARGET/NUMBER`.
+//! Writes the seeds of each fuzz target: `seeds FOLDER` makes `FOLDER/TARGET/NUMBER`.
 
 #![expect(clippy::print_stdout, reason = "names for scripts")]
 

@@ -1,11 +1,11 @@
-//! Every decoder with its seeds and some thousand changed ones. `cargo xtask fuzz` gives them millions.
+//! Every decoder on its seeds and on some thousand mutations of them. `cargo xtask fuzz` runs millions.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use tinker_tests::decoder::{TARGETS, Target, mutated};
 
-/// Inputs for each decoder, and fewer for those that run an engine or a client.
+/// Number of mutated inputs for each decoder, and for those that run an engine or a client.
 fn inputs(target: &Target) -> usize {
     match target.name {
         "engine_request" | "client_answer" => 1500,

@@ -1,4 +1,4 @@
-//! A public call may be dropped wherever it is, and the client goes on.
+//! Cancellation: dropping a public call at any await point leaves the client usable.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -21,10 +21,10 @@ use tokio::runtime::Handle;
 use crate::fault_run::{Halted, on_a_halted_clock};
 use crate::support::{MODEL, Outcome, data, greedy, lora, prompt};
 
-/// Each request takes two of these, with the engine between them.
+/// Half of the time of a request: the leaf waits once before the engine and once after it.
 const STEP: Duration = Duration::from_millis(10);
 
-/// Clients whose every class lets in one call at a time: a permit that is lost is missed.
+/// Number of clients that admit one call at a time in each class, so that a leaked permit blocks the next call.
 struct Clients {
     service: ServiceClient,
     training: TrainingClient,
@@ -58,7 +58,7 @@ impl Clients {
         })
     }
 
-    /// Everything still works, and in time.
+    /// Checks that every kind of call still works within a time limit.
     async fn check(&self, place: &str) -> Outcome {
         let works = async {
             let pass = self
@@ -84,7 +84,7 @@ fn first_five() -> ListOptions {
 
 type Called<'a> = Pin<Box<dyn Future<Output = Outcome> + 'a>>;
 
-/// A call, its result thrown away.
+/// A call whose result is ignored.
 macro_rules! call {
     ($name:literal, |$clients:ident| $call:expr) => {
         ($name, |$clients: &Clients| -> Called<'_> {
@@ -147,7 +147,7 @@ const CASES: [Case; 16] = [
     }),
 ];
 
-/// The loss is minus the sum of the log probabilities.
+/// A custom loss: minus the sum of the log probabilities.
 #[expect(clippy::unnecessary_wraps, reason = "a loss of the caller's may fail")]
 fn likely(_: &[Datum], logprobs: &[Vec<f32>]) -> Result<CustomLoss, Infallible> {
     let gradients = logprobs.iter().map(|of| vec![-1.0; of.len()]).collect();
@@ -159,7 +159,7 @@ fn tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }
 
-/// Drops the call after so many half steps. False: it was over before.
+/// Drops the call after this many half steps. Returns false if it had finished before.
 async fn drop_at(
     (name, call): Case,
     leaf: Halted,
@@ -170,11 +170,11 @@ async fn drop_at(
     clients.check(&place).await?;
     tokio::time::sleep(STEP * 10).await;
     let before = tasks();
-    // Off the beat of the requests, so that it is never at the same time as one of their steps.
+    // The offset keeps the drop from coinciding with a step of a request.
     let after = STEP / 2 * number + STEP / 4;
     let is_dropped = tokio::time::timeout(after, call(&clients)).await.is_err();
     clients.check(&place).await?;
-    // What was dropped is cancelled, or done if it has a place in the order.
+    // A dropped call is cancelled, or completed if it already has a sequence number.
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(tasks(), before, "{place}: tasks");
     clients.service.close(FinishReason::Success).await?;
@@ -202,7 +202,7 @@ fn a_public_call_dropped_at_any_point_leaves_the_client_whole() -> Outcome {
     })
 }
 
-/// Closes, drops that after so many half steps, and closes again. False: the first was over before.
+/// Closes, drops that call after this many half steps, and closes again. Returns false if the first had finished before.
 async fn close_at(leaf: Halted, number: u32) -> Result<bool, Box<dyn std::error::Error>> {
     let place = format!("close, dropped after {number} half steps");
     let clients = Clients::new(leaf.clone()).await?;
@@ -210,7 +210,7 @@ async fn close_at(leaf: Halted, number: u32) -> Result<bool, Box<dyn std::error:
     let after = STEP / 2 * number + STEP / 4;
     let close = || clients.service.close(FinishReason::Success);
     let is_dropped = tokio::time::timeout(after, close()).await.is_err();
-    // Closed is closed, also where nobody waited for the end of it.
+    // The client counts as closed even though the first call was dropped.
     let late = clients.sampler.sample(prompt("a"), greedy());
     let late = tokio::time::timeout(STEP, late).await;
     assert!(late.is_ok_and(|late| late.is_err()), "{place}: a late call");
@@ -221,7 +221,7 @@ async fn close_at(leaf: Halted, number: u32) -> Result<bool, Box<dyn std::error:
     drop(clients);
     tokio::time::sleep(STEP).await;
     assert_eq!(tasks(), 0, "{place}: tasks after the last client");
-    // The server knows.
+    // The server received it.
     let other = ServiceClient::builder().leaf(leaf).build()?;
     let found = other.sessions().search(SearchSessions::default());
     let found = found.all().await?;

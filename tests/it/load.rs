@@ -1,4 +1,4 @@
-//! Many clients at once, for a second. `cargo xtask load` does it for minutes.
+//! Concurrent clients for a second. `cargo xtask load` runs them for minutes.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn at_once_is_as_one_after_another() -> Outcome {
     let server = served(first.path()).await?;
     let together = run(&server.url, first.path(), plan).await?;
     server.stop().await?;
-    // Who got how far depends on the machine here; the command looks at that.
+    // The progress of each client depends on the machine, so it is not checked here; the command reports it.
     assert!(
         together.samples() >= plan.clients - plan.trainers,
         "{}",

@@ -1,4 +1,4 @@
-//! What crosses crates: the client against the real engine, in process and over a socket.
+//! Integration tests across crates: the client against the real engine, in process and over a socket.
 
 mod byte_tokenizer;
 mod decoders;

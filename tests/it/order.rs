@@ -1,4 +1,4 @@
-//! Calls made one after another are done one after another, whoever is awaited first.
+//! Operations execute in the order of their calls, whichever is awaited first.
 
 use tinker_client::{AdamParams, Loss};
 use tinker_local::LocalEngine;
@@ -23,7 +23,7 @@ async fn a_pipeline_gives_what_waiting_for_each_step_gives() -> Outcome {
     let mut pending = Vec::new();
     for _ in 0..6 {
         pending.push(hasty.forward_backward(data(), Loss::cross_entropy()));
-        // Dropped, not awaited: a step in flight is done all the same.
+        // A step in flight is executed even though its handle is dropped.
         drop(hasty.optim_step(AdamParams::new(5e-3)));
     }
     for (pending, expected) in pending.into_iter().zip(one_by_one).rev() {

@@ -1,4 +1,4 @@
-//! Bad requests get an error that names place, cause and fix, and leave no trace.
+//! Invalid requests: the error names place, cause and fix, and the engine's state is unchanged.
 
 use tinker_client::{
     Datum, Error, LoraConfig, Loss, LossFn, ModelInput, SampleOptions, SamplingParams,
@@ -7,7 +7,7 @@ use tinker_local::LocalEngine;
 
 use crate::support::{MODEL, Outcome, data, in_process, lora, prompt, tokens};
 
-/// The whole error, causes included.
+/// The error with its causes.
 fn told(error: &Error) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);

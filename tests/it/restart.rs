@@ -1,4 +1,4 @@
-//! A server that ends in the middle: checkpoints stay, and a client is told instead of left waiting.
+//! Restart of a server in the middle of a run: checkpoints survive, and the client gets an error instead of a hang.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ async fn checkpoints_outlive_the_server_and_the_client_is_told() -> Outcome {
     served.stop().await?;
     let served = Served::start_at(open()?, &address).await?;
 
-    // The model lived in the server's memory and is gone; the client says so, and soon.
+    // The model was in the server's memory and is lost; the client returns an error soon.
     let refused = timeout(
         Duration::from_secs(30),
         training.forward(data(), Loss::cross_entropy()),

@@ -1,4 +1,4 @@
-//! Numbers that must agree: trainer and sampler, before and after a save, in process and over a socket.
+//! Equality of numbers: trainer and sampler, before and after a save, in process and over a socket.
 
 use tinker_client::{AdamParams, Loss, ModelInput};
 use tinker_local::LocalEngine;
@@ -62,7 +62,7 @@ async fn a_checkpoint_goes_on_exactly_where_it_was_saved() -> Outcome {
         .create_training_client_from_state_with_optimizer(&saved)
         .await?;
     for _ in 0..3 {
-        // Bit for bit: weights and optimizer are the same, and so is the arithmetic.
+        // Equal bit for bit: weights, optimizer state and arithmetic are the same.
         assert_eq!(
             step(&training).await?.metrics,
             step(&resumed).await?.metrics

@@ -1,4 +1,4 @@
-//! A marked key through the client: it is found in the header of requests and nowhere else.
+//! Secrecy of the API key: a marked key appears in the header of requests and nowhere else.
 
 use std::error::Error as StdError;
 use std::fmt::{Debug, Write as _};
@@ -17,7 +17,7 @@ use crate::support::{MODEL, Outcome, Served, data, greedy, lora, prompt};
 const MARK: &str = "hunter2";
 const KEY: &str = "tml-hunter2-key";
 
-/// All that was said.
+/// All log lines.
 #[derive(Clone, Default)]
 struct Ear(Arc<Mutex<String>>);
 
@@ -30,7 +30,7 @@ impl Ear {
         self.hear(&format!("{value:?}\n"));
     }
 
-    /// An error with all its causes, in both forms.
+    /// An error with its causes, by `Display` and by `Debug`.
     fn fear(&self, error: &Error) {
         let mut text = String::new();
         let mut next: Option<&(dyn StdError + 'static)> = Some(error);
@@ -79,7 +79,7 @@ async fn the_key_of_a_client_is_in_a_header_and_nowhere_else() -> Outcome {
                 .with_observer(Arc::new(move |event: &Event<'_>| events.look(event)))
         })
         .call_layer(RecordLayer::create(&cassette, Scrub::new())?)
-        // Every body that is sent, telemetry's among them.
+        // Every request body, telemetry included.
         .attempt_layer(from_fn(move |request: Request<Body>, next: Next| {
             let body = request.body().as_bytes().cloned().unwrap_or_default();
             bodies.look(&request);

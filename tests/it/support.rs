@@ -1,4 +1,4 @@
-//! What most tests need: an engine, a client of it, something to learn.
+//! Shared set-up: an engine, a client of it, training data.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub(crate) fn in_process(engine: &LocalEngine) -> Result<ServiceClient, tinker_c
         .build()
 }
 
-/// An engine on a free port of the loopback interface. It stops when this is dropped.
+/// An engine on a free port of the loopback interface, stopped on drop.
 pub(crate) struct Served {
     pub(crate) url: String,
     stop: Option<oneshot::Sender<()>>,
@@ -58,7 +58,7 @@ impl Served {
         ServiceClient::new(config)
     }
 
-    /// Stops and waits until the port and the data folder are free again.
+    /// Stops the engine and waits until port and data folder are free.
     pub(crate) async fn stop(mut self) -> Outcome {
         self.stop.take();
         Ok((&mut self.done).await?)
@@ -73,7 +73,7 @@ pub(crate) fn prompt(text: &str) -> ModelInput {
     ModelInput::from_tokens(tokens(text))
 }
 
-/// A few pairs the base model does not know.
+/// Pairs that the base model does not answer correctly.
 pub(crate) fn data() -> Arc<[Datum]> {
     let pairs = [
         ("sky ->", " blue"),

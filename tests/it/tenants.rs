@@ -1,4 +1,4 @@
-//! Two tenants in one process: what a server does to one is nothing to the other.
+//! Isolation of tenants in one process: throttling of one does not slow the other.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::support::{MODEL, Outcome, prompt};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// A tenant whose samples are all answered 429, for ever.
+/// A tenant whose samples are always answered with 429.
 struct Neighbour {
     layer: FaultLayer,
     samples: JoinSet<()>,
 }
 
 impl Neighbour {
-    /// Starts this many samples, which nobody will ever get.
+    /// Starts this many samples, none of which completes.
     async fn start(leaf: impl Leaf, samples: usize) -> Result<Self> {
         let layer = FaultLayer::seeded(0)
             .with(Fault::Status(StatusCode::TOO_MANY_REQUESTS), 1.0)
@@ -42,7 +42,7 @@ impl Neighbour {
                 panic!("the neighbour got {result:?}");
             });
         }
-        // Under way: one was refused, and holds back the others.
+        // Started: one was refused and delays the others.
         while layer.injected().is_empty() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
@@ -52,7 +52,7 @@ impl Neighbour {
         })
     }
 
-    /// It went on trying until now, and got nothing.
+    /// Checks that the tenant kept trying and received nothing.
     fn check(mut self, least: usize) {
         let refused = self.layer.injected().len();
         assert!(refused >= least, "only {refused} tries were refused");
@@ -60,7 +60,7 @@ impl Neighbour {
     }
 }
 
-/// Seconds a thousand samples take a client whose every request takes one.
+/// Seconds that a thousand samples take when every request takes one second.
 async fn seconds_of_a_thousand_samples(leaf: impl Leaf) -> Result<f64> {
     let service = ServiceClient::builder()
         .config(Config::new("http://in-process").with_api_key("healthy"))
@@ -98,7 +98,7 @@ fn a_neighbour_under_a_permanent_429_costs_no_time() -> Outcome {
     })
 }
 
-/// Samples a second of a run without faults, which only the work takes time for.
+/// Samples a second of a run without faults.
 async fn samples_per_second(engine: &LocalEngine) -> Result<f64> {
     let service = ServiceClient::builder()
         .config(Config::new("http://in-process").with_api_key("healthy"))
@@ -125,7 +125,7 @@ async fn a_neighbour_in_real_time() -> Outcome {
         alone.push(lonely);
         beside.push(accompanied);
     }
-    // The least disturbed of each: whatever else the machine does only ever takes away.
+    // The best of each: other load on the machine can only lower a rate.
     let best = |rates: Vec<f64>| rates.into_iter().fold(0.0, f64::max);
     let ratio = best(beside) / best(alone);
     println!("\nbest of the second by best of the first: {ratio:.3}");

@@ -1,4 +1,4 @@
-//! The loop: gradients, steps, a sampler, what it learned.
+//! The training loop: gradients, steps, a sampler, the learned answers.
 
 use tinker_client::{AdamParams, FinishReason, Loss, ServiceClient};
 use tinker_local::LocalEngine;

@@ -1,4 +1,4 @@
-//! What tests, commands and fuzz targets share. The tests live in `it/`, and the README's program is run as a doctest.
+//! Code shared by tests, commands and fuzz targets. The tests are in `it/`; the README's program runs as a doctest.
 
 pub mod decoder;
 pub mod load;

@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
+/// The task that rewrites most generated files.
+pub(crate) const CODEGEN: &str = "codegen";
+
 /// What to do with a generated file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {

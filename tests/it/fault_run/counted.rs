@@ -1,4 +1,4 @@
-//! The built-in model, counting what it is told to do.
+//! The built-in model with counters of its operations.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use tinker_local::backend::{
     ModelInfo, SampleJob, SampleOutput, TrainBatch, TrainOutput,
 };
 
-/// What a model was told to do.
+/// Operations that a model executed.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     passes: AtomicUsize,
@@ -18,7 +18,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Passes that left gradients.
+    /// Forward-backward passes.
     pub(crate) fn passes(&self) -> usize {
         self.passes.load(Ordering::SeqCst)
     }
@@ -34,7 +34,7 @@ impl Counts {
     }
 }
 
-/// The built-in model, and its counts.
+/// The built-in model and its counters.
 pub(crate) struct Counted {
     model: CpuBackend,
     counts: Arc<Counts>,

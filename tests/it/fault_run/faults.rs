@@ -1,4 +1,4 @@
-//! Which faults a run meets, and how often.
+//! Faults of a run and their frequencies.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,17 +16,17 @@ const EVERYWHERE: [(Fault, f64); 12] = [
     (status(502), 0.02),
     (status(503), 0.02),
     (status(504), 0.02),
-    (status(400), 0.02), // without a body: an edge proxy
+    (status(400), 0.02), // without a body, as an edge proxy answers
     (Fault::ResetBefore, 0.03),
     (Fault::ResetAfter, 0.03),
     (Fault::LoseAnswer, 0.04),
     (Fault::CutBody, 0.02),
 ];
 
-/// A server that is full: 1 of 100. After each, samples wait a second, and go ten at a time for ten.
+/// A server at capacity: 1 of 100. After each, samples wait one second, then run ten at a time for ten seconds.
 const FULL: (Fault, f64) = (status(429), 0.01);
 
-/// An account held back: 1 request of 1000 begins it.
+/// A suspended account: 1 request of 1000 begins an episode.
 const HELD_BACK: (Fault, f64) = (
     Fault::Episode {
         status: StatusCode::PAYMENT_REQUIRED,
@@ -35,10 +35,10 @@ const HELD_BACK: (Fault, f64) = (
     0.001,
 );
 
-/// A promise given up: 1 of 100 polls for a sample.
+/// An expired promise: 1 of 100 polls for a sample.
 const EXPIRED: (Fault, f64) = (status(410), 0.01);
 
-/// Beside the 30 of 100, answers that are late or slow.
+/// Late and slow answers, in addition to the 30 of 100.
 const SLOW: [(Fault, f64); 2] = [
     (Fault::Overtaken, 0.01),
     (
@@ -59,9 +59,9 @@ const fn status(code: u16) -> Fault {
 
 /// The faults of one run.
 pub(crate) struct Faults {
-    /// What opens a session or a model: a 402 there is an answer, and not waited out.
+    /// Requests that open a session or a model: a 402 to one of them is returned to the caller, not waited out.
     opening: FaultLayer,
-    /// Polls for samples: only there a 410 is something to bear.
+    /// Polls for samples: only there is a 410 recoverable.
     polls: FaultLayer,
     rest: FaultLayer,
 }
@@ -86,7 +86,7 @@ impl Faults {
         };
         Self {
             opening: layer(0, &[FULL]).only(is_opening),
-            // A poll that is throttled waits by itself.
+            // The poll loop waits out a throttled poll by itself.
             polls: layer(1 << 32, &[FULL, EXPIRED, HELD_BACK]).only(is_poll_for_a_sample),
             rest: layer(2 << 32, &[FULL, HELD_BACK])
                 .only(|request| !is_opening(request) && !is_poll_for_a_sample(request)),
@@ -99,7 +99,7 @@ impl Faults {
             .cloned()
     }
 
-    /// Requests the faults were drawn for.
+    /// Number of requests for which a fault was drawn.
     pub(crate) fn requests(&self) -> usize {
         self.layers().map(|layer| layer.requests()).sum()
     }
@@ -113,14 +113,14 @@ impl Faults {
         tally
     }
 
-    /// Requests that met a fault; late and slow answers are none.
+    /// Number of requests with a fault; late and slow answers are not counted.
     pub(crate) fn hit(&self) -> usize {
         let is_slow = |fault| matches!(fault, Fault::Overtaken | Fault::SlowBody { .. });
         let all = self.layers().flat_map(|layer| layer.injected());
         all.filter(|injected| !is_slow(injected.fault)).count()
     }
 
-    /// Promises given up.
+    /// Number of expired promises.
     pub(crate) fn expired(&self) -> usize {
         self.tally().get(&name(EXPIRED.0)).copied().unwrap_or(0)
     }

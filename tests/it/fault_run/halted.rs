@@ -1,9 +1,9 @@
-//! A clock that stands still while the engine works.
+//! Paused clock that is held while the engine works.
 //!
 //! Tokio moves a paused clock to the next timer whenever its runtime has nothing to do. An engine
-//! works on threads of its own, so a client that waits for it would see the clock jump, and give up
-//! its polls. Here the engine is asked on another runtime, and as long as it has not answered the
-//! clock is held: back-off, cool-downs and pauses take no time, the work takes the time it takes.
+//! works on separate threads, so a client that waits for it would see the clock jump and its polls
+//! time out. Here the engine runs on another runtime, and the clock is held until it has answered:
+//! back-off, cool-downs and pauses take no real time, the work takes as long as it takes.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -18,7 +18,7 @@ use tinker_local::{LocalBody, LocalService};
 use tokio::runtime::{Builder, Handle};
 use tower::Service;
 
-/// An engine in this process, however it is reached.
+/// An engine in this process, behind any service.
 pub(crate) trait Leaf:
     Service<
         Request<Body>,
@@ -45,7 +45,7 @@ impl<S> Leaf for S where
 {
 }
 
-/// Runs on a paused clock, with the handle of a runtime for engines.
+/// Runs a future on a paused clock, with the handle of a second runtime for engines.
 pub(crate) fn on_a_halted_clock<T, F>(work: impl FnOnce(Handle) -> F) -> Result<T, Box<dyn Error>>
 where
     F: Future<Output = Result<T, Box<dyn Error>>>,
@@ -70,7 +70,7 @@ pub(crate) struct Halted {
 }
 
 impl Halted {
-    /// Asks `engine` on the runtime of this handle.
+    /// Calls `engine` on the runtime of this handle.
     pub(crate) fn new(engine: LocalService, threads: Handle) -> Self {
         Self {
             engine,
@@ -99,14 +99,14 @@ impl Service<Request<Body>> for Halted {
     }
 }
 
-/// Requests the engine has not answered.
+/// Number of unanswered requests.
 #[derive(Default)]
 struct Hold {
     count: Mutex<usize>,
     is_free: Condvar,
 }
 
-/// One request the engine has not answered.
+/// An unanswered request; the clock is held until it is dropped.
 struct Held(Arc<Hold>);
 
 impl Held {
@@ -115,7 +115,7 @@ impl Held {
         *count += 1;
         if *count == 1 {
             let hold = Arc::clone(hold);
-            // A paused clock stands as long as a thread for blocking work is busy.
+            // Tokio does not advance a paused clock while a blocking thread is busy.
             tokio::task::spawn_blocking(move || {
                 let count = hold.count.lock().unwrap_or_else(PoisonError::into_inner);
                 drop(hold.is_free.wait_while(count, |count| *count > 0));
@@ -135,7 +135,7 @@ impl Drop for Held {
     }
 }
 
-/// A task that ends with whoever waits for it.
+/// A task that is aborted when its handle is dropped.
 struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
 
 impl<T> Future for AbortOnDrop<T> {

@@ -1,10 +1,11 @@
-//! A training run with samples, under faults: it ends as the same run ends without any.
+//! A training run with samples under faults must end with the same results as a run without faults.
 //!
 //! `cargo xtask fault-run` makes the full run; `docs/faults.md` has its figures.
 
 mod counted;
 mod faults;
 mod halted;
+mod made;
 mod report;
 mod run;
 mod size;
@@ -19,26 +20,19 @@ use crate::support::{MODEL, Outcome, prompt};
 use counted::{Counted, Counts};
 use faults::Faults;
 pub(crate) use halted::{Halted, Leaf, on_a_halted_clock};
+use made::Made;
 use report::Report;
 pub(crate) use run::Run;
 pub(crate) use size::Size;
 
-/// What one run came to, and what it took.
-pub(crate) struct Made {
-    pub(crate) run: Run,
-    pub(crate) counts: Arc<Counts>,
-    pub(crate) metrics: Metrics,
-    pub(crate) faults: Option<Faults>,
-}
-
-/// An engine in this process that counts what it does.
+/// An engine in this process that counts its operations.
 fn engine() -> Result<(LocalEngine, Arc<Counts>), Box<dyn std::error::Error>> {
     let (backend, counts) = Counted::builtin()?;
     let engine = LocalEngine::builder().backend(Box::new(backend)).build()?;
     Ok((engine, counts))
 }
 
-/// Makes a run of this size against an engine of its own, reached by way of `leaf`.
+/// Runs against a fresh engine behind `leaf`.
 async fn make<S>(
     size: Size,
     faults: Option<Faults>,
@@ -52,7 +46,7 @@ where
     let observer = Arc::new(metrics.clone());
     let mut builder = ServiceClient::builder()
         .leaf(leaf(engine.service()))
-        // By default the caller hears of a server error on a sample; this caller wants another try.
+        // By default a server error on a sample is returned to the caller; this run sets a policy that retries it.
         .configure_transport(|stack| {
             stack
                 .with_policy(Class::Sample, Standard::new())
@@ -70,7 +64,7 @@ where
     })
 }
 
-/// The run without faults and the run with them must come to the same.
+/// Compares the run without faults with the run with faults.
 fn compare(size: Size, calm: &Made, stormy: &Made) {
     for made in [calm, stormy] {
         let delivered: Vec<usize> = made.run.samples.keys().copied().collect();
@@ -79,7 +73,7 @@ fn compare(size: Size, calm: &Made, stormy: &Made) {
         assert_eq!(made.counts.steps(), size.steps, "steps the engine applied");
         assert_eq!(made.run.losses.len(), size.steps);
     }
-    // Beyond one draw for each sample there are those whose promise was given up.
+    // Samples whose promise expired are drawn again.
     let expired = stormy.faults.as_ref().map_or(0, Faults::expired);
     assert_eq!(calm.counts.jobs(), size.samples);
     assert!(stormy.counts.jobs() <= size.samples + expired);
@@ -128,7 +122,7 @@ async fn full_in_real_time() -> Outcome {
     Ok(())
 }
 
-/// Without the policy that the run sets, a server error on a sample is the caller's, after one try.
+/// Without the policy that the run sets, a server error on a sample is returned to the caller after one attempt.
 #[test]
 fn samples_are_repeated_only_as_the_policy_allows() -> Outcome {
     on_a_halted_clock(|threads| async move {

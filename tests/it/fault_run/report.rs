@@ -1,12 +1,14 @@
-//! The figures of a run.
+//! Report of a run with and without faults.
 
 use std::fmt;
 
-use super::{Made, Size};
+use super::faults::Faults;
+use super::made::Made;
+use super::size::Size;
 
 type Row = (&'static str, fn(&Made) -> String);
 
-/// Both runs side by side.
+/// The figures of both runs.
 pub(crate) struct Report {
     size: Size,
     calm: Made,
@@ -18,14 +20,14 @@ impl Report {
         Self { size, calm, stormy }
     }
 
-    /// Requests that met a fault, among those of the run with faults.
+    /// Number of requests with a fault in the run with faults.
     pub(crate) fn share_of_faults(&self) -> f64 {
         let faults = self.stormy.faults.as_ref();
         faults.map_or(0.0, |faults| faults.hit() as f64 / faults.requests() as f64)
     }
 }
 
-/// What is told of each run.
+/// The rows of the table for one run.
 const ROWS: [Row; 11] = [
     ("samples delivered, each once", |made| {
         made.run.samples.len().to_string()
@@ -52,7 +54,7 @@ const ROWS: [Row; 11] = [
     }),
     ("requests that met a fault", |made| {
         let faults = made.faults.as_ref();
-        faults.map_or(0, super::Faults::hit).to_string()
+        faults.map_or(0, Faults::hit).to_string()
     }),
     ("times samples were throttled", |made| {
         made.metrics.snapshot().throttled.to_string()
@@ -92,7 +94,7 @@ impl fmt::Display for Report {
             "\n{:.1} of 100 requests met a fault:\n\n| fault | times |\n|---|---|",
             100.0 * self.share_of_faults()
         )?;
-        let tally = self.stormy.faults.as_ref().map(super::Faults::tally);
+        let tally = self.stormy.faults.as_ref().map(Faults::tally);
         for (name, count) in tally.unwrap_or_default() {
             writeln!(f, "| {name} | {count} |")?;
         }

@@ -1,4 +1,4 @@
-//! The run: steps one after the other, and samples from the weights on the way.
+//! The run: training steps in order, and samples from the weights in between.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -14,30 +14,30 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::Size;
+use super::size::Size;
 use crate::support::{END, MODEL, lora, prompt, tokens};
 
-/// Steps that are on their way at once, at most.
+/// Most steps in flight.
 const AHEAD: usize = 8;
 
 /// Tokens of a sample and the bits of their log probabilities.
 type Drawn = Vec<(u32, u32)>;
 
-/// What a run came to.
+/// Results of a run.
 pub(crate) struct Run {
-    /// By number; a number delivered twice would have been an error.
+    /// Samples by number; a duplicate is an error.
     pub(crate) samples: BTreeMap<usize, Drawn>,
     /// Bits of each step's loss.
     pub(crate) losses: Vec<u64>,
     /// The files of the checkpoint saved at the end.
     pub(crate) weights: BTreeMap<String, Vec<u8>>,
-    /// Most samples waited for at once.
+    /// Most samples in flight.
     pub(crate) most: usize,
-    /// How long it took by tokio's clock.
+    /// Time by tokio's clock.
     pub(crate) took: Duration,
 }
 
-/// How many samples are waited for.
+/// Number of samples in flight.
 struct Crowd {
     places: Arc<Semaphore>,
     now: AtomicUsize,
@@ -110,7 +110,7 @@ async fn settle(losses: &mut Vec<u64>, passes: &mut Vec<Step>) -> Result<(), Box
 
 type Numbered = Vec<(usize, Drawn)>;
 
-/// Draws these samples, as many at once as there are places.
+/// Draws these samples with a bounded number in flight.
 async fn draw_all(
     sampler: Pending<SamplingClient>,
     numbers: std::ops::Range<usize>,
@@ -152,7 +152,7 @@ async fn draw(sampler: &SamplingClient, number: usize) -> Result<Drawn, tinker_c
     Ok(drawn)
 }
 
-/// Another one for each step, so that a step left out or done twice changes all that follows.
+/// The data differ for each step, so that a skipped or repeated step changes all later results.
 fn batch(step: usize) -> Vec<Datum> {
     let pair = |n: usize| {
         let (before, after) = (format!("step {step} {n} ->"), format!(" {}", step * n));
@@ -161,7 +161,7 @@ fn batch(step: usize) -> Vec<Datum> {
     (1..=4).map(pair).collect()
 }
 
-/// The files of the run's checkpoint `final`, except the one with dates.
+/// The files of the checkpoint `final`, except the one that contains dates.
 fn files(data_dir: &Path, model: &str) -> Result<BTreeMap<String, Vec<u8>>, Box<dyn Error>> {
     let mut found = BTreeMap::new();
     let run = model.replace(':', "_");

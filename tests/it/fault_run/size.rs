@@ -1,22 +1,22 @@
-//! How large a run is.
+//! Size of a run.
 
-/// How large a run is.
+/// Size of a run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
     /// Training steps.
     pub(crate) steps: usize,
-    /// A sampler is made from the weights before each step whose number this divides.
+    /// Steps between two samplers.
     pub(crate) refresh: usize,
-    /// Samples in all, the same number from each sampler.
+    /// Total number of samples, the same from each sampler.
     pub(crate) samples: usize,
-    /// Samples waited for at the same time.
+    /// Samples in flight.
     pub(crate) in_flight: usize,
-    /// The seed of the faults.
+    /// Seed of the faults.
     pub(crate) seed: u64,
 }
 
 impl Size {
-    /// For every test run: some seconds.
+    /// The size for every test run: some seconds.
     pub(crate) const SMALL: Self = Self {
         steps: 12,
         refresh: 4,
@@ -25,7 +25,7 @@ impl Size {
         seed: 20_261,
     };
 
-    /// For `cargo xtask fault-run`.
+    /// The size for `cargo xtask fault-run`.
     pub(crate) const FULL: Self = Self {
         steps: 200,
         refresh: 20,
@@ -34,7 +34,7 @@ impl Size {
         seed: 20_261,
     };
 
-    /// For `cargo xtask fault-run --tenants`.
+    /// The size for `cargo xtask fault-run --tenants`.
     pub(crate) const TENANT: Self = Self {
         steps: 20,
         refresh: 4,
@@ -43,7 +43,7 @@ impl Size {
         seed: 0,
     };
 
-    /// Samplers made.
+    /// Number of samplers.
     pub(crate) fn samplers(self) -> usize {
         self.steps.div_ceil(self.refresh)
     }

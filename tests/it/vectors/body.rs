@@ -1,4 +1,4 @@
-//! A recorded body.
+//! Recorded bodies.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// A body in one of the forms the recordings have.
+/// A body in one of the forms of the recordings.
 #[derive(Debug, Default, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub(crate) enum Body {
@@ -19,7 +19,7 @@ pub(crate) enum Body {
     },
     Protobuf {
         size: usize,
-        /// Missing where it is long.
+        /// Absent for long bodies.
         raw_base64: Option<String>,
         #[serde(default)]
         decoded: Value,
@@ -33,7 +33,7 @@ pub(crate) enum Body {
 }
 
 impl Body {
-    /// The bytes as they travelled.
+    /// The bytes on the wire.
     pub(crate) fn wire(&self) -> Result<Bytes, String> {
         match self {
             Self::Empty => Ok(Bytes::new()),

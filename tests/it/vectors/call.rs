@@ -17,7 +17,7 @@ pub(crate) use rest::{Copy, Page, RestCall};
 /// One call of the public API.
 #[derive(Debug, Clone)]
 pub(crate) enum Call {
-    /// Anything that opens the session.
+    /// Any call that opens the session.
     Open,
     Capabilities,
     NewModel {
@@ -29,11 +29,11 @@ pub(crate) enum Call {
         with_optimizer: bool,
     },
     NewSampler(SamplingSource),
-    /// A copy of a sampler, by its handle; it takes the place of the original.
+    /// Joins a sampler by its handle; the copy replaces the original.
     CopySampler(String),
-    /// A loss of the session's own.
+    /// Creates a custom loss of the session.
     NewLoss(LossGraph),
-    /// Whether the account may work.
+    /// Checks the access of the account.
     CheckAccess,
     Train {
         model: String,
@@ -44,7 +44,7 @@ pub(crate) enum Call {
         seq_id: u64,
         prompt: ModelInput,
         options: SampleOptions,
-        /// Only the log probabilities of the prompt are wanted.
+        /// Returns only the log probabilities of the prompt.
         logprobs_only: bool,
     },
     Close {
@@ -52,7 +52,7 @@ pub(crate) enum Call {
         detail: Option<String>,
     },
     Rest(RestCall),
-    /// The service client's own `copy_weights`.
+    /// `copy_weights` of the service client.
     CopyOfService(Copy),
     Admin(AdminCall),
 }
@@ -61,12 +61,12 @@ pub(crate) enum Call {
 #[derive(Debug, Clone)]
 pub(crate) enum Work {
     Pass(Pass),
-    /// A pass under a loss that is computed here: see `custom_loss`.
+    /// A pass with a loss computed by the client: see `custom_loss`.
     Custom {
         pass: Pass,
         fails: bool,
     },
-    /// A pass under a loss of the session's own, by its id.
+    /// A pass with a custom loss of the session, by its id.
     PassWith {
         loss: String,
         data: Vec<Datum>,
@@ -78,7 +78,7 @@ pub(crate) enum Work {
     SaveAndSample(SamplerSaveKind),
 }
 
-/// A pass over data, in the parts it travelled in.
+/// A pass over data, in the chunks that were sent.
 #[derive(Debug, Clone)]
 pub(crate) struct Pass {
     pub(crate) forward_only: bool,
@@ -88,7 +88,7 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    /// Parts of one call have sequence ids in a row, and the same loss.
+    /// Chunks of one call have consecutive sequence ids and the same loss.
     pub(crate) fn continues(&self, other: &Self) -> bool {
         let Some(&(seq_id, _)) = other.parts.first() else {
             return false;
@@ -140,7 +140,7 @@ impl Call {
         }
     }
 
-    /// It makes a client that later calls may need.
+    /// Whether the call makes a client that later calls may need.
     pub(crate) fn makes_client(&self) -> bool {
         matches!(
             self,
@@ -153,7 +153,7 @@ impl Call {
     }
 }
 
-/// Save options with what a recorded save has.
+/// The options of a recorded save.
 pub(crate) fn save_options(
     name: &str,
     ttl_seconds: Option<u64>,

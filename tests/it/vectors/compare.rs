@@ -1,20 +1,20 @@
-//! The recording against the replay.
+//! Comparison of a recording with its replay.
 
 mod console;
 mod heads;
 mod keys;
 mod outcomes;
 mod pace;
+mod pairs;
 mod requests;
 mod telemetry;
 mod values;
 
 use super::replay::Replay;
-use super::sent::Sent;
 use super::vector::Vector;
 use super::verdict::{Aspect, Mismatch};
 
-/// Everything in which the replay differs from the recording.
+/// All differences between the replay and the recording.
 pub(crate) fn compare(vector: &Vector, replay: &Replay) -> Vec<Mismatch> {
     let mut found = Vec::new();
     requests::compare(vector, &replay.sent, &mut found);
@@ -25,17 +25,6 @@ pub(crate) fn compare(vector: &Vector, replay: &Replay) -> Vec<Mismatch> {
     outcomes::compare(vector, replay, &mut found);
     compare_log(vector, replay, &mut found);
     found
-}
-
-/// Recorded exchanges and what we sent for them, in the order in which we sent it.
-fn pairs<'a>(
-    vector: &'a Vector,
-    sent: &'a [Sent],
-) -> impl Iterator<Item = (usize, &'a super::exchange::Exchange, &'a Sent)> + Clone {
-    sent.iter().filter_map(|sent| {
-        let index = sent.recorded()?;
-        Some((index, &vector.exchanges[index], sent))
-    })
 }
 
 fn compare_log(vector: &Vector, replay: &Replay, found: &mut Vec<Mismatch>) {

@@ -1,8 +1,8 @@
-//! The loss of the recordings that is computed by the client.
+//! The custom loss of the recordings, computed by the client.
 
 use tinker_client::{CustomLoss, Datum};
 
-/// The sum of all squares, and the number of data as a metric; or a failure.
+/// The sum of squares, with the number of datums as a metric; or an error.
 pub(crate) fn compute(
     data: &[Datum],
     logprobs: &[Vec<f32>],

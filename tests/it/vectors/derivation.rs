@@ -1,44 +1,28 @@
-//! From a recorded request to the call of ours that sends it.
+//! Derivation of the call that sends a recorded request.
 //!
-//! A new client of ours joins in here: its routes move from "not yet" to a function that turns the
-//! request into a [`Call`].
+//! To add a client: move its routes from "not yet" to a function that turns the request into a
+//! [`Call`].
 
 mod admin;
+mod derived;
 mod query;
 mod rest;
 mod sampling;
 mod service;
 mod training;
 
-use serde::de::DeserializeOwned;
-
 use super::call::{Call, RestCall};
 use super::exchange::Asked;
 use super::message::Message;
+pub(crate) use derived::Derived;
+use derived::read;
 
-/// What a recorded request stands for.
-#[derive(Debug)]
-pub(crate) enum Derived {
-    /// A call.
-    Call(Box<Call>),
-    /// Nothing of its own: start-up, polls, what follows from a call.
-    FollowUp,
-    /// A call that our API does not have so far.
-    NotYet(&'static str),
-}
-
-impl From<Call> for Derived {
-    fn from(call: Call) -> Self {
-        Self::Call(Box::new(call))
-    }
-}
-
-/// What a recorded request stands for. `named` is the public Python method behind it.
+/// Derives the origin of a recorded request. `named` is the public Python method that sent it.
 pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String> {
     let named = asked.header("x-sdk-method").unwrap_or_default();
     let route = asked.route();
     match (asked.method.as_str(), &route[..]) {
-        // Not of the API: the target of a redirect, a signed address. Or of start-up and polls.
+        // Not a call: the target of a redirect, a signed address, start-up, polls.
         (
             _,
             []
@@ -86,7 +70,7 @@ pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String
         ("GET", ["training_runs", id, "checkpoints"]) => {
             Ok(Call::Rest(RestCall::CheckpointsOfRun((*id).to_owned())).into())
         }
-        // An id with slashes in it, which the official client takes for parts of the path: which it
+        // An id with slashes, which the official client sends as parts of the path: which id it
         // was is known.
         ("GET", ["training_runs", _, part]) if *part != "checkpoints" => Ok(Derived::FollowUp),
         (method, ["training_runs", run, "checkpoints", kind, name, rest @ ..]) => {
@@ -113,10 +97,4 @@ pub(crate) fn derive(asked: &Asked, message: &Message) -> Result<Derived, String
         }
         (method, route) => Err(format!("no rule for {method} {}", route.join("/"))),
     }
-}
-
-/// The request as its own type.
-fn read<T: DeserializeOwned>(message: &Message) -> Result<T, String> {
-    let body = message.json().ok_or("the body is not JSON")?;
-    serde_json::from_value(body.clone()).map_err(|error| format!("the request: {error}"))
 }

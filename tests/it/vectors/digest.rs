@@ -1,10 +1,10 @@
-//! Training requests too long to be recorded whole.
+//! Training requests that are too long to be recorded in full.
 
 use serde_json::Value;
 use tinker_types::{Datum, Elements, ForwardBackward, Loss, LossFn, ModelInput, TensorData, proto};
 
-/// The request again, from its first datum and the number of data: those of such recordings are all
-/// alike. The recorded size proves it.
+/// Rebuilds the request from its first datum and the number of datums, which are all equal in such
+/// recordings. The recorded size confirms it.
 pub(crate) fn restored(decoded: &Value, size: usize) -> Result<ForwardBackward, String> {
     let count = decoded["num_datums"].as_u64().unwrap_or(0) as usize;
     let datum = datum(&decoded["data"][0])?;

@@ -1,4 +1,4 @@
-//! A recorded request and its recorded answer.
+//! Recorded exchanges.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,30 +10,30 @@ use super::body::Body;
 /// A request and its answer.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Exchange {
-    /// Arrival number; some numbers are missing where requests were left out of the recording.
+    /// Number in the order of arrival; numbers of requests that were left out of the recording are missing.
     pub(crate) n: u64,
     /// Seconds since the server started.
     #[serde(rename = "t_s")]
     pub(crate) at: f64,
     pub(crate) request: Asked,
-    /// `None`: the client never waited for it.
+    /// `None` if the client did not wait for the answer.
     pub(crate) response: Option<Answer>,
 }
 
-/// What the official client sent.
+/// A request of the official client.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Asked {
     pub(crate) method: String,
     pub(crate) path: String,
     #[serde(default, rename = "query_params")]
     pub(crate) query: Vec<(String, String)>,
-    /// By name in lower case.
+    /// Headers by name in lower case.
     #[serde(deserialize_with = "lower_case")]
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) body: Body,
 }
 
-/// What the server did.
+/// An answer of the server.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Answer {
     #[serde(default)]
@@ -44,13 +44,13 @@ pub(crate) struct Answer {
     pub(crate) body: Body,
     #[serde(default)]
     delayed_s: f64,
-    /// It hung up.
+    /// Whether the server closed the connection instead.
     #[serde(default, rename = "connection_closed_without_response")]
     pub(crate) hung_up: bool,
 }
 
 impl Exchange {
-    /// When the answer left.
+    /// When the answer was sent, in seconds since the server started.
     pub(crate) fn answered_at(&self) -> f64 {
         self.at
             + self
@@ -59,7 +59,7 @@ impl Exchange {
                 .map_or(0.0, |answer| answer.delayed_s)
     }
 
-    /// The answer's status; 0 where there was none.
+    /// Status of the answer; 0 without one.
     pub(crate) fn status(&self) -> u16 {
         self.response
             .as_ref()
@@ -73,7 +73,7 @@ impl Exchange {
 }
 
 impl Asked {
-    /// The path below `/api/v1/`, in segments; nothing for another place.
+    /// The segments of the path below `/api/v1/`; none for other paths.
     pub(crate) fn route(&self) -> Vec<&str> {
         route(&self.path)
     }
@@ -89,7 +89,7 @@ impl Answer {
     }
 }
 
-/// The segments of a path below `/api/v1/`; nothing for another place.
+/// The segments of a path below `/api/v1/`; none for other paths.
 pub(crate) fn route(path: &str) -> Vec<&str> {
     match path.split_once("/api/v1/") {
         Some((_, rest)) => rest.split('/').collect(),

@@ -1,4 +1,4 @@
-//! What the official client made of the answers, in our words.
+//! Results of the official client, in the notation of [`Outcome`](super::outcome::Outcome).
 
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::vector::{RecordedError, Vector};
 /// How the recorded call ended, in the words of [`Outcome::words`](super::outcome::Outcome::words).
 pub(crate) fn words(vector: &Vector) -> String {
     match &vector.error {
-        // One error for each of several calls that send nothing.
+        // One error for each of several calls that send no request.
         None if vector.extra.contains_key("errors") => "invalid value".to_owned(),
         None => "ok".to_owned(),
         Some(error) => words_of(error, vector.exchanges.is_empty()),
@@ -62,7 +62,7 @@ fn status_in(text: &str) -> Option<u16> {
     rest.get(..3)?.parse().ok()
 }
 
-/// How further calls ended, by their names: those of recordings that have several errors.
+/// The outcomes of further calls by name, in recordings with several errors.
 pub(crate) fn further(vector: &Vector) -> Result<Vec<(&'static str, String)>, String> {
     let names = [("optim_error", "optim_step"), ("later_error", "forward")];
     let errors = names.into_iter().filter_map(|(key, name)| {
@@ -74,7 +74,7 @@ pub(crate) fn further(vector: &Vector) -> Result<Vec<(&'static str, String)>, St
     errors.collect()
 }
 
-/// What the server said about an error status.
+/// The server's message for an error status.
 pub(crate) fn detail(error: &RecordedError) -> Option<String> {
     match error.body.as_ref()? {
         Value::String(text) => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! The types of `tinker-types` against every recorded message, whether we have a call for it or not.
+//! The types of `tinker-types` against every recorded message, including those that no call of our API sends.
 
 mod checkpoint_path;
 mod endpoint;
@@ -21,15 +21,12 @@ use super::json::{self, Rule};
 use super::message::Message;
 use super::vector::Vector;
 use super::verdict::{Aspect, Mismatch};
-use endpoint::{as_json, as_json_void, as_value, as_value_void};
+use endpoint::{Read, as_json, as_json_void, as_value, as_value_void};
 
-/// What a type made of an answer; nothing where there is no answer to read.
-type Read = Result<Option<Value>, String>;
-
-/// Checks every exchange, and that the types make the recorded result of the answers.
+/// Checks every exchange, and that the decoded answers equal the recorded results.
 pub(crate) fn compare(vector: &Vector) -> Vec<Mismatch> {
     let mut found = Vec::new();
-    // What the official client does not understand need not be understood here.
+    // Answers that the official client cannot decode are not required to decode here.
     let reads_answers = matches!(
         expected::words(vector).as_str(),
         "ok" | "timed out" | "promise expired"
@@ -56,7 +53,7 @@ pub(crate) fn compare(vector: &Vector) -> Vec<Mismatch> {
     found
 }
 
-/// The official client's result is what an answer says, defaults included.
+/// Checks that the official client's result equals an answer, defaults included.
 fn result_differs(vector: &Vector, answers: &[Value]) -> Option<Mismatch> {
     let (class, value) = expected::typed(vector.result.as_ref()?)
         .into_iter()
@@ -135,7 +132,7 @@ fn check(exchange: &Exchange, reads_answers: bool) -> Read {
                 ..,
             ],
         ) => listing::check(exchange, &route),
-        // No part of the API, or a route that no client calls.
+        // Not part of the API, or a route that no client calls.
         _ => Ok(None),
     }
 }

@@ -1,24 +1,24 @@
-//! How two JSON values differ.
+//! Comparison of JSON values.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-/// What counts as equal.
+/// Rules of equality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// Nothing but the same, `1` and `1.0` told apart.
+    /// Identical values; `1` and `1.0` differ.
     Exact,
-    /// The same but for the digits and the offset of times.
+    /// Identical except for the digits and the offset of times.
     Written,
     /// Numbers and times by value; a null and a missing key are the same.
     Values,
-    /// As above, and defaults may be added: what a type makes of an answer.
+    /// As above, with added defaults allowed: a decoded answer.
     Reencoded,
 }
 
-/// The first place where `actual` is not as `expected`, and how.
+/// The first difference between `actual` and `expected`, with its place.
 pub(crate) fn difference(expected: &Value, actual: &Value, rule: Rule) -> Option<String> {
     at("", expected, actual, rule)
 }
@@ -70,7 +70,7 @@ fn is_same(expected: &Value, actual: &Value, rule: Rule) -> bool {
     match (expected, actual) {
         (Value::Number(expected), Value::Number(actual)) if rule.is_lenient() => {
             let pair = expected.as_f64().zip(actual.as_f64());
-            // Reading a number from JSON may be off by its last bit.
+            // A number read from JSON may differ in its last bit.
             pair.is_some_and(|(a, b)| (a - b).abs() <= 2.0 * f64::EPSILON * a.abs())
         }
         (Value::String(expected), Value::String(actual)) if rule != Rule::Exact => {
@@ -96,7 +96,7 @@ impl Rule {
     }
 }
 
-/// A value cut to a length one can read.
+/// A value, shortened for a message.
 pub(crate) fn short(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(160) {

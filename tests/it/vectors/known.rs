@@ -1,4 +1,4 @@
-//! What is known about single recordings and cannot be derived from them.
+//! Facts about single recordings that cannot be derived from them.
 
 mod answer;
 mod different;
@@ -12,7 +12,7 @@ pub(crate) use setting::{
     calls, configure, goes_to_the_hosted_service, has_failing_loss, pause_before, runs_a_program,
 };
 
-/// Every recording that something is known about.
+/// Every recording with such a fact.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     different::names().chain(missing::names())
 }

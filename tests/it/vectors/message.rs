@@ -1,4 +1,4 @@
-//! What the body of a request says, whoever sent it.
+//! Decoded request bodies of either client.
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -17,7 +17,7 @@ pub(crate) enum Message {
     Pass(ForwardBackward),
 }
 
-/// What tells one operation from another; the first that a body has.
+/// Keys that identify an operation; the first present one counts.
 const KEYS: [&str; 6] = [
     "request_id",
     "seq_id",
@@ -53,8 +53,8 @@ impl Message {
             .map_err(|error| format!("the body is no JSON: {error}"))
     }
 
-    /// A JSON body. The number of a sampler's copy, which is drawn where the server gives none, is
-    /// written as the least that cannot be given: the first copy has 1.
+    /// Reads a JSON body. The number of a sampler's copy, which is random unless the server assigns one,
+    /// is replaced by 0, which is never assigned: the first copy has 1.
     fn of(mut body: Value) -> Self {
         const SPAN: u64 = 1_000_000_000;
         let drawn = body["seq_id"]
@@ -83,7 +83,7 @@ impl Message {
         }
     }
 
-    /// Tells repeats of one operation from others of the same route.
+    /// The key that distinguishes operations of the same route; repeats have the same key.
     pub(crate) fn key(&self) -> String {
         match self {
             Self::Nothing => String::new(),
@@ -107,7 +107,7 @@ impl Message {
         self.json()?.get(key)?.as_str()
     }
 
-    /// How `ours` differs from this one.
+    /// The differences between `ours` and this message.
     pub(crate) fn difference(&self, ours: &Self) -> Option<String> {
         match (self, ours) {
             (Self::Nothing, Self::Nothing) => None,

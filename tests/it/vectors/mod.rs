@@ -1,15 +1,17 @@
 //! Recordings of the official client, replayed with ours.
 //!
-//! A recording (`vector`, `exchange`, `body`) shows what the official client sent and what it made
-//! of the answers. From its requests a plan is derived (`derivation`, `plan`): which calls of our
-//! API send the same. They are made (`replay`, `running`, `custom_loss`) against a server that gives
-//! the recorded answers (`stub`, `script`), and the usual ones where a recording leaves something
-//! out (`usual`). Then what we sent and what came of it is compared (`compare`), and every message
-//! is read and written by our types (`forms`). What cannot be derived, and where we differ on
-//! purpose, stands in tables (`known`). The result is a table of all recordings, `target/vectors.md`.
+//! A recording (`vector`, `exchange`, `body`) contains the requests of the official client, the
+//! answers, and the client's results. A plan is derived from the requests (`derivation`, `plan`): the
+//! calls of our API that send the same. The calls are made (`replay`, `clients`, `running`, `custom_loss`)
+//! against a server that gives the recorded answers (`stub`, `script`), and default answers where a
+//! recording is incomplete (`usual`). Then requests and results are compared (`compare`), and every
+//! message is decoded and encoded by our types (`forms`). Facts that cannot be derived, and intended
+//! differences, are in tables (`known`). The output is a table of all recordings,
+//! `target/vectors.md`.
 
 mod body;
 mod call;
+mod clients;
 mod compare;
 mod custom_loss;
 mod derivation;

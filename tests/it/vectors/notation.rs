@@ -1,10 +1,10 @@
-//! Results as the recordings write them.
+//! Results in the notation of the recordings.
 
 use serde_json::{Map, Value, json};
 use tinker_client::{ForwardBackwardOutput, ModelInfo, OptimStepOutput, SampleResponse};
 use tinker_types::{Elements, TensorData};
 
-/// A number JSON may not be able to carry.
+/// A number that JSON may not be able to represent.
 pub(crate) fn number(value: f64) -> Value {
     let word = match value {
         v if v.is_nan() => "nan",
@@ -60,7 +60,7 @@ pub(crate) fn info(info: &ModelInfo) -> Result<Value, String> {
     serde_json::to_value(info).map_err(|error| error.to_string())
 }
 
-/// Log probabilities of a prompt, null where there is none.
+/// Log probabilities of a prompt; null for absent ones.
 pub(crate) fn logprobs(values: &[Option<f32>]) -> Value {
     let values = values.iter();
     values

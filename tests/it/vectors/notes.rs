@@ -1,4 +1,4 @@
-//! What a client logs for its user during a replay.
+//! Log lines of a client during a replay.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,17 +12,17 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Note {
-    /// As Python spells it.
+    /// The level as Python spells it.
     pub(crate) level: &'static str,
     pub(crate) text: String,
 }
 
-/// The log from INFO up.
+/// The log lines of level INFO and above.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Notes(Arc<Mutex<Vec<Note>>>);
 
 impl Notes {
-    /// Listens to this thread until the guard is dropped.
+    /// Collects the log of this thread until the guard is dropped.
     pub(crate) fn listen(&self) -> DefaultGuard {
         tracing::subscriber::set_default(Registry::default().with(self.clone()))
     }

@@ -1,11 +1,11 @@
-//! What came of a call.
+//! Outcomes of calls.
 
 use serde_json::Value;
 use tinker_client::{Error, LossHandle, SamplingClient, TrainingClient};
 use tinker_transport::Kind;
 use tinker_types::ErrorCategory;
 
-/// What a call came to.
+/// The outcome of a call.
 #[derive(Debug)]
 pub(crate) enum Outcome {
     /// A value, in the official client's notation.
@@ -13,7 +13,7 @@ pub(crate) enum Outcome {
         class: &'static str,
         value: Value,
     },
-    /// A text and nothing else.
+    /// A text.
     Text(String),
     /// Log probabilities of a prompt.
     Logprobs(Value),
@@ -22,14 +22,14 @@ pub(crate) enum Outcome {
     Loss(LossHandle),
     Nothing,
     Failed(Error),
-    /// The caller's patience ended first.
+    /// The caller's time limit passed first.
     TimedOut,
-    /// The caller dropped it.
+    /// The caller dropped the call.
     Dropped,
 }
 
 impl Outcome {
-    /// In a few words, the same for outcomes that callers treat alike.
+    /// A short description, equal for outcomes that callers treat alike.
     pub(crate) fn words(&self) -> String {
         match self {
             Self::Failed(error) => words_of(error),

@@ -1,4 +1,4 @@
-//! The numbers the recordings' server made up where nothing else was asked of it.
+//! Default results of the recording server.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use tinker_types::{
     TensorData,
 };
 
-/// Log probabilities -0.5, -0.75, -1 ... for the targets of each datum, and metrics to go with them.
+/// Log probabilities -0.5, -0.75, -1 ... for the targets of each datum, with matching metrics.
 pub(crate) fn pass(pass: &ForwardBackward) -> ForwardBackwardOutput {
     let mut output = ForwardBackwardOutput::default();
     "ArrayRecord".clone_into(&mut output.loss_fn_output_type);
@@ -35,7 +35,7 @@ pub(crate) fn pass(pass: &ForwardBackward) -> ForwardBackwardOutput {
     output
 }
 
-/// Three tokens for each sequence, ended by length and by a stop in turn.
+/// Three tokens for each sequence; sequences end by length and by a stop alternately.
 pub(crate) fn sample(request: &Value) -> SampleResponse {
     let mut response = SampleResponse::default();
     for index in 0..count(request) {
@@ -52,7 +52,7 @@ pub(crate) fn sample(request: &Value) -> SampleResponse {
     response
 }
 
-/// Names of the sequences a sample will have.
+/// Ids of the sequences of a sample.
 pub(crate) fn sequence_ids(request: &Value) -> Value {
     let sampler = request["sampling_session_id"].as_str().unwrap_or_default();
     let seq_id = &request["seq_id"];

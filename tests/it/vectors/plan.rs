@@ -1,4 +1,4 @@
-//! What to do in a replay: the calls behind a recording, in order.
+//! Plan of a replay: the calls that produce a recording, in order.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,19 +15,19 @@ use super::script::Identity;
 use super::usual::MODEL;
 use super::vector::Vector;
 
-/// Where the sequence ids of the first copy of a sampler begin.
+/// First sequence id of the first copy of a sampler.
 const COPY: u64 = 1_000_000_000;
 
-/// The calls behind a recording.
+/// The calls that produce a recording.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
-    /// In the order in which they begin.
+    /// The calls in the order in which they begin.
     pub(crate) steps: Vec<Step>,
-    /// What our API lacks for it.
+    /// Features that our API lacks for it.
     pub(crate) not_yet: BTreeSet<&'static str>,
 }
 
-/// One call, and when it is made.
+/// A call and its time.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) call: Call,
@@ -87,7 +87,7 @@ impl Plan {
         } = &mut call
         {
             *fails = known::has_failing_loss(&vector.name);
-            // It goes on with a second pass, and what was called meanwhile waits in the client.
+            // It continues with a second pass, and later calls wait in the client.
             ends = None;
         }
         if let (
@@ -121,7 +121,7 @@ impl Plan {
         self.steps.insert(place, step);
     }
 
-    /// Samples numbered from a thousand million on are those of a copy, which is made first.
+    /// Samples with sequence ids of a thousand million and more belong to a copy, which is made first.
     fn copy_sampler_for(&mut self, call: &Call, begins: f64) {
         let Call::Sample {
             sampler, seq_id, ..
@@ -141,7 +141,7 @@ impl Plan {
         });
     }
 
-    /// Samples started together arrive in any order; the sequence id tells which came first.
+    /// Concurrent samples arrive in any order; the sequence id gives the order of the calls.
     fn place_of_sample(&self, seq_id: u64) -> usize {
         let is_later = |step: &Step| match &step.call {
             Call::Sample { seq_id: other, .. } => *other > seq_id,
@@ -151,7 +151,7 @@ impl Plan {
         self.steps.len() - later.count()
     }
 
-    /// Calls whose submission was left out, and only polls recorded.
+    /// Calls of which only the polls were recorded.
     fn stand_in(&mut self, vector: &Vector) {
         for (kind, _) in unannounced(vector) {
             let model = format!("{}:train:0", "sess-0001");
@@ -173,14 +173,14 @@ impl Plan {
                     self.steps.insert(0, Step::new(call));
                     continue;
                 }
-                // Models are made where they are needed.
+                // Models are made on demand.
                 _ => continue,
             };
             self.steps.insert(0, Step::new(Call::Train { model, work }));
         }
     }
 
-    /// Makes the models and samplers whose making was left out.
+    /// Adds the creation of models and samplers that was not recorded.
     fn prepare(&mut self, vector: &Vector) -> Result<(), String> {
         let mut models = BTreeSet::new();
         let mut samplers = BTreeSet::new();
@@ -217,7 +217,7 @@ impl Plan {
     }
 }
 
-/// The latest moment at which anything about the operation that `exchange` submits was answered.
+/// The time of the last answer about the operation that `exchange` submits.
 fn end_of(exchange: &Exchange, vector: &Vector) -> Option<f64> {
     let body = exchange.response.as_ref()?.body.json();
     let Some(id) = body.and_then(|body| body["request_id"].as_str()) else {
@@ -230,7 +230,7 @@ fn end_of(exchange: &Exchange, vector: &Vector) -> Option<f64> {
     polls.map(Exchange::answered_at).reduce(f64::max)
 }
 
-/// A sample whose promise was given up is asked for anew, which is no call of its own.
+/// A sample whose promise expired is submitted again, which is not a separate call.
 fn is_sampled_anew(vector: &Vector, index: usize) -> bool {
     let is_sample = |exchange: &Exchange| exchange.request.route() == ["asample"];
     let statuses: BTreeMap<usize, u16> = vector.exchanges[..index]

@@ -1,4 +1,4 @@
-//! Operations that are answered with a promise.
+//! Promises of a recording.
 
 use std::collections::BTreeSet;
 
@@ -8,13 +8,13 @@ use super::vector::Vector;
 /// An accepted operation.
 #[derive(Debug)]
 pub(crate) struct Promised {
-    /// What `X-Tinker-Request-Type` calls it.
+    /// Its value of `X-Tinker-Request-Type`.
     pub(crate) kind: String,
     pub(crate) message: Message,
 }
 
 impl Promised {
-    /// What a submission is promised; nothing if it is none.
+    /// The promise of a submission; `None` for other exchanges.
     pub(crate) fn of(route: &[&str], message: &Message) -> Option<Self> {
         let kind = match route {
             ["create_model"] => "CreateModel",
@@ -38,7 +38,7 @@ impl Promised {
     }
 }
 
-/// Kind and id of promises that a recording asks for without having their submission.
+/// Kind and id of promises that a recording polls without containing their submission.
 pub(crate) fn unannounced(vector: &Vector) -> Vec<(String, String)> {
     let announced: BTreeSet<&str> = vector
         .exchanges

@@ -1,12 +1,13 @@
-//! Makes the calls of a plan against the recorded answers.
+//! Replay: makes the calls of a plan against the recorded answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tinker_client::{Config, LossHandle, SamplingClient, ServiceClient, TrainingClient};
+use tinker_client::{Config, ServiceClient};
 
 use super::call::Call;
+use super::clients::Clients;
 use super::known;
 use super::notes::{Note, Notes};
 use super::outcome::Outcome;
@@ -17,35 +18,24 @@ use super::setup;
 use super::stub::Stub;
 use super::vector::Vector;
 
-/// What came of a replay.
+/// The result of a replay.
 #[derive(Debug)]
 pub(crate) struct Replay {
-    /// One for each call, in order.
+    /// The outcome of each call, in order.
     pub(crate) outcomes: Vec<(&'static str, Outcome)>,
     pub(crate) sent: Vec<Sent>,
-    /// What was logged for the user.
+    /// The log lines for the user.
     pub(crate) notes: Vec<Note>,
 }
 
-/// The clients of a replay.
-#[derive(Debug)]
-pub(crate) struct Clients {
-    pub(crate) service: ServiceClient,
-    /// Where the REST and the admin client come from, which are clients of their own there.
-    pub(crate) apart: ServiceClient,
-    pub(crate) models: BTreeMap<String, TrainingClient>,
-    pub(crate) samplers: BTreeMap<String, SamplingClient>,
-    pub(crate) losses: BTreeMap<String, LossHandle>,
-}
-
-/// Longer than any recording, to end one that hangs.
+/// Time limit of a replay, longer than any recording.
 const LIMIT: Duration = Duration::from_hours(4);
-/// Time for what follows a call by itself: a cancel, for example.
+/// Time for requests that follow a call: a cancel, for example.
 const SETTLE: Duration = Duration::from_millis(200);
-/// How long a caller waits before it gives a call up.
+/// Time after which a caller drops a call.
 const SECOND_THOUGHTS: Duration = Duration::from_millis(500);
 
-/// Makes the calls, each when the recording allows it, and waits for all results.
+/// Makes each call at the time of the recording, and waits for all results.
 pub(crate) async fn replay(vector: &Arc<Vector>, plan: Plan) -> Result<Replay, String> {
     let stub = Stub::new(vector)?;
     let notes = Notes::default();
@@ -72,7 +62,7 @@ fn connect(vector: &Vector, config: Config, stub: &Stub) -> Result<ServiceClient
     let leaf = stub.clone();
     let leaf = tower::service_fn(move |request| leaf.clone().answer(request));
     let client = if known::goes_to_the_hosted_service(&vector.name) {
-        // Refused before anything is sent; a leaf would make a key needless.
+        // Refused before a request is sent; with a leaf no key would be needed.
         ServiceClient::new(config)
     } else {
         ServiceClient::builder().config(config).leaf(leaf).build()
@@ -122,7 +112,7 @@ async fn run(
     Ok(calls.into_outcomes())
 }
 
-/// Calls under way and done, in the order in which they began.
+/// Running and finished calls, in the order in which they began.
 #[derive(Default)]
 struct Calls(Vec<Entry>);
 
@@ -150,7 +140,7 @@ impl Calls {
         Ok(())
     }
 
-    /// Waits for what the official client had before it began `step`, and for the clients it needs.
+    /// Waits for the results that the official client had before it began `step`, and for the clients it needs.
     async fn settle_before(&mut self, step: &Step, clients: &mut Clients) {
         let needs_clients = !matches!(
             step.call,
@@ -176,7 +166,7 @@ impl Calls {
         }
     }
 
-    /// Waits for the last call, but not longer than this.
+    /// Waits for the last call, at most this long.
     async fn limit(&mut self, limit: Duration) {
         let Some(entry) = self.0.last_mut() else {
             return;
@@ -203,7 +193,7 @@ impl Calls {
 }
 
 impl Entry {
-    /// Waits for the result, and puts a client it made where later calls find it.
+    /// Waits for the result, and stores a client that it made for later calls.
     async fn settle(&mut self, clients: &mut Clients) {
         let State::Running(running) = &mut self.state else {
             return;

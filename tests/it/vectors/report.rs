@@ -1,4 +1,4 @@
-//! The table of all vectors.
+//! Table of all recordings.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,7 +14,7 @@ pub(crate) struct Line {
     pub(crate) verdict: Verdict,
 }
 
-/// Writes the table to the build's folder, and prints how many came to what.
+/// Writes the table to the target folder, and prints the number of recordings of each verdict.
 #[expect(
     clippy::print_stdout,
     reason = "the counts are what one runs this test for"
@@ -29,7 +29,7 @@ pub(crate) fn write(lines: &[Line]) -> io::Result<()> {
     Ok(())
 }
 
-/// What a failed line has to say.
+/// The message of a failed row.
 pub(crate) fn failure(line: &Line) -> Option<String> {
     let Verdict::Failed(reasons) = &line.verdict else {
         return None;

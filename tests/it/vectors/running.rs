@@ -1,4 +1,4 @@
-//! A call under way.
+//! Running calls.
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -9,15 +9,15 @@ use tinker_client::{
 use tinker_types::SamplerSaveKind;
 
 use super::call::{Call, Work};
+use super::clients::Clients;
 use super::custom_loss;
 use super::notation;
 use super::outcome::Outcome;
-use super::replay::Clients;
 
-/// A call under way; it goes on without being polled, unless it is dropped.
+/// A running call; it continues without being polled until it is dropped.
 pub(crate) type Running = BoxFuture<'static, Outcome>;
 
-/// Makes a call.
+/// Starts a call.
 pub(crate) async fn start(call: Call, clients: &Clients) -> Result<Running, String> {
     let service = &clients.service;
     Ok(match call {
@@ -49,7 +49,7 @@ pub(crate) async fn start(call: Call, clients: &Clients) -> Result<Running, Stri
             with_optimizer: true,
         } => model(service.create_training_client_from_state_with_optimizer(options)),
         Call::Capabilities => {
-            // Calls that are plain futures: they are over at once.
+            // Calls that are plain futures and finish at once.
             let result = service.get_server_capabilities().await;
             let value = result.map(|capabilities| Outcome::Value {
                 class: "GetServerCapabilitiesResponse",
@@ -105,7 +105,7 @@ pub(crate) async fn start(call: Call, clients: &Clients) -> Result<Running, Stri
     })
 }
 
-/// Opens the session, for calls that are about one.
+/// Opens the session for calls that need one.
 async fn open(service: &ServiceClient) -> Result<(), String> {
     let opened = service.create_sampling_client("m").await;
     opened.map(|_| ()).map_err(|error| error.to_string())
@@ -144,7 +144,7 @@ fn train(client: &TrainingClient, work: Work, clients: &Clients) -> Result<Runni
         }
         Work::Custom { pass, fails } => {
             let mut data = pass.data();
-            // They are not the caller's, but stand in for weights there were none of.
+            // Not made by the caller: they replace weights that were not recorded.
             for datum in &mut data {
                 datum.loss_fn_inputs.remove("weights");
             }

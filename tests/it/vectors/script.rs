@@ -1,11 +1,11 @@
-//! The recorded exchanges, each to be had once.
+//! The recorded exchanges, each used once.
 
 use super::exchange::Asked;
 use super::message::Message;
 use super::sent::Sent;
 use super::vector::Vector;
 
-/// What makes two requests the same operation: method, path, and the key in the body.
+/// Identity of an operation: method, path, and the key in the body.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Identity {
     method: String,
@@ -67,7 +67,7 @@ impl Script {
         Some(index)
     }
 
-    /// The recording has exchanges of this identity, used or not.
+    /// Whether the recording has exchanges of this identity, used or not.
     pub(crate) fn knows(&self, identity: &Identity) -> bool {
         self.entries.iter().any(|entry| entry.identity == *identity)
     }

@@ -1,4 +1,4 @@
-//! The comparison itself: recordings that were tampered with must not pass.
+//! Sensitivity of the comparison: modified recordings must fail.
 
 use std::error::Error;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What our client sent.
+//! Requests of our client.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::message::Message;
 /// A request of our client.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
-    /// Since the replay began.
+    /// Time since the replay began.
     pub(crate) at: Duration,
     pub(crate) method: String,
     pub(crate) path: String,
@@ -21,14 +21,14 @@ pub(crate) struct Sent {
     pub(crate) answered: Answered,
 }
 
-/// Where its answer came from.
+/// The origin of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answered {
-    /// The exchange of this index has it.
+    /// The exchange of this index.
     Recorded(usize),
-    /// It is of a kind that recordings leave out.
+    /// A kind of request that recordings leave out.
     Usual,
-    /// The official client sends nothing like it here.
+    /// A request that the official client does not send here.
     Unexpected,
 }
 

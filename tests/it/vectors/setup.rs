@@ -1,4 +1,4 @@
-//! The client of a replay: configured as the official one was.
+//! Set-up of the client of a replay, with the configuration of the official one.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -14,7 +14,7 @@ use super::exchange::Exchange;
 use super::known;
 use super::vector::Vector;
 
-/// Headers that say nothing about how a client was configured.
+/// Headers that do not depend on the configuration of a client.
 const ORDINARY: [&str; 10] = [
     "accept",
     "accept-encoding",
@@ -28,12 +28,12 @@ const ORDINARY: [&str; 10] = [
     "x-idempotency-key",
 ];
 
-/// Settings that make our client send what was recorded.
+/// Settings with which our client sends the recorded requests.
 pub(crate) fn config(vector: &Vector) -> Result<Config, String> {
     config_of(vector, vector.exchanges.first())
 }
 
-/// The same for the client that was made last, where there are several.
+/// The same for the last client, where a recording has several.
 pub(crate) fn config_of_the_last(vector: &Vector) -> Result<Config, String> {
     let mut exchanges = vector.exchanges.iter();
     let starts = |exchange: &&Exchange| exchange.request.route() == ["client", "config"];
@@ -41,7 +41,7 @@ pub(crate) fn config_of_the_last(vector: &Vector) -> Result<Config, String> {
     config_of(vector, start.or(vector.exchanges.first()))
 }
 
-/// Settings of the client whose first request was this.
+/// The settings of the client with this first request.
 fn config_of(vector: &Vector, first: Option<&Exchange>) -> Result<Config, String> {
     let prefix = first
         .and_then(|exchange| exchange.request.path.split_once("/api/v1/"))
@@ -68,7 +68,7 @@ fn config_of(vector: &Vector, first: Option<&Exchange>) -> Result<Config, String
     Ok(known::configure(&vector.name, config))
 }
 
-/// The key that a file of stored keys names.
+/// The key in a file of stored keys.
 fn stored_key(content: &Value) -> Result<Option<Token>, Box<dyn Error>> {
     let file = tempfile::NamedTempFile::new()?;
     std::fs::write(file.path(), content.to_string())?;
@@ -76,12 +76,12 @@ fn stored_key(content: &Value) -> Result<Option<Token>, Box<dyn Error>> {
     Ok(stored.default_key().map(StoredKey::token))
 }
 
-/// A server that redirects to itself knows its own address.
+/// The address of a server that redirects to itself.
 fn redirect_origin(vector: &Vector) -> Option<String> {
     let mut pairs = vector.exchanges.windows(2);
     pairs.find_map(|pair| {
         let location = pair[0].response.as_ref()?.headers.get("location")?;
-        // Another server counts its requests by itself.
+        // Another server has a separate counter.
         let is_same_server = pair[1].n > pair[0].n;
         let origin = Url::parse(location).ok()?.origin();
         is_same_server.then(|| origin.ascii_serialization())

@@ -1,4 +1,4 @@
-//! The server of a replay: answers as recorded, and writes down what it was asked.
+//! Stub server of a replay: gives the recorded answers and records the requests.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,7 +28,7 @@ struct State {
     sent: Vec<Sent>,
 }
 
-/// What the server does with a request, and after what wait.
+/// The server's reaction to a request, and its delay.
 pub(crate) struct Reply {
     after: Duration,
     result: Result<Response<Body>, TransportError>,
@@ -61,7 +61,7 @@ impl Stub {
         reply.result
     }
 
-    /// Everything that was asked, in order of arrival.
+    /// All requests in the order of arrival.
     pub(crate) fn sent(&self) -> Vec<Sent> {
         self.state().sent.clone()
     }
@@ -134,7 +134,7 @@ impl Reply {
         }
     }
 
-    /// No official client comes here; a status that nobody tries again says so.
+    /// Requests that no official client sends get a status that is not retried.
     fn unexpected() -> Self {
         let body = Bytes::from_static(br#"{"detail":"the recording has no such request"}"#);
         Self::new(StatusCode::IM_A_TEAPOT, "application/json", body)

@@ -33,7 +33,7 @@ fn every_recorded_vector() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Compares one recording with what our client does.
+/// Compares one recording with the behaviour of our client.
 pub(crate) fn judge(vector: &Arc<Vector>) -> Verdict {
     let forms = forms::compare(vector);
     if !forms.is_empty() {
@@ -62,7 +62,7 @@ pub(crate) fn judge(vector: &Arc<Vector>) -> Verdict {
     }
 }
 
-/// Replays in a runtime of its own, whose clock jumps over waits where it can.
+/// Replays in a separate runtime, whose paused clock skips waits where possible.
 fn run(vector: &Arc<Vector>, plan: Plan) -> Result<Replay, String> {
     if plan.steps.is_empty() {
         return Err("no call could be derived, and none is known".to_owned());
@@ -76,7 +76,7 @@ fn run(vector: &Arc<Vector>, plan: Plan) -> Result<Replay, String> {
     runtime.block_on(replay(vector, plan))
 }
 
-/// A known difference must show, and nothing else may.
+/// Checks that a known difference appears, and no other.
 fn excuse(difference: &'static Difference, found: &[Mismatch], replay: &Replay) -> Verdict {
     let words = replay
         .outcomes

@@ -1,4 +1,4 @@
-//! Answers to requests that recordings leave out: start-up, heartbeats, polls that went as usual.
+//! Default answers to requests that recordings leave out: start-up, heartbeats, ordinary polls.
 
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ use super::vector::Vector;
 const SESSION: &str = "sess-0001";
 pub(crate) const MODEL: &str = "Qwen/Qwen3-8B";
 
-/// A server that gives the answers the recordings' server gave unless it was told otherwise.
+/// A server with the default answers of the recording server.
 #[derive(Debug)]
 pub(crate) struct Usual {
     config: Value,
     dynamic: Value,
     promises: BTreeMap<String, Promised>,
-    /// Promises that are asked for in the recording while their submission was left out.
+    /// Promises that the recording polls without containing their submission.
     unannounced: Vec<(String, String)>,
     count: usize,
 }
@@ -40,14 +40,14 @@ impl Usual {
         }
     }
 
-    /// Notes what a recorded submission was promised.
+    /// Records the promise of a recorded submission.
     pub(crate) fn promised(&mut self, route: &[&str], message: &Message, id: &str) {
         if let Some(promised) = Promised::of(route, message) {
             self.promises.insert(id.to_owned(), promised);
         }
     }
 
-    /// Content type and body, if this is something recordings leave out.
+    /// Content type and body, if recordings leave this request out.
     pub(crate) fn answer(
         &mut self,
         method: &str,
@@ -117,7 +117,7 @@ impl Usual {
     }
 }
 
-/// What an operation with a JSON result comes to.
+/// The result of an operation with a JSON result.
 fn result(kind: &str, request: &Value) -> Option<Value> {
     let text = |key: &str| request[key].as_str();
     let model = || match text("model_id") {

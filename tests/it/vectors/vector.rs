@@ -1,4 +1,4 @@
-//! One recording: what the official client was asked, what it sent, what it made of the answers.
+//! Recordings: the call of the official client, its requests, the answers, its result.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -10,31 +10,31 @@ use serde_json::Value;
 
 use super::exchange::Exchange;
 
-/// A recording, as its file has it.
+/// A recording, as stored in its file.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Vector {
-    /// Folder and file, `area/case`.
+    /// Name: folder and file, `area/case`.
     #[serde(rename = "case")]
     pub(crate) name: String,
     /// A sketch of the Python call.
     #[serde(default, rename = "sdk_call")]
     sketch: Option<String>,
-    /// What the server answered to `client/config`.
+    /// The server's answer to `client/config`.
     #[serde(default, rename = "client_config_served")]
     pub(crate) client_config: Option<Value>,
-    /// In order of arrival.
+    /// The exchanges in the order of arrival.
     #[serde(default)]
     pub(crate) exchanges: Vec<Exchange>,
     #[serde(default, rename = "sdk_result")]
     pub(crate) result: Option<Value>,
     #[serde(default, rename = "sdk_error")]
     pub(crate) error: Option<RecordedError>,
-    /// What only some recordings have.
+    /// Parts that only some recordings have.
     #[serde(flatten)]
     pub(crate) extra: BTreeMap<String, Value>,
 }
 
-/// The exception the official client raised.
+/// The exception raised by the official client.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RecordedError {
     #[serde(rename = "type")]

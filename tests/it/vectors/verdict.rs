@@ -1,27 +1,27 @@
-//! What came of a vector.
+//! Verdicts on recordings.
 
 use std::fmt;
 
-/// What is compared.
+/// An aspect of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Aspect {
-    /// Which requests are sent.
+    /// The requests that are sent.
     Requests,
-    /// What is in their bodies.
+    /// Their bodies.
     Body,
-    /// Path, query, headers.
+    /// Their paths, queries and headers.
     Head,
     /// Idempotency keys.
     Keys,
-    /// What follows what.
+    /// Order.
     Order,
-    /// How long it waits between tries.
+    /// Waits between attempts.
     Pace,
     /// Results and errors.
     Outcome,
-    /// What is logged.
+    /// Log lines.
     Log,
-    /// The types of the messages.
+    /// Types of the messages.
     Types,
 }
 
@@ -47,18 +47,18 @@ impl fmt::Display for Mismatch {
     }
 }
 
-/// What came of a vector.
+/// The verdict on a recording.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// Our client does the same.
+    /// Our client behaves the same.
     Passed,
-    /// It differs where it should.
+    /// Our client differs as intended.
     Different(&'static str),
-    /// It differs where it should not, which is known.
+    /// Our client differs in a known, unintended way.
     Fault(&'static str),
-    /// Our API lacks what it takes; its message types are checked all the same.
+    /// Our API lacks a feature for it; its message types are checked.
     NotYet(String),
-    /// It is about something we do not have.
+    /// The recording is about a feature that this workspace does not have.
     LeftOut(&'static str),
     Failed(Vec<String>),
 }
@@ -84,7 +84,7 @@ impl Verdict {
         }]
     }
 
-    /// Why.
+    /// The reason.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Passed => String::new(),

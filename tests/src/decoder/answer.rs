@@ -1,4 +1,4 @@
-//! The client in front of a server that answers anything.
+//! Decoders of the client: a server gives arbitrary answers to its requests.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -14,10 +14,10 @@ use tinker_transport::Body;
 use tinker_types::CheckpointPath;
 use tokio::runtime::Runtime;
 
-/// Times that the odd answer is given. After that the server refuses, so that no call goes on for ever.
+/// How often the arbitrary answer is given. After that the server refuses, so that every call ends.
 const TIMES: u8 = 6;
 
-/// The clock stands still while nothing waits for it, so that this is no time at all.
+/// The test clock is paused, so this takes no real time.
 const PATIENCE: Duration = Duration::from_hours(4);
 
 #[derive(Clone)]
@@ -46,7 +46,7 @@ const STATUSES: [u16; 16] = [
     200, 200, 200, 200, 200, 200, 202, 204, 302, 400, 402, 408, 410, 429, 500, 503,
 ];
 
-/// Two bytes choose what is asked and how it is answered, one is the length of a `Retry-After`; then that, and the body.
+/// Layout of an input: a byte for the call, a byte for the status, the length of a `Retry-After`, its value, the body.
 pub(super) fn client_answer(bytes: &[u8]) {
     let [ask, how, length, rest @ ..] = bytes else {
         return;
@@ -182,7 +182,7 @@ fn answer(answers: &Answers, path: &str) -> Response<Body> {
     answer
 }
 
-/// What an honest server says, so that there is a session, a model and a sampler.
+/// Valid answers to the set-up requests: a session, a model and a sampler.
 fn usual(path: &str) -> Response<Body> {
     let body = match path.rsplit('/').next().unwrap_or_default() {
         "create_session" => r#"{"session_id":"s-1","type":"create_session"}"#,

@@ -1,5 +1,6 @@
-//! The engine behind its API: any body at any endpoint. It answers, never by a fault of its own, and models that the
-//! body does not concern stay as they are.
+//! Decoders of the local server: arbitrary bodies at every endpoint.
+//!
+//! The server must answer without a server error, and must not change models that the request does not name.
 
 use std::cell::RefCell;
 
@@ -14,14 +15,14 @@ use tinker_types::{Datum, ForwardBackward, Loss};
 use tokio::runtime::Runtime;
 use tower::Service as _;
 
-use super::seed;
+use super::training;
 
 const BASE: &str = "tinker-local/random";
 
-/// Stands for the session that is attacked, in inputs. As long as an id.
+/// Placeholder for the id of the attacked session. It has the length of an id.
 const SESSION: &[u8] = b"s-fuzzfuzzfuzz";
 
-/// Inputs between two looks at the model that must not change.
+/// Number of inputs between two checks of the model that must not change.
 const BETWEEN_LOOKS: u32 = 256;
 
 const JSON: &str = "application/json";
@@ -71,10 +72,10 @@ const DOORS: [Door; 30] = [
 struct Lab {
     runtime: Runtime,
     service: LocalService,
-    /// The session that is attacked, with model 0 and sampler 0.
+    /// The attacked session, with model 0 and sampler 0.
     session: String,
     is_used: bool,
-    /// Model that must not change, and what it says.
+    /// The model that must not change, and its output.
     spared: String,
     said: Option<Bytes>,
     looks: u64,
@@ -163,7 +164,7 @@ impl Lab {
         }
     }
 
-    /// Waits for a promise, if this is one whose turn can come.
+    /// Waits for the promise in an answer, unless its operation waits for an earlier one that was never sent.
     fn fetch(&mut self, answer: &[u8]) {
         let Ok(answer) = serde_json::from_slice::<Value>(answer) else {
             return;
@@ -273,7 +274,7 @@ fn replaced(body: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     body
 }
 
-/// A good request for each endpoint.
+/// A valid request for each endpoint.
 pub(super) fn seeds() -> Vec<Vec<u8>> {
     let session = String::from_utf8_lossy(SESSION);
     let model = format!("{session}:train:0");
@@ -355,7 +356,7 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
         let choice = door(word)? as u8;
         Some([vec![choice], body.to_string().into_bytes()].concat())
     });
-    let passes = seed::trainings(&model).into_iter().flat_map(|body| {
+    let passes = training::trainings(&model).into_iter().flat_map(|body| {
         let packed = zstd::encode_all(&body[..], 3).expect("memory takes it");
         [[vec![0], body].concat(), [vec![2], packed].concat()]
     });

@@ -1,4 +1,4 @@
-//! Messages, JSON and protobuf. What was read and is written again must be read as the same.
+//! Messages in JSON and protobuf. A decoded message that is encoded again must decode to the same value.
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -20,14 +20,15 @@ use tinker_types::{
     WeightsInfo, WeightsInfoRequest, WeightsLoaded,
 };
 
-/// Densest tensor that is spread out here. A sparse one can name a huge matrix in a few bytes, and says so by `cells`.
+/// Largest tensor that is made dense here. A sparse tensor of a few bytes can describe a huge matrix; `cells` gives its
+/// size.
 const MOST_CELLS: usize = 1 << 16;
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) {
     let _read = serde_json::from_slice::<T>(bytes);
 }
 
-/// Reads, and where that works, writes and reads again.
+/// Decodes; if that succeeds, encodes and decodes again.
 fn travel<T: DeserializeOwned + Serialize>(bytes: &[u8]) {
     if let Ok(value) = serde_json::from_slice::<T>(bytes) {
         let text = serde_json::to_vec(&value).expect("what was read can be written");
@@ -41,7 +42,7 @@ macro_rules! each {
     ($does:ident, $bytes:ident: $($message:ty),* $(,)?) => { $($does::<$message>($bytes);)* };
 }
 
-/// As each request there is.
+/// Decodes the bytes as every request type.
 pub(super) fn request_json(bytes: &[u8]) {
     each!(travel, bytes:
         CancelFuture, ClientConfigRequest, CopyWeights, CreateCustomLoss, CreateModel, CreateSamplingSession,
@@ -52,7 +53,7 @@ pub(super) fn request_json(bytes: &[u8]) {
     each!(read, bytes: ForwardBackward);
 }
 
-/// As each answer there is, and as a promise's.
+/// Decodes the bytes as every response type and as every result of a promise.
 pub(super) fn answer_json(bytes: &[u8]) {
     each!(read, bytes:
         ApiKeyInfo, AuditLog, BillingUsage, CheckpointStorage, Checkpoints, Completions, CustomLossCreated,
@@ -73,7 +74,7 @@ pub(super) fn request_protobuf(bytes: &[u8]) {
     for datum in request.data.iter() {
         datum.loss_fn_inputs.values().for_each(look);
     }
-    // Ids that are negative on the wire, for example, are read and refused when they are written.
+    // Some values decode and are refused by the encoder: ids that are negative on the wire, for example.
     if let Ok(again) = encode_request(&request) {
         let second = decode_request(again.clone()).expect("what was written can be read");
         let third = encode_request(&second).expect("and written");

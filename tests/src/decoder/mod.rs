@@ -1,7 +1,7 @@
-//! Every decoder of the workspace as a function of any bytes.
+//! Every decoder of the workspace as a function of arbitrary bytes.
 //!
-//! The fuzz targets in `fuzz/` and a test on stable call the same functions, so that the targets can't rot. A function
-//! returns whatever it is given; a panic, a hang or memory without a bound is a fault.
+//! The fuzz targets in `fuzz/` and a test on stable call the same functions, so that the targets keep compiling.
+//! Each function returns for every input; a panic, a hang or unbounded memory is a defect.
 
 mod answer;
 mod engine;
@@ -11,6 +11,7 @@ mod mutation;
 mod seed;
 mod target;
 mod text;
+mod training;
 
 pub use mutation::mutated;
 pub use target::{TARGETS, Target};

@@ -1,6 +1,6 @@
-//! Inputs made of others, for runs without a fuzzer.
+//! Mutations of inputs, for runs without a fuzzer.
 
-/// What stands for something in more than one of the formats.
+/// Bytes with a meaning in more than one of the formats.
 const WORDS: [&[u8]; 12] = [
     b"null",
     b"-1",
@@ -16,7 +16,7 @@ const WORDS: [&[u8]; 12] = [
     b"\x28\xb5\x2f\xfd",
 ];
 
-/// A seed with some changes, or bytes of no meaning.
+/// A mutated seed, or random bytes.
 pub fn mutated(random: &mut fastrand::Rng, seeds: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = match seeds.len() {
         0 => Vec::new(),

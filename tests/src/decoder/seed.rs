@@ -1,4 +1,4 @@
-//! What inputs are made of: recorded exchanges of the official client, and values of our own encoders.
+//! Seed inputs: recorded exchanges of the official client, and values encoded by this workspace.
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -6,18 +6,18 @@ use std::sync::LazyLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tinker_types::proto::{encode_output, encode_request, encode_sample};
+use tinker_types::proto::{encode_output, encode_sample};
 use tinker_types::{
-    Datum, Elements, ForwardBackward, ForwardBackwardOutput, Loss, ModelInput, SampleResponse,
-    SampledSequence, StopReason, TensorData,
+    Datum, Elements, ForwardBackward, ForwardBackwardOutput, Loss, SampleResponse, SampledSequence,
+    StopReason, TensorData,
 };
 
-use super::{engine, folder};
+use super::{engine, folder, training};
 
-/// Longest recorded body that is used. Longer ones only slow a fuzzer down.
+/// Longest recorded body that is used. Longer ones slow a fuzzer down.
 const LONGEST: usize = 2048;
 
-/// What a target reads.
+/// The kind of input a target reads.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     JsonRequests,
@@ -38,9 +38,9 @@ pub(super) enum Kind {
     Generations,
     Cassettes,
     Templates,
-    /// A choice of call and status before an answer.
+    /// A response, after a choice of call and status.
     Answers,
-    /// A choice of endpoint before a body.
+    /// A request body, after a choice of endpoint.
     Requests,
 }
 
@@ -114,7 +114,7 @@ fn body(recorded: &Value) -> Body {
     }
 }
 
-/// The seeds of a kind, short and each once.
+/// The seeds of a kind, without long ones and duplicates.
 pub(super) fn of(kind: Kind) -> Vec<Vec<u8>> {
     let json = |body: &Body| match body {
         Body::Json(bytes) => Some(bytes.clone()),
@@ -134,7 +134,7 @@ pub(super) fn of(kind: Kind) -> Vec<Vec<u8>> {
             .collect(),
         Kind::ProtobufRequests => all()
             .filter_map(|e| protobuf(&e.request))
-            .chain(trainings("s-1:train:0"))
+            .chain(training::trainings("s-1:train:0"))
             .collect(),
         Kind::JsonAnswers => all().filter_map(|e| json(&e.answer)).collect(),
         Kind::Outputs => all()
@@ -188,48 +188,6 @@ pub(super) fn of(kind: Kind) -> Vec<Vec<u8>> {
     seeds
 }
 
-fn data() -> Vec<Datum> {
-    let targets = TensorData::csr(Elements::Int64([3, 4].into()), [0, 1, 2], [0, 1], [2, 2]);
-    let weights = TensorData::csr(
-        Elements::Float32([0.5, 0.5].into()),
-        [0, 1, 2],
-        [0, 1],
-        [2, 2],
-    );
-    vec![
-        Datum::supervised(&[1, 2], &[3]),
-        Datum::new(ModelInput::from_tokens([1, 2]))
-            .with_input("target_tokens", targets.expect("a matrix"))
-            .with_input("weights", weights.expect("a matrix")),
-        Datum::new(ModelInput::from_tokens([1, 2]))
-            .with_input("target_tokens", vec![2_i64, 3])
-            .with_input("logprobs", vec![-0.5_f32, -1.0])
-            .with_input("advantages", vec![1.0_f32, -1.0])
-            .with_input("clip_low_threshold", vec![0.8_f32, 0.9]),
-    ]
-}
-
-/// Training requests of each loss, as protobuf.
-pub(super) fn trainings(model: &str) -> Vec<Vec<u8>> {
-    let [plain, sparse, policy] = &data()[..] else {
-        return Vec::new();
-    };
-    let losses = [
-        (Loss::cross_entropy(), plain),
-        (Loss::cross_entropy(), sparse),
-        (Loss::importance_sampling(), policy),
-        (Loss::ppo().with_clip(0.8, 1.2), policy),
-        (Loss::cispo(), policy),
-        (Loss::dro().with_beta(0.1), policy),
-        (Loss::new(tinker_types::LossFn::Gspo), policy),
-    ];
-    let encode = |(loss, datum): (Loss, &Datum)| {
-        let request = ForwardBackward::new(model.into(), 1, vec![datum.clone()], loss);
-        encode_request(&request).expect("a good request").to_vec()
-    };
-    losses.into_iter().map(encode).collect()
-}
-
 /// The same in the older JSON form.
 fn older() -> Vec<Vec<u8>> {
     let write = |datum: Datum| {
@@ -237,7 +195,7 @@ fn older() -> Vec<Vec<u8>> {
             ForwardBackward::new("s-1:train:0".into(), 1, vec![datum], Loss::cross_entropy());
         json!(request).to_string().into_bytes()
     };
-    data().into_iter().map(write).collect()
+    training::data().into_iter().map(write).collect()
 }
 
 fn output() -> Vec<u8> {

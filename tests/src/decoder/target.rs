@@ -6,7 +6,7 @@ use tinker_local::decoders as local;
 use super::seed::Kind;
 use super::{answer, engine, message, seed, text};
 
-/// A decoder that takes any bytes.
+/// A decoder of arbitrary bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
     /// Name of its fuzz target.
@@ -16,20 +16,20 @@ pub struct Target {
 }
 
 impl Target {
-    /// The target of this name.
+    /// Finds a target by name.
     pub fn named(name: &str) -> Option<&'static Self> {
         TARGETS.iter().find(|target| target.name == name)
     }
 
-    /// Decodes.
+    /// Decodes the bytes.
     ///
     /// # Panics
-    /// Where the decoder does, which is a fault of it.
+    /// If the decoder panics, which is a defect.
     pub fn run(&self, bytes: &[u8]) {
         (self.run)(bytes);
     }
 
-    /// What to begin with: recorded exchanges of the official client, and values of our own encoders.
+    /// The seed inputs: recorded exchanges of the official client, and values encoded by this workspace.
     pub fn seeds(&self) -> Vec<Vec<u8>> {
         seed::of(self.seeds)
     }

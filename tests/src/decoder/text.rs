@@ -1,4 +1,4 @@
-//! Texts: addresses of checkpoints, cassettes, chat templates and the files they come in.
+//! Text decoders: checkpoint paths, cassettes, chat templates and `tokenizer_config.json`.
 
 use std::fs::write;
 
@@ -29,7 +29,7 @@ pub(super) fn cassette(bytes: &[u8]) {
     }
 }
 
-/// A template of a model from anywhere, and a conversation that holds its marks.
+/// An untrusted chat template, and a conversation that contains its control tokens.
 pub(super) fn chat_template(bytes: &[u8]) {
     let source = String::from_utf8_lossy(bytes);
     let Ok(template) = Template::jinja(&source, [("eos_token", "<|end|>"), ("bos_token", "<s>")])

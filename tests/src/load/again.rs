@@ -1,4 +1,4 @@
-//! The same work once more, one operation after another.
+//! Sequential repetition of a load run.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use tinker_client::{Error, SamplingClient};
 use super::together::{Source, Together, client, finish};
 use super::work::{self, STEPS_BETWEEN_SAVES};
 
-/// Does on a fresh server what was done on the first, one operation at a time. Says what came out differently.
+/// Repeats the work on a fresh server, one operation at a time, and returns the results that differ.
 ///
 /// # Errors
-/// Whatever the client meets.
+/// The first error of the client.
 pub async fn repeat(url: &str, data: &Path, first: &Together) -> Result<Vec<String>, Error> {
     let mut differences = Vec::new();
     let service = client(url)?;

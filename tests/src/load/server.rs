@@ -1,4 +1,4 @@
-//! `tinker serve` as a process of its own, and the memory it takes.
+//! `tinker serve` in a separate process, with its memory use.
 
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
@@ -11,10 +11,10 @@ use std::time::Duration;
 /// Bytes of a page, on every system whose `/proc` is read here.
 const PAGE: u64 = 4096;
 
-/// A server in a process of its own. It is killed when this is dropped.
+/// A server in a separate process, killed on drop.
 #[derive(Debug)]
 pub struct Server {
-    /// Where it listens.
+    /// Base URL.
     pub url: String,
     child: Child,
 }
@@ -23,7 +23,7 @@ impl Server {
     /// Starts the program at `tinker` on a free port: one that takes the arguments of `tinker serve`.
     ///
     /// # Errors
-    /// It can't be started, or says no address.
+    /// If the program cannot be started, or prints no address.
     pub fn start(tinker: &Path, data: &Path) -> io::Result<Self> {
         let mut child = Command::new(tinker)
             .args(["serve", "--port", "0", "--data-dir"])
@@ -51,7 +51,7 @@ impl Server {
         Ok(Self { url, child })
     }
 
-    /// Looks at its memory every second from now on.
+    /// Starts to sample the memory of the process every second.
     pub fn watch(&self) -> Memory {
         let statm = format!("/proc/{}/statm", self.child.id());
         let stop = Arc::new(AtomicBool::new(false));
@@ -80,7 +80,7 @@ impl Drop for Server {
     }
 }
 
-/// The memory of a process, looked at every second.
+/// Memory samples of a process, one a second.
 #[derive(Debug)]
 pub struct Memory {
     stop: Arc<AtomicBool>,

@@ -1,11 +1,11 @@
-//! What a run was like, as a table.
+//! Markdown table of a run.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::together::{Plan, Together};
 
-/// The figures of a run, for people. `memory` is that of the server, one number a second, if it was looked at.
+/// Formats the figures of a run. `memory` holds the resident bytes of the server, one number a second, if sampled.
 pub fn table(plan: Plan, run: &Together, memory: &[u64]) -> String {
     let mut text = String::new();
     let seconds = run.time.as_secs_f64();

@@ -1,4 +1,4 @@
-//! All clients at once.
+//! Concurrent clients.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,18 +13,18 @@ use tokio::time::Instant;
 
 use super::work::{self, Drawn, STEPS_BETWEEN_SAVES};
 
-/// How many clients there are and for how long.
+/// Number of clients and duration.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// All clients.
+    /// Number of clients.
     pub clients: usize,
-    /// Those of them that train an adapter each; the others sample.
+    /// How many of them train an adapter each; the others sample.
     pub trainers: usize,
-    /// How long they go on.
+    /// Duration of the run.
     pub time: Duration,
 }
 
-/// What a trainer did.
+/// Results of a trainer.
 #[derive(Debug)]
 pub struct Trained {
     /// Steps it took.
@@ -33,48 +33,48 @@ pub struct Trained {
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
-/// What a sample was drawn from: the base model, or what a trainer had saved after a step.
+/// The weights of a sample: the base model, or a trainer's save after a step.
 pub(super) type Source = Option<(usize, u64)>;
 
-/// What all clients did.
+/// Results of all clients.
 #[derive(Debug)]
 pub struct Together {
-    /// How long it took.
+    /// Wall-clock time.
     pub time: Duration,
     /// The trainers, in order.
     pub trained: Vec<Trained>,
-    /// Samples by what they were drawn from.
+    /// Samples by their weights.
     pub(super) drawn: BTreeMap<Source, Vec<Drawn>>,
-    /// How long each sample took.
+    /// Latency of each sample.
     pub latencies: Vec<Duration>,
-    /// Samples of each sampling client.
+    /// Number of samples of each sampling client.
     pub samples_of: Vec<usize>,
 }
 
 impl Together {
-    /// Samples drawn.
+    /// Total number of samples.
     pub fn samples(&self) -> usize {
         self.drawn.values().map(Vec::len).sum()
     }
 
-    /// Steps of the slowest trainer over the mean.
+    /// Steps of the slowest trainer divided by the mean.
     pub fn fairness(&self) -> f64 {
         share(self.trained.iter().map(|trained| trained.steps as f64))
     }
 
-    /// Samples of the sampling client with the fewest over the mean.
+    /// Samples of the slowest sampling client divided by the mean.
     pub fn sampling_fairness(&self) -> f64 {
         share(self.samples_of.iter().map(|&samples| samples as f64))
     }
 }
 
-/// The smallest over the mean.
+/// The minimum divided by the mean.
 fn share(all: impl Iterator<Item = f64> + Clone) -> f64 {
     let count = all.clone().count() as f64;
     all.clone().fold(f64::INFINITY, f64::min) / (all.sum::<f64>() / count)
 }
 
-/// The newest weights of a trainer that samplers can take up, and after which step they were saved.
+/// The newest saved weights of a trainer, and the step after which they were saved.
 type Saved = Option<(u64, CheckpointPath)>;
 
 struct Sampled {
@@ -82,13 +82,13 @@ struct Sampled {
     latencies: Vec<Duration>,
 }
 
-/// Lets all clients work on the server at `url`, whose checkpoints lie in `data`.
+/// Runs all clients against the server at `url`, whose checkpoints are in `data`.
 ///
 /// # Errors
-/// The first that any client met.
+/// The first error of any client.
 ///
 /// # Panics
-/// When a client does.
+/// If a client panics.
 pub async fn run(url: &str, data: &Path, plan: Plan) -> Result<Together, Error> {
     let start = Instant::now();
     let end = start + plan.time;
@@ -136,7 +136,7 @@ pub(super) fn client(url: &str) -> Result<ServiceClient, Error> {
     ServiceClient::new(Config::new(url).with_api_key("any"))
 }
 
-/// Trains until `end`, and says what came of it.
+/// Trains until `end` and returns the results.
 async fn train(
     url: &str,
     data: &Path,

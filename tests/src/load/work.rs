@@ -1,4 +1,4 @@
-//! What each client does. It follows from its number and nothing else, so that it can be done again.
+//! The work of each client, a function of its number alone, so that it can be repeated.
 
 use tinker_client::{
     AdamParams, Datum, Error, LoraConfig, ModelInput, SamplingClient, SamplingParams,
@@ -7,13 +7,13 @@ use tinker_client::{Loss, ServiceClient, TrainingClient};
 
 pub(super) const MODEL: &str = "tinker-local/tiny";
 
-/// Steps between two saves that samplers take up.
+/// Steps between two saves for samplers.
 pub(super) const STEPS_BETWEEN_SAVES: u64 = 25;
 
 /// Examples of one step.
 const BATCH: u64 = 8;
 
-/// A sample, and what was drawn.
+/// A sample and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Drawn {
     pub(super) number: u64,
@@ -37,7 +37,7 @@ pub(super) async fn model(
     service.create_lora_training_client(MODEL, lora).await
 }
 
-/// Step `step` of a trainer: a batch and an update.
+/// Runs one training step: a batch and an update.
 pub(super) async fn step(
     training: &TrainingClient,
     trainer: usize,

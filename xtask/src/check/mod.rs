@@ -5,6 +5,7 @@ mod circle;
 mod dependency;
 mod source;
 mod tree;
+mod wire;
 mod words;
 
 use crate::output::workspace_root;
@@ -22,6 +23,7 @@ pub(crate) fn run(all: bool) -> anyhow::Result<()> {
     if all {
         circle::check(&root, &mut faults)?;
         words::check(&root, &mut faults)?;
+        wire::check(&root, &mut faults)?;
     }
     if faults.is_empty() {
         return Ok(());

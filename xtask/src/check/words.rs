@@ -174,7 +174,7 @@ fn check_comments(name: &str, lines: &[(usize, String)], faults: &mut Vec<String
         let (mark, words) = split(text);
         let lower = words.to_lowercase();
         for (phrase, instead) in PHRASES {
-            if lower.contains(phrase) {
+            if holds(&lower, phrase) {
                 faults.push(format!("{name}:{line}: `{phrase}`; say {instead}"));
             }
         }
@@ -186,6 +186,15 @@ fn check_comments(name: &str, lines: &[(usize, String)], faults: &mut Vec<String
         }
         last = (*line, mark);
     }
+}
+
+/// Whether a phrase stands in a text as whole words.
+fn holds(text: &str, phrase: &str) -> bool {
+    let inner = |side: Option<char>| side.is_some_and(char::is_alphanumeric);
+    text.match_indices(phrase).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + phrase.len()..]);
+        !inner(before.chars().next_back()) && !inner(after.chars().next())
+    })
 }
 
 /// A line of a comment without its mark.

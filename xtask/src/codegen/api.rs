@@ -7,8 +7,7 @@ use anyhow::{Context, bail};
 use public_api::PublicApi;
 use xshell::{Shell, cmd};
 
-use super::TASK;
-use crate::output::{Mode, workspace_root};
+use crate::output::{CODEGEN, Mode, workspace_root};
 use crate::workspace::Workspace;
 
 /// The libraries, and the crates whose items users of each may hold in their hands beside those of the library.
@@ -87,7 +86,7 @@ pub(super) fn run(mode: Mode) -> anyhow::Result<()> {
         mode.apply(
             &format!("api/{library}.txt"),
             &(lines.join("\n") + "\n"),
-            TASK,
+            CODEGEN,
         )?;
     }
     if !faults.is_empty() {

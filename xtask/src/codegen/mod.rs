@@ -12,6 +12,3 @@ pub(crate) fn run(mode: Mode) -> anyhow::Result<()> {
     schema::run(mode)?;
     api::run(mode)
 }
-
-/// The task that a stale file's message names.
-const TASK: &str = "codegen";

@@ -2,8 +2,7 @@
 
 use anyhow::Context;
 
-use super::TASK;
-use crate::output::{Mode, workspace_root};
+use crate::output::{CODEGEN, Mode, workspace_root};
 
 const FILE: &str = "tinker_public.proto";
 
@@ -22,6 +21,6 @@ pub(super) fn run(mode: Mode) -> anyhow::Result<()> {
     mode.apply(
         &format!("tinker-types/src/proto/generated/{name}"),
         &code,
-        TASK,
+        CODEGEN,
     )
 }

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use anyhow::bail;
 
-use super::TASK;
-use crate::output::{Mode, workspace_root};
+use crate::output::{CODEGEN, Mode, workspace_root};
 
 pub(super) fn run(mode: Mode) -> anyhow::Result<()> {
     let mut names = BTreeSet::new();
     for (name, schema) in tinker_types::schema::all() {
         let text = serde_json::to_string_pretty(&schema)? + "\n";
-        mode.apply(&format!("schemas/{name}.json"), &text, TASK)?;
+        mode.apply(&format!("schemas/{name}.json"), &text, CODEGEN)?;
         names.insert(format!("{name}.json"));
     }
     for entry in std::fs::read_dir(workspace_root().join("schemas"))? {

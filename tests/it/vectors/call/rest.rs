@@ -36,14 +36,14 @@ pub(crate) enum RestCall {
     Health,
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Page {
     pub(crate) limit: u64,
     pub(crate) offset: u64,
 }
 
-/// What to copy, and where to.
+/// Source and destination of a copy.
 #[derive(Debug, Clone)]
 pub(crate) struct Copy {
     pub(crate) source: String,

@@ -14,7 +14,7 @@ pub(super) const FIELDS: [&str; 4] = [
     "run_console",
 ];
 
-/// The pages of what was made, under the names of their fields.
+/// The pages of the created objects, by field name.
 pub(super) fn compare(recorded: &Value, replay: &Replay) -> Result<(), String> {
     for field in FIELDS {
         let Some(expected) = recorded.get(field) else {

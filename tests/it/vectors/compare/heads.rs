@@ -1,20 +1,20 @@
-//! Method, path, query and the headers that mean something.
+//! Method, path, query and the headers with a meaning.
 
 use std::collections::BTreeSet;
 
-use super::pairs;
+use super::pairs::pairs;
 use crate::vectors::exchange::Exchange;
 use crate::vectors::sent::Sent;
 use crate::vectors::vector::Vector;
 use crate::vectors::verdict::{Aspect, Mismatch};
 
-/// Measured anew on every run; only its presence and form are compared.
+/// Headers with measured values; only presence and form are compared.
 const ROUND_TRIP: &str = "x-tinker-create-promise-roundtrip-time";
 
 const METHOD: &str = "x-sdk-method";
 
-/// Methods that are one with us: the official client has some twice, by path and by id, and an
-/// option on `compute_logprobs` that ours has on `sample`.
+/// Methods of the official client that are one method here: some exist twice, by path and by id,
+/// and `compute_logprobs` has an option that is an option of `sample` here.
 fn our_method(name: &str) -> &str {
     let paths = ["_from_tinker_path", "_by_tinker_path"];
     let name = paths
@@ -72,7 +72,7 @@ fn names(exchange: &Exchange, sent: &Sent) -> BTreeSet<String> {
     names
 }
 
-/// Headers that a client was told to send.
+/// Headers that a client was configured to send.
 fn is_configured(name: &str) -> bool {
     name.starts_with("cf-access-") || name == "x-extra"
 }

@@ -1,7 +1,7 @@
-//! Idempotency keys: there when they were, the same over the tries of one call, different between
+//! Idempotency keys: present where recorded, equal for all attempts of a call, different between
 //! calls.
 
-use super::pairs;
+use super::pairs::pairs;
 use crate::vectors::script::Identity;
 use crate::vectors::sent::Sent;
 use crate::vectors::vector::Vector;

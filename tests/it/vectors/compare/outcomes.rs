@@ -29,7 +29,7 @@ pub(super) fn compare(vector: &Vector, replay: &Replay, found: &mut Vec<Mismatch
     }
 }
 
-/// Errors of calls besides the first that failed.
+/// Compares the errors of further calls after the first failed one.
 fn compare_further(vector: &Vector, replay: &Replay) -> Result<(), String> {
     let mut expected = expected::further(vector)?;
     if vector.extra.contains_key("errors") {
@@ -62,7 +62,7 @@ fn shown(name: &str, outcome: &Outcome) -> String {
     text
 }
 
-/// Does the error say what the server said?
+/// Whether the error contains the server's message.
 fn said_otherwise(vector: &Vector, outcome: &Outcome) -> Option<String> {
     use tinker_client::Error;
     let recorded = vector.error.as_ref()?;

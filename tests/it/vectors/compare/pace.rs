@@ -1,16 +1,16 @@
-//! How long a client waits before it asks again.
+//! Waits between attempts.
 
-use super::pairs;
+use super::pairs::pairs;
 use crate::vectors::script::Identity;
 use crate::vectors::sent::Sent;
 use crate::vectors::vector::Vector;
 use crate::vectors::verdict::{Aspect, Mismatch};
 
-/// Waits from here on are rules; shorter ones drown in the noise of the recording.
+/// Waits of at least this length are compared; shorter ones are noise of the recording.
 const RULE: f64 = 0.9;
-/// Most that a wait may be off.
+/// Greatest difference of a wait.
 const SHARE: f64 = 0.15;
-/// Most that we may add to a short wait.
+/// Greatest addition to a short wait.
 const PATIENCE: f64 = 2.0;
 
 pub(super) fn compare(vector: &Vector, sent: &[Sent], found: &mut Vec<Mismatch>) {

@@ -1,6 +1,6 @@
-//! Which requests are sent, what is in them, and in what order.
+//! Requests: routes, bodies and order.
 
-use super::{pairs, telemetry};
+use super::{pairs::pairs, telemetry};
 use crate::vectors::exchange::Answer;
 use crate::vectors::message::Message;
 use crate::vectors::sent::{Answered, Sent};
@@ -41,7 +41,7 @@ pub(super) fn compare(vector: &Vector, sent: &[Sent], found: &mut Vec<Mismatch>)
     }
 }
 
-/// Requests whose order means something; the others run beside each other.
+/// Whether the order of a request matters; the others run concurrently.
 fn has_a_place(path: &str) -> bool {
     let free = [
         "asample",
@@ -53,7 +53,7 @@ fn has_a_place(path: &str) -> bool {
     !free && !path.ends_with("session_heartbeat") && !path.ends_with("dynamic_config")
 }
 
-/// Submissions leave in the recorded order, and not before the answers they were held back for.
+/// Checks that submissions are sent in the recorded order, and not before the answers they waited for.
 pub(super) fn compare_order(vector: &Vector, sent: &[Sent], found: &mut Vec<Mismatch>) {
     let placed: Vec<_> = pairs(vector, sent)
         .filter(|(_, exchange, _)| has_a_place(&exchange.request.path))

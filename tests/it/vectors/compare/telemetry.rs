@@ -1,11 +1,11 @@
-//! Reports: what they say, apart from ids, times and the words of a language.
+//! Telemetry reports, apart from ids, times and the wording of each language.
 
 use serde_json::Value;
 
 use crate::vectors::json::{Rule, difference as json_difference};
 use crate::vectors::message::Message;
 
-/// Texts in the words of Python or of ours; both must be there.
+/// Texts that differ in wording; both must be present.
 const WORDS: [&str; 7] = [
     "detail",
     "error_message",
@@ -16,7 +16,7 @@ const WORDS: [&str; 7] = [
     "message",
 ];
 
-/// Different each time; both must be there and of one form.
+/// Values that differ each time; both must be present and of the same form.
 const MEASURED: [&str; 8] = [
     "current_time",
     "duration",
@@ -28,17 +28,17 @@ const MEASURED: [&str; 8] = [
     "timestamp",
 ];
 
-/// What only Python has: stacks and classes.
+/// Fields that exist only in Python: stacks and classes.
 const OF_PYTHON: [&str; 3] = ["exception_stack", "model_cls", "traceback"];
 
-/// How our report differs from the recorded one.
+/// The differences between our report and the recorded one.
 pub(super) fn difference(recorded: &Message, ours: &Message) -> Option<String> {
     let (Some(recorded), Some(ours)) = (recorded.json(), ours.json()) else {
         return Some("a report is not JSON".to_owned());
     };
     let (mut recorded, mut ours) = (recorded.clone(), ours.clone());
     if let Some(events) = recorded["events"].as_array_mut() {
-        // Put in by hand, through a part of the official client that is not public.
+        // Sent by the recording script through a private part of the official client.
         events.retain(|event| !is_by_hand(event));
     }
     for report in [&mut recorded, &mut ours] {
@@ -52,7 +52,7 @@ fn is_by_hand(event: &Value) -> bool {
     name.starts_with("demo.")
 }
 
-/// Replaces by its form what may differ.
+/// Replaces values that may differ by their form.
 fn level(value: &mut Value) {
     match value {
         Value::Object(object) => {
@@ -72,7 +72,7 @@ fn level(value: &mut Value) {
     }
 }
 
-/// A value with every digit made a 0 and every letter of a UUID too.
+/// A value with every digit, and every letter of a UUID, replaced by 0.
 fn form(value: &Value) -> String {
     match value {
         Value::String(text) if text.contains("sess-") => text.clone(),
@@ -83,7 +83,7 @@ fn form(value: &Value) -> String {
                 .map(|c| if is_id(c) { '0' } else { c })
                 .collect();
             match text.rsplit_once('.') {
-                // Trailing zeros of a fraction are written by one and left out by the other.
+                // One client writes the trailing zeros of a fraction, the other omits them.
                 Some((whole, _)) => whole.to_owned(),
                 None => text.trim_end_matches('Z').to_owned(),
             }

@@ -1,4 +1,4 @@
-//! The same answer, the same values.
+//! Values of results.
 
 use serde_json::{Value, json};
 use tinker_types::{ClientConfig, DynamicConfig};
@@ -12,7 +12,7 @@ use crate::vectors::replay::Replay;
 use crate::vectors::vector::Vector;
 use crate::vectors::verdict::{Aspect, Mismatch};
 
-/// The key of recorded results that says nothing about a server's answer.
+/// The key of recorded results that does not come from the server's answer.
 const BESIDE_THE_POINT: &str = "ok";
 
 pub(super) fn compare(vector: &Vector, replay: &Replay, found: &mut Vec<Mismatch>) {
@@ -58,7 +58,7 @@ fn try_compare(vector: &Vector, replay: &Replay) -> Result<(), String> {
     }
 }
 
-/// Values of types that both have, in order.
+/// The values of types that both clients have, in order.
 fn compare_typed(vector: &Vector, recorded: &Value, replay: &Replay) -> Result<(), String> {
     let mut ours = ours(replay)?;
     ours.extend(flags(vector)?);
@@ -82,7 +82,7 @@ fn of_class<'a>(
     values.map(|(_, value)| *value)
 }
 
-/// Without the constant that names the type.
+/// The value without the constant that names the type.
 fn untagged(value: &Value) -> Value {
     let mut value = value.clone();
     if let Value::Object(fields) = &mut value {
@@ -105,7 +105,7 @@ fn ours(replay: &Replay) -> Result<Vec<(&'static str, Value)>, String> {
     Ok(ours)
 }
 
-/// The flags that the last recorded answers of each kind stand for; a missing route has defaults.
+/// The flags of the last recorded answer of each kind; a missing route has the defaults.
 fn flags(vector: &Vector) -> Result<Vec<(&'static str, Value)>, String> {
     let mut flags = Vec::new();
     let answers = |route: [&str; 2]| {
@@ -163,7 +163,7 @@ fn compare_field(key: &str, value: &Value, replay: &Replay) -> Result<(), String
     same(key, value, &ours)
 }
 
-/// Recordings of large batches have the number of outputs and the metrics only.
+/// Recordings of large batches contain only the number of outputs and the metrics.
 fn compare_counts(vector: &Vector, replay: &Replay) -> Result<(), String> {
     let Some(count) = vector.extra.get("sdk_result_num_outputs") else {
         return Ok(());

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::query;
-use super::{Derived, query::audit_scope};
+use super::{derived::Derived, query::audit_scope};
 use crate::vectors::call::{AdminCall, Call};
 use crate::vectors::exchange::Asked;
 

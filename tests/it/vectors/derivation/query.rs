@@ -1,4 +1,4 @@
-//! What stands in a recorded query.
+//! Values in a recorded query.
 
 use tinker_types::{AccessScope, AuditScope};
 

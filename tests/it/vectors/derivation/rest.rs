@@ -5,18 +5,18 @@ use std::time::Duration;
 use serde_json::Value;
 use tinker_types::{CopyWeights, SearchSessions, WeightsInfoRequest};
 
+use super::derived::{Derived, read};
 use super::query;
-use super::{Derived, read};
 use crate::vectors::call::{Call, Copy, RestCall};
 use crate::vectors::exchange::Asked;
 use crate::vectors::message::Message;
 
-/// The header that a foreign checkpoint's credential travels in.
+/// The header with the credential of another owner's checkpoint.
 const ACCESS_TOKEN: &str = "x-tinker-weights-access-token";
 
 pub(super) fn training_run(asked: &Asked, id: &str, named: &str) -> Result<Derived, String> {
     let call = if named.ends_with("by_tinker_path") {
-        // Any checkpoint of the run will do: the request does not tell which it was.
+        // Any checkpoint of the run will do: the request does not name it.
         RestCall::TrainingRunOf(format!("tinker://{id}/weights/any"))
     } else {
         RestCall::TrainingRun(id.to_owned(), query::access_scope(asked)?)
@@ -35,7 +35,7 @@ pub(super) fn checkpoints(asked: &Asked) -> Result<Derived, String> {
     Ok(Call::Rest(RestCall::Checkpoints(query::page(asked)?)).into())
 }
 
-/// Everything about one checkpoint.
+/// Requests about one checkpoint.
 pub(super) fn checkpoint(
     method: &str,
     path: String,

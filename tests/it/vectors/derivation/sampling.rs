@@ -3,7 +3,7 @@
 use tinker_client::SampleOptions;
 use tinker_types::SampleRequest;
 
-use super::Derived;
+use super::derived::Derived;
 use crate::vectors::call::Call;
 
 pub(super) fn sample(request: SampleRequest, named: &str) -> Derived {

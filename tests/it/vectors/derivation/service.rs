@@ -6,7 +6,7 @@ use tinker_types::{
     CreateCustomLoss, CreateModel, CreateSamplingSession, FinishSession, LoadTarget, LoadWeights,
 };
 
-use super::Derived;
+use super::derived::Derived;
 use crate::vectors::call::Call;
 
 pub(super) fn create_model(request: &CreateModel) -> Derived {

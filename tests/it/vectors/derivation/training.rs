@@ -10,7 +10,7 @@ use tinker_types::{
     SaveWeightsForSampler,
 };
 
-use super::Derived;
+use super::derived::Derived;
 use crate::vectors::call::{Call, Pass, Work, save_options};
 
 pub(super) fn pass(request: &ForwardBackward, named: &str) -> Derived {
@@ -49,7 +49,7 @@ pub(super) fn optim_step(request: &OptimStep) -> Result<Derived, String> {
     Ok(train(&request.model_id, Work::Optim(params)))
 }
 
-/// The constants under the type we have for their family.
+/// The constants of the optimizer, under its type name.
 fn family(open: &UnknownOptimizer) -> Result<OptimParams, String> {
     if open.family != "dimuon" {
         return Ok(OptimParams::Other(open.clone()));

@@ -1,10 +1,10 @@
-//! Addresses of checkpoints that the official client refuses.
+//! Checkpoint paths that the official client refuses.
 
 use tinker_types::{CheckpointKind, CheckpointPath};
 
 use crate::vectors::vector::Vector;
 
-/// What is wrong with how the type reads the address that a recorded error quotes.
+/// Checks that the path quoted by a recorded error is refused here, too; returns the difference.
 pub(super) fn compare(vector: &Vector) -> Option<String> {
     let message = vector.error.as_ref()?.message.as_str();
     if let Some(address) = message.strip_prefix("Invalid tinker path: ") {

@@ -5,23 +5,25 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tinker_types::{Endpoint, Method};
 
-use super::Read;
 use crate::vectors::exchange::Exchange;
 use crate::vectors::json::{self, Rule};
 use crate::vectors::message::Message;
 
-/// Fields that the recordings' server made up to see them ignored, and the tag that a type may lack.
+/// Unknown fields that the recording server added to test that they are ignored, and the optional type tag.
 const MADE_UP: [&str; 3] = ["brand_new", "zzz", "type"];
+
+/// The decoded answer; `None` without a readable answer.
+pub(super) type Read = Result<Option<Value>, String>;
 
 /// An exchange with its request decoded.
 pub(super) struct Case<'a> {
     pub(super) exchange: &'a Exchange,
     pub(super) message: &'a Message,
-    /// The answer is one that a client can read.
+    /// Whether the answer is a success with a body.
     pub(super) reads_answer: bool,
 }
 
-/// A request whose JSON body says everything.
+/// A request that is fully described by its JSON body.
 pub(super) fn as_json<E>(case: &Case<'_>) -> Read
 where
     E: Endpoint<Response: Serialize> + DeserializeOwned,
@@ -29,7 +31,7 @@ where
     as_value(case, &read::<E>(case.message)?)
 }
 
-/// The same for an endpoint whose answer is of no interest.
+/// The same for an endpoint whose answer is ignored.
 pub(super) fn as_json_void<E>(case: &Case<'_>) -> Read
 where
     E: Endpoint + DeserializeOwned,
@@ -37,7 +39,7 @@ where
     as_value_void(case, &read::<E>(case.message)?)
 }
 
-/// This endpoint makes the recorded request, and reads the recorded answer.
+/// Checks that this endpoint makes the recorded request and decodes the recorded answer.
 pub(super) fn as_value<E>(case: &Case<'_>, endpoint: &E) -> Read
 where
     E: Endpoint<Response: Serialize>,
@@ -49,13 +51,13 @@ where
     }
 }
 
-/// This endpoint makes the recorded request.
+/// Checks that this endpoint makes the recorded request.
 pub(super) fn as_value_void<E: Endpoint>(case: &Case<'_>, endpoint: &E) -> Read {
     check_request(case, endpoint)?;
     Ok(None)
 }
 
-/// The message as a request type.
+/// Decodes the message as a request type.
 pub(super) fn read<T: DeserializeOwned>(message: &Message) -> Result<T, String> {
     let body = message.json().ok_or("the body is not JSON")?;
     serde_json::from_value(body.clone()).map_err(|error| format!("the request: {error}"))
@@ -68,7 +70,7 @@ pub(super) fn answer<'a>(case: &Case<'a>) -> Option<&'a Value> {
     answer.body.json().filter(|_| is_readable)
 }
 
-/// An answer read as `T` and written again; it must say the same.
+/// Decodes an answer as `T` and encodes it again; both must be equal.
 pub(super) fn reencoded<T: DeserializeOwned + Serialize>(body: &Value) -> Result<Value, String> {
     let read: T =
         serde_json::from_value(body.clone()).map_err(|error| format!("the answer: {error}"))?;
@@ -98,7 +100,7 @@ fn check_request<E: Endpoint>(case: &Case<'_>, endpoint: &E) -> Result<(), Strin
     if query != asked.query {
         return Err(format!("the type makes the query {query:?}"));
     }
-    // Like the official client, ours sends nothing in the body of these.
+    // Like the official client, ours sends no body for these.
     if matches!(E::METHOD, Method::Get | Method::Delete) {
         return Ok(());
     }

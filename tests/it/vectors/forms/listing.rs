@@ -1,4 +1,4 @@
-//! Reads of runs, checkpoints, sessions, the audit log and the bill: all of it in path and query.
+//! Lists of runs, checkpoints, sessions, the audit log and usage: path and query.
 
 use tinker_types::{
     AccessScope, AuditScope, CheckpointPath, DeleteCheckpoint, GetAuditLog, GetBillingUsage,
@@ -7,8 +7,7 @@ use tinker_types::{
     UnpublishCheckpoint,
 };
 
-use super::Read;
-use super::endpoint::{Case, as_value, as_value_void};
+use super::endpoint::{Case, Read, as_value, as_value_void};
 
 pub(super) fn check(case: &Case<'_>, route: &[&str]) -> Read {
     match (case.exchange.request.method.as_str(), route) {
@@ -72,7 +71,7 @@ pub(super) fn check(case: &Case<'_>, route: &[&str]) -> Read {
             let project_id = query(case, "project_id").map(str::to_owned);
             as_value(case, &GetCheckpointStorage { project_id })
         }
-        // Ids with slashes in them have no route of their own.
+        // Ids with slashes have no separate route.
         _ => Ok(None),
     }
 }

@@ -1,4 +1,4 @@
-//! Training passes, and what promises hold.
+//! Training requests and results of promises.
 
 use serde_json::Value;
 use tinker_types::{
@@ -6,11 +6,10 @@ use tinker_types::{
     SavedExternal, SavedForSampler, SavedWeights, Submitted, WeightsLoaded, proto,
 };
 
-use super::Read;
-use super::endpoint::{Case, answer, as_json_void, reencoded};
+use super::endpoint::{Case, Read, answer, as_json_void, reencoded};
 use crate::vectors::message::Message;
 
-/// A training request survives being written and read again; the answer is a promise.
+/// Checks that a training request is equal after encoding and decoding, and that its answer is a promise.
 pub(super) fn pass(case: &Case<'_>) -> Read {
     let Message::Pass(pass) = case.message else {
         return Err("the body is no training request".to_owned());
@@ -27,7 +26,7 @@ pub(super) fn pass(case: &Case<'_>) -> Read {
     }
 }
 
-/// A poll; its answer is of the type that the request names.
+/// Checks a poll; its answer is of the type that the request names.
 pub(super) fn retrieve(case: &Case<'_>) -> Read {
     as_json_void::<RetrieveFuture>(case)?;
     let kind = case.exchange.request.header("x-tinker-request-type");
@@ -58,13 +57,13 @@ fn done(kind: &str, value: &Value) -> Result<Value, String> {
     }
 }
 
-/// A protobuf result says the same after it was written and read again.
+/// Checks that a protobuf result is equal after encoding and decoding.
 fn protobuf(case: &Case<'_>, kind: &str) -> Read {
     let Some(answer) = &case.exchange.response else {
         return Ok(None);
     };
     if answer.headers.contains_key("content-encoding") {
-        return Ok(None); // The transport's business.
+        return Ok(None); // Left to the transport.
     }
     let body = answer.body.wire()?;
     let error = |error: tinker_types::InvalidValue| format!("the answer: {error}");

@@ -1,4 +1,4 @@
-//! What servers answered where only the reports about it were recorded.
+//! Answers of servers where only the telemetry about them was recorded.
 
 use serde_json::{Value, json};
 

@@ -1,22 +1,22 @@
-//! Where our client differs, most of it on purpose, and what it does instead.
+//! Differences of our client, most of them intended, and its behaviour instead.
 
 use crate::vectors::verdict::Aspect::{self, Body, Head, Outcome, Pace, Requests};
 
-/// A difference that is known.
+/// A known difference.
 #[derive(Debug)]
 pub(crate) struct Difference {
     name: &'static str,
-    /// What differs; nothing else may.
+    /// The aspects that differ; no other may.
     pub(crate) aspects: &'static [Aspect],
-    /// How the call ends with us, in the words of outcomes.
+    /// The outcome of the call with our client.
     pub(crate) outcome: &'static str,
     pub(crate) reason: &'static str,
     pub(crate) is_meant: bool,
-    /// What every mismatch must mention.
+    /// Texts that every mismatch must contain.
     pub(crate) about: &'static str,
 }
 
-/// What is known to differ from a recording.
+/// The known difference of a recording.
 pub(crate) fn difference(name: &str) -> Option<&'static Difference> {
     let mut known = DIFFERENCES.iter().chain(FAULTS);
     known.find(|known| known.name == name)
@@ -51,7 +51,7 @@ impl Difference {
     }
 }
 
-/// To be mended: an entry goes when its recording passes, which the test demands.
+/// Differences to be fixed: the test demands that an entry is removed when its recording passes.
 const FAULTS: &[Difference] = &[];
 
 const REFUSED: &[Aspect] = &[Requests, Outcome];
@@ -68,7 +68,7 @@ const DIFFERENCES: &[Difference] = &[
         "status 418",
         "a question mark or a hash in an id is escaped, so that it does not cut the path",
     ),
-    // Refused by us before anything is sent.
+    // Our client refuses these before it sends anything.
     differs(
         "sampling/empty_prompt",
         REFUSED,
@@ -93,7 +93,7 @@ const DIFFERENCES: &[Difference] = &[
         "invalid value",
         "one target for each position is asked for; this recording has 2 for 6",
     ),
-    // Tolerated by us.
+    // Our client tolerates these.
     differs(
         "session/client_config_404",
         &[Outcome],

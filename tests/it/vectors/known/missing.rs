@@ -1,13 +1,13 @@
-//! Recordings of what we do not have.
+//! Recordings of features that this workspace does not have.
 
 /// Why a recording is not replayed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Absence {
-    /// Nothing of ours corresponds to it.
+    /// This workspace has nothing that corresponds to it.
     LeftOut(&'static str),
 }
 
-/// What is missing for a recording, besides what its requests show.
+/// The feature that a recording needs, where its requests do not show it.
 pub(crate) fn absence(name: &str) -> Option<Absence> {
     if name.starts_with("cli/") {
         let why = "output of the official command; its requests are checked as types";

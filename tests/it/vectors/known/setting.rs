@@ -1,4 +1,4 @@
-//! How clients were set up, and calls that sent nothing: neither shows in the requests.
+//! Settings of clients and calls without a request: neither is visible in the requests.
 
 use std::time::Duration;
 
@@ -16,54 +16,54 @@ const EXPIRED: &str = "eyJhbGciOiJub25lIn0.eyJpYXQiOjEwMDAsImV4cCI6MjAwMH0.";
 /// A saved state.
 const STATE: &str = "tinker://sess-1:train:0/weights/s1";
 
-/// Settings that the requests do not show.
+/// Settings that are not visible in the requests.
 pub(crate) fn configure(name: &str, mut config: Config) -> Config {
     match name {
-        // The command that printed the credential; the requests show only what it printed.
+        // The command that printed the credential; the requests contain only its output.
         "auth/credential_cmd_only" | "auth/credential_cmd_without_jwt" => {
             config.api_key = None;
             config.with_credential_command("echo cmd-secret-1")
         }
-        // There was a key as well, and the exchange had to use the command.
+        // A key was set as well; the exchange had to use the command.
         "auth/credential_cmd_enforced" => config.with_credential_command("echo cmd-secret-1"),
-        // Keys that were refused were never sent.
+        // Refused keys were not sent.
         "auth/key_bad_prefix" => Config::default().with_api_key("sk-123"),
         "auth/key_missing" => Config::default(),
         "auth/key_expired_jwt" => config.with_api_key(EXPIRED),
-        // No session shows the project.
+        // The project appears in no session.
         "rest/copy_weights_service_client" => {
             config.project_id = Some("proj-9".to_owned());
             config
         }
-        // An environment variable there, a setting here.
+        // An environment variable of the official client, a setting here.
         "telemetry/disabled" => config.with_telemetry(false),
         _ => config,
     }
 }
 
-/// The rules about keys are those of the hosted service, which no stub stands for.
+/// The rules about keys apply to the hosted service only, and the stub has another address.
 pub(crate) fn goes_to_the_hosted_service(name: &str) -> bool {
     matches!(name, "auth/key_bad_prefix" | "auth/key_missing")
 }
 
-/// A program takes real time.
+/// The command takes real time.
 pub(crate) fn runs_a_program(name: &str) -> bool {
     name.starts_with("auth/credential_cmd")
 }
 
-/// The loss that the caller computed failed.
+/// The custom loss of the caller failed.
 pub(crate) fn has_failing_loss(name: &str) -> bool {
     name == "training/custom_failure_poisons"
 }
 
-/// Calls that were refused before anything was sent.
+/// Calls that were refused before a request was sent.
 pub(crate) fn calls(name: &str) -> Vec<Call> {
     match name {
         "auth/key_bad_prefix"
         | "auth/key_expired_jwt"
         | "auth/key_missing"
         | "telemetry/disabled"
-        // Of this one and those below only the reports were recorded.
+        // Of this one and those below only the telemetry was recorded.
         | "telemetry/periodic_batch" => vec![Call::Open],
         "training/custom_handle_duplicate" => {
             let loss = -(Expr::logprobs() * Expr::input("weights")).sum();
@@ -93,7 +93,7 @@ pub(crate) fn calls(name: &str) -> Vec<Call> {
             train(Work::Optim(OptimParams::Adam(AdamParams::default()))),
             train(Work::Pass(supervised(true))),
         ],
-        // The third error recorded is about an argument that ours does not have.
+        // The third recorded error is about an argument that our method does not have.
         "training/custom_argument_errors" => {
             let mut untargeted = supervised(true);
             for datum in untargeted.parts.iter_mut().flat_map(|(_, data)| data) {
@@ -116,7 +116,7 @@ pub(crate) fn calls(name: &str) -> Vec<Call> {
             let run = RestCall::TrainingRun("x".to_owned(), AccessScope::Owned);
             vec![Call::Rest(run)]
         }
-        // Sent, but not so that the id could be read off the request.
+        // A request was sent, but the id cannot be read from it.
         "rest/odd_ids" => {
             let id = "a b/\u{fc}?#%".to_owned();
             vec![Call::Rest(RestCall::TrainingRun(id, AccessScope::Owned))]
@@ -159,10 +159,10 @@ fn pointer() -> Chunk {
     })
 }
 
-/// How long the caller waited before the call of this index.
+/// Wait of the caller before the call of this index.
 pub(crate) fn pause_before(name: &str, index: usize) -> Duration {
     match (name, index) {
-        // Three samples at once, and two more while the server wanted fewer; 0 makes the sampler.
+        // Three concurrent samples, and two more while the server asked for fewer; 0 makes the sampler.
         ("sampling/backoff_429_concurrent", 4) => Duration::from_millis(300),
         _ => Duration::ZERO,
     }
