@@ -1,4 +1,4 @@
-//! Everything a change must pass. A local run and the CI machine do the same.
+//! Every check that a change must pass, the same locally and in CI.
 
 use std::time::Instant;
 
@@ -45,7 +45,7 @@ pub(crate) fn run(skip_tests: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The advisory database is left out: it changes without a change of this workspace.
+/// Checks licences, bans and sources. Advisories are left out: they change without a change of this workspace.
 fn check_licences(shell: &Shell) -> anyhow::Result<()> {
     let version = cmd!(shell, "cargo deny --version").quiet();
     if version.ignore_stdout().ignore_stderr().run().is_err() {
@@ -53,7 +53,7 @@ fn check_licences(shell: &Shell) -> anyhow::Result<()> {
             "cargo-deny is not installed; run `cargo install cargo-deny --version {DENY} --locked`"
         );
     }
-    // Licences of the crates of other platforms are read, too.
+    // cargo-deny also reads the crates of other platforms, which a build does not download.
     cmd!(shell, "cargo fetch --locked --quiet").run()?;
     Ok(cmd!(
         shell,

@@ -10,24 +10,24 @@ use xshell::{Shell, cmd};
 use crate::output::workspace_root;
 use crate::workspace::Workspace;
 
-/// The client the wire format was taken from.
+/// The client that defines the wire format.
 const NEWEST: &str = "tinker==0.38.0";
 
-/// Where it is installed beside a torch of somebody else's.
+/// Folder of its environment with torch.
 const WITH_TORCH: &str = "conformance-torch";
 
-/// The program of an environment.
+/// The interpreter of an environment.
 const PYTHON: &str = "bin/python";
 
-/// Versions of the official client, the folders they are installed in, and their scripts: the one the wire format was
-/// taken from, and the last one that speaks JSON.
+/// Versions of the official client with their folders below the target folder and their scripts: the one that
+/// defines the wire format, and the last one that uses JSON.
 const CLIENTS: [(&str, &str, &str); 2] = [
     (NEWEST, "conformance", "conformance.py"),
     ("tinker==0.24.1", "conformance-older", "older.py"),
 ];
 
-/// Installs the official clients into environments of their own, starts a server and runs their scripts. A Python that
-/// has torch lends it to the newer client, which then also brings losses of its own, to a server that runs them as well.
+/// Installs the official clients into separate environments, starts a server and runs their scripts. With the path of
+/// a Python that has torch, the newer client also runs custom losses, and uploads them to a server that executes them.
 pub(crate) fn run(torch: Option<&Path>) -> anyhow::Result<()> {
     let shell = Shell::new()?;
     let root = workspace_root();
@@ -77,13 +77,13 @@ fn install(shell: &Shell, folder: &Path, base: &Path, version: &str) -> anyhow::
     Ok(python)
 }
 
-/// An environment of the same Python that finds torch where that Python has it: some gigabytes need not be copied.
+/// Makes an environment that imports torch from the given Python, so that some gigabytes need not be copied.
 fn install_with_torch(shell: &Shell, folder: &Path, torch: &Path) -> anyhow::Result<PathBuf> {
     let find = "import os, torch; print(os.path.dirname(os.path.dirname(torch.__file__)))";
     let lender = cmd!(shell, "{torch} -c {find}")
         .read()
         .with_context(|| format!("{} has no torch", torch.display()))?;
-    // What lies beside torch must not stand in for what the client needs.
+    // An old environment could contain packages that hide those the client needs.
     let _fresh = std::fs::remove_dir_all(folder);
     let python = install(shell, folder, torch, NEWEST)?;
     let find = "import sysconfig; print(sysconfig.get_path('purelib'))";

@@ -1,11 +1,11 @@
-//! The long tests under faults, which print what they measure.
+//! Long tests under faults, which print their measurements.
 
 use xshell::{Shell, cmd};
 
 use crate::flags::FaultRun;
 use crate::output::workspace_root;
 
-/// Runs one of them, optimised.
+/// Runs one of the tests in release mode.
 pub(crate) fn run(flags: &FaultRun) -> anyhow::Result<()> {
     let test = if flags.tenants {
         "tenants::a_neighbour_in_real_time"

@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line of `cargo xtask`.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ xflags::xflags! {
         }
         /// Write the files that are generated from other files.
         cmd codegen {
-            /// Write nothing; fail if a file is not what would be written.
+            /// Write nothing; fail if a file is stale.
             optional --check
         }
         /// Check the invariants of ARCHITECTURE.md.
@@ -25,11 +25,11 @@ xflags::xflags! {
             /// The folder of another checkout.
             optional --root path: PathBuf
         }
-        /// Train and sample under faults, and show what it came to beside the same run without any.
+        /// Train and sample under faults, and compare with the same run without faults.
         cmd fault-run {
-            /// Wait as long as a program would: half an hour. Without it only the work takes time.
+            /// Wait in real time: half an hour. Without it the clock is paused and waits take no time.
             optional --real-time
-            /// Instead, measure what a neighbour that the server holds back costs another client.
+            /// Measure instead how a throttled client affects another client in the same process.
             optional --tenants
         }
         /// Run the official Python client against `tinker serve`.
@@ -37,25 +37,25 @@ xflags::xflags! {
             /// A Python with torch, for the rows that need it; they are skipped otherwise.
             optional --python path: PathBuf
         }
-        /// Make the goldens the engine's tests compare with, by PyTorch, transformers and peft.
+        /// Make the goldens of the engine's tests with PyTorch, transformers and peft.
         cmd golden {
-            /// Keep the goldens; fail if they are not what would be made.
+            /// Write nothing; fail if a golden is stale.
             optional --check
             /// A Python with torch, transformers and peft (default target/golden/bin/python).
             optional --python path: PathBuf
         }
-        /// Let many clients work on one server at once, and compare with the same work one after another.
+        /// Run many clients against one server, and compare with the same work done sequentially.
         cmd load {
             /// Clients (default 64).
             optional --clients clients: usize
-            /// Those of them that train an adapter each (default 8).
+            /// How many of them train an adapter each (default 8).
             optional --trainers trainers: usize
-            /// Seconds for which they go on (default 120).
+            /// Duration in seconds (default 120).
             optional --seconds seconds: u64
         }
-        /// Kill an engine at random moments while it writes checkpoints, and load what it had acknowledged.
+        /// Kill an engine at random moments while it writes checkpoints, and load the acknowledged ones.
         cmd kill {
-            /// Times (default 200).
+            /// Number of kills (default 200).
             optional --times times: usize
         }
         /// Run the fuzz targets of `fuzz/`. Needs cargo-fuzz.
@@ -67,7 +67,7 @@ xflags::xflags! {
         }
         /// Pretrain the built-in base model on generated text and write its weights.
         cmd base-model {
-            /// Train for this many minutes of wall clock (default 25).
+            /// Train for this many minutes of wall-clock time (default 25).
             optional --minutes minutes: f64
             /// Train on this many tokens instead.
             optional --tokens tokens: u64
@@ -75,16 +75,16 @@ xflags::xflags! {
             optional --threads threads: usize
             /// Where the weights go (default tinker-engine/assets/base.safetensors).
             optional --out path: PathBuf
-            /// Where a checkpoint is kept while training (default target/base-model.safetensors).
+            /// Where a checkpoint is written during training (default target/base-model.safetensors).
             optional --checkpoint path: PathBuf
-            /// Go on from a checkpoint.
+            /// Resume from a checkpoint.
             optional --resume path: PathBuf
             /// Print this many documents of the corpus and stop.
             optional --show documents: usize
         }
-        /// Measure how fast things are.
+        /// Benchmarks.
         cmd bench {
-            /// The engine beside PyTorch, and how both scale; writes docs/engine.md.
+            /// Compare the engine with PyTorch, and measure how both scale; writes docs/engine.md.
             cmd engine {
                 /// A Python that has torch and numpy; without one the engine is measured alone.
                 optional --python path: PathBuf
@@ -92,11 +92,11 @@ xflags::xflags! {
                 optional --rounds rounds: usize
                 /// Compute threads on both sides (default: all cores).
                 optional --threads threads: usize
-                /// Print only.
+                /// Print the report only.
                 optional --dry-run
             }
         }
-        /// Write a Hugging Face folder with random weights, to test and to measure with.
+        /// Write a Hugging Face folder with random weights, for tests and measurements.
         cmd random-model {
             /// The folder.
             required out: PathBuf
@@ -111,7 +111,7 @@ xflags::xflags! {
         }
         /// Write the example data under examples/data.
         cmd example-data {
-            /// Write nothing; fail if a file is not what would be written.
+            /// Write nothing; fail if a file is stale.
             optional --check
         }
     }

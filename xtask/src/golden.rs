@@ -1,4 +1,4 @@
-//! Goldens: what PyTorch, transformers and peft compute for tiny models, which the engine's tests compare with.
+//! Goldens: results of PyTorch, transformers and peft for tiny models, which the engine's tests compare with.
 
 use std::path::{Path, PathBuf};
 
@@ -11,11 +11,11 @@ use crate::workspace::Workspace;
 const GOLDENS: &str = "tests/fixtures/golden";
 const SCRIPTS: &str = "tests/python/golden";
 
-/// Where a Python with the oracles is looked for.
+/// Default interpreter with PyTorch, transformers and peft.
 const PYTHON: &str = "target/golden/bin/python";
 
-/// Makes the goldens, or compares them with what would be made now. Then runs the tests that compare the engine with
-/// them, loads the adapters that these trained with peft, and the models they were merged into with transformers.
+/// Makes the goldens, or compares them with freshly made ones. Then runs the tests that compare the engine with them,
+/// and loads the adapters and merged models that these tests saved with peft and transformers.
 pub(crate) fn run(mode: Mode, python: Option<PathBuf>) -> anyhow::Result<()> {
     let shell = Shell::new()?;
     let root = workspace_root();

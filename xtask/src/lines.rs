@@ -1,4 +1,4 @@
-//! Lines of code of the libraries and the command: tests, comments and blank lines are left out.
+//! Count of lines of code of the libraries and the command, without tests, comments and blank lines.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Generated files: written, or compared with what would be written.
+//! Writing and checking of generated files.
 
 use std::path::{Path, PathBuf};
 
@@ -7,11 +7,11 @@ use anyhow::{Context, bail};
 /// The task that rewrites most generated files.
 pub(crate) const CODEGEN: &str = "codegen";
 
-/// What to do with a generated file.
+/// Whether generated files are written or checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Write,
-    /// Leave files alone and fail on the first that differs.
+    /// Write nothing and fail on the first file that differs.
     Check,
 }
 
@@ -20,7 +20,7 @@ impl Mode {
         if check { Self::Check } else { Self::Write }
     }
 
-    /// Brings a file of the workspace up to date, or fails because it is not.
+    /// Writes a file of the workspace if its contents differ, or fails if they do.
     pub(crate) fn apply(self, path: &str, contents: &str, task: &str) -> anyhow::Result<()> {
         let full = workspace_root().join(path);
         let current = std::fs::read_to_string(&full).ok();
@@ -36,7 +36,7 @@ impl Mode {
     }
 }
 
-/// Writes a file beside its place and moves it there, so that a reader never sees half of it.
+/// Writes a temporary file and renames it, so that a reader never sees a partial file.
 pub(crate) fn replace(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
     let place = || format!("cannot write {}", path.display());
     if let Some(folder) = path.parent() {

@@ -1,4 +1,4 @@
-//! What cargo knows of the workspace.
+//! Metadata of the workspace, from cargo.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Conversations: some turns of any kind, sometimes under a system message that changes the answers.
+//! Conversations: turns of any kind, sometimes with a system message that changes the answers.
 
 use fastrand::Rng;
 
@@ -20,10 +20,10 @@ const PLAIN_SYSTEMS: &[&str] = &[
     "Help the user.",
 ];
 
-/// What a system message does to an answer.
+/// Effect of a system message on an answer.
 type Obey = fn(&str) -> String;
 
-/// A system message that is obeyed, and what it does to an answer.
+/// System messages, each with its effect on an answer.
 const STRICT_SYSTEMS: &[(&str, Obey)] = &[
     ("Answer in capital letters.", str::to_ascii_uppercase),
     ("Write everything in lower case.", str::to_ascii_lowercase),

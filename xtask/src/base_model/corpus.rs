@@ -1,4 +1,4 @@
-//! The mixture: which kind of document comes how often.
+//! Mixture of the corpus: kinds of documents and their frequencies.
 
 use fastrand::Rng;
 
@@ -13,7 +13,7 @@ use super::sentence::{paragraph, sentence};
 use super::story::story;
 use super::wording::{bare, several};
 
-/// One document. The same generator state gives the same document.
+/// Draws one document. The same generator state gives the same document.
 ///
 /// Long kinds are drawn rarely: by bytes, conversations are two fifths of the corpus, text tasks
 /// as bare lines a quarter, running text a quarter, and numbers and records the rest.
@@ -81,7 +81,7 @@ mod tests {
         }
     }
 
-    /// The example data teach pig latin; a base that has met it would make them a sham.
+    /// The example data teach pig latin, so the base model must not have seen it.
     #[test]
     fn pig_latin_is_not_in_the_corpus() {
         let mut rng = Rng::with_seed(2);

@@ -1,9 +1,10 @@
-//! One document of the corpus as tokens, and the way a conversation is written. The end token ends
-//! a completion, an assistant's turn or a document.
+//! Documents of the corpus as tokens, and the format of conversations.
+//!
+//! The end token ends a completion, an assistant's turn or a document.
 
 use tinker_engine::base::{ByteTokenizer, END};
 
-/// A question and its answer, in no particular format yet.
+/// A question and its answer, independent of a format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Exchange {
     pub(crate) user: String,
@@ -26,7 +27,7 @@ pub(crate) struct Document {
 }
 
 impl Document {
-    /// Text that ends.
+    /// A text, followed by the end token.
     pub(crate) fn ended(text: &str) -> Self {
         let mut document = Self::default();
         document.push(text);
@@ -58,7 +59,7 @@ impl Document {
         &self.tokens
     }
 
-    /// The text, in which the end token shows by its name.
+    /// The text, with the end token shown by its name.
     pub(crate) fn readable(&self) -> String {
         ByteTokenizer.decode(&self.tokens)
     }

@@ -1,4 +1,4 @@
-//! Small facts with a question and an answer each: opposites, sounds, capitals, what a thing is.
+//! Facts as question and answer: opposites, sounds, capitals, categories.
 
 use fastrand::Rng;
 
@@ -55,7 +55,7 @@ const WORK: &[(&str, &str)] = &[
     ("tailor", "makes clothes"), ("barber", "cuts hair"), ("judge", "decides cases"), ("miner", "digs for coal"),
     ("gardener", "grows plants"), ("guard", "watches the gate"), ("fireman", "puts out fires"), ("actor", "acts in plays"),
 ];
-/// Category, its name for one, and its name for many.
+/// Category, its singular and its plural.
 #[rustfmt::skip]
 const KINDS: &[(&str, &str, &str)] = &[
     ("animal", "an animal", "animals"), ("bird", "a bird", "birds"), ("fruit", "a fruit", "fruits"),

@@ -34,7 +34,7 @@ pub(crate) fn is_vowel(letter: char) -> bool {
     matches!(letter, 'a' | 'e' | 'i' | 'o' | 'u')
 }
 
-/// Where the first vowel stands; a `y` counts unless it comes first, the `u` of `qu` does not.
+/// Index of the first vowel; a `y` counts unless it comes first, the `u` of `qu` does not.
 pub(crate) fn onset(word: &str) -> usize {
     let bytes = word.as_bytes();
     (0..bytes.len())
@@ -60,7 +60,7 @@ pub(crate) fn past(verb: &str) -> String {
     }
 }
 
-/// The form after `is`: `running`.
+/// The present participle: `running`.
 pub(crate) fn gerund(verb: &str) -> String {
     if let Some(stem) = verb.strip_suffix("ie") {
         return format!("{stem}ying");
@@ -71,7 +71,7 @@ pub(crate) fn gerund(verb: &str) -> String {
     }
 }
 
-/// The third person: `runs`.
+/// The third person singular: `runs`.
 pub(crate) fn third(verb: &str) -> String {
     match verb {
         "have" => "has".to_owned(),
@@ -80,7 +80,7 @@ pub(crate) fn third(verb: &str) -> String {
     }
 }
 
-/// More than one of a noun.
+/// The plural of a noun.
 pub(crate) fn plural(noun: &str) -> String {
     PLURAL
         .iter()
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn verbs_and_nouns_bend_as_in_english() {
+    fn verbs_and_nouns_are_inflected() {
         for (verb, expected) in [
             ("stop", "stopped"),
             ("carry", "carried"),

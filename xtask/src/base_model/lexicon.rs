@@ -1,4 +1,4 @@
-//! The word list, by category. Sentences, tasks and the example data all draw from it.
+//! The word list by category, the source of sentences, tasks and example data.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::parse(include_str!("words.txt")));
 
-/// Categories whose words name something one can see or touch.
+/// Categories of concrete nouns.
 pub(crate) const CONCRETE: &[&str] = &[
     "animal",
     "bird",
@@ -29,7 +29,7 @@ pub(crate) const CONCRETE: &[&str] = &[
     "thing",
 ];
 
-/// Categories of words that describe a noun.
+/// Categories of adjectives.
 pub(crate) const DESCRIBING: &[&str] = &["color", "size", "quality", "feeling"];
 
 /// English words by category.
@@ -56,7 +56,7 @@ impl Lexicon {
         Self { categories, all }
     }
 
-    /// The list compiled into this program.
+    /// The word list compiled into this program.
     pub(crate) fn get() -> &'static Self {
         &LEXICON
     }
@@ -66,13 +66,13 @@ impl Lexicon {
         &self.all
     }
 
-    /// The words of a category, in the order of the list; empty for a name that is not there.
+    /// The words of a category, in the order of the list; empty for an unknown category.
     pub(crate) fn of(&self, category: &str) -> &[&'static str] {
         self.categories.get(category).map_or(&[], Vec::as_slice)
     }
 }
 
-/// One item of a list that is not empty.
+/// Draws one item of a non-empty list.
 pub(crate) fn pick<'a, T: ?Sized>(rng: &mut Rng, items: &[&'a T]) -> &'a T {
     items[rng.usize(..items.len())]
 }
@@ -88,7 +88,7 @@ pub(crate) fn word_of(rng: &mut Rng, categories: &[&str]) -> &'static str {
     word(rng, category)
 }
 
-/// A word that nobody has used before but everybody can say, such as `plorim`.
+/// A pronounceable word that does not exist, such as `plorim`.
 pub(crate) fn invented(rng: &mut Rng) -> String {
     const ONSETS: &[&str] = &[
         "b", "c", "d", "f", "g", "h", "j", "k", "l", "m", "n", "p", "r", "s", "t", "v", "w", "z",

@@ -1,4 +1,4 @@
-//! The built-in base model: the text it is trained on, written by a generator, and its training.
+//! The built-in base model: generator of its training text, and its training.
 
 mod conversation;
 mod corpus;

@@ -114,7 +114,7 @@ pub(crate) fn question(rng: &mut Rng) -> Exchange {
     }
 }
 
-/// Half the sums are of one digit, so that they are met often enough to be learned.
+/// Half of the sums have one digit, so that they are frequent enough to be learned.
 fn sum(rng: &mut Rng) -> (u32, &'static str, u32, u32) {
     let most = [10, 10, 10, 20, 50, 100][rng.usize(..6)];
     let (left, right) = (rng.u32(..most), rng.u32(..most));

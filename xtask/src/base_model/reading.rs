@@ -1,4 +1,4 @@
-//! Questions whose answer stands in a text just above: who, what, where, and the like.
+//! Reading comprehension: questions that the text above them answers.
 
 use fastrand::Rng;
 
@@ -97,7 +97,7 @@ pub(crate) fn writing(rng: &mut Rng) -> Exchange {
     }
 }
 
-/// Something said, to be remembered: `My color is red.`
+/// A statement to be recalled later: `My color is red.`
 pub(crate) fn memory(rng: &mut Rng) -> [Exchange; 2] {
     let (what, value) = match rng.usize(..4) {
         0 => ("favorite color", word(rng, "color").to_owned()),

@@ -13,7 +13,7 @@ pub(crate) fn record(rng: &mut Rng) -> String {
     written(rng, &fields)
 }
 
-/// A text, and the fields that stand in it.
+/// A text, and the fields that it contains.
 pub(crate) fn extraction(rng: &mut Rng) -> Exchange {
     match rng.usize(..4) {
         0 => {

@@ -1,8 +1,8 @@
-//! Short text manipulations: reverse, spell, drop the first letter and some fifty more.
+//! Short text manipulations: reverse, spell, drop the first letter, and about fifty more.
 //!
-//! They are many and small on purpose. A model that has met each piece (find the vowels, split a
-//! word, glue an ending, go over the words of a phrase) learns a new rule in seconds. Pig latin is
-//! the rule the examples teach, so neither it nor its endings may occur here.
+//! They are many and small by design. A model that has seen each part (find the vowels, split a
+//! word, append an ending, apply a rule to each word of a phrase) learns a new rule in seconds. Pig
+//! latin is the rule that the example data teach, so neither it nor its endings may occur here.
 
 use fastrand::Rng;
 
@@ -13,9 +13,9 @@ use super::rule::{EACH, Each, WHOLE, Whole, joined, reversed};
 /// A task with its input and its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Rewrite {
-    /// Short name, as it stands before a colon.
+    /// Short name, written before a colon.
     pub(crate) label: String,
-    /// The task as a request; `{}` stands for the input.
+    /// The task as a request; `{}` is replaced by the input.
     pub(crate) request: String,
     pub(crate) input: String,
     pub(crate) answer: String,
@@ -64,7 +64,7 @@ impl Rewrite {
         Self::new(rng, labels, requests, input, answer)
     }
 
-    /// A task whose name carries an argument: an ending, a letter, a count.
+    /// A task with an argument in its name: an ending, a letter, a count.
     fn with_argument(rng: &mut Rng) -> Self {
         let input = short_phrase(rng);
         match rng.usize(..6) {
@@ -188,8 +188,8 @@ impl Rewrite {
     }
 }
 
-/// Lines `input -> answer` that all follow one nameless rule, made of random pieces, so that the
-/// rule can only be read off the lines above.
+/// Lines `input -> answer` that follow one unnamed rule made of random parts, so that the rule can
+/// only be inferred from the lines above.
 pub(crate) fn by_example(rng: &mut Rng) -> Vec<(String, String)> {
     let cut = rng.usize(..5);
     let order = rng.usize(..4);

@@ -1,4 +1,4 @@
-//! The tables of rules: names, requests with `{}` for the input, and what each does to text.
+//! Tables of rules: labels, requests with `{}` for the input, and functions on text.
 
 use super::grammar::{capitalized, is_vowel, onset};
 
@@ -83,7 +83,7 @@ pub(super) fn joined(word: &str, separator: &str) -> String {
         .join(separator)
 }
 
-/// A part of an ASCII word; ends past the word are moved in.
+/// A part of an ASCII word; bounds past the end are clamped.
 fn slice(word: &str, from: usize, to: usize) -> String {
     word[from.min(word.len())..to.min(word.len())].to_owned()
 }

@@ -21,7 +21,7 @@ const PEAK_RATE: f64 = 3e-3;
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 const SAVE_EVERY: Duration = Duration::from_mins(2);
 
-/// Prints documents or trains, as the flags say.
+/// Prints documents or trains, depending on the flags.
 pub(crate) fn run(flags: &BaseModel) -> anyhow::Result<()> {
     match flags.show {
         Some(documents) => {
@@ -40,8 +40,8 @@ fn show(documents: usize) {
     }
 }
 
-/// How long a run is. By tokens it gives the same weights every time, and goes on where it was;
-/// by minutes it fits a budget.
+/// Length of a run. A run limited by tokens always gives the same weights, and can be resumed; one
+/// limited by minutes fits a budget.
 #[derive(Debug, Clone, Copy)]
 enum Length {
     Tokens(u64),
@@ -58,7 +58,7 @@ impl Length {
         }
     }
 
-    /// The share of the run that lies behind.
+    /// The finished share of the run, from 0 to 1.
     fn done(self, steps: u64, elapsed: Duration) -> f64 {
         match self {
             Self::Tokens(tokens) => (steps * TOKENS_PER_STEP as u64) as f64 / tokens.max(1) as f64,

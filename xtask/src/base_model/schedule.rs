@@ -1,6 +1,6 @@
-//! The learning rate over a run.
+//! Learning rate schedule.
 
-/// Share of the run in which the rate rises.
+/// Share of the run with a rising rate.
 const WARM_UP: f64 = 0.02;
 
 /// Linear warm-up, then half a cosine down to zero.
@@ -10,7 +10,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// The rate when `done` of the run, from 0 to 1, lies behind.
+    /// The rate after the share `done` of the run, from 0 to 1.
     pub(super) fn at(self, done: f64) -> f64 {
         let done = done.clamp(0.0, 1.0);
         if done < WARM_UP {

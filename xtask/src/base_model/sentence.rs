@@ -5,7 +5,7 @@ use fastrand::Rng;
 use super::grammar::{capitalized, past, plural, third, with_article};
 use super::lexicon::{pick, word, word_of};
 
-/// Verbs with the categories of what they are done to.
+/// Verbs with the categories of their objects.
 const FRAMES: &[(&str, &str)] = &[
     (
         "see find carry lift buy sell lose hide draw paint clean",
@@ -27,7 +27,7 @@ const FRAMES: &[(&str, &str)] = &[
     ("plant water cut see draw", "plant"),
 ];
 
-/// A clause in the past, in parts, so that questions can be asked about it.
+/// A clause in the past tense, in parts, so that questions about it can be formed.
 #[derive(Debug, Clone)]
 pub(crate) struct Clause {
     /// `the old baker`.
@@ -138,7 +138,7 @@ pub(crate) fn paragraph(rng: &mut Rng) -> String {
         .join(" ")
 }
 
-/// Someone who does things: `the old baker`.
+/// A subject: `the old baker`.
 pub(crate) fn subject(rng: &mut Rng) -> String {
     let who = word_of(rng, &["animal", "person", "person", "bird", "animal"]);
     match rng.usize(..4) {

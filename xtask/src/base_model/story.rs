@@ -1,4 +1,4 @@
-//! Tiny stories: someone, a trouble, a helper, an ending.
+//! Short stories: a hero, a problem, a helper, an ending.
 
 use fastrand::Rng;
 
@@ -6,7 +6,7 @@ use super::grammar::{capitalized, past, with_article};
 use super::lexicon::{pick, word, word_of};
 use super::sentence::{described, place, sentence};
 
-/// A story of about six sentences in which the same few things come back.
+/// A story of about six sentences about the same few things.
 pub(crate) fn story(rng: &mut Rng, hero: &str) -> String {
     let helper = word_of(rng, &["animal", "bird", "person"]);
     let trait_ = word_of(rng, &["size", "quality", "feeling"]);

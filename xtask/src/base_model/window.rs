@@ -6,14 +6,14 @@ use super::corpus::document;
 
 /// Tokens of most sequences.
 const SHORT: usize = 256;
-/// Tokens of some, so that late positions are trained too.
+/// Tokens of the long sequences, which train late positions.
 const LONG: usize = 1024;
 /// One batch in this many is of long sequences.
 const LONG_EVERY: u64 = 10;
 
-/// The sequences of one step: whole documents, each after the other, the last one cut. Every
-/// sequence starts with a document, as every prompt does. A step's text depends on its number
-/// alone, so a run that goes on from a checkpoint meets new text.
+/// The sequences of one step: whole documents, one after another, the last one cut. Every
+/// sequence starts with a document, as every prompt does. The text of a step depends on its number
+/// alone, so a resumed run sees new text.
 pub(super) fn batch(seed: u64, step: u64, tokens: usize) -> Vec<Vec<u32>> {
     let length = if step % LONG_EVERY == LONG_EVERY - 1 {
         LONG
@@ -26,13 +26,13 @@ pub(super) fn batch(seed: u64, step: u64, tokens: usize) -> Vec<Vec<u32>> {
         .collect()
 }
 
-/// Sequences that no step trains on.
+/// Held-out sequences, which no step trains on.
 pub(super) fn held_out(seed: u64) -> Vec<Vec<u32>> {
     let mut rng = Rng::with_seed(!seed);
     (0..64).map(|_| sequence(&mut rng, SHORT)).collect()
 }
 
-/// One token more than is trained on: each predicts the next.
+/// A sequence with one more token than positions, as each token predicts the next.
 fn sequence(rng: &mut Rng, length: usize) -> Vec<u32> {
     let mut tokens = Vec::with_capacity(length + 1);
     while tokens.len() <= length {

@@ -1,4 +1,4 @@
-//! The clothes of a task: bare lines, forms, examples first, or a request in a conversation.
+//! Formats of a task: bare lines, forms, examples first, or a request in a conversation.
 
 use fastrand::Rng;
 
@@ -46,7 +46,7 @@ pub(crate) fn asked(rng: &mut Rng, task: &Rewrite) -> Exchange {
     Exchange::new(user, &task.answer)
 }
 
-/// Several lines of one task, so that the last one can be answered from those above.
+/// Several lines of one task: the last one can be answered from those above.
 pub(crate) fn several(rng: &mut Rng, lines: &[(String, String)]) -> Document {
     let arrow = pick(rng, &[" -> ", " => ", ": ", " = "]);
     let lines: Vec<String> = lines

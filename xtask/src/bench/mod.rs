@@ -1,4 +1,4 @@
-//! `cargo xtask bench engine`: the engine beside PyTorch, and how both scale.
+//! `cargo xtask bench engine`: speed of the engine and of PyTorch, and their scaling.
 
 mod report;
 mod stats;
@@ -24,7 +24,7 @@ const ADVICE: &str = "no --python was given, so this measures the engine alone a
     the comparison:\n  python3 -m venv target/torch && target/torch/bin/pip install torch numpy\n  \
     cargo xtask bench engine --python target/torch/bin/python";
 
-/// Measures, prints, and with PyTorch at hand writes the page and its plots. Fails if a curve has a cliff.
+/// Measures and prints; with PyTorch also writes the page and its plots. Fails if a curve has a cliff.
 pub(crate) fn engine(flags: &Engine) -> anyhow::Result<()> {
     let shell = Shell::new()?;
     shell.change_dir(workspace_root());
@@ -99,7 +99,7 @@ pub(crate) fn engine(flags: &Engine) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every workload once in each round, so that whatever else the machine does meets all of them.
+/// Runs every workload once in each round, so that other load on the machine affects all of them alike.
 fn measure(
     workloads: &mut [(Workload, Samples)],
     rounds: usize,
@@ -126,7 +126,7 @@ fn measure(
     Ok(())
 }
 
-/// Builds the measuring program and returns where it is.
+/// Builds the measuring program and returns its path.
 fn engine_program(shell: &Shell) -> anyhow::Result<PathBuf> {
     let messages = cmd!(
         shell,
@@ -141,7 +141,7 @@ fn engine_program(shell: &Shell) -> anyhow::Result<PathBuf> {
         .context("cargo did not say where it put the measuring program")
 }
 
-/// Processor and load, as far as the system tells.
+/// Processor and load, where the system reports them.
 fn machine(shell: &Shell) -> String {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = info

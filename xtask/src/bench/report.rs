@@ -1,4 +1,4 @@
-//! Tables and plots of what was measured.
+//! Tables and plots of measurements.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use super::workload::{
     BF16, COMPILE, Curve, EAGER, ENGINE, GOALS, PEAK, TRAIN_M, Workload, operations_in_train_m,
 };
 
-/// Cost of a token may rise by this factor from one point of a curve to the next.
+/// Greatest factor by which the cost of a token may rise from one point of a curve to the next.
 const CLIFF: f64 = 1.3;
 
 pub(crate) struct Report {
@@ -42,7 +42,7 @@ impl Report {
             .max_by(f64::total_cmp)
     }
 
-    /// Everything as Markdown.
+    /// The report as Markdown.
     pub(crate) fn markdown(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
@@ -128,7 +128,7 @@ impl Report {
         Ok(())
     }
 
-    /// Where a token's cost rises too steeply.
+    /// Points at which the cost of a token rises too steeply.
     pub(crate) fn cliffs(&self) -> Vec<String> {
         let mut all = Vec::new();
         for (curve, points) in &self.scaling {
@@ -173,7 +173,7 @@ impl Report {
     }
 }
 
-/// Neighbours on a curve, and by what factor the cost of a token rises between them.
+/// Neighbouring points of a curve, with the factor by which the cost of a token rises between them.
 fn steps(points: &[(Workload, Samples)]) -> impl Iterator<Item = (&str, &str, f64)> {
     points.windows(2).filter_map(|pair| {
         let [(from, slow), (to, fast)] = pair else {

@@ -1,4 +1,4 @@
-//! Several measurements of the same thing.
+//! Repeated measurements of one quantity.
 
 /// Units a second, one for each round.
 #[derive(Debug, Clone, Default)]
@@ -10,25 +10,25 @@ impl Samples {
         self.0.sort_by(f64::total_cmp);
     }
 
-    /// The middle one, or the mean of the two in the middle; `None` of nothing.
+    /// The median; `None` without measurements.
     pub(crate) fn median(&self) -> Option<f64> {
         let n = self.0.len();
         let (low, high) = (self.0.get(n.checked_sub(1)? / 2)?, self.0.get(n / 2)?);
         Some(f64::midpoint(*low, *high))
     }
 
-    /// The greatest: what the machine can do when it does nothing else.
+    /// The maximum: the rate of the undisturbed machine.
     pub(crate) fn best(&self) -> Option<f64> {
         self.0.last().copied()
     }
 
-    /// The least and the greatest.
+    /// Minimum and maximum.
     pub(crate) fn spread(&self) -> Option<(f64, f64)> {
         Some((*self.0.first()?, self.best()?))
     }
 }
 
-/// A number with three digits that count, and separators between thousands.
+/// A number with three significant digits and thousands separators.
 pub(crate) fn rounded(x: f64) -> String {
     if x <= 0.0 {
         return "0".to_owned();

@@ -10,7 +10,7 @@ pub(crate) struct Line {
     pub(crate) points: Vec<(f64, f64)>,
 }
 
-/// One plot: rates over a setting that doubles and doubles.
+/// One plot: rates over a setting, on a logarithmic axis.
 pub(crate) struct Panel {
     /// The setting.
     pub(crate) along: String,
@@ -19,7 +19,7 @@ pub(crate) struct Panel {
 
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 220.0;
-/// Room for labels: left, above, right, below.
+/// Margins for labels: left, top, right, bottom.
 const MARGIN: [f64; 4] = [54.0, 44.0, 14.0, 40.0];
 const COLORS: [&str; 2] = ["#1f6feb", "#bc4c00"];
 
@@ -129,7 +129,7 @@ impl Panel {
     }
 }
 
-/// A round distance between marks, of which there are three to six.
+/// A round distance between tick marks that gives three to six of them.
 fn step(most: f64) -> f64 {
     let unit = 10_f64.powf((most / 3.0).log10().floor());
     [5.0, 2.0, 1.0]

@@ -1,4 +1,4 @@
-//! A program that measures what it is told to, line by line.
+//! Measuring programs, which read a workload a line and print its rate.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use anyhow::Context;
 
-/// The program; it ends when this is dropped.
+/// A running program, ended on drop.
 pub(crate) struct Worker {
     name: &'static str,
     process: Child,
@@ -39,17 +39,17 @@ impl Worker {
         Ok(worker)
     }
 
-    /// Who measures.
+    /// Name of the program's column.
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What it said of itself first.
+    /// First line of its output, which describes it.
     pub(crate) fn greeting(&self) -> &str {
         &self.greeting
     }
 
-    /// Units a second of a workload, or why it can not be run.
+    /// Units a second of a workload, or the reason it cannot be run.
     pub(crate) fn measure(&mut self, workload: &str) -> anyhow::Result<Result<f64, String>> {
         let input = self.input.as_mut().context("a worker has no input")?;
         writeln!(input, "{workload}").with_context(|| format!("{} has ended", self.name))?;
@@ -73,7 +73,7 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // At the end of its input a worker ends by itself.
+        // A worker exits at the end of its input.
         self.input = None;
         let _ = self.process.wait();
     }

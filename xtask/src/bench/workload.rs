@@ -1,24 +1,24 @@
-//! What is measured.
+//! Workloads of the benchmark.
 
-/// One thing to measure, in the words of the measuring programs.
+/// A workload, in the syntax of the measuring programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Workload {
-    /// Row of the table it belongs to, or place on a curve.
+    /// Its row of the table, or its point on a curve.
     pub(crate) key: String,
-    /// Who runs it, as the column's heading.
+    /// Heading of its column.
     pub(crate) who: &'static str,
-    /// The line a worker is sent.
+    /// The line sent to the worker.
     pub(crate) line: String,
 }
 
-/// The column of our engine.
+/// Column of the engine.
 pub(crate) const ENGINE: &str = "tinker-local";
-/// The column all ratios are taken to.
+/// Column that all ratios refer to.
 pub(crate) const EAGER: &str = "PyTorch";
 pub(crate) const COMPILE: &str = "torch.compile";
 pub(crate) const BF16: &str = "bf16 autocast";
 
-/// Keys of the products that give the peak.
+/// Keys of the matrix products that determine the peak.
 pub(crate) const PEAK: &str = "product";
 /// The row whose share of the peak is reported.
 pub(crate) const TRAIN_M: &str = "train M";
@@ -38,7 +38,7 @@ impl Workload {
     }
 }
 
-/// Rows of the table, with what is wanted of them: at least, and then.
+/// Rows of the table with their goals: at least, and better.
 pub(crate) const GOALS: [(&str, &str); 6] = [
     ("train S", "1.8×, 3×"),
     (TRAIN_M, "1.6×, 2×"),
@@ -48,7 +48,7 @@ pub(crate) const GOALS: [(&str, &str); 6] = [
     ("sample M, 16 at once", "2.5×, 5×"),
 ];
 
-/// The engine beside PyTorch.
+/// Workloads of the comparison with PyTorch.
 pub(crate) fn comparisons() -> Vec<Workload> {
     let mut all = Vec::new();
     for (key, settings) in [
@@ -77,7 +77,7 @@ pub(crate) fn comparisons() -> Vec<Workload> {
     all
 }
 
-/// Products whose best rate is the machine's peak.
+/// Matrix products; the best rate of any is the peak of the machine.
 pub(crate) fn peaks() -> Vec<Workload> {
     vec![
         Workload::new(PEAK, ENGINE, "product m=240 n=1024 k=256".to_owned()),
@@ -87,27 +87,27 @@ pub(crate) fn peaks() -> Vec<Workload> {
     ]
 }
 
-/// Floating point operations of the products in one token of training `M`: with sequences of `length`, what the
-/// gradients of the adapter need and no more.
+/// Floating point operations of the matrix products for one token of training `M` with sequences of `length`:
+/// only those that the gradients of the adapter need.
 pub(crate) fn operations_in_train_m(length: usize) -> f64 {
     let (d, qkv, query, ff, blocks, vocab, rank) =
         (512.0, 1024.0, 512.0, 1536.0, 8.0, 4096.0, 16.0);
     let frozen = d * qkv + query * d + d * 2.0 * ff + ff * d;
-    // Forth and back through the frozen weights, but for the way back into the first block's input.
+    // Forward and backward pass through the frozen weights, except the gradient of the first block's input.
     let frozen = blocks * 2.0 * frozen - d * qkv + 2.0 * d * vocab;
     let low = |input: f64, outputs: &[f64]| {
         let outputs: f64 = outputs.iter().map(|output| output + input).sum();
         rank * outputs
     };
     let low = low(d, &[512.0, 256.0, 256.0]) + low(query, &[d]) + low(d, &[ff, ff]) + low(ff, &[d]);
-    // Each is used forth, and twice on the way back.
+    // Each is used once in the forward pass and twice in the backward pass.
     let low = blocks * 3.0 * low;
-    // Scores and sums over the positions so far, forth; twice that and the scores again on the way back.
+    // Forward: scores and sums over the preceding positions. Backward: twice that, and the scores again.
     let attention = blocks * (2.0 + 5.0) * query * (length as f64 + 1.0) / 2.0;
     2.0 * (frozen + low + attention)
 }
 
-/// How cost changes with one setting.
+/// Cost over one setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Curve {
     /// `train` or `sample`.

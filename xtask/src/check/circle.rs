@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::code::{COMMAND, Krate, LIBRARIES, Target};
 
-/// The crates without a library that are checked beside the libraries.
+/// Root files of the other crates that are checked.
 const PROGRAMS: [&str; 3] = ["xtask/src/main.rs", "tests/src/lib.rs", "tests/it/main.rs"];
 
 /// For each pair of files, the line of one and the path that leads to the other.

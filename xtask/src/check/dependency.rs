@@ -19,10 +19,10 @@ pub(super) fn check(root: &Path, faults: &mut Vec<String>) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The crates that the code of a package names.
+/// Names of crates in the code of a package.
 #[derive(Debug, Default)]
 struct Named {
-    /// In code that is no test.
+    /// In code outside of tests.
     normal: BTreeSet<String>,
     /// Anywhere, tests and examples in documentation included.
     anywhere: BTreeSet<String>,
@@ -85,7 +85,7 @@ fn crates(tokens: &[Token], found: &mut BTreeSet<String>) {
             1 => (text(0), ""),
             _ => (text(at - 1), text(at - 2)),
         };
-        // `a::name` is no crate, `(::name` is.
+        // `a::name` is not a crate, `(::name` is.
         let inner = at > 2
             && last == ":"
             && before == ":"

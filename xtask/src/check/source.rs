@@ -1,4 +1,4 @@
-//! Rules about source files: short, described, and free of what belongs elsewhere.
+//! Rules about source files: length, header, reserved paths.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use crate::code::{COMMAND, LIBRARIES, Source, rust_files};
 
 const LONGEST: usize = 400;
 
-/// A path that may stand in the code of one place of the libraries only.
+/// A path that only one file or folder of the libraries may use.
 struct Reserved {
     path: [&'static str; 2],
     only_in: &'static str,

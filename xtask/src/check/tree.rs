@@ -1,4 +1,4 @@
-//! What a crate builds, dependencies of dependencies included.
+//! Bounds on the dependency tree of a crate.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +17,7 @@ struct Bound {
     never: &'static [&'static str],
 }
 
-/// People who only prepare data, or only want the engine, build little else.
+/// The crates that must stay light, for users who need only one of them.
 const BOUNDS: [Bound; 3] = [
     Bound {
         name: "tinker-types",

@@ -1,4 +1,4 @@
-//! The module tree of a crate, tests left out, and the file each path leads to.
+//! Module tree of a crate without its tests, and resolution of paths to files.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
@@ -9,7 +9,7 @@ use syn::visit::Visit;
 use super::Source;
 use super::module::{Declared, Module, Reader};
 
-/// A crate, from its root file.
+/// A crate, read from its root file.
 #[derive(Debug, Default)]
 pub(crate) struct Krate {
     pub(crate) files: Vec<Source>,
@@ -18,7 +18,7 @@ pub(crate) struct Krate {
     macros: BTreeMap<String, usize>,
 }
 
-/// Where a path leads.
+/// Target of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     Module(usize),
@@ -62,7 +62,7 @@ impl Krate {
         Ok(krate)
     }
 
-    /// Reads a file into a module. The modules it declares, each with the folder its file is looked for in.
+    /// Reads a file into a module. Returns the modules it declares, each with the folder of its file.
     fn add(&mut self, source: Source, module: usize) -> anyhow::Result<Vec<(String, Declared)>> {
         let syntax: syn::File = syn::parse2(source.code())
             .with_context(|| format!("{} is not valid Rust", source.name))?;
@@ -86,7 +86,7 @@ impl Krate {
         Ok(declared.map(|found| (folder.clone(), found)).collect())
     }
 
-    /// Where a path leads that stands in module `from`; nothing for paths into other crates.
+    /// Resolves a path in module `from`; `None` for paths into other crates.
     pub(crate) fn resolve(&self, from: usize, path: &[String], is_macro: bool) -> Option<Target> {
         self.follow(from, path, &mut BTreeSet::new()).or_else(|| {
             let name = path.first().filter(|_| path.len() == 1 && is_macro)?;
@@ -114,7 +114,7 @@ impl Krate {
         target
     }
 
-    /// A name in a module: its items, children, imports, and what its glob imports bring.
+    /// Resolves a name in a module: items, child modules, imports, glob imports.
     fn look_up(&self, module: usize, name: &str, is_last: bool, seen: &mut Seen) -> Option<Target> {
         let here = &self.modules[module];
         let child = here.children.get(name).copied().map(Target::Module);

@@ -1,4 +1,4 @@
-//! A module: what it defines, what it imports, and what its code mentions.
+//! Modules: definitions, imports and mentioned paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,7 +39,7 @@ pub(crate) struct Mention {
     pub(crate) is_macro: bool,
 }
 
-/// A `mod name;` whose file is still to be read.
+/// A `mod name;` whose file has not been read yet.
 #[derive(Debug)]
 pub(super) struct Declared {
     pub(super) module: usize,

@@ -1,4 +1,4 @@
-//! A source file: its code without tests, and its comments.
+//! Source files: code without tests, and comments.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! A token stream as a list, with the places of its tokens.
+//! Token streams as lists with positions.
 
 use std::ops::Range;
 
@@ -23,7 +23,7 @@ enum Kind {
     Delimiter,
 }
 
-/// All tokens in their order; the delimiters of groups are tokens.
+/// All tokens in order; the delimiters of groups are tokens.
 pub(super) fn flatten(stream: TokenStream) -> Vec<Token> {
     let mut tokens = Vec::new();
     push(stream, &mut tokens);

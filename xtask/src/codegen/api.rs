@@ -1,4 +1,4 @@
-//! The public API of each library as text: a change of it shows in the diff, and so does a foreign crate in it.
+//! Public API of each library as text, so that changes and foreign types are visible in the diff.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,8 +10,8 @@ use xshell::{Shell, cmd};
 use crate::output::{CODEGEN, Mode, workspace_root};
 use crate::workspace::Workspace;
 
-/// The libraries, and the crates whose items users of each may hold in their hands beside those of the library.
-/// Whatever is not here, reqwest and prost above all, can be exchanged without anybody noticing.
+/// The libraries, each with the foreign crates that its public API may mention.
+/// Crates that are not listed, reqwest and prost above all, can be replaced without breaking users.
 const LIBRARIES: [(&str, &[&str]); 6] = [
     (
         "tinker-types",
@@ -72,7 +72,7 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
     ),
 ];
 
-/// Every crate has these.
+/// Crates that every public API may mention.
 const STANDARD: [&str; 4] = ["alloc", "core", "f64", "std"];
 
 pub(super) fn run(mode: Mode) -> anyhow::Result<()> {
@@ -96,7 +96,7 @@ pub(super) fn run(mode: Mode) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What mentions a crate that is not allowed.
+/// Lines of the API that mention a crate that is not allowed.
 fn foreign(library: &str, allowed: &[&str], lines: &[String]) -> Vec<String> {
     let own = library.replace('-', "_");
     let is_known = |name: &str| name == own || allowed.contains(&name) || STANDARD.contains(&name);
@@ -108,7 +108,7 @@ fn foreign(library: &str, allowed: &[&str], lines: &[String]) -> Vec<String> {
     found
 }
 
-/// The first parts of all paths in a line.
+/// The crate names of all paths in a line.
 fn crates(line: &str) -> BTreeSet<&str> {
     let is_path = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
     let words = line.split(|letter| !is_path(letter));
@@ -119,7 +119,7 @@ fn crates(line: &str) -> BTreeSet<&str> {
         .collect()
 }
 
-/// What rustdoc knows.
+/// Runs rustdoc for its JSON output.
 struct Docs {
     shell: Shell,
     workspace: Workspace,
@@ -128,8 +128,8 @@ struct Docs {
 }
 
 impl Docs {
-    /// The JSON of rustdoc is not stable and so wants to be unlocked; for rustdoc alone, because cargo would build
-    /// everything anew for a variable that it sees itself.
+    /// Rustdoc's JSON is unstable, so `RUSTC_BOOTSTRAP` is needed. Only rustdoc gets the variable: cargo would
+    /// rebuild everything for a variable in its own environment.
     fn new() -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let rustdoc = folder.path().join("rustdoc");
@@ -163,7 +163,7 @@ impl Docs {
         };
         let written = texts(&read(true)?);
         let known: BTreeSet<&String> = written.iter().collect();
-        // That a trait is derived matters; its methods are known.
+        // A derived trait is part of the API; its methods are implied.
         let derived = texts(&read(false)?);
         let derived = derived
             .into_iter()

@@ -1,4 +1,4 @@
-//! Files made from other files. Each is checked in, so that a build needs nothing but cargo.
+//! Generated files. Each is checked in, so that a build needs only cargo.
 
 mod api;
 mod proto;

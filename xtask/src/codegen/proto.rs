@@ -11,7 +11,7 @@ pub(super) fn run(mode: Mode) -> anyhow::Result<()> {
     let files = protox::compile([FILE], [folder])?;
     let out = tempfile::tempdir()?;
     prost_build::Config::new()
-        // Payloads share the body they came in with; maps have one order.
+        // Payloads share the body they arrived in; maps are ordered.
         .bytes(["."])
         .btree_map(["."])
         .out_dir(out.path())

@@ -1,4 +1,4 @@
-//! Which files there are, and what stands on their lines.
+//! The data files and the format of their lines.
 
 use serde::Serialize;
 
@@ -25,7 +25,7 @@ pub(crate) fn run(mode: Mode) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A line of raw text: the model continues the prompt.
+/// A line of raw text; the model continues the prompt.
 #[derive(Serialize)]
 struct Completion<'a> {
     prompt: &'a str,

@@ -1,6 +1,6 @@
-//! The data under `examples/data`: small tasks that the base model cannot do and learns in seconds.
+//! Generator of `examples/data`: small tasks that the base model cannot do and learns in seconds.
 //!
-//! Each task has a training file and a held-out file that share no content word, so a score on the
+//! Each task has a training file and a held-out file without common content words, so a score on the
 //! second measures the rule and not memory.
 
 mod files;

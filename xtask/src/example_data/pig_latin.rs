@@ -29,8 +29,8 @@ pub(super) fn split() -> Split<Pair> {
     }
 }
 
-/// Phrases such as `green apple` and `apple tree`. Adjectives alone are too few in the first place:
-/// a model learns them by heart there and not the rule.
+/// Phrases such as `green apple` and `apple tree`. With only the few adjectives in the first place, a
+/// model would memorize them instead of the rule.
 fn lines(rng: &mut Rng, adjectives: &[&str], nouns: &[&str], count: usize) -> Vec<Pair> {
     let mut seen = BTreeSet::new();
     let mut lines = Vec::with_capacity(count);
@@ -55,8 +55,8 @@ fn translated(phrase: &str) -> String {
         .join(" ")
 }
 
-/// What stands before the first vowel goes to the end, with `ay`; a word that starts with a vowel
-/// gets `way`.
+/// Moves the letters before the first vowel to the end and appends `ay`; a word that starts with a
+/// vowel gets `way`.
 fn pig_latin(word: &str) -> String {
     match word.split_at(onset(word)) {
         ("", rest) => format!("{rest}way"),

@@ -1,6 +1,6 @@
-//! A task's lines, parted.
+//! Training and held-out lines of a task.
 
-/// A task's lines: to train on, and held out.
+/// The lines of a task: for training, and held out.
 pub(super) struct Split<T> {
     pub(super) train: Vec<T>,
     pub(super) held_out: Vec<T>,

@@ -1,4 +1,4 @@
-//! Requests turned into calls: `Turn on the lamp in the kitchen.` becomes
+//! Tool calls: `Turn on the lamp in the kitchen.` becomes
 //! `switch(what="lamp", where="kitchen", to="on")`.
 
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ const NUMBERS: &[&str] = &[
     "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
 ];
 
-/// One side of each vocabulary the requests draw from.
+/// One side of each vocabulary of the requests.
 struct Words {
     goods: Vec<&'static str>,
     people: Vec<&'static str>,

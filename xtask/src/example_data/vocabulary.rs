@@ -1,17 +1,17 @@
-//! Words to train on, and words held out.
+//! Split of the vocabulary into training words and held-out words.
 
 use fastrand::Rng;
 
 use crate::base_model::lexicon::Lexicon;
 
-/// The words of some categories, in two parts that share none.
+/// The words of some categories, in two disjoint parts.
 pub(super) struct Vocabulary {
     pub(super) train: Vec<&'static str>,
     pub(super) held_out: Vec<&'static str>,
 }
 
 impl Vocabulary {
-    /// Holds out one word in `one_in`. A word's side depends on the word alone, so it is the same
+    /// Holds out one word in `one_in`. The side of a word depends on the word alone, so it is the same
     /// in every category.
     pub(super) fn of(categories: &[&str], one_in: u64) -> Self {
         let mut words: Vec<&str> = categories
@@ -28,7 +28,7 @@ impl Vocabulary {
     }
 }
 
-/// FNV-1a: the standard hasher promises no fixed result.
+/// FNV-1a, because the results of the standard hasher may change.
 fn fold(word: &str) -> u64 {
     word.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,4 +1,4 @@
-//! The fuzz targets, one after the other.
+//! Runs of the fuzz targets.
 
 use anyhow::{Context, bail};
 use xshell::{Shell, cmd};
@@ -6,7 +6,7 @@ use xshell::{Shell, cmd};
 use crate::flags::Fuzz;
 use crate::output::workspace_root;
 
-/// Runs every target, or one, and prints a table.
+/// Runs every target, or one of them, and prints a table.
 pub(crate) fn fuzz(flags: &Fuzz) -> anyhow::Result<()> {
     let shell = Shell::new()?;
     shell.change_dir(workspace_root());
@@ -33,7 +33,7 @@ pub(crate) fn fuzz(flags: &Fuzz) -> anyhow::Result<()> {
         );
     }
     let runs = flags.runs.unwrap_or(700_000);
-    // Coverage works without a sanitizer, and that on a stable compiler.
+    // Coverage needs no sanitizer, so a stable compiler is enough.
     let _unstable = shell.push_env("RUSTC_BOOTSTRAP", "1");
     shell.change_dir("fuzz");
     cmd!(shell, "cargo fuzz build --sanitizer none").run()?;
@@ -42,7 +42,7 @@ pub(crate) fn fuzz(flags: &Fuzz) -> anyhow::Result<()> {
         .lines()
         .filter(|name| flags.target.as_ref().is_none_or(|only| only == name))
     {
-        // Those with an engine or a client behind them are slower by orders.
+        // Targets with an engine or a client are slower by orders of magnitude.
         let runs = match name {
             "engine_request" | "client_answer" => runs / 10,
             _ => runs,

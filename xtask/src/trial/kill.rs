@@ -1,11 +1,11 @@
-//! A server that is killed while it writes, again and again.
+//! Kills of a server while it writes checkpoints.
 
 use xshell::{Shell, cmd};
 
 use crate::flags::Kill;
 use crate::output::workspace_root;
 
-/// Runs the test of kills with more of them.
+/// Runs the kill test with more kills.
 pub(crate) fn kill(flags: &Kill) -> anyhow::Result<()> {
     let shell = Shell::new()?;
     shell.change_dir(workspace_root());

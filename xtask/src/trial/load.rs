@@ -1,4 +1,4 @@
-//! Many clients of one server at once.
+//! Concurrent clients of one server.
 
 use xshell::{Shell, cmd};
 

@@ -1,4 +1,4 @@
-//! Long runs that try to break things. Their figures are in docs/robustness.md.
+//! Long robustness runs. Their results are in docs/robustness.md.
 
 mod fuzz;
 mod kill;
