@@ -43,18 +43,19 @@ pub(super) fn check(root: &Path, faults: &mut Vec<String>) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The values of constants in `wire`, of `ROUTE` anywhere, and the names given to `endpoint!`.
+/// The values of constants in `wire`, of `ROUTE` anywhere, and the routes given to `endpoint!`.
 fn collect(source: &Source, facts: &mut BTreeSet<String>) {
     let in_wire = source.name.contains("/wire/");
     let tokens = source.code_tokens();
     let mut last = String::new();
     for (at, token) in tokens.iter().enumerate() {
         if let Some(text) = token.string() {
-            let is_macro = last.starts_with("endpoint!");
-            let is_name = text.len() > 1 && !WORDS.contains(&text.as_str());
-            if is_name && (last == "const" && in_wire || last == "ROUTE" || is_macro) {
+            let is_fact = last == "const" && in_wire || last == "ROUTE" || last == "endpoint!";
+            if is_fact && text.len() > 1 && !WORDS.contains(&text.as_str()) {
                 facts.insert(text);
             }
+            // The first text of `endpoint!` is the route; a name and query parameters may follow.
+            last.clear();
         }
         let next = tokens.get(at + 1).map_or("", |next| next.text.as_str());
         match token.text.as_str() {
@@ -90,7 +91,7 @@ mod tests {
             "tinker-types/src/wire/route.rs",
             "pub const A: &str = \"traces/{id}\"; const B: u8 = 1; fn f() { g(\"not/a/fact\") }\n\
              impl E for A { const NAME: &'static str = \"tokens\"; const ROUTE: &'static str = \"auth/token\"; }\n\
-             endpoint!(A => B, \"create_model\");"
+             endpoint!(A => B, Get \"create_model\" as \"a_name\", query(x) \"limit_to\");"
                 .to_owned(),
         )?;
         let mut facts = BTreeSet::new();
