@@ -20,6 +20,8 @@ xflags::xflags! {
             /// Also run the checks that the tree does not pass yet.
             optional --all
         }
+        /// Compile each library with each of its features alone, with none and with all.
+        cmd features {}
         /// Count the lines of code of each library and of the command, without tests, comments and blank lines.
         cmd lines {
             /// The folder of another checkout.

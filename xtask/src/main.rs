@@ -30,6 +30,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Ci(flags) => ci::run(flags.skip_tests),
         XtaskCmd::Codegen(flags) => codegen::run(output::Mode::from_check(flags.check)),
         XtaskCmd::Check(flags) => check::run(flags.all),
+        XtaskCmd::Features(_) => feature::run(),
         XtaskCmd::Lines(flags) => lines::run(flags.root),
         XtaskCmd::Load(flags) => trial::load(&flags),
         XtaskCmd::Kill(flags) => trial::kill(&flags),

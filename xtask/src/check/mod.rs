@@ -3,6 +3,7 @@
 mod arrow;
 mod circle;
 mod dependency;
+mod glossary;
 mod source;
 mod tree;
 mod wire;
@@ -21,6 +22,7 @@ pub(crate) fn run(all: bool) -> anyhow::Result<()> {
     tree::check(&workspace, &mut faults)?;
     dependency::check(&root, &mut faults)?;
     if all {
+        glossary::check(&root, &mut faults)?;
         circle::check(&root, &mut faults)?;
         words::check(&root, &mut faults)?;
         wire::check(&root, &mut faults)?;
