@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tinker_types::{ClientConfig, DynamicConfig, QueueState, Waiting};
+use tinker_types::{ClientConfig, DynamicConfig, QueueState, QueueStatus};
 
 /// Largest training requests that clients should send. Sampling waits for the current request, so requests should take
 /// less than a second. Clients split larger batches into several requests.
@@ -44,7 +44,7 @@ pub struct Behavior {
     pub faults: Vec<InjectedFault>,
     /// Holds back results and gives every poll this reason, for example that capacity is short. Work goes on. Default
     /// `None`.
-    pub queue: Option<Waiting>,
+    pub queue: Option<QueueStatus>,
     /// Delay of each response. Default 0.
     pub delay: Duration,
     /// Requires tokens with this lifetime instead of the API key. Any key can be exchanged for a token at `auth/token`.
@@ -80,7 +80,7 @@ impl Behavior {
     /// Sets [`Self::queue`] to a state with a reason.
     #[must_use]
     pub fn with_queue(mut self, state: QueueState, reason: &str) -> Self {
-        let mut waiting = Waiting::default();
+        let mut waiting = QueueStatus::default();
         waiting.queue_state = Some(state);
         waiting.queue_state_reason = Some(reason.to_owned());
         self.queue = Some(waiting);

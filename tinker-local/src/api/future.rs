@@ -7,7 +7,9 @@ use http::StatusCode;
 use http::header::ACCEPT;
 use serde_json::{Value, json};
 use tinker_types::proto::{CONTENT_TYPE as PROTOBUF, decode_output, decode_sample};
-use tinker_types::{CancelFuture, InvalidValue, QueueState, RetrieveFuture, Retrieved, Waiting};
+use tinker_types::{
+    CancelFuture, InvalidValue, QueueState, QueueStatus, RetrieveFuture, Retrieved,
+};
 
 use super::body;
 use super::call::Call;
@@ -17,7 +19,7 @@ use crate::shared::Shared;
 use crate::state::{Class, Found, Payload, Promise};
 
 /// Waits while the engine's behavior holds results back, at most `most`. Returns the reason if it still does then.
-pub(super) async fn held_back(shared: &Shared, most: Duration) -> Option<Waiting> {
+pub(super) async fn held_back(shared: &Shared, most: Duration) -> Option<QueueStatus> {
     let freed = async {
         loop {
             // Registered before the check, so that a change between the two is not missed.
@@ -83,7 +85,7 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Response, Refusal> {
 }
 
 /// The state of a promise without a result.
-fn waiting(call: &Call<'_>, promise: &Promise) -> Waiting {
+fn waiting(call: &Call<'_>, promise: &Promise) -> QueueStatus {
     let (state, reason) = if promise.is_running() {
         (QueueState::Active, "the engine works on it".to_owned())
     } else {
@@ -95,7 +97,7 @@ fn waiting(call: &Call<'_>, promise: &Promise) -> Waiting {
         };
         (QueueState::PausedCapacity, reason)
     };
-    let mut waiting = Waiting::default();
+    let mut waiting = QueueStatus::default();
     waiting.queue_state = Some(state);
     waiting.queue_state_reason = Some(reason);
     waiting

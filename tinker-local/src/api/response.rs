@@ -6,7 +6,7 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use tinker_types::proto::CONTENT_TYPE as PROTOBUF;
 use tinker_types::wire::header;
-use tinker_types::{ModelId, Problem, RequestId, Submitted};
+use tinker_types::{ErrorBody, ModelId, RequestId, Submitted};
 
 use crate::LocalBody;
 use crate::refusal::Refusal;
@@ -65,7 +65,7 @@ pub(super) fn body(status: StatusCode, kind: &'static str, body: LocalBody) -> R
 
 impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Self {
-        let problem = serde_json::to_vec(&Problem::new(refusal.detail)).unwrap_or_default();
+        let problem = serde_json::to_vec(&ErrorBody::new(refusal.detail)).unwrap_or_default();
         let mut response = json_bytes(refusal.status, problem.into());
         let headers = response.headers_mut();
         match refusal.status {

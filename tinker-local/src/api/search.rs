@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 use tinker_types::{
-    FinishReason, FinishWord, SearchCursor, SearchSessions, SessionId, SessionInfo, SessionOwner,
+    FinishReason, FinishStatus, SearchCursor, SearchSessions, SessionId, SessionInfo, SessionOwner,
     SessionStatus, Sessions, StatusFilter,
 };
 
@@ -164,9 +164,9 @@ fn has(filter: &StatusFilter, status: &SessionStatus) -> bool {
             SessionStatus::ClientFinished { reason, .. },
         ) => {
             let word = match reason {
-                FinishReason::Success => FinishWord::Success,
-                FinishReason::Errored => FinishWord::Errored,
-                FinishReason::Interrupted => FinishWord::Interrupted,
+                FinishReason::Success => FinishStatus::Success,
+                FinishReason::Errored => FinishStatus::Errored,
+                FinishReason::Interrupted => FinishStatus::Interrupted,
             };
             reasons.as_ref().is_none_or(|words| words.contains(&word))
         }

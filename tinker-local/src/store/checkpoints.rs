@@ -240,7 +240,7 @@ impl Store {
     pub(crate) fn has_session(&self, session: &str) -> bool {
         self.known
             .values()
-            .any(|(record, _)| record.path.run().as_str().split(':').next() == Some(session))
+            .any(|(record, _)| record.path.run().session().as_str() == session)
     }
 }
 
