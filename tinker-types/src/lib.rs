@@ -30,10 +30,3 @@ pub use wire::{
     Endpoint, LossId, Method, ModelId, Operation, RequestId, RequestType, SamplingSessionId,
     SequenceId, SessionId,
 };
-
-/// Former names, until every crate uses the new ones.
-#[doc(hidden)]
-pub use {
-    ErrorBody as Problem, FinishStatus as FinishWord, QueueStatus as Waiting,
-    TelemetryEvent as Event, TelemetryEventKind as EventKind, UnknownOptimizer as OpenFamily,
-};
