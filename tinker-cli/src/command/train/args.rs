@@ -95,3 +95,16 @@ fn positive(text: &str) -> Result<f64, String> {
         Err(error) => Err(error.to_string()),
     }
 }
+
+#[cfg(test)]
+impl Args {
+    /// Parses `tinker train data.jsonl` with options.
+    pub(super) fn parsed(options: &[&str]) -> Self {
+        use clap::{Args as _, FromArgMatches as _};
+
+        let line = ["train", "data.jsonl"].iter().chain(options);
+        let command = Self::augment_args(clap::Command::new("train"));
+        let matches = command.try_get_matches_from(line).unwrap();
+        Self::from_arg_matches(&matches).unwrap()
+    }
+}

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tinker_data::EncodedDataset;
 use tinker_types::CheckpointPath;
 
+use super::args::Args;
 use super::schedule;
 use crate::connect::BUILT_IN_MODEL;
 use crate::format::{self, labelled};
@@ -12,20 +13,6 @@ use crate::style::{LABEL, TerminalStyle};
 
 /// Rank of the adapter by default.
 pub(crate) const DEFAULT_RANK: u32 = 16;
-
-/// Requested settings of a run; `None` selects the default.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct PlanRequest {
-    pub(crate) rank: Option<u32>,
-    pub(crate) learning_rate: Option<f64>,
-    pub(crate) batch_size: usize,
-    pub(crate) epochs: Option<f64>,
-    pub(crate) steps: Option<usize>,
-    pub(crate) first_step: usize,
-    pub(crate) seed: u64,
-    pub(crate) eval_every: Option<usize>,
-    pub(crate) save_every: Option<usize>,
-}
 
 /// The settings of a run.
 #[derive(Debug, Clone, Serialize)]
@@ -49,40 +36,37 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Fills in the defaults. The built-in model is small: it takes a high learning rate, and its steps are so short
-    /// that a small file gets more epochs.
+    /// Completes the arguments with defaults. The built-in model is small: it takes a high learning rate, and its steps
+    /// are so short that a small file gets more epochs.
     pub(crate) fn new(
+        args: &Args,
         model: String,
         resume: Option<CheckpointPath>,
         examples: usize,
-        request: PlanRequest,
     ) -> Self {
         let is_built_in = model == BUILT_IN_MODEL;
-        let batch_size = request.batch_size.min(examples.max(1));
+        let batch_size = args.batch_size.get().min(examples.max(1));
         let least_steps = if is_built_in { 150 } else { 1 };
-        let steps = match (request.steps, request.epochs) {
-            (Some(steps), _) => steps,
+        let steps = match (args.steps, args.epochs) {
+            (Some(steps), _) => steps.get(),
             (None, Some(epochs)) => schedule::steps(examples, batch_size, epochs),
             (None, None) => schedule::steps(examples, batch_size, 2.0).max(least_steps),
         };
+        let rank = args.rank.map_or(DEFAULT_RANK, u32::from);
         Self {
-            rank: if resume.is_some() {
-                None
-            } else {
-                Some(request.rank.unwrap_or(DEFAULT_RANK))
-            },
-            learning_rate: request
+            rank: resume.is_none().then_some(rank),
+            learning_rate: args
                 .learning_rate
                 .unwrap_or(if is_built_in { 3e-3 } else { 2e-4 }),
             model,
             resume,
             batch_size,
             steps,
-            first_step: request.first_step.min(steps),
+            first_step: args.first_step.min(steps),
             epochs: (steps * batch_size) as f64 / examples.max(1) as f64,
-            seed: request.seed,
-            eval_every: request.eval_every,
-            save_every: request.save_every,
+            seed: args.seed,
+            eval_every: args.eval_every.map(usize::from),
+            save_every: args.save_every.map(usize::from),
         }
     }
 
@@ -183,65 +167,24 @@ impl Printable for DryRun<'_> {
 mod tests {
     use super::*;
 
-    const OPEN: PlanRequest = PlanRequest {
-        rank: None,
-        learning_rate: None,
-        batch_size: 32,
-        epochs: None,
-        steps: None,
-        first_step: 0,
-        seed: 0,
-        eval_every: None,
-        save_every: None,
-    };
-
-    fn plan(model: &str, examples: usize, request: PlanRequest) -> Plan {
-        Plan::new(model.to_owned(), None, examples, request)
+    fn plan(model: &str, examples: usize, options: &[&str]) -> Plan {
+        Plan::new(&Args::parsed(options), model.to_owned(), None, examples)
     }
 
     #[test]
     fn small_files_get_more_epochs_with_the_built_in_model_only() {
-        assert_eq!(plan(BUILT_IN_MODEL, 20, OPEN).steps, 150);
-        assert_eq!(plan(BUILT_IN_MODEL, 20, OPEN).batch_size, 20);
-        assert_eq!(plan("other", 20, OPEN).steps, 2);
-        assert_eq!(plan(BUILT_IN_MODEL, 3200, OPEN).steps, 200);
+        assert_eq!(plan(BUILT_IN_MODEL, 20, &[]).steps, 150);
+        assert_eq!(plan(BUILT_IN_MODEL, 20, &[]).batch_size, 20);
+        assert_eq!(plan("other", 20, &[]).steps, 2);
+        assert_eq!(plan(BUILT_IN_MODEL, 3200, &[]).steps, 200);
     }
 
     #[test]
     fn requested_settings_are_kept() {
-        assert_eq!(
-            plan(
-                BUILT_IN_MODEL,
-                320,
-                PlanRequest {
-                    epochs: Some(2.0),
-                    ..OPEN
-                }
-            )
-            .steps,
-            20
-        );
-        assert_eq!(
-            plan(
-                BUILT_IN_MODEL,
-                320,
-                PlanRequest {
-                    steps: Some(7),
-                    ..OPEN
-                }
-            )
-            .steps,
-            7
-        );
-        let plan = plan(
-            "other",
-            320,
-            PlanRequest {
-                learning_rate: Some(0.5),
-                rank: Some(4),
-                ..OPEN
-            },
-        );
+        let steps = |options| plan(BUILT_IN_MODEL, 320, options).steps;
+        assert_eq!(steps(&["--epochs", "2"]), 20);
+        assert_eq!(steps(&["--steps", "7"]), 7);
+        let plan = plan("other", 320, &["--learning-rate", "0.5", "--rank", "4"]);
         assert_eq!(
             plan.describe(),
             "20 steps of 32 examples, 2 epochs, LoRA rank 4, learning rate 0.5"
@@ -250,12 +193,8 @@ mod tests {
 
     #[test]
     fn a_checkpoint_keeps_its_rank() {
-        let plan = Plan::new(
-            "m".into(),
-            Some("tinker://a/weights/b".parse().unwrap()),
-            32,
-            OPEN,
-        );
+        let resume = Some("tinker://a/weights/b".parse().unwrap());
+        let plan = Plan::new(&Args::parsed(&[]), "m".into(), resume, 32);
         assert_eq!(plan.rank, None);
         assert!(plan.describe().contains("from tinker://a/weights/b"));
     }

@@ -5,7 +5,7 @@ use tinker_types::{CheckpointKind, CheckpointPath, ModelInfo};
 
 use super::args::Args;
 use super::job::Job;
-use super::plan::{DryRun, Plan, PlanRequest};
+use super::plan::{DryRun, Plan};
 use super::record::Config;
 use super::run_folder::RunFolder;
 use super::source::Source;
@@ -76,11 +76,10 @@ async fn train(
                 .note(&format!("{left_out} longer than --max-length left out"));
         }
     }
-    let mut request = args.request();
-    request.eval_every = request
-        .eval_every
-        .filter(|_| !questions.questions.is_empty());
-    let plan = Plan::new(model, resume, encoded.examples.len(), request);
+    let mut plan = Plan::new(args, model, resume, encoded.examples.len());
+    if questions.questions.is_empty() {
+        plan.eval_every = None;
+    }
     let folder = args
         .output
         .clone()
@@ -129,22 +128,6 @@ async fn train(
         interrupt,
     };
     Box::pin(job.run(connection, loaded, folder)).await
-}
-
-impl Args {
-    fn request(&self) -> PlanRequest {
-        PlanRequest {
-            rank: self.rank.map(std::num::NonZeroU32::get),
-            learning_rate: self.learning_rate,
-            batch_size: self.batch_size.get(),
-            epochs: self.epochs,
-            steps: self.steps.map(std::num::NonZeroUsize::get),
-            first_step: self.first_step,
-            seed: self.seed,
-            eval_every: self.eval_every.map(std::num::NonZeroUsize::get),
-            save_every: self.save_every.map(std::num::NonZeroUsize::get),
-        }
-    }
 }
 
 /// The name of a model's base model; empty if the server does not report it.

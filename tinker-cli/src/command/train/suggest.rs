@@ -90,18 +90,9 @@ fn command(program: &str, words: &[String]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use clap::{Args as _, FromArgMatches as _};
     use tinker_data::Message;
 
-    use super::super::plan::PlanRequest;
     use super::*;
-
-    /// The arguments of a line that starts with `tinker train`.
-    fn parse(line: &[&str]) -> Args {
-        let command = Args::augment_args(clap::Command::new("train"));
-        let matches = command.try_get_matches_from(&line[1..]).unwrap();
-        Args::from_arg_matches(&matches).unwrap()
-    }
 
     fn question(prompt: Prompt) -> Question {
         Question {
@@ -113,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_sample_command_is_quoted_and_keeps_the_destination() {
-        let args = parse(&["tinker", "train", "a.jsonl", "--data-dir", "/x y"]);
+        let args = Args::parsed(&["--data-dir", "/x y"]);
         let questions = [
             question(Prompt::Text("long: it's ->".into())),
             question(Prompt::Text("a ->".into())),
@@ -138,22 +129,12 @@ mod tests {
 
     #[test]
     fn the_resume_command_is_parsed() {
-        let args = parse(&["tinker", "train", "a.jsonl", "--epochs", "2", "--seed", "5"]);
-        let request = PlanRequest {
-            rank: None,
-            learning_rate: None,
-            batch_size: 8,
-            epochs: Some(2.0),
-            steps: None,
-            first_step: 0,
-            seed: 5,
-            eval_every: None,
-            save_every: None,
-        };
-        let plan = Plan::new("m".into(), None, 80, request);
+        let args = Args::parsed(&["--epochs", "2", "--seed", "5", "--batch-size", "8"]);
+        let plan = Plan::new(&args, "m".into(), None, 80);
         let suggestion = resume("tinker", &args, &plan, "tinker://r/weights/step-7", 7);
         let words: Vec<&str> = suggestion.command.split(' ').collect();
-        let again = parse(&words);
+        assert_eq!(words[..3], ["tinker", "train", "data.jsonl"]);
+        let again = Args::parsed(&words[3..]);
         assert_eq!(
             (again.first_step, again.seed, again.batch_size.get()),
             (7, 5, 8)
