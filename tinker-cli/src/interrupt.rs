@@ -28,7 +28,7 @@ impl Interrupt {
         let listener = Arc::clone(&shared);
         tokio::spawn(async move {
             signals.next().await;
-            printer.line(&format!("\n{notice}"));
+            printer.print_line(&format!("\n{notice}"));
             listener.requested.store(true, Ordering::Release);
             listener.notify.notify_waiters();
             signals.next().await;

@@ -19,20 +19,20 @@ pub(crate) struct Printer {
 
 impl Printer {
     /// Prints a line.
-    pub(crate) fn line(self, line: &str) {
+    pub(crate) fn print_line(self, line: &str) {
         if !self.quiet {
             print_line(line);
         }
     }
 
     /// Prints a line with a label.
-    pub(crate) fn labelled(self, label: &str, text: &str) {
-        self.line(&labelled(LABEL, label, text));
+    pub(crate) fn print_labelled(self, label: &str, text: &str) {
+        self.print_line(&labelled(LABEL, label, text));
     }
 
     /// Prints a note about something unexpected.
-    pub(crate) fn note(self, text: &str) {
-        self.line(&labelled(WARNING, "note", text));
+    pub(crate) fn print_note(self, text: &str) {
+        self.print_line(&labelled(WARNING, "note", text));
     }
 }
 

@@ -147,26 +147,26 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     tinker_local::serve(listener, engine, async move { interrupt.requested().await })
         .await
         .context("the server failed")?;
-    context.printer.line("stopped");
+    context.printer.print_line("stopped");
     Ok(())
 }
 
 fn introduce(listening: &Listening, args: &Args, context: &Context, data_dir: &std::path::Path) {
     let printer = context.printer;
-    printer.labelled("model", &listening.models.join(", "));
-    printer.labelled("checkpoints", &format!("in {}", format::path(data_dir)));
+    printer.print_labelled("model", &listening.models.join(", "));
+    printer.print_labelled("checkpoints", &format!("in {}", format::path(data_dir)));
     let export = format!(
         "export TINKER_BASE_URL={} TINKER_API_KEY=tml-local",
         listening.url
     );
-    printer.labelled("clients", &paint(STRONG, export));
+    printer.print_labelled("clients", &paint(STRONG, export));
     if !args.host.is_loopback() {
-        printer.note(&format!(
+        printer.print_note(&format!(
             "everyone who can reach {} can use the engine",
             listening.url
         ));
     }
-    printer.labelled("", "Ctrl-C stops it");
+    printer.print_labelled("", "Ctrl-C stops it");
 }
 
 async fn listen(args: &Args) -> anyhow::Result<TcpListener> {

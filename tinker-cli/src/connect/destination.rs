@@ -34,7 +34,7 @@ impl Destination {
         let server = if args.local { None } else { server(args)? };
         let kind = match server {
             Some(config) => {
-                printer.labelled("server", &config.base_url);
+                printer.print_labelled("server", &config.base_url);
                 Kind::Server(Box::new(config))
             }
             None => engine(args, model, printer)?,
@@ -90,7 +90,7 @@ fn engine(args: &DestinationArgs, model: Option<&str>, printer: Printer) -> anyh
     } else {
         "no TINKER_API_KEY or TINKER_BASE_URL set: "
     };
-    printer.line(&format!(
+    printer.print_line(&format!(
         "{why}using the local engine ({})",
         setup.describe()
     ));

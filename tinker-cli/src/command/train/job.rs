@@ -42,7 +42,7 @@ impl Job<'_> {
             Ok(started) => started,
             Err(error) => {
                 folder.discard();
-                self.context.printer.line("nothing was trained");
+                self.context.printer.print_line("nothing was trained");
                 return Err(error);
             }
         };
@@ -53,7 +53,7 @@ impl Job<'_> {
         Box::pin(self.train(&training, &mut folder, &mut record)).await?;
         if record.metrics.is_empty() && self.interrupt.is_requested() {
             folder.discard();
-            self.context.printer.line("nothing was trained");
+            self.context.printer.print_line("nothing was trained");
             return Err(Interrupted.into());
         }
         record.done = self.plan.first_step + record.metrics.len();
@@ -124,7 +124,7 @@ impl Job<'_> {
         )
         .await?;
         let score = Score::of(&self.questions.questions, &given);
-        printer.labelled(label, &score.describe());
+        printer.print_labelled(label, &score.describe());
         Ok(given)
     }
 
@@ -156,15 +156,15 @@ impl Job<'_> {
                 let error: &dyn std::error::Error = &error;
                 tracing::info!(error, "a checkpoint could not be saved");
                 let note = format!("the checkpoint after step {done} could not be saved: {error}");
-                self.context.printer.note(&note);
+                self.context.printer.print_note(&note);
             }
             if let Some(path) = &step.checkpoint {
-                self.context.printer.labelled("saved", path);
+                self.context.printer.print_labelled("saved", path);
                 record.saved = Some((done, path.clone()));
             }
             if let Some(score) = self.score(extras.sampler).await? {
                 let line = format!("step {}: {}", step.number, score.describe());
-                self.context.printer.labelled("", &line);
+                self.context.printer.print_labelled("", &line);
                 step.exact_match = Some(score.rate);
             }
             folder.append(&step)?;
@@ -205,7 +205,7 @@ impl Job<'_> {
         record: &mut Record,
     ) -> anyhow::Result<bool> {
         let printer = self.context.printer;
-        printer.labelled("trained", &record.pace.describe_whole(record.metrics.len()));
+        printer.print_labelled("trained", &record.pace.describe_whole(record.metrics.len()));
         // Saved first, before anything else can fail.
         let name = self.args.name.as_str();
         let (state, weights) = (

@@ -73,7 +73,7 @@ async fn train(
             let left_out = format::count(left_out, noun);
             context
                 .printer
-                .note(&format!("{left_out} longer than --max-length left out"));
+                .print_note(&format!("{left_out} longer than --max-length left out"));
         }
     }
     let mut plan = Plan::new(args, model, resume, encoded.examples.len());
@@ -102,7 +102,7 @@ async fn train(
         };
         return context.report.print(&dry_run);
     }
-    context.printer.labelled("plan", &plan.describe());
+    context.printer.print_labelled("plan", &plan.describe());
 
     let folder = RunFolder::create(
         &folder,

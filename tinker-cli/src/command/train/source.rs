@@ -35,14 +35,16 @@ impl Source {
         let path = args.data.display();
         context
             .printer
-            .labelled("data", &format!("{examples} from {path}"));
-        context.printer.labelled("held out", &split.describe());
+            .print_labelled("data", &format!("{examples} from {path}"));
+        context
+            .printer
+            .print_labelled("held out", &split.describe());
         let leaked = split.leaked();
         if leaked > 0 {
             let prompts = format::count(leaked, "held-out prompt");
             context
                 .printer
-                .note(&format!("{prompts} of these also in the training data"));
+                .print_note(&format!("{prompts} of these also in the training data"));
         }
         Ok(Self { sha256, split })
     }
