@@ -99,7 +99,7 @@ impl<O: ?Sized> ObserverList<O> {
         !self.0.is_watched.load(Ordering::Acquire)
     }
 
-    /// The attached observers; `None` if there are none. No lock is held, so an observer may attach another.
+    /// The attached observers; `None` if the list is empty. No lock is held, so an observer may attach another.
     pub fn attached(&self) -> Option<Arc<[Arc<O>]>> {
         if self.is_empty() {
             return None;

@@ -186,7 +186,7 @@ fn means_secret(name: &str) -> bool {
     SECRET_WORDS.iter().any(|word| name.contains(word))
 }
 
-/// A query without the values of secret parameters; `None` if there are none.
+/// A query without the values of secret parameters; `None` if it has none.
 fn clean_query(query: &str) -> Option<String> {
     let is_secret = |pair: &str| {
         pair.split_once('=')
@@ -201,7 +201,7 @@ fn clean_query(query: &str) -> Option<String> {
     })
 }
 
-/// Text without words that begin with `mark` and contain this many dots; `None` if there are none.
+/// Text without words that begin with `mark` and contain this many dots; `None` if it has none.
 fn without_keys(text: &str, mark: &str, dots: usize) -> Option<String> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let (mut clean, mut rest) = (String::new(), text);
