@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tinker_transport::{BoxError, Call, Class, Replay};
 use tinker_types::{
-    AccessToken, CheckpointPath, Datum, Endpoint, ForwardBackwardOutput, GetInfo, LoadTarget,
-    LoadWeights, Loss, LossFn, ModelId, ModelInfo, Operation, OptimParams, OptimStep,
-    OptimStepOutput, WeightsLoaded,
+    AccessToken, CheckpointPath, Datum, Endpoint, ForwardBackward, ForwardBackwardOutput, GetInfo,
+    LoadTarget, LoadWeights, Loss, LossFn, ModelId, ModelInfo, Operation, OptimParams, OptimStep,
+    OptimStepOutput, WeightsLoaded, wire::route,
 };
 
 use super::model::Training;
@@ -161,9 +161,9 @@ impl TrainingClient {
             return Pending::refused(error);
         }
         let named = if forward_only {
-            ("forward", "TrainingClient.forward")
+            (route::FORWARD, "TrainingClient.forward")
         } else {
-            ("forward_backward", "TrainingClient.forward_backward")
+            (ForwardBackward::NAME, "TrainingClient.forward_backward")
         };
         passes::start(&self.inner, named, data, loss, forward_only)
     }

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 use serde_json::json;
 use tinker_types::{
-    CreateSession, FinishSession, SessionCreated, SessionHeartbeat, SessionId, SessionStatus,
+    CreateSession, Endpoint, FinishSession, SessionCreated, SessionHeartbeat, SessionId,
+    SessionStatus,
 };
 
 use super::body;
@@ -29,7 +30,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Response, Refusal> {
 pub(super) fn heartbeat(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SessionHeartbeat = body::json(&call.body)?;
     call.operations.touch(&request.session_id)?;
-    Ok(response::json(&json!({ "type": "session_heartbeat" })))
+    Ok(response::json(&json!({ "type": SessionHeartbeat::NAME })))
 }
 
 pub(super) fn finish(call: &Call<'_>) -> Result<Response, Refusal> {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tinker_types::{CreateModel, ModelCreated, ModelId, RequestId, RequestType, SessionId};
+use tinker_types::{
+    CreateModel, ModelCreated, ModelId, RequestId, RequestType, SessionId, wire::route,
+};
 
 use super::message::Queue;
 use super::operations::{ModelLock, Operations};
@@ -119,7 +121,7 @@ impl Operations {
         let idle = self.registry().unload(id);
         self.forget(idle);
         if let Some(accepted) = accepted {
-            let result = json!({ "model_id": id, "type": "unload_model" });
+            let result = json!({ "model_id": id, "type": route::UNLOAD_MODEL });
             accepted.settle(Ok(Payload::json(&result)));
         }
         Ok(promise)

@@ -23,10 +23,10 @@ const OPAQUE_LIFE: Duration = Duration::from_mins(1);
 /// a time, and it is ended after a minute.
 pub struct Command {
     line: String,
-    held: Mutex<Option<Held>>,
+    held: Mutex<Option<CachedKey>>,
 }
 
-struct Held {
+struct CachedKey {
     token: Token,
     until: Instant,
 }
@@ -40,7 +40,7 @@ impl Command {
         }
     }
 
-    async fn run(&self) -> Result<Held, CredentialError> {
+    async fn run(&self) -> Result<CachedKey, CredentialError> {
         let mut command = if cfg!(windows) {
             let mut command = tokio::process::Command::new("cmd");
             command.args(["/C", &self.line]);
@@ -81,7 +81,7 @@ impl Command {
         } else {
             OPAQUE_LIFE
         };
-        Ok(Held {
+        Ok(CachedKey {
             token: Token::new(key),
             until: Instant::now() + life,
         })

@@ -164,7 +164,7 @@ impl Room {
         }
     }
 
-    async fn enter(self: &Arc<Self>) -> Place {
+    async fn enter(self: &Arc<Self>) -> InFlight {
         let permits = Arc::clone(&self.permits);
         // The semaphore is never closed, so a permit is always granted in the end.
         let permit = permits.acquire_owned().await.ok();
@@ -173,20 +173,20 @@ impl Room {
         let under_way = tally.under_way;
         tally.aimd.started(under_way);
         drop(tally);
-        Place {
+        InFlight {
             room: Arc::clone(self),
             permit,
         }
     }
 }
 
-/// A try in flight.
-struct Place {
+/// An attempt in flight.
+struct InFlight {
     room: Arc<Room>,
     permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Place {
+impl InFlight {
     /// Records how it ended. Returns the limit before and after.
     fn learn(&self, took: Duration, is_overloaded: bool) -> (usize, usize) {
         let mut tally = lock(&self.room.tally);
@@ -202,7 +202,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for InFlight {
     fn drop(&mut self) {
         let mut tally = lock(&self.room.tally);
         tally.under_way -= 1;

@@ -60,7 +60,7 @@ pub trait Endpoint: Serialize {
 
 /// A request answered with a promise, whose result is fetched with [`RetrieveFuture`](crate::RetrieveFuture).
 pub trait Operation: Endpoint<Response = Submitted> {
-    /// What the promise resolves to.
+    /// Result of the promise.
     type Output: Send + 'static;
     /// Kind of the result, sent with each poll.
     const REQUEST_TYPE: RequestType;

@@ -24,7 +24,7 @@ pub const REQUEST_ID: &str = "x-request-id";
 /// Attempts before this one, as the official client counts them.
 pub const STAINLESS_RETRY_COUNT: &str = "x-stainless-retry-count";
 
-/// What a polled promise is expected to hold: the name of a [`RequestType`](crate::RequestType).
+/// Expected result of a polled promise: the name of a [`RequestType`](crate::RequestType).
 pub const REQUEST_TYPE: &str = "x-tinker-request-type";
 
 /// Polls of the same promise before this one, from 0.

@@ -21,11 +21,11 @@ pub(crate) fn run(all: bool) -> anyhow::Result<()> {
     arrow::check(&workspace, &mut faults)?;
     tree::check(&workspace, &mut faults)?;
     dependency::check(&root, &mut faults)?;
+    glossary::check(&root, &mut faults)?;
+    circle::check(&root, &mut faults)?;
+    wire::check(&root, &mut faults)?;
     if all {
-        glossary::check(&root, &mut faults)?;
-        circle::check(&root, &mut faults)?;
         words::check(&root, &mut faults)?;
-        wire::check(&root, &mut faults)?;
     }
     if faults.is_empty() {
         return Ok(());

@@ -8,7 +8,7 @@ use syn::visit::{self, Visit};
 use crate::code::{COMMAND, Krate, LIBRARIES, Source, rust_files};
 
 /// Phrases that no comment and no document holds, each with what to write instead.
-const PHRASES: [(&str, &str); 13] = [
+const PHRASES: [(&str, &str); 12] = [
     (
         concat!("one", "'s own"),
         "name the owner, or write `custom`",
@@ -34,7 +34,6 @@ const PHRASES: [(&str, &str); 13] = [
         concat!("there ", "are not"),
         "`do not exist`, `are missing`",
     ),
-    (concat!("there ", "are none"), "`is empty`, `has none`"),
     (
         concat!("is not ", "there"),
         "`does not exist`, `is missing`",

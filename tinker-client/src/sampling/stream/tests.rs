@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::testing::{FakeServer, Reply};
 
-/// A sample of which one token is told, and all the rest, or nothing more, ever.
+/// A stream with one token, then either the rest or nothing more.
 fn told(is_whole: bool) -> Reply {
     let mut text = "event: tokens\ndata: {\"sequence\":0,\"tokens\":[1]}\n\n".to_owned();
     if is_whole {
