@@ -4,6 +4,7 @@ mod arrow;
 mod circle;
 mod dependency;
 mod glossary;
+mod map;
 mod source;
 mod tree;
 mod wire;
@@ -22,6 +23,7 @@ pub(crate) fn run(all: bool) -> anyhow::Result<()> {
     tree::check(&workspace, &mut faults)?;
     dependency::check(&root, &mut faults)?;
     glossary::check(&root, &mut faults)?;
+    map::check(&root, &mut faults)?;
     circle::check(&root, &mut faults)?;
     wire::check(&root, &mut faults)?;
     if all {
