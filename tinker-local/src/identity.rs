@@ -1,16 +1,16 @@
-//! Who uses a local engine, as far as it can tell: whoever reaches it.
+//! The user, organization and project of a local engine.
 
-/// The one user, in the form of the service's names.
+/// Id of the user, in the form of the service.
 pub(crate) const USER: &str = "tml:user:local";
 
-/// The one organization.
+/// Name of the organization.
 pub(crate) const ORGANIZATION: &str = "local";
 
-/// The project of sessions that were given none.
+/// Project of sessions without one.
 pub(crate) const PROJECT: &str = "local";
 
-/// The name of whatever key a request carries, and of the organization, for people.
+/// Display name of every API key and of the organization.
 pub(crate) const NAME: &str = "local engine";
 
-/// An address that belongs to nobody: `.invalid` never resolves.
+/// A placeholder address: `.invalid` never resolves.
 pub(crate) const EMAIL: &str = "nobody@local.invalid";
