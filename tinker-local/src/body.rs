@@ -35,7 +35,7 @@ struct Reading {
 }
 
 enum State {
-    Waiting(Box<Tarball>),
+    Idle(Box<Tarball>),
     Read(oneshot::Receiver<(Box<Tarball>, io::Result<Option<Bytes>>)>),
     Ended,
 }
@@ -55,7 +55,7 @@ impl LocalBody {
         Self(Kind::Tarball(Reading {
             archive,
             length: tarball.length(),
-            state: State::Waiting(Box::new(tarball)),
+            state: State::Idle(Box::new(tarball)),
         }))
     }
 
@@ -128,7 +128,7 @@ impl Reading {
         loop {
             match std::mem::replace(&mut self.state, State::Ended) {
                 State::Ended => return Poll::Ready(Ok(None)),
-                State::Waiting(mut tarball) => {
+                State::Idle(mut tarball) => {
                     let (reply, read) = oneshot::channel();
                     self.archive.run(move |_| {
                         let bytes = tarball.read();
@@ -143,7 +143,7 @@ impl Reading {
                     }
                     Poll::Ready(Ok((tarball, Ok(Some(bytes))))) => {
                         self.length = tarball.length();
-                        self.state = State::Waiting(tarball);
+                        self.state = State::Idle(tarball);
                         return Poll::Ready(Ok(Some(bytes)));
                     }
                     Poll::Ready(Ok((_, end))) => return Poll::Ready(end),

@@ -103,18 +103,6 @@ fn too_large(most: usize) -> Refusal {
     )
 }
 
-/// Refuses a request with too large notes.
-pub(super) fn check_notes(body: &[u8], limits: &Limits) -> Result<(), Refusal> {
-    let (have, most) = (body.len(), limits.note_bytes);
-    if have > most {
-        let detail = format!(
-            "the body has {have} bytes, {most} is the most for requests with notes; shorten user_metadata"
-        );
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-    }
-    Ok(())
-}
-
 /// Format of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {

@@ -8,7 +8,6 @@ use http::header::HOST;
 use http::request::Parts;
 use tinker_types::{CheckpointPath, ModelId, RequestType};
 
-use super::body;
 use super::target::Target;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -48,7 +47,7 @@ impl Call<'_> {
 
     /// Refuses a request whose notes are too large to be kept.
     pub(super) fn check_notes(&self) -> Result<(), Refusal> {
-        body::check_notes(&self.body, &self.operations.limits)
+        self.operations.check_notes(self.body.len())
     }
 
     /// This request as operation `number` of a model.

@@ -65,8 +65,8 @@ pub(super) fn body(status: StatusCode, kind: &'static str, body: LocalBody) -> R
 
 impl From<Refusal> for Response {
     fn from(refusal: Refusal) -> Self {
-        let problem = serde_json::to_vec(&ErrorBody::new(refusal.detail)).unwrap_or_default();
-        let mut response = json_bytes(refusal.status, problem.into());
+        let body = serde_json::to_vec(&ErrorBody::new(refusal.detail)).unwrap_or_default();
+        let mut response = json_bytes(refusal.status, body.into());
         let headers = response.headers_mut();
         match refusal.status {
             StatusCode::TOO_MANY_REQUESTS => {

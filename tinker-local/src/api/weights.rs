@@ -14,8 +14,7 @@ pub(super) fn save(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SaveWeights = body::json(&call.body)?;
     let model = request.model_id.clone();
     let submission = call.submission(RequestType::SaveWeights, &model, request.seq_id);
-    let check = || call.check_notes();
-    let id = call.operations.save_weights(submission, request, check)?;
+    let id = call.operations.save_weights(submission, request)?;
     Ok(response::promised(id, &model))
 }
 
@@ -24,9 +23,9 @@ pub(super) fn save_for_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
     let model = request.model_id.clone();
     let kind = RequestType::SaveWeightsForSampler;
     let submission = call.submission(kind, &model, request.seq_id);
-    let check = || call.check_notes();
-    let operations = call.operations;
-    let id = operations.save_weights_for_sampler(submission, request, check)?;
+    let id = call
+        .operations
+        .save_weights_for_sampler(submission, request)?;
     Ok(response::promised(id, &model))
 }
 
@@ -34,9 +33,9 @@ pub(super) fn save_external(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SaveWeightsExternal = body::json(&call.body)?;
     let model = &request.model_id;
     let submission = call.submission(RequestType::SaveWeightsExternal, model, request.seq_id);
-    let check = || call.check_notes();
-    let operations = call.operations;
-    let id = operations.save_weights_external(submission, &request, check)?;
+    let id = call
+        .operations
+        .save_weights_external(submission, &request)?;
     Ok(response::promised(id, model))
 }
 

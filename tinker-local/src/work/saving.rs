@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use tinker_types::{
     CheckpointKind, CheckpointPath, ModelId, RequestId, SamplerSaveKind, SamplingSessionId,
     SaveWeights, SaveWeightsExternal, SaveWeightsForSampler, SavedExternal, SavedForSampler,
@@ -23,15 +24,14 @@ use tinker_engine::backend::SampleWeights;
 const MOST_LIFETIME: u64 = 10 * 366 * 24 * 3600;
 
 impl Operations {
-    /// Queues saving a checkpoint to train on from. `check` is the last check of the request.
+    /// Queues saving a checkpoint to train on from.
     pub(crate) fn save_weights(
         self: &Arc<Self>,
         submission: Submission<'_>,
         request: SaveWeights,
-        check: impl FnOnce() -> Result<(), Refusal>,
     ) -> Result<RequestId, Refusal> {
         self.submit(submission, || {
-            check()?;
+            self.check_notes(submission.bytes)?;
             let kind = CheckpointKind::Training;
             let mut checkpoint =
                 self.new_checkpoint(&request.model_id, kind, &request.path, request.ttl_seconds)?;
@@ -46,10 +46,9 @@ impl Operations {
         self: &Arc<Self>,
         submission: Submission<'_>,
         request: SaveWeightsForSampler,
-        check: impl FnOnce() -> Result<(), Refusal>,
     ) -> Result<RequestId, Refusal> {
         self.submit(submission, || {
-            check()?;
+            self.check_notes(submission.bytes)?;
             let model = &request.model_id;
             match (&request.path, request.sampling_session_seq_id) {
                 (Some(name), _) => {
@@ -75,10 +74,9 @@ impl Operations {
         self: &Arc<Self>,
         submission: Submission<'_>,
         request: &SaveWeightsExternal,
-        check: impl FnOnce() -> Result<(), Refusal>,
     ) -> Result<RequestId, Refusal> {
         self.submit(submission, || {
-            check()?;
+            self.check_notes(submission.bytes)?;
             if request.age_encryption_recipients.is_some() {
                 return Err(Refusal::invalid(
                     "age_encryption_recipients: is not offered here, files of a local engine are written as they are; \
@@ -90,6 +88,18 @@ impl Operations {
                 self.new_checkpoint(&request.model_id, kind, &request.path, request.ttl_seconds)?;
             Ok(save(checkpoint))
         })
+    }
+
+    /// Refuses a request whose notes are too large to be kept.
+    pub(crate) fn check_notes(&self, have: usize) -> Result<(), Refusal> {
+        let most = self.limits.note_bytes;
+        if have > most {
+            let detail = format!(
+                "the body has {have} bytes, {most} is the most for requests with notes; shorten user_metadata"
+            );
+            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        Ok(())
     }
 
     fn new_checkpoint(
