@@ -9,13 +9,14 @@
 use std::error::Error;
 use std::io::{BufRead as _, BufReader, Error as IoError};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
 use tinker_local::LocalEngine;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -56,7 +57,10 @@ async fn main() -> Outcome<()> {
             client.draw(sample)
         });
         try_join_all(draws).await?;
-        let (time, processor) = (start.elapsed(), server.processor_time()? - before);
+        let (time, processor) = (
+            start.elapsed(),
+            server.processor_time()?.saturating_sub(before),
+        );
         println!(
             "{:.0} samples a second, {:.0} us of processor time each",
             samples as f64 / time.as_secs_f64(),
@@ -115,7 +119,7 @@ impl Client {
 
     async fn send(&mut self, method: &str, path: &str, body: &str) -> Outcome<Value> {
         self.write(method, path, body).await?;
-        let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
+        let (mut text, mut buffer) = (Vec::new(), vec![0; 4096]);
         loop {
             let count = self.stream.read(&mut buffer).await?;
             if count == 0 {
