@@ -1,5 +1,7 @@
 //! A scripted server inside the test's process.
 
+mod log;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,11 +14,12 @@ use tinker_types::{
     Datum, ForwardBackwardOutput, LoraConfig, SampleResponse, SampledSequence, StopReason, proto,
 };
 use tokio::time::Instant;
-use tracing::subscriber::DefaultGuard;
 
 use crate::observe::{observer::ClientObservers, sink::EventSink};
 use crate::operation::group::Group;
 use crate::{Config, SamplingClient, ServiceClient, ServiceClientBuilder, TrainingClient};
+
+pub(crate) use log::traced;
 
 /// Answers every route as a healthy server would, unless a rule says otherwise.
 #[derive(Clone)]
@@ -369,35 +372,4 @@ pub(crate) fn group() -> Arc<Group> {
         Duration::from_mins(10),
     );
     Group::new("testing", &events)
-}
-
-/// The log lines of this thread.
-#[derive(Clone, Default)]
-pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Lines {
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
-
-impl std::io::Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Collects the log of this thread until the guard is dropped.
-pub(crate) fn traced() -> (Lines, DefaultGuard) {
-    let lines = Lines::default();
-    let sink = lines.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || sink.clone())
-        .finish();
-    (lines, tracing::subscriber::set_default(subscriber))
 }
