@@ -337,7 +337,7 @@ impl FakeServer {
     }
 }
 
-/// One output for each datum, which tells the sequence id it was done under.
+/// One output per datum, which encodes the sequence id of its request.
 fn pass_output(seq_id: &str, data: usize) -> ForwardBackwardOutput {
     let mut output = ForwardBackwardOutput::default();
     let logprob: f32 = seq_id.parse().unwrap();

@@ -68,7 +68,7 @@ async fn a_model_learns_is_sampled_saved_and_loaded() -> Outcome {
     let before = service.create_sampling_client(BASE).await?;
     assert_ne!(answer(&before, &chat, "Two?").await?, "due");
 
-    // All steps are under way before the first is awaited.
+    // All steps are in flight before the first one is awaited.
     let losses = train(&client, &data, 40).await?;
     assert!(losses[39] < losses[0] / 20.0, "{losses:?}");
 

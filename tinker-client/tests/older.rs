@@ -60,7 +60,7 @@ async fn training_and_sampling_work_without_protobuf() -> Result<(), Box<dyn Err
     };
     assert_eq!(*tokens, sequence.tokens);
 
-    // There is no route to end a session by, and dropping a sample has nobody to tell.
+    // The server has no route to end a session and none to cancel a sample.
     drop(sampler.sample(
         ModelInput::from_tokens([1]),
         SamplingParams::default().with_max_tokens(3),

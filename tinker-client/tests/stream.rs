@@ -50,7 +50,7 @@ async fn tokens_are_told_before_the_sample_is_done() -> Result<(), Box<dyn Error
             other => return Err(format!("{other:?}").into()),
         }
     }
-    assert!(pieces > 4, "told in {pieces} pieces");
+    assert!(pieces > 4, "received in {pieces} pieces");
     let whole = sampler.sample(prompt(), options).await?;
     assert_eq!(
         whole.sequences[0].tokens, told[0],

@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use tinker_transport::{Call, Class, Replay};
-use tinker_types::{
-    CreateCustomLoss, CustomLossCreated, Endpoint, InvalidValue, LossId, SessionId,
-};
+use tinker_transport::Class;
+use tinker_types::{CreateCustomLoss, CustomLossCreated, InvalidValue, LossId, SessionId};
 use tokio::time::Instant;
 
 use super::graph::LossGraph;
@@ -15,6 +13,7 @@ use crate::error::Error;
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
 use crate::session::{connection::Connection, state::ClientState};
+use crate::wire::request::repeatable;
 
 /// Registers a loss with the session, and uploads it if the server runs custom losses.
 pub(crate) fn create(state: &Arc<ClientState>, loss: LossGraph) -> Pending<LossHandle> {
@@ -78,9 +77,7 @@ async fn submit(
 ) -> Result<LossId, Error> {
     let started = Instant::now();
     tracker.set(WaitingFor::Acceptance);
-    let call = Call::new(CreateCustomLoss::NAME, Class::Train)
-        .with_caller(tracker.method())
-        .with_replay(Replay::Safe);
+    let call = repeatable::<CreateCustomLoss>(Class::Train).with_caller(tracker.method());
     let submitted = Box::pin(connection.api.call(request, call)).await?;
     let created: CustomLossCreated = Promise::of::<CreateCustomLoss>(submitted, started)
         .resolve(connection, tracker)

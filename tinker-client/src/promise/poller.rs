@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use http::StatusCode;
-use tinker_transport::{Call, Class, Kind, Outcome, Replay, TransportError};
+use tinker_transport::{Class, Kind, Outcome, TransportError};
 use tinker_types::{Completions, Endpoint, PollTarget, RequestId, RetrieveFutures};
 use tokio::time::Instant;
 
 use crate::error::Error;
 use crate::promise::{backoff::PollBackoff, hint::Hint};
 use crate::wire::api::{Answer, Api};
+use crate::wire::request::repeatable;
 use crate::wire::{codec, request::json_request};
 use ledger::{Ledger, Next};
 
@@ -147,7 +148,7 @@ async fn run(ledger: Arc<Ledger>, api: Api, unreachable_after: Duration) {
 }
 
 async fn poll(api: &Api, request: &RetrieveFutures, is_short: bool) -> Result<Answer, Error> {
-    let call = Call::new(RetrieveFutures::NAME, Class::Retrieve).with_replay(Replay::Safe);
+    let call = repeatable::<RetrieveFutures>(Class::Retrieve);
     let call = if is_short {
         call.with_timeout(SHORT)
     } else {

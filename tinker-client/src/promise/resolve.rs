@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Request, StatusCode};
-use tinker_transport::{Body, Call, Class, Kind, Outcome, Replay, TransportError};
+use tinker_transport::{Body, Class, Kind, Outcome, TransportError};
 use tinker_types::wire::header;
-use tinker_types::{Endpoint, Method, QueueStatus, RetrieveFuture, Retrieved};
+use tinker_types::{Method, QueueStatus, RetrieveFuture, Retrieved};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -19,7 +19,7 @@ use crate::operation::{tracker::Tracker, waiting::WaitingFor};
 use crate::promise::backoff::PollBackoff;
 use crate::session::connection::Connection;
 use crate::wire::codec::{self, Output, Payload};
-use crate::wire::request::{Form, locate};
+use crate::wire::request::{Form, locate, repeatable};
 use crate::wire::{api::Answer, request};
 
 /// The outcome of one poll.
@@ -112,9 +112,7 @@ impl Promise {
             RetrieveFuture::new(self.request_id.clone()).with_metadata_only(takes_size_only);
         let body = codec::to_json(self.operation, &message)?;
         // The transport does not retry this class: this loop does.
-        let call = Call::new(RetrieveFuture::NAME, Class::Retrieve)
-            .with_caller(method)
-            .with_replay(Replay::Safe);
+        let call = repeatable::<RetrieveFuture>(Class::Retrieve).with_caller(method);
         let path = locate(RetrieveFuture::ROUTE, &[]);
         let mut request = request::build(Method::Post, &path, Form::Json, body, call)?;
         if self.request_type.is_protobuf() {

@@ -15,7 +15,7 @@ use crate::rest::{
     copy::copy_weights, copy_options::CopyOptions, list_options::ListOptions, pages::Pages,
 };
 use crate::service::client::ServiceClient;
-use crate::session::ask::{ask, call, set};
+use crate::session::ask::{ask, ask_void, set};
 use crate::session::state::ClientState;
 
 /// Reads, publishes, copies, downloads and deletes checkpoints.
@@ -203,10 +203,8 @@ impl CheckpointClient {
             path: path.clone(),
             ttl_seconds: ttl.map(|ttl| ttl.as_secs()),
         };
-        let connection = self.state.connection().await?;
-        let call = call::<SetCheckpointTtl>("RestClient.set_checkpoint_ttl_from_tinker_path");
-        let answer = Box::pin(connection.api.call_void(&request, call)).await;
-        self.state.events().outcome(answer)
+        let method = "RestClient.set_checkpoint_ttl_from_tinker_path";
+        ask_void(&self.state, method, &request).await
     }
 
     /// Copies a checkpoint into a project and returns the path of the copy.

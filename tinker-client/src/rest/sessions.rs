@@ -12,7 +12,7 @@ use tinker_types::{
 use crate::error::{Error, ExportFailed};
 use crate::rest::{list_options::ListOptions, pages::Pages};
 use crate::service::client::ServiceClient;
-use crate::session::ask::{ask, call};
+use crate::session::ask::{ask, ask_void};
 use crate::session::state::ClientState;
 
 /// Interval between two queries for the state of an export.
@@ -183,10 +183,8 @@ impl SessionClient {
             session_id: id.clone(),
             project_id: project_id.into(),
         };
-        let connection = self.state.connection().await?;
-        let call = call::<AssignSessionProject>("RestClient.assign_session_project");
-        let answer = Box::pin(connection.api.call_void(&request, call)).await;
-        self.state.events().outcome(answer)
+        let method = "RestClient.assign_session_project";
+        ask_void(&self.state, method, &request).await
     }
 
     /// Requests a trace of a session, waits for it without a time limit, and returns a signed URL of a file in

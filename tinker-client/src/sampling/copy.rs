@@ -1,13 +1,14 @@
 //! Numbers of sampler copies, which keep the sequence ids of copies in several processes apart.
 
 use http::StatusCode;
-use tinker_transport::{Call, Class, Replay};
+use tinker_transport::Class;
 use tinker_types::wire::SEQ_IDS_PER_COPY;
-use tinker_types::{Endpoint, JoinSamplingSession, SamplingSessionId};
+use tinker_types::{JoinSamplingSession, SamplingSessionId};
 use tokio::sync::OnceCell;
 
 use crate::error::Error;
 use crate::session::connection::Connection;
+use crate::wire::request::repeatable;
 
 /// The number of a copy, which determines its range of sequence ids.
 #[derive(Debug)]
@@ -66,9 +67,7 @@ async fn join(
     if !connection.flags.fixed().sample_join_sampling_session {
         return Ok(drawn());
     }
-    let call = Call::new(JoinSamplingSession::NAME, Class::Session)
-        .with_caller(method)
-        .with_replay(Replay::Safe);
+    let call = repeatable::<JoinSamplingSession>(Class::Session).with_caller(method);
     let request = JoinSamplingSession::new(sampler.clone());
     match Box::pin(connection.api.call(&request, call)).await {
         Ok(joined) => Ok(joined.client_counter),

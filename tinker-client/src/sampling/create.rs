@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use tinker_transport::{Call, Class, Replay};
+use tinker_transport::Class;
 use tinker_types::{
-    CheckpointPath, CreateSamplingSession, Endpoint, GetSampler, InvalidValue, SamplingSessionId,
+    CheckpointPath, CreateSamplingSession, GetSampler, InvalidValue, SamplingSessionId,
 };
 
 use super::client::SamplingClient;
@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::sampling::source::SamplingSource;
 use crate::session::{connection::Connection, state::ClientState};
+use crate::wire::request::repeatable;
 
 /// Creates the next sampler of the session.
 pub(crate) fn create(state: &Arc<ClientState>, source: SamplingSource) -> Pending<SamplingClient> {
@@ -42,9 +43,7 @@ pub(crate) fn create(state: &Arc<ClientState>, source: SamplingSource) -> Pendin
                 None
             }
         };
-        let call = Call::new(CreateSamplingSession::NAME, Class::Session)
-            .with_caller(method)
-            .with_replay(Replay::Safe);
+        let call = repeatable::<CreateSamplingSession>(Class::Session).with_caller(method);
         let id = connection
             .api
             .call(&request, call)
@@ -64,9 +63,7 @@ async fn base_model_of(
     id: &SamplingSessionId,
     method: &'static str,
 ) -> Result<Option<String>, Error> {
-    let call = Call::new(GetSampler::NAME, Class::Rest)
-        .with_caller(method)
-        .with_replay(Replay::Safe);
+    let call = repeatable::<GetSampler>(Class::Rest).with_caller(method);
     match connection
         .api
         .call(&GetSampler::new(id.clone()), call)

@@ -5,11 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
+use tinker_transport::Class;
 use tinker_transport::policy::Backoff;
-use tinker_transport::{Call, Class, Replay};
 use tinker_types::{
-    Chunk, Endpoint, ModelInput, PollTarget, SampleRequest, SampleResponse, SamplingSessionId,
-    SessionId,
+    Chunk, ModelInput, PollTarget, SampleRequest, SampleResponse, SamplingSessionId, SessionId,
 };
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -23,7 +22,7 @@ use crate::operation::{group::Group, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::{hint::Hint, poller::Poller, record::Promise};
 use crate::sampling::options::SampleOptions;
 use crate::session::{connection::Connection, state::ClientState};
-use crate::wire::extra::Extended;
+use crate::wire::{extra::Extended, request::repeatable};
 
 /// Back-off before a sample whose promise expired is submitted again.
 const RESAMPLE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
@@ -140,9 +139,8 @@ impl Sampler {
     ) -> Result<SampleResponse, Error> {
         let started = Instant::now();
         tracker.set(WaitingFor::Acceptance);
-        let call = Call::new(SampleRequest::NAME, Class::Sample)
+        let call = repeatable::<SampleRequest>(Class::Sample)
             .with_caller(tracker.method())
-            .with_replay(Replay::Safe)
             .with_weight(weight_of(&request.prompt));
         let mut subscription = self
             .poller(connection, request.seq_id)

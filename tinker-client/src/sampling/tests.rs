@@ -227,7 +227,7 @@ async fn dropping_a_sample_cancels_it_on_the_server() {
     assert_eq!(
         server.seen_at("retrieve_future").len(),
         polls,
-        "nobody asks any more"
+        "polling has stopped"
     );
 }
 

@@ -15,11 +15,11 @@ use crate::operation::pending::Pending;
 use crate::rest::{copy, copy_options::CopyOptions};
 use crate::sampling;
 use crate::sampling::{client::SamplingClient, handle::SamplerHandle, source::SamplingSource};
-use crate::session::state::ClientState;
+use crate::session::{ask::ask, state::ClientState};
 use crate::training::{
     client::TrainingClient, options::load::LoadOptions, options::training::TrainingOptions,
 };
-use crate::wire::console;
+use crate::wire::{console, request::repeatable};
 
 /// The entry point: creates training clients and sampling clients, and reads stored objects.
 ///
@@ -74,12 +74,8 @@ impl ServiceClient {
     /// # Errors
     /// No answer, or an error status; usually the first call that an invalid key fails.
     pub async fn get_server_capabilities(&self) -> Result<ServerCapabilities, Error> {
-        let connection = self.state.connection().await?;
-        let call = Call::new(GetServerCapabilities::NAME, Class::Rest)
-            .with_caller("ServiceClient.get_server_capabilities")
-            .with_replay(Replay::Safe);
-        let answer = Box::pin(connection.api.call(&GetServerCapabilities {}, call)).await;
-        self.state.events().outcome(answer)
+        let method = "ServiceClient.get_server_capabilities";
+        ask(&self.state, method, GetServerCapabilities {}).await
     }
 
     /// Starts a training run: new adapters on a base model.
@@ -253,7 +249,7 @@ impl ServiceClient {
     pub async fn check_health(&self) -> Result<(), Error> {
         let connection = self.state.connection().await?;
         // A probe: like the official client's, it sends no method name.
-        let call = Call::new(GetHealth::NAME, Class::Rest).with_replay(Replay::Safe);
+        let call = repeatable::<GetHealth>(Class::Rest);
         let answer = Box::pin(connection.api.call(&GetHealth {}, call)).await;
         let health = self.state.events().outcome(answer)?;
         if health.status == "ok" {

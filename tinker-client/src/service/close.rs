@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use tinker_transport::Class;
 use tinker_transport::policy::Standard;
-use tinker_transport::{Call, Class, Replay};
-use tinker_types::{Endpoint, FinishReason, FinishSession, SessionId};
+use tinker_types::{FinishReason, FinishSession, SessionId};
 
 use super::client::ServiceClient;
 use crate::error::Error;
 use crate::session::connection::Connection;
+use crate::wire::request::repeatable;
 
 /// Time limit for reporting the end of a session, so that a program that ends does not hang.
 const FINISH_LIMIT: Duration = Duration::from_secs(10);
@@ -81,9 +82,8 @@ impl ServiceClient {
     ) -> Result<(), Error> {
         let mut request = FinishSession::new(session.clone(), reason);
         request.detail = detail;
-        let call = Call::new(FinishSession::NAME, Class::Session)
+        let call = repeatable::<FinishSession>(Class::Session)
             .with_caller("ServiceClient.close")
-            .with_replay(Replay::Safe)
             .with_policy(Standard::new().with_time_limit(FINISH_LIMIT));
         let reported = match connection.api.call_void(&request, call).await {
             // 404: servers without this route end a session when its heartbeats stop. 410: the session has ended,

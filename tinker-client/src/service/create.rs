@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tinker_transport::{Billing, Call, Class, Replay};
+use tinker_transport::{Billing, Class};
 use tinker_types::{
     CheckpointKind, CheckpointPath, CreateModel, InvalidValue, LoadTarget, LoadWeights, LoraConfig,
     ModelId, SessionId, WeightsInfoRequest,
@@ -18,7 +18,7 @@ use crate::training::{
     client::TrainingClient, model::MakesModel, options::load::LoadOptions,
     options::training::TrainingOptions,
 };
-use crate::wire::extra::Extended;
+use crate::wire::{extra::Extended, request::repeatable};
 
 /// Creates a model with new adapters.
 pub(super) fn fresh(
@@ -173,9 +173,8 @@ where
     let (session, connection) = state.session().await?;
     tracker.set(WaitingFor::Acceptance);
     // Before a model exists, the caller decides what to do about a 402.
-    let call = Call::new(O::NAME, Class::Train)
+    let call = repeatable::<O>(Class::Train)
         .with_caller(tracker.method())
-        .with_replay(Replay::Safe)
         .with_billing(Billing::Raise);
     let request = request(session.clone(), number);
     let request = Extended {

@@ -219,7 +219,7 @@ async fn models_are_made_from_checkpoints() {
     assert_eq!(
         client.model_id().as_str(),
         "s:train:0",
-        "formed here when nobody says"
+        "formed by the client if the server sends none"
     );
     let body = server.seen_at("load_weights")[0].json();
     assert_eq!(

@@ -2,12 +2,13 @@
 
 use http::StatusCode;
 use tinker_transport::policy::Standard;
-use tinker_transport::{Call, Class, Replay};
+use tinker_transport::{Call, Class};
 use tinker_types::Endpoint;
 
 use crate::error::Error;
 use crate::retry::conflict::ConflictIsFinal;
 use crate::session::state::ClientState;
+use crate::wire::request::repeatable;
 
 /// Sends a request that is safe to repeat and reads its answer, for a public method.
 pub(crate) async fn ask<E: Endpoint>(
@@ -38,7 +39,16 @@ pub(crate) async fn set<E: Endpoint>(
 
 /// The call of a request that is safe to repeat.
 pub(crate) fn call<E: Endpoint>(method: &'static str) -> Call {
-    Call::new(E::NAME, Class::Rest)
-        .with_caller(method)
-        .with_replay(Replay::Safe)
+    repeatable::<E>(Class::Rest).with_caller(method)
+}
+
+/// Sends a request that is safe to repeat and ignores the body of a success, for a public method.
+pub(crate) async fn ask_void<E: Endpoint>(
+    state: &ClientState,
+    method: &'static str,
+    request: &E,
+) -> Result<(), Error> {
+    let connection = state.connection().await?;
+    let answer = connection.api.call_void(request, call::<E>(method));
+    state.events().outcome(Box::pin(answer).await)
 }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tinker_transport::Class;
 use tinker_transport::policy::Standard;
-use tinker_transport::{Call, Class, Replay};
-use tinker_types::{CancelFuture, Endpoint, RequestId};
+use tinker_types::{CancelFuture, RequestId};
 use tokio::sync::mpsc;
 
 use crate::session::flags::Flags;
-use crate::wire::api::Api;
+use crate::wire::{api::Api, request::repeatable};
 
 /// Time limit for delivering a cancellation.
 const DELIVERY_LIMIT: Duration = Duration::from_mins(1);
@@ -48,8 +48,7 @@ async fn drain(api: Api, flags: Arc<Flags>, mut queue: mpsc::UnboundedReceiver<R
 }
 
 async fn cancel(api: &Api, request_id: RequestId) {
-    let call = Call::new(CancelFuture::NAME, Class::Retrieve)
-        .with_replay(Replay::Safe)
+    let call = repeatable::<CancelFuture>(Class::Retrieve)
         .with_timeout(TIMEOUT)
         .with_policy(Standard::new().with_time_limit(DELIVERY_LIMIT));
     if let Err(error) = api.call_void(&CancelFuture::new(request_id), call).await {

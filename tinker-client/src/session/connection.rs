@@ -5,9 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::StatusCode;
-use tinker_transport::{
-    Billing, Call, Class, Credential, Exchange, Replay, Transport, TransportBuilder,
-};
+use tinker_transport::{Billing, Call, Class, Credential, Exchange, Transport, TransportBuilder};
 use tinker_types::{
     ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, Endpoint, SendTelemetry,
 };
@@ -18,6 +16,7 @@ use crate::flow::{budget::ByteBudget, limits::with_server_limits};
 use crate::session::source::{TransportSource, with_credential};
 use crate::session::{cancel::CancelQueue, encoding::PassEncoding, flags::Flags};
 use crate::telemetry::Telemetry;
+use crate::wire::request::repeatable;
 use crate::wire::{api::Api, version::PROTOCOL_VERSION};
 
 const DYNAMIC_TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,9 +76,7 @@ impl Connection {
 
 /// Fetches the fixed flags. A server without them gets the defaults.
 async fn fixed_flags(api: &Api) -> Result<ClientConfig, Error> {
-    let call = Call::new(ClientConfigRequest::NAME, Class::Session)
-        .with_replay(Replay::Safe)
-        .with_billing(Billing::Raise);
+    let call = repeatable::<ClientConfigRequest>(Class::Session).with_billing(Billing::Raise);
     match api
         .call(&ClientConfigRequest::new(PROTOCOL_VERSION), call)
         .await
@@ -94,9 +91,7 @@ async fn fixed_flags(api: &Api) -> Result<ClientConfig, Error> {
 
 /// Fetches the dynamic flags; `None` from a server without them.
 pub(crate) async fn dynamic_flags(api: &Api) -> Result<Option<DynamicConfig>, Error> {
-    let call = Call::new(DynamicConfigRequest::NAME, Class::Session)
-        .with_replay(Replay::Safe)
-        .with_timeout(DYNAMIC_TIMEOUT);
+    let call = repeatable::<DynamicConfigRequest>(Class::Session).with_timeout(DYNAMIC_TIMEOUT);
     match api
         .call(&DynamicConfigRequest::new(PROTOCOL_VERSION), call)
         .await

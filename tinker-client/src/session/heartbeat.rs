@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use tinker_transport::Class;
 use tinker_transport::policy::Never;
-use tinker_transport::{Call, Class, Replay};
-use tinker_types::{Endpoint, SessionHeartbeat, SessionId};
+use tinker_types::{SessionHeartbeat, SessionId};
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::wire::api::Api;
+use crate::wire::{api::Api, request::repeatable};
 
 const PERIOD: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,8 +22,7 @@ pub(crate) async fn keep_alive(api: Api, session: SessionId) {
     let mut last = Instant::now();
     loop {
         tokio::time::sleep(PERIOD).await;
-        let call = Call::new(SessionHeartbeat::NAME, Class::Session)
-            .with_replay(Replay::Safe)
+        let call = repeatable::<SessionHeartbeat>(Class::Session)
             .with_timeout(TIMEOUT)
             .with_policy(Never);
         match api

@@ -4,8 +4,8 @@ use std::future::Future;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use tinker_transport::{Call, Class, Observers, Replay};
-use tinker_types::{CreateSession, Endpoint, SessionCreated, SessionId};
+use tinker_transport::{Class, Observers};
+use tinker_types::{CreateSession, SessionCreated, SessionId};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
@@ -15,7 +15,7 @@ use crate::error::{Closed, Error};
 use crate::observe::{observer::ClientObservers, sink::EventSink};
 use crate::session::{connection, connection::Connection, heartbeat, source::TransportSource};
 use crate::telemetry::Telemetry;
-use crate::wire::version::PROTOCOL_VERSION;
+use crate::wire::{request::repeatable, version::PROTOCOL_VERSION};
 
 /// The session, flags and counters shared by all clients of one service. Nothing is sent before the first use.
 #[derive(Debug)]
@@ -112,7 +112,7 @@ impl ClientState {
         request.user_metadata.clone_from(&self.config.user_metadata);
         request.project_id.clone_from(&self.config.project_id);
         request.display_name.clone_from(&self.config.display_name);
-        let call = Call::new(CreateSession::NAME, Class::Session).with_replay(Replay::Safe);
+        let call = repeatable::<CreateSession>(Class::Session);
         let created = connection.api.call(&request, call).await?;
         log_notes(&created);
         let session = created.session_id;

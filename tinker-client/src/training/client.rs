@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tinker_transport::{BoxError, Call, Class, Replay};
+use tinker_transport::{BoxError, Class};
 use tinker_types::{
     AccessToken, CheckpointPath, Datum, Endpoint, ForwardBackward, ForwardBackwardOutput, GetInfo,
     LoadTarget, LoadWeights, Loss, LossFn, ModelId, ModelInfo, Operation, OptimParams, OptimStep,
@@ -16,6 +16,7 @@ use crate::custom_loss::{handle::LossHandle, value::CustomLoss};
 use crate::error::Error;
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::session::state::ClientState;
+use crate::wire::request::repeatable;
 use crate::wire::{codec::Output, console};
 
 /// Trains one model.
@@ -41,9 +42,7 @@ impl TrainingClient {
         method: &'static str,
     ) -> Result<Self, Error> {
         let connection = state.connection().await?;
-        let call = Call::new(GetInfo::NAME, Class::Train)
-            .with_caller(method)
-            .with_replay(Replay::Safe);
+        let call = repeatable::<GetInfo>(Class::Train).with_caller(method);
         let info = connection.api.call(&GetInfo::new(model), call).await?;
         let inner = Training {
             group: Group::new(format!("training of {}", info.model_id), state.events()),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use tinker_transport::{Call, Class, Replay};
+use tinker_transport::Class;
 use tinker_types::{
     CreateModel, LoadWeights, ModelCreated, ModelId, ModelInfo, Operation, WeightsLoaded,
 };
@@ -14,6 +14,7 @@ use crate::operation::sequencer::{Sequencer, Turn};
 use crate::operation::{group::Group, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
 use crate::session::state::ClientState;
+use crate::wire::request::repeatable;
 use crate::wire::{codec::Output, extra::Extended};
 
 /// One model in training.
@@ -66,9 +67,7 @@ impl Training {
         self.check()?;
         tracker.set(WaitingFor::Acceptance);
         let connection = self.state.connection().await?;
-        let call = Call::new(O::NAME, Class::Train)
-            .with_caller(tracker.method())
-            .with_replay(Replay::Safe);
+        let call = repeatable::<O>(Class::Train).with_caller(tracker.method());
         let request = Extended {
             request: &request,
             extra,

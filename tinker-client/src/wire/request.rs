@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
-use tinker_transport::{Body, Call};
+use tinker_transport::{Body, Call, Class, Replay};
 use tinker_types::wire::{header, route};
 use tinker_types::{Endpoint, InvalidValue, Method, proto};
 use url::Url;
@@ -16,6 +16,11 @@ use crate::wire::{codec, version::PROTOCOL_VERSION};
 pub(crate) enum Form {
     Json,
     Protobuf,
+}
+
+/// A call of an endpoint that is safe to repeat.
+pub(crate) fn repeatable<E: Endpoint>(class: Class) -> Call {
+    Call::new(E::NAME, class).with_replay(Replay::Safe)
 }
 
 /// The request of a message, with a JSON body.

@@ -83,7 +83,7 @@ async fn nothing_is_stuck_while_others_get_on_and_nothing_is_said_of_what_was_ac
     assert_eq!(told.lock().unwrap().len(), 1);
     drop(slow);
     sleep(minutes(30)).await;
-    assert_eq!(told.lock().unwrap().len(), 1, "nobody waits any more");
+    assert_eq!(told.lock().unwrap().len(), 1, "no operation is left");
 }
 
 #[tokio::test(start_paused = true)]

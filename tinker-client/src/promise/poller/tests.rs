@@ -12,7 +12,7 @@ fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
-/// A server that wants one poll, and answers it with these after a second each, then holds it.
+/// A server that asks for one poll, answers it with these after a second each, and then holds it.
 async fn polled(answers: Vec<Value>) -> (FakeServer, SamplingClient) {
     let server = FakeServer::new();
     server.on("client/config", |_| {

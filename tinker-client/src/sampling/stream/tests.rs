@@ -9,8 +9,8 @@ use tokio::time::timeout;
 use super::*;
 use crate::testing::{FakeServer, Reply};
 
-/// A stream with one token, then either the rest or nothing more.
-fn told(is_whole: bool) -> Reply {
+/// A stream with one token and, if `is_whole`, the end of the sample. It is never closed.
+fn tokens(is_whole: bool) -> Reply {
     let mut text = "event: tokens\ndata: {\"sequence\":0,\"tokens\":[1]}\n\n".to_owned();
     if is_whole {
         text += "event: done\ndata: {\"type\":\"sample\",\"sequences\":[{\"stop_reason\":\"stop\",\"tokens\":[1]}]}\n\n";
@@ -42,7 +42,7 @@ async fn with_two_places() -> (FakeServer, SamplingClient) {
 #[tokio::test(start_paused = true)]
 async fn a_stream_counts_like_any_sample_until_it_is_dropped() {
     let (server, client) = with_two_places().await;
-    server.on("stream_sample", |_| Some(told(false)));
+    server.on("stream_sample", |_| Some(tokens(false)));
     let (mut first, mut second, mut third) = (start(&client), start(&client), start(&client));
     assert!(begins(&mut first).await && begins(&mut second).await);
     assert!(!begins(&mut third).await, "two are under way");
@@ -66,7 +66,7 @@ async fn a_stream_counts_like_any_sample_until_it_is_dropped() {
 #[tokio::test(start_paused = true)]
 async fn its_place_is_free_after_the_last_event() {
     let (server, client) = with_two_places().await;
-    server.on("stream_sample", |_| Some(told(true)));
+    server.on("stream_sample", |_| Some(tokens(true)));
     let mut ended = Vec::new();
     for _ in 0..5 {
         let mut events = start(&client);

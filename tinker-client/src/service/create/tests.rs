@@ -8,7 +8,7 @@ use crate::{Config, ServiceClient};
 
 const PATH: &str = "tinker://r/weights/a";
 
-/// A server that wants a model to load into.
+/// An older server, which loads into existing models only.
 fn older() -> FakeServer {
     let server = FakeServer::new();
     server.on("load_weights", |seen| {

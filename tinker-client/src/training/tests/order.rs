@@ -95,7 +95,7 @@ fn server(mut fates: Vec<(u64, Fate)>, waits: Vec<u64>) -> FakeServer {
     let mut waits = waits.into_iter().cycle();
     server.on("retrieve_future", move |seen| {
         let id = seen.json()["request_id"].as_str()?.to_owned();
-        // Models are made at once; all else is done after as many looks as its wait says.
+        // Models are ready at once; other results after the number of polls in their wait.
         if id.starts_with("model") {
             return None;
         }
@@ -106,7 +106,7 @@ fn server(mut fates: Vec<(u64, Fate)>, waits: Vec<u64>) -> FakeServer {
     server
 }
 
-/// A call under way, and what it must come to: the sequence ids that its outputs tell of.
+/// A call in flight and its expected result: the sequence ids in its outputs.
 fn start(client: &TrainingClient, operation: Operation) -> Pending<Vec<f32>> {
     let pass = |data: usize, pending: Pending<crate::ForwardBackwardOutput>| {
         Pending::detached(
