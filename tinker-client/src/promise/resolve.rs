@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use tinker_transport::{Body, Class, Kind, Outcome, TransportError};
 use tinker_types::wire::header;
-use tinker_types::{Method, QueueStatus, RetrieveFuture, Retrieved};
+use tinker_types::{Endpoint, Method, QueueStatus, RetrieveFuture, Retrieved};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
