@@ -1,7 +1,7 @@
 //! The byte tokenizer of `tinker-data` against the vocabulary of the built-in model.
 
 use tinker_data::{ByteTokenizer, Tokenizer};
-use tinker_local::base;
+use tinker_engine::{Vocabulary as _, base};
 
 #[test]
 fn the_tokenizer_matches_the_vocabulary_of_the_built_in_model() {
@@ -10,7 +10,7 @@ fn the_tokenizer_matches_the_vocabulary_of_the_built_in_model() {
         let bytes = if token == base::END {
             &[][..] // the text of samples has no end token
         } else {
-            base::ByteTokenizer.bytes(token)
+            base::ByteVocabulary.bytes(token)
         };
         let text = ByteTokenizer.decode(&[token]);
         assert_eq!(text, String::from_utf8_lossy(bytes), "token {token}");
@@ -24,7 +24,7 @@ fn the_tokenizer_matches_the_vocabulary_of_the_built_in_model() {
         .into_iter()
         .zip(every_byte.bytes())
     {
-        assert_eq!(base::ByteTokenizer.bytes(token), [byte]);
+        assert_eq!(base::ByteVocabulary.bytes(token), [byte]);
     }
 }
 

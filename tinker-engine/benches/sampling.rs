@@ -1,10 +1,10 @@
-//! Prints what sampling costs on this machine, and what changes it.
+//! Cost of sampling on this machine, and what changes it.
 //!
 //! `cargo bench -p tinker-engine --bench sampling -- [--threads N] [draw] [batch] [prompt] [adapters] [prefix]`
 //!
 //! - draw: ways of choosing a token, 16 sequences at once
 //! - batch: sequences at once, from 1 to 64
-//! - prompt: tokens of the prompt, of which nothing is asked
+//! - prompt: length of a prompt without reports
 //! - adapters: different ones among 16 sequences
 //! - prefix: 64 requests that begin alike, with the prefix cache and without
 //!
@@ -19,7 +19,7 @@
 
 use std::time::Instant;
 
-use tinker_engine::backend::{AdapterSpec, Backend, SampleJob, SampleWeights, StopRule};
+use tinker_engine::backend::{AdapterSpec, Backend, SampleJob, StopRule};
 use tinker_engine::{CpuBackend, ModelConfig};
 
 const ROUNDS: usize = 7;
@@ -66,7 +66,7 @@ fn tokens(seed: u32, n: u32) -> Vec<u32> {
 
 fn job(prompt: Vec<u32>, max_tokens: usize, seed: u64) -> SampleJob {
     SampleJob {
-        weights: SampleWeights::Base,
+        weights: None,
         prompt,
         num_samples: 1,
         max_tokens: Some(max_tokens),
@@ -184,7 +184,7 @@ fn prompt(threads: usize) {
 
 fn adapters(threads: usize) {
     let mut backend = backend(threads);
-    let frozen: Vec<_> = (0..16)
+    let snapshots: Vec<_> = (0..16)
         .map(|seed| {
             let spec = AdapterSpec {
                 rank: 16,
@@ -194,10 +194,10 @@ fn adapters(threads: usize) {
                 unembed: false,
             };
             let id = backend.create(&spec).unwrap();
-            SampleWeights::Frozen(backend.freeze(id).unwrap())
+            Some(backend.snapshot(id).unwrap())
         })
         .collect();
-    let frozen = &frozen;
+    let snapshots = &snapshots;
     let rows = [0, 1, 2, 4, 8, 16].map(|count: usize| Row {
         name: format!("{count} adapters among 16"),
         tokens: 16 * 128,
@@ -205,7 +205,7 @@ fn adapters(threads: usize) {
             let jobs = (0..16).map(|i| {
                 let mut job = job(tokens(i, 16), 128, u64::from(i));
                 if count > 0 {
-                    job.weights = frozen[i as usize % count].clone();
+                    job.weights.clone_from(&snapshots[i as usize % count]);
                 }
                 job
             });

@@ -1,15 +1,16 @@
-//! Measures how fast the engine trains and samples on this machine.
+//! Speed of training and sampling on this machine.
 //!
-//! `cargo bench -p tinker-engine --bench speed -- [--threads N] ["WORKLOAD"...]` runs each workload and prints the units
-//! it did, the seconds they took, and the rate. Without workloads it reads them from standard input, one a line, and
-//! answers each with units and seconds: so `cargo xtask bench engine` lets it take turns with PyTorch.
+//! `cargo bench -p tinker-engine --bench speed -- [--threads N] [--runs N] ["WORKLOAD"...]` runs each workload and prints
+//! the units it did, the seconds they took, and the rate. With `--runs` a workload runs that many times after the first,
+//! so that instructions can be counted; otherwise for 0.3 seconds. Without workloads it reads them from standard input,
+//! one a line, and answers each with units and seconds: so `cargo xtask bench engine` alternates it with PyTorch.
 //!
 //! Workloads are a verb, a shape, and settings:
 //!
 //! - `train S batch=8 length=256 rank=16 adapters=1`: `batch` sequences for each adapter, and a step of AdamW;
-//! - `sample M batch=16 prompt=16 length=128 rank=16 adapters=2`: `batch` sequences in all, dealt to the adapters;
-//!   with no adapter, from the base; with `samples=4` so many continue each prompt; with `decode=1` time counts from when
-//!   all have begun until the first ends; with `int8=1` tokens are generated with weights of 8 bits;
+//! - `sample M batch=16 prompt=16 length=128 rank=16 adapters=2`: `batch` sequences in all, shared among the adapters;
+//!   without adapters, from the base; with `samples=4` four continue each prompt; with `decode=1` time counts from when
+//!   all have started until the first ends; with `int8=1` tokens are generated with weights of 8 bits;
 //! - `pretrain S batch=16 length=256`: every weight;
 //! - `product m=256 n=3072 k=512 half=1 count=40`: products of that shape, `count` matrices in turn, on all threads
 //!   at once; units are operations.
@@ -29,14 +30,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tinker_engine::backend::{
-    AdamStep, AdapterId, AdapterSpec, Backend, LossKind, SampleJob, SampleWeights, StopRule,
-    TrainBatch, TrainDatum,
+    AdamStep, AdapterId, AdapterSpec, Backend, LossKind, SampleJob, StopRule, TrainBatch,
+    TrainDatum,
 };
 use tinker_engine::pretrain::{Pretrainer, StepConstants};
 use tinker_engine::probe::{instruction_set, product};
 use tinker_engine::{CpuBackend, ModelConfig};
 
-/// A measurement goes on until it has taken this long.
+/// Runs of a workload after the first; with 0, as many as take [`LONG_ENOUGH`].
+static RUNS: AtomicU64 = AtomicU64::new(0);
+
+/// Shortest duration of a measurement.
 const LONG_ENOUGH: Duration = Duration::from_millis(300);
 
 fn main() {
@@ -46,6 +50,9 @@ fn main() {
     while let Some(argument) = arguments.next() {
         if argument == "--threads" {
             threads = arguments.next().unwrap().parse().unwrap();
+        } else if argument == "--runs" {
+            let runs = arguments.next().unwrap().parse().unwrap();
+            RUNS.store(runs, Ordering::Relaxed);
         } else {
             workloads.push(argument);
         }
@@ -118,7 +125,7 @@ impl Bench {
         })
     }
 
-    /// One that generates with weights of 8 bits, of no adapters.
+    /// A backend that generates with weights of 8 bits, without adapters.
     fn int8_backend(&mut self, shape: &str) -> &mut CpuBackend {
         let threads = self.threads;
         let key = format!("{shape} int8");
@@ -194,15 +201,12 @@ impl Bench {
             1 => self.int8_backend(workload.shape),
             _ => self.backend(workload.shape),
         };
-        let frozen: Vec<_> = adapters
+        let snapshots: Vec<_> = adapters
             .iter()
-            .map(|id| backend.freeze(*id).unwrap())
+            .map(|id| backend.snapshot(*id).unwrap())
             .collect();
         let job = |i: usize| SampleJob {
-            weights: match frozen.get(i % frozen.len().max(1)) {
-                Some(frozen) => SampleWeights::Frozen(frozen.clone()),
-                None => SampleWeights::Base,
-            },
+            weights: snapshots.get(i % snapshots.len().max(1)).cloned(),
             prompt: sequence(i, prompt, vocab),
             num_samples: samples,
             max_tokens: Some(length),
@@ -219,7 +223,7 @@ impl Bench {
             topk_sample_logprobs: 0,
         };
         if workload.get("decode", 0) == 1 {
-            // Prompts that were run before begin within a step or two of each other.
+            // Cached prompts start within a step or two of each other.
             for i in 0..jobs {
                 let first = SampleJob {
                     max_tokens: Some(1),
@@ -294,7 +298,7 @@ impl Bench {
                     }
                 });
             }
-            // What was done while all were at it.
+            // Counts the runs while all threads are busy.
             std::thread::sleep(LONG_ENOUGH);
             let (before, then) = (done.load(Ordering::Relaxed), start.elapsed());
             std::thread::sleep(LONG_ENOUGH);
@@ -331,12 +335,13 @@ fn config(shape: &str) -> ModelConfig {
     config
 }
 
-/// Runs once to warm up and then again and again; the units done and the seconds they took.
+/// Runs once to warm up and then repeatedly; returns the units done and the seconds they took.
 fn time(units: f64, mut run: impl FnMut()) -> (f64, f64) {
     run();
     let start = Instant::now();
     let mut runs = 0.0;
-    while start.elapsed() < LONG_ENOUGH {
+    let wanted = RUNS.load(Ordering::Relaxed) as f64;
+    while runs < wanted || wanted == 0.0 && start.elapsed() < LONG_ENOUGH {
         run();
         runs += 1.0;
     }

@@ -1,4 +1,4 @@
-//! Loads the model of a folder, trains a step, samples, and says what that took.
+//! Loads the model of a folder, trains a step, samples, and prints time and memory.
 //!
 //! ```sh
 //! cargo xtask random-model --shape qwen3-0.5b /tmp/half-billion
@@ -15,8 +15,7 @@
 use std::time::Instant;
 
 use tinker_engine::backend::{
-    AdamStep, AdapterSpec, Backend, LossKind, SampleJob, SampleWeights, StopRule, TrainBatch,
-    TrainDatum,
+    AdamStep, AdapterSpec, Backend, LossKind, SampleJob, StopRule, TrainBatch, TrainDatum,
 };
 use tinker_engine::{CpuBackend, ModelFolder};
 
@@ -93,7 +92,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for num_samples in [1, 8] {
         let start = Instant::now();
         backend.submit(SampleJob {
-            weights: SampleWeights::Frozen(backend.freeze(adapter)?),
+            weights: Some(backend.snapshot(adapter)?),
             prompt: (0..16).map(token).collect(),
             num_samples,
             max_tokens: Some(16),
@@ -119,7 +118,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Prints how long something took, and the memory of the process: now, at most so far, and in terms of the weights.
+/// Prints a duration and the memory of the process: current, peak, and relative to the weights.
 fn report(what: &str, start: Instant, bytes: u64) {
     let seconds = start.elapsed().as_secs_f64();
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,55 +1,55 @@
-//! The engine as a [`Backend`].
+//! CPU backend: the engine behind the [`Backend`] trait.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::adapter::{Adapter, left_out};
+use crate::adapter::{Adapter, without_base_copies};
 use crate::backend::{
-    AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, Frozen, JobId,
-    ModelInfo, SampleJob, SampleOutput, SampledTokens, StopRule, TrainBatch, TrainOutput,
+    AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, BaseModelInfo, JobId,
+    SampleJob, SampleOutput, SampledTokens, SamplingWeights, StopRule, TrainBatch, TrainOutput,
 };
-use crate::base::{ByteTokenizer, END, TOKENIZER};
-use crate::model::{Lora, Model, ModelConfig, TensorFile, TensorSource, Weights};
+use crate::base::{ByteVocabulary, END, TOKENIZER};
+use crate::model::{Model, ModelConfig, TensorFile, TensorSource, Weights};
 use crate::sample::{Sampler, cache_bytes};
-use crate::threads::Team;
-use crate::train::{Crew, train};
+use crate::threads::ThreadPool;
+use crate::train::{TrainingPool, train};
 use crate::vocabulary::Vocabulary;
 
-/// Trains LoRA adapters of one frozen base model and samples from them, on the processor.
+/// Trains LoRA adapters of one base model and samples from them, on the CPU.
 ///
-/// Results depend on the requests alone: not on the number of threads, and not on what else is in
-/// memory or in a batch. On another processor they may differ in the last digits.
+/// Results depend on the requests alone, not on the number of threads, and not on what else is in memory or in a batch. On
+/// another processor they may differ in the last digits.
 #[derive(Debug)]
 pub struct CpuBackend {
-    info: ModelInfo,
+    info: BaseModelInfo,
     model: Model,
     adapters: BTreeMap<AdapterId, Adapter>,
     next: u64,
-    crew: Crew,
+    training: TrainingPool,
     sampler: Sampler,
     vocabulary: Arc<dyn Vocabulary>,
-    /// The vocabulary is the model's own.
-    knows_text: bool,
-    team: Arc<Team>,
+    /// The vocabulary is the model's.
+    has_vocabulary: bool,
+    threads: Arc<ThreadPool>,
     live_sequences: usize,
     cache_bytes: usize,
     prefix_bytes: usize,
 }
 
-/// Sequences generated at the same time unless [`CpuBackend::with_live_sequences`] says otherwise.
+/// Default of [`CpuBackend::with_live_sequences`].
 const LIVE_SEQUENCES: usize = 64;
 
-/// Bytes of keys and values of live sequences that are there for every model.
+/// Smallest default of [`CpuBackend::with_cache_bytes`].
 const CACHE_BYTES: usize = 1 << 30;
 
-/// Bytes of the prefix cache unless [`CpuBackend::with_prefix_cache`] says otherwise.
+/// Default of [`CpuBackend::with_prefix_cache`].
 const PREFIX_BYTES: usize = 128 << 20;
 
 impl CpuBackend {
-    /// The built-in model, with as many threads as the machine has processors.
+    /// The built-in model, with one thread for each processor.
     ///
     /// # Errors
-    /// If the weights in the library are damaged.
+    /// The weights in the library are damaged.
     #[cfg(feature = "base-model")]
     pub fn builtin() -> Result<Self, BackendError> {
         let info = byte_level(&ModelConfig::tiny(), crate::base::NAME);
@@ -58,41 +58,41 @@ impl CpuBackend {
             ModelConfig::tiny(),
             info,
             &tensors,
-            Some(Arc::new(ByteTokenizer)),
+            Some(Arc::new(ByteVocabulary)),
         )
     }
 
-    /// A model with random weights: no use but for tests. Its end token is 256 if it has that many.
+    /// A model with random weights, for tests. Its end token is 256 if the vocabulary is larger than that.
     ///
     /// # Errors
-    /// If the configuration describes no model.
+    /// The configuration does not describe a model.
     pub fn random(config: ModelConfig, seed: u64) -> Result<Self, BackendError> {
         config.check()?;
         let bytes = Weights::random(&config, seed).to_f16_safetensors()?;
         let info = byte_level(&config, "tinker-local/random");
         let tensors = TensorFile::new(&bytes)?;
-        Self::from_tensors(config, info, &tensors, Some(Arc::new(ByteTokenizer)))
+        Self::from_tensors(config, info, &tensors, Some(Arc::new(ByteVocabulary)))
     }
 
-    /// Without a vocabulary nothing is known of the text of its tokens.
+    /// A backend of these tensors. Without a vocabulary, stop texts are refused.
     pub(crate) fn from_tensors(
         config: ModelConfig,
-        mut info: ModelInfo,
+        mut info: BaseModelInfo,
         tensors: &dyn TensorSource,
         vocabulary: Option<Arc<dyn Vocabulary>>,
     ) -> Result<Self, BackendError> {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let team = Arc::new(Team::new(threads));
-        let model = Model::from_tensors(config, tensors, &team)?;
+        let threads = Arc::new(ThreadPool::new(threads));
+        let model = Model::from_tensors(config, tensors, &threads)?;
         info.parameters = model.layout.table.len as u64;
-        let knows_text = vocabulary.is_some();
-        let vocabulary = vocabulary.unwrap_or_else(|| Arc::new(ByteTokenizer));
+        let has_vocabulary = vocabulary.is_some();
+        let vocabulary = vocabulary.unwrap_or_else(|| Arc::new(ByteVocabulary));
         let context = cache_bytes(&model.config, model.config.max_position_embeddings);
         let weights = model.layout.table.len * size_of::<f32>();
         let cache_bytes = CACHE_BYTES.max(weights).max(context);
         let sampler = Sampler::new(
             Arc::clone(&vocabulary),
-            Arc::clone(&team),
+            Arc::clone(&threads),
             LIVE_SEQUENCES,
             cache_bytes,
             PREFIX_BYTES,
@@ -102,72 +102,72 @@ impl CpuBackend {
             model,
             adapters: BTreeMap::new(),
             next: 0,
-            crew: Crew::new(Arc::clone(&team)),
+            training: TrainingPool::new(Arc::clone(&threads)),
             sampler,
             vocabulary,
-            knows_text,
-            team,
+            has_vocabulary,
+            threads,
             live_sequences: LIVE_SEQUENCES,
             cache_bytes,
             prefix_bytes: PREFIX_BYTES,
         })
     }
 
-    /// Uses this many threads inside a call, at least one. Results do not depend on it. Sampling jobs
-    /// queued before are dropped.
+    /// Sets the number of threads inside a call, at least 1; by default one for each processor. Results do not depend on
+    /// it. Sampling jobs queued before are dropped.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
-        self.team = Arc::new(Team::new(threads));
-        self.crew = Crew::new(Arc::clone(&self.team));
+        self.threads = Arc::new(ThreadPool::new(threads));
+        self.training = TrainingPool::new(Arc::clone(&self.threads));
         self.restart_sampler()
     }
 
-    /// Generates at most this many sequences at the same time, at least one; 64 by default. Sampling jobs queued before
-    /// are dropped.
+    /// Sets the largest number of sequences generated at the same time, at least 1; 64 by default. Sampling jobs queued
+    /// before are dropped.
     #[must_use]
     pub fn with_live_sequences(mut self, most: usize) -> Self {
         self.live_sequences = most.max(1);
         self.restart_sampler()
     }
 
-    /// Keeps the keys and values of sequences that are being generated, and of prompts that are being run for them, in
-    /// at most this many bytes. Each sequence counts for as many tokens as it may grow to (for the built-in model 2 KiB a
-    /// token), and waits until there is room; the samples of one prompt share all of it but its last 31 tokens at most,
-    /// which counts once. A job that asks for more than all of it is refused; one without
-    /// `max_tokens` gets as many as there is room for. Results do not depend on it otherwise.
+    /// Bounds the keys and values of running sequences and their prompts, in bytes. Each sequence counts for as many
+    /// tokens as it may grow to (2 KiB a token with the built-in model), and waits until there is room. Samples of one
+    /// prompt share its keys and values, except those of its last 31 tokens at most, and the shared part counts once. A
+    /// job larger than the bound is refused; one without `max_tokens` gets as many tokens as fit. Otherwise results do not
+    /// depend on the bound.
     ///
-    /// By default as many as the weights of a 16-bit model take in memory (4 for each parameter), but at least 1 GiB, and
-    /// at least what a sequence of the whole context takes. Sampling jobs queued before are dropped.
+    /// By default it is what the weights of a 16-bit model take in memory (4 bytes a parameter), but at least 1 GiB and at
+    /// least the size of a sequence of the whole context. Sampling jobs queued before are dropped.
     #[must_use]
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
         self.restart_sampler()
     }
 
-    /// Keeps keys and values of prompts in at most this many bytes, so that a prompt that begins like an
-    /// earlier one with the same weights is not run whole; 128 MiB by default, and 0 keeps none. Results do
-    /// not depend on it. Sampling jobs queued before are dropped.
+    /// Sets the size of the prefix cache in bytes; 128 MiB by default, and 0 disables it. It keeps keys and values of
+    /// prompts, so that a prompt that begins like an earlier one with the same weights is not run whole. Results do not
+    /// depend on it. Sampling jobs queued before are dropped.
     #[must_use]
     pub fn with_prefix_cache(mut self, bytes: usize) -> Self {
         self.prefix_bytes = bytes;
         self.restart_sampler()
     }
 
-    /// Generates with weights rounded to 8 bits, symmetric, with a scale for each row of a matrix: half of the memory
-    /// to read for a token, which is what a large model with few sequences waits for. The copies take a quarter more
-    /// memory. The tokens and log probabilities of a sample are then those of the rounded model, the first token's
-    /// apart. Training, prompts and their log probabilities, and the adapters stay exact, and results depend on the
-    /// requests alone as ever.
+    /// Generates with weights rounded to 8 bits, symmetric, with one scale for each row of a matrix. This halves the memory
+    /// traffic for a token, which bounds the speed of a large model with few sequences; the copies take a quarter more
+    /// memory. Tokens and log probabilities of a sample, except the first token's, are then those of the rounded model.
+    /// Training, prompts and their log probabilities, and the adapters stay exact, and results still depend on the requests
+    /// alone.
     #[must_use]
     pub fn with_int8_decode(mut self) -> Self {
-        self.model.round(&self.team);
+        self.model.round(&self.threads);
         self
     }
 
     fn restart_sampler(mut self) -> Self {
         self.sampler = Sampler::new(
             Arc::clone(&self.vocabulary),
-            Arc::clone(&self.team),
+            Arc::clone(&self.threads),
             self.live_sequences,
             self.cache_bytes,
             self.prefix_bytes,
@@ -176,7 +176,10 @@ impl CpuBackend {
     }
 
     fn adapter(&self, state: &AdapterState) -> Result<Adapter, BackendError> {
-        Adapter::import(&self.model.config, &*left_out(&self.model, state)?)
+        Adapter::import(
+            &self.model.config,
+            &*without_base_copies(&self.model, state)?,
+        )
     }
 
     fn add(&mut self, adapter: Adapter) -> AdapterId {
@@ -187,10 +190,10 @@ impl CpuBackend {
     }
 }
 
-/// What is known of a model that reads bytes.
-fn byte_level(config: &ModelConfig, name: &str) -> ModelInfo {
+/// Description of a byte-level model.
+fn byte_level(config: &ModelConfig, name: &str) -> BaseModelInfo {
     let (vocab_size, context) = (config.vocab_size, config.max_position_embeddings);
-    let mut info = ModelInfo::new(name, config.arch.name(), vocab_size, context);
+    let mut info = BaseModelInfo::new(name, config.arch.name(), vocab_size, context);
     if config.vocab_size > END as usize {
         info.end_tokens = vec![END];
     }
@@ -206,7 +209,7 @@ fn unknown(adapter: AdapterId) -> BackendError {
 }
 
 impl Backend for CpuBackend {
-    fn model(&self) -> &ModelInfo {
+    fn model(&self) -> &BaseModelInfo {
         &self.info
     }
 
@@ -228,7 +231,7 @@ impl Backend for CpuBackend {
             .adapters
             .get_mut(&adapter)
             .ok_or_else(|| unknown(adapter))?;
-        train(&self.model, found, batch, &mut self.crew)
+        train(&self.model, found, batch, &mut self.training)
     }
 
     fn step(
@@ -261,25 +264,21 @@ impl Backend for CpuBackend {
         Ok(self.add(adapter))
     }
 
-    fn freeze(&self, adapter: AdapterId) -> Result<Frozen, BackendError> {
-        Ok(Frozen(
-            self.adapters
-                .get(&adapter)
-                .ok_or_else(|| unknown(adapter))?
-                .packed(),
+    fn snapshot(&self, adapter: AdapterId) -> Result<SamplingWeights, BackendError> {
+        let found = self.adapters.get(&adapter);
+        Ok(SamplingWeights(
+            found.ok_or_else(|| unknown(adapter))?.packed(),
         ))
     }
 
-    fn thaw(&self, state: &AdapterState) -> Result<Frozen, BackendError> {
-        let lora: Arc<Lora> = self.adapter(state)?.packed();
-        Ok(Frozen(lora))
+    fn restore(&self, state: &AdapterState) -> Result<SamplingWeights, BackendError> {
+        Ok(SamplingWeights(self.adapter(state)?.packed()))
     }
 
     fn submit(&mut self, job: SampleJob) -> Result<JobId, BackendError> {
-        if matches!(job.stop, StopRule::Text(_)) && !self.knows_text {
+        if matches!(job.stop, StopRule::Text(_)) && !self.has_vocabulary {
             return Err(BackendError::user(
-                "stop holds text, but the model's folder has no tokenizer.json that would tell where it ends; give token \
-                 ids instead",
+                "stop holds text, but the model's folder has no tokenizer.json to find text in; give token ids instead",
             ));
         }
         self.sampler.submit(&self.model, &self.info.end_tokens, job)

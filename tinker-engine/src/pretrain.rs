@@ -1,4 +1,4 @@
-//! Training every weight of a small model from nothing: how the built-in base model is made.
+//! Pretraining: training every weight of a small model from scratch. The built-in base model is made with it.
 //!
 //! ```
 //! use tinker_engine::{ModelConfig, pretrain::{Pretrainer, StepConstants}};
@@ -24,14 +24,14 @@ use std::sync::Arc;
 use crate::adapter::{AdamW, norm};
 use crate::backend::{AdamStep, BackendError};
 use crate::model::{Model, ModelConfig, Term, Weights};
-use crate::threads::Team;
-use crate::train::{Crew, Example, Gather, pack};
+use crate::threads::ThreadPool;
+use crate::train::{Example, GradientScope, TrainingPool, pack};
 
 /// Constants of one pretraining step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct StepConstants {
-    /// Step size; schedules are the caller's.
+    /// Step size; a schedule is up to the caller.
     pub learning_rate: f64,
     /// Decay of the first moment; 0.9.
     pub beta1: f64,
@@ -39,14 +39,14 @@ pub struct StepConstants {
     pub beta2: f64,
     /// Added to the root of the second moment; 1e-8.
     pub eps: f64,
-    /// Decoupled weight decay of matrices (norms and biases do not decay); 0.1.
+    /// Decoupled weight decay of matrices, 0.1; norms and biases do not decay.
     pub weight_decay: f64,
-    /// Largest global gradient norm, 0 for none; 1.
+    /// Largest global gradient norm, 1; 0 disables clipping.
     pub grad_clip_norm: f64,
 }
 
 impl StepConstants {
-    /// The usual constants with a step size.
+    /// The default constants with a step size.
     pub fn new(learning_rate: f64) -> Self {
         Self {
             learning_rate,
@@ -59,7 +59,7 @@ impl StepConstants {
     }
 }
 
-/// What one step found before it moved the weights.
+/// Results of one step, from before the update.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct StepReport {
@@ -67,7 +67,7 @@ pub struct StepReport {
     pub loss: f64,
     /// Norm of the gradient of that mean, before clipping.
     pub grad_norm: f64,
-    /// Predicted tokens.
+    /// Number of predicted tokens.
     pub tokens: usize,
 }
 
@@ -79,25 +79,24 @@ pub struct Pretrainer {
     model: Model,
     optimizer: AdamW,
     grads: Vec<f32>,
-    crew: Crew,
+    training: TrainingPool,
 }
 
 impl Pretrainer {
     /// A model with random weights, one thread.
     ///
     /// # Errors
-    /// If the configuration describes no model.
+    /// The configuration does not describe a model.
     pub fn new(config: ModelConfig, seed: u64) -> Result<Self, BackendError> {
         config.check()?;
         let weights = Weights::random(&config, seed);
         Ok(Self::from_parts(config, weights, None))
     }
 
-    /// Goes on from the bytes [`Pretrainer::save`] gave, or, with a fresh optimizer, from those of
-    /// [`Pretrainer::export`].
+    /// Resumes from the bytes of [`Pretrainer::save`], or, with a new optimizer, from those of [`Pretrainer::export`].
     ///
     /// # Errors
-    /// If they are not such a file, or of a model with another configuration.
+    /// They are not such a file, or are of a model with another configuration.
     pub fn resume(config: ModelConfig, bytes: &[u8]) -> Result<Self, BackendError> {
         config.check()?;
         let (weights, optimizer) = Weights::with_optimizer(&config, bytes)?;
@@ -114,14 +113,14 @@ impl Pretrainer {
             model,
             optimizer,
             grads: vec![0.0; n],
-            crew: Crew::new(Arc::new(Team::new(1))),
+            training: TrainingPool::new(Arc::new(ThreadPool::new(1))),
         }
     }
 
-    /// Uses this many threads. Results do not depend on it.
+    /// Sets the number of threads, 1 by default. Results do not depend on it.
     #[must_use]
     pub fn with_threads(mut self, threads: usize) -> Self {
-        self.crew = Crew::new(Arc::new(Team::new(threads)));
+        self.training = TrainingPool::new(Arc::new(ThreadPool::new(threads)));
         self
     }
 
@@ -130,25 +129,25 @@ impl Pretrainer {
         &self.config
     }
 
-    /// Steps taken, those before a resumption included.
+    /// Number of steps taken, including those before a resumption.
     pub fn steps(&self) -> u64 {
         self.optimizer.step
     }
 
-    /// One AdamW step on the mean loss over all next tokens of the sequences. A sequence may hold
-    /// several documents with an end token between them; its first token is only read.
+    /// One AdamW step on the mean loss over all next tokens of the sequences. A sequence may hold several documents with an
+    /// end token between them; its first token is not predicted.
     ///
     /// # Errors
-    /// If a sequence is shorter than 2 tokens or longer than the context plus one, or a token is
-    /// outside the vocabulary; or if the gradient is not finite, in which case nothing has changed.
+    /// A sequence is shorter than 2 tokens or longer than the context plus one, a token is outside the vocabulary, or the
+    /// gradient is not finite; weights and optimizer are unchanged.
     pub fn step<S: AsRef<[u32]>>(
         &mut self,
         sequences: &[S],
         c: &StepConstants,
     ) -> Result<StepReport, BackendError> {
         self.grads.fill(0.0);
-        let (loss, tokens) = self.pass(sequences, Gather::Full)?;
-        self.crew.add_to(&mut self.grads);
+        let (loss, tokens) = self.pass(sequences, GradientScope::AllWeights)?;
+        self.training.add_to(&mut self.grads);
         let grad_norm = norm(&self.grads);
         if !(grad_norm.is_finite() && loss.is_finite()) {
             return Err(BackendError::server(
@@ -188,13 +187,13 @@ impl Pretrainer {
     /// # Errors
     /// As [`Pretrainer::step`].
     pub fn evaluate<S: AsRef<[u32]>>(&mut self, sequences: &[S]) -> Result<f64, BackendError> {
-        Ok(self.pass(sequences, Gather::Nothing)?.0)
+        Ok(self.pass(sequences, GradientScope::None)?.0)
     }
 
     fn pass<S: AsRef<[u32]>>(
         &mut self,
         sequences: &[S],
-        gather: Gather,
+        scope: GradientScope,
     ) -> Result<(f64, usize), BackendError> {
         let (context, vocab) = (self.config.max_position_embeddings, self.config.vocab_size);
         let mut examples = Vec::with_capacity(sequences.len());
@@ -221,7 +220,9 @@ impl Pretrainer {
         }
         let tokens: usize = examples.iter().map(|e| e.targets.len()).sum();
         if tokens == 0 {
-            return Err(BackendError::user("there is no sequence to train on"));
+            return Err(BackendError::user(
+                "no sequences were given; give at least one",
+            ));
         }
         let weight = 1.0 / tokens as f64;
         let term = |_: usize, lp: f32| {
@@ -230,11 +231,11 @@ impl Pretrainer {
                 slope: -weight as f32,
             })
         };
-        let outcome = self.crew.run(
+        let outcome = self.training.run(
             &self.model,
             None,
             &pack(&examples),
-            gather,
+            scope,
             self.grads.len(),
             &term,
         );
@@ -244,7 +245,7 @@ impl Pretrainer {
     /// The weights as an f16 safetensors file with Hugging Face names: the built-in model's format.
     ///
     /// # Errors
-    /// If the file cannot be formed.
+    /// The file can't be encoded.
     pub fn export(&self) -> Result<Vec<u8>, BackendError> {
         self.weights.to_f16_safetensors()
     }
@@ -252,7 +253,7 @@ impl Pretrainer {
     /// Weights and optimizer in full precision, for [`Pretrainer::resume`].
     ///
     /// # Errors
-    /// If the file cannot be formed.
+    /// The file can't be encoded.
     pub fn save(&self) -> Result<Vec<u8>, BackendError> {
         self.weights.to_checkpoint(&self.optimizer)
     }

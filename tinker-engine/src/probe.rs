@@ -1,4 +1,4 @@
-//! What the processor gives, for programs that measure or report it.
+//! Instruction set and product kernel, for programs that report or measure them.
 
 use crate::kernels::{Level, Out, Packed, Rows, gemm};
 
@@ -7,9 +7,8 @@ pub fn instruction_set() -> &'static str {
     Level::detected().name()
 }
 
-/// A product of `[m, k]` and a packed `[k, n]` matrix, to be run again and again by who times it.
-/// One run is `2 m n k` operations.
-/// With `half`, the packed matrix is kept in f16.
+/// A function that multiplies an `[m, k]` by a packed `[k, n]` matrix, for timing. One call is `2 m n k` operations. With
+/// `half`, the packed matrix is stored in f16.
 pub fn product(m: usize, n: usize, k: usize, half: bool) -> impl FnMut() {
     let a: Vec<f32> = (0..m * k).map(|i| (i % 7) as f32).collect();
     let b: Vec<f32> = (0..k * n).map(|i| (i % 5) as f32).collect();

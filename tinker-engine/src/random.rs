@@ -1,11 +1,11 @@
-//! A small generator of random numbers, the same on every machine and in every release.
+//! Random number generator with the same output on every machine and in every release.
 
-/// `SplitMix64`: one 64-bit state, so that a stream can be derived for anything that has a number.
+/// `SplitMix64`: one 64-bit state, so that a stream can be derived for any number.
 #[derive(Debug, Clone)]
 pub(crate) struct Random(u64);
 
 impl Random {
-    /// A stream for a seed and what it is drawn for.
+    /// The stream of this number for a seed.
     pub(crate) fn new(seed: u64, stream: u64) -> Self {
         let mut random = Self(seed);
         let mixed = random.next_u64();

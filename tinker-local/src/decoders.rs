@@ -9,18 +9,18 @@ use std::path::Path;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, HeaderValue};
 use http::{HeaderMap, Method};
+use tinker_engine::backend::BaseModelInfo;
 use tinker_types::proto::decode_request;
 use tinker_types::{CreateCustomLoss, ForwardBackward, InvalidValue, LossId, TensorData};
 
 use crate::graph::CustomLoss;
 use crate::{Limits, api, convert, store};
-use tinker_engine::backend::ModelInfo;
 
 /// Largest decompressed body.
 const BODY: usize = 1 << 16;
 
-fn model() -> ModelInfo {
-    ModelInfo::new("tiny", "qwen3", 320, 64)
+fn model() -> BaseModelInfo {
+    BaseModelInfo::new("tiny", "qwen3", 320, 64)
 }
 
 /// A training request in protobuf, checked against a model.

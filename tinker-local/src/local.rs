@@ -4,13 +4,13 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use tinker_engine::backend::{BackendError, BaseModelInfo};
 use tinker_types::{SampleRequest, SessionId, SessionStatus};
 
 use crate::service::LocalService;
 use crate::shared::Shared;
 use crate::state::BaseId;
 use crate::{Behavior, SampleStream, api};
-use tinker_engine::backend::{BackendError, ModelInfo};
 
 /// A handle to an engine. Cheap to clone. The engine stops when the last handle and the last service are dropped, after
 /// the running operation and pending checkpoint writes.
@@ -53,12 +53,12 @@ impl LocalEngine {
     ///
     /// # Panics
     /// Never: an engine has at least one model.
-    pub fn model(&self) -> &ModelInfo {
+    pub fn model(&self) -> &BaseModelInfo {
         self.shared.operations.info(BaseId(0))
     }
 
     /// The base models.
-    pub fn models(&self) -> impl Iterator<Item = &ModelInfo> {
+    pub fn models(&self) -> impl Iterator<Item = &BaseModelInfo> {
         self.shared.operations.models()
     }
 

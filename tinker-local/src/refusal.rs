@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::header::{HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
+use tinker_engine::backend::{BackendError, ErrorCategory};
 use tinker_types::InvalidValue;
 use tinker_types::wire::header;
 
@@ -11,7 +12,6 @@ use crate::bounded::bounded;
 use crate::state::{Absent, Full};
 use crate::store::StoreError;
 use crate::work::Gone;
-use tinker_engine::backend::{BackendError, Fault};
 
 /// Status and message of the response to a refused request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,9 +103,9 @@ impl From<Refusal> for BackendError {
 
 impl From<BackendError> for Refusal {
     fn from(error: BackendError) -> Self {
-        match error.fault() {
-            Fault::User => Self::invalid(error.message()),
-            Fault::Server => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.message()),
+        match error.category() {
+            ErrorCategory::User => Self::invalid(error.message()),
+            ErrorCategory::Server => Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.message()),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tinker_local::CpuBackend;
 use tinker_local::backend::{
-    AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, Frozen, JobId,
-    ModelInfo, SampleJob, SampleOutput, TrainBatch, TrainOutput,
+    AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, BaseModelInfo, JobId,
+    SampleJob, SampleOutput, SamplingWeights, TrainBatch, TrainOutput,
 };
 
 /// Operations that a model executed.
@@ -79,7 +79,7 @@ impl Backend for Counted {
         self.model.submit(job)
     }
 
-    fn model(&self) -> &ModelInfo {
+    fn model(&self) -> &BaseModelInfo {
         self.model.model()
     }
 
@@ -103,12 +103,12 @@ impl Backend for Counted {
         self.model.import(state)
     }
 
-    fn freeze(&self, adapter: AdapterId) -> Result<Frozen, BackendError> {
-        self.model.freeze(adapter)
+    fn snapshot(&self, adapter: AdapterId) -> Result<SamplingWeights, BackendError> {
+        self.model.snapshot(adapter)
     }
 
-    fn thaw(&self, state: &AdapterState) -> Result<Frozen, BackendError> {
-        self.model.thaw(state)
+    fn restore(&self, state: &AdapterState) -> Result<SamplingWeights, BackendError> {
+        self.model.restore(state)
     }
 
     fn cancel(&mut self, job: JobId) {

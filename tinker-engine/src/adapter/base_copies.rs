@@ -1,4 +1,4 @@
-//! Weights of the base model that an adapter's file repeats: peft writes those of an adapted head unless told otherwise.
+//! Base weights that an adapter file repeats: by default, peft writes those of an adapted head.
 
 use std::borrow::Cow;
 
@@ -6,9 +6,11 @@ use crate::backend::{AdapterState, BackendError, NamedTensor};
 use crate::kernels::Packed;
 use crate::model::Model;
 
-/// The adapter alone. A weight that is not the base's own is refused: the base is shared by all adapters and never
-/// changed.
-pub(crate) fn left_out<'a>(
+/// The adapter without copies of base weights.
+///
+/// # Errors
+/// A base weight in the file differs from the model's: all adapters share the base model, and none changes it.
+pub(crate) fn without_base_copies<'a>(
     model: &Model,
     state: &'a AdapterState,
 ) -> Result<Cow<'a, AdapterState>, BackendError> {
@@ -20,8 +22,8 @@ pub(crate) fn left_out<'a>(
         if !is_copy(tensor, own) {
             let name = &tensor.name;
             return Err(BackendError::user(format!(
-                "the adapter's file holds {name}, which differs from the base model's; weights of the base can't be \
-                 changed here, so load it over the base it was trained on, and train without modules_to_save"
+                "the adapter's file holds {name}, which differs from the base model's; base weights can't be \
+                 changed, so load it over the base it was trained on, and train without modules_to_save"
             )));
         }
         copies.push(tensor.name.as_str());
@@ -35,7 +37,7 @@ pub(crate) fn left_out<'a>(
     Ok(Cow::Owned(own))
 }
 
-/// Rows of the base's weight of this name.
+/// The base weight of this name.
 fn counterpart<'a>(model: &'a Model, name: &str) -> Option<&'a Packed> {
     match name {
         "base_model.model.lm_head.base_layer.weight" | "base_model.model.lm_head.weight" => {

@@ -4,6 +4,6 @@ mod base_copies;
 mod optimizer;
 mod trainable;
 
-pub(crate) use base_copies::left_out;
+pub(crate) use base_copies::without_base_copies;
 pub(crate) use optimizer::{AdamW, norm};
 pub(crate) use trainable::Adapter;

@@ -3,7 +3,7 @@
 use crate::backend::AdamStep;
 use crate::kernels::{AdamConstants, adam, sum_of_squares};
 
-/// The optimizer's memory.
+/// Optimizer state.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AdamW {
     /// Steps taken.
@@ -15,7 +15,7 @@ pub(crate) struct AdamW {
 }
 
 impl AdamW {
-    /// Nothing remembered of `n` parameters.
+    /// The state before the first step, for `n` parameters.
     pub(crate) fn new(n: usize) -> Self {
         Self {
             step: 0,
@@ -24,8 +24,8 @@ impl AdamW {
         }
     }
 
-    /// Moves the weights. `norm` is that of the gradients; they are clipped as
-    /// `torch.nn.utils.clip_grad_norm_` does. `decays` says which stretches of the parameters decay.
+    /// Updates the weights. `norm` is the norm of the gradients, which are clipped as `torch.nn.utils.clip_grad_norm_`
+    /// does. `decays` lists ranges of the parameters by their end, and whether weight decay applies to them.
     pub(crate) fn apply(
         &mut self,
         weights: &mut [f32],

@@ -1,4 +1,4 @@
-//! One trainable adapter: parameters, gathered gradients, optimizer.
+//! Trainable adapter: parameters, accumulated gradients, optimizer state.
 
 use std::sync::{Arc, OnceLock};
 
@@ -30,7 +30,7 @@ impl Adapter {
         let mut data = vec![0.0; layout.table.len];
         for slot in &layout.table.slots {
             if slot.name.ends_with("lora_A.weight") {
-                // The stream follows from the name: a place starts the same whatever else is adapted.
+                // The random stream follows from the name: a matrix starts the same whatever else is adapted.
                 let mut random = Random::new(spec.seed, name_hash(&slot.name));
                 let bound = 1.0 / (slot.shape[1] as f64).sqrt();
                 data[slot.at.clone()].fill_with(|| random.uniform(-bound, bound));
@@ -62,7 +62,7 @@ impl Adapter {
         self.data.len()
     }
 
-    /// The parameters ready to compute with. Shared: later steps do not change it.
+    /// The packed parameters. Shared; later steps do not change them.
     pub(crate) fn packed(&self) -> Arc<Lora> {
         Arc::clone(
             self.packed
@@ -70,25 +70,25 @@ impl Adapter {
         )
     }
 
-    /// Adds gradients of one batch.
-    pub(crate) fn gather(&mut self, grads: &[f32]) {
+    /// Adds the gradients of one batch.
+    pub(crate) fn accumulate(&mut self, grads: &[f32]) {
         add(&mut self.grads, grads);
     }
 
-    /// One AdamW step with the gathered gradients, which are cleared. With none gathered it does what
-    /// PyTorch does with gradients of zero: the moments decay and the weights follow their momentum.
-    /// Returns the norm before clipping.
+    /// One AdamW step with the accumulated gradients, which are cleared. Without any it does what PyTorch does with
+    /// gradients of zero: the moments decay and the weights follow their momentum. Returns the norm before clipping.
     ///
-    /// Numbers that are not finite are refused: then the gradients are dropped, and weights and
-    /// moments are as before.
+    /// # Errors
+    /// Constants out of range, or numbers that are not finite; in the latter case the gradients are dropped, and weights
+    /// and moments are unchanged.
     pub(crate) fn step(&mut self, c: &AdamStep) -> Result<f64, BackendError> {
         check_constants(c)?;
         let norm = norm(&self.grads);
         if !norm.is_finite() {
             self.grads.fill(0.0);
             return Err(BackendError::user(
-                "the gathered gradients are not finite, so the step was refused: they were dropped and the weights \
-                 are as before; check the weights, advantages and logprobs of the data",
+                "the accumulated gradients are not finite, so the step was refused: they were dropped and the weights \
+                 are unchanged; check the weights, advantages and logprobs of the data",
             ));
         }
         let (mut data, mut optimizer) = (self.data.clone(), self.optimizer.clone());
@@ -100,7 +100,7 @@ impl Adapter {
         {
             return Err(BackendError::user(format!(
                 "the step would leave weights that are not finite, so it was refused: the gradients were dropped \
-                 and the weights are as before; their norm was {norm:e}, the learning rate {:e}",
+                 and the weights are unchanged; their norm was {norm:e}, the learning rate {:e}",
                 c.learning_rate
             )));
         }
@@ -141,13 +141,13 @@ impl Adapter {
         }
     }
 
-    /// An adapter from a copy, with no gradients gathered.
+    /// An adapter from a copy, without accumulated gradients.
     pub(crate) fn import(config: &ModelConfig, state: &AdapterState) -> Result<Self, BackendError> {
         let mut layout = checked_layout(config, &state.spec)?;
         if !state.alpha.is_finite() {
             let alpha = state.alpha;
             return Err(BackendError::user(format!(
-                "the adapter has lora_alpha {alpha}, which is no finite number"
+                "the adapter has lora_alpha {alpha}, which is not a finite number"
             )));
         }
         layout.alpha = state.alpha;

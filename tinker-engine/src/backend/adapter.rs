@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// Names one trainable adapter inside one backend.
+/// Identifies a trainable adapter within one backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AdapterId(pub u64);
 
@@ -34,7 +34,7 @@ pub struct AdamStep {
     pub eps: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
-    /// Largest global gradient norm; 0 leaves gradients as they are.
+    /// Largest global gradient norm; 0 disables clipping.
     pub grad_clip_norm: f64,
 }
 
@@ -49,10 +49,10 @@ pub struct NamedTensor {
     pub data: Arc<[f32]>,
 }
 
-/// An optimizer's memory, parallel to the tensors of its adapter.
+/// State of an optimizer, parallel to the tensors of its adapter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OptimizerState {
-    /// Steps taken.
+    /// Number of steps taken.
     pub step: u64,
     /// First moments, in the order of [`AdapterState::tensors`].
     pub first: Vec<Arc<[f32]>>,
@@ -60,16 +60,16 @@ pub struct OptimizerState {
     pub second: Vec<Arc<[f32]>>,
 }
 
-/// An adapter as plain data: what a checkpoint holds.
+/// An adapter as plain data, the content of a checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AdapterState {
-    /// How the adapter was made.
+    /// Shape of the adapter.
     pub spec: AdapterSpec,
     /// LoRA scaling numerator; the update is `alpha / rank * B A`.
     pub alpha: f32,
     /// The weights.
     pub tensors: Vec<NamedTensor>,
-    /// The optimizer's memory, if it was asked for.
+    /// State of the optimizer, if requested.
     pub optimizer: Option<OptimizerState>,
 }
 

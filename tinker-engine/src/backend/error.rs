@@ -1,44 +1,44 @@
-//! What an engine refuses or fails at.
+//! Errors of a backend.
 
 use thiserror::Error;
 
-/// Whose fault a failure is: it decides the category a client sees.
+/// Category of an error, as clients see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// The request: the same request will fail again.
+pub enum ErrorCategory {
+    /// The request is at fault; the same request fails again.
     User,
-    /// The engine or its machine.
+    /// The engine or its machine is at fault.
     Server,
 }
 
-/// A request the engine refused or could not finish. The message names the place, the cause and the fix.
+/// A request that the engine refused or could not finish. The message names the place, the cause and the fix.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct BackendError {
-    fault: Fault,
+    category: ErrorCategory,
     message: String,
 }
 
 impl BackendError {
-    /// The request is at fault.
+    /// An error of the request.
     pub fn user(message: impl Into<String>) -> Self {
         Self {
-            fault: Fault::User,
+            category: ErrorCategory::User,
             message: message.into(),
         }
     }
 
-    /// The engine is at fault.
+    /// An error of the engine.
     pub fn server(message: impl Into<String>) -> Self {
         Self {
-            fault: Fault::Server,
+            category: ErrorCategory::Server,
             message: message.into(),
         }
     }
 
-    /// Whose fault it is.
-    pub fn fault(&self) -> Fault {
-        self.fault
+    /// The category.
+    pub fn category(&self) -> ErrorCategory {
+        self.category
     }
 
     /// The message, without a prefix.

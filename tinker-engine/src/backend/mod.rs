@@ -11,22 +11,20 @@ mod sampling;
 mod training;
 
 pub use adapter::{AdamStep, AdapterId, AdapterSpec, AdapterState, NamedTensor, OptimizerState};
-pub use error::{BackendError, Fault};
-pub use model_info::ModelInfo;
-pub use sampling::{
-    Frozen, JobId, SampleJob, SampleOutput, SampleWeights, SampledTokens, StopRule,
-};
+pub use error::{BackendError, ErrorCategory};
+pub use model_info::BaseModelInfo;
+pub use sampling::{JobId, SampleJob, SampleOutput, SampledTokens, SamplingWeights, StopRule};
 pub use training::{LossKind, TrainBatch, TrainDatum, TrainOutput};
 
 /// A model that trains adapters and samples from them.
 pub trait Backend: Send {
-    /// What it serves.
-    fn model(&self) -> &ModelInfo;
+    /// The base model.
+    fn model(&self) -> &BaseModelInfo;
 
-    /// Makes a fresh adapter; its first output equals the base model's.
+    /// Creates an adapter. Until it is trained, its output equals the base model's.
     fn create(&mut self, spec: &AdapterSpec) -> Result<AdapterId, BackendError>;
 
-    /// Forgets an adapter. Unknown ids are ignored.
+    /// Removes an adapter. Unknown ids are ignored.
     fn remove(&mut self, adapter: AdapterId);
 
     /// Runs the batch forward and, unless it is forward-only, adds its gradients to the adapter's.
@@ -36,43 +34,43 @@ pub trait Backend: Send {
         batch: &TrainBatch,
     ) -> Result<TrainOutput, BackendError>;
 
-    /// Applies the gathered gradients and clears them. Returns metrics, `grad_norm:mean` among them.
+    /// Applies the accumulated gradients and clears them. Returns metrics, among them `grad_norm:mean`.
     fn step(
         &mut self,
         adapter: AdapterId,
         constants: &AdamStep,
     ) -> Result<Vec<(String, f64)>, BackendError>;
 
-    /// Copies an adapter out. Gathered gradients are not part of it.
+    /// Copies an adapter out, without accumulated gradients.
     fn export(
         &self,
         adapter: AdapterId,
         with_optimizer: bool,
     ) -> Result<AdapterState, BackendError>;
 
-    /// Makes an adapter from a copy. Refuses shapes and names that do not fit the model.
+    /// Creates an adapter from a copy. Refuses shapes and names that do not fit the model.
     fn import(&mut self, state: &AdapterState) -> Result<AdapterId, BackendError>;
 
-    /// A snapshot of an adapter to sample from; training on does not change it.
-    fn freeze(&self, adapter: AdapterId) -> Result<Frozen, BackendError>;
+    /// Snapshot of an adapter to sample from. Further training does not change it.
+    fn snapshot(&self, adapter: AdapterId) -> Result<SamplingWeights, BackendError>;
 
-    /// The same from a checkpoint.
-    fn thaw(&self, state: &AdapterState) -> Result<Frozen, BackendError>;
+    /// Sampling weights from a checkpoint.
+    fn restore(&self, state: &AdapterState) -> Result<SamplingWeights, BackendError>;
 
-    /// Queues a sampling job after checking it.
+    /// Checks a sampling job and queues it.
     fn submit(&mut self, job: SampleJob) -> Result<JobId, BackendError>;
 
-    /// Drops a job. Unknown ids are ignored.
+    /// Cancels a job. Unknown ids are ignored.
     fn cancel(&mut self, job: JobId);
 
-    /// Generates one token for every live sequence and returns the jobs that ended.
+    /// Generates one token for every running sequence and returns the jobs that ended.
     fn advance(&mut self) -> Vec<(JobId, Result<SampleOutput, BackendError>)>;
 
-    /// Jobs that have not ended.
+    /// Number of jobs that have not ended.
     fn live_jobs(&self) -> usize;
 
-    /// Shows what a job that has not ended has generated so far: number of the sequence, its tokens up to
-    /// now, and whether these are all. A backend that can't tell shows nothing, and its samples arrive whole.
+    /// Shows the sequences of a job that has not ended: number of the sequence, its tokens so far, and whether it is
+    /// complete. A backend that does not support this shows nothing, and its samples arrive whole.
     fn peek(&self, job: JobId, see: &mut dyn FnMut(usize, &SampledTokens, bool)) {
         let _ = (job, see);
     }

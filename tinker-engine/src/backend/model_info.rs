@@ -1,28 +1,28 @@
 //! Description of a base model.
 
-/// What a backend serves.
+/// Description of a base model.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct ModelInfo {
+pub struct BaseModelInfo {
     /// The name users give as `base_model`.
     pub name: String,
     /// Family of the architecture, for example `qwen3`.
     pub arch: String,
-    /// Number of token ids; ids run from 0 to one below it.
+    /// Number of token ids, which run from 0.
     pub vocab_size: usize,
-    /// Longest sequence, prompt and generated tokens together.
+    /// Longest sequence in tokens, prompt and generated tokens together.
     pub context: usize,
-    /// Parameters of the base model.
+    /// Number of parameters.
     pub parameters: u64,
     /// Tokens that end a sequence unless a request says otherwise.
     pub end_tokens: Vec<u32>,
-    /// Name of the tokenizer, for clients that pick theirs by it.
+    /// Name of the tokenizer, by which clients choose theirs.
     pub tokenizer: Option<String>,
-    /// The folder it was loaded from, if it was.
+    /// The folder it was loaded from, if any.
     pub folder: Option<std::path::PathBuf>,
 }
 
-impl ModelInfo {
+impl BaseModelInfo {
     /// Describes a model; `end_tokens` starts empty, `tokenizer` and `folder` unset.
     pub fn new(
         name: impl Into<String>,

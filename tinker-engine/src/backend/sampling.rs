@@ -2,35 +2,26 @@
 
 use std::sync::Arc;
 
-/// Names one sampling job inside one backend.
+/// Identifies a sampling job within one backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub u64);
 
-/// Which weights a sampling job uses.
-#[derive(Debug, Clone)]
-pub enum SampleWeights {
-    /// The base model.
-    Base,
-    /// A frozen adapter, as [`Backend::freeze`](super::Backend::freeze) or [`Backend::thaw`](super::Backend::thaw) gave it.
-    Frozen(Frozen),
-}
-
-/// Weights that no longer change, ready to sample from. Cheap to clone; freed when the last clone drops.
+/// Snapshot of an adapter's weights to sample from. Cheap to clone; freed when the last clone drops.
 #[derive(Clone)]
-pub struct Frozen(pub Arc<dyn std::any::Any + Send + Sync>);
+pub struct SamplingWeights(pub Arc<dyn std::any::Any + Send + Sync>);
 
-impl std::fmt::Debug for Frozen {
+impl std::fmt::Debug for SamplingWeights {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Frozen")
+        f.write_str("SamplingWeights")
     }
 }
 
-/// When a sequence ends, apart from its length.
+/// When a sequence ends before it has reached its length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StopRule {
-    /// At the model's own end tokens.
+    /// At the model's end tokens.
     Default,
-    /// At none: only the length ends it.
+    /// Never.
     Never,
     /// At one of these tokens. The stop token is the sequence's last token.
     Tokens(Vec<u32>),
@@ -41,8 +32,9 @@ pub enum StopRule {
 /// One sampling request.
 #[derive(Debug, Clone)]
 pub struct SampleJob {
-    /// Weights to sample from.
-    pub weights: SampleWeights,
+    /// The adapter to sample from, as [`Backend::snapshot`](super::Backend::snapshot) or
+    /// [`Backend::restore`](super::Backend::restore) gave it; `None` samples from the base model.
+    pub weights: Option<SamplingWeights>,
     /// Prompt token ids, at least one.
     pub prompt: Vec<u32>,
     /// Sequences to draw from the same prompt.
@@ -55,23 +47,23 @@ pub struct SampleJob {
     pub top_k: Option<usize>,
     /// Keep the smallest set of likely tokens whose probability reaches this; 1 keeps all.
     pub top_p: f32,
-    /// Makes the draw repeatable, whatever else is in the batch.
+    /// Seed that makes the draw repeatable, whatever else is in the batch; random if `None`.
     pub seed: Option<u64>,
     /// When to stop.
     pub stop: StopRule,
     /// Report the log probability of each prompt token.
     pub prompt_logprobs: bool,
-    /// Report log probabilities and likely tokens of the last `n` prompt positions only; those before are as
-    /// position 0. A prompt whose beginning is not asked about can be taken from a cache.
+    /// Report log probabilities and likely tokens of the last `n` prompt positions only; those before are as position 0.
+    /// A beginning without reports can come from the prefix cache.
     pub prompt_logprobs_last_n: Option<usize>,
-    /// Report this many of the most likely tokens at each prompt position.
+    /// Report this many of the most likely tokens at each prompt position; 0 for none.
     pub topk_prompt_logprobs: usize,
-    /// Report the log probabilities of these tokens: row `i` is about prompt position `i + 1`. No rows
-    /// for none, else one for each prompt token after the first.
+    /// Report the log probabilities of these tokens; row `i` is about prompt position `i + 1`. Empty for none, else one row
+    /// for each prompt token after the first.
     pub target_prompt_logprobs: Vec<Vec<u32>>,
-    /// Draw this many tokens for each prompt position after the first, at the job's temperature.
+    /// Draw this many tokens for each prompt position after the first, at the job's temperature; 0 for none.
     pub prompt_alternatives: usize,
-    /// Report this many of the most likely tokens at each sampled position.
+    /// Report this many of the most likely tokens at each sampled position; 0 for none.
     pub topk_sample_logprobs: usize,
 }
 
@@ -80,15 +72,15 @@ pub struct SampleJob {
 pub struct SampledTokens {
     /// Generated token ids.
     pub tokens: Vec<u32>,
-    /// Log probability of each under the untempered, unfiltered model.
+    /// Log probability of each token under the model, before temperature, `top_k` and `top_p`.
     pub logprobs: Vec<f32>,
-    /// Most likely tokens at each position, when asked for.
+    /// Most likely tokens at each position, if requested.
     pub topk: Vec<Vec<(u32, f32)>>,
-    /// Ended by a stop rule; otherwise by length.
+    /// Whether a stop rule ended it; otherwise its length did.
     pub stopped: bool,
 }
 
-/// What a sampling job returns.
+/// Result of a sampling job.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleOutput {
     /// The sequences, in order.
@@ -101,6 +93,6 @@ pub struct SampleOutput {
     pub target_prompt_logprobs: Vec<Vec<f32>>,
     /// The draws of [`SampleJob::prompt_alternatives`] with their log probabilities, row by row.
     pub prompt_alternatives: Vec<Vec<(u32, f32)>>,
-    /// Prompt tokens that were taken from a cache.
+    /// Number of prompt tokens taken from the prefix cache.
     pub cache_hit_tokens: usize,
 }

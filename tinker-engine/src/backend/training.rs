@@ -1,6 +1,7 @@
 //! Training batches and losses.
 
-/// A loss with a public definition, with its constants. Each is a sum over tokens and data.
+/// A loss with its constants. Each is a sum over tokens and data: `lp` is the log probability of a target, `q` that of
+/// the policy that sampled it, `A` its advantage, `w` its weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LossKind {
     /// `-sum w lp`.
@@ -28,8 +29,8 @@ pub enum LossKind {
     },
 }
 
-/// One training example. `T` is the number of input tokens; position `t` of the input predicts
-/// `targets[t]`, so a caller shifts by one. Arrays of `[T, K]` are row-major.
+/// One training example. `T` is the number of input tokens; position `t` of the input predicts `targets[t]`, so a caller
+/// shifts by one. Arrays of `[T, K]` are row-major.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrainDatum {
     /// Input token ids, `[T]`.
@@ -57,11 +58,11 @@ pub struct TrainBatch {
     pub data: Vec<TrainDatum>,
     /// The loss over them.
     pub loss: LossKind,
-    /// Leave the gradients alone and only report.
+    /// Computes loss and log probabilities without gradients.
     pub forward_only: bool,
 }
 
-/// What a training pass returns.
+/// Result of a training pass.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainOutput {
     /// Log probability of each target, `[T, K]` for each datum, in order.

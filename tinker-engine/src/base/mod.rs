@@ -1,15 +1,15 @@
-//! The built-in base model: a byte-level decoder of 0.8 million parameters, part of the library.
+//! Built-in base model: a byte-level decoder of 0.8 million parameters, part of the library.
 
-mod tokenizer;
+mod vocabulary;
 #[cfg(feature = "base-model")]
 mod weights;
 
-pub use tokenizer::{ByteTokenizer, END};
+pub use vocabulary::{ByteVocabulary, END};
 #[cfg(feature = "base-model")]
 pub use weights::WEIGHTS;
 
-/// What users give as `base_model`.
+/// Name of the model, as users give it in `base_model`.
 pub const NAME: &str = "tinker-local/tiny";
 
-/// The name its tokenizer goes by: a token for each byte, and one that ends a text.
+/// Name of its tokenizer: one token for each byte, and one that ends a text.
 pub const TOKENIZER: &str = "tinker-local/bytes";

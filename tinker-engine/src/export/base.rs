@@ -1,4 +1,4 @@
-//! A base model, with or without an adapter, as a folder.
+//! Export of a base model, with or without an adapter.
 
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::model::{ModelConfig, TensorSource};
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
 
-/// What belongs to a model besides its configuration and its weights.
+/// Files of a model besides its configuration and weights.
 const BESIDE: [&str; 10] = [
     "generation_config.json",
     "tokenizer.json",
@@ -31,21 +31,22 @@ const BESIDE: [&str; 10] = [
     "chat_template.json",
 ];
 
-/// A base model.
+/// The base model of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BaseModelSource {
-    /// The one in this library.
+    /// The built-in model.
     Builtin,
-    /// The one in a folder.
+    /// The model of a folder.
     Folder(ModelFolder),
 }
 
 impl BaseModelSource {
-    /// Writes the model as it is. The built-in one becomes a Qwen 3 for `transformers`, tokenizer and all.
+    /// Writes the model without an adapter. The built-in one becomes a Qwen 3 for `transformers`, with its tokenizer.
+    /// Numbers are stored as `storage` or, unless one is given, as the model's are.
     ///
     /// # Errors
-    /// The model can't be read, or the output not be written.
+    /// The model can't be read, or the output can't be written.
     pub fn write(
         &self,
         storage: Option<Storage>,
@@ -146,14 +147,14 @@ fn write(
     })
 }
 
-/// Copies what lies beside the weights. Links become files.
+/// Copies the files beside the weights. Links become files.
 fn beside(from: &Path, to: &Path) -> Result<(), ExportError> {
     for name in BESIDE {
         let (from, to) = (from.join(name), to.join(name));
         if from.is_file() {
             fs::copy(&from, &to).map_err(ExportError::io("copy", &from))?;
         } else if from.exists() {
-            return Err(FolderError::new(&from, "is no regular file").into());
+            return Err(FolderError::new(&from, "is not a regular file").into());
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Why an export failed.
+//! Errors of exports.
 
 use std::error::Error as StdError;
 use std::io;
@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::folder::FolderError;
 
-/// Why nothing was exported. What was there before is untouched.
+/// A failed export. Nothing was written; what was there before is unchanged.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ExportError {
@@ -18,25 +18,25 @@ pub enum ExportError {
     /// The base model can't be read.
     #[error("the base model can't be read")]
     Base(#[from] FolderError),
-    /// The checkpoint and the base model do not belong together, or the merged weights are no numbers.
+    /// The adapter does not fit the base model, or the merged weights are not finite.
     #[error("the adapter can't be merged: {0}")]
     Merge(String),
-    /// Where the export is to go there is something.
+    /// The folder of the export is not free.
     #[error("{} {why}", folder.display())]
     Taken {
         /// The folder.
         folder: PathBuf,
-        /// What is there, and what to do.
+        /// What it holds, and what to do.
         why: String,
     },
     /// The operating system refused.
     #[error("could not {doing} {}", path.display())]
     Io {
-        /// What was tried, for example `write`.
+        /// The operation, for example `write`.
         doing: &'static str,
-        /// On what.
+        /// The file or folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! Weights with an adapter added to them, written tensor by tensor: no more than one is in memory.
+//! Merge of an adapter into the weights of its base model, tensor by tensor: at most one is in memory.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -15,7 +15,7 @@ use crate::model::{Layout, ModelConfig, Slot, TensorSource};
 const EMBEDDING: &str = "model.embed_tokens.weight";
 const HEAD: &str = "lm_head.weight";
 
-/// A model's weights on their way into a file.
+/// A merge, ready to be written.
 pub(super) struct Merge<'a> {
     tensors: &'a dyn TensorSource,
     parts: Vec<Part<'a>>,
@@ -24,9 +24,9 @@ pub(super) struct Merge<'a> {
 
 /// One tensor.
 struct Part<'a> {
-    /// The name it gets.
+    /// Name in the output.
     name: String,
-    /// What it is made from.
+    /// Its tensor of the base model.
     slot: Slot,
     storage: Storage,
     low_rank: Option<LowRank<'a>>,
@@ -41,7 +41,7 @@ struct LowRank<'a> {
 }
 
 impl<'a> Merge<'a> {
-    /// Puts weights and adapter together. Every tensor of the adapter must find its weight.
+    /// Matches adapter and weights. Every tensor of the adapter must have its weight.
     pub(super) fn new(
         model: &ModelConfig,
         tensors: &'a dyn TensorSource,
@@ -57,7 +57,7 @@ impl<'a> Merge<'a> {
         for slot in slots {
             parts.push((slot.name.clone(), slot));
         }
-        // A tied head that is adapted is no longer the embedding.
+        // A tied head with an adapter is no longer the embedding.
         let unties_head = model.tie_word_embeddings && low_rank.contains_key(HEAD);
         if unties_head
             && let Some((_, embedding)) = parts.iter().find(|(name, _)| name == EMBEDDING)
@@ -67,7 +67,7 @@ impl<'a> Merge<'a> {
         let parts = parts.into_iter().map(|(name, slot)| {
             let stored = tensors.tensor(&slot).map_err(|error| ExportError::Merge(error.to_string()))?;
             let storage = storage.unwrap_or_else(|| Storage::of(stored.kind));
-            tensors.done(&slot);
+            tensors.release(&slot);
             let low_rank = low_rank.remove(&name);
             if let Some(part) = &low_rank
                 && slot.shape != [part.b.len() / part.rank, part.a.len() / part.rank]
@@ -94,7 +94,7 @@ impl<'a> Merge<'a> {
         }
     }
 
-    /// The result has a head of its own where the base had none.
+    /// Whether the result has a separate head where the base model had none.
     pub(super) fn unties_head(&self) -> bool {
         self.unties_head
     }
@@ -125,7 +125,7 @@ impl<'a> Merge<'a> {
 struct Merged<'a> {
     part: &'a Part<'a>,
     tensors: &'a dyn TensorSource,
-    /// The first thing that went wrong: a view can't fail.
+    /// The first error, as a view can't return one.
     failed: &'a RefCell<Option<String>>,
 }
 
@@ -163,7 +163,7 @@ impl Merged<'_> {
             storage.encode(&numbers, &mut bytes);
             bytes
         };
-        self.tensors.done(slot);
+        self.tensors.release(slot);
         Ok(bytes)
     }
 }
@@ -206,7 +206,7 @@ impl LowRank<'_> {
     }
 }
 
-/// Refuses a weight in an adapter's file that neither is a part of the adapter nor repeats the base's.
+/// Refuses a tensor in an adapter's file that is neither part of the adapter nor a copy of a base weight.
 fn check_copy(
     tensor: &NamedTensor,
     slots: &[Slot],
@@ -218,11 +218,11 @@ fn check_copy(
     };
     let name = name.replace(".base_layer.", ".");
     let of_name = |name: &str| slots.iter().find(|slot| slot.name == name);
-    // A tied head is kept under the embedding's name.
+    // A tied head is stored under the embedding's name.
     let tied = || of_name(EMBEDDING).filter(|_| name == HEAD);
     let Some(slot) = of_name(&name).or_else(tied) else {
         return Err(ExportError::Merge(format!(
-            "it holds {}, which is no part of a LoRA adapter",
+            "it holds {}, which is not part of a LoRA adapter",
             tensor.name
         )));
     };
@@ -231,16 +231,16 @@ fn check_copy(
     stored
         .map_err(|error| ExportError::Merge(error.to_string()))?
         .widen(&mut own);
-    tensors.done(slot);
+    tensors.release(slot);
     if *own == *tensor.data {
         return Ok(());
     }
     Err(ExportError::Merge(format!(
-        "it holds {name} other than the base model's; give the base it was trained on"
+        "its {name} differs from the base model's; give the base it was trained on"
     )))
 }
 
-/// The parts of an adapter by the weight they are added to.
+/// The low-rank updates of an adapter by the weight they are added to.
 fn low_rank(adapter: &AdapterState) -> Result<BTreeMap<String, LowRank<'_>>, ExportError> {
     let by_name: HashMap<&str, &NamedTensor> = adapter
         .tensors

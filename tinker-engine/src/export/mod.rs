@@ -1,7 +1,6 @@
-//! Adapters and models for use elsewhere, as folders that `peft` and `transformers` load.
+//! Exports: model folders that `transformers` and this engine load.
 //!
-//! A checkpoint is read from its data folder without taking part in it, so it can be exported while an engine runs, and
-//! afterwards. What is written is there whole or not at all.
+//! An export is written atomically: the folder is complete or absent.
 
 mod base;
 mod error;

@@ -1,4 +1,4 @@
-//! A folder that is written whole or not at all.
+//! Export target: a folder that is written atomically.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,26 +7,26 @@ use std::path::{Path, PathBuf};
 use super::error::ExportError;
 use super::receipt::Receipt;
 
-/// Where an export goes.
+/// Target folder of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportTarget {
     folder: PathBuf,
     replace: bool,
 }
 
-/// What was exported.
+/// A finished export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exported {
     /// The folder.
     pub folder: PathBuf,
-    /// Names and sizes in bytes of the files in it, by name, but for `tinker-export.json`, which lists them for a later
-    /// export that replaces this one.
+    /// Names and sizes in bytes of its files, by name, except `tinker-export.json`, which lists them for a later export that
+    /// replaces this one.
     pub files: Vec<(String, u64)>,
 }
 
 impl ExportTarget {
-    /// A folder that is not there yet, or is empty.
+    /// A folder that does not exist yet, or is empty.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
@@ -34,15 +34,15 @@ impl ExportTarget {
         }
     }
 
-    /// Whether an earlier export there may be replaced. A folder that holds anything else, or a file of an export that
-    /// was changed since, is left alone all the same.
+    /// Sets whether an earlier export may be replaced; false by default. A folder that holds other files, or files that were
+    /// changed since their export, is never replaced.
     #[must_use]
     pub fn replacing(mut self, replace: bool) -> Self {
         self.replace = replace;
         self
     }
 
-    /// Lets `fill` write the files into a folder beside the final one, flushes them, and moves them to their place.
+    /// Calls `fill` to write the files into a temporary folder beside the final one, flushes them, and renames the folder.
     ///
     /// # Errors
     /// `fill` failed, the folder holds something that may not be replaced, or the system refused.
@@ -56,7 +56,7 @@ impl ExportTarget {
         let parent = match folder.parent() {
             Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
             Some(parent) => parent,
-            None => return Err(self.taken("is no place for an export")),
+            None => return Err(self.taken("can't hold an export")),
         };
         fs::create_dir_all(parent).map_err(ExportError::io("make folder", parent))?;
         let fresh = temporary(parent)?;
@@ -73,7 +73,7 @@ impl ExportTarget {
         if moved {
             fs::rename(&folder, &old).map_err(ExportError::io("move away", &folder))?;
         }
-        // Somebody may have put something there meanwhile.
+        // Another program may have written there meanwhile.
         let in_place = if moved {
             self.check_content(&old)
         } else {
@@ -84,12 +84,12 @@ impl ExportTarget {
         });
         if let Err(error) = in_place {
             if moved && fs::rename(&old, &folder).is_err() {
-                // It stays where it was moved to.
+                // The previous content stays where it was moved to.
                 let _kept = away.keep();
             }
             return Err(error);
         }
-        // It is in its place; nothing is left to clean up.
+        // The folder is in its place; nothing is left to clean up.
         let _moved = fresh.keep();
         flush_folder(parent).map_err(ExportError::io("flush folder", parent))?;
         Ok(Exported { folder, files })
@@ -102,7 +102,7 @@ impl ExportTarget {
         }
     }
 
-    /// Refuses what would write over something of value.
+    /// Checks that nothing of value would be overwritten.
     fn check(&self) -> Result<(), ExportError> {
         let found = match fs::symlink_metadata(&self.folder) {
             Ok(found) => found,
@@ -110,12 +110,12 @@ impl ExportTarget {
             Err(error) => return Err(ExportError::io("look at", &self.folder)(error)),
         };
         if !found.is_dir() {
-            return Err(self.taken("exists and is no folder; choose another place"));
+            return Err(self.taken("exists and is not a folder; choose another place"));
         }
         self.check_content(&self.folder)
     }
 
-    /// Refuses to let go of a folder's content unless that was asked for and an export wrote all of it.
+    /// Checks that a folder is empty, or that replacing was requested and an export wrote all of its content.
     fn check_content(&self, folder: &Path) -> Result<(), ExportError> {
         if self.replace {
             let found = Receipt::objection(folder).map_err(ExportError::io("read", folder))?;
@@ -133,7 +133,7 @@ impl ExportTarget {
     }
 }
 
-/// A folder like any other new one, as far as permissions go, and removed unless it is kept.
+/// A temporary folder with the permissions of any new folder, removed unless it is kept.
 fn temporary(parent: &Path) -> Result<tempfile::TempDir, ExportError> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".tinker-export-");
@@ -212,7 +212,7 @@ mod tests {
         let error = write(&ExportTarget::new(&file).replacing(true))
             .unwrap_err()
             .to_string();
-        assert!(error.contains("is no folder"), "{error}");
+        assert!(error.contains("is not a folder"), "{error}");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What an export wrote, kept beside it, so that a later one can tell it from what others put there.
+//! Receipt of an export: a file that lists what was written, so that a later export can tell it from other files.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,10 +9,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// Its file.
+/// Name of the receipt's file.
 pub(super) const RECEIPT: &str = "tinker-export.json";
 
-/// Largest receipt that is read.
+/// Largest receipt that is read, in bytes.
 const MOST: u64 = 1 << 20;
 
 /// Files by name, with their digests.
@@ -22,7 +22,7 @@ pub(super) struct Receipt {
 }
 
 impl Receipt {
-    /// Of a folder as it is, whose files are flushed on the way. Also says how large they are.
+    /// The receipt of a folder, whose files are flushed. Also returns their sizes in bytes.
     pub(super) fn of(folder: &Path) -> io::Result<(Self, Vec<(String, u64)>)> {
         let (mut receipt, mut sizes) = (Self::default(), Vec::new());
         for entry in fs::read_dir(folder)? {
@@ -37,7 +37,7 @@ impl Receipt {
         Ok((receipt, sizes))
     }
 
-    /// Lays it beside what it is about.
+    /// Writes it into the folder.
     pub(super) fn leave_in(&self, folder: &Path) -> io::Result<()> {
         let mut bytes = serde_json::to_vec_pretty(self).unwrap_or_default();
         bytes.push(b'\n');
@@ -46,8 +46,8 @@ impl Receipt {
         File::open(path)?.sync_all()
     }
 
-    /// What keeps a folder from being replaced: the first thing in it that no export wrote, or that was changed since.
-    /// Nothing if all of it comes from an export.
+    /// Why a folder may not be replaced: the first entry that no export wrote, or that was changed since. `None` if an
+    /// export wrote all of it.
     pub(super) fn objection(folder: &Path) -> io::Result<Option<String>> {
         let receipt = Self::read(folder);
         let mut entries: Vec<_> = fs::read_dir(folder)?.collect::<io::Result<_>>()?;

@@ -227,7 +227,7 @@ fn what_does_not_belong_together_is_refused() {
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("lm_head.weight other than the base"),
+        error.contains("lm_head.weight differs from the base"),
         "{error}"
     );
     wider.config.intermediate_size -= 8;

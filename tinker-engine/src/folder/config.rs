@@ -1,4 +1,4 @@
-//! `config.json`: what it says of a decoder, and what of it this engine can't do.
+//! `config.json` of a model folder: parsing, and refusal of what this engine does not support.
 
 use std::path::Path;
 
@@ -12,13 +12,13 @@ use crate::model::{Arch, ModelConfig, RopeScaling};
 /// Largest configuration file.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// Positions of a model unless more are asked for: the cost of each is memory, and models name a million.
+/// Default bound of the context: each position costs memory, and some models declare a million.
 pub(super) const DEFAULT_CONTEXT: usize = 32_768;
 
-/// Most positions that can be asked for.
+/// Largest context that can be requested.
 const MOST_CONTEXT: usize = 1 << 20;
 
-/// The fields that matter, in the words of Hugging Face. Those left out have the defaults of `transformers`.
+/// The relevant fields, named as in the file. Absent fields have the defaults of `transformers`.
 #[derive(Debug, Deserialize)]
 pub(super) struct ConfigFile {
     model_type: Option<String>,
@@ -33,7 +33,7 @@ pub(super) struct ConfigFile {
     rms_norm_eps: Option<f32>,
     rope_theta: Option<f64>,
     rope_scaling: Option<Rope>,
-    /// Both of the above, in newer files.
+    /// Base and scaling of the rotary frequencies in newer files.
     rope_parameters: Option<Rope>,
     tie_word_embeddings: Option<bool>,
     attention_bias: Option<bool>,
@@ -49,7 +49,7 @@ pub(super) struct ConfigFile {
 
 #[derive(Debug, Default, Deserialize)]
 struct Rope {
-    /// The older name is the second.
+    /// `type` is the older name.
     #[serde(rename = "rope_type")]
     kind: Option<String>,
     r#type: Option<String>,
@@ -83,12 +83,12 @@ impl ConfigFile {
         Self::parse(path, &read(path, MOST_BYTES)?)
     }
 
-    /// What such a file holds.
+    /// Parses the bytes of such a file.
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, FolderError> {
         parse_json(path, bytes)
     }
 
-    /// The model it describes, for sequences of at most `context` tokens.
+    /// The model it describes, with `context` tokens if given.
     pub(super) fn model(
         &self,
         path: &Path,
@@ -113,17 +113,19 @@ impl ConfigFile {
         }
         match self.hidden_act.as_deref() {
             None | Some("silu" | "swish") => {}
-            Some(other) => return refuse(format!("hidden_act is {other:?}; only silu is known")),
+            Some(other) => {
+                return refuse(format!("hidden_act is {other:?}; only silu is supported"));
+            }
         }
         if self.mlp_bias == Some(true) {
-            return refuse("mlp_bias is true; biases in the MLP are not known".to_owned());
+            return refuse("mlp_bias is true; biases in the MLP are not supported".to_owned());
         }
         if self
             .partial_rotary_factor
             .is_some_and(|part| (part - 1.0).abs() > f64::EPSILON)
         {
             return refuse(
-                "partial_rotary_factor is not 1; only whole heads are turned".to_owned(),
+                "partial_rotary_factor is not 1; only rotary embeddings of whole heads are supported".to_owned(),
             );
         }
         let bias = self.attention_bias.unwrap_or(false);
@@ -159,17 +161,17 @@ impl ConfigFile {
         };
         config
             .check()
-            .map_err(|error| FolderError::new(path, "describes no model").because(error))?;
+            .map_err(|error| FolderError::new(path, "does not describe a model").because(error))?;
         Ok(config)
     }
 
-    /// Longest sequence: the model's own, or less.
+    /// Longest sequence: the model's context, or the requested part of it.
     fn context(&self, path: &Path, own: usize, asked: Option<usize>) -> Result<usize, FolderError> {
         let most = own.min(MOST_CONTEXT);
         let context = match asked {
             Some(asked) if asked == 0 || asked > most => {
                 let what =
-                    format!("a context of {asked} tokens was asked for; 1 to {most} are possible");
+                    format!("a context of {asked} tokens was requested; 1 to {most} are possible");
                 return Err(FolderError::new(path, what));
             }
             Some(asked) => asked,
@@ -180,16 +182,16 @@ impl ConfigFile {
             None => None,
         };
         if let Some(kind) = slides.filter(|kind| *kind != "sliding_attention") {
-            let what = format!("layer_types has {kind:?}; only full attention is known");
+            let what = format!("layer_types has {kind:?}; only full attention is supported");
             return Err(FolderError::new(path, what));
         }
         let is_active = slides.is_some() || self.use_sliding_window == Some(true);
         match self.sliding_window {
-            // Within the window it is full attention.
+            // Within the window, sliding attention is full attention.
             Some(window) if is_active && context > window => Err(FolderError::new(
                 path,
                 format!(
-                    "attention slides over {window} tokens, which is not known; within them it is full attention, so \
+                    "attention slides over {window} tokens, which is not supported; within them it is full attention, so \
                      a context of at most {window} works"
                 ),
             )),
@@ -229,7 +231,7 @@ impl ConfigFile {
             }),
             Some(other) => Err(FolderError::new(
                 path,
-                format!("rope scaling {other:?} is not known; default, linear and llama3 are"),
+                format!("rope scaling {other:?} is not supported; default, linear and llama3 are"),
             )),
         }
     }

@@ -10,10 +10,13 @@ use safetensors::SafeTensors;
 use super::config::ConfigFile;
 use super::model::generation_ends;
 use super::tensors;
-use super::vocabulary::TextOfTokens;
+use super::vocabulary::TokenizerVocabulary;
 use crate::model::Layout;
 
-/// `config.json`, as far as the list of the tensors it asks for.
+/// Decodes `config.json`, up to the list of tensors of the model.
+///
+/// # Panics
+/// An accepted configuration gives tensors with gaps or frequencies that are not finite.
 pub fn model_config(bytes: &[u8]) {
     let path = Path::new("config.json");
     let Ok(file) = ConfigFile::parse(path, bytes) else {
@@ -33,7 +36,10 @@ pub fn model_config(bytes: &[u8]) {
     }
 }
 
-/// The header of a safetensors file. What it says of its tensors lies within the file.
+/// Decodes the header of a safetensors file.
+///
+/// # Panics
+/// An accepted header places a tensor outside the file, or a valid file is refused.
 pub fn weights_header(bytes: &[u8]) {
     let path = Path::new("model.safetensors");
     let Ok(found) = tensors::parse_header(path, bytes, 0) else {
@@ -51,7 +57,10 @@ pub fn weights_header(bytes: &[u8]) {
     }
 }
 
-/// `model.safetensors.index.json`. The files it names are plain names.
+/// Decodes `model.safetensors.index.json`.
+///
+/// # Panics
+/// An accepted index lists a file whose name is a path.
 pub fn weights_index(bytes: &[u8]) {
     if let Ok(files) = tensors::parse_index(Path::new("index.json"), bytes) {
         for name in files.values() {
@@ -60,12 +69,12 @@ pub fn weights_index(bytes: &[u8]) {
     }
 }
 
-/// `tokenizer.json`.
+/// Decodes `tokenizer.json`.
 pub fn model_tokenizer(bytes: &[u8]) {
-    let _text = TextOfTokens::parse(Path::new("tokenizer.json"), bytes, 320);
+    let _text = TokenizerVocabulary::parse(Path::new("tokenizer.json"), bytes, 320);
 }
 
-/// `generation_config.json`.
+/// Decodes `generation_config.json`.
 pub fn generation_config(bytes: &[u8]) {
     let _ends = generation_ends(Path::new("generation_config.json"), bytes);
 }

@@ -1,4 +1,4 @@
-//! Why a folder can't be used as a model.
+//! Errors of model folders.
 
 use std::error::Error as StdError;
 use std::path::Path;
@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::backend::BackendError;
 
-/// A folder is not a model this engine can run. The message names the file, the tensor or field, and the fix.
+/// A folder that this engine can't use as a model. The message names the file, the tensor or field, and the fix.
 #[derive(Debug, Error)]
 #[error("{place}: {what}")]
 pub struct FolderError {

@@ -1,4 +1,4 @@
-//! Reading the small files of a folder.
+//! Reading of the small files of a model folder.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -8,15 +8,15 @@ use serde::de::DeserializeOwned;
 
 use super::error::FolderError;
 
-/// Opens a regular file, through links if need be. Pipes and devices are refused: opening one may wait for ever.
+/// Opens a regular file, following links. Pipes and devices are refused, as opening one may block.
 pub(crate) fn open(path: &Path) -> Result<(File, u64), FolderError> {
     let unreadable = |error| FolderError::new(path, "can't be read").because(error);
     let found = std::fs::metadata(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => FolderError::new(path, "is not there"),
+        ErrorKind::NotFound => FolderError::new(path, "does not exist"),
         _ => unreadable(error),
     })?;
     if !found.is_file() {
-        return Err(FolderError::new(path, "is no regular file"));
+        return Err(FolderError::new(path, "is not a regular file"));
     }
     let file = File::open(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
@@ -37,12 +37,12 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>, FolderError> {
     Ok(bytes)
 }
 
-/// A file of JSON. Errors name the field.
+/// Reads a JSON file. Errors name the field.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path, most: u64) -> Result<T, FolderError> {
     parse_json(path, &read(path, most)?)
 }
 
-/// What such a file holds.
+/// Parses the bytes of a JSON file. Errors name the field.
 pub(crate) fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, FolderError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {

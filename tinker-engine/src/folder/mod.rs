@@ -1,7 +1,7 @@
-//! Models in the form Hugging Face keeps them: a folder with `config.json`, safetensors files and a tokenizer.
+//! Hugging Face model folders: `config.json`, safetensors files and a tokenizer.
 //!
-//! Names in `model.safetensors.index.json` are plain names of files beside it; a path in one is refused. Links are
-//! followed, as the cache of Hugging Face is made of them, to regular files only.
+//! Names in `model.safetensors.index.json` must be plain file names in the same folder; paths are refused. Links are
+//! followed to regular files, as the Hugging Face cache consists of links.
 
 mod config;
 #[cfg(feature = "decoders")]

@@ -1,4 +1,4 @@
-//! A folder that is served as a model.
+//! Model folder: opening, checks and loading.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use super::config::{ConfigFile, Ids};
 use super::error::FolderError;
 use super::file::{parse_json, read};
 use super::tensors::FolderTensors;
-use super::vocabulary::TextOfTokens;
-use crate::backend::ModelInfo;
+use super::vocabulary::TokenizerVocabulary;
+use crate::backend::BaseModelInfo;
 use crate::cpu::CpuBackend;
 use crate::model::{Layout, ModelConfig};
 use crate::vocabulary::Vocabulary;
 
-/// A Hugging Face folder of the Llama, Qwen 2 or Qwen 3 family, to be served as a model.
+/// A Hugging Face folder with a model of the Llama, Qwen 2 or Qwen 3 family.
 ///
 /// It holds `config.json`, the weights as `model.safetensors` or in several files with
-/// `model.safetensors.index.json` (f32, f16 or bf16), and the tokenizer for clients. Nothing is read before the engine
-/// is built.
+/// `model.safetensors.index.json` (f32, f16 or bf16), and the tokenizer for clients. Nothing is read before the model
+/// is loaded.
 ///
 /// ```
 /// use tinker_engine::backend::Backend;
@@ -48,7 +48,7 @@ pub struct ModelFolder {
 }
 
 impl ModelFolder {
-    /// A folder, served under its own name with the model's own context, of which at most 32,768 tokens.
+    /// A folder; by default with its name and the context of the model, but at most 32,768 tokens.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -57,26 +57,26 @@ impl ModelFolder {
         }
     }
 
-    /// Serves it under this name. Checkpoints remember it, and load only where the model has the same.
+    /// Sets the name of the model. Checkpoints record it, and load only on a model of the same name.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Longest sequence, at most what the model was made for. Tables and caches grow with it.
+    /// Sets the longest sequence in tokens, at most the context of the model. Tables and caches grow with it.
     #[must_use]
     pub fn with_context(mut self, tokens: usize) -> Self {
         self.context = Some(tokens);
         self
     }
 
-    /// Where it is.
+    /// Path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads and checks everything but the weights.
+    /// Reads and checks everything except the weights.
     pub(crate) fn open(&self) -> Result<OpenFolder, FolderError> {
         let path = absolute(&self.path)?;
         let config_path = path.join("config.json");
@@ -89,9 +89,9 @@ impl ModelFolder {
         };
         tensors.check(&path, &Layout::new(&config).table.slots, is_unused)?;
         let text = tokenizer(&path)
-            .map(|file| TextOfTokens::read(&file, config.vocab_size))
+            .map(|file| TokenizerVocabulary::read(&file, config.vocab_size))
             .transpose()?;
-        let mut info = ModelInfo::new(
+        let mut info = BaseModelInfo::new(
             self.name.clone().unwrap_or_else(|| name_of(&path)),
             config.arch.name(),
             config.vocab_size,
@@ -110,11 +110,11 @@ impl ModelFolder {
 }
 
 impl CpuBackend {
-    /// The model of a folder. Its weights are read now, and packed once for each direction in the precision they are
-    /// stored in; sums are in f32 all the same.
+    /// Loads the model of a folder. The weights are read and packed once for each direction, in the precision they are
+    /// stored in; sums are in f32.
     ///
     /// # Errors
-    /// The folder holds no model that this engine can run, or is damaged. The message names the file.
+    /// This engine does not support the model, or the folder is damaged. The message names the file.
     pub fn from_folder(folder: &ModelFolder) -> Result<Self, FolderError> {
         let OpenFolder {
             info,
@@ -128,7 +128,7 @@ impl CpuBackend {
     }
 }
 
-/// The folder's path from the root, links resolved.
+/// The absolute path of a folder, with links resolved.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, FolderError> {
     std::fs::canonicalize(path).map_err(|error| {
         let what = "can't be opened; give the folder of a model, with config.json in it";
@@ -148,21 +148,21 @@ impl From<PathBuf> for ModelFolder {
     }
 }
 
-/// A folder whose files fit together.
+/// A checked folder.
 #[derive(Debug)]
 pub(crate) struct OpenFolder {
-    pub(crate) info: ModelInfo,
+    pub(crate) info: BaseModelInfo,
     pub(crate) config: ModelConfig,
     pub(crate) tensors: FolderTensors,
-    pub(crate) text: Option<TextOfTokens>,
+    pub(crate) text: Option<TokenizerVocabulary>,
 }
 
-/// The tokenizer's file, if there is one.
+/// The tokenizer's file, if it exists.
 pub(crate) fn tokenizer(folder: &Path) -> Option<PathBuf> {
     Some(folder.join("tokenizer.json")).filter(|file| file.exists())
 }
 
-/// The folder's name, or what the cache of Hugging Face means by it: `models--ORG--NAME/snapshots/HASH`.
+/// The folder's name, or in the Hugging Face cache, `models--ORG--NAME/snapshots/HASH`, the model's.
 fn name_of(path: &Path) -> String {
     let named = |path: &Path| Some(path.file_name()?.to_string_lossy().into_owned());
     let cached = path.ancestors().nth(2).and_then(named);
@@ -177,7 +177,7 @@ struct Generation {
     eos_token_id: Option<Ids>,
 }
 
-/// The tokens that end a text: those of `generation_config.json`, else of `config.json`.
+/// The end tokens: those of `generation_config.json`, else of `config.json`.
 fn end_tokens(folder: &Path, own: Option<Ids>, vocab_size: usize) -> Result<Vec<u32>, FolderError> {
     let path = folder.join("generation_config.json");
     let generation = if path.exists() {
@@ -190,7 +190,7 @@ fn end_tokens(folder: &Path, own: Option<Ids>, vocab_size: usize) -> Result<Vec<
     Ok(ids)
 }
 
-/// What `generation_config.json` says of them.
+/// The end tokens of `generation_config.json`.
 pub(super) fn generation_ends(path: &Path, bytes: &[u8]) -> Result<Option<Ids>, FolderError> {
     Ok(parse_json::<Generation>(path, bytes)?.eos_token_id)
 }

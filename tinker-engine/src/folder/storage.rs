@@ -1,19 +1,19 @@
-//! How the numbers of a model's files are stored.
+//! Number formats of model files.
 
 use half::{bf16, f16};
 use safetensors::Dtype;
 
 use crate::kernels::Kind;
 
-/// How numbers are stored in a model's files.
+/// Number format of a model's files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Storage {
     /// 32 bits.
     F32,
-    /// 16 bits, fine steps.
+    /// 16 bits with 11 bits of precision (IEEE half).
     F16,
-    /// 16 bits, wide range: what most models are published in.
+    /// 16 bits with the range of f32 (bfloat16), the format of most published models.
     #[default]
     Bf16,
 }
@@ -52,7 +52,7 @@ impl Storage {
         }
     }
 
-    /// Appends numbers as a file holds them.
+    /// Appends numbers in this format, little-endian.
     pub(crate) fn encode(self, numbers: &[f32], into: &mut Vec<u8>) {
         match self {
             Self::F32 => numbers.iter().for_each(|x| into.extend(x.to_le_bytes())),

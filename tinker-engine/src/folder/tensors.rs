@@ -1,4 +1,4 @@
-//! The tensors of a folder: which file holds each, checked before anything is read of them.
+//! Tensors of a model folder. The file of each is checked before tensors are read.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -23,22 +23,22 @@ const INDEX: &str = "model.safetensors.index.json";
 /// Largest index.
 const MOST_INDEX_BYTES: u64 = 64 << 20;
 
-/// Where a tensor lies.
+/// Location of a tensor in the files.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct TensorLocation {
     /// Number of the file.
     file: usize,
     dtype: Dtype,
     shape: Vec<usize>,
-    /// In the file.
+    /// Bytes in the file.
     pub(super) bytes: Range<usize>,
 }
 
-/// The safetensors files of a folder, one or several, mapped. Their headers are read, their tensors not yet.
+/// The memory-mapped safetensors files of a folder, one or several. Their headers are read, their tensors are not.
 #[derive(Debug)]
 pub(crate) struct FolderTensors {
     files: Vec<(PathBuf, Mmap)>,
-    places: BTreeMap<String, Place>,
+    places: BTreeMap<String, TensorLocation>,
 }
 
 #[derive(Deserialize)]
@@ -47,7 +47,7 @@ struct Index {
 }
 
 impl FolderTensors {
-    /// Opens the files. Each header is checked against its file, and the index against the headers.
+    /// Opens the files, and checks each header against its file and the index against the headers.
     pub(crate) fn open(folder: &Path) -> Result<Self, FolderError> {
         let mut tensors = Self {
             files: Vec::new(),
@@ -75,7 +75,7 @@ impl FolderTensors {
                 .get(tensor)
                 .map(|place| &tensors.files[place.file].0);
             if found.is_none_or(|path| path.file_name() != Some(name.as_ref())) {
-                let what = format!("says that {name} holds {tensor}, which it does not");
+                let what = format!("lists {tensor} in {name}, which does not hold it");
                 return Err(FolderError::new(&index, what));
             }
         }
@@ -96,7 +96,7 @@ impl FolderTensors {
         Ok(())
     }
 
-    /// Refuses a folder that lacks a tensor of these, has one in another shape, or has one that the model does not use.
+    /// Checks that the folder has exactly these tensors, in their shapes, apart from tensors that are known to be unused.
     pub(crate) fn check(
         &self,
         folder: &Path,
@@ -126,14 +126,14 @@ impl FolderTensors {
             slots.iter().map(|slot| slot.name.as_str()).collect();
         for (name, place) in &self.places {
             if !known.contains(name.as_str()) && !is_unused(name) {
-                let what = format!("holds {name}, which config.json leaves no place for");
+                let what = format!("holds {name}, which the model of config.json does not have");
                 return Err(FolderError::new(&self.files[place.file].0, what));
             }
         }
         Ok(())
     }
 
-    fn place(&self, slot: &Slot) -> Option<(&Place, &(PathBuf, Mmap))> {
+    fn place(&self, slot: &Slot) -> Option<(&TensorLocation, &(PathBuf, Mmap))> {
         let place = self.places.get(&slot.name)?;
         Some((place, &self.files[place.file]))
     }
@@ -159,23 +159,23 @@ impl TensorSource for FolderTensors {
     }
 
     #[cfg(unix)]
-    #[expect(unsafe_code, reason = "letting go of mapped pages")]
-    fn done(&self, slot: &Slot) {
+    #[expect(unsafe_code, reason = "releases mapped pages")]
+    fn release(&self, slot: &Slot) {
         let Some((place, (_, map))) = self.place(slot) else {
             return;
         };
         let (start, length) = (place.bytes.start, place.bytes.len());
         let advice = memmap2::UncheckedAdvice::DontNeed;
-        // SAFETY: the map is of a file and is never written to: who reads these pages again gets them from the file.
-        // Without it a model would be in memory as a file and packed, too.
+        // SAFETY: the map is of a file and is never written to: pages that are read again come from the file. Without this
+        // call a model would be in memory twice, as a file and packed.
         let _kept = unsafe { map.unchecked_advise_range(advice, start, length) };
     }
 }
 
 #[expect(unsafe_code, reason = "mapping a file")]
 fn map(path: &Path, file: &File) -> Result<Mmap, FolderError> {
-    // SAFETY: what is read are numbers, of which any are valid. Who writes to a model's files while they are read gets
-    // wrong numbers, who shortens them a signal: as with every program that maps them.
+    // SAFETY: the content is numbers, all of which are valid. As with every program that maps files, writing to a model's
+    // files while they are read gives wrong numbers, and truncating them raises a signal.
     unsafe { Mmap::map(file) }
         .map_err(|error| FolderError::new(path, "can't be mapped").because(error))
 }
@@ -198,7 +198,7 @@ fn is_finite(kind: Kind, bytes: &[u8]) -> bool {
     }
 }
 
-/// Which file holds each tensor.
+/// The file of each tensor.
 pub(super) fn parse_index(
     path: &Path,
     bytes: &[u8],
@@ -214,32 +214,32 @@ pub(super) fn parse_index(
     }
 }
 
-/// The tensors of a file, which has this number.
+/// The tensors of the file with this number.
 pub(super) fn parse_header(
     path: &Path,
     file: &[u8],
     number: usize,
-) -> Result<Vec<(String, Place)>, FolderError> {
+) -> Result<Vec<(String, TensorLocation)>, FolderError> {
     let (refuse, size) = (|what: String| FolderError::new(path, what), file.len());
     let Some((length, _)) = file.split_first_chunk() else {
-        let what = format!("has {size} bytes, which is no safetensors file");
+        let what = format!("has {size} bytes, which is not a safetensors file");
         return Err(refuse(what));
     };
     let header = u64::from_le_bytes(*length);
     if header > size as u64 - 8 {
         return Err(refuse(format!(
-            "says that its header has {header} bytes, and has {size} in all; it is cut short or no safetensors file"
+            "has {size} bytes but declares a header of {header}; it is truncated or not a safetensors file"
         )));
     }
     let (header, metadata) = SafeTensors::read_metadata(file).map_err(|error| match error {
         SafeTensorError::MetadataIncompleteBuffer => refuse(format!(
-            "has {size} bytes, and its header speaks of another number; it is cut short or damaged"
+            "has {size} bytes, and its header declares another number; it is truncated or damaged"
         )),
         error => refuse("the header is damaged".to_owned()).because(error),
     })?;
     let place = |(name, info): (String, &TensorInfo)| {
         let (from, to) = info.data_offsets;
-        let place = Place {
+        let place = TensorLocation {
             file: number,
             dtype: info.dtype,
             shape: info.shape.clone(),
@@ -250,7 +250,7 @@ pub(super) fn parse_header(
     Ok(metadata.tensors().into_iter().map(place).collect())
 }
 
-/// The name of a file, and not a path to one.
+/// Whether it is a plain file name, not a path.
 pub(super) fn is_plain(name: &str) -> bool {
     let mut parts = Path::new(name).components();
     let only = (parts.next(), parts.next());

@@ -1,4 +1,4 @@
-//! What tokens are in text, read off `tokenizer.json`: enough to see a stop text come, not to encode.
+//! Vocabulary of `tokenizer.json`: the bytes of each token, enough to find stop texts, not to encode.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,11 +13,11 @@ const MOST_BYTES: u64 = 256 << 20;
 
 /// The bytes of each token.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TextOfTokens {
+pub(crate) struct TokenizerVocabulary {
     tokens: Vec<Box<[u8]>>,
 }
 
-impl Vocabulary for TextOfTokens {
+impl Vocabulary for TokenizerVocabulary {
     fn bytes(&self, token: u32) -> &[u8] {
         self.tokens.get(token as usize).map_or(&[], |bytes| bytes)
     }
@@ -39,7 +39,7 @@ struct Model {
     vocab: Words,
 }
 
-/// By name, or, for a unigram model, in order with their scores.
+/// By name or, for a unigram model, in order with their scores.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Words {
@@ -53,7 +53,7 @@ struct Added {
     content: String,
 }
 
-/// A step of the tokenizer, and the steps it is made of.
+/// A step of the tokenizer, with its nested steps.
 #[derive(Deserialize)]
 struct Part {
     r#type: String,
@@ -67,13 +67,13 @@ impl Part {
     }
 }
 
-impl TextOfTokens {
-    /// Reads `tokenizer.json`; ids from `vocab_size` on are left out.
+impl TokenizerVocabulary {
+    /// Reads `tokenizer.json`; ids of `vocab_size` and above are ignored.
     pub(crate) fn read(path: &Path, vocab_size: usize) -> Result<Self, FolderError> {
         Self::parse(path, &read(path, MOST_BYTES)?, vocab_size)
     }
 
-    /// What such a file holds.
+    /// Parses the bytes of such a file.
     pub(super) fn parse(path: &Path, bytes: &[u8], vocab_size: usize) -> Result<Self, FolderError> {
         let file: File = parse_json(path, bytes)?;
         let is_byte_level = [&file.decoder, &file.pre_tokenizer]
@@ -108,20 +108,20 @@ impl TextOfTokens {
     }
 }
 
-/// GPT-2's alphabet: a visible character for each byte.
+/// Decodes GPT-2's alphabet, which has a visible character for each byte.
 fn byte_level(word: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(word.len());
     for c in word.chars() {
         match byte_of(c) {
             Some(byte) => bytes.push(byte),
-            // Not of the alphabet: the word means itself.
+            // Outside the alphabet: the word stands for itself.
             None => return word.as_bytes().to_vec(),
         }
     }
     bytes
 }
 
-/// Bytes that stand for themselves in GPT-2's alphabet.
+/// Whether a byte stands for itself in GPT-2's alphabet.
 pub(crate) fn is_visible(byte: u8) -> bool {
     matches!(byte, 33..=126 | 161..=172 | 174..=255)
 }
@@ -138,7 +138,7 @@ fn byte_of(c: char) -> Option<u8> {
     (0..=255).filter(|byte| !is_visible(*byte)).nth(place)
 }
 
-/// `▁` is a space, `<0x0A>` a byte.
+/// Decodes a sentence piece: `▁` is a space, `<0x0A>` a byte.
 fn sentence_piece(word: &str) -> Vec<u8> {
     let hex = word
         .strip_prefix("<0x")
@@ -153,11 +153,11 @@ fn sentence_piece(word: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn of(json: &str) -> TextOfTokens {
+    fn of(json: &str) -> TokenizerVocabulary {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokenizer.json");
         std::fs::write(&path, json).unwrap();
-        TextOfTokens::read(&path, 5).unwrap()
+        TokenizerVocabulary::read(&path, 5).unwrap()
     }
 
     #[test]

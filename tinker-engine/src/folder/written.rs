@@ -1,13 +1,13 @@
-//! Configuration and tokenizer files of the built-in model and those made like it.
+//! Configuration and tokenizer files of the built-in model and of random models.
 
 use serde_json::{Map, Value, json};
 
 use super::vocabulary::is_visible;
-use crate::base::{ByteTokenizer, END};
+use crate::base::{ByteVocabulary, END};
 use crate::model::{Arch, ModelConfig, RopeScaling};
 
 impl ModelConfig {
-    /// The `config.json` of this model, whose weights are stored as `dtype`.
+    /// The `config.json` of this model, with weights stored as `dtype`.
     pub(crate) fn to_file(&self, dtype: &str) -> Value {
         let architecture = match self.arch {
             Arch::Llama => "LlamaForCausalLM",
@@ -35,14 +35,14 @@ impl ModelConfig {
             "attention_dropout": 0.0,
             "use_cache": true,
         });
-        if self.vocab_size >= ByteTokenizer::VOCAB_SIZE {
+        if self.vocab_size >= ByteVocabulary::VOCAB_SIZE {
             file["eos_token_id"] = END.into();
         }
         file
     }
 }
 
-/// The shortest number that is this one in f32: 1e-6 and not 9.999999974752427e-7.
+/// The shortest decimal that rounds to this f32: 1e-6, not 9.999999974752427e-7.
 fn number(x: f32) -> f64 {
     x.to_string().parse().unwrap_or(f64::from(x))
 }
@@ -68,7 +68,7 @@ impl RopeScaling {
     }
 }
 
-/// The tokenizer of the built-in model as a `tokenizer.json`: bytes, never merged, and the end token.
+/// `tokenizer.json` of the built-in model: bytes without merges, and the end token.
 pub(crate) fn byte_level_tokenizer() -> Value {
     let mut hidden = 256..;
     let vocabulary: Map<String, Value> = (0..=255_u8)
@@ -87,7 +87,7 @@ pub(crate) fn byte_level_tokenizer() -> Value {
         "truncation": null,
         "padding": null,
         "added_tokens": [{
-            "id": END, "content": ByteTokenizer::END_TEXT, "single_word": false, "lstrip": false, "rstrip": false,
+            "id": END, "content": ByteVocabulary::END_TEXT, "single_word": false, "lstrip": false, "rstrip": false,
             "normalized": false, "special": true,
         }],
         "normalizer": null,
@@ -101,7 +101,7 @@ pub(crate) fn byte_level_tokenizer() -> Value {
     })
 }
 
-/// Its `tokenizer_config.json`, with the template of the conversations the built-in model was trained on.
+/// `tokenizer_config.json` of the built-in model, with the chat template it was trained on.
 pub(crate) fn tokenizer_config() -> Value {
     let template = "{% for message in messages %}\
         {% if message['role'] == 'assistant' %}{{ 'Assistant: ' + message['content'] + eos_token + '\\n' }}\
@@ -109,7 +109,7 @@ pub(crate) fn tokenizer_config() -> Value {
         {% endfor %}{% if add_generation_prompt %}{{ 'Assistant: ' }}{% endif %}";
     json!({
         "tokenizer_class": "PreTrainedTokenizerFast",
-        "eos_token": ByteTokenizer::END_TEXT,
+        "eos_token": ByteVocabulary::END_TEXT,
         "model_max_length": 1_000_000,
         "clean_up_tokenization_spaces": false,
         "chat_template": template,

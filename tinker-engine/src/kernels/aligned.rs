@@ -1,12 +1,12 @@
-//! Memory that begins at a cache line.
+//! Memory aligned to a cache line.
 
 use std::ops::{Deref, DerefMut};
 
 /// Bytes of a cache line, and of the widest register.
 const LINE: usize = 64;
 
-/// Zeros to begin with, at an address that is a multiple of a cache line: a register full of them is never in two
-/// lines. Where they are read once, as keys and values are, that is a fifth of the time.
+/// Numbers, initially zero, aligned to a cache line, so that a register never spans two lines. For numbers that are read
+/// once, such as keys and values, that saves a fifth of the time.
 #[derive(Debug, Default)]
 pub(crate) struct Aligned {
     data: Vec<f32>,
@@ -15,7 +15,7 @@ pub(crate) struct Aligned {
 }
 
 impl Aligned {
-    /// So many zeros. Memory is taken from the system as it is written to.
+    /// `len` zeros. The system provides memory as it is written.
     pub(crate) fn zeros(len: usize) -> Self {
         let data = vec![0.0_f32; len + LINE / size_of::<f32>()];
         // The address of a vector's memory does not change while it neither grows nor is cloned.

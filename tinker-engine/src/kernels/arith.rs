@@ -1,4 +1,4 @@
-//! Sums, scalings and checks over plain slices.
+//! Element-wise sums, scaling and checks of slices.
 
 use super::lanes::Lanes;
 use super::level::dispatch;
@@ -95,7 +95,7 @@ pub(crate) fn sum_of_squares(x: &[f32]) -> f64 {
 
 /// Whether no element is NaN or infinite.
 pub(crate) fn all_finite(x: &[f32]) -> bool {
-    // Zero times a finite number is zero; times anything else it is NaN, and NaN stays in the sum.
+    // A finite number times zero is zero; NaN and infinity give NaN, which stays in the sum.
     x.chunks(4096).all(|block| {
         let sum: f32 = block.iter().map(|v| v * 0.0).sum();
         sum == 0.0

@@ -1,55 +1,54 @@
-//! Attention of one position, as every generated token needs it: scores, softmax and the blend of values in one
-//! go.
+//! Attention of one position, as in generation: scores, softmax and the weighted sum of values in one kernel.
 
 use super::lanes::Lanes;
 use super::level::dispatch;
 use super::operand::PANEL;
 use super::softmax::softmax;
 
-/// Columns of scores are filled up to a multiple of this: four registers of the widest kind.
+/// Columns of scores are padded to a multiple of this: four registers of the widest kind.
 const FILL: usize = 64;
 
-/// How far ahead of itself a sum asks for keys and values: 80 rows.
+/// Prefetch distance of keys and values: 80 rows.
 const AHEAD: usize = 80 * PANEL;
 
-/// From so many positions on it does. Shorter caches come in pieces of a few KiB from as many places as there are
-/// sequences, where the processor's own prefetching does better.
+/// Smallest number of positions with prefetching. Shorter caches are pieces of a few KiB, one for each sequence, where
+/// the hardware prefetcher does better.
 const FAR: usize = 448;
 
-/// The query heads of one position that share a key head, and what they attend to.
+/// The query heads of one position that share a key head, and the keys and values they attend to.
 #[derive(Clone, Copy)]
 pub(crate) struct Position<'a> {
-    /// `[heads, head_dim]`.
+    /// Queries, `[heads, head_dim]`.
     pub(crate) queries: &'a [f32],
-    /// One after the other; only the last may end within a panel.
+    /// Consecutive stretches; only the last may end within a panel.
     pub(crate) stretches: [Stretch<'a>; 2],
     /// Width of a head.
     pub(crate) head_dim: usize,
-    /// Multiplies the scores.
+    /// Factor of the scores.
     pub(crate) scale: f32,
 }
 
 /// Consecutive keys and values.
 #[derive(Clone, Copy)]
 pub(crate) struct Stretch<'a> {
-    /// In panels of [`PANEL`] keys, `[panels, head_dim, PANEL]`.
+    /// Panels of [`PANEL`] keys, `[panels, head_dim, PANEL]`.
     pub(crate) keys: &'a [f32],
-    /// In panels of [`PANEL`] columns, `[panels, capacity, PANEL]`.
+    /// Panels of [`PANEL`] columns, `[panels, capacity, PANEL]`.
     pub(crate) values: &'a [f32],
-    /// Positions that keys and values have room for, a multiple of [`PANEL`].
+    /// Number of positions that keys and values have room for, a multiple of [`PANEL`].
     pub(crate) capacity: usize,
-    /// Positions to attend to, the first ones.
+    /// Number of positions to attend to, from the first.
     pub(crate) count: usize,
 }
 
 impl Position<'_> {
-    /// Positions to attend to.
+    /// Number of positions to attend to.
     #[inline(always)]
     fn count(&self) -> usize {
         self.stretches[0].count + self.stretches[1].count
     }
 
-    /// From the scores of one head to those of the next.
+    /// Distance between the scores of two heads.
     #[inline(always)]
     fn stride(&self) -> usize {
         self.stretches[0].count + self.stretches[1].count.next_multiple_of(FILL)
@@ -84,12 +83,12 @@ dispatch! {
 /// The processor has the instructions of `V`, and [`attend_position`] has checked the operands.
 #[inline(always)]
 unsafe fn heads<V: Lanes>(position: Position<'_>, scores: &mut [f32], out: &mut [f32]) {
-    // As many heads at once as leave a tile of four registers a head in the register file.
+    // As many heads at once as fit the register file with a tile of four registers each.
     let (count, at_once) = (out.len() / position.head_dim, V::ROWS / 3);
     let mut head = 0;
     while head < count {
         let rows = at_once.min(count - head);
-        // SAFETY: the heads exist; the rest is the caller's.
+        // SAFETY: the heads exist; the caller ensures the rest.
         unsafe {
             match rows {
                 1 => some_heads::<V, 1>(position, head, scores, out),
@@ -111,8 +110,8 @@ unsafe fn some_heads<V: Lanes, const MR: usize>(
 ) {
     let (head_dim, stride) = (position.head_dim, position.stride());
     let scores = &mut scores[..MR * stride];
-    // SAFETY: keys `first..` are tiles within the capacity, whose columns past the count land in what fills scores
-    // up, or where the next stretch comes; columns `first..` of values are tiles within its panels.
+    // SAFETY: keys `first..` are tiles within the capacity, whose columns past the count land in the padding of the scores,
+    // or where the next stretch is written; columns `first..` of values are tiles within its panels.
     unsafe {
         let mut start = 0;
         for stretch in position.stretches {
@@ -175,7 +174,7 @@ unsafe fn score<V: Lanes, const MR: usize, const NV: usize>(
     }
 }
 
-/// `NV` registers of the blended values.
+/// `NV` registers of the weighted sum of values.
 #[inline(always)]
 unsafe fn blend<V: Lanes, const MR: usize, const NV: usize>(
     position: Position<'_>,
@@ -213,7 +212,7 @@ unsafe fn blend<V: Lanes, const MR: usize, const NV: usize>(
 
 /// Adds `depth` products of numbers from `MR` rows and `NV` registers to sums, first to last.
 ///
-/// With `far` it asks for memory ahead, as the tile of a product does.
+/// With `far` it prefetches, as the tile of a product does.
 #[inline(always)]
 unsafe fn sums<V: Lanes, const MR: usize, const NV: usize>(
     mut acc: [[V; NV]; MR],

@@ -1,4 +1,4 @@
-//! What weights are kept as: f32, or half as wide where that loses nothing.
+//! Element types of packed weights: f32, or f16 and bf16 where that is exact.
 
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
@@ -7,17 +7,17 @@ use super::lanes::Lanes;
 use super::level::Level;
 use super::stored::{Kind, widen};
 
-/// A number that files have.
+/// An element type that files store.
 pub(super) trait InFile: Element + Default {
-    /// Reads stored numbers. All types but f32 read their own only.
+    /// Reads stored numbers. All types except f32 read only their own kind.
     fn read(kind: Kind, bytes: &[u8], into: &mut [Self]);
     /// Widens numbers one by one.
     fn widen(from: &[Self], into: &mut [f32]);
 }
 
-/// A number that widens to f32 without rounding.
+/// An element type that widens to f32 without rounding.
 pub(super) trait Element: Copy {
-    /// Widens a register full.
+    /// Widens a register of elements.
     ///
     /// # Safety
     /// The processor has the instructions of `V`, and `V::N` elements are valid.
@@ -107,8 +107,8 @@ impl Default for Elements {
 }
 
 impl Elements {
-    /// None, of the type in which numbers of these types are kept: their own if all have the same and
-    /// the processor widens it fast enough to compute with.
+    /// No elements, of the type that stores numbers of these kinds: their own if all have the same and the processor widens
+    /// it fast enough to compute with.
     pub(super) fn for_kinds(kinds: impl IntoIterator<Item = Kind>) -> Self {
         let mut kinds = kinds.into_iter();
         let first = kinds.next().unwrap_or(Kind::F32);
@@ -152,7 +152,7 @@ where
         let again = &mut again[..wide.len()];
         narrow.convert_from_f32_slice(wide);
         narrow.convert_to_f32_slice(again);
-        // Bits, as the sign of zero counts.
+        // Compares bits, as the sign of zero matters.
         if wide
             .iter()
             .zip(again)

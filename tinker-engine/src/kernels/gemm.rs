@@ -1,4 +1,4 @@
-//! `C = A B`, row-independent, with the right side packed.
+//! Matrix product `C = A B` with a packed right side; rows are independent of each other.
 
 use half::{bf16, f16};
 
@@ -8,31 +8,31 @@ use super::level::dispatch;
 use super::operand::PANEL;
 use super::operand::{Operand, Out, Rows};
 use super::tile::{Tile, tile};
-use crate::threads::Hands;
+use crate::threads::PoolHandle;
 
-/// Bytes of a panel in one pass: they stay in the first-level cache while all rows of the left side go by.
+/// Bytes of a panel in one pass: they stay in the first-level cache while all rows of the left side pass.
 const PANEL_BYTES: usize = 32 << 10;
 
-/// Up to so many tiles of rows do not make up for a break: panels are passed over whole, as they lie in memory, and
-/// what a tile asks for ahead of itself is what comes next. Weights that come from memory are read at nearly twice
-/// the speed that way, and a few rows of the left side fit the second-level cache at this depth.
+/// Up to this many tiles of rows, panels are not split by depth: they are read whole, in the order of memory, so that
+/// prefetching fetches what is read next. Weights that come from memory are read at nearly twice the speed that way, and a
+/// few rows of the left side fit the second-level cache at this depth.
 const FEW_TILES: usize = 2;
 const DEPTH_OF_FEW: usize = 2048;
 
-/// Two tiles of the widest kind.
+/// Smallest number of rows of a part that is split by rows: two tiles of the widest kind.
 const ROWS_OF_A_PART: usize = 24;
 
 /// Computes `[m, n] = [m, k] [k, n]` for the shape `[m, n, k]`.
 ///
 /// # Panics
-/// If an operand is shorter than its shape says.
+/// An operand is shorter than its shape.
 pub(crate) fn gemm(shape: [usize; 3], a: Rows<'_>, b: Operand<'_>, out: Out<'_>) {
-    gemm_by(Hands::One, shape, a, b, out);
+    gemm_by(PoolHandle::Caller, shape, a, b, out);
 }
 
 /// [`gemm`] by several threads if it is large enough.
 pub(crate) fn gemm_by(
-    hands: Hands<'_>,
+    pool: PoolHandle<'_>,
     [m, n, k]: [usize; 3],
     a: Rows<'_>,
     b: Operand<'_>,
@@ -72,9 +72,9 @@ pub(crate) fn gemm_by(
                 k,
                 accumulate,
             };
-            match hands.parts(m * n * k) {
+            match pool.parts(m * n * k) {
                 1 => $run(call),
-                parts => hands.each(call.parts(parts), |Part(call)| $run(call)),
+                parts => pool.each(call.parts(parts), |Part(call)| $run(call)),
             }
         }};
     }
@@ -107,8 +107,8 @@ struct Part<'a, E>(Call<'a, E>);
 unsafe impl<E: Sync> Send for Part<'_, E> {}
 
 impl<'a, E: Copy> Call<'a, E> {
-    /// The call in about this many parts: by rows if each gets enough of them to use what it reads of
-    /// the right side well, else by panels of columns.
+    /// Splits the call into about this many parts: by rows if each part gets enough of them to reuse what it reads of the
+    /// right side, else by panels of columns.
     fn parts(self, parts: usize) -> Vec<Part<'a, E>> {
         if self.m >= parts * ROWS_OF_A_PART {
             let rows = self.m.div_ceil(parts);
@@ -194,7 +194,7 @@ unsafe fn drive<V: Lanes, E: Element>(call: Call<'_, E>) {
     // SAFETY: `gemm` has checked that all operands cover their shapes, and the caller has checked
     // the processor.
     unsafe {
-        // Few rows: more columns at once instead, so that enough sums are in flight.
+        // With few rows, more columns at once keep enough sums in flight.
         match call.m {
             1 => narrow::<V, E, 1, 8>(call),
             2 => narrow::<V, E, 2, 4>(call),
@@ -208,7 +208,7 @@ unsafe fn drive<V: Lanes, E: Element>(call: Call<'_, E>) {
 #[inline(always)]
 unsafe fn narrow<V: Lanes, E: Element, const MR: usize, const NV: usize>(call: Call<'_, E>) {
     let mut j = 0;
-    // SAFETY: columns j up to j + NV * N exist, by the loop's condition; the rest is the caller's.
+    // SAFETY: columns j up to j + NV * N exist, by the loop's condition; the caller ensures the rest.
     unsafe {
         while call.n - j >= NV * V::N {
             tile::<V, E, MR, NV>(place::<V, E, NV>(call, 0, j, 0, call.k));
@@ -270,7 +270,7 @@ unsafe fn columns<V: Lanes, E: Element, const MR: usize>(
     depth: usize,
 ) {
     let mut j = from;
-    // SAFETY: the columns exist, by the conditions; the rest is the caller's.
+    // SAFETY: the columns exist, by the conditions; the caller ensures the rest.
     unsafe {
         while to - j >= 2 * V::N {
             tile::<V, E, MR, 2>(place::<V, E, 2>(call, i, j, start, depth));

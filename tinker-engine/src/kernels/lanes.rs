@@ -1,4 +1,4 @@
-//! A vector of f32, as wide as the instruction set has.
+//! SIMD vectors of f32, one type for each instruction set.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -25,11 +25,11 @@ use half::{bf16, f16};
 pub(super) trait Lanes: Copy {
     /// Lanes of one register.
     const N: usize;
-    /// Rows of a GEMM tile that fit the register file, two registers wide.
+    /// Rows of a product tile, two registers wide, that fit the register file.
     const ROWS: usize;
 
     unsafe fn splat(value: f32) -> Self;
-    /// The number at an address, in all lanes.
+    /// Loads one number into all lanes.
     unsafe fn splat_from(from: *const f32) -> Self;
     unsafe fn load(from: *const f32) -> Self;
     /// The first `n < N` lanes; the others are zero and their memory is not touched.
@@ -40,7 +40,7 @@ pub(super) trait Lanes: Copy {
     unsafe fn load_bf16(from: *const bf16) -> Self;
     /// Widens `N` whole numbers.
     unsafe fn load_i8(from: *const i8) -> Self;
-    /// Asks for memory that will be read soon. Any address will do.
+    /// Prefetches memory that will be read soon. Any address is valid.
     #[inline(always)]
     unsafe fn prefetch<T>(_from: *const T) {}
     unsafe fn store(self, to: *mut f32);

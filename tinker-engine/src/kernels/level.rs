@@ -1,4 +1,4 @@
-//! Which instructions the processor has, found out once.
+//! Instruction set level, detected once.
 
 use std::sync::OnceLock;
 
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 pub(crate) enum Level {
     /// Plain Rust, on any processor.
     Portable,
-    /// AVX2 with FMA and F16C, which all processors with the first have had.
+    /// AVX2 with FMA and F16C, which all processors with AVX2 have.
     #[cfg(target_arch = "x86_64")]
     Avx2,
     /// AVX-512 foundation.
@@ -50,7 +50,7 @@ impl Level {
         Self::detected()
     }
 
-    /// The name shown to people.
+    /// Display name.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
@@ -100,7 +100,7 @@ pub(super) fn at_each_level(f: impl Fn(Level)) {
     }
 }
 
-/// Makes a safe function out of a kernel generic over `Lanes`, compiled for each level.
+/// Defines a safe function from a kernel generic over `Lanes`, compiled for each level.
 macro_rules! dispatch {
     ($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? = $generic:ident) => {
         $(#[$meta])*
@@ -125,7 +125,7 @@ macro_rules! dispatch {
                 unsafe { $generic::<$crate::kernels::lanes::Neon>($($arg),*) }
             }
             match $crate::kernels::level::Level::current() {
-                // SAFETY: the level says that the processor has the instructions.
+                // SAFETY: the processor has the instructions of the detected level.
                 #[cfg(target_arch = "x86_64")]
                 $crate::kernels::level::Level::Avx512 => unsafe { avx512($($arg),*) },
                 // SAFETY: as above.

@@ -1,13 +1,13 @@
-//! Numeric kernels. Each is written once over [`Lanes`](lanes::Lanes) and compiled for each
-//! instruction set: AVX-512, AVX2 with FMA, NEON, and plain Rust; [`Level`] picks one at run time.
+//! Numeric kernels. Each is written once over [`Lanes`](lanes::Lanes) and compiled for each instruction set: AVX-512,
+//! AVX2 with FMA, NEON, and plain Rust; [`Level`] selects one at run time.
 //!
-//! The rule all of them keep: the value of an output row depends on its own input row (and the
-//! weights) only, bit for bit. It does not depend on how many rows are computed at once, in which
-//! order, or on how many threads. The sampler and the trainer rest on it.
+//! Invariant of all kernels: the value of an output row depends on its input row and the weights only, bit for bit. It
+//! does not depend on how many rows are computed together, in which order, or on how many threads. Sampling and training
+//! rely on it.
 //!
-//! Why not a GEMM crate: `gemm`, `faer` and `matrixmultiply` choose their blocking by the number
-//! of rows, so a row's sum is ordered differently in a batch of 1 and of 16, and none of them lets
-//! a weight stay packed between calls, which is most of the work of a single-row product.
+//! Why not a GEMM crate: `gemm`, `faer` and `matrixmultiply` choose their blocking by the number of rows, so a row's sum
+//! is ordered differently in a batch of 1 and of 16, and none of them keeps a weight packed between calls, which is most
+//! of the work of a single-row product.
 
 #![expect(
     unsafe_code,
@@ -47,10 +47,10 @@ pub(crate) use operand::{Operand, Out, PANEL, Rows};
 pub(crate) use optim::{AdamConstants, adam};
 pub(crate) use packed::Packed;
 pub(crate) use quantized::Quantized;
-pub(crate) use rope::Rotation;
+pub(crate) use rope::RopeTable;
 pub(crate) use softmax::{
-    HEAP, causal_softmax, causal_softmax_backward, first_greatest, log_sum_exp, probabilities,
-    weigh,
+    WEIGHT_BLOCK, causal_softmax, causal_softmax_backward, first_greatest, log_sum_exp,
+    probabilities, softmax_weights,
 };
 pub(crate) use stored::{Kind, Stored};
 pub(crate) use swiglu::{swiglu, swiglu_backward};

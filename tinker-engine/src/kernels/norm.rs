@@ -4,7 +4,7 @@ use super::lanes::Lanes;
 use super::level::dispatch;
 
 dispatch! {
-    /// Normalises one row and returns the factor `1 / sqrt(mean(x^2) + eps)`, which the way back needs.
+    /// Normalises one row and returns the factor `1 / sqrt(mean(x^2) + eps)`, which the backward pass needs.
     pub(crate) fn rms_norm(x: &[f32], w: &[f32], eps: f32, y: &mut [f32]) -> f32 = forward
 }
 

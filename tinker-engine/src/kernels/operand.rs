@@ -1,4 +1,4 @@
-//! The three sides of a product.
+//! Operands and output of a matrix product.
 
 use super::element::View;
 
@@ -33,11 +33,11 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The right side, `[k, n]`, in panels of [`PANEL`] columns of which the last is filled up.
+/// The right side, `[k, n]`, in panels of [`PANEL`] columns; the last panel is padded.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Operand<'a> {
     pub(super) data: View<'a>,
-    /// From panel to panel.
+    /// Elements from panel to panel.
     pub(super) panel: usize,
 }
 
@@ -77,7 +77,7 @@ pub(crate) struct Out<'c> {
 }
 
 impl<'c> Out<'c> {
-    /// Rows `stride` apart; their values are added to if `accumulate`, else replaced.
+    /// Rows `stride` apart; the product is added to them if `accumulate`, else it replaces them.
     pub(crate) fn new(data: &'c mut [f32], stride: usize, accumulate: bool) -> Self {
         Self {
             data,

@@ -3,16 +3,16 @@
 use super::lanes::Lanes;
 use super::level::dispatch;
 
-/// What a step needs, worked out in f64 by the caller.
+/// Constants of a step, computed in f64 by the caller.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AdamConstants {
     /// Decay of the first moment.
     pub(crate) beta1: f32,
-    /// One minus it, rounded once.
+    /// `1 - beta1`, rounded once.
     pub(crate) fresh1: f32,
     /// Decay of the second moment.
     pub(crate) beta2: f32,
-    /// One minus it, rounded once.
+    /// `1 - beta2`, rounded once.
     pub(crate) fresh2: f32,
     /// Learning rate over the bias correction of the first moment.
     pub(crate) step_size: f32,
@@ -20,14 +20,14 @@ pub(crate) struct AdamConstants {
     pub(crate) root: f32,
     /// Added to the corrected root of the second moment.
     pub(crate) eps: f32,
-    /// What the weights are multiplied by first: 1 - learning rate times weight decay.
+    /// Factor of the weights before the update: 1 - learning rate times weight decay.
     pub(crate) keep: f32,
-    /// What the gradients are multiplied by first: the clipping.
+    /// Factor of the gradients: the clipping.
     pub(crate) clip: f32,
 }
 
 dispatch! {
-    /// `w = keep w - step m / (root sqrt(v) + eps)` with the moments moved on before.
+    /// `w = keep w - step m / (root sqrt(v) + eps)` with updated moments.
     pub(crate) fn adam(w: &mut [f32], g: &[f32], first: &mut [f32], second: &mut [f32], c: AdamConstants) = adam_lanes
 }
 

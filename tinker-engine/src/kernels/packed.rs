@@ -1,4 +1,4 @@
-//! The right-hand side of a product, laid out for the kernel.
+//! Packed matrices: the right side of a product, laid out for the kernel.
 
 use half::{bf16, f16};
 
@@ -7,8 +7,8 @@ use super::level::Level;
 use super::operand::{Operand, PANEL};
 use super::stored::Stored;
 
-/// A `[k, n]` matrix cut into panels of [`PANEL`] columns; inside a panel the rows follow each
-/// other, so the kernel reads memory from front to back. The last panel is filled up with zeros.
+/// A `[k, n]` matrix in panels of [`PANEL`] columns; within a panel the rows are consecutive, so the kernel reads memory
+/// from front to back. The last panel is padded with zeros.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Packed {
     panels: Elements,
@@ -31,9 +31,9 @@ impl Packed {
         packed
     }
 
-    /// Packs a weight out of a file, given as parts that follow each other and have rows of `width`
-    /// numbers: `[n, width]` in the file. With `across` its transpose is packed, `[width, n]`, which
-    /// `x W^T` takes; without, itself. Numbers that are bf16 or f16 in the file stay so here.
+    /// Packs a weight from a file, given as consecutive parts with rows of `width` numbers: `[n, width]` in the file. With
+    /// `across` its transpose is packed, `[width, n]`, which `x W^T` takes. Numbers that are bf16 or f16 in the file stay so
+    /// here.
     pub(crate) fn from_stored(parts: &[Stored<'_>], width: usize, across: bool) -> Self {
         let mut panels = Elements::for_kinds(parts.iter().map(|part| part.kind));
         let (rows, columns) = match &mut panels {
@@ -50,7 +50,7 @@ impl Packed {
         packed
     }
 
-    /// [`Packed::from_rows`] into memory that is already there.
+    /// [`Packed::from_rows`] into the memory of this matrix.
     pub(crate) fn pack_rows(&mut self, b: &[f32], k: usize, n: usize, stride: usize) {
         let panels = self.reshape(k, n);
         for (panel, first) in panels
@@ -70,7 +70,7 @@ impl Packed {
         }
     }
 
-    /// Packs the transpose of `w`, `[n, k]` with rows `stride` apart, into memory that is there.
+    /// Packs the transpose of `w`, `[n, k]` with rows `stride` apart, into the memory of this matrix.
     pub(crate) fn pack_columns(&mut self, w: &[f32], k: usize, n: usize, stride: usize) {
         let panels = self.reshape(k, n);
         for (panel, first) in panels
@@ -109,7 +109,7 @@ impl Packed {
     /// Row `p`, widened.
     ///
     /// # Panics
-    /// If there is no such row, or `into` is shorter than one.
+    /// The row does not exist, or `into` is shorter than a row.
     pub(crate) fn copy_row(&self, p: usize, into: &mut [f32]) {
         assert!(p < self.k, "a packed matrix has fewer rows");
         for (panel, into) in into[..self.n].chunks_mut(PANEL).enumerate() {
@@ -123,7 +123,7 @@ impl Packed {
         }
     }
 
-    /// Multiplies all its values.
+    /// Multiplies all values by a number.
     pub(crate) fn scaled(mut self, by: f32) -> Self {
         if let Elements::F32(panels) = &mut self.panels {
             super::scale(panels, by);
@@ -131,25 +131,25 @@ impl Packed {
         self
     }
 
-    /// Keeps the elements in half the memory if that changes none of them, as with weights that came
-    /// from a half-precision file. Only where the processor widens them in one instruction.
+    /// Stores the elements in half the memory if that changes none of them, as with weights of a half-precision file. Only
+    /// where the processor widens them in one instruction.
     pub(crate) fn narrow(&mut self) {
         if Level::current() != Level::Portable {
             self.panels = std::mem::take(&mut self.panels).narrowed();
         }
     }
 
-    /// Columns.
+    /// Number of columns.
     pub(crate) fn columns(&self) -> usize {
         self.n
     }
 
-    /// Rows, the length of each sum.
+    /// Number of rows, the length of each sum.
     pub(crate) fn depth(&self) -> usize {
         self.k
     }
 
-    /// As the kernel wants it.
+    /// The matrix as an operand.
     pub(crate) fn operand(&self) -> Operand<'_> {
         Operand::packed(self.panels.view(), self.k)
     }
@@ -183,7 +183,7 @@ fn fill<T: InFile>(
         }
         return (k, n);
     }
-    // Sixteen numbers of each row of a panel at a time: a cache line or less of every row.
+    // Sixteen numbers of each row of a panel at a time: at most a cache line of every row.
     let mut rows = rows;
     let mut wide = vec![T::default(); size];
     for panel in panels.chunks_exact_mut(size.max(1)) {

@@ -1,4 +1,4 @@
-//! Weights rounded to 8 bits, for reading them in half the time of 16.
+//! Weights rounded to 8 bits, which are read in half the time of 16 bits.
 
 use super::element::View;
 use super::operand::{Operand, PANEL};
@@ -7,7 +7,7 @@ use super::packed::Packed;
 /// Steps from zero to the largest weight of a column.
 const STEPS: f32 = 127.0;
 
-/// A copy of a [`Packed`] whose columns, the rows of a weight, are whole numbers times a scale of their own.
+/// A copy of a [`Packed`] with integer elements and one scale for each column, which is a row of the weight.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Quantized {
     panels: Vec<i8>,
@@ -30,7 +30,7 @@ impl Quantized {
         for scale in &mut scales {
             *scale /= STEPS;
         }
-        // A column of zeros has a scale of zero, and its weights are whatever zero over zero rounds to: zero.
+        // A column of zeros has scale 0; its weights are 0 / 0, NaN, which casts to 0.
         let mut panels = vec![0; n.div_ceil(PANEL) * k * PANEL];
         for p in 0..k {
             exact.copy_row(p, &mut row);
@@ -45,12 +45,12 @@ impl Quantized {
         Self { panels, scales, k }
     }
 
-    /// The whole numbers as the kernel wants them.
+    /// The integers as an operand.
     pub(crate) fn operand(&self) -> Operand<'_> {
         Operand::packed(View::I8(&self.panels), self.k)
     }
 
-    /// What each column of a product with [`Quantized::operand`] is to be multiplied by.
+    /// Factor of each column of a product with [`Quantized::operand`], `[n]`.
     pub(crate) fn scales(&self) -> &[f32] {
         &self.scales
     }

@@ -1,19 +1,19 @@
-//! Rotary position embedding as Llama and Qwen have it: element `i` turns with element `i + dim / 2`.
+//! Rotary position embeddings of Llama and Qwen: element `i` pairs with element `i + dim / 2`.
 
 use super::lanes::Lanes;
 use super::level::dispatch;
 
 /// Cosines and sines of every position, `[positions, dim / 2]` each.
 #[derive(Debug, Clone)]
-pub(crate) struct Rotation {
+pub(crate) struct RopeTable {
     cos: Vec<f32>,
     sin: Vec<f32>,
     half: usize,
 }
 
-impl Rotation {
-    /// The table for heads whose pairs turn by these angles from one position to the next. Angles are rounded to f32
-    /// as they are wherever these models are trained: at far positions that shows.
+impl RopeTable {
+    /// The table for heads whose pairs rotate by these angles from one position to the next, in radians. Angles are rounded
+    /// to f32, as where these models are trained; at far positions the difference is visible.
     pub(crate) fn new(frequencies: &[f32], positions: usize) -> Self {
         let half = frequencies.len();
         let mut cos = Vec::with_capacity(positions * half);
@@ -28,20 +28,20 @@ impl Rotation {
         Self { cos, sin, half }
     }
 
-    /// Turns one head at one position; `back` undoes it, which is also its gradient.
-    pub(crate) fn turn(&self, head: &mut [f32], position: usize, back: bool) {
+    /// Rotates one head, `[head_dim]`, for a position; `inverse` rotates back, which is also the gradient.
+    pub(crate) fn apply(&self, head: &mut [f32], position: usize, inverse: bool) {
         let at = position * self.half..(position + 1) * self.half;
         rotate(
             head,
             &self.cos[at.clone()],
             &self.sin[at],
-            if back { -1.0 } else { 1.0 },
+            if inverse { -1.0 } else { 1.0 },
         );
     }
 }
 
 dispatch! {
-    /// Turns one head by the given cosines and sines; `sign` is that of the angle.
+    /// Rotates one head by the given cosines and sines; `sign` is the sign of the angle.
     fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) = rotate_lanes
 }
 

@@ -5,8 +5,8 @@ use super::lanes::Lanes;
 use super::level::dispatch;
 
 dispatch! {
-    /// Turns the first `keys` scores into `softmax(scale * score)` and the others into 0. Returns the
-    /// logarithm of the normaliser, from which the way back recomputes the probabilities.
+    /// Replaces the first `keys` scores by `softmax(scale * score)` and the others by 0. Returns the logarithm of the
+    /// normaliser, from which the backward pass recomputes the probabilities.
     pub(crate) fn causal_softmax(scores: &mut [f32], keys: usize, scale: f32) -> f32 = causal
 }
 
@@ -19,8 +19,8 @@ unsafe fn causal<V: Lanes>(scores: &mut [f32], keys: usize, scale: f32) -> f32 {
     most + sum.ln()
 }
 
-/// Turns scores into `softmax(scale * score)`. Returns the greatest scaled score and the sum of the exponentials
-/// of all less it.
+/// Replaces scores by `softmax(scale * score)`. Returns the greatest scaled score, and the sum of the exponentials of
+/// the scaled scores minus the greatest.
 ///
 /// # Safety
 /// The processor has the instructions of `V`.
@@ -44,9 +44,9 @@ pub(super) unsafe fn softmax<V: Lanes>(scores: &mut [f32], scale: f32) -> (f32, 
 }
 
 dispatch! {
-    /// The way back of one row: from the raw scores of the first `keys` keys, the logarithm of the
-    /// normaliser and the gradient of the probabilities, leaves the probabilities in `scores` and the
-    /// gradient of the raw scores in `d`. `inner` is `sum(p d)`.
+    /// Backward pass of one row: from the raw scores of the first `keys` keys, the logarithm of the normaliser and the
+    /// gradient of the probabilities, leaves the probabilities in `scores` and the gradient of the raw scores in `d`.
+    /// `inner` is `sum(p d)`.
     pub(crate) fn causal_softmax_backward(scores: &mut [f32], d: &mut [f32], keys: usize, scale: f32, norm: f32, inner: f32) = causal_backward
 }
 
@@ -101,7 +101,7 @@ unsafe fn log_sum<V: Lanes>(x: &[f32]) -> f32 {
 }
 
 dispatch! {
-    /// `x = factor * exp(x - norm)`: probabilities in place of logits, multiplied.
+    /// `x = factor * exp(x - norm)`: scaled probabilities in place of logits.
     pub(crate) fn probabilities(x: &mut [f32], norm: f32, factor: f32) = probabilities_lanes
 }
 
@@ -118,25 +118,25 @@ unsafe fn probabilities_lanes<V: Lanes>(x: &mut [f32], norm: f32, factor: f32) {
     }
 }
 
-/// Weights whose sum [`weigh`] tells.
-pub(crate) const HEAP: usize = 64;
+/// Number of weights in a block of [`softmax_weights`].
+pub(crate) const WEIGHT_BLOCK: usize = 64;
 
 dispatch! {
-    /// `weights = exp(by * (x - most))`, and the sum of each [`HEAP`] of them.
-    pub(crate) fn weigh(x: &[f32], most: f32, by: f32, weights: &mut [f32], sums: &mut [f32]) = weigh_lanes
+    /// `weights = exp(by * (x - most))`, `[n]`, and the sum of each block of [`WEIGHT_BLOCK`] weights.
+    pub(crate) fn softmax_weights(x: &[f32], most: f32, by: f32, weights: &mut [f32], sums: &mut [f32]) = softmax_weights_lanes
 }
 
 #[inline(always)]
-unsafe fn weigh_lanes<V: Lanes>(
+unsafe fn softmax_weights_lanes<V: Lanes>(
     x: &[f32],
     most: f32,
     by: f32,
     weights: &mut [f32],
     sums: &mut [f32],
 ) {
-    assert!(weights.len() == x.len() && sums.len() == x.len().div_ceil(HEAP));
-    let heaps = x.chunks(HEAP).zip(weights.chunks_mut(HEAP));
-    for ((x, weights), total) in heaps.zip(sums) {
+    assert!(weights.len() == x.len() && sums.len() == x.len().div_ceil(WEIGHT_BLOCK));
+    let blocks = x.chunks(WEIGHT_BLOCK).zip(weights.chunks_mut(WEIGHT_BLOCK));
+    for ((x, weights), total) in blocks.zip(sums) {
         // SAFETY: i < length of both.
         unsafe {
             let mut sum = V::zero();
@@ -161,15 +161,15 @@ dispatch! {
 unsafe fn first_greatest_lanes<V: Lanes>(x: &[f32]) -> usize {
     // SAFETY: the caller has checked the processor.
     let most = unsafe { greatest::<V>(x) };
-    for (i, some) in x.chunks(HEAP).enumerate() {
+    for (i, some) in x.chunks(WEIGHT_BLOCK).enumerate() {
         let mut found = false;
-        // Without a way out of the loop, which registers have no way for.
+        // No early exit, so that the loop is vectorised.
         for x in some {
             found |= *x >= most;
         }
         if found {
             let within = some.iter().position(|x| *x >= most);
-            return i * HEAP + within.unwrap_or(0);
+            return i * WEIGHT_BLOCK + within.unwrap_or(0);
         }
     }
     0

@@ -1,4 +1,4 @@
-//! Numbers as a file holds them: row after row, little-endian, in one of three types.
+//! Stored numbers: little-endian rows of one of three types, as in a file.
 
 use half::{bf16, f16};
 
@@ -24,7 +24,7 @@ impl Kind {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stored<'a> {
     pub(crate) kind: Kind,
-    /// Of any alignment.
+    /// Little-endian numbers, of any alignment.
     pub(crate) bytes: &'a [u8],
     /// Numbers of one row.
     pub(crate) width: usize,
@@ -37,7 +37,7 @@ impl<'a> Stored<'a> {
             .chunks_exact((self.width * self.kind.size()).max(1))
     }
 
-    /// All numbers, widened. `into` is as long as there are numbers.
+    /// Widens all numbers; `into` has as many elements.
     pub(crate) fn widen(self, into: &mut [f32]) {
         widen(self.kind, self.bytes, into);
     }

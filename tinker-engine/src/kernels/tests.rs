@@ -43,7 +43,7 @@ fn norms_both_ways() {
                 |i: usize| dy64[i] * w64[i] * exact - x64[i] * exact.powi(3) * inner / n as f64;
             let mut got = start.clone();
             rms_norm_backward(&x, &w, factor, &dy, &mut got, true);
-            // With one element the two terms cancel, and what is left is small against them.
+            // With one element the two terms cancel, and the rest is small compared with them.
             let scale = exact.max(1.0).powi(3);
             for i in 0..n {
                 let off = f64::from(got[i]) - f64::from(start[i]) - dx(i);
@@ -85,15 +85,15 @@ fn swiglu_both_ways() {
 }
 
 #[test]
-fn turning_is_a_rotation_and_has_a_way_back() {
+fn rope_is_a_rotation_with_an_inverse() {
     at_each_level(|_| {
         for dim in [2, 6, 32, 80] {
             let frequency = |i: usize| 1e4_f64.powf(-2.0 * i as f64 / dim as f64) as f32;
             let frequencies: Vec<f32> = (0..dim / 2).map(frequency).collect();
-            let table = Rotation::new(&frequencies, 50);
+            let table = RopeTable::new(&frequencies, 50);
             let start = numbers(dim, 1);
             let mut head = start.clone();
-            table.turn(&mut head, 37, false);
+            table.apply(&mut head, 37, false);
             let angle = |i: usize| f64::from(37.0 * frequencies[i]);
             let half = dim / 2;
             let x = wide(&start);
@@ -107,7 +107,7 @@ fn turning_is_a_rotation_and_has_a_way_back() {
                 (0..half).map(|i| x[i + half] * angle(i).cos() + x[i] * angle(i).sin()),
                 "high",
             );
-            table.turn(&mut head, 37, true);
+            table.apply(&mut head, 37, true);
             assert_close(&head, x, "back");
         }
     });

@@ -1,11 +1,11 @@
-//! The innermost loop of every product: a tile of `MR` rows and `NV` registers of columns.
+//! Product tile, the innermost loop of every product: `MR` rows and `NV` registers of columns.
 
 use super::element::Element;
 use super::lanes::Lanes;
 use super::operand::PANEL;
 
-/// How far ahead of itself a tile asks for the right side: 80 rows. Measured: in the caches it costs
-/// nothing, and products of few rows that stream weights from memory gain a third.
+/// Prefetch distance of the right side: 80 rows. Measured: it costs nothing within the caches, and products of few rows
+/// that stream weights from memory gain a third.
 const AHEAD: usize = 80 * PANEL;
 
 /// Where a tile reads and writes. Strides count floats.
@@ -15,17 +15,17 @@ pub(super) struct Tile<E, const NV: usize> {
     pub(super) k: usize,
     /// First element of the first row of the left side.
     pub(super) a: *const f32,
-    /// From row to row of the left side.
+    /// Stride between rows of the left side.
     pub(super) a_row: usize,
-    /// From element to element of a row of the left side.
+    /// Stride between elements of a row of the left side.
     pub(super) a_step: usize,
     /// First row of each register of columns of the right side.
     pub(super) b: [*const E; NV],
     /// First output.
     pub(super) c: *mut f32,
-    /// From row to row of the output.
+    /// Stride between rows of the output.
     pub(super) c_row: usize,
-    /// Columns of the last register that exist.
+    /// Number of columns of the last register that exist.
     pub(super) last: usize,
     /// Start from the output's values instead of zero.
     pub(super) accumulate: bool,
@@ -50,8 +50,8 @@ pub(super) unsafe fn tile<V: Lanes, E: Element, const MR: usize, const NV: usize
                 }
             }
         }
-        // One base pointer for three rows: then rows are base, base + stride and base + 2 strides,
-        // which the addressing modes of x86 have, and 12 rows need 4 registers.
+        // One base pointer for three rows: base, base + stride and base + 2 strides are addressing modes of x86, and 12
+        // rows need 4 registers.
         let mut bases = [t.a; 4];
         for (g, base) in bases.iter_mut().enumerate() {
             if g * 3 < MR {

@@ -1,4 +1,4 @@
-//! The shape of a decoder, in the words of a Hugging Face `config.json`.
+//! Configuration of a decoder, named as in a Hugging Face `config.json`.
 
 use super::rope::RopeScaling;
 use crate::backend::BackendError;
@@ -26,7 +26,7 @@ impl Arch {
     }
 }
 
-/// Everything about a decoder but its weights. Field names are those of Hugging Face.
+/// Configuration of a decoder. Field names are those of Hugging Face.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 #[expect(
@@ -34,7 +34,7 @@ impl Arch {
     reason = "they are independent features of a model"
 )]
 pub struct ModelConfig {
-    /// Family, which decides what the tensors are called.
+    /// Family, which determines the names of the tensors.
     pub arch: Arch,
     /// Number of token ids.
     pub vocab_size: usize,
@@ -50,21 +50,21 @@ pub struct ModelConfig {
     pub num_key_value_heads: usize,
     /// Width of one head; even.
     pub head_dim: usize,
-    /// Longest sequence.
+    /// Longest sequence, in tokens.
     pub max_position_embeddings: usize,
     /// Added to the mean square in every RMSNorm.
     pub rms_norm_eps: f32,
     /// Base of the rotary frequencies.
     pub rope_theta: f64,
-    /// How the rotary frequencies were stretched for longer sequences.
+    /// Scaling of the rotary frequencies for longer sequences.
     pub rope_scaling: RopeScaling,
-    /// The output head is the embedding.
+    /// Whether the output head is the embedding.
     pub tie_word_embeddings: bool,
-    /// Biases on the query, key and value projections.
+    /// Whether the query, key and value projections have biases.
     pub qkv_bias: bool,
-    /// A bias on the attention's output projection.
+    /// Whether the attention's output projection has a bias.
     pub o_bias: bool,
-    /// RMSNorm over each query and key head.
+    /// Whether each query and key head is normalised.
     pub qk_norm: bool,
 }
 
@@ -116,13 +116,16 @@ impl ModelConfig {
         (1.0 / (self.head_dim as f64).sqrt()) as f32
     }
 
-    /// The angle by which each pair of a head turns from one position to the next.
+    /// Rotation of each pair of a head from one position to the next, in radians: `[head_dim / 2]`.
     pub(crate) fn rope_frequencies(&self) -> Vec<f32> {
         self.rope_scaling
             .frequencies(self.rope_theta, self.head_dim)
     }
 
-    /// Refuses shapes that no decoder of these families has.
+    /// Checks that the configuration describes a decoder of these families.
+    ///
+    /// # Errors
+    /// A size is 0 or too large, `head_dim` is odd, the head counts do not divide, or a constant is out of range.
     pub fn check(&self) -> Result<(), BackendError> {
         let refuse = |what: &str| {
             Err(BackendError::user(format!(
@@ -143,10 +146,10 @@ impl ModelConfig {
             return refuse("a size is 0");
         }
         if sizes.iter().any(|size| *size > MOST) || self.num_hidden_layers > MOST_LAYERS {
-            return refuse("a size is beyond all reason");
+            return refuse("a size is above the supported maximum");
         }
         if !self.head_dim.is_multiple_of(2) {
-            return refuse("head_dim is odd, and rotary embedding turns pairs");
+            return refuse("head_dim is odd; rotary embeddings need an even one");
         }
         if !self
             .num_attention_heads
@@ -155,18 +158,19 @@ impl ModelConfig {
             return refuse("num_key_value_heads does not divide num_attention_heads");
         }
         if !(self.rms_norm_eps >= 0.0 && self.rms_norm_eps.is_finite()) {
-            return refuse("rms_norm_eps is not a positive number");
+            return refuse("rms_norm_eps is not a finite number, at least 0");
         }
         if !(self.rope_theta >= 1.0 && self.rope_theta.is_finite()) {
-            return refuse("rope_theta is not a number from 1 up");
+            return refuse("rope_theta is not a finite number, at least 1");
         }
         if !self.rope_scaling.is_usable() {
-            return refuse("the numbers of rope_scaling have no meaning");
+            return refuse("the numbers of rope_scaling are not positive and in order");
         }
         Ok(())
     }
 }
 
-/// Largest size of anything, and most blocks: products of two sizes can't overflow, and a list of all tensors fits.
+/// Largest size and largest number of blocks: products of two sizes can't overflow, and a list of all tensors fits in
+/// memory.
 const MOST: usize = 1 << 24;
 const MOST_LAYERS: usize = 1 << 10;

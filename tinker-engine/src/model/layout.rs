@@ -1,4 +1,4 @@
-//! Which tensor lies where in the one flat array that holds all weights of a model.
+//! Layout of a model: the place of each tensor in one flat array.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ pub(crate) struct Slot {
     pub(crate) name: String,
     /// Row-major shape.
     pub(crate) shape: Vec<usize>,
-    /// Its elements.
+    /// Place of its elements.
     pub(crate) at: Range<usize>,
 }
 
@@ -38,8 +38,7 @@ impl Table {
     }
 }
 
-/// Where the tensors of one block lie. Projections that read the same input lie side by side and
-/// are used as one matrix.
+/// Places of the tensors of one block. Projections that read the same input lie side by side and are used as one matrix.
 #[derive(Debug, Clone)]
 pub(crate) struct BlockSlots {
     pub(crate) input_norm: Range<usize>,
@@ -54,19 +53,19 @@ pub(crate) struct BlockSlots {
     pub(crate) down: Range<usize>,
 }
 
-/// Where the tensors of a model lie.
+/// Places of the tensors of a model.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     pub(crate) table: Table,
     pub(crate) embed: Range<usize>,
     pub(crate) blocks: Vec<BlockSlots>,
     pub(crate) norm: Range<usize>,
-    /// The embedding again, if they are tied.
+    /// The embedding's place if they are tied.
     pub(crate) head: Range<usize>,
 }
 
 impl Layout {
-    /// The tensors that a stretch made of whole tensors consists of.
+    /// The tensors in a range of whole tensors.
     pub(crate) fn slots(&self, at: &Range<usize>) -> &[Slot] {
         let slots = &self.table.slots;
         let from = slots.partition_point(|slot| slot.at.start < at.start);

@@ -1,4 +1,4 @@
-//! A model made out of a file's tensors, one at a time: the whole file is never in memory in f32.
+//! Loads a packed model from a tensor source, one tensor at a time: the whole file is never in memory in f32.
 
 use super::config::ModelConfig;
 use super::layout::{BlockSlots, Layout};
@@ -6,11 +6,11 @@ use super::packed::{Linear, Model};
 use super::tensors::TensorSource;
 use crate::backend::BackendError;
 use crate::kernels::{Packed, Stored};
-use crate::threads::Team;
+use crate::threads::ThreadPool;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-/// One projection on its way into a model.
+/// One projection to load.
 struct Task<'a> {
     linear: &'a mut Linear,
     weight: &'a Range<usize>,
@@ -18,16 +18,16 @@ struct Task<'a> {
 }
 
 impl Model {
-    /// Packs tensors for both directions, on all threads of the team. Weights that are bf16 or f16 in
-    /// the file stay so: 2 bytes for each direction. (On a processor without vector instructions for
-    /// it f16 takes 4.) Besides them memory is needed for one weight for each thread.
+    /// Packs tensors for both directions, on all threads of the pool. Weights that are bf16 or f16 in the file stay so:
+    /// 2 bytes for each direction. (On a processor without vector instructions that widen f16, it takes 4.) Besides, one
+    /// weight for each thread is in memory while it loads.
     ///
     /// # Errors
     /// The first error of a tensor.
     pub(crate) fn from_tensors(
         config: ModelConfig,
         tensors: &dyn TensorSource,
-        team: &Team,
+        pool: &ThreadPool,
     ) -> Result<Self, BackendError> {
         let layout = Layout::new(&config);
         let mut model = Self::empty(config, layout.clone());
@@ -44,7 +44,7 @@ impl Model {
             let d = model.config.hidden_size;
             let embed = parts(tensors, &layout, &layout.embed)?;
             model.embed = Some(Packed::from_stored(&embed, d, false));
-            let_go(tensors, &layout, &layout.embed);
+            release(tensors, &layout, &layout.embed);
         }
 
         let mut tasks = vec![Task {
@@ -77,7 +77,7 @@ impl Model {
             );
         }
         let failed = Mutex::new(None);
-        team.each(tasks, |_, task| {
+        pool.each(tasks, |_, task| {
             if let Err(e) = task.run(tensors, &layout) {
                 failed
                     .lock()
@@ -98,7 +98,7 @@ impl Task<'_> {
         let width = weight.first().map_or(0, |part| part.width);
         self.linear.forward = Packed::from_stored(&weight, width, true);
         self.linear.backward = Packed::from_stored(&weight, width, false);
-        let_go(tensors, layout, self.weight);
+        release(tensors, layout, self.weight);
         self.linear.bias = self.bias.map(|at| read(tensors, layout, at)).transpose()?;
         Ok(())
     }
@@ -113,13 +113,13 @@ fn parts<'a>(
     slots.map(|slot| tensors.tensor(slot)).collect()
 }
 
-fn let_go(tensors: &dyn TensorSource, layout: &Layout, at: &Range<usize>) {
+fn release(tensors: &dyn TensorSource, layout: &Layout, at: &Range<usize>) {
     for slot in layout.slots(at) {
-        tensors.done(slot);
+        tensors.release(slot);
     }
 }
 
-/// Vectors that follow each other, in f32.
+/// Consecutive vectors, in f32.
 fn read(
     tensors: &dyn TensorSource,
     layout: &Layout,
@@ -129,7 +129,7 @@ fn read(
     for slot in layout.slots(at) {
         let into = &mut all[slot.at.start - at.start..slot.at.end - at.start];
         tensors.tensor(slot)?.widen(into);
-        tensors.done(slot);
+        tensors.release(slot);
     }
     Ok(all)
 }

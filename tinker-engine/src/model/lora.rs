@@ -1,4 +1,4 @@
-//! The low-rank matrices of an adapter, packed for both directions.
+//! Packed LoRA adapter: its low-rank matrices, laid out for the forward and the backward pass.
 
 use std::ops::Range;
 
@@ -6,13 +6,13 @@ use super::lora_layout::{AdapterLayout, SiteSlots};
 use super::packed::{Linear, Model};
 use crate::kernels::Packed;
 
-/// What an adapter adds to one place: `scale * x A^T B^T`. Projections that share an input are one
-/// place with several parts, whose `A` matrices are stacked.
+/// The update of an adapter at one site: `scale * x A^T B^T`. Projections that share an input are one site with several
+/// parts, whose `A` matrices are stacked.
 #[derive(Debug, Clone)]
 pub(crate) struct LoraSite {
     pub(crate) rank: usize,
     pub(crate) scale: f32,
-    /// Where the stacked `A` lies among the adapter's parameters.
+    /// Place of the stacked `A` among the adapter's parameters.
     pub(crate) a: Range<usize>,
     /// `scale A^T`, `[in, parts * rank]`.
     pub(crate) a_forward: Packed,
@@ -26,7 +26,7 @@ pub(crate) struct LoraSite {
 pub(crate) struct LoraPart {
     /// Length of its output row.
     pub(crate) output: usize,
-    /// Where `B` lies among the adapter's parameters.
+    /// Place of `B` among the adapter's parameters.
     pub(crate) b: Range<usize>,
     /// `B^T`, `[rank, out]`.
     pub(crate) b_forward: Packed,
@@ -58,13 +58,13 @@ impl LoraSite {
         }
     }
 
-    /// Length of a row of inner products.
+    /// Length of a row of inner products: `parts * rank`.
     pub(crate) fn width(&self) -> usize {
         self.rank * self.parts.len()
     }
 }
 
-/// An adapter's places in one block, in the order of [`BlockTape::low`](super::tape::BlockTape::low).
+/// An adapter's sites in one block, in the order of [`BlockTape::low`](super::tape::BlockTape::low).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LoraBlock {
     pub(crate) qkv: Option<LoraSite>,
@@ -73,7 +73,7 @@ pub(crate) struct LoraBlock {
     pub(crate) down: Option<LoraSite>,
 }
 
-/// A whole adapter, ready to compute with.
+/// A whole adapter.
 #[derive(Debug, Clone)]
 pub(crate) struct Lora {
     pub(crate) blocks: Vec<LoraBlock>,
@@ -104,7 +104,7 @@ impl Lora {
         }
     }
 
-    /// Whether it was made for a model of this shape.
+    /// Whether it fits the shape of a model.
     pub(crate) fn fits(&self, model: &Model) -> bool {
         let fits = |site: &Option<LoraSite>, linear: &Linear| {
             site.as_ref().is_none_or(|site| {

@@ -1,4 +1,4 @@
-//! Where the matrices of an adapter lie in its one flat array.
+//! Layout of an adapter: the place of each matrix in one flat array.
 
 use std::ops::Range;
 
@@ -6,16 +6,16 @@ use super::config::ModelConfig;
 use super::layout::Table;
 use crate::backend::AdapterSpec;
 
-/// Numerator of the scaling of an adapter that is made here.
+/// `lora_alpha` of new adapters.
 const ALPHA: f32 = 32.0;
 
-/// The matrices of one place: the `A` of all its projections side by side, then each `B`.
+/// The matrices of one site: the `A` of all its projections side by side, then each `B`.
 #[derive(Debug, Clone)]
 pub(crate) struct SiteSlots {
     /// Length of an input row.
     pub(crate) input: usize,
     pub(crate) a: Range<usize>,
-    /// Length of the output row and place of `B`, for each projection.
+    /// For each projection: length of the output row, and place of `B`.
     pub(crate) parts: Vec<(usize, Range<usize>)>,
 }
 
@@ -71,7 +71,7 @@ impl AdapterLayout {
         }
     }
 
-    /// What the product of the two matrices is multiplied by.
+    /// Factor of the product of the two matrices: `alpha / rank`.
     pub(crate) fn scale(&self) -> f32 {
         self.alpha / self.rank as f32
     }

@@ -1,12 +1,12 @@
-//! A model ready to compute with: every weight packed for both directions.
+//! Packed model: every weight laid out for the forward and the backward pass.
 
 use super::config::ModelConfig;
 use super::layout::{BlockSlots, Layout};
 use super::weights::Weights;
-use crate::kernels::{Packed, Quantized, Rotation};
-use crate::threads::Team;
+use crate::kernels::{Packed, Quantized, RopeTable};
+use crate::threads::ThreadPool;
 
-/// `y = x W^T + bias`, packed for the way forth and the way back.
+/// `y = x W^T + bias`, packed for the forward and the backward pass.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Linear {
     /// `W^T`, `[in, out]`.
@@ -15,16 +15,16 @@ pub(crate) struct Linear {
     pub(crate) backward: Packed,
     /// `[out]`.
     pub(crate) bias: Option<Vec<f32>>,
-    /// `forward`, rounded for passes that may.
+    /// `forward`, rounded to 8 bits.
     pub(crate) rounded: Option<Quantized>,
 }
 
-/// What a pass reads of a model's weights.
+/// Which copies of a model's weights a pass reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Precision {
-    /// Themselves.
+    /// The exact weights.
     Exact,
-    /// Their rounded copies, where the model has them.
+    /// The rounded copies, where the model has them.
     Rounded,
 }
 
@@ -66,17 +66,17 @@ pub(crate) struct Block {
     pub(crate) down: Linear,
 }
 
-/// A decoder. Shared by all adapters, and never changed by them.
+/// A decoder. All adapters share it and none changes it.
 #[derive(Debug, Clone)]
 pub(crate) struct Model {
     pub(crate) config: ModelConfig,
     pub(crate) layout: Layout,
-    /// `[vocab, hidden]`, unless it is the head's.
+    /// `[vocab, hidden]`; `None` if it is the head's.
     pub(crate) embed: Option<Packed>,
     pub(crate) blocks: Vec<Block>,
     pub(crate) norm: Vec<f32>,
     pub(crate) head: Linear,
-    pub(crate) rotation: Rotation,
+    pub(crate) rope: RopeTable,
 }
 
 impl Model {
@@ -93,7 +93,7 @@ impl Model {
 
     /// A model without weights.
     pub(crate) fn empty(config: ModelConfig, layout: Layout) -> Self {
-        let rotation = Rotation::new(&config.rope_frequencies(), config.max_position_embeddings);
+        let rope = RopeTable::new(&config.rope_frequencies(), config.max_position_embeddings);
         let blocks = vec![Block::default(); config.num_hidden_layers];
         Self {
             config,
@@ -102,11 +102,11 @@ impl Model {
             blocks,
             norm: Vec::new(),
             head: Linear::default(),
-            rotation,
+            rope,
         }
     }
 
-    /// Numbers in the matrices that a token goes through.
+    /// Number of weights in the matrices that a token passes through.
     pub(crate) fn weights(&self) -> usize {
         let size = |linear: &Linear| linear.input() * linear.output();
         let blocks = self.blocks.iter().map(|block| {
@@ -115,7 +115,7 @@ impl Model {
         blocks.sum::<usize>() + size(&self.head)
     }
 
-    /// The matrices a token goes through.
+    /// The matrices a token passes through.
     fn linears(&mut self) -> impl Iterator<Item = &mut Linear> {
         let blocks = self.blocks.iter_mut().flat_map(|block| {
             [
@@ -128,20 +128,20 @@ impl Model {
         std::iter::once(&mut self.head).chain(blocks)
     }
 
-    /// Makes rounded copies of all matrices a token goes through.
-    pub(crate) fn round(&mut self, team: &Team) {
+    /// Makes rounded copies of all matrices a token passes through.
+    pub(crate) fn round(&mut self, pool: &ThreadPool) {
         let linears: Vec<_> = self.linears().collect();
-        team.each(linears, |_, linear| {
+        pool.each(linears, |_, linear| {
             linear.rounded = Some(Quantized::new(&linear.forward));
         });
     }
 
-    /// A row for each token.
+    /// The embedding, one row for each token: `[vocab, hidden]`.
     pub(crate) fn embedding(&self) -> &Packed {
         self.embed.as_ref().unwrap_or(&self.head.backward)
     }
 
-    /// Packs changed weights into the memory of the old ones.
+    /// Packs changed weights into the memory of the previous ones.
     pub(crate) fn repack(&mut self, data: &[f32]) {
         let (d, q, ff) = (
             self.config.hidden_size,

@@ -1,12 +1,12 @@
-//! How fast the pairs of a head turn from position to position.
+//! Rotary embedding frequencies.
 
 use std::f64::consts::TAU;
 
-/// What was done to the rotary frequencies so that a model reads longer sequences than it was first trained on.
+/// Scaling of the rotary frequencies for sequences longer than those the model was first trained on.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 #[non_exhaustive]
 pub enum RopeScaling {
-    /// Nothing.
+    /// No scaling.
     #[default]
     None,
     /// All frequencies are divided by a factor.
@@ -14,21 +14,21 @@ pub enum RopeScaling {
         /// The factor.
         factor: f64,
     },
-    /// As Llama 3.1 has it: slow turns are divided by a factor, fast ones are left alone, those between are blended.
+    /// Llama 3.1's: low frequencies are divided by a factor, high ones are unchanged, those between are interpolated.
     Llama3 {
-        /// The factor of the slow turns.
+        /// Divisor of low frequencies.
         factor: f64,
-        /// Turns within the original length up to which a pair is slow.
+        /// Largest number of rotations within the original length that counts as low.
         low_freq_factor: f64,
-        /// Turns within the original length from which on a pair is fast.
+        /// Smallest number of rotations within the original length that counts as high.
         high_freq_factor: f64,
-        /// The original length.
+        /// The original length, in tokens.
         original_max_position_embeddings: usize,
     },
 }
 
 impl RopeScaling {
-    /// The angle by which each pair of a head turns from one position to the next.
+    /// Rotation of each pair of a head from one position to the next, in radians: `[head_dim / 2]`.
     pub(super) fn frequencies(self, theta: f64, head_dim: usize) -> Vec<f32> {
         (0..head_dim / 2)
             .map(|i| theta.powf(-2.0 * i as f64 / head_dim as f64))
@@ -53,7 +53,7 @@ impl RopeScaling {
         }
     }
 
-    /// Whether its numbers mean anything.
+    /// Whether its numbers are finite, positive and in order.
     pub(super) fn is_usable(self) -> bool {
         let above_zero = |x: f64| x.is_finite() && x > 1e-9;
         match self {
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fast_pairs_are_left_alone_and_slow_ones_slowed() {
+    fn high_frequencies_are_unchanged_and_low_ones_divided() {
         let (theta, head_dim) = (500_000.0, 64);
         let plain = RopeScaling::None.frequencies(theta, head_dim);
         let llama = RopeScaling::Llama3 {

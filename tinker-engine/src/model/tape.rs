@@ -1,8 +1,8 @@
-//! What the way forth leaves behind for the way back. Buffers only grow and are used again.
+//! Tape: activations that the forward pass keeps for the backward pass. Buffers only grow and are reused.
 
 use super::config::ModelConfig;
 
-/// The first `n` elements of a buffer that grows when it must. Their values are whatever was there.
+/// The first `n` elements of a buffer, which grows if needed. Their values are unspecified.
 pub(crate) fn room(buffer: &mut Vec<f32>, n: usize) -> &mut [f32] {
     if buffer.len() < n {
         buffer.resize(n, 0.0);
@@ -10,7 +10,7 @@ pub(crate) fn room(buffer: &mut Vec<f32>, n: usize) -> &mut [f32] {
     &mut buffer[..n]
 }
 
-/// The same with all elements zero.
+/// The first `n` elements of a buffer, all zero.
 pub(crate) fn zeroed(buffer: &mut Vec<f32>, n: usize) -> &mut [f32] {
     let room = room(buffer, n);
     room.fill(0.0);
@@ -28,11 +28,11 @@ pub(crate) struct BlockTape {
     pub(crate) x_normed: Vec<f32>,
     /// Queries, keys and values as projected, `[qkv]`; kept only where a norm follows.
     pub(crate) raw: Vec<f32>,
-    /// RMSNorm factors of the query and key heads.
+    /// RMSNorm factors of the query and key heads, `[heads]`.
     pub(crate) qk_factor: Vec<f32>,
-    /// Queries and keys normalised and turned, and values, `[qkv]`.
+    /// Queries and keys, normalised and with rotary embeddings applied, and values, `[qkv]`.
     pub(crate) qkv: Vec<f32>,
-    /// Logarithm of the softmax normaliser of each query head.
+    /// Logarithm of the softmax normaliser of each query head, `[query heads]`.
     pub(crate) norms: Vec<f32>,
     /// Output of attention, `[query]`.
     pub(crate) attended: Vec<f32>,
@@ -42,18 +42,18 @@ pub(crate) struct BlockTape {
     pub(crate) mid_factor: Vec<f32>,
     /// Normalised `mid`, `[hidden]`.
     pub(crate) mid_normed: Vec<f32>,
-    /// Gate and up, `[2 intermediate]`; the way back replaces them by their gradients.
+    /// Gate and up, `[2 intermediate]`; the backward pass replaces them by their gradients.
     pub(crate) gate_up: Vec<f32>,
     /// `silu(gate) up`, `[intermediate]`.
     pub(crate) act: Vec<f32>,
-    /// Low-rank inner products of the four places an adapter acts, scaled.
+    /// Low-rank inner products of the four sites of an adapter, scaled, `[parts * rank]` each.
     pub(crate) low: [Vec<f32>; 4],
 }
 
 /// Activations of a whole model.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tape {
-    /// One for each block, or one for all in turn.
+    /// One for each block, or one that all blocks reuse.
     pub(crate) blocks: Vec<BlockTape>,
     /// Output of the last block, `[hidden]`.
     pub(crate) last: Vec<f32>,
@@ -61,6 +61,8 @@ pub(crate) struct Tape {
     pub(crate) last_factor: Vec<f32>,
     /// Normalised `last`, `[hidden]`.
     pub(crate) last_normed: Vec<f32>,
+    /// Attention scores.
+    pub(crate) scores: Vec<f32>,
 }
 
 impl Tape {

@@ -48,7 +48,7 @@ pub(crate) fn not_a_file(e: &SafeTensorError) -> BackendError {
     BackendError::user(format!("the weights are not a safetensors file: {e}"))
 }
 
-/// The bytes of a tensor as numbers, if they are of a type that can be read.
+/// The bytes of a tensor as numbers, if their type is supported.
 fn stored<'a>(
     name: &str,
     dtype: Dtype,

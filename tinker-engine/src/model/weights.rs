@@ -1,4 +1,4 @@
-//! The weights of a model as plain numbers, and their file.
+//! Weights of a model as plain f32 numbers.
 
 use half::f16;
 use safetensors::Dtype;
@@ -17,7 +17,7 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// Small random weights: what a model is before pretraining.
+    /// Small random weights, as before pretraining.
     pub(crate) fn random(config: &ModelConfig, seed: u64) -> Self {
         let layout = Layout::new(config);
         let mut data = vec![0.0; layout.table.len];
@@ -46,8 +46,8 @@ impl Weights {
         Self { layout, data }
     }
 
-    /// Reads a safetensors file with f32, f16 or bf16 tensors. Every tensor of the layout must be
-    /// there in its shape; others are ignored.
+    /// Reads a safetensors file with f32, f16 or bf16 tensors. Every tensor of the layout must be present in its shape;
+    /// others are ignored.
     pub(crate) fn from_safetensors(
         config: &ModelConfig,
         bytes: &[u8],

@@ -54,9 +54,9 @@ fn gradients_of_every_tensor_agree_with_differences() {
         };
         let data = sequences(&config, &[9, 2, 14]);
         let mut pretrainer = shaken(&config);
-        pretrainer.pass(&data, Gather::Full).unwrap();
+        pretrainer.pass(&data, GradientScope::AllWeights).unwrap();
         let mut grads = vec![0.0; pretrainer.grads.len()];
-        pretrainer.crew.add_to(&mut grads);
+        pretrainer.training.add_to(&mut grads);
         let start = pretrainer.weights.data.clone();
         for slot in pretrainer.weights.layout.table.slots.clone() {
             // Along the gradient itself the derivative is its norm: one number that every element of
@@ -70,14 +70,14 @@ fn gradients_of_every_tensor_agree_with_differences() {
                     *w += (h * f64::from(*g) / length) as f32;
                 }
                 pretrainer.model.repack(&data_at);
-                pretrainer.pass(&data, Gather::Nothing).unwrap().0
+                pretrainer.pass(&data, GradientScope::None).unwrap().0
             };
             let h = 1e-2;
             // Fourth order, so that a step large against rounding is small against curvature.
             let slope = (8.0 * (loss_at(h) - loss_at(-h)) - (loss_at(2.0 * h) - loss_at(-2.0 * h)))
                 / (12.0 * h);
             let off = (slope - length).abs() / length;
-            // The loss is good to about 1e-7, so the difference quotient to about 2e-5 absolute.
+            // The loss is accurate to about 1e-7, so the difference quotient to about 2e-5 absolute.
             assert!(
                 off < 2e-3 + 3e-5 / length,
                 "{}: {slope} by differences, {length} by the gradient",
@@ -93,9 +93,9 @@ fn single_elements_agree_with_differences() {
     let config = odd_config();
     let data = sequences(&config, &[12, 5]);
     let mut pretrainer = shaken(&config);
-    pretrainer.pass(&data, Gather::Full).unwrap();
+    pretrainer.pass(&data, GradientScope::AllWeights).unwrap();
     let mut grads = vec![0.0; pretrainer.grads.len()];
-    pretrainer.crew.add_to(&mut grads);
+    pretrainer.training.add_to(&mut grads);
     let start = pretrainer.weights.data.clone();
     let mut random = Random::new(11, 0);
     for slot in pretrainer.weights.layout.table.slots.clone() {
@@ -105,7 +105,7 @@ fn single_elements_agree_with_differences() {
                 let mut data_at = start.clone();
                 data_at[at] += h;
                 pretrainer.model.repack(&data_at);
-                pretrainer.pass(&data, Gather::Nothing).unwrap().0
+                pretrainer.pass(&data, GradientScope::None).unwrap().0
             };
             let h = 2e-2;
             let slope = (8.0 * (loss_at(h) - loss_at(-h)) - (loss_at(2.0 * h) - loss_at(-2.0 * h)))

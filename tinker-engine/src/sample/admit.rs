@@ -1,4 +1,4 @@
-//! Who may begin: places and memory for sequences.
+//! Admission: slots and memory for new sequences.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::backend::JobId;
 use crate::model::{Model, ModelConfig};
 
 impl Sampler {
-    /// Runs a part of the prompts that wait, and starts sequences where there is room. Memory is given out in the order
-    /// the jobs came: when there is not enough for one, those behind it get none, or it might wait for ever.
+    /// Runs some rows of waiting prompts, and starts sequences where there is room. Memory is given out in the order of
+    /// the jobs: when one does not fit, those behind it get none, so that it can't starve.
     pub(super) fn admit(&mut self, model: &Model) {
         let config = &model.config;
-        let shares = self.share_room();
+        let shares = self.share_slots();
         if shares.is_empty() {
             return;
         }
@@ -33,9 +33,9 @@ impl Sampler {
         }
     }
 
-    /// Bytes of keys and values that may still be taken. A job that has begun holds its prompt's until it ends, and
-    /// those of its sequences for as many tokens as they may grow to; of one sequence always, so that it never waits
-    /// for that.
+    /// Bytes of keys and values that are still free. A started job holds those of its prompt until it ends, and those of
+    /// each running sequence for as many tokens as it may grow to; it always holds those of one sequence, so that its
+    /// first sequence never waits.
     pub(super) fn free_bytes(&self) -> usize {
         let running = self.running();
         let begun = self.jobs.iter();
@@ -47,7 +47,7 @@ impl Sampler {
         self.most_bytes.saturating_sub(bytes.sum())
     }
 
-    /// Sequences under way of each job that has any.
+    /// Number of running sequences of each job that has any.
     fn running(&self) -> BTreeMap<JobId, usize> {
         let mut running = BTreeMap::new();
         for sequence in &self.live {
@@ -56,10 +56,10 @@ impl Sampler {
         running
     }
 
-    /// Deals the free places out one by one, each to the job with the fewest sequences under way: a large job does
-    /// not keep small ones waiting longer than a sequence of it takes. Of equals it is the oldest of those whose prompts
-    /// are begun: they hold memory that others may wait for.
-    fn share_room(&self) -> Vec<(JobId, usize)> {
+    /// Assigns the free slots one by one, each to the job with the fewest running sequences: a large job does not delay
+    /// small ones by more than one of its sequences. Among equals the oldest job whose prompt has started comes first, as
+    /// it holds memory that others may wait for.
+    fn share_slots(&self) -> Vec<(JobId, usize)> {
         let room = self.most_live - self.live.len().min(self.most_live);
         if room == 0 || self.waiting.is_empty() {
             return Vec::new();
@@ -81,14 +81,14 @@ impl Sampler {
             };
             counts[next] += 1;
         }
-        let dealt = shares.iter().zip(counts);
-        dealt
+        let assigned = shares.iter().zip(counts);
+        assigned
             .filter(|(_, count)| *count > 0)
             .map(|((id, ..), count)| (*id, count))
             .collect()
     }
 
-    /// Starts sequences of a job whose prompt is ready, as far as there is memory for them. There always is for one.
+    /// Starts sequences of a job whose prompt is ready, as far as there is memory. There always is for one.
     fn start(&mut self, config: &ModelConfig, id: JobId, count: usize, free: &mut usize) {
         let mut is_alone = self.live.iter().all(|sequence| sequence.job != id);
         let Some(job) = self.jobs.get_mut(&id) else {
@@ -118,8 +118,8 @@ impl Sampler {
         }
     }
 
-    /// Begins with the prompt of a job, with what is known of it. One that will soon be known better, because
-    /// a prompt that begins like it is being run, waits for that. False if there is no memory for it.
+    /// Starts the prompt of a job from its cached pages. It waits if a running prompt will soon add more pages of the same
+    /// beginning. Returns false if there is no memory for it.
     fn begin(&mut self, config: &ModelConfig, id: JobId, free: &mut usize) -> bool {
         let Some(job) = self.jobs.get(&id) else {
             return true;
@@ -133,7 +133,7 @@ impl Sampler {
         let spec = Arc::clone(&job.spec);
         let mut pages = Vec::new();
         if self.prefixes.is_on() {
-            // Rows whose logits are wanted have to be run, known or not.
+            // Rows whose logits are needed have to be run, cached or not.
             let usable = &spec.prompt[..spec.first_row()];
             pages = self.prefixes.find(spec.lora.as_ref(), usable);
             let soon = self.jobs.values().any(|other| {

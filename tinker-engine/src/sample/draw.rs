@@ -1,6 +1,6 @@
-//! Choosing a token from logits.
+//! Draw of a token from logits.
 
-use crate::kernels::{HEAP, first_greatest, weigh};
+use crate::kernels::{WEIGHT_BLOCK, first_greatest, softmax_weights};
 use crate::model::room;
 use crate::random::Random;
 
@@ -19,7 +19,7 @@ pub(super) struct Draw {
 #[derive(Debug, Default)]
 pub(super) struct DrawScratch {
     weights: Vec<f32>,
-    /// Of each [`HEAP`] of weights.
+    /// Sum of each block of [`WEIGHT_BLOCK`] weights.
     sums: Vec<f32>,
     candidates: Vec<u32>,
 }
@@ -38,9 +38,9 @@ impl Draw {
         }
         let n = logits.len();
         let weights = room(&mut scratch.weights, n);
-        let sums = room(&mut scratch.sums, n.div_ceil(HEAP));
+        let sums = room(&mut scratch.sums, n.div_ceil(WEIGHT_BLOCK));
         let by = (1.0 / self.temperature).min(f32::MAX);
-        weigh(logits, logits[best], by, weights, sums);
+        softmax_weights(logits, logits[best], by, weights, sums);
         let best = best as u32;
         let total: f64 = sums.iter().copied().map(f64::from).sum();
         let limited = self.top_k.is_some_and(|k| k < n) || self.top_p < 1.0;
@@ -50,8 +50,8 @@ impl Draw {
 
         let candidates = &mut scratch.candidates;
         candidates.clear();
-        // All tokens below this weight together hold less than 1 - top_p: the kept set needs none of
-        // them, and what is left is short to sort.
+        // All tokens below this weight together hold less than 1 - top_p: the kept set needs none of them, and the others
+        // are few.
         let floor = match self.top_k {
             Some(_) => 0.0,
             None => total as f32 * (1.0 - self.top_p) / n as f32 * 0.999,
@@ -68,27 +68,27 @@ impl Draw {
         }
         if self.top_p < 1.0 {
             let total = match self.top_k {
-                Some(_) => heap(candidates, weights),
+                Some(_) => total_weight(candidates, weights),
                 None => total,
             };
             let enough = f64::from(self.top_p) * total;
             let kept = likeliest(candidates, weights, enough, by_rank);
             candidates.truncate(kept);
         }
-        // In an order that does not depend on how they were found.
+        // By id, so that the draw does not depend on the order of the selection.
         candidates.sort_unstable();
         pick(candidates.iter().copied(), weights, random).unwrap_or(best)
     }
 }
 
-/// Weight of tokens together.
-fn heap(tokens: &[u32], weights: &[f32]) -> f64 {
+/// Total weight of tokens.
+fn total_weight(tokens: &[u32], weights: &[f32]) -> f64 {
     tokens.iter().map(|t| f64::from(weights[*t as usize])).sum()
 }
 
-/// Brings the fewest tokens to the front that are the likeliest and together weigh `enough`, and returns how many
-/// they are; all, if all together weigh less. Halving finds them in time linear in the tokens, where sorting is most
-/// of the work of a draw.
+/// Moves the smallest set of likeliest tokens whose total weight is `enough` to the front, and returns its size; all
+/// tokens, if their total weight is less. Bisection takes time linear in the number of tokens; sorting would be most of
+/// the work of a draw.
 fn likeliest(
     tokens: &mut [u32],
     weights: &[f32],
@@ -100,7 +100,7 @@ fn likeliest(
     while end - kept > 1 {
         let half = kept.midpoint(end);
         tokens[kept..end].select_nth_unstable_by(half - kept, &mut by_rank);
-        let more = heap(&tokens[kept..half], weights);
+        let more = total_weight(&tokens[kept..half], weights);
         if so_far + more >= enough {
             end = half;
         } else {
@@ -111,15 +111,15 @@ fn likeliest(
     end
 }
 
-/// Picks a token with a probability in proportion to its weight: first its heap, then within that.
+/// Picks a token with a probability in proportion to its weight: first its block, then the token within it.
 fn pick_any(weights: &[f32], sums: &[f32], total: f64, random: &mut Random) -> Option<u32> {
     let mut left = random.unit() * total;
-    for (i, (heap, sum)) in weights.chunks(HEAP).zip(sums).enumerate() {
+    for (i, (block, sum)) in weights.chunks(WEIGHT_BLOCK).zip(sums).enumerate() {
         let sum = f64::from(*sum);
         if left < sum {
-            let first = (i * HEAP) as u32;
-            let tokens = first..first + heap.len() as u32;
-            return taken(tokens, weights, left);
+            let first = (i * WEIGHT_BLOCK) as u32;
+            let tokens = first..first + block.len() as u32;
+            return at_weight(tokens, weights, left);
         }
         left -= sum;
     }
@@ -133,11 +133,11 @@ fn pick(
     random: &mut Random,
 ) -> Option<u32> {
     let total: f64 = tokens.clone().map(|t| f64::from(weights[t as usize])).sum();
-    taken(tokens, weights, random.unit() * total)
+    at_weight(tokens, weights, random.unit() * total)
 }
 
-/// The token at which the weights have used up `left`; the last with a weight if they do not.
-fn taken(tokens: impl Iterator<Item = u32>, weights: &[f32], mut left: f64) -> Option<u32> {
+/// The token at which the cumulative weight exceeds `left`; the last token with a weight if it never does.
+fn at_weight(tokens: impl Iterator<Item = u32>, weights: &[f32], mut left: f64) -> Option<u32> {
     let mut last = None;
     for token in tokens {
         let weight = f64::from(weights[token as usize]);
@@ -244,7 +244,7 @@ mod tests {
             &shares(Draw { top_p: 0.8, ..all }),
             &softmax(&[1, 2, 4], 1.0),
         );
-        // After top_k 3 the first two hold 0.84 of what is left.
+        // After top_k 3 the first two hold 0.84 of the remaining weight.
         assert_close(
             &shares(Draw {
                 top_k: Some(3),
@@ -274,11 +274,12 @@ mod tests {
                 wb.total_cmp(&wa).then(a.cmp(b))
             };
             let mut sorted: Vec<u32> = (0..n).collect();
-            let total = heap(&sorted, &weights);
+            let total = total_weight(&sorted, &weights);
             sorted.sort_unstable_by(by_rank);
             for share in [0.001, 0.3, 0.5, 0.9, 1.0, 1.1] {
                 let enough = share * total;
-                let fewest = (1..=sorted.len()).find(|k| heap(&sorted[..*k], &weights) >= enough);
+                let fewest =
+                    (1..=sorted.len()).find(|k| total_weight(&sorted[..*k], &weights) >= enough);
                 let fewest = fewest.unwrap_or(sorted.len());
                 let mut tokens: Vec<u32> = (0..n).rev().collect();
                 let kept = likeliest(&mut tokens, &weights, enough, by_rank);

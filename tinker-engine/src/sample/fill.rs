@@ -1,4 +1,4 @@
-//! Running prompts, a few rows of each at a time.
+//! Prompt processing, a few rows of each prompt at a time.
 
 use std::ops::Range;
 use std::sync::Mutex;
@@ -7,15 +7,16 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use super::job::Spec;
 use super::prompt::{Filling, Part, wanted};
 use super::scratch::{Scratch, lock};
-use crate::model::{Caches, Group, KeyValues, Model, Precision, Segment, SegmentCaches, forward};
-use crate::threads::{Hands, Team};
+use crate::model::{
+    Caches, ForwardPass, Group, KeyValues, Model, Precision, Segment, SegmentCaches,
+};
+use crate::threads::{PoolHandle, ThreadPool};
 
-/// Rows a thread runs at once: enough for the products to be fast, few enough for the threads to share a
-/// prompt.
+/// Rows a thread runs at once: enough for the products to be fast, few enough for the threads to share a prompt.
 const CHUNK: usize = 64;
 
-/// Consecutive rows of a prompt. It gets the keys and values of each block when the chunk before it has
-/// done with that block, so that several threads work on one prompt, each some blocks ahead of the next.
+/// Consecutive rows of a prompt. A chunk receives the keys and values of each block when the chunk before it has finished
+/// that block, so that several threads work on one prompt, each some blocks ahead of the next.
 struct Chunk<'a> {
     spec: &'a Spec,
     rows: Range<usize>,
@@ -23,7 +24,7 @@ struct Chunk<'a> {
     part: &'a mut Part,
 }
 
-/// Keys and values on their way from chunk to chunk, in the order of the blocks.
+/// Passes keys and values from chunk to chunk, in the order of the blocks.
 struct Relay {
     before: Receiver<KeyValues>,
     next: Sender<KeyValues>,
@@ -33,7 +34,7 @@ struct Relay {
 impl SegmentCaches for Relay {
     fn cache(&mut self, _segment: usize, _block: usize) -> &mut KeyValues {
         self.pass_on();
-        // Items are begun in order, so the chunk before has at least begun, and waits for earlier ones only.
+        // Items start in order, so the chunk before this one has started, and it waits for earlier ones only.
         let got = self.before.recv();
         self.held
             .insert(got.expect("the chunk before passes on every block, unless it panicked"))
@@ -43,15 +44,15 @@ impl SegmentCaches for Relay {
 impl Relay {
     fn pass_on(&mut self) {
         if let Some(done) = self.held.take() {
-            // Nobody listens when the reader has panicked; then this round fails as a whole.
-            let _nobody = self.next.send(done);
+            // The receiver is gone only if its chunk panicked; then the whole round fails.
+            let _unreceived = self.next.send(done);
         }
     }
 }
 
-/// Runs the next rows of prompts: how many is said with each.
+/// Runs the next rows of prompts, as many as are given with each.
 pub(super) fn run(
-    team: &Team,
+    threads: &ThreadPool,
     scratches: &[Mutex<Scratch>],
     model: &Model,
     mut work: Vec<(&Spec, &mut Filling, usize)>,
@@ -88,7 +89,7 @@ pub(super) fn run(
         }
         ends.push(before);
     }
-    team.each(chunks, |thread, chunk| {
+    threads.each(chunks, |thread, chunk| {
         chunk.run(model, &mut lock(&scratches[thread]));
     });
     for (((_, filling, rows), end), parts) in work.into_iter().zip(ends).zip(parts) {
@@ -120,36 +121,26 @@ impl Chunk<'_> {
             len: n,
             position: self.rows.start,
         }];
-        let Scratch { tape, scores, .. } = scratch;
-        forward(
-            Hands::One,
+        let pass = ForwardPass {
+            pool: PoolHandle::Caller,
             model,
-            Precision::Exact,
-            &groups,
-            &self.spec.prompt[self.rows.clone()],
-            &segments,
-            Caches::Segments(&mut self.relay),
-            tape,
-            scores,
-            false,
-        );
+            precision: Precision::Exact,
+            groups: &groups,
+            segments: &segments,
+            keep: false,
+        };
+        let caches = Caches::Segments(&mut self.relay);
+        let tokens = &self.spec.prompt[self.rows.clone()];
+        pass.run(tokens, caches, &mut scratch.tape);
         self.relay.pass_on();
         let (spec, part, start) = (self.spec, self.part, self.rows.start);
         let wanted = wanted(spec, &self.rows);
         if wanted.is_empty() {
             return;
         }
-        let first = wanted.start - start;
-        scratch.logits(
-            Hands::One,
-            model,
-            Precision::Exact,
-            &groups,
-            first,
-            wanted.len(),
-            |row, logits, norm, draw| {
-                part.hear(spec, start + row, logits, norm, draw);
-            },
-        );
+        let rows = wanted.start - start..wanted.end - start;
+        scratch.logits(&pass, rows, |row, logits, norm, draw| {
+            part.record(spec, start + row, logits, norm, draw);
+        });
     }
 }

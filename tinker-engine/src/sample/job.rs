@@ -5,41 +5,41 @@ use std::sync::Arc;
 use super::draw::Draw;
 use super::prefix::PAGE;
 use super::stop::StopWatch;
-use crate::backend::{BackendError, SampleJob, SampleWeights, StopRule};
+use crate::backend::{BackendError, SampleJob, StopRule};
 use crate::model::{KeyValues, Lora, Model, ModelConfig};
 use crate::train::check_tokens;
 
-/// Sequences of one job; more would hold too much memory until the last has ended.
+/// Largest number of sequences of a job; more would hold too much memory until the last has ended.
 const MOST_SAMPLES: usize = 4096;
 
-/// What the keys and values of a sequence of so many tokens take.
+/// Bytes of the keys and values of a sequence of this many tokens.
 pub(crate) fn cache_bytes(config: &ModelConfig, tokens: usize) -> usize {
     let pages = tokens.div_ceil(PAGE) * config.num_hidden_layers;
     (KeyValues::page_len(config) * size_of::<f32>()).saturating_mul(pages)
 }
 
-/// Rounded to the next one.
+/// Mebibytes, rounded up.
 fn mib(bytes: usize) -> usize {
     bytes.div_ceil(1 << 20)
 }
 
-/// What all sequences of a job share.
+/// A checked job: the part that all its sequences share.
 #[derive(Debug)]
 pub(super) struct Spec {
     pub(super) lora: Option<Arc<Lora>>,
     pub(super) prompt: Vec<u32>,
     pub(super) num_samples: usize,
-    /// Most tokens of a sequence, at most what the context leaves.
+    /// Most new tokens of a sequence, within the context.
     pub(super) limit: usize,
-    /// What the keys and values take that all sequences read: those of the prompt's full pages.
+    /// Bytes of the keys and values that all sequences read: those of the prompt's full pages.
     pub(super) shared_bytes: usize,
-    /// What those of one sequence take, for as many tokens as it may grow to.
+    /// Bytes of the keys and values of one sequence, for as many tokens as it may grow to.
     pub(super) own_bytes: usize,
     pub(super) draw: Draw,
     pub(super) seed: u64,
     pub(super) stop: StopWatch,
     pub(super) prompt_logprobs: bool,
-    /// Log probabilities and likely tokens are wanted of the last positions only.
+    /// Number of last positions of which log probabilities and likely tokens are reported; all if `None`.
     last_positions: Option<usize>,
     pub(super) topk_prompt: usize,
     pub(super) topk_sample: usize,
@@ -48,7 +48,7 @@ pub(super) struct Spec {
 }
 
 impl Spec {
-    /// Checks a job. `fresh_seed` is used if it has none; `most_bytes` are there for keys and values.
+    /// Checks a job. `fresh_seed` is used if it has none; `most_bytes` is the bound of all keys and values.
     pub(super) fn new(
         model: &Model,
         end_tokens: &[u32],
@@ -108,7 +108,7 @@ impl Spec {
         let bytes = |tokens: usize| cache_bytes(config, tokens);
         let mut limit = job.max_tokens.unwrap_or(context).min(context - n);
         if job.max_tokens.is_none() {
-            // As many as there is room for, at least one.
+            // As many as fit, at least one.
             let room = most_bytes / bytes(PAGE) * PAGE;
             limit = limit.min(room.saturating_sub(n).max(1));
         }
@@ -120,16 +120,14 @@ impl Spec {
                  (`cache_bytes`, or `tinker serve --max-cache`)"
             ));
         }
-        let lora = match job.weights {
-            SampleWeights::Base => None,
-            SampleWeights::Frozen(frozen) => match frozen.0.downcast::<Lora>() {
-                Ok(lora) if lora.fits(model) => Some(lora),
-                _ => {
-                    return Err(BackendError::server(
-                        "the frozen weights are not of this model",
-                    ));
-                }
-            },
+        let lora = match job.weights.map(|weights| weights.0.downcast::<Lora>()) {
+            None => None,
+            Some(Ok(lora)) if lora.fits(model) => Some(lora),
+            Some(_) => {
+                return Err(BackendError::server(
+                    "the sampling weights were made for another model",
+                ));
+            }
         };
         Ok(Self {
             lora,
@@ -154,12 +152,12 @@ impl Spec {
         })
     }
 
-    /// Whether its only sequence has all keys and values to itself.
+    /// Whether it has one sequence, which then owns all keys and values.
     pub(super) fn is_single(&self) -> bool {
         self.num_samples == 1
     }
 
-    /// Positions of the prompt whose keys and values all sequences read: those of its full pages.
+    /// Number of prompt positions whose keys and values all sequences read: those of its full pages.
     pub(super) fn shared_len(&self) -> usize {
         if self.is_single() {
             0
@@ -168,13 +166,13 @@ impl Spec {
         }
     }
 
-    /// Positions that the prompt's keys and values have room for.
+    /// Number of positions that the prompt's caches have room for.
     pub(super) fn prompt_room(&self) -> usize {
         self.prompt.len() + if self.is_single() { self.limit } else { 0 }
     }
 
-    /// First row of the prompt whose logits are wanted. Row `i` is about position `i + 1`; the last one
-    /// begins the sequences.
+    /// First row of the prompt whose logits are needed. Row `i` predicts position `i + 1`; the last row begins the
+    /// sequences.
     pub(super) fn first_row(&self) -> usize {
         let last = self.prompt.len() - 1;
         if !self.target_prompt.is_empty() || self.alternatives > 0 {
@@ -186,7 +184,7 @@ impl Spec {
         }
     }
 
-    /// Pages of `page` tokens that this prompt could take over from another one that has been run.
+    /// Number of pages of `page` tokens that this prompt could reuse from another one that has been run.
     pub(super) fn shares_pages(&self, other: &Self, page: usize) -> usize {
         let is_same = match (&self.lora, &other.lora) {
             (None, None) => true,

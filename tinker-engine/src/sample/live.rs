@@ -7,12 +7,14 @@ use super::job::Spec;
 use super::scratch::Scratch;
 use super::stop::StopWatch;
 use crate::backend::{JobId, SampledTokens};
-use crate::model::{Caches, Group, History, KeyValues, Lora, Model, Precision, Segment, forward};
+use crate::model::{
+    Adapted, Caches, ForwardPass, Group, History, KeyValues, Lora, Model, Precision, Segment,
+};
 use crate::random::Random;
-use crate::threads::Hands;
+use crate::threads::PoolHandle;
 use crate::vocabulary::Vocabulary;
 
-/// A sequence that is not over.
+/// A running sequence.
 #[derive(Debug)]
 pub(super) struct Live {
     pub(super) job: JobId,
@@ -21,9 +23,9 @@ pub(super) struct Live {
     pub(super) spec: Arc<Spec>,
     /// Keys and values of its prompt's full pages, block by block, if it shares them.
     prompt: Arc<Vec<KeyValues>>,
-    /// Those of all that follows but the last token.
+    /// Keys and values of what follows, except of the last token.
     pub(super) own: Vec<KeyValues>,
-    /// Over, by its stop rule, its length, or a fault of the weights.
+    /// How it ended, once it has.
     pub(super) over: Option<End>,
     pub(super) output: SampledTokens,
     stop: StopWatch,
@@ -94,11 +96,18 @@ impl Live {
         }
     }
 
+    /// Position of its last token.
+    fn position(&self) -> usize {
+        self.spec.prompt.len() + self.output.tokens.len() - 1
+    }
+
     fn history(&mut self) -> History<'_> {
+        let position = self.position();
         History {
             shared: &self.prompt,
             shared_len: self.spec.shared_len(),
             own: &mut self.own,
+            position,
         }
     }
 
@@ -111,12 +120,12 @@ impl Live {
     }
 }
 
-/// Of a model with rounded copies of its weights, generating reads those; all else reads the exact ones.
+/// Generation reads the rounded weights of a model that has them; everything else reads the exact ones.
 const PRECISION: Precision = Precision::Rounded;
 
-/// One more token for each sequence. Sequences with the same adapter follow each other; none is over.
+/// Draws one token for each sequence. Sequences with the same adapter are adjacent, and none has ended.
 pub(super) fn step(
-    hands: Hands<'_>,
+    pool: PoolHandle<'_>,
     model: &Model,
     live: &mut [Live],
     vocabulary: &dyn Vocabulary,
@@ -130,11 +139,10 @@ pub(super) fn step(
             continue;
         };
         tokens.push(*last);
-        let position = sequence.spec.prompt.len() + sequence.output.tokens.len() - 1;
         segments.push(Segment {
             start: row,
             len: 1,
-            position,
+            position: sequence.position(),
         });
         if row == 0 || live[row - 1].adapter_key() != sequence.adapter_key() {
             loras.push((row, sequence.spec.lora.clone()));
@@ -143,9 +151,9 @@ pub(super) fn step(
     debug_assert_eq!(
         tokens.len(),
         live.len(),
-        "a sequence in a step has drawn its first token"
+        "a running sequence has drawn its first token"
     );
-    let groups: Vec<Group<Option<&Lora>>> = loras
+    let groups: Vec<Adapted<'_>> = loras
         .iter()
         .enumerate()
         .map(|(i, (start, lora))| {
@@ -156,29 +164,17 @@ pub(super) fn step(
             }
         })
         .collect();
-    let Scratch { tape, scores, .. } = scratch;
-    forward(
-        hands,
+    let pass = ForwardPass {
+        pool,
         model,
-        PRECISION,
-        &groups,
-        &tokens,
-        &segments,
-        Caches::Rows(live.iter_mut().map(Live::history).collect()),
-        tape,
-        scores,
-        false,
-    );
-    let n = tokens.len();
-    scratch.logits(
-        hands,
-        model,
-        PRECISION,
-        &groups,
-        0,
-        n,
-        |row, logits, norm, draw| {
-            live[row].extend(logits, norm, vocabulary, draw);
-        },
-    );
+        precision: PRECISION,
+        groups: &groups,
+        segments: &segments,
+        keep: false,
+    };
+    let histories = live.iter_mut().map(Live::history).collect();
+    pass.run(&tokens, Caches::Rows(histories), &mut scratch.tape);
+    scratch.logits(&pass, 0..tokens.len(), |row, logits, norm, draw| {
+        live[row].extend(logits, norm, vocabulary, draw);
+    });
 }

@@ -1,4 +1,4 @@
-//! Sampling: every live sequence of every job advances by one token at a time, all in one batch.
+//! Sampling: all running sequences of all jobs advance by one token at a time, in one batch.
 
 mod admit;
 mod draw;

@@ -1,4 +1,4 @@
-//! Keys and values of prompts seen before, in pages, so that a prompt with a known beginning is not run whole.
+//! Prefix cache: keys and values of earlier prompts, in pages, so that a common beginning is not run again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
@@ -6,18 +6,17 @@ use std::sync::{Arc, Weak};
 use crate::kernels::PANEL;
 use crate::model::{KeyValues, Lora, Model};
 
-/// Tokens of a page: one panel of keys, so that pages are copied as they lie.
+/// Tokens of a page: one panel of keys, so that pages are copied without rearranging.
 pub(super) const PAGE: usize = PANEL;
 
-/// Pages of prompts, found by the adapter and all tokens up to their end. The page that rested longest
-/// goes when there are too many. Frozen adapters never change, so a page is right as long as its adapter
-/// exists; then it goes too.
+/// Pages of prompts by adapter and all tokens up to the end of the page. The least recently used page is evicted first.
+/// Packed adapters never change, so a page is valid as long as its adapter exists; it is dropped with the adapter.
 #[derive(Debug)]
 pub(super) struct PrefixCache {
     most_bytes: usize,
-    /// Of one page; 0 as long as there is none.
+    /// Bytes of one page; 0 before the first.
     page_bytes: usize,
-    /// Of the last use; also the source of numbers.
+    /// Tick of the last use; also numbers the pages.
     tick: u64,
     roots: HashMap<usize, Root>,
     pages: HashMap<Key, Page>,
@@ -25,11 +24,11 @@ pub(super) struct PrefixCache {
     ages: BTreeMap<u64, Key>,
 }
 
-/// Where the pages of an adapter begin.
+/// Root of the pages of an adapter.
 #[derive(Debug)]
 struct Root {
     number: u64,
-    /// Holds the adapter's address, so that no other gets it; nothing for the base model.
+    /// Keeps the adapter's address from being reused; `None` for the base model.
     adapter: Option<Weak<Lora>>,
 }
 
@@ -45,12 +44,12 @@ struct Page {
     number: u64,
     root: u64,
     tick: u64,
-    /// Of all blocks, in order.
+    /// Keys and values of all blocks, in order.
     content: Arc<[f32]>,
 }
 
 impl PrefixCache {
-    /// A cache of at most so many bytes; with 0 it keeps nothing.
+    /// A cache of at most this many bytes; 0 disables it.
     pub(super) fn new(most_bytes: usize) -> Self {
         Self {
             most_bytes,
@@ -62,12 +61,12 @@ impl PrefixCache {
         }
     }
 
-    /// Whether it ever keeps anything.
+    /// Whether it is enabled.
     pub(super) fn is_on(&self) -> bool {
         self.most_bytes > 0
     }
 
-    /// The pages `tokens` begins with, as far as they are known.
+    /// The cached pages that `tokens` begins with.
     pub(super) fn find(&mut self, lora: Option<&Arc<Lora>>, tokens: &[u32]) -> Vec<Arc<[f32]>> {
         let Some(root) = self.roots.get(&address(lora)) else {
             return Vec::new();
@@ -90,7 +89,7 @@ impl PrefixCache {
         found
     }
 
-    /// Keeps the full pages of `tokens`, whose keys and values `caches` holds.
+    /// Adds the full pages of `tokens`, whose keys and values are in `caches`.
     pub(super) fn insert(
         &mut self,
         model: &Model,
@@ -128,7 +127,7 @@ impl PrefixCache {
             keys.push(key);
         }
         self.touch(&keys);
-        // The oldest is never one that was just touched: those alone fit.
+        // The pages just touched fit, so the oldest is never one of them.
         while self.pages.len() > most
             && let Some((_, key)) = self.ages.pop_first()
         {
@@ -142,7 +141,7 @@ impl PrefixCache {
         self.pages.len() * self.page_bytes
     }
 
-    /// Marks a chain of pages as used. The last first, so that it goes before those it stands on.
+    /// Marks a chain of pages as used, the last first, so that it is evicted before the pages it follows.
     fn touch(&mut self, chain: &[Key]) {
         for key in chain.iter().rev() {
             let next = self.next_tick();
@@ -163,7 +162,7 @@ impl PrefixCache {
         root.number
     }
 
-    /// Drops the pages of adapters that are gone.
+    /// Drops the pages of adapters that no longer exist.
     fn forget_dropped(&mut self) {
         let is_gone = |root: &Root| {
             let adapter = root.adapter.as_ref();

@@ -1,4 +1,4 @@
-//! The prompt of a job, run once for all its sequences.
+//! Prompt of a job, run once for all its sequences.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -9,20 +9,20 @@ use super::prefix::PAGE;
 use crate::model::{KeyValues, ModelConfig};
 use crate::random::Random;
 
-/// A prompt on its way: some of its rows have been run.
+/// A prompt in progress: some of its rows have been run.
 #[derive(Debug)]
 pub(super) struct Filling {
     /// Keys and values, block by block.
     pub(super) caches: Vec<KeyValues>,
-    /// Rows that have been run or were known.
+    /// Number of rows that have been run or were cached.
     pub(super) rows: usize,
-    /// Rows that were known.
-    pub(super) known: usize,
-    said: Said,
+    /// Number of rows that were cached.
+    pub(super) cached: usize,
+    report: PromptReport,
     last: Option<(Vec<f32>, f32)>,
 }
 
-/// What is left of a prompt.
+/// A prompt that has been run.
 #[derive(Debug)]
 pub(super) struct Prompt {
     /// Keys and values, block by block, until the only sequence has taken them.
@@ -31,22 +31,22 @@ pub(super) struct Prompt {
     pub(super) logits: Vec<f32>,
     /// Logarithm of their normaliser.
     pub(super) norm: f32,
-    /// Tokens that were not run because their keys and values were known.
-    pub(super) known: usize,
-    pub(super) said: Said,
+    /// Number of tokens whose keys and values were cached.
+    pub(super) cached: usize,
+    pub(super) report: PromptReport,
 }
 
-/// What a job reports of its prompt.
+/// Results about the prompt.
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct PromptReport {
     pub(super) logprobs: Option<Vec<f32>>,
     pub(super) topk: Option<Vec<Vec<(u32, f32)>>>,
-    /// Row `i` is about position `i + 1`, here and below.
+    /// Row `i` predicts position `i + 1`, here and below.
     pub(super) targets: Vec<Vec<f32>>,
     pub(super) alternatives: Vec<Vec<(u32, f32)>>,
 }
 
-/// What some rows say.
+/// Results of some rows.
 #[derive(Debug, Default)]
 pub(super) struct Part {
     logprobs: Vec<f32>,
@@ -56,12 +56,11 @@ pub(super) struct Part {
     last: Option<(Vec<f32>, f32)>,
 }
 
-/// Stream of the draws of alternatives at row 0, that of row 1 is one below; those of the sequences are
-/// numbered from 0.
+/// Random stream of the alternatives at row 0; row `i` uses the stream `i` below it. Sequences use the streams from 0 up.
 const ALTERNATIVES: u64 = u64::MAX;
 
 impl Filling {
-    /// Begins with the pages that are known.
+    /// Starts with the cached pages.
     pub(super) fn new(config: &ModelConfig, spec: &Spec, pages: &[impl AsRef<[f32]>]) -> Self {
         let mut caches: Vec<_> = (0..config.num_hidden_layers)
             .map(|_| KeyValues::new(config, spec.prompt_room()))
@@ -72,52 +71,52 @@ impl Filling {
                 rest = cache.write_page(config, p, rest);
             }
         }
-        // Of the positions up to the first row that is asked about nothing can be said.
-        let silent = spec.first_row() + 1;
-        let said = Said {
-            logprobs: spec.prompt_logprobs.then(|| vec![f32::NAN; silent]),
-            topk: (spec.topk_prompt > 0).then(|| vec![Vec::new(); silent]),
-            ..Said::default()
+        // Positions up to the first row that is needed have no results.
+        let unreported = spec.first_row() + 1;
+        let report = PromptReport {
+            logprobs: spec.prompt_logprobs.then(|| vec![f32::NAN; unreported]),
+            topk: (spec.topk_prompt > 0).then(|| vec![Vec::new(); unreported]),
+            ..PromptReport::default()
         };
-        let known = pages.len() * PAGE;
+        let cached = pages.len() * PAGE;
         Self {
             caches,
-            rows: known,
-            known,
-            said,
+            rows: cached,
+            cached,
+            report,
             last: None,
         }
     }
 
-    /// Adds what the next rows say.
+    /// Appends the results of the next rows.
     pub(super) fn add(&mut self, part: Part) {
-        if let Some(logprobs) = &mut self.said.logprobs {
+        if let Some(logprobs) = &mut self.report.logprobs {
             logprobs.extend(part.logprobs);
         }
-        if let Some(topk) = &mut self.said.topk {
+        if let Some(topk) = &mut self.report.topk {
             topk.extend(part.topk);
         }
-        self.said.targets.extend(part.targets);
-        self.said.alternatives.extend(part.alternatives);
+        self.report.targets.extend(part.targets);
+        self.report.alternatives.extend(part.alternatives);
         self.last = part.last.or(self.last.take());
     }
 
-    /// The prompt, when its last row has been run.
+    /// The prompt, once its last row has been run.
     pub(super) fn finish(&mut self) -> Option<Prompt> {
         let (logits, norm) = self.last.take()?;
         Some(Prompt {
             caches: Arc::new(std::mem::take(&mut self.caches)),
             logits,
             norm,
-            known: self.known,
-            said: std::mem::take(&mut self.said),
+            cached: self.cached,
+            report: std::mem::take(&mut self.report),
         })
     }
 }
 
 impl Part {
-    /// Takes in the logits of one row.
-    pub(super) fn hear(
+    /// Records the results of one row from its logits, `[vocab]`.
+    pub(super) fn record(
         &mut self,
         spec: &Spec,
         row: usize,
@@ -156,13 +155,13 @@ impl Part {
     }
 }
 
-/// Of these rows, those whose logits are wanted.
+/// The rows whose logits are needed.
 pub(super) fn wanted(spec: &Spec, rows: &Range<usize>) -> Range<usize> {
     rows.start.max(spec.first_row())..rows.end
 }
 
 impl Prompt {
-    /// What one more sequence shares with others, and what it has of its own.
+    /// Caches of one more sequence: those it shares with others, and those it owns.
     pub(super) fn branch(
         &mut self,
         config: &ModelConfig,

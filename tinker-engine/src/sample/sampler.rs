@@ -1,4 +1,4 @@
-//! The queue of jobs and the batch of live sequences.
+//! Sampler: the queue of jobs and the batch of running sequences.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
@@ -8,27 +8,27 @@ use super::fill;
 use super::job::Spec;
 use super::live::{End, Live, step};
 use super::prefix::PrefixCache;
-use super::prompt::{Filling, Prompt, Said};
+use super::prompt::{Filling, Prompt, PromptReport};
 use super::scratch::{Scratch, lock};
 use crate::backend::{BackendError, JobId, SampleJob, SampleOutput, SampledTokens};
 #[cfg(test)]
 use crate::model::KeyValues;
 use crate::model::Model;
-use crate::threads::{Hands, Team};
+use crate::threads::{PoolHandle, ThreadPool};
 use crate::vocabulary::Vocabulary;
 
-/// Sequences a thread takes at least: with fewer, waking it costs more than it saves.
+/// Fewest sequences of a thread: with fewer, waking it costs more than it saves.
 const ROWS_PER_THREAD: usize = 4;
 
-/// From so many weights on, which no second-level cache holds, threads with few sequences each share every product
-/// instead of the sequences: then each reads its part of the weights, not all. Measured with 22 million weights on two
-/// threads: a token costs half with one sequence, two thirds with 8, and the same with 16. A model whose weights stay
-/// in the caches is sooner done than another thread is asked thirty times a step. Tests have both.
+/// Number of weights, too many for a second-level cache, from which threads with few sequences each share every product
+/// instead of the sequences: then each thread reads its part of the weights, not all. Measured with 22 million weights on
+/// two threads: a token costs half with one sequence, two thirds with 8, and the same with 16. With a model whose weights
+/// stay in the caches, waking another thread thirty times a step costs more than it saves. Tests cover both.
 const SHARED_WEIGHTS: usize = if cfg!(test) { 1 << 14 } else { 1 << 22 };
 const SHARED_ROWS: usize = if cfg!(test) { 2 } else { 8 };
 
-/// Rows of prompts each thread runs between two tokens of the live sequences: a long prompt holds them up
-/// by no more than that.
+/// Prompt rows that each thread runs between two tokens of the running sequences: a long prompt delays them by no more
+/// than that.
 const ROWS: usize = 128;
 
 /// All sampling of one backend.
@@ -38,16 +38,16 @@ pub(crate) struct Sampler {
     pub(super) most_live: usize,
     next: u64,
     entropy: u64,
-    /// Jobs with sequences not started, in the order they came.
+    /// Jobs with sequences that have not started, in the order they were submitted.
     pub(super) waiting: VecDeque<JobId>,
     pub(super) jobs: BTreeMap<JobId, Job>,
     pub(super) live: Vec<Live>,
     pub(super) prefixes: PrefixCache,
-    team: Arc<Team>,
+    threads: Arc<ThreadPool>,
     pub(super) scratches: Vec<Mutex<Scratch>>,
-    /// Bytes of keys and values of all sequences and prompts under way.
+    /// Bound of the bytes of keys and values of all running sequences and prompts.
     pub(super) most_bytes: usize,
-    /// Rows of prompts run up to now.
+    /// Prompt rows run so far.
     rows_run: usize,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Job {
     done: Vec<Option<SampledTokens>>,
 }
 
-/// How far a job's prompt is.
+/// Progress of a job's prompt.
 #[derive(Debug)]
 pub(super) enum Stage {
     Queued,
@@ -68,11 +68,11 @@ pub(super) enum Stage {
 }
 
 impl Sampler {
-    /// A sampler with at most `most_live` sequences in memory at a time, at least one, whose keys and values take
-    /// `most_bytes` at most, and so many bytes for those of prompts that were seen before.
+    /// A sampler with at most `most_live` running sequences, at least one, whose keys and values take at most `most_bytes`,
+    /// and with a prefix cache of `prefix_bytes`.
     pub(crate) fn new(
         vocabulary: Arc<dyn Vocabulary>,
-        team: Arc<Team>,
+        threads: Arc<ThreadPool>,
         most_live: usize,
         most_bytes: usize,
         prefix_bytes: usize,
@@ -82,14 +82,14 @@ impl Sampler {
             most_live: most_live.max(1),
             most_bytes,
             next: 0,
-            // The standard library's hash keys are the system's randomness.
+            // The standard library seeds its hash keys with randomness of the system.
             entropy: std::hash::RandomState::new().build_hasher().finish(),
             waiting: VecDeque::new(),
             jobs: BTreeMap::new(),
             live: Vec::new(),
             prefixes: PrefixCache::new(prefix_bytes),
-            scratches: (0..team.size()).map(|_| Mutex::default()).collect(),
-            team,
+            scratches: (0..threads.size()).map(|_| Mutex::default()).collect(),
+            threads,
             rows_run: 0,
         }
     }
@@ -141,7 +141,7 @@ impl Sampler {
         self.most_bytes - self.free_bytes()
     }
 
-    /// Bytes of the keys and values that are there.
+    /// Bytes of the allocated keys and values.
     #[cfg(test)]
     pub(crate) fn held_bytes(&self) -> usize {
         let own = self.live.iter().flat_map(|sequence| &sequence.own);
@@ -153,7 +153,7 @@ impl Sampler {
         own.chain(prompts).map(KeyValues::bytes).sum()
     }
 
-    /// Sequences under way.
+    /// Running sequences.
     #[cfg(test)]
     pub(crate) fn live_sequences(&self) -> usize {
         self.live.len()
@@ -164,7 +164,7 @@ impl Sampler {
         self.prefixes.bytes()
     }
 
-    /// Shows what the sequences of a job hold up to now.
+    /// Shows the sequences of a job so far.
     pub(crate) fn peek(&self, id: JobId, see: &mut dyn FnMut(usize, &SampledTokens, bool)) {
         let Some(job) = self.jobs.get(&id) else {
             return;
@@ -179,7 +179,7 @@ impl Sampler {
         }
     }
 
-    /// One token for every live sequence, then a first one for as many new sequences as there is room.
+    /// Draws one token for every running sequence, then the first token of as many new sequences as there is room for.
     pub(crate) fn advance(
         &mut self,
         model: &Model,
@@ -197,27 +197,28 @@ impl Sampler {
         }
         self.live.sort_by_key(Live::adapter_key);
         let vocabulary = &*self.vocabulary;
-        let few = self.team.size() > 1 && self.live.len() < SHARED_ROWS * self.team.size();
+        let few = self.threads.size() > 1 && self.live.len() < SHARED_ROWS * self.threads.size();
         if few && model.weights() >= SHARED_WEIGHTS {
             let scratch = &mut lock(&self.scratches[0]);
-            let hands = Hands::All(&self.team);
-            step(hands, model, &mut self.live, vocabulary, scratch);
+            let pool = PoolHandle::Pool(&self.threads);
+            step(pool, model, &mut self.live, vocabulary, scratch);
             return;
         }
         let threads = self
             .live
             .len()
             .div_ceil(ROWS_PER_THREAD)
-            .min(self.team.size());
+            .min(self.threads.size());
         let share = self.live.len().div_ceil(threads);
-        self.team.each(self.live.chunks_mut(share), |thread, live| {
-            let scratch = &mut lock(&self.scratches[thread]);
-            step(Hands::One, model, live, vocabulary, scratch);
-        });
+        self.threads
+            .each(self.live.chunks_mut(share), |thread, live| {
+                let scratch = &mut lock(&self.scratches[thread]);
+                step(PoolHandle::Caller, model, live, vocabulary, scratch);
+            });
     }
 
-    /// Runs some rows of prompts. The oldest gets half of them for sure, so that it comes to an end; of the
-    /// others those that are least advanced come first, so that a short one does not wait for a long one.
+    /// Runs some prompt rows. The oldest prompt gets half of them, so that it finishes; among the others the least
+    /// advanced come first, so that a short prompt does not wait for a long one.
     pub(super) fn fill(&mut self, model: &Model, shares: &[(JobId, usize)]) {
         let mut filling: Vec<(JobId, usize, usize)> = shares
             .iter()
@@ -234,7 +235,7 @@ impl Sampler {
         let Some((oldest, _, left)) = filling.first().copied() else {
             return;
         };
-        let total = ROWS * self.team.size().max(2);
+        let total = ROWS * self.threads.size().max(2);
         let first = left.min(total / 2);
         let mut free = total - first;
         filling[1..].sort_by_key(|(_, rows, _)| *rows);
@@ -254,7 +255,7 @@ impl Sampler {
             }
         });
         self.rows_run += portions.values().sum::<usize>();
-        fill::run(&self.team, &self.scratches, model, work.collect());
+        fill::run(&self.threads, &self.scratches, model, work.collect());
         for id in portions.into_keys() {
             let Some(job) = self.jobs.get_mut(&id) else {
                 continue;
@@ -273,7 +274,7 @@ impl Sampler {
         }
     }
 
-    /// Takes out sequences that are over, and jobs with no others.
+    /// Removes sequences that have ended, and jobs without running sequences.
     fn collect(&mut self) -> Vec<(JobId, Result<SampleOutput, BackendError>)> {
         let mut ended = Vec::new();
         let over: Vec<Live> = self
@@ -287,7 +288,7 @@ impl Sampler {
             };
             if sequence.over == Some(End::NotFinite) {
                 self.cancel(id);
-                let why = "the weights give logits that are not finite, so nothing can be sampled from them";
+                let why = "the logits are not finite, so no token can be drawn; load other weights";
                 ended.push((id, Err(BackendError::user(why))));
                 continue;
             }
@@ -295,17 +296,17 @@ impl Sampler {
             if job.done.iter().all(Option::is_some)
                 && let Some(job) = self.jobs.remove(&id)
             {
-                let (said, known) = match job.prompt {
-                    Stage::Ready(prompt) => (prompt.said, prompt.known),
-                    Stage::Queued | Stage::Filling(_) => (Said::default(), 0),
+                let (report, cached) = match job.prompt {
+                    Stage::Ready(prompt) => (prompt.report, prompt.cached),
+                    Stage::Queued | Stage::Filling(_) => (PromptReport::default(), 0),
                 };
                 let output = SampleOutput {
                     sequences: job.done.into_iter().flatten().collect(),
-                    prompt_logprobs: said.logprobs,
-                    topk_prompt_logprobs: said.topk,
-                    target_prompt_logprobs: said.targets,
-                    prompt_alternatives: said.alternatives,
-                    cache_hit_tokens: known,
+                    prompt_logprobs: report.logprobs,
+                    topk_prompt_logprobs: report.topk,
+                    target_prompt_logprobs: report.targets,
+                    prompt_alternatives: report.alternatives,
+                    cache_hit_tokens: cached,
                 };
                 ended.push((id, Ok(output)));
             }

@@ -1,21 +1,21 @@
-//! When a sequence is over.
+//! Stop rules of a sequence.
 
 use crate::backend::StopRule;
 use crate::vocabulary::Vocabulary;
 
-/// Watches one sequence for its stop rule.
+/// State of a stop rule over one sequence.
 #[derive(Debug, Clone)]
 pub(super) enum StopWatch {
     Tokens(Vec<u32>),
     Text {
         texts: Vec<Vec<u8>>,
-        /// The end of the text so far, long enough to hold all but one byte of any stop text.
+        /// The end of the text so far, one byte shorter than the longest stop text.
         tail: Vec<u8>,
     },
 }
 
 impl StopWatch {
-    /// A watch for a rule; `end_tokens` are the model's own.
+    /// The state before the first token; `end_tokens` are those of the model.
     pub(super) fn new(rule: &StopRule, end_tokens: &[u32]) -> Self {
         match rule {
             StopRule::Default => Self::Tokens(end_tokens.to_vec()),
@@ -49,14 +49,20 @@ impl StopWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ByteTokenizer;
+    use crate::base::{ByteVocabulary, END};
 
     fn stops_at(rule: &StopRule, text: &str) -> Option<usize> {
         let mut watch = StopWatch::new(rule, &[256]);
-        let tokens = ByteTokenizer.encode(text);
+        let end = [END];
+        let mut tokens = Vec::new();
+        for part in text.split_inclusive(ByteVocabulary::END_TEXT) {
+            let plain = part.trim_end_matches(ByteVocabulary::END_TEXT);
+            tokens.extend(plain.bytes().map(u32::from));
+            tokens.extend(&end[..usize::from(plain.len() < part.len())]);
+        }
         tokens
             .iter()
-            .position(|token| watch.ends_with(*token, &ByteTokenizer))
+            .position(|token| watch.ends_with(*token, &ByteVocabulary))
     }
 
     #[test]

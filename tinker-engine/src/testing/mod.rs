@@ -1,4 +1,4 @@
-//! What tests and measurements of local models need.
+//! Model folders for tests and benchmarks.
 
 mod random_folder;
 

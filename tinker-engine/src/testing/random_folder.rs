@@ -1,4 +1,4 @@
-//! Folders of models that were never trained.
+//! Model folders with random weights.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -6,13 +6,13 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::base::ByteTokenizer;
+use crate::base::ByteVocabulary;
 use crate::folder::{Storage, byte_level_tokenizer, tokenizer_config};
 use crate::model::{Arch, Layout, ModelConfig, RopeScaling, Slot};
 use crate::random::Random;
 
-/// Writes a Hugging Face folder with random weights, which every program that reads such folders can load. The same
-/// options write the same bytes.
+/// Writes a Hugging Face folder with random weights, loadable by every program that reads such folders. The same options
+/// write the same bytes.
 ///
 /// ```
 /// use tinker_engine::{Storage, testing::RandomFolder};
@@ -29,14 +29,14 @@ use crate::random::Random;
 pub struct RandomFolder {
     /// The model.
     pub config: ModelConfig,
-    /// Where the numbers come from.
+    /// Seed of the numbers.
     pub seed: u64,
-    /// How they are stored.
+    /// Number format of the files.
     pub storage: Storage,
-    /// Into how many files they go; with more than one there is an index.
+    /// Number of weight files; with more than one an index is written.
     pub shards: usize,
-    /// Standard deviation of the weights, divided by the root of their input's width. Larger makes a model that is surer
-    /// of itself, and differences easier to see.
+    /// Standard deviation of the weights, divided by the root of their input's width. A larger one gives less uniform
+    /// predictions, which makes differences easier to see.
     pub deviation: f64,
 }
 
@@ -76,7 +76,7 @@ impl RandomFolder {
         folder
     }
 
-    /// A tiny Llama 3.1: a head of its own, and stretched rotary frequencies.
+    /// A tiny Llama 3.1: a separate head, and scaled rotary frequencies.
     pub fn llama() -> Self {
         let mut folder = Self::qwen3();
         folder.config.arch = Arch::Llama;
@@ -108,44 +108,44 @@ impl RandomFolder {
         Self::new(config)
     }
 
-    /// Draws other numbers.
+    /// Sets the seed.
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// Stores the numbers like this. Narrower ones are the same, rounded.
+    /// Sets the number format. Narrower formats hold the same numbers, rounded.
     #[must_use]
     pub fn with_storage(mut self, storage: Storage) -> Self {
         self.storage = storage;
         self
     }
 
-    /// Spreads the weights over this many files, at least one.
+    /// Sets the number of weight files, at least 1.
     #[must_use]
     pub fn with_shards(mut self, shards: usize) -> Self {
         self.shards = shards.max(1);
         self
     }
 
-    /// Parameters of the model.
+    /// Number of parameters of the model.
     pub fn parameters(&self) -> u64 {
         Layout::new(&self.config).table.len as u64
     }
 
-    /// Writes the folder, which is made if it is not there: configuration, weights, and the byte-level tokenizer of the
-    /// built-in model if the vocabulary is large enough for it.
+    /// Writes the folder, creating it if needed: configuration, weights, and the byte-level tokenizer of the built-in model
+    /// if the vocabulary is large enough for it.
     ///
     /// # Errors
-    /// Those of the disk.
+    /// The files can't be written.
     pub fn write(&self, folder: &Path) -> io::Result<()> {
         std::fs::create_dir_all(folder)?;
         let json = |name: &str, value: &Value| {
             std::fs::write(folder.join(name), serde_json::to_vec_pretty(value)?)
         };
         json("config.json", &self.config.to_file(self.storage.name()))?;
-        if self.config.vocab_size >= ByteTokenizer::VOCAB_SIZE {
+        if self.config.vocab_size >= ByteVocabulary::VOCAB_SIZE {
             json("tokenizer.json", &byte_level_tokenizer())?;
             json("tokenizer_config.json", &tokenizer_config())?;
         }
@@ -166,7 +166,7 @@ impl RandomFolder {
         json("model.safetensors.index.json", &index)
     }
 
-    /// One file, tensor by tensor: a model of gigabytes is never whole in memory.
+    /// Writes one file, tensor by tensor, so that a large model is never whole in memory.
     fn write_tensors(&self, path: &Path, slots: &[Slot], first: usize) -> io::Result<()> {
         let mut header = serde_json::Map::new();
         header.insert("__metadata__".to_owned(), json!({ "format": "pt" }));

@@ -1,5 +1,7 @@
-//! Threads that stay between calls.
+//! Threads: a pool that stays between calls, and a handle to it.
 
+mod handle;
 mod pool;
 
-pub(crate) use pool::{Hands, Team};
+pub(crate) use handle::PoolHandle;
+pub(crate) use pool::ThreadPool;

@@ -1,9 +1,9 @@
-//! What is refused before anything is computed. Every message names the datum and the field.
+//! Checks of a training batch before anything is computed. Every message names the datum and the field.
 
 use crate::backend::{BackendError, LossKind, TrainBatch, TrainDatum};
 use crate::model::ModelConfig;
 
-/// Refuses batches that have no meaning for this model.
+/// Checks that a batch fits the model and its loss.
 pub(crate) fn check_batch(config: &ModelConfig, batch: &TrainBatch) -> Result<(), BackendError> {
     if batch.data.is_empty() {
         return Err(BackendError::user(
@@ -18,7 +18,7 @@ pub(crate) fn check_batch(config: &ModelConfig, batch: &TrainBatch) -> Result<()
     Ok(())
 }
 
-/// Refuses token ids outside the vocabulary.
+/// Checks that token ids are in the vocabulary.
 pub(crate) fn check_tokens(
     config: &ModelConfig,
     field: &str,
@@ -41,7 +41,7 @@ fn check_loss(loss: LossKind) -> Result<(), BackendError> {
             if low.is_nan() || high.is_nan() || low > high =>
         {
             Err(BackendError::user(format!(
-                "the clip thresholds {low} and {high} are no interval"
+                "the clip thresholds {low} and {high} are not an interval; give numbers, the lower first"
             )))
         }
         LossKind::Dro { beta } if !beta.is_finite() => Err(BackendError::user(format!(
@@ -96,7 +96,7 @@ fn check_datum(config: &ModelConfig, loss: LossKind, datum: &TrainDatum) -> Resu
     sized("advantages", advantages, n)?;
     finite("advantages", advantages, |_| true)?;
     sized("logprobs", logprobs, n)?;
-    // Where there is no advantage nothing is computed, and callers fill in what they like.
+    // Positions with an advantage of 0 are skipped, so their log probabilities may hold any value.
     finite("logprobs", logprobs, |t| advantages[t] != 0.0)?;
     if matches!(loss, LossKind::Ppo { .. } | LossKind::Cispo { .. }) {
         for (field, bounds) in [

@@ -1,10 +1,10 @@
-//! The losses: each a sum over cells of a function of the cell's log probability.
+//! Losses: sums over cells of a function of the cell's log probability.
 
 use crate::backend::{LossKind, TrainDatum};
 use crate::model::Term;
 
-/// The term of cell `i` of a datum, given its log probability under the model in training. `None`
-/// where weight or advantage is 0: such a cell adds nothing, whatever else it holds.
+/// The term of cell `i` of a datum, given its log probability under the trained model. `None` where weight or advantage
+/// is 0: such a cell adds nothing, whatever its other values are.
 pub(crate) fn term(loss: LossKind, datum: &TrainDatum, i: usize, logprob: f32) -> Option<Term> {
     let lp = f64::from(logprob);
     if loss == LossKind::CrossEntropy {
@@ -29,7 +29,7 @@ pub(crate) fn term(loss: LossKind, datum: &TrainDatum, i: usize, logprob: f32) -
         .as_ref()
         .map_or(lp, |logprobs| f64::from(logprobs[i]));
     let ratio = (lp - q).exp();
-    // The loss and its derivative by lp; that of the ratio is the ratio.
+    // The loss and its derivative by lp; the derivative of the ratio by lp is the ratio.
     let (loss, slope) = match loss {
         LossKind::CrossEntropy | LossKind::ImportanceSampling => {
             (-ratio * advantage, -ratio * advantage)
@@ -71,7 +71,7 @@ impl Bounds {
     }
 }
 
-/// The bounds of one token: its own if it has any, else the loss's.
+/// The ratio bounds of one token: those of the datum if it has any, else the constants of the loss.
 fn bounds(datum: &TrainDatum, i: usize, low: f32, high: f32) -> Bounds {
     let own = |bounds: &Option<Vec<f32>>, constant| {
         f64::from(bounds.as_ref().map_or(constant, |bounds| bounds[i]))

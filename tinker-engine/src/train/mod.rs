@@ -8,5 +8,5 @@ mod run;
 
 pub(crate) use check::check_tokens;
 pub(crate) use packs::{Example, pack};
-pub(crate) use pool::{Crew, Gather};
+pub(crate) use pool::{GradientScope, TrainingPool};
 pub(crate) use run::train;

@@ -1,4 +1,4 @@
-//! Short sequences side by side, so that every product has enough rows to be fast.
+//! Packs: short sequences side by side, so that every product has enough rows to be fast.
 
 use std::ops::Range;
 
@@ -12,14 +12,14 @@ pub(crate) struct Example<'a> {
     pub(crate) width: usize,
 }
 
-/// Consecutive examples that one thread works through at once.
+/// Consecutive examples that one pass runs together.
 #[derive(Debug, Clone)]
 pub(crate) struct Pack {
-    /// Which examples.
+    /// Numbers of the examples.
     pub(crate) examples: Range<usize>,
     pub(crate) tokens: Vec<u32>,
     pub(crate) segments: Vec<Segment>,
-    /// First cell of each row, and one more; cells are counted within the pack.
+    /// First cell of each row, and the number of cells, counted within the pack: `[rows + 1]`.
     pub(crate) starts: Vec<usize>,
     pub(crate) targets: Vec<u32>,
     /// Cells of all packs before this one.
@@ -29,10 +29,10 @@ pub(crate) struct Pack {
 /// Rows a pack is filled up to: enough for the products, few enough for the caches.
 const ROWS: usize = 256;
 
-/// Packs wanted of a batch, so that several threads have something to do.
+/// Packs that a batch is cut into if it is long enough, so that several threads have work.
 const WANTED: usize = 8;
 
-/// Cuts a batch into packs. How depends on the batch alone, never on the machine.
+/// Cuts a batch into packs. The cut depends on the batch alone, not on the machine.
 pub(crate) fn pack(examples: &[Example<'_>]) -> Vec<Pack> {
     let total: usize = examples.iter().map(|e| e.tokens.len()).sum();
     let limit = total.div_ceil(WANTED).clamp(64, ROWS);

@@ -1,28 +1,28 @@
-//! Several threads work through the packs of a batch; what comes out does not depend on how many.
+//! Training pool: threads that run the packs of a batch. Results do not depend on the number of threads.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::packs::Pack;
 use crate::kernels::add;
-use crate::model::{Grads, Lora, Model, Objective, Term, Workspace};
-use crate::threads::{Hands, Team};
+use crate::model::{Grads, Lora, Model, Objective, Term, TrainingPass, Workspace};
+use crate::threads::{PoolHandle, ThreadPool};
 
-/// Gradients are summed in this many lanes, each by one thread in the order of its packs, and the
-/// lanes in order after that. So the order of additions is the batch's, not the scheduler's.
-const LANES: usize = 8;
+/// Number of accumulators. Each sums the gradients of its packs in their order, then the accumulators are summed in
+/// order: the order of additions follows from the batch, not from the scheduler.
+const ACCUMULATORS: usize = 8;
 
-/// Which gradients a run gathers.
+/// Which gradients a run accumulates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Gather {
+pub(crate) enum GradientScope {
     /// None: only the loss and the log probabilities.
-    Nothing,
-    /// An adapter's.
-    Lora,
+    None,
+    /// Those of an adapter.
+    Adapter,
     /// Those of every weight.
-    Full,
+    AllWeights,
 }
 
-/// What a run returns.
+/// Result of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     /// The loss, summed in the order of the packs.
@@ -31,118 +31,119 @@ pub(crate) struct Outcome {
     pub(crate) logprobs: Vec<Vec<f32>>,
 }
 
-/// Threads and what they need to train.
+/// Threads with their workspaces, and the gradients they accumulate.
 #[derive(Debug)]
-pub(crate) struct Crew {
-    team: Arc<Team>,
+pub(crate) struct TrainingPool {
+    threads: Arc<ThreadPool>,
     workspaces: Vec<Mutex<Workspace>>,
-    lanes: Vec<Vec<f32>>,
+    gradients: Vec<Vec<f32>>,
 }
 
-struct Lane<'a> {
+/// Packs whose gradients are summed in one array.
+struct Accumulator<'a> {
     packs: Vec<usize>,
     grads: &'a mut Vec<f32>,
+    /// Number, loss and log probabilities of the packs that have run.
     done: Vec<(usize, f64, Vec<f32>)>,
 }
 
-impl Crew {
-    /// A crew of the threads of a team.
-    pub(crate) fn new(team: Arc<Team>) -> Self {
-        let workspaces = (0..team.size()).map(|_| Mutex::default()).collect();
+impl TrainingPool {
+    /// A training pool on these threads.
+    pub(crate) fn new(threads: Arc<ThreadPool>) -> Self {
+        let workspaces = (0..threads.size()).map(|_| Mutex::default()).collect();
         Self {
-            team,
+            threads,
             workspaces,
-            lanes: vec![Vec::new(); LANES],
+            gradients: vec![Vec::new(); ACCUMULATORS],
         }
     }
 
-    /// Runs all packs. `term` is asked with cells counted over the whole batch. With gradients, they
-    /// are left for [`Crew::add_to`], `size` of them.
+    /// Runs all packs. `term` takes cells counted over the whole batch. Gradients, `size` of them, are kept for
+    /// [`TrainingPool::add_to`].
     pub(crate) fn run(
         &mut self,
         model: &Model,
         lora: Option<&Lora>,
         packs: &[Pack],
-        gather: Gather,
+        scope: GradientScope,
         size: usize,
         term: &(dyn Fn(usize, f32) -> Option<Term> + Sync),
     ) -> Outcome {
         let Self {
-            team,
+            threads,
             workspaces,
-            lanes,
+            gradients,
         } = self;
-        let run = |hands: Hands<'_>, thread: usize, lane: &mut Lane<'_>, count: usize| {
-            let workspace = &mut lock(&workspaces[thread]);
-            for &p in &lane.packs[lane.done.len()..][..count] {
-                let pack = &packs[p];
-                let term = |cell: usize, logprob: f32| term(pack.first_cell + cell, logprob);
-                let objective = Objective {
-                    starts: &pack.starts,
-                    targets: &pack.targets,
-                    term: &term,
-                };
-                let mut logprobs = vec![0.0; pack.targets.len()];
-                let mut sink = match gather {
-                    Gather::Nothing => None,
-                    Gather::Lora => Some(Grads::Lora(lane.grads)),
-                    Gather::Full => Some(Grads::Full(lane.grads)),
-                };
-                let (tokens, segments) = (&pack.tokens, &pack.segments);
-                let loss = workspace.pass(
-                    hands,
-                    model,
-                    lora,
-                    tokens,
-                    segments,
-                    &objective,
-                    &mut logprobs,
-                    sink.as_mut(),
-                );
-                lane.done.push((p, loss, logprobs));
-            }
-        };
-        let mut lanes: Vec<Lane<'_>> = assign(packs)
+        let run =
+            |handle: PoolHandle<'_>, thread: usize, some: &mut Accumulator<'_>, count: usize| {
+                let workspace = &mut lock(&workspaces[thread]);
+                for &p in &some.packs[some.done.len()..][..count] {
+                    let pack = &packs[p];
+                    let term = |cell: usize, logprob: f32| term(pack.first_cell + cell, logprob);
+                    let objective = Objective {
+                        starts: &pack.starts,
+                        targets: &pack.targets,
+                        term: &term,
+                    };
+                    let mut logprobs = vec![0.0; pack.targets.len()];
+                    let mut grads = match scope {
+                        GradientScope::None => None,
+                        GradientScope::Adapter => Some(Grads::Lora(some.grads)),
+                        GradientScope::AllWeights => Some(Grads::Full(some.grads)),
+                    };
+                    let pass = TrainingPass {
+                        pool: handle,
+                        model,
+                        lora,
+                        tokens: &pack.tokens,
+                        segments: &pack.segments,
+                        objective: &objective,
+                    };
+                    let loss = pass.run(workspace, &mut logprobs, grads.as_mut());
+                    some.done.push((p, loss, logprobs));
+                }
+            };
+        let mut accumulators: Vec<Accumulator<'_>> = assign(packs)
             .into_iter()
-            .zip(lanes)
+            .zip(gradients)
             .map(|(packs, grads)| {
                 grads.clear();
-                if gather != Gather::Nothing {
+                if scope != GradientScope::None {
                     grads.resize(size, 0.0);
                 }
-                Lane {
+                Accumulator {
                     packs,
                     grads,
                     done: Vec::new(),
                 }
             })
             .collect();
-        // First what all lanes have, then what some have more. Lanes go side by side while there are enough
-        // for the threads, and what is left one by one, each on all threads.
-        let least = lanes.iter().map(|lane| lane.packs.len()).min().unwrap_or(0);
-        for more in [false, true] {
-            let mut left: Vec<(&mut Lane<'_>, usize)> = lanes
+        // First the packs that every accumulator has, then the excess of some. Accumulators run side by side while there
+        // are enough for the threads; the rest run one by one, each on all threads.
+        let counts = accumulators.iter().map(|some| some.packs.len());
+        let least = counts.min().unwrap_or(0);
+        for is_excess in [false, true] {
+            let mut left: Vec<(&mut Accumulator<'_>, usize)> = accumulators
                 .iter_mut()
-                .map(|lane| {
-                    let count = if more {
-                        lane.packs.len() - least
-                    } else {
-                        least
-                    };
-                    (lane, count)
+                .map(|some| {
+                    let excess = some.packs.len() - least;
+                    (some, if is_excess { excess } else { least })
                 })
                 .filter(|(_, count)| *count > 0)
                 .collect();
-            let side_by_side = side_by_side(left.len(), team.size());
+            let side_by_side = side_by_side(left.len(), threads.size());
             let rest = left.split_off(side_by_side);
-            team.each(left, |thread, (lane, count)| {
-                run(Hands::One, thread, lane, count);
+            threads.each(left, |thread, (some, count)| {
+                run(PoolHandle::Caller, thread, some, count);
             });
-            for (lane, count) in rest {
-                run(Hands::All(team), 0, lane, count);
+            for (some, count) in rest {
+                run(PoolHandle::Pool(threads), 0, some, count);
             }
         }
-        let mut done: Vec<_> = lanes.into_iter().flat_map(|lane| lane.done).collect();
+        let mut done: Vec<_> = accumulators
+            .into_iter()
+            .flat_map(|some| some.done)
+            .collect();
         done.sort_by_key(|(p, ..)| *p);
         let loss = done.iter().map(|(_, loss, _)| loss).sum();
         Outcome {
@@ -151,24 +152,24 @@ impl Crew {
         }
     }
 
-    /// Adds the gradients of the last run.
+    /// Adds the gradients of the last run to `total`, and clears them.
     pub(crate) fn add_to(&mut self, total: &mut [f32]) {
-        for lane in &mut self.lanes {
-            if lane.len() == total.len() {
-                add(total, lane);
+        for gradients in &mut self.gradients {
+            if gradients.len() == total.len() {
+                add(total, gradients);
             }
-            lane.clear();
+            gradients.clear();
         }
     }
 }
 
-/// How many of the lanes go side by side: all that fill the threads, and the rest too if they nearly do.
-fn side_by_side(lanes: usize, threads: usize) -> usize {
-    let rest = lanes % threads;
+/// Number of accumulators that run side by side: a multiple of the threads, or all if the rest nearly fills the threads.
+fn side_by_side(accumulators: usize, threads: usize) -> usize {
+    let rest = accumulators % threads;
     if rest * 4 >= threads * 3 {
-        lanes
+        accumulators
     } else {
-        lanes - rest
+        accumulators - rest
     }
 }
 
@@ -176,16 +177,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Deals packs to lanes, the longest first, each to the lane with the fewest rows so far.
+/// Assigns packs to accumulators, the longest first, each to the accumulator with the fewest rows so far.
 fn assign(packs: &[Pack]) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..packs.len()).collect();
     order.sort_by_key(|p| (std::cmp::Reverse(packs[*p].tokens.len()), *p));
-    let mut lanes = vec![(0, Vec::new()); LANES.min(packs.len())];
+    let mut assigned = vec![(0, Vec::new()); ACCUMULATORS.min(packs.len())];
     for p in order {
-        if let Some(lane) = lanes.iter_mut().min_by_key(|lane| lane.0) {
-            lane.0 += packs[p].tokens.len();
-            lane.1.push(p);
+        if let Some((rows, some)) = assigned.iter_mut().min_by_key(|(rows, _)| *rows) {
+            *rows += packs[p].tokens.len();
+            some.push(p);
         }
     }
-    lanes.into_iter().map(|lane| lane.1).collect()
+    assigned.into_iter().map(|(_, some)| some).collect()
 }

@@ -3,19 +3,19 @@
 use super::check::check_batch;
 use super::loss::term;
 use super::packs::{Example, pack};
-use super::pool::{Crew, Gather};
+use super::pool::{GradientScope, TrainingPool};
 use crate::adapter::Adapter;
 use crate::backend::{BackendError, TrainBatch, TrainOutput};
 use crate::kernels::all_finite;
 use crate::model::{Model, Term};
 
-/// Runs the batch and adds its gradients to the adapter's, unless it is forward-only. A batch that is
-/// refused, or whose loss or gradients are not finite, leaves the adapter as it was.
+/// Runs the batch and adds its gradients to the adapter's, unless it is forward-only. A batch that is refused, or whose
+/// loss or gradients are not finite, leaves the adapter unchanged.
 pub(crate) fn train(
     model: &Model,
     adapter: &mut Adapter,
     batch: &TrainBatch,
-    crew: &mut Crew,
+    pool: &mut TrainingPool,
 ) -> Result<TrainOutput, BackendError> {
     check_batch(&model.config, batch)?;
     let examples: Vec<_> = batch
@@ -27,7 +27,7 @@ pub(crate) fn train(
             width: d.targets_per_position,
         })
         .collect();
-    // The datum of each cell, and the datum's first cell.
+    // The datum of each cell, and the first cell of each datum.
     let mut first = 0;
     let mut starts = Vec::with_capacity(batch.data.len());
     let mut owner = Vec::new();
@@ -42,17 +42,17 @@ pub(crate) fn train(
     };
 
     let packs = pack(&examples);
-    let gather = if batch.forward_only {
-        Gather::Nothing
+    let scope = if batch.forward_only {
+        GradientScope::None
     } else {
-        Gather::Lora
+        GradientScope::Adapter
     };
     let size = adapter.size();
-    let outcome = crew.run(
+    let outcome = pool.run(
         model,
         Some(&adapter.packed()),
         &packs,
-        gather,
+        scope,
         size,
         &term_of,
     );
@@ -68,20 +68,20 @@ pub(crate) fn train(
     }
     if let Some(i) = first_bad(&logprobs, term_of, &starts) {
         return Err(BackendError::user(format!(
-            "datum {i}: its loss or gradient is not finite, so the batch was refused and the gathered gradients are \
-             as before; check its weights, advantages and logprobs"
+            "datum {i}: its loss or gradient is not finite, so the batch was refused and the accumulated \
+             gradients are unchanged; check its weights, advantages and logprobs"
         )));
     }
-    if gather == Gather::Lora {
+    if scope == GradientScope::Adapter {
         let mut grads = vec![0.0; size];
-        crew.add_to(&mut grads);
+        pool.add_to(&mut grads);
         if !all_finite(&grads) {
             return Err(BackendError::user(
-                "the gradients of the batch are not finite, so it was refused and the gathered gradients are as \
-                 before; check weights and advantages for huge values",
+                "the gradients of the batch are not finite, so it was refused and the accumulated gradients \
+                 are unchanged; check weights and advantages for huge values",
             ));
         }
-        adapter.gather(&grads);
+        adapter.accumulate(&grads);
     }
     Ok(TrainOutput {
         logprobs,

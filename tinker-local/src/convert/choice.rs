@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
+use tinker_engine::backend::BaseModelInfo;
 use tinker_types::{ForwardBackward, InvalidValue, LossId};
 
 use super::loss::{Objective, objective};
 use super::pass::Pass;
 use super::{custom, datum, gspo};
 use crate::graph::CustomLoss;
-use tinker_engine::backend::ModelInfo;
 
 /// The pass for a request, checked against the model. `custom_loss` finds an uploaded loss.
 pub(crate) fn pass(
     request: &ForwardBackward,
-    model: &ModelInfo,
+    model: &BaseModelInfo,
     custom_loss: impl FnOnce(&LossId) -> Result<Arc<CustomLoss>, InvalidValue>,
 ) -> Result<Pass, InvalidValue> {
     let (data, forward_only) = (&request.data[..], request.forward_only);

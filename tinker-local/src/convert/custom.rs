@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use tinker_engine::backend::{BackendError, BaseModelInfo, LossKind, TrainBatch};
 use tinker_types::{Datum, InvalidValue};
 
 use super::datum::{convert_bare, each};
 use super::pass::{Pass, Slopes};
 use crate::graph::CustomLoss;
-use tinker_engine::backend::{BackendError, LossKind, ModelInfo, TrainBatch};
 
 /// A pass with this loss, summed over the data. Metrics are summed or averaged as their names say.
 pub(super) fn pass(
     data: &[Datum],
     loss: Arc<CustomLoss>,
     forward_only: bool,
-    model: &ModelInfo,
+    model: &BaseModelInfo,
 ) -> Result<Pass, InvalidValue> {
     let both = each(data, |datum, room| {
         let converted = convert_bare(datum, model, room)?;

@@ -1,9 +1,9 @@
 //! Conversion of training data.
 
+use tinker_engine::backend::{BaseModelInfo, LossKind, TrainBatch, TrainDatum};
 use tinker_types::{DType, Datum, Elements, InvalidValue, TensorData};
 
 use super::input;
-use tinker_engine::backend::{LossKind, ModelInfo, TrainBatch, TrainDatum};
 
 /// Most target cells of one request. A sparse tensor can describe a huge matrix in a few bytes.
 const MOST_CELLS: usize = 1 << 24;
@@ -13,7 +13,7 @@ pub(super) fn batch(
     data: &[Datum],
     loss: LossKind,
     forward_only: bool,
-    model: &ModelInfo,
+    model: &BaseModelInfo,
 ) -> Result<TrainBatch, InvalidValue> {
     let data = each(data, |datum, room| convert(datum, loss, model, room))?;
     Ok(TrainBatch {
@@ -45,7 +45,7 @@ pub(super) fn each<T>(
 /// Converts input and targets only: an uploaded loss reads its other inputs itself.
 pub(super) fn convert_bare(
     datum: &Datum,
-    model: &ModelInfo,
+    model: &BaseModelInfo,
     room: &mut usize,
 ) -> Result<TrainDatum, InvalidValue> {
     datum.check_provenance()?;
@@ -66,7 +66,7 @@ pub(super) fn convert_bare(
 pub(super) fn convert(
     datum: &Datum,
     loss: LossKind,
-    model: &ModelInfo,
+    model: &BaseModelInfo,
     room: &mut usize,
 ) -> Result<TrainDatum, InvalidValue> {
     datum.check_provenance()?;
@@ -155,7 +155,7 @@ impl Inputs<'_> {
         ))
     }
 
-    fn targets(&self, model: &ModelInfo, room: &mut usize) -> Result<Targets, InvalidValue> {
+    fn targets(&self, model: &BaseModelInfo, room: &mut usize) -> Result<Targets, InvalidValue> {
         let within = |e: InvalidValue| e.within("loss_fn_inputs.target_tokens");
         let Some(tensor) = self.datum.loss_fn_inputs.get("target_tokens") else {
             return Err(within(InvalidValue::new(

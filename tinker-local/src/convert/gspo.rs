@@ -17,11 +17,11 @@
 //! so that `s_t` has the value of `s` everywhere and the gradient of token `t`: `-s A_t` where it is not clipped.
 //! If the advantages of a sequence are equal, this is the paper's objective for sequences, times their length.
 
+use tinker_engine::backend::{BaseModelInfo, LossKind, TrainBatch, TrainDatum};
 use tinker_types::{Datum, InvalidValue};
 
 use super::datum::{Inputs, convert, each};
 use super::pass::{Pass, Slopes};
-use tinker_engine::backend::{LossKind, ModelInfo, TrainBatch, TrainDatum};
 
 /// Inputs of the loss of one sequence besides the log probabilities.
 struct Sequence {
@@ -37,7 +37,7 @@ pub(super) fn pass(
     data: &[Datum],
     bounds: (f32, f32),
     forward_only: bool,
-    model: &ModelInfo,
+    model: &BaseModelInfo,
 ) -> Result<Pass, InvalidValue> {
     let both = each(data, |datum, room| sequence(datum, bounds, model, room))?;
     let (data, sequences): (Vec<TrainDatum>, Vec<Sequence>) = both.into_iter().unzip();
@@ -64,7 +64,7 @@ pub(super) fn pass(
 fn sequence(
     datum: &Datum,
     (low, high): (f32, f32),
-    model: &ModelInfo,
+    model: &BaseModelInfo,
     room: &mut usize,
 ) -> Result<(TrainDatum, Sequence), InvalidValue> {
     let policy = LossKind::Ppo { low, high };
@@ -145,8 +145,8 @@ mod tests {
     use super::*;
     use tinker_types::ModelInput;
 
-    fn model() -> ModelInfo {
-        ModelInfo::new("tiny", "qwen3", 10, 8)
+    fn model() -> BaseModelInfo {
+        BaseModelInfo::new("tiny", "qwen3", 10, 8)
     }
 
     fn datum(mask: [f32; 4]) -> Datum {

@@ -1,11 +1,10 @@
 //! Conversion of model inputs.
 
+use tinker_engine::backend::BaseModelInfo;
 use tinker_types::{Chunk, InvalidValue, ModelInput};
 
-use tinker_engine::backend::ModelInfo;
-
 /// The tokens of an input, checked against the model.
-pub(super) fn tokens(input: &ModelInput, model: &ModelInfo) -> Result<Vec<u32>, InvalidValue> {
+pub(super) fn tokens(input: &ModelInput, model: &BaseModelInfo) -> Result<Vec<u32>, InvalidValue> {
     let mut tokens = Vec::new();
     for (index, chunk) in input.chunks.iter().enumerate() {
         let Chunk::Text(text) = chunk else {
@@ -29,7 +28,7 @@ pub(super) fn tokens(input: &ModelInput, model: &ModelInfo) -> Result<Vec<u32>, 
     Ok(tokens)
 }
 
-fn too_long(input: &ModelInput, model: &ModelInfo) -> InvalidValue {
+fn too_long(input: &ModelInput, model: &BaseModelInfo) -> InvalidValue {
     let length = input
         .length()
         .map_or_else(|_| "more".to_owned(), |length| length.to_string());
@@ -42,7 +41,7 @@ fn too_long(input: &ModelInput, model: &ModelInfo) -> InvalidValue {
     )
 }
 
-pub(super) fn check_ids(tokens: &[u32], model: &ModelInfo) -> Result<(), InvalidValue> {
+pub(super) fn check_ids(tokens: &[u32], model: &BaseModelInfo) -> Result<(), InvalidValue> {
     match tokens
         .iter()
         .position(|&token| token as usize >= model.vocab_size)
@@ -53,7 +52,7 @@ pub(super) fn check_ids(tokens: &[u32], model: &ModelInfo) -> Result<(), Invalid
 }
 
 /// The error for a token id outside the vocabulary.
-pub(super) fn outside(at: usize, token: i64, model: &ModelInfo) -> InvalidValue {
+pub(super) fn outside(at: usize, token: i64, model: &BaseModelInfo) -> InvalidValue {
     let why = format!(
         "is {token}; the ids of {} run from 0 to {}",
         model.name,

@@ -1,11 +1,11 @@
 //! Conversion of sampling requests.
 
+use tinker_engine::backend::{BaseModelInfo, SampleJob, StopRule};
 use tinker_types::{DType, InvalidValue, SampleRequest, Stop, TensorData};
 
 use super::input;
 use super::report::Report;
 use crate::Limits;
-use tinker_engine::backend::{ModelInfo, SampleJob, SampleWeights, StopRule};
 
 /// Most top tokens reported at one position, and most alternatives drawn.
 const MOST_TOPK: u32 = 128;
@@ -19,7 +19,7 @@ const MOST_STOPS: usize = 64;
 /// The job of a sampling request, checked against the model, and the contents of the response.
 pub(crate) fn sample_job(
     request: &SampleRequest,
-    model: &ModelInfo,
+    model: &BaseModelInfo,
     limits: &Limits,
 ) -> Result<(SampleJob, Report), InvalidValue> {
     let refuse = |place: &str, why: String| Err(InvalidValue::new(place, why));
@@ -73,7 +73,7 @@ pub(crate) fn sample_job(
         }
     }
     let job = SampleJob {
-        weights: SampleWeights::Base,
+        weights: None,
         prompt,
         num_samples: request.num_samples as usize,
         max_tokens: params.max_tokens.map(|n| n as usize),
@@ -98,7 +98,7 @@ pub(crate) fn sample_job(
 fn target_rows(
     tensor: &TensorData,
     prompt: usize,
-    model: &ModelInfo,
+    model: &BaseModelInfo,
 ) -> Result<Vec<Vec<u32>>, InvalidValue> {
     let refuse = |why: String| Err(InvalidValue::new("", why));
     if tensor.dtype() != DType::Int64 {
@@ -145,7 +145,7 @@ fn target_rows(
         .collect())
 }
 
-fn stop_rule(stop: Option<&Stop>, model: &ModelInfo) -> Result<StopRule, InvalidValue> {
+fn stop_rule(stop: Option<&Stop>, model: &BaseModelInfo) -> Result<StopRule, InvalidValue> {
     let count = |n: usize| {
         if n > MOST_STOPS {
             Err(InvalidValue::new(
@@ -182,8 +182,8 @@ mod tests {
     use super::*;
     use tinker_types::{ModelInput, SamplingParams};
 
-    fn model() -> ModelInfo {
-        ModelInfo::new("tiny", "qwen3", 10, 8)
+    fn model() -> BaseModelInfo {
+        BaseModelInfo::new("tiny", "qwen3", 10, 8)
     }
 
     fn request() -> SampleRequest {

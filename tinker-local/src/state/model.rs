@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use tinker_engine::backend::{AdapterId, AdapterSpec, SamplingWeights};
 use tinker_types::SessionId;
 
 use super::base::BaseId;
 use super::promise::Failure;
 use super::sequence::Sequence;
-use tinker_engine::backend::{AdapterId, AdapterSpec, SampleWeights};
 
 /// A model in training, with its queued operations `T`.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Model<T> {
     /// Its session has ended: it is removed as soon as no operation is left that can start.
     pub(crate) is_ending: bool,
     /// Weights that its in-flight samplers share.
-    pub(crate) inflight: Option<Arc<Mutex<SampleWeights>>>,
+    pub(crate) inflight: Option<Arc<Mutex<Option<SamplingWeights>>>>,
 }
 
 impl<T> Model<T> {

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use serde::Serialize;
+use tinker_engine::backend::{self, BackendError};
 use tinker_types::{ErrorCategory, RequestId, RequestType};
 use tokio::sync::Notify;
 
 use crate::bounded::bounded;
 use crate::clock;
 use crate::store::StoreError;
-use tinker_engine::backend::{BackendError, Fault};
 
 /// Result of an operation, encoded.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,9 +62,9 @@ impl Failure {
 
 impl From<BackendError> for Failure {
     fn from(error: BackendError) -> Self {
-        match error.fault() {
-            Fault::User => Self::user(error.message()),
-            Fault::Server => Self::server(error.message()),
+        match error.category() {
+            backend::ErrorCategory::User => Self::user(error.message()),
+            backend::ErrorCategory::Server => Self::server(error.message()),
         }
     }
 }

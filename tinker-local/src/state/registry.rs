@@ -241,7 +241,7 @@ mod tests {
     use crate::clock;
     use crate::state::BaseId;
     use crate::state::Weights;
-    use tinker_engine::backend::{AdapterId, AdapterSpec, SampleWeights};
+    use tinker_engine::backend::{AdapterId, AdapterSpec};
 
     fn model(session: &str) -> Model<()> {
         let spec = AdapterSpec {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     fn sampler(session: &str) -> Sampler {
-        let weights = Weights::Fixed(SampleWeights::Base);
+        let weights = Weights::Fixed(None);
         Sampler::new(session.into(), BaseId(0), weights, None)
     }
 

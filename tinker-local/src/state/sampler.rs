@@ -2,33 +2,33 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tinker_engine::backend::SamplingWeights;
 use tinker_types::{CheckpointPath, SessionId};
 
 use super::base::BaseId;
-use tinker_engine::backend::SampleWeights;
 
 /// The weights of a sampler.
 #[derive(Debug, Clone)]
 pub(crate) enum Weights {
     /// They never change.
-    Fixed(SampleWeights),
+    Fixed(Option<SamplingWeights>),
     /// They follow the model's later in-flight saves.
-    Following(Arc<Mutex<SampleWeights>>),
+    Following(Arc<Mutex<Option<SamplingWeights>>>),
 }
 
 impl Weights {
     /// Replaces the weights in `cell` by `newest` and returns weights that follow the cell.
     pub(crate) fn following(
-        cell: &mut Option<Arc<Mutex<SampleWeights>>>,
-        newest: SampleWeights,
+        cell: &mut Option<Arc<Mutex<Option<SamplingWeights>>>>,
+        newest: Option<SamplingWeights>,
     ) -> Self {
-        let cell = cell.get_or_insert_with(|| Arc::new(Mutex::new(SampleWeights::Base)));
+        let cell = cell.get_or_insert_with(|| Arc::new(Mutex::new(None)));
         *cell.lock().unwrap_or_else(PoisonError::into_inner) = newest;
         Self::Following(Arc::clone(cell))
     }
 
     /// The current weights.
-    pub(crate) fn current(&self) -> SampleWeights {
+    pub(crate) fn current(&self) -> Option<SamplingWeights> {
         match self {
             Self::Fixed(weights) => weights.clone(),
             Self::Following(cell) => cell.lock().unwrap_or_else(PoisonError::into_inner).clone(),

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 
+use tinker_engine::backend::{AdapterId, BaseModelInfo};
 use tinker_types::{ModelId, RequestId, SessionId};
 use tracing::Span;
 
@@ -20,7 +21,6 @@ use crate::refusal::Refusal;
 use crate::state::{Absent, BaseId, Catalog, Failure, Model, PromiseWriter, Promises, Registry};
 use crate::store::{Archive, Store};
 use crate::usage::Ledger;
-use tinker_engine::backend::{AdapterId, ModelInfo};
 
 /// An adapter and the base model that it adapts.
 type OnAdapter = (BaseId, AdapterId);
@@ -86,16 +86,16 @@ impl Operations {
     }
 
     /// The base models, in the order they were given.
-    pub(crate) fn models(&self) -> impl Iterator<Item = &ModelInfo> {
+    pub(crate) fn models(&self) -> impl Iterator<Item = &BaseModelInfo> {
         self.served.iter().map(|served| &served.info)
     }
 
-    pub(crate) fn info(&self, base: BaseId) -> &ModelInfo {
+    pub(crate) fn info(&self, base: BaseId) -> &BaseModelInfo {
         &self.served[base.0].info
     }
 
     /// The base model of a model in training.
-    pub(crate) fn info_of(&self, id: &ModelId) -> Result<&ModelInfo, Refusal> {
+    pub(crate) fn info_of(&self, id: &ModelId) -> Result<&BaseModelInfo, Refusal> {
         let base = self.registry().model_at_work(id).map(|model| model.base);
         let absent = || Refusal::absent("model", id.as_str(), Absent::Unknown);
         base.map(|base| self.info(base)).ok_or_else(absent)

@@ -17,7 +17,6 @@ use crate::audit::Entry;
 use crate::refusal::Refusal;
 use crate::state::{Sampler, Weights};
 use crate::{clock, convert};
-use tinker_engine::backend::SampleWeights;
 
 impl Operations {
     /// Makes a sampler of a base model or a checkpoint.
@@ -42,10 +41,12 @@ impl Operations {
                 let (_, state) = state.await?;
                 let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
                 self.audit.note(entry.for_purpose("sampling"));
-                let restored = self.worker(base).ask(move |backend| backend.thaw(&state));
-                (base, SampleWeights::Frozen(restored.await??), Some(path))
+                let restored = self
+                    .worker(base)
+                    .ask(move |backend| backend.restore(&state));
+                (base, Some(restored.await??), Some(path))
             }
-            (None, Some(base)) => (base, SampleWeights::Base, None),
+            (None, Some(base)) => (base, None, None),
             (None, None) => {
                 return Err(Refusal::invalid(
                     "base_model: is missing; give it or model_path",

@@ -18,7 +18,6 @@ use crate::refusal::Refusal;
 use crate::state::{Payload, Sampler, Weights};
 use crate::store::{NewCheckpoint, Record, check_name};
 use crate::usage::Kind;
-use tinker_engine::backend::SampleWeights;
 
 /// Longest lifetime of a checkpoint: ten years.
 const MOST_LIFETIME: u64 = 10 * 366 * 24 * 3600;
@@ -223,8 +222,8 @@ fn sampler(id: SamplingSessionId, follow: bool) -> Run {
             .worker(base)
             .run(Queue::Training, move |backend| {
                 promise.mark_running();
-                let weights = match backend.freeze(adapter) {
-                    Ok(frozen) => SampleWeights::Frozen(frozen),
+                let weights = match backend.snapshot(adapter) {
+                    Ok(snapshot) => Some(snapshot),
                     Err(failed) => return promise.fail(failed),
                 };
                 lock.with_operations(|operations| {

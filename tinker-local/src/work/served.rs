@@ -2,14 +2,15 @@
 
 use std::io;
 
+use tinker_engine::backend::{Backend, BaseModelInfo};
+
 use super::worker::Worker;
 use crate::Limits;
-use tinker_engine::backend::{Backend, ModelInfo};
 
 /// One of the base models of an engine.
 #[derive(Debug)]
 pub(crate) struct Served {
-    pub(crate) info: ModelInfo,
+    pub(crate) info: BaseModelInfo,
     pub(crate) worker: Worker,
 }
 

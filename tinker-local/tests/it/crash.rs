@@ -1,11 +1,11 @@
 //! Panics in the engine: the operation fails, and the server goes on.
 
 use serde_json::json;
-use tinker_local::LocalEngine;
-use tinker_local::backend::{
-    AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, Frozen, JobId,
-    ModelInfo, SampleJob, SampleOutput, TrainBatch, TrainOutput,
+use tinker_engine::backend::{
+    AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, BaseModelInfo, JobId,
+    SampleJob, SampleOutput, SamplingWeights, TrainBatch, TrainOutput,
 };
+use tinker_local::LocalEngine;
 use tinker_types::{Datum, ForwardBackward, Loss};
 
 use crate::support::{BASE, Client, backend, sample_body, step_body};
@@ -19,7 +19,7 @@ struct Fragile {
 }
 
 impl Backend for Fragile {
-    fn model(&self) -> &ModelInfo {
+    fn model(&self) -> &BaseModelInfo {
         self.inner.model()
     }
     fn create(&mut self, spec: &AdapterSpec) -> Result<AdapterId, BackendError> {
@@ -56,11 +56,11 @@ impl Backend for Fragile {
     fn import(&mut self, state: &AdapterState) -> Result<AdapterId, BackendError> {
         self.inner.import(state)
     }
-    fn freeze(&self, adapter: AdapterId) -> Result<Frozen, BackendError> {
-        self.inner.freeze(adapter)
+    fn snapshot(&self, adapter: AdapterId) -> Result<SamplingWeights, BackendError> {
+        self.inner.snapshot(adapter)
     }
-    fn thaw(&self, state: &AdapterState) -> Result<Frozen, BackendError> {
-        self.inner.thaw(state)
+    fn restore(&self, state: &AdapterState) -> Result<SamplingWeights, BackendError> {
+        self.inner.restore(state)
     }
     fn submit(&mut self, job: SampleJob) -> Result<JobId, BackendError> {
         self.is_doomed |= job.prompt.contains(&FATAL);

@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use tinker_engine::ModelConfig;
-use tinker_local::backend::Backend;
+use tinker_engine::backend::Backend;
 use tinker_local::{CpuBackend, Limits, LocalEngine, LocalEngineBuilder, LocalService};
 use tinker_types::proto::{CONTENT_TYPE as PROTOBUF, decode_output, decode_sample, encode_request};
 use tinker_types::{Datum, ForwardBackward, ForwardBackwardOutput, Loss, SampleResponse};

@@ -2,7 +2,8 @@
 //!
 //! The end token ends a completion, an assistant's turn or a document.
 
-use tinker_engine::base::{ByteTokenizer, END};
+use tinker_data::ByteTokenizer;
+use tinker_engine::base::{ByteVocabulary, END};
 
 /// A question and its answer, independent of a format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,16 +53,18 @@ impl Document {
     }
 
     fn push(&mut self, text: &str) {
-        self.tokens.extend(ByteTokenizer.encode_plain(text));
+        self.tokens.extend(ByteTokenizer.encode(text));
     }
 
     pub(crate) fn tokens(&self) -> &[u32] {
         &self.tokens
     }
 
-    /// The text, with the end token shown by its name.
+    /// The text, with end tokens as `<|end|>`.
     pub(crate) fn readable(&self) -> String {
-        ByteTokenizer.decode(&self.tokens)
+        let parts = self.tokens.split(|token| *token == END);
+        let texts: Vec<_> = parts.map(|part| ByteTokenizer.decode(part)).collect();
+        texts.join(ByteVocabulary::END_TEXT)
     }
 }
 

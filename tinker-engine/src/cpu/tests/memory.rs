@@ -7,7 +7,7 @@ fn jobs() -> Vec<SampleJob> {
     let mut jobs: Vec<_> = (0..12)
         .map(|i| {
             let prompt = tokens(i as u64, 1 + i % 4 * 20);
-            let mut job = job(SampleWeights::Base, prompt, i as u64);
+            let mut job = job(None, prompt, i as u64);
             job.max_tokens = Some(1 + i * 7 % 25);
             job.num_samples = 1 + i % 3 * 2;
             job.prompt_logprobs = i % 2 == 0;
@@ -42,7 +42,7 @@ fn sequences_wait_for_memory_and_come_out_the_same() {
             done.extend(small.advance());
             let (used, held) = (small.sampler.used_bytes(), small.sampler.held_bytes());
             most = most.max(used);
-            // The prompt's last page, if it is not full, is there once more than it is counted.
+            // The prompt's last page, if it is not full, is allocated once more than it is counted.
             let spare = small.live_jobs() * cache_bytes(&config(), 1);
             assert!(held <= used + spare, "{held} of {used}");
         }
@@ -57,7 +57,7 @@ fn sequences_wait_for_memory_and_come_out_the_same() {
 
 #[test]
 fn samples_of_one_prompt_share_its_keys_and_values() {
-    let mut asked = job(SampleWeights::Base, tokens(1, 100), 1);
+    let mut asked = job(None, tokens(1, 100), 1);
     (asked.num_samples, asked.max_tokens) = (10, Some(20));
     let expected = sample(&mut backend(), vec![asked.clone()]);
     // Three full pages of the prompt for all, and one for each sequence: with the rest of the prompt, 24 tokens.
@@ -78,11 +78,11 @@ fn samples_of_one_prompt_share_its_keys_and_values() {
 #[test]
 fn a_large_sequence_is_not_passed_by_small_ones_for_ever() {
     let small = || {
-        let mut job = job(SampleWeights::Base, tokens(1, 3), 1);
+        let mut job = job(None, tokens(1, 3), 1);
         job.max_tokens = Some(10);
         job
     };
-    let mut large = job(SampleWeights::Base, tokens(2, 60), 2);
+    let mut large = job(None, tokens(2, 60), 2);
     large.max_tokens = Some(60);
     let bytes = cache_bytes(&config(), 120);
     let mut backend = backend().with_cache_bytes(bytes);
@@ -102,7 +102,7 @@ fn a_large_sequence_is_not_passed_by_small_ones_for_ever() {
 fn what_can_never_fit_is_refused_with_numbers() {
     let bytes = cache_bytes(&config(), 64);
     let mut backend = backend().with_cache_bytes(bytes);
-    let mut asked = job(SampleWeights::Base, tokens(1, 40), 1);
+    let mut asked = job(None, tokens(1, 40), 1);
     asked.max_tokens = Some(25);
     let error = backend.submit(asked.clone()).unwrap_err();
     let said = error.message();
@@ -116,7 +116,7 @@ fn what_can_never_fit_is_refused_with_numbers() {
     }
     asked.max_tokens = Some(24);
     sample(&mut backend, vec![asked.clone()]);
-    // Without a wish it gets what there is.
+    // Without max_tokens it gets as many as fit.
     asked.max_tokens = None;
     let tokens = sample(&mut backend, vec![asked])
         .remove(0)
@@ -125,5 +125,5 @@ fn what_can_never_fit_is_refused_with_numbers() {
         .tokens;
     assert_eq!(tokens.len(), 24);
     let prompt = super::tokens(1, 65);
-    assert!(backend.submit(job(SampleWeights::Base, prompt, 1)).is_err());
+    assert!(backend.submit(job(None, prompt, 1)).is_err());
 }

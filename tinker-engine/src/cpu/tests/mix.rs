@@ -1,4 +1,4 @@
-//! Whatever runs beside a request, and whatever ran before it, its results are those of running alone.
+//! Independence of requests: results do not depend on other requests, before or at the same time.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use super::*;
 #[derive(Debug, Clone)]
 struct Ask {
     weights: usize,
-    /// The prompt is some tokens that others begin with too, and some of its own.
+    /// The prompt is a common beginning, and some tokens that are unique to it.
     shared: usize,
     own: usize,
     seed: u64,
@@ -21,11 +21,11 @@ struct Ask {
     top: usize,
     alternatives: usize,
     targets: bool,
-    /// Steps of the engine before it comes.
+    /// Steps of the engine before it is submitted.
     after: usize,
 }
 
-/// The positions of the prompt that are asked about.
+/// The positions of the prompt that are reported.
 #[derive(Debug, Clone, Copy)]
 enum Said {
     Nothing,
@@ -77,7 +77,7 @@ fn ask() -> impl Strategy<Value = Ask> {
         )
 }
 
-fn job_of(ask: &Ask, weights: &[SampleWeights]) -> SampleJob {
+fn job_of(ask: &Ask, weights: &[Option<SamplingWeights>]) -> SampleJob {
     let mut prompt = tokens(77, ask.shared);
     prompt.extend(tokens(ask.seed, ask.own));
     let rows = prompt.len() - 1;
@@ -100,16 +100,16 @@ fn job_of(ask: &Ask, weights: &[SampleWeights]) -> SampleJob {
     job
 }
 
-fn weights(backend: &mut CpuBackend) -> [SampleWeights; 3] {
+fn weights(backend: &mut CpuBackend) -> [Option<SamplingWeights>; 3] {
     let (one, two) = (trained(backend, 2, 4), trained(backend, 3, 8));
     [
-        SampleWeights::Base,
-        SampleWeights::Frozen(backend.freeze(one).unwrap()),
-        SampleWeights::Frozen(backend.freeze(two).unwrap()),
+        None,
+        Some(backend.snapshot(one).unwrap()),
+        Some(backend.snapshot(two).unwrap()),
     ]
 }
 
-/// Runs the jobs, each submitted when the engine has taken so many steps.
+/// Runs the jobs, each submitted after its number of steps.
 fn run_mixed(backend: &mut CpuBackend, jobs: &[(SampleJob, usize)]) -> Vec<SampleOutput> {
     let mut order: Vec<usize> = (0..jobs.len()).collect();
     order.sort_by_key(|i| jobs[*i].1);
@@ -137,7 +137,7 @@ proptest! {
         threads in select(vec![1, 2, 4]),
         live in select(vec![1, 3, 64]),
         cache in select(vec![0, 40_000, 1 << 20]),
-        // Whole contexts that there is memory for.
+        // Number of whole contexts that fit in memory.
         room in select(vec![1, 2, 100]),
         int8 in any::<bool>(),
     ) {
@@ -153,7 +153,7 @@ proptest! {
         if int8 {
             (alone, mixed) = (alone.with_int8_decode(), mixed.with_int8_decode());
         }
-        // Twice, so that the second time finds what the first has left.
+        // Twice, so that the second run finds the caches of the first.
         for _ in 0..2 {
             let got = run_mixed(&mut mixed, &jobs);
             prop_assert_eq!(got.len(), jobs.len());

@@ -1,4 +1,4 @@
-//! The backend as the HTTP half uses it.
+//! The backend through its trait.
 
 mod memory;
 mod mix;
@@ -8,7 +8,7 @@ mod refusal;
 mod sampling;
 
 use super::*;
-use crate::backend::{LossKind, SampleWeights, StopRule, TrainDatum};
+use crate::backend::{LossKind, TrainDatum};
 use crate::random::Random;
 
 fn config() -> ModelConfig {
@@ -68,7 +68,7 @@ fn constants(learning_rate: f64) -> AdamStep {
     }
 }
 
-/// An adapter some steps away from its start, so that it matters.
+/// An adapter after some training steps, so that it changes results.
 fn trained(backend: &mut CpuBackend, seed: u64, rank: usize) -> AdapterId {
     let id = backend
         .create(&AdapterSpec {
@@ -88,7 +88,7 @@ fn trained(backend: &mut CpuBackend, seed: u64, rank: usize) -> AdapterId {
     id
 }
 
-fn job(weights: SampleWeights, prompt: Vec<u32>, seed: u64) -> SampleJob {
+fn job(weights: Option<SamplingWeights>, prompt: Vec<u32>, seed: u64) -> SampleJob {
     SampleJob {
         weights,
         prompt,
@@ -112,7 +112,7 @@ fn bits(logprobs: &[f32]) -> Vec<u32> {
     logprobs.iter().map(|lp| lp.to_bits()).collect()
 }
 
-/// The same to the last bit, but for what was taken from a cache.
+/// Asserts equality to the last bit, except of the cached tokens.
 #[track_caller]
 fn assert_same(a: &SampleOutput, b: &SampleOutput) {
     assert_eq!(a.sequences, b.sequences);

@@ -1,4 +1,4 @@
-//! Prompts that begin alike.
+//! Prefix cache: prompts with a common beginning.
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn hits(outputs: &[SampleOutput]) -> Vec<usize> {
 #[test]
 fn a_known_beginning_is_not_run_again_and_changes_nothing() {
     let mut backend = backend();
-    let ask = |own| job(SampleWeights::Base, prompt(70, own), 3);
+    let ask = |own| job(None, prompt(70, own), 3);
     let first = sample(&mut backend, vec![ask(1)]);
     assert_eq!(hits(&first), [0]);
     // Whole pages of 32 tokens.
@@ -31,7 +31,7 @@ fn a_known_beginning_is_not_run_again_and_changes_nothing() {
 #[test]
 fn requests_that_come_together_share_their_beginning() {
     let mut backend = backend();
-    let jobs = (0..6).map(|own| job(SampleWeights::Base, prompt(70, own), own));
+    let jobs = (0..6).map(|own| job(None, prompt(70, own), own));
     let together = sample(&mut backend, jobs.collect());
     assert_eq!(hits(&together), [0, 64, 64, 64, 64, 64]);
 }
@@ -39,7 +39,7 @@ fn requests_that_come_together_share_their_beginning() {
 #[test]
 fn the_last_token_is_run_even_if_all_are_known() {
     let mut backend = backend();
-    let ask = || job(SampleWeights::Base, tokens(1, 64), 3);
+    let ask = || job(None, tokens(1, 64), 3);
     let first = sample(&mut backend, vec![ask()]);
     let second = sample(&mut backend, vec![ask()]);
     assert_eq!(hits(&second), [32]);
@@ -50,7 +50,7 @@ fn the_last_token_is_run_even_if_all_are_known() {
 fn what_is_asked_about_is_run() {
     let mut backend = backend();
     let ask = |last| {
-        let mut job = job(SampleWeights::Base, prompt(70, 1), 3);
+        let mut job = job(None, prompt(70, 1), 3);
         (job.prompt_logprobs, job.prompt_logprobs_last_n) = (true, last);
         job.topk_prompt_logprobs = 2;
         job
@@ -77,14 +77,14 @@ fn what_is_asked_about_is_run() {
 fn other_weights_share_nothing() {
     let mut backend = backend();
     let id = trained(&mut backend, 2, 4);
-    let freeze = |backend: &CpuBackend| SampleWeights::Frozen(backend.freeze(id).unwrap());
-    let ask = |weights: &SampleWeights| job(weights.clone(), prompt(70, 1), 3);
-    let before = freeze(&backend);
-    let old = sample(&mut backend, vec![ask(&before), ask(&SampleWeights::Base)]);
+    let snapshot = |backend: &CpuBackend| Some(backend.snapshot(id).unwrap());
+    let ask = |weights: &Option<SamplingWeights>| job(weights.clone(), prompt(70, 1), 3);
+    let before = snapshot(&backend);
+    let old = sample(&mut backend, vec![ask(&before), ask(&None)]);
     assert_eq!(hits(&old), [0, 0]);
     backend.train(id, &batch(vec![datum(8, 30)])).unwrap();
     backend.step(id, &constants(0.05)).unwrap();
-    let after = freeze(&backend);
+    let after = snapshot(&backend);
     let new = sample(&mut backend, vec![ask(&after), ask(&before)]);
     assert_eq!(hits(&new), [0, 64]);
     assert_ne!(new[0].sequences, old[0].sequences);
@@ -96,7 +96,7 @@ fn other_weights_share_nothing() {
 #[test]
 fn all_samples_of_a_job_come_from_one_run_of_its_prompt() {
     let mut backend = backend();
-    let mut many = job(SampleWeights::Base, prompt(70, 1), 3);
+    let mut many = job(None, prompt(70, 1), 3);
     many.num_samples = 7;
     let before = backend.sampler.rows_run();
     let output = sample(&mut backend, vec![many]).remove(0);
@@ -106,27 +106,24 @@ fn all_samples_of_a_job_come_from_one_run_of_its_prompt() {
 
 #[test]
 fn memory_stays_bounded_and_goes_with_the_weights() {
-    // A page of this model has 24 KiB and something: three fit.
+    // A page of this model takes a little more than 24 KiB: three fit.
     let mut backend = backend().with_prefix_cache(80_000);
-    let ask = |weights: SampleWeights, own| job(weights, tokens(own, 100), 3);
+    let ask = |weights: Option<SamplingWeights>, own| job(weights, tokens(own, 100), 3);
     for own in 0..5 {
-        sample(&mut backend, vec![ask(SampleWeights::Base, own)]);
+        sample(&mut backend, vec![ask(None, own)]);
         let bytes = backend.sampler.cached_bytes();
         assert!(bytes > 60_000 && bytes <= 80_000, "{bytes}");
     }
     // The newest is still there, the oldest is not.
-    let again = [4, 0].map(|own| ask(SampleWeights::Base, own));
+    let again = [4, 0].map(|own| ask(None, own));
     assert_eq!(hits(&sample(&mut backend, vec![again[0].clone()])), [96]);
     assert_eq!(hits(&sample(&mut backend, vec![again[1].clone()])), [0]);
 
     let id = trained(&mut backend, 2, 4);
-    let frozen = SampleWeights::Frozen(backend.freeze(id).unwrap());
-    sample(&mut backend, vec![ask(frozen, 1)]);
+    let snapshot = Some(backend.snapshot(id).unwrap());
+    sample(&mut backend, vec![ask(snapshot, 1)]);
     backend.remove(id);
-    sample(
-        &mut backend,
-        vec![job(SampleWeights::Base, tokens(9, 40), 1)],
-    );
+    sample(&mut backend, vec![job(None, tokens(9, 40), 1)]);
     let bytes = backend.sampler.cached_bytes();
     assert!(
         bytes < 30_000,

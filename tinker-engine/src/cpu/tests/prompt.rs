@@ -1,9 +1,9 @@
-//! What is reported of a prompt, and of sequences on their way.
+//! Reports about prompts and running sequences.
 
 use super::*;
 
-/// A job whose prompt is looked at in every way.
-fn curious(weights: SampleWeights) -> SampleJob {
+/// A job with all reports about its prompt.
+fn curious(weights: Option<SamplingWeights>) -> SampleJob {
     let mut job = job(weights, tokens(7, 12), 3);
     job.prompt_logprobs = true;
     job.topk_prompt_logprobs = 300;
@@ -21,7 +21,7 @@ fn one(backend: &mut CpuBackend, job: SampleJob) -> SampleOutput {
 fn targets_and_alternatives_have_the_logprobs_of_the_whole_distribution() {
     let mut backend = backend();
     let adapter = trained(&mut backend, 2, 4);
-    let weights = SampleWeights::Frozen(backend.freeze(adapter).unwrap());
+    let weights = Some(backend.snapshot(adapter).unwrap());
     let asked = curious(weights);
     let output = one(&mut backend, asked.clone());
     let all = output.topk_prompt_logprobs.unwrap();
@@ -46,7 +46,7 @@ fn targets_and_alternatives_have_the_logprobs_of_the_whole_distribution() {
 fn alternatives_are_drawn_with_the_seed_and_at_the_temperature() {
     let mut backend = backend();
     let draws = |backend: &mut CpuBackend, change: fn(&mut SampleJob)| {
-        let mut job = curious(SampleWeights::Base);
+        let mut job = curious(None);
         change(&mut job);
         one(backend, job)
     };
@@ -70,7 +70,7 @@ fn alternatives_are_drawn_with_the_seed_and_at_the_temperature() {
 #[test]
 fn targets_of_another_shape_are_refused() {
     let mut backend = backend();
-    let mut short = curious(SampleWeights::Base);
+    let mut short = curious(None);
     short.target_prompt_logprobs.pop();
     let refused = backend.submit(short).unwrap_err();
     assert!(
@@ -78,7 +78,7 @@ fn targets_of_another_shape_are_refused() {
             .message()
             .contains("has 10 rows; a prompt of 12 tokens takes 11")
     );
-    let mut outside = curious(SampleWeights::Base);
+    let mut outside = curious(None);
     outside.target_prompt_logprobs[2] = vec![1, 300];
     let refused = backend.submit(outside).unwrap_err();
     assert!(
@@ -91,7 +91,7 @@ fn targets_of_another_shape_are_refused() {
 #[test]
 fn a_job_can_be_watched() {
     let mut backend = backend();
-    let mut watched = job(SampleWeights::Base, tokens(1, 5), 9);
+    let mut watched = job(None, tokens(1, 5), 9);
     watched.num_samples = 3;
     watched.max_tokens = Some(6);
     let id = backend.submit(watched).unwrap();

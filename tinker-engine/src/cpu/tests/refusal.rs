@@ -109,7 +109,7 @@ fn bad_batches_are_refused_by_datum_and_field_and_change_nothing() {
     for (batch, says) in cases {
         let error = backend.train(id, &batch).unwrap_err();
         assert!(error.message().starts_with(says), "{error}");
-        assert_eq!(error.fault(), crate::backend::Fault::User);
+        assert_eq!(error.category(), crate::backend::ErrorCategory::User);
     }
     assert_eq!(
         before,
@@ -134,7 +134,7 @@ fn bad_batches_are_refused_by_datum_and_field_and_change_nothing() {
 #[test]
 fn bad_jobs_are_refused() {
     let mut backend = backend();
-    let good = job(SampleWeights::Base, tokens(0, 4), 0);
+    let good = job(None, tokens(0, 4), 0);
     let with = |f: &dyn Fn(&mut SampleJob)| {
         let mut job = good.clone();
         f(&mut job);
@@ -156,8 +156,8 @@ fn bad_jobs_are_refused() {
             "stop holds an empty text",
         ),
         (
-            with(&|j| j.weights = SampleWeights::Frozen(Frozen(Arc::new(1)))),
-            "the frozen weights",
+            with(&|j| j.weights = Some(SamplingWeights(Arc::new(1)))),
+            "the sampling weights",
         ),
     ] {
         let error = backend.submit(job).unwrap_err();
@@ -199,11 +199,7 @@ fn adapters_of_no_use_are_refused() {
     .unwrap();
     let id = other.create(&spec).unwrap();
     assert!(backend.import(&other.export(id, true).unwrap()).is_err());
-    let job = job(
-        SampleWeights::Frozen(other.freeze(id).unwrap()),
-        tokens(0, 4),
-        0,
-    );
+    let job = job(Some(other.snapshot(id).unwrap()), tokens(0, 4), 0);
     assert!(backend.submit(job).is_err());
 }
 
@@ -215,11 +211,9 @@ fn weights_that_overflow_fail_the_job_and_nothing_else() {
     for tensor in &mut state.tensors {
         tensor.data = vec![1e30; tensor.data.len()].into();
     }
-    let broken = SampleWeights::Frozen(backend.thaw(&state).unwrap());
+    let broken = Some(backend.restore(&state).unwrap());
     let bad = backend.submit(job(broken, tokens(0, 4), 0)).unwrap();
-    let good = backend
-        .submit(job(SampleWeights::Base, tokens(0, 4), 0))
-        .unwrap();
+    let good = backend.submit(job(None, tokens(0, 4), 0)).unwrap();
     let mut ended = BTreeMap::new();
     while backend.live_jobs() > 0 {
         ended.extend(backend.advance());

@@ -4,9 +4,9 @@ use super::*;
 fn jobs(backend: &mut CpuBackend) -> Vec<SampleJob> {
     let (one, two) = (trained(backend, 2, 4), trained(backend, 3, 8));
     let weights = [
-        SampleWeights::Base,
-        SampleWeights::Frozen(backend.freeze(one).unwrap()),
-        SampleWeights::Frozen(backend.freeze(two).unwrap()),
+        None,
+        Some(backend.snapshot(one).unwrap()),
+        Some(backend.snapshot(two).unwrap()),
     ];
     let mut jobs: Vec<_> = (0..9)
         .map(|i| {
@@ -55,12 +55,12 @@ fn rounded_weights_change_what_is_generated_a_little_and_nothing_else() {
     let (mut exact, mut rounded) = (backend(), backend().with_int8_decode());
     let [of_exact, of_rounded] = [&mut exact, &mut rounded].map(|backend| {
         let id = trained(backend, 2, 4);
-        let weights = SampleWeights::Frozen(backend.freeze(id).unwrap());
+        let weights = Some(backend.snapshot(id).unwrap());
         let mut job = job(weights, tokens(1, 40), 7);
         (job.prompt_logprobs, job.temperature) = (true, 0.0);
         sample(backend, vec![job]).remove(0)
     });
-    // The adapter was trained to the bit as without, and the prompt read so.
+    // Training and prompts give the same bits as without.
     assert_eq!(
         of_exact
             .prompt_logprobs
@@ -85,7 +85,7 @@ fn sampler_and_trainer_give_the_same_logprobs_bit_for_bit() {
     let mut backend = backend();
     for seed in [2, 3] {
         let id = trained(&mut backend, seed, 8);
-        let weights = SampleWeights::Frozen(backend.freeze(id).unwrap());
+        let weights = Some(backend.snapshot(id).unwrap());
         let prompt = tokens(seed, 53);
         let mut job = job(weights, prompt.clone(), 7);
         (job.prompt_logprobs, job.num_samples, job.max_tokens) = (true, 3, Some(60));
@@ -118,23 +118,19 @@ fn sampler_and_trainer_give_the_same_logprobs_bit_for_bit() {
 fn a_frozen_adapter_is_not_trained_on() {
     let mut backend = backend();
     let id = trained(&mut backend, 2, 4);
-    let job = job(
-        SampleWeights::Frozen(backend.freeze(id).unwrap()),
-        tokens(0, 5),
-        1,
-    );
+    let job = job(Some(backend.snapshot(id).unwrap()), tokens(0, 5), 1);
     let state = backend.export(id, false).unwrap();
     let before = sample(&mut backend, vec![job.clone()]);
     backend.train(id, &batch(vec![datum(8, 30)])).unwrap();
     backend.step(id, &constants(0.05)).unwrap();
     assert_eq!(before, sample(&mut backend, vec![job.clone()]));
-    let thawed = SampleJob {
-        weights: SampleWeights::Frozen(backend.thaw(&state).unwrap()),
+    let restored = SampleJob {
+        weights: Some(backend.restore(&state).unwrap()),
         ..job.clone()
     };
-    assert_eq!(before, sample(&mut backend, vec![thawed]));
+    assert_eq!(before, sample(&mut backend, vec![restored]));
     let now = SampleJob {
-        weights: SampleWeights::Frozen(backend.freeze(id).unwrap()),
+        weights: Some(backend.snapshot(id).unwrap()),
         ..job
     };
     assert_ne!(before, sample(&mut backend, vec![now]));
@@ -143,15 +139,12 @@ fn a_frozen_adapter_is_not_trained_on() {
 #[test]
 fn sequences_end_where_they_should() {
     let mut backend = backend();
-    let free = sample(
-        &mut backend,
-        vec![job(SampleWeights::Base, tokens(0, 8), 3)],
-    )
-    .remove(0)
-    .sequences
-    .remove(0);
+    let free = sample(&mut backend, vec![job(None, tokens(0, 8), 3)])
+        .remove(0)
+        .sequences
+        .remove(0);
     assert!(!free.stopped && free.tokens.len() == 20);
-    let mut stopping = job(SampleWeights::Base, tokens(0, 8), 3);
+    let mut stopping = job(None, tokens(0, 8), 3);
     stopping.stop = StopRule::Tokens(vec![free.tokens[6]]);
     let stopped = sample(&mut backend, vec![stopping.clone()])
         .remove(0)
@@ -165,7 +158,7 @@ fn sequences_end_where_they_should() {
     assert!(stopped.stopped);
     assert_eq!(stopped.tokens, free.tokens[..=first]);
     assert_eq!(bits(&stopped.logprobs), bits(&free.logprobs[..=first]));
-    // Up to the context, however long is asked for.
+    // Up to the context, whatever the requested length.
     (stopping.stop, stopping.max_tokens) = (StopRule::Never, None);
     stopping.prompt = tokens(0, 120);
     assert_eq!(
@@ -184,7 +177,7 @@ fn sequences_end_where_they_should() {
 #[test]
 fn logprobs_are_of_the_untempered_model_and_the_top_is_the_top() {
     let mut backend = backend();
-    let mut greedy = job(SampleWeights::Base, tokens(0, 8), 3);
+    let mut greedy = job(None, tokens(0, 8), 3);
     (
         greedy.temperature,
         greedy.topk_sample_logprobs,
@@ -213,11 +206,7 @@ fn logprobs_are_of_the_untempered_model_and_the_top_is_the_top() {
 fn a_cancelled_job_is_gone() {
     let mut backend = backend().with_live_sequences(2);
     let ids: Vec<_> = (0..3)
-        .map(|i| {
-            backend
-                .submit(job(SampleWeights::Base, tokens(i, 4), i))
-                .unwrap()
-        })
+        .map(|i| backend.submit(job(None, tokens(i, 4), i)).unwrap())
         .collect();
     backend.advance();
     backend.cancel(ids[0]);
@@ -234,7 +223,7 @@ fn without_a_seed_draws_differ() {
     let mut backend = backend();
     let unseeded = || SampleJob {
         seed: None,
-        ..job(SampleWeights::Base, tokens(0, 4), 0)
+        ..job(None, tokens(0, 4), 0)
     };
     let outputs = sample(&mut backend, vec![unseeded(), unseeded()]);
     assert_ne!(

@@ -85,7 +85,7 @@ fn what_this_engine_cannot_do_is_named() {
         (
             "rope_scaling",
             json!({ "type": "yarn", "factor": 4.0 }),
-            "rope scaling \"yarn\" is not known",
+            "rope scaling \"yarn\" is not supported",
         ),
         (
             "rope_scaling",
@@ -95,12 +95,12 @@ fn what_this_engine_cannot_do_is_named() {
         (
             "rope_scaling",
             json!({ "rope_type": "linear", "factor": 0.0 }),
-            "rope_scaling have no meaning",
+            "rope_scaling are not positive",
         ),
         (
             "rope_scaling",
             json!({ "rope_type": "linear", "factor": 1e-300 }),
-            "rope_scaling have no meaning",
+            "rope_scaling are not positive",
         ),
         ("rope_theta", json!(1e-300), "rope_theta is not"),
         ("rms_norm_eps", json!(-1.0), "rms_norm_eps is not"),
@@ -117,8 +117,16 @@ fn what_this_engine_cannot_do_is_named() {
         ("head_dim", json!(15), "head_dim is odd"),
         ("num_key_value_heads", json!(3), "does not divide"),
         ("num_attention_heads", json!(0), "a size is 0"),
-        ("hidden_size", json!(1_u64 << 40), "beyond all reason"),
-        ("num_hidden_layers", json!(100_000), "beyond all reason"),
+        (
+            "hidden_size",
+            json!(1_u64 << 40),
+            "above the supported maximum",
+        ),
+        (
+            "num_hidden_layers",
+            json!(100_000),
+            "above the supported maximum",
+        ),
         ("vocab_size", json!(-1), "field vocab_size is not usable"),
         (
             "vocab_size",

@@ -3,9 +3,7 @@ use std::fs;
 use super::*;
 use crate::CpuBackend;
 use crate::Storage;
-use crate::backend::{
-    AdapterSpec, Backend, LossKind, SampleJob, SampleWeights, StopRule, TrainBatch, TrainDatum,
-};
+use crate::backend::{AdapterSpec, Backend, LossKind, SampleJob, StopRule, TrainBatch, TrainDatum};
 use crate::testing::RandomFolder;
 
 fn written(folder: &RandomFolder) -> (tempfile::TempDir, PathBuf) {
@@ -15,7 +13,7 @@ fn written(folder: &RandomFolder) -> (tempfile::TempDir, PathBuf) {
     (place, path)
 }
 
-/// Log probabilities of a few tokens, as the model itself has them.
+/// Log probabilities of a few tokens under the model.
 fn logprobs(backend: &mut CpuBackend) -> Vec<f32> {
     let spec = AdapterSpec {
         rank: 2,
@@ -140,7 +138,7 @@ fn a_folder_that_is_none_is_said_to_be() {
     assert!(error(&path).contains("q_norm.weight"), "{}", error(&path));
     fs::remove_file(path.join("config.json")).unwrap();
     assert!(
-        error(&path).contains("config.json: is not there"),
+        error(&path).contains("config.json: does not exist"),
         "{}",
         error(&path)
     );
@@ -150,7 +148,7 @@ fn a_folder_that_is_none_is_said_to_be() {
 fn stop_texts_need_a_tokenizer() {
     let (_place, path) = written(&RandomFolder::qwen3());
     let job = || SampleJob {
-        weights: SampleWeights::Base,
+        weights: None,
         prompt: vec![1],
         num_samples: 1,
         max_tokens: Some(2),

@@ -34,11 +34,11 @@ fn headers_that_lie_are_refused() {
     let whole = file(&good, 8);
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("has 3 bytes", whole[..3].to_vec()),
-        ("cut short", whole[..20].to_vec()),
-        ("cut short or damaged", whole[..whole.len() - 1].to_vec()),
-        ("cut short or damaged", file(&good, 9)),
+        ("truncated", whole[..20].to_vec()),
+        ("truncated or damaged", whole[..whole.len() - 1].to_vec()),
+        ("truncated or damaged", file(&good, 9)),
         (
-            "cut short or no safetensors",
+            "truncated or not a safetensors",
             [&u64::MAX.to_le_bytes()[..], b"{}"].concat(),
         ),
         ("header is damaged", file(&json!([1]), 8)),
@@ -109,7 +109,7 @@ fn what_does_not_fit_the_model_is_named() {
         (
             vec![slot("a", &[2])],
             "",
-            "holds i, which config.json leaves no place for",
+            "holds i, which the model of config.json does not have",
         ),
     ] {
         let error = check(&slots, unused).unwrap_err();
@@ -155,7 +155,7 @@ fn an_index_names_files_beside_it_and_nothing_else() {
         ("./one.safetensors", "not the plain name of a file"),
         ("..", "not the plain name of a file"),
         ("", "not the plain name of a file"),
-        ("three.safetensors", "three.safetensors: is not there"),
+        ("three.safetensors", "three.safetensors: does not exist"),
     ] {
         let index = json!({ "weight_map": { "a": name } });
         fs::write(folder.join(INDEX), index.to_string()).unwrap();
@@ -165,7 +165,7 @@ fn an_index_names_files_beside_it_and_nothing_else() {
     for (map, part) in [
         (
             json!({ "a": "one.safetensors", "b": "one.safetensors" }),
-            "holds b, which it does not",
+            "lists b in one.safetensors",
         ),
         (
             json!({ "a": "one.safetensors", "b": "two.safetensors" }),
@@ -203,6 +203,6 @@ fn links_lead_to_files_and_not_to_devices() {
         fs::remove_file(&link).unwrap();
         symlink(target, &link).unwrap();
         let error = FolderTensors::open(&folder).unwrap_err().to_string();
-        assert!(error.contains("is no regular file"), "{error}");
+        assert!(error.contains("is not a regular file"), "{error}");
     }
 }

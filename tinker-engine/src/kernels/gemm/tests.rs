@@ -1,7 +1,7 @@
 use super::super::level::at_each_level;
 use super::super::packed::Packed;
 use super::*;
-use crate::threads::Team;
+use crate::threads::ThreadPool;
 
 fn numbers(n: usize, seed: usize) -> Vec<f32> {
     // Multiples of 1/64 below 4: exact in f16 and bf16, with rounding in the sums.
@@ -129,8 +129,8 @@ fn short_operands_are_found() {
 
 #[test]
 fn parts_of_a_product_are_the_whole_to_the_bit() {
-    // At this processor's level only: a lower one can be chosen for one thread, not for a team.
-    let team = Team::new(3);
+    // At this processor's level only: a lower one can be chosen for one thread, not for a pool.
+    let pool = ThreadPool::new(3);
     let shapes = [
         (1, 300, 70),
         (5, 129, 300),
@@ -143,13 +143,13 @@ fn parts_of_a_product_are_the_whole_to_the_bit() {
         let across: Vec<f32> = (0..k * m).map(|i| a[i % m * k + i / m]).collect();
         let packed = Packed::from_columns(&w, k, n);
         for rows in [Rows::new(&a, k), Rows::transposed(&across, m)] {
-            // Rows further apart than they are long: what lies between them is left alone.
+            // Rows further apart than their length: the gaps between them are unchanged.
             let start = numbers(m * (n + 3), 3);
             let [mut one, mut all] = [start.clone(), start];
             let (shape, stride) = ([m, n, k], n + 3);
             gemm(shape, rows, packed.operand(), Out::add(&mut one, stride));
             let out = Out::add(&mut all, stride);
-            gemm_by(Hands::All(&team), shape, rows, packed.operand(), out);
+            gemm_by(PoolHandle::Pool(&pool), shape, rows, packed.operand(), out);
             assert!(one == all, "{m} {n} {k}");
         }
     }

@@ -18,7 +18,7 @@ use super::Lanes;
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(__m256);
 
-/// Eight lanes that are on, then eight that are off: a window into it is any mask.
+/// Eight lanes that are set, then eight that are clear: every mask is a window into it.
 static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
 #[inline(always)]
@@ -36,7 +36,7 @@ impl Lanes for Avx2 {
     const ROWS: usize = 6;
 
     #[inline(always)] unsafe fn splat(value: f32) -> Self { Self(_mm256_set1_ps(value)) }
-    // Not `*from`: see the other instruction set.
+    // Not `*from`, as for AVX-512.
     #[inline(always)] unsafe fn splat_from(from: *const f32) -> Self { Self(_mm256_broadcastss_ps(_mm_load_ss(from))) }
     #[inline(always)] unsafe fn load(from: *const f32) -> Self { Self(_mm256_loadu_ps(from)) }
     #[inline(always)] unsafe fn load_part(from: *const f32, n: usize) -> Self { Self(_mm256_maskload_ps(from, first(n))) }

@@ -55,7 +55,7 @@ impl Lanes for Neon {
     #[inline(always)] unsafe fn mul(self, other: Self) -> Self { Self(vmulq_f32(self.0, other.0)) }
     #[inline(always)] unsafe fn div(self, other: Self) -> Self { Self(vdivq_f32(self.0, other.0)) }
     #[inline(always)] unsafe fn fma(self, by: Self, plus: Self) -> Self { Self(vfmaq_f32(plus.0, self.0, by.0)) }
-    // By comparison: the instructions for the greater and the lesser treat NaN otherwise.
+    // By comparison: the maximum and minimum instructions treat NaN differently.
     #[inline(always)] unsafe fn max(self, other: Self) -> Self { Self(vbslq_f32(vcgtq_f32(self.0, other.0), self.0, other.0)) }
     #[inline(always)] unsafe fn min(self, other: Self) -> Self { Self(vbslq_f32(vcltq_f32(self.0, other.0), self.0, other.0)) }
     #[inline(always)] unsafe fn sqrt(self) -> Self { Self(vsqrtq_f32(self.0)) }

@@ -1,4 +1,4 @@
-//! Four lanes of plain Rust, which compilers turn into whatever the target has.
+//! 4 lanes of plain Rust, which compilers vectorise for the target.
 
 use half::{bf16, f16};
 
@@ -48,7 +48,7 @@ impl Lanes for Portable {
     #[inline(always)] unsafe fn max(self, other: Self) -> Self { self.zip(other, |a, b| if a > b { a } else { b }) }
     #[inline(always)] unsafe fn min(self, other: Self) -> Self { self.zip(other, |a, b| if a < b { a } else { b }) }
     #[inline(always)] unsafe fn sqrt(self) -> Self { Self(self.0.map(f32::sqrt)) }
-    // Adding and taking away 1.5 * 2^23 rounds to even; `round_ties_even` may be a library call.
+    // Adding and subtracting 1.5 * 2^23 rounds to even; `round_ties_even` may be a library call.
     #[inline(always)] unsafe fn round(self) -> Self { Self(self.0.map(|x| (x + 12_582_912.0) - 12_582_912.0)) }
     #[inline(always)] unsafe fn pow2(self) -> Self { Self(self.0.map(|x| f32::from_bits(((x as i32 + 127) as u32) << 23))) }
     #[inline(always)] unsafe fn sum(self) -> f32 { (self.0[0] + self.0[2]) + (self.0[1] + self.0[3]) }

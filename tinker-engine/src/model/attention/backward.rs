@@ -4,9 +4,9 @@ use super::super::config::ModelConfig;
 use super::super::tape::{room, zeroed};
 use super::sequence::BLOCK;
 use crate::kernels::{Out, Packed, Rows, causal_softmax_backward, dot, gemm};
-use crate::threads::Hands;
+use crate::threads::PoolHandle;
 
-/// Buffers of the way back through attention, for each key head that is worked on at once.
+/// Buffers of the backward pass, one for each key head that is processed at once.
 #[derive(Debug, Default)]
 pub(crate) struct AttentionScratch(Vec<KeyHeadScratch>);
 
@@ -23,23 +23,23 @@ struct KeyHeadScratch {
     d_values: Vec<f32>,
 }
 
-/// What the way back of a sequence of `n` rows reads.
+/// Inputs of the backward pass of a sequence of `n` rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attended<'a> {
     pub(crate) n: usize,
-    /// `[n, qkv]`.
+    /// Queries, keys and values, `[n, qkv]`.
     pub(crate) qkv: &'a [f32],
-    /// `[n, query]`, as the next one.
+    /// Output of the forward pass, `[n, query]`.
     pub(crate) out: &'a [f32],
-    /// The gradient of `out`.
+    /// Gradient of `out`, `[n, query]`.
     pub(crate) d_out: &'a [f32],
-    /// `[n, heads]`.
+    /// Logarithms of the softmax normalisers, `[n, heads]`.
     pub(crate) norms: &'a [f32],
 }
 
-/// The way back of a whole sequence: fills `d_qkv`.
+/// Backward pass of a whole sequence. Fills `d_qkv`, `[n, qkv]`.
 pub(crate) fn attend_backward(
-    hands: Hands<'_>,
+    pool: PoolHandle<'_>,
     config: &ModelConfig,
     attended: &Attended<'_>,
     d_qkv: &mut [f32],
@@ -48,7 +48,7 @@ pub(crate) fn attend_backward(
     let (n, hd, group) = (attended.n, config.head_dim, config.group());
     let (stride, width, key_width) = (config.qkv_width(), config.query_width(), config.key_width());
     let kv_heads = config.num_key_value_heads;
-    let at_once = match hands.parts(4 * n * n * width) {
+    let at_once = match pool.parts(4 * n * n * width) {
         1 => 1,
         _ => kv_heads,
     };
@@ -57,7 +57,7 @@ pub(crate) fn attend_backward(
     }
     for first in (0..kv_heads).step_by(at_once) {
         let heads = (first..kv_heads).zip(&mut scratch.0);
-        hands.each(heads, |(shared, scratch)| {
+        pool.each(heads, |(shared, scratch)| {
             head_backward(config, attended, shared, scratch);
         });
         let done = (first..kv_heads).zip(&scratch.0).take(at_once);
@@ -79,7 +79,7 @@ pub(crate) fn attend_backward(
     }
 }
 
-/// The way back through the query heads that share one key head.
+/// Backward pass of the query heads that share one key head.
 fn head_backward(
     config: &ModelConfig,
     attended: &Attended<'_>,
@@ -113,9 +113,9 @@ fn head_backward(
     keys_across.pack_columns(&qkv[key_at..], hd, n, stride);
     values_across.pack_columns(&qkv[value_at..], hd, n, stride);
     let queries = group * hd;
-    let d_queries = room(d_queries, n * queries);
-    let d_keys = zeroed(d_keys, n * hd);
-    let d_values = zeroed(d_values, n * hd);
+    let d_queries = room(d_queries, n * queries); // [n, group * head_dim]
+    let d_keys = zeroed(d_keys, n * hd); // [n, head_dim]
+    let d_values = zeroed(d_values, n * hd); // [n, head_dim]
     for member in 0..group {
         let head = shared * group + member;
         for start in (0..n).step_by(BLOCK) {
@@ -123,8 +123,8 @@ fn head_backward(
             let keys = start + rows;
             let q = &qkv[start * stride + head * hd..];
             let d_o = &d_out[start * width + head * hd..];
-            let scores = room(scores, rows * keys);
-            let d_scores = room(d_scores, rows * keys);
+            let scores = room(scores, rows * keys); // [rows, keys]
+            let d_scores = room(d_scores, rows * keys); // [rows, keys]
             let (a, b) = (Rows::new(q, stride), keys_across.operand());
             gemm([rows, keys, hd], a, b, Out::set(scores, keys));
             let (a, b) = (Rows::new(d_o, width), values_across.operand());

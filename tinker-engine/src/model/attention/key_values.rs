@@ -3,8 +3,8 @@
 use super::super::config::ModelConfig;
 use crate::kernels::{Aligned, PANEL};
 
-/// Keys and values of one sequence in one block of the model, in the order the products read them.
-/// The sampler keeps them from token to token; the trainer fills them anew.
+/// Keys and values of one sequence in one block of the model, in the order the products read them. Sampling keeps them
+/// from token to token; training fills them again for each pass.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct KeyValues {
     /// For each key head, panels of [`PANEL`] keys: `[panels, head_dim, PANEL]`.
@@ -15,7 +15,7 @@ pub(crate) struct KeyValues {
 }
 
 impl KeyValues {
-    /// Room for `capacity` positions. Memory is taken from the system as it is filled.
+    /// A cache with room for `capacity` positions. The system provides memory as it is filled.
     pub(crate) fn new(config: &ModelConfig, capacity: usize) -> Self {
         let mut cache = Self {
             capacity: capacity.next_multiple_of(PANEL),
@@ -26,7 +26,7 @@ impl KeyValues {
         cache
     }
 
-    /// A copy of what follows the full pages of the first `n` positions, with room for `capacity` positions.
+    /// A copy of the positions after the full pages of the first `n`, with room for `capacity` positions.
     pub(crate) fn tail(&self, config: &ModelConfig, n: usize, capacity: usize) -> Self {
         let mut copy = Self::new(config, capacity);
         if !n.is_multiple_of(PANEL) {
@@ -37,13 +37,13 @@ impl KeyValues {
         copy
     }
 
-    /// Floats of [`PANEL`] positions, as [`KeyValues::read_page`] takes them out.
+    /// Floats of [`PANEL`] positions, as [`KeyValues::read_page`] copies them.
     pub(crate) fn page_len(config: &ModelConfig) -> usize {
         let width = config.head_dim + config.head_dim.next_multiple_of(PANEL);
         config.num_key_value_heads * width * PANEL
     }
 
-    /// Adds the positions `page * PANEL..(page + 1) * PANEL` to `page_out`, stored or not.
+    /// Appends the positions `page * PANEL..(page + 1) * PANEL` to `page_out`, stored or not.
     pub(crate) fn read_page(&self, config: &ModelConfig, page: usize, page_out: &mut Vec<f32>) {
         let hd = config.head_dim;
         for head in 0..config.num_key_value_heads {
@@ -56,7 +56,7 @@ impl KeyValues {
         }
     }
 
-    /// Puts back what [`KeyValues::read_page`] took out, and returns what follows it in `from`.
+    /// Restores a page that [`KeyValues::read_page`] copied, and returns the rest of `from`.
     pub(crate) fn write_page<'a>(
         &mut self,
         config: &ModelConfig,
@@ -78,7 +78,7 @@ impl KeyValues {
         rest
     }
 
-    /// Makes room for `capacity` positions and forgets what was there.
+    /// Makes room for `capacity` positions and discards the content.
     pub(crate) fn reserve(&mut self, config: &ModelConfig, capacity: usize) {
         self.capacity = capacity.next_multiple_of(PANEL);
         let (keys, values) = (self.key_size(config), self.value_size(config));
@@ -90,7 +90,7 @@ impl KeyValues {
         }
     }
 
-    /// What it takes.
+    /// Bytes it takes.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         (self.keys.len() + self.values.len()) * size_of::<f32>()
@@ -104,7 +104,7 @@ impl KeyValues {
         self.capacity * config.head_dim.next_multiple_of(PANEL)
     }
 
-    /// Stores key and value heads of one position, taken from a row of queries, keys and values.
+    /// Stores key and value heads of one position, from a row of queries, keys and values, `[qkv]`.
     pub(crate) fn put(&mut self, config: &ModelConfig, position: usize, row: &[f32]) {
         let hd = config.head_dim;
         let (query, key) = (config.query_width(), config.key_width());

@@ -8,4 +8,4 @@ mod sequence;
 pub(crate) use backward::{Attended, AttentionScratch, attend_backward};
 pub(crate) use key_values::KeyValues;
 pub(crate) use rows::{History, attend_rows};
-pub(crate) use sequence::attend;
+pub(crate) use sequence::{SequenceRows, attend};

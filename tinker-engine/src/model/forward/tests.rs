@@ -1,12 +1,12 @@
-//! The way forth against the definition: plain f64 loops over the tensors of the file, by name.
+//! The forward pass against the definition: plain f64 loops over the tensors of the file, by name.
 
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{Arch, Weights};
+use crate::model::{Arch, ModelConfig, Weights};
 use crate::random::Random;
-use crate::threads::Team;
-use crate::train::{Crew, Example, Gather, pack};
+use crate::threads::ThreadPool;
+use crate::train::{Example, GradientScope, TrainingPool, pack};
 
 struct Reference<'a> {
     config: &'a ModelConfig,
@@ -51,7 +51,7 @@ impl Reference<'_> {
         x.iter().zip(w).map(|(x, w)| x * factor * w).collect()
     }
 
-    /// Heads of one token, normalised and turned.
+    /// Heads of one token, normalised and with rotary embeddings.
     fn heads(&self, projection: &str, norm: &str, x: &[f64], position: usize) -> Vec<Vec<f64>> {
         let hd = self.config.head_dim;
         let turn = |head: &[f64]| {
@@ -201,12 +201,12 @@ fn logprobs_are_those_of_the_definition() {
                 width: 40,
             })
             .collect();
-        let mut crew = Crew::new(Arc::new(Team::new(2)));
-        let outcome = crew.run(
+        let mut pool = TrainingPool::new(Arc::new(ThreadPool::new(2)));
+        let outcome = pool.run(
             &model,
             None,
             &pack(&examples),
-            Gather::Nothing,
+            GradientScope::None,
             0,
             &|_, _| None,
         );

@@ -7,7 +7,7 @@ use crate::kernels::{Kind, Stored};
 use crate::model::{Arch, Slot, Weights};
 use crate::random::Random;
 
-/// TensorSource as bytes, at odd addresses.
+/// A tensor source of bytes at odd addresses.
 struct File {
     layout: Layout,
     kind: fn(&Slot) -> Kind,
@@ -90,7 +90,7 @@ fn every_type_of_file_gives_the_model_of_its_numbers() {
         let kinds: [fn(&Slot) -> Kind; 4] = [|_| Kind::F32, |_| Kind::F16, |_| Kind::Bf16, mixed];
         for kind in kinds {
             let file = File::new(&weights, kind);
-            let model = Model::from_tensors(config.clone(), &file, &Team::new(2)).unwrap();
+            let model = Model::from_tensors(config.clone(), &file, &ThreadPool::new(2)).unwrap();
             let linears = |model: &Model| {
                 let mut all = vec![model.head.clone()];
                 for block in model.blocks.clone() {
@@ -130,6 +130,6 @@ fn what_is_missing_is_named() {
     let mut file = File::new(&weights(&config), |_| Kind::F32);
     file.layout.table.slots[5].name = "another".to_owned();
     let missing = Layout::new(&config).table.slots[5].name.clone();
-    let error = Model::from_tensors(config, &file, &Team::new(2)).unwrap_err();
+    let error = Model::from_tensors(config, &file, &ThreadPool::new(2)).unwrap_err();
     assert_eq!(error.message(), format!("no {missing}"));
 }

@@ -33,7 +33,7 @@ fn slopes_agree_with_differences() {
                 let h = 1.0 / 1024.0;
                 let mut differences = (at(lp + h).loss - at(lp - h).loss) / f64::from(2.0 * h);
                 if let LossKind::Cispo { low, high } = loss {
-                    // Its ratio is held still, which differences do not know.
+                    // Its ratio has no gradient, which differences do not reflect.
                     let ratio = f64::from(lp + 1.25)
                         .exp()
                         .clamp(f64::from(low), f64::from(high));

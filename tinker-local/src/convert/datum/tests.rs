@@ -3,8 +3,8 @@ use tinker_types::{Chunk, Image, ImageFormat, Loss, ModelInput};
 use super::super::loss::{Objective, objective};
 use super::*;
 
-fn model() -> ModelInfo {
-    ModelInfo::new("tiny", "qwen3", 10, 4)
+fn model() -> BaseModelInfo {
+    BaseModelInfo::new("tiny", "qwen3", 10, 4)
 }
 
 fn convert_one(datum: Datum, loss: &Loss) -> Result<TrainDatum, String> {

@@ -2,6 +2,11 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use tinker_engine::backend::SampleJob;
+use tinker_engine::backend::{
+    AdamStep, AdapterId, AdapterSpec, AdapterState, BaseModelInfo, SampledTokens, SamplingWeights,
+    TrainBatch, TrainOutput,
+};
 use tinker_types::{ModelInput, RequestType, SampleRequest};
 
 use super::super::worker::Worker;
@@ -9,11 +14,6 @@ use super::*;
 use crate::state::Promises;
 use crate::state::Weights;
 use crate::{Limits, convert};
-use tinker_engine::backend::SampleJob;
-use tinker_engine::backend::{
-    AdamStep, AdapterId, AdapterSpec, AdapterState, Frozen, ModelInfo, SampleWeights,
-    SampledTokens, TrainBatch, TrainOutput,
-};
 
 /// A call to the backend. Samples are identified by the first token of their prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ enum Call {
 
 /// A backend whose samples take as many steps as the first token of their prompt says.
 struct Script {
-    info: ModelInfo,
+    info: BaseModelInfo,
     jobs: Vec<(JobId, u32, u32)>,
     next: u64,
     calls: Sender<Call>,
@@ -37,7 +37,7 @@ fn refused<T>() -> Result<T, BackendError> {
 }
 
 impl Backend for Script {
-    fn model(&self) -> &ModelInfo {
+    fn model(&self) -> &BaseModelInfo {
         &self.info
     }
     fn create(&mut self, _: &AdapterSpec) -> Result<AdapterId, BackendError> {
@@ -56,10 +56,10 @@ impl Backend for Script {
     fn import(&mut self, _: &AdapterState) -> Result<AdapterId, BackendError> {
         refused()
     }
-    fn freeze(&self, _: AdapterId) -> Result<Frozen, BackendError> {
+    fn snapshot(&self, _: AdapterId) -> Result<SamplingWeights, BackendError> {
         refused()
     }
-    fn thaw(&self, _: &AdapterState) -> Result<Frozen, BackendError> {
+    fn restore(&self, _: &AdapterState) -> Result<SamplingWeights, BackendError> {
         refused()
     }
 
@@ -112,7 +112,7 @@ impl Backend for Script {
 struct Stage {
     worker: Worker,
     promises: Arc<Promises>,
-    info: ModelInfo,
+    info: BaseModelInfo,
     calls: Receiver<Call>,
     sender: Sender<Call>,
 }
@@ -129,7 +129,7 @@ const ENDLESS: u32 = 900_000_000;
 impl Stage {
     fn new(most_jobs: usize) -> Self {
         let (sender, calls) = channel();
-        let info = ModelInfo::new("script", "none", 1 << 30, 8);
+        let info = BaseModelInfo::new("script", "none", 1 << 30, 8);
         let script = Script {
             info: info.clone(),
             jobs: Vec::new(),
@@ -158,7 +158,7 @@ impl Stage {
         let promise = self.promises.accept(id, RequestType::Sample, 0, false);
         self.worker.sample(Sampling {
             job,
-            weights: Weights::Fixed(SampleWeights::Base),
+            weights: Weights::Fixed(None),
             report,
             usage: Arc::default(),
             session: session.into(),

@@ -1,4 +1,4 @@
-//! Gradients, and what a step does with them.
+//! Gradients and optimizer steps.
 
 mod shapes;
 mod step;
@@ -6,8 +6,8 @@ mod step;
 use super::*;
 use crate::backend::{LossKind, TrainBatch, TrainDatum};
 use crate::model::{Model, Weights};
-use crate::threads::Team;
-use crate::train::{Crew, train};
+use crate::threads::ThreadPool;
+use crate::train::{TrainingPool, train};
 
 fn config() -> ModelConfig {
     ModelConfig {
@@ -23,8 +23,8 @@ fn config() -> ModelConfig {
     }
 }
 
-fn crew(threads: usize) -> Crew {
-    Crew::new(Arc::new(Team::new(threads)))
+fn pool(threads: usize) -> TrainingPool {
+    TrainingPool::new(Arc::new(ThreadPool::new(threads)))
 }
 
 fn model() -> Model {
@@ -96,7 +96,7 @@ fn batch(loss: LossKind, k: usize) -> TrainBatch {
 #[test]
 fn gradients_of_every_tensor_agree_with_differences() {
     let model = model();
-    let mut crew = crew(1);
+    let mut pool = pool(1);
     for (loss, k) in [
         (LossKind::CrossEntropy, 1),
         (LossKind::CrossEntropy, 2),
@@ -104,7 +104,7 @@ fn gradients_of_every_tensor_agree_with_differences() {
     ] {
         let mut batch = batch(loss, k);
         let mut adapter = shaken();
-        train(&model, &mut adapter, &batch, &mut crew).unwrap();
+        train(&model, &mut adapter, &batch, &mut pool).unwrap();
         let grads = adapter.grads.clone();
         batch.forward_only = true;
         let start = adapter.data.clone();
@@ -118,7 +118,7 @@ fn gradients_of_every_tensor_agree_with_differences() {
                     adapter.data[i] = start[i] + (h * f64::from(*g) / length) as f32;
                 }
                 adapter.packed = OnceLock::new();
-                let loss = train(&model, &mut adapter, &batch, &mut crew)
+                let loss = train(&model, &mut adapter, &batch, &mut pool)
                     .unwrap()
                     .loss_sum;
                 adapter.data.copy_from_slice(&start);
@@ -129,7 +129,7 @@ fn gradients_of_every_tensor_agree_with_differences() {
             let slope = (8.0 * (loss_at(h) - loss_at(-h)) - (loss_at(2.0 * h) - loss_at(-2.0 * h)))
                 / (12.0 * h);
             let off = (slope - length).abs() / length;
-            // The loss is a sum of some 60 terms good to 1e-6 each: 1e-5, or 5e-3 in the quotient.
+            // The loss is a sum of some 60 terms accurate to 1e-6 each: 1e-5, or 5e-3 in the quotient.
             assert!(
                 off < 2e-3 + 5e-3 / length,
                 "{loss:?} {}: {slope} by differences, {length} by the gradient",
@@ -146,7 +146,7 @@ fn gradients_of_every_tensor_agree_with_differences() {
 #[test]
 fn a_fresh_adapter_changes_nothing() {
     let model = model();
-    let mut crew = crew(1);
+    let mut pool = pool(1);
     let batch = TrainBatch {
         forward_only: true,
         ..batch(LossKind::CrossEntropy, 1)
@@ -163,7 +163,7 @@ fn a_fresh_adapter_changes_nothing() {
     .unwrap();
     assert!(first.data[..] != second.data[..]);
     let outputs =
-        [&mut first, &mut second].map(|a| train(&model, a, &batch, &mut crew).unwrap().logprobs);
+        [&mut first, &mut second].map(|a| train(&model, a, &batch, &mut pool).unwrap().logprobs);
     assert_eq!(outputs[0], outputs[1]);
     let bound = 1.0 / 20.0_f32.sqrt();
     let a = &first.data[first.layout.table.slots[0].at.clone()];
@@ -173,10 +173,10 @@ fn a_fresh_adapter_changes_nothing() {
 #[test]
 fn cells_without_weight_add_nothing_but_have_logprobs() {
     let model = model();
-    let mut crew = crew(1);
-    let run = |batch: &TrainBatch, crew: &mut Crew| {
+    let mut pool = pool(1);
+    let run = |batch: &TrainBatch, pool: &mut TrainingPool| {
         let mut adapter = shaken();
-        let output = train(&model, &mut adapter, batch, crew).unwrap();
+        let output = train(&model, &mut adapter, batch, pool).unwrap();
         (output, adapter.grads)
     };
     let clean = batch(LossKind::ImportanceSampling, 1);
@@ -189,15 +189,15 @@ fn cells_without_weight_add_nothing_but_have_logprobs() {
             }
         }
     }
-    let clean = run(&clean, &mut crew);
-    assert_eq!(clean, run(&dirty, &mut crew));
+    let clean = run(&clean, &mut pool);
+    assert_eq!(clean, run(&dirty, &mut pool));
     assert!(clean.0.logprobs.iter().flatten().all(|lp| *lp < 0.0));
 
     let mut idle = batch(LossKind::CrossEntropy, 1);
     for datum in &mut idle.data {
         datum.weights = Some(vec![0.0; datum.tokens.len()]);
     }
-    let (output, grads) = run(&idle, &mut crew);
+    let (output, grads) = run(&idle, &mut pool);
     assert!(output.loss_sum.to_bits() == 0);
     assert!(grads.iter().all(|g| *g == 0.0));
     assert_eq!(output.logprobs, clean.0.logprobs);
@@ -213,14 +213,14 @@ fn gradients_add_up_and_do_not_depend_on_threads() {
     };
     let run = |threads| {
         let mut adapter = shaken();
-        let output = train(&model, &mut adapter, &many, &mut crew(threads)).unwrap();
+        let output = train(&model, &mut adapter, &many, &mut pool(threads)).unwrap();
         (output, adapter.grads)
     };
     let one = run(1);
     assert!(one == run(2) && one == run(7));
     let mut twice = shaken();
     for _ in 0..2 {
-        train(&model, &mut twice, &many, &mut crew(2)).unwrap();
+        train(&model, &mut twice, &many, &mut pool(2)).unwrap();
     }
     assert!(
         twice

@@ -1,4 +1,4 @@
-//! What holds for models of every shape.
+//! Properties of models of random shapes.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -99,8 +99,8 @@ proptest! {
     fn results_are_the_same_bits_for_any_number_of_threads(case in cases()) {
         let (model, batch) = (case.model(), case.batch());
         let results = [1, 2, 4].map(|threads| {
-            let (mut adapter, mut crew) = (case.adapter(), crew(threads));
-            let output = train(&model, &mut adapter, &batch, &mut crew).unwrap();
+            let (mut adapter, mut pool) = (case.adapter(), pool(threads));
+            let output = train(&model, &mut adapter, &batch, &mut pool).unwrap();
             let logprobs: Vec<_> = output.logprobs.iter().map(|x| bits(x)).collect();
             (output.loss_sum.to_bits(), logprobs, bits(&adapter.grads))
         });
@@ -111,23 +111,23 @@ proptest! {
     #[test]
     fn a_sequence_has_the_same_bits_alone_and_in_a_batch(case in cases()) {
         let (model, mut batch) = (case.model(), case.batch());
-        let (mut adapter, mut crew) = (case.adapter(), crew(2));
+        let (mut adapter, mut pool) = (case.adapter(), pool(2));
         batch.forward_only = true;
-        let together = train(&model, &mut adapter, &batch, &mut crew).unwrap();
+        let together = train(&model, &mut adapter, &batch, &mut pool).unwrap();
         for (i, datum) in batch.data.iter().enumerate() {
             let alone = TrainBatch { data: vec![datum.clone()], ..batch.clone() };
-            let alone = train(&model, &mut adapter, &alone, &mut crew).unwrap();
+            let alone = train(&model, &mut adapter, &alone, &mut pool).unwrap();
             prop_assert_eq!(bits(&alone.logprobs[0]), bits(&together.logprobs[i]));
         }
     }
 
     #[test]
     fn gradients_agree_with_differences(case in cases()) {
-        // The norm of a vector of one or a few numbers is all but a step, which differences step over.
+        // The norm of a vector of one or a few numbers is almost a step function, which differences miss.
         prop_assume!(case.config.hidden_size >= 8 && (case.config.head_dim >= 8 || !case.config.qk_norm));
-        let (model, mut batch, mut crew) = (case.model(), case.batch(), crew(2));
+        let (model, mut batch, mut pool) = (case.model(), case.batch(), pool(2));
         let mut adapter = case.adapter();
-        train(&model, &mut adapter, &batch, &mut crew).unwrap();
+        train(&model, &mut adapter, &batch, &mut pool).unwrap();
         let (grads, start) = (adapter.grads.clone(), adapter.data.clone());
         batch.forward_only = true;
         // Along the gradient itself the derivative is its norm: see the pretrainer's test.
@@ -137,17 +137,17 @@ proptest! {
                 *w = from + (h * f64::from(*g) / length.max(1e-9)) as f32;
             }
             adapter.packed = OnceLock::new();
-            train(&model, &mut adapter, &batch, &mut crew).unwrap().loss_sum
+            train(&model, &mut adapter, &batch, &mut pool).unwrap().loss_sum
         };
         let h = 5e-4 * case.spec.rank as f64;
-        // Each of the loss's terms is good to about 1e-6, and they err in all directions.
+        // Each of the loss's terms is accurate to about 1e-6, with errors of both signs.
         let terms: usize = case.lengths.iter().sum();
         let noise = 1e-6 * (terms as f64).sqrt() / h;
         let mut slope_at = |h: f64| {
             let near = loss_at(h) - loss_at(-h);
             (8.0 * near - (loss_at(2.0 * h) - loss_at(-2.0 * h))) / (12.0 * h)
         };
-        // Where the loss bends sharply only a shorter step is short enough.
+        // Where the loss has a large curvature, only a shorter step is accurate.
         let slopes = [slope_at(h), slope_at(h / 8.0)];
         let agrees = |slope: &f64| (slope - length).abs() < 5e-3 * length + 2.0 * noise;
         prop_assert!(

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn adamw_is_torchs() {
-    // Three steps of torch.optim.AdamW worked out by hand in f64 from its documentation.
+    // Three steps of torch.optim.AdamW computed by hand in f64 from its documentation.
     let c = AdamStep {
         learning_rate: 0.1,
         beta1: 0.9,
@@ -28,7 +28,7 @@ fn adamw_is_torchs() {
         } else {
             1.0
         };
-        adapter.gather(&grads);
+        adapter.accumulate(&grads);
         let norm = adapter
             .step(&AdamStep {
                 grad_clip_norm: clip,
@@ -74,7 +74,7 @@ fn adamw_is_torchs() {
 #[test]
 fn what_is_not_finite_changes_nothing() {
     let model = model();
-    let mut crew = crew(2);
+    let mut pool = pool(2);
     let good = batch(LossKind::ImportanceSampling, 1);
     let c = AdamStep {
         learning_rate: 0.1,
@@ -85,9 +85,9 @@ fn what_is_not_finite_changes_nothing() {
         grad_clip_norm: 0.0,
     };
     let mut adapter = shaken();
-    train(&model, &mut adapter, &good, &mut crew).unwrap();
+    train(&model, &mut adapter, &good, &mut pool).unwrap();
     adapter.step(&c).unwrap();
-    train(&model, &mut adapter, &good, &mut crew).unwrap();
+    train(&model, &mut adapter, &good, &mut pool).unwrap();
     let (data, grads, first) = (
         adapter.data.clone(),
         adapter.grads.clone(),
@@ -97,7 +97,7 @@ fn what_is_not_finite_changes_nothing() {
     // A ratio that overflows is found in the batch.
     let mut bad = good.clone();
     bad.data[2].logprobs = Some(vec![-1e4; 5]);
-    let error = train(&model, &mut adapter, &bad, &mut crew).unwrap_err();
+    let error = train(&model, &mut adapter, &bad, &mut pool).unwrap_err();
     assert!(
         error
             .message()
@@ -109,11 +109,11 @@ fn what_is_not_finite_changes_nothing() {
     // Finite terms whose gradients overflow, too.
     bad.data[2].logprobs = good.data[2].logprobs.clone();
     bad.data[2].advantages = Some(vec![3e37; 5]);
-    let error = train(&model, &mut adapter, &bad, &mut crew).unwrap_err();
+    let error = train(&model, &mut adapter, &bad, &mut pool).unwrap_err();
     assert!(error.message().contains("not finite"), "{error}");
     assert_eq!(adapter.grads, grads);
 
-    // So are gathered gradients and a step that would break the weights; both drop the gradients.
+    // Accumulated gradients and a step that overflow are refused as well; both drop the gradients.
     adapter.grads[0] = f32::INFINITY;
     assert!(adapter.step(&c).is_err());
     assert!(adapter.grads.iter().all(|g| *g == 0.0));
@@ -141,7 +141,7 @@ fn what_is_not_finite_changes_nothing() {
 #[test]
 fn an_exported_adapter_goes_on_as_if_never_stopped() {
     let model = model();
-    let mut crew = crew(2);
+    let mut pool = pool(2);
     let batch = batch(LossKind::CrossEntropy, 1);
     let c = AdamStep {
         learning_rate: 0.01,
@@ -152,7 +152,7 @@ fn an_exported_adapter_goes_on_as_if_never_stopped() {
         grad_clip_norm: 0.0,
     };
     let mut step = |adapter: &mut Adapter| {
-        train(&model, adapter, &batch, &mut crew).unwrap();
+        train(&model, adapter, &batch, &mut pool).unwrap();
         adapter.step(&c).unwrap();
     };
     let mut whole = shaken();
