@@ -22,7 +22,7 @@ pub(crate) fn run(skip_tests: bool) -> anyhow::Result<()> {
         codegen::run(Mode::Check)?;
         example_data::run(Mode::Check)
     })?;
-    step("invariants", || check::run(false))?;
+    step("invariants", check::run)?;
     step("clippy", || {
         Ok(cmd!(
             shell,

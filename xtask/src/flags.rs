@@ -16,10 +16,7 @@ xflags::xflags! {
             optional --check
         }
         /// Check the invariants of ARCHITECTURE.md.
-        cmd check {
-            /// Also run the checks that the tree does not pass yet.
-            optional --all
-        }
+        cmd check {}
         /// Compile each library with each of its features alone, with none and with all.
         cmd features {}
         /// Count the lines of code of each library and of the command, without tests, comments and blank lines.

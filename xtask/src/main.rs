@@ -29,7 +29,7 @@ fn main() -> anyhow::Result<()> {
     match flags::Xtask::from_env_or_exit().subcommand {
         XtaskCmd::Ci(flags) => ci::run(flags.skip_tests),
         XtaskCmd::Codegen(flags) => codegen::run(output::Mode::from_check(flags.check)),
-        XtaskCmd::Check(flags) => check::run(flags.all),
+        XtaskCmd::Check(_) => check::run(),
         XtaskCmd::Features(_) => feature::run(),
         XtaskCmd::Lines(flags) => lines::run(flags.root),
         XtaskCmd::Load(flags) => trial::load(&flags),

@@ -26,7 +26,7 @@ pub enum ExportError {
     Taken {
         /// The folder.
         folder: PathBuf,
-        /// What it holds, and what to do.
+        /// Unexpected contents of the folder, and the fix.
         why: String,
     },
     /// The operating system refused.

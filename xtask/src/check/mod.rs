@@ -13,8 +13,8 @@ mod words;
 use crate::output::workspace_root;
 use crate::workspace::Workspace;
 
-/// Fails with every broken invariant it finds. `all` adds the checks that the tree does not pass yet.
-pub(crate) fn run(all: bool) -> anyhow::Result<()> {
+/// Fails with every broken invariant it finds.
+pub(crate) fn run() -> anyhow::Result<()> {
     let root = workspace_root();
     let mut faults = Vec::new();
     let workspace = Workspace::read(&root)?;
@@ -26,9 +26,7 @@ pub(crate) fn run(all: bool) -> anyhow::Result<()> {
     map::check(&root, &mut faults)?;
     circle::check(&root, &mut faults)?;
     wire::check(&root, &mut faults)?;
-    if all {
-        words::check(&root, &mut faults)?;
-    }
+    words::check(&root, &mut faults)?;
     if faults.is_empty() {
         return Ok(());
     }
