@@ -44,6 +44,40 @@ impl<S> HttpService for S where
 {
 }
 
+/// An HTTP service with any response body and any error: an axum router, a `reqwest` client, an engine in this process.
+///
+/// Implemented for all matching services. [`Transport::new`](crate::Transport::new) converts one to an [`HttpService`].
+pub trait AnyHttpService:
+    Service<
+        Request<Body>,
+        Response = Response<Self::ResponseBody>,
+        Error: Into<BoxError>,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + Sync
+    + 'static
+{
+    /// Type of the response bodies.
+    type ResponseBody: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+}
+
+impl<S, B> AnyHttpService for S
+where
+    S: Service<
+            Request<Body>,
+            Response = Response<B>,
+            Error: Into<BoxError>,
+            Future: Send + 'static,
+        > + Clone
+        + Send
+        + Sync
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type ResponseBody = B;
+}
+
 /// Result of a service of this crate.
 pub(crate) type Answer = Result<Response<Body>, TransportError>;
 
@@ -67,14 +101,7 @@ pub(crate) trait Inner: Send + Sync + 'static {
 #[derive(Debug, Clone)]
 pub(crate) struct Foreign<S>(pub(crate) S);
 
-impl<S, B> Inner for Foreign<S>
-where
-    S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
+impl<S: AnyHttpService> Inner for Foreign<S> {
     async fn run(&self, request: &mut Request<Body>) -> Answer {
         match self.0.clone().oneshot(std::mem::take(request)).await {
             Ok(response) => Ok(response.map(Body::new)),

@@ -2,13 +2,11 @@
 
 use std::fmt;
 
-use bytes::Bytes;
-use http::{Request, Response};
 use tinker_transport::policy::Standard;
 use tinker_transport::{
-    Body, BoxError, Class, Observers, Transport, TransportBuilder, TransportConfig,
+    AnyHttpService, Class, Observers, Transport, TransportBuilder, TransportConfig,
 };
-use tower::{Layer, Service};
+use tower::Layer;
 
 use crate::config::Config;
 use crate::error::{ConfigError, Error};
@@ -73,28 +71,16 @@ impl ServiceClientBuilder {
 
     /// Replaces the network by a service below the default stack: an engine in this process, an axum router, a fake. The
     /// default base URL then counts as unset, and no key is needed.
-    pub fn leaf<S, B>(mut self, service: S) -> Self
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub fn leaf(mut self, service: impl AnyHttpService) -> Self {
         self.stack = self.stack.leaf(service);
         self.has_leaf = true;
         self
     }
 
     /// Adds a layer outside the whole stack. It sees each call once, without its retries.
-    pub fn call_layer<L, B>(mut self, layer: L) -> Self
+    pub fn call_layer<L>(mut self, layer: L) -> Self
     where
-        L: Layer<Transport> + Send + Sync + 'static,
-        L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
-        <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
+        L: Layer<Transport, Service: AnyHttpService> + Send + Sync + 'static,
     {
         self.stack = self.stack.call_layer(layer);
         self.has_layers = true;
@@ -102,14 +88,9 @@ impl ServiceClientBuilder {
     }
 
     /// Adds a layer inside retry and gate. It sees every attempt.
-    pub fn attempt_layer<L, B>(mut self, layer: L) -> Self
+    pub fn attempt_layer<L>(mut self, layer: L) -> Self
     where
-        L: Layer<Transport> + Send + Sync + 'static,
-        L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
-        <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
+        L: Layer<Transport, Service: AnyHttpService> + Send + Sync + 'static,
     {
         self.stack = self.stack.attempt_layer(layer);
         self.has_layers = true;

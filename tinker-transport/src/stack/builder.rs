@@ -3,17 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use tower::{Layer, Service};
+use tower::Layer;
 
-use crate::body::Body;
-use crate::error::{BoxError, TransportError};
+use crate::error::TransportError;
 #[cfg(not(feature = "reqwest"))]
 use crate::error::{Kind, Stage};
 use crate::flow::gate::Gate;
 use crate::request::base_url::BaseUrl;
-use crate::service::{Foreign, Inner};
+use crate::service::{AnyHttpService, Foreign, Inner};
 use crate::stack::config::TransportConfig;
 use crate::stack::layers::{Slot, Stack, erased};
 use crate::stack::transport::Transport;
@@ -87,14 +84,9 @@ impl TransportBuilder {
 
     /// Adds a layer outside of all others: it sees each call once, and how it ends.
     #[must_use]
-    pub fn call_layer<L, B>(mut self, layer: L) -> Self
+    pub fn call_layer<L>(mut self, layer: L) -> Self
     where
-        L: Layer<Transport> + Send + Sync + 'static,
-        L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
-        <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
+        L: Layer<Transport, Service: AnyHttpService> + Send + Sync + 'static,
     {
         self.call_slot.push(erased(layer));
         self
@@ -103,14 +95,9 @@ impl TransportBuilder {
     /// Adds a layer inside retry and gate: it sees every try before the credential and the base URL are added, and each
     /// response before any other layer evaluates it.
     #[must_use]
-    pub fn attempt_layer<L, B>(mut self, layer: L) -> Self
+    pub fn attempt_layer<L>(mut self, layer: L) -> Self
     where
-        L: Layer<Transport> + Send + Sync + 'static,
-        L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
-        <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
+        L: Layer<Transport, Service: AnyHttpService> + Send + Sync + 'static,
     {
         self.attempt_slot.push(erased(layer));
         self
@@ -119,14 +106,7 @@ impl TransportBuilder {
     /// Uses this service instead of the network: an engine in this process, an axum router, a recording. The rest of
     /// the stack is unchanged.
     #[must_use]
-    pub fn leaf<S, B>(mut self, service: S) -> Self
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub fn leaf(mut self, service: impl AnyHttpService) -> Self {
         self.leaf = Some(Arc::new(Foreign(service)));
         self
     }

@@ -2,19 +2,17 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
-use tower::{Layer, Service};
+use http::HeaderValue;
+use tower::Layer;
 
-use crate::body::Body;
-use crate::error::{BoxError, Kind, Stage, TransportError};
+use crate::error::{Kind, Stage, TransportError};
 use crate::flow::gate::Gate;
 use crate::layer::{
     AdmissionLayer, AuthLayer, BaseLayer, CollectLayer, CompressLayer, DecompressLayer, GateLayer,
     HeaderLayer, ObserveLayer, RedirectLayer, RetryLayer, TimeoutLayer, TraceLayer, Wrapped,
 };
 use crate::request::base_url::BaseUrl;
-use crate::service::Inner;
+use crate::service::{AnyHttpService, Inner};
 use crate::stack::config::TransportConfig;
 use crate::stack::transport::Transport;
 
@@ -22,14 +20,9 @@ use crate::stack::transport::Transport;
 pub(crate) type Slot = Vec<Arc<dyn Fn(Transport) -> Transport + Send + Sync>>;
 
 /// A layer of any type as a function on transports.
-pub(crate) fn erased<L, B>(layer: L) -> Arc<dyn Fn(Transport) -> Transport + Send + Sync>
+pub(crate) fn erased<L>(layer: L) -> Arc<dyn Fn(Transport) -> Transport + Send + Sync>
 where
-    L: Layer<Transport> + Send + Sync + 'static,
-    L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-    <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
-    <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
+    L: Layer<Transport, Service: AnyHttpService> + Send + Sync + 'static,
 {
     Arc::new(move |inner| inner.layer(&layer))
 }

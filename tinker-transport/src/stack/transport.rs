@@ -5,13 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http::{Request, Response};
 use tower::{Layer, Service};
 
 use crate::body::Body;
-use crate::error::{BoxError, TransportError};
-use crate::service::{Answer, Foreign, Inner, ResponseFuture};
+use crate::error::TransportError;
+use crate::service::{Answer, AnyHttpService, Foreign, Inner, ResponseFuture};
 
 /// Any HTTP service behind one type without type parameters.
 ///
@@ -59,14 +58,7 @@ impl Transport {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn new<S, B>(service: S) -> Self
-    where
-        S: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
-    {
+    pub fn new(service: impl AnyHttpService) -> Self {
         Self::of(Foreign(service))
     }
 
@@ -83,14 +75,9 @@ impl Transport {
     /// retries hidden; to see every try, use
     /// [`TransportBuilder::attempt_layer`](crate::TransportBuilder::attempt_layer).
     #[must_use]
-    pub fn layer<L, B>(self, layer: L) -> Self
+    pub fn layer<L>(self, layer: L) -> Self
     where
-        L: Layer<Self>,
-        L::Service: Service<Request<Body>, Response = Response<B>> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Request<Body>>>::Error: Into<BoxError>,
-        <L::Service as Service<Request<Body>>>::Future: Send + 'static,
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BoxError>,
+        L: Layer<Self, Service: AnyHttpService>,
     {
         Self::new(layer.layer(self))
     }

@@ -57,12 +57,14 @@ async fn layers_see_calls_and_tries() {
     server.then("create_session", vec![Reply::status(503, json!({}))]);
     let counts: [Arc<AtomicU32>; 2] = Default::default();
     let [calls, tries] = counts.clone().map(|count| {
-        layer::from_fn(move |request: Request<Body>, next| {
-            if request.uri().path().ends_with("create_session") {
-                count.fetch_add(1, Ordering::Relaxed);
-            }
-            async move { next.run(request).await }
-        })
+        layer::from_fn(
+            move |request: http::Request<tinker_transport::Body>, next| {
+                if request.uri().path().ends_with("create_session") {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                async move { next.run(request).await }
+            },
+        )
     });
     let client = server
         .builder()
