@@ -96,29 +96,19 @@ impl LocalEngineBuilder {
         }
     }
 
-    /// Keeps checkpoints in this folder, which is created if needed. One engine at a time can use a folder. Unset, they
-    /// are in a private temporary folder, which is removed with the engine.
-    #[must_use]
-    pub fn data_dir(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.data_dir = Some(folder.into());
-        self
-    }
+    tinker_types::setters! {
+        /// Keeps checkpoints in this folder, which is created if needed. One engine at a time can use a folder. Unset, they
+        /// are in a private temporary folder, which is removed with the engine.
+        data_dir(folder: impl Into<PathBuf>) => data_dir = Some(folder.into());
 
-    /// Number of threads to compute with. Unset, as many as the machine has processors. Has no effect on a
-    /// [`backend`](Self::backend).
-    #[must_use]
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = Some(threads);
-        self
-    }
+        /// Number of threads to compute with. Unset, as many as the machine has processors. Has no effect on a
+        /// [`backend`](Self::backend).
+        threads(threads: usize) => threads = Some(threads);
 
-    /// Chooses the weights for generating tokens. Default [`Decode::Exact`]. With a large model and few concurrent
-    /// sequences [`Decode::Int8`] is faster; log probabilities of samples are then those of the rounded model. Has no
-    /// effect on a [`backend`](Self::backend).
-    #[must_use]
-    pub fn decode(mut self, decode: Decode) -> Self {
-        self.decode = decode;
-        self
+        /// Chooses the weights for generating tokens. Default [`Decode::Exact`]. With a large model and few concurrent
+        /// sequences [`Decode::Int8`] is faster; log probabilities of samples are then those of the rounded model. Has no
+        /// effect on a [`backend`](Self::backend).
+        decode(decode: Decode) => decode = decode;
     }
 
     /// Serves the model of a Hugging Face folder (Llama, Qwen 2 or Qwen 3) instead of the built-in one: a path, or a
@@ -137,25 +127,15 @@ impl LocalEngineBuilder {
         self
     }
 
-    /// Serves the model of a backend instead of the built-in one.
-    #[must_use]
-    pub fn backend(mut self, backend: Box<dyn Backend>) -> Self {
-        self.backend = Some(backend);
-        self
-    }
+    tinker_types::setters! {
+        /// Serves the model of a backend instead of the built-in one.
+        backend(backend: Box<dyn Backend>) => backend = Some(backend);
 
-    /// Sets the limits of memory and time.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
+        /// Sets the limits of memory and time.
+        limits(limits: Limits) => limits = limits;
 
-    /// Sets the behavior towards clients: delays, injected faults, older protocol versions. For tests of clients.
-    #[must_use]
-    pub fn behavior(mut self, behavior: Behavior) -> Self {
-        self.behavior = behavior;
-        self
+        /// Sets the behavior towards clients: delays, injected faults, older protocol versions. For tests of clients.
+        behavior(behavior: Behavior) => behavior = behavior;
     }
 
     /// Opens the data folder and starts the engine's threads.

@@ -101,18 +101,12 @@ impl TransportError {
         }))
     }
 
-    /// Sets the cause, returned by [`source`](StdError::source).
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.0.source = Some(source.into());
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the cause, returned by [`source`](StdError::source).
+        with_source(source: impl Into<BoxError>) => 0.source = Some(source.into());
 
-    /// Sets the wait after which the same request may succeed.
-    #[must_use]
-    pub fn with_retry_after(mut self, wait: Duration) -> Self {
-        self.0.retry_after = Some(wait);
-        self
+        /// Sets the wait after which the same request may succeed.
+        with_retry_after(wait: Duration) => 0.retry_after = Some(wait);
     }
 
     /// Kind of the failure.

@@ -8,6 +8,7 @@ mod page;
 mod promise;
 mod sampling;
 mod session;
+mod setters;
 mod time;
 mod training;
 pub mod wire;

@@ -94,25 +94,15 @@ impl Config {
         }
     }
 
-    /// Sets the API key; surrounding whitespace is removed.
-    #[must_use]
-    pub fn with_api_key(mut self, key: impl AsRef<str>) -> Self {
-        self.api_key = Some(Token::new(key.as_ref().trim()));
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the API key; surrounding whitespace is removed.
+        with_api_key(key: impl AsRef<str>) => api_key = Some(Token::new(key.as_ref().trim()));
 
-    /// Sets a shell command that prints a key.
-    #[must_use]
-    pub fn with_credential_command(mut self, line: impl Into<String>) -> Self {
-        self.credential_command = Some(line.into());
-        self
-    }
+        /// Sets a shell command that prints a key.
+        with_credential_command(line: impl Into<String>) => credential_command = Some(line.into());
 
-    /// Sets the project.
-    #[must_use]
-    pub fn with_project_id(mut self, project_id: impl Into<String>) -> Self {
-        self.project_id = Some(project_id.into());
-        self
+        /// Sets the project.
+        with_project_id(project_id: impl Into<String>) => project_id = Some(project_id.into());
     }
 
     /// Adds a tag.
@@ -150,63 +140,37 @@ impl Config {
         self
     }
 
-    /// Sets [`Self::unreachable_after`].
-    #[must_use]
-    pub fn with_unreachable_after(mut self, after: Duration) -> Self {
-        self.unreachable_after = after;
-        self
-    }
+    tinker_types::setters! {
+        /// Sets [`Self::unreachable_after`].
+        with_unreachable_after(after: Duration) => unreachable_after = after;
 
-    /// Sets [`Self::stuck_after`].
-    #[must_use]
-    pub fn with_stuck_after(mut self, after: Duration) -> Self {
-        self.stuck_after = after;
-        self
-    }
+        /// Sets [`Self::stuck_after`].
+        with_stuck_after(after: Duration) => stuck_after = after;
 
-    /// Sets [`Self::telemetry`].
-    #[must_use]
-    pub fn with_telemetry(mut self, is_on: bool) -> Self {
-        self.telemetry = is_on;
-        self
-    }
+        /// Sets [`Self::telemetry`].
+        with_telemetry(is_on: bool) => telemetry = is_on;
 
-    /// Sets [`Self::answer_limit`].
-    #[must_use]
-    pub fn with_answer_limit(mut self, bytes: u64) -> Self {
-        self.answer_limit = bytes;
-        self
-    }
+        /// Sets [`Self::answer_limit`].
+        with_answer_limit(bytes: u64) => answer_limit = bytes;
 
-    /// Switches on a circuit breaker.
-    ///
-    /// ```
-    /// use tinker_client::Config;
-    /// use tinker_client::transport::layer::{AdaptiveLayer, BreakerLayer, HedgeLayer};
-    ///
-    /// let config = Config::new("http://localhost:8000")
-    ///     .with_breaker(BreakerLayer::per_class())
-    ///     .with_adaptive(AdaptiveLayer::new())
-    ///     .with_hedge(HedgeLayer::after_share(0.95));
-    /// ```
-    #[must_use]
-    pub fn with_breaker(mut self, breaker: BreakerLayer) -> Self {
-        self.breaker = Some(breaker);
-        self
-    }
+        /// Switches on a circuit breaker.
+        ///
+        /// ```
+        /// use tinker_client::Config;
+        /// use tinker_client::transport::layer::{AdaptiveLayer, BreakerLayer, HedgeLayer};
+        ///
+        /// let config = Config::new("http://localhost:8000")
+        ///     .with_breaker(BreakerLayer::per_class())
+        ///     .with_adaptive(AdaptiveLayer::new())
+        ///     .with_hedge(HedgeLayer::after_share(0.95));
+        /// ```
+        with_breaker(breaker: BreakerLayer) => breaker = Some(breaker);
 
-    /// Switches on an adaptive limit on concurrent requests.
-    #[must_use]
-    pub fn with_adaptive(mut self, adaptive: AdaptiveLayer) -> Self {
-        self.adaptive = Some(adaptive);
-        self
-    }
+        /// Switches on an adaptive limit on concurrent requests.
+        with_adaptive(adaptive: AdaptiveLayer) => adaptive = Some(adaptive);
 
-    /// Switches on hedging.
-    #[must_use]
-    pub fn with_hedge(mut self, hedge: HedgeLayer) -> Self {
-        self.hedge = Some(hedge);
-        self
+        /// Switches on hedging.
+        with_hedge(hedge: HedgeLayer) => hedge = Some(hedge);
     }
 
     pub(crate) fn is_official(&self) -> bool {

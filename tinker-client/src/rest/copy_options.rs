@@ -29,25 +29,15 @@ impl CopyOptions {
         }
     }
 
-    /// Sets the project.
-    #[must_use]
-    pub fn with_project_id(mut self, project_id: impl Into<String>) -> Self {
-        self.project_id = Some(project_id.into());
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the project.
+        with_project_id(project_id: impl Into<String>) => project_id = Some(project_id.into());
 
-    /// Sets the time until the copy is deleted.
-    #[must_use]
-    pub fn with_ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
+        /// Sets the time until the copy is deleted.
+        with_ttl(ttl: Duration) => ttl = Some(ttl);
 
-    /// Sets the access token for the checkpoint of another owner.
-    #[must_use]
-    pub fn with_access_token(mut self, token: impl Into<String>) -> Self {
-        self.access_token = Some(AccessToken::new(token));
-        self
+        /// Sets the access token for the checkpoint of another owner.
+        with_access_token(token: impl Into<String>) => access_token = Some(AccessToken::new(token));
     }
 }
 

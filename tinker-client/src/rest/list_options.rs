@@ -35,25 +35,15 @@ impl Default for ListOptions {
 }
 
 impl ListOptions {
-    /// Sets [`Self::page_size`].
-    #[must_use]
-    pub fn with_page_size(mut self, entries: u64) -> Self {
-        self.page_size = entries;
-        self
-    }
+    tinker_types::setters! {
+        /// Sets [`Self::page_size`].
+        with_page_size(entries: u64) => page_size = entries;
 
-    /// Sets [`Self::offset`].
-    #[must_use]
-    pub fn with_offset(mut self, entries: u64) -> Self {
-        self.offset = entries;
-        self
-    }
+        /// Sets [`Self::offset`].
+        with_offset(entries: u64) => offset = entries;
 
-    /// Sets [`Self::project_id`].
-    #[must_use]
-    pub fn with_project_id(mut self, project_id: impl Into<String>) -> Self {
-        self.project_id = Some(project_id.into());
-        self
+        /// Sets [`Self::project_id`].
+        with_project_id(project_id: impl Into<String>) => project_id = Some(project_id.into());
     }
 
     /// Page size and offset of a list that cannot be restricted to a project.

@@ -56,18 +56,12 @@ impl SampleOptions {
         }
     }
 
-    /// Sets [`Self::num_samples`].
-    #[must_use]
-    pub fn with_num_samples(mut self, num_samples: u32) -> Self {
-        self.num_samples = num_samples;
-        self
-    }
+    tinker_types::setters! {
+        /// Sets [`Self::num_samples`].
+        with_num_samples(num_samples: u32) => num_samples = num_samples;
 
-    /// Sets [`Self::prompt_logprobs`].
-    #[must_use]
-    pub fn with_prompt_logprobs(mut self, prompt_logprobs: bool) -> Self {
-        self.prompt_logprobs = prompt_logprobs;
-        self
+        /// Sets [`Self::prompt_logprobs`].
+        with_prompt_logprobs(prompt_logprobs: bool) => prompt_logprobs = prompt_logprobs;
     }
 
     /// Sets [`Self::prompt_logprobs`], restricted to the last `n` positions.
@@ -78,39 +72,21 @@ impl SampleOptions {
         self
     }
 
-    /// Sets [`Self::topk_prompt_logprobs`].
-    #[must_use]
-    pub fn with_topk_prompt_logprobs(mut self, k: u32) -> Self {
-        self.topk_prompt_logprobs = k;
-        self
-    }
+    tinker_types::setters! {
+        /// Sets [`Self::topk_prompt_logprobs`].
+        with_topk_prompt_logprobs(k: u32) => topk_prompt_logprobs = k;
 
-    /// Sets [`Self::topk_sample_logprobs`].
-    #[must_use]
-    pub fn with_topk_sample_logprobs(mut self, k: u32) -> Self {
-        self.topk_sample_logprobs = k;
-        self
-    }
+        /// Sets [`Self::topk_sample_logprobs`].
+        with_topk_sample_logprobs(k: u32) => topk_sample_logprobs = k;
 
-    /// Sets [`Self::target_prompt_logprobs`].
-    #[must_use]
-    pub fn with_target_prompt_logprobs(mut self, targets: TensorData) -> Self {
-        self.target_prompt_logprobs = Some(targets);
-        self
-    }
+        /// Sets [`Self::target_prompt_logprobs`].
+        with_target_prompt_logprobs(targets: TensorData) => target_prompt_logprobs = Some(targets);
 
-    /// Sets [`Self::prompt_alt_tokens_k`].
-    #[must_use]
-    pub fn with_prompt_alt_tokens(mut self, k: u32) -> Self {
-        self.prompt_alt_tokens_k = k;
-        self
-    }
+        /// Sets [`Self::prompt_alt_tokens_k`].
+        with_prompt_alt_tokens(k: u32) => prompt_alt_tokens_k = k;
 
-    /// Sets [`Self::record_stability_info`].
-    #[must_use]
-    pub fn with_stability_info(mut self, record: bool) -> Self {
-        self.record_stability_info = record;
-        self
+        /// Sets [`Self::record_stability_info`].
+        with_stability_info(record: bool) => record_stability_info = record;
     }
 
     /// Adds a field to the request body, for fields that this type does not have.

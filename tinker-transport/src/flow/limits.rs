@@ -69,39 +69,21 @@ impl ClassLimits {
         }
     }
 
-    /// Sets the timeout of one attempt.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the timeout of one attempt.
+        with_timeout(timeout: Duration) => timeout = timeout;
 
-    /// Sets the timeout for opening a connection.
-    #[must_use]
-    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
+        /// Sets the timeout for opening a connection.
+        with_connect_timeout(timeout: Duration) => connect_timeout = timeout;
 
-    /// Sets the number of concurrent calls.
-    #[must_use]
-    pub fn with_concurrency(mut self, calls: NonZeroUsize) -> Self {
-        self.concurrency = Some(calls);
-        self
-    }
+        /// Sets the number of concurrent calls.
+        with_concurrency(calls: NonZeroUsize) => concurrency = Some(calls);
 
-    /// Sets the total weight of concurrent calls in bytes.
-    #[must_use]
-    pub fn with_bytes(mut self, bytes: u32) -> Self {
-        self.bytes = Some(bytes);
-        self
-    }
+        /// Sets the total weight of concurrent calls in bytes.
+        with_bytes(bytes: u32) => bytes = Some(bytes);
 
-    /// Sets the number of concurrent requests per connection.
-    #[must_use]
-    pub fn with_per_connection(mut self, requests: NonZeroUsize) -> Self {
-        self.per_connection = requests;
-        self
+        /// Sets the number of concurrent requests per connection.
+        with_per_connection(requests: NonZeroUsize) => per_connection = requests;
     }
 }
 

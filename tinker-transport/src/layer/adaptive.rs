@@ -70,25 +70,15 @@ impl AdaptiveLayer {
         }
     }
 
-    /// Starts at `initial` and stays within `least` and `most`.
-    #[must_use]
-    pub fn with_bounds(mut self, initial: usize, least: usize, most: usize) -> Self {
-        self.bounds = (initial, least, most);
-        self
-    }
+    tinker_types::setters! {
+        /// Starts at `initial` and stays within `least` and `most`.
+        with_bounds(initial: usize, least: usize, most: usize) => bounds = (initial, least, most);
 
-    /// Applies to these classes only.
-    #[must_use]
-    pub fn with_classes(mut self, classes: &[Class]) -> Self {
-        self.classes = PerClass::from_fn(|class| classes.contains(&class));
-        self
-    }
+        /// Applies to these classes only.
+        with_classes(classes: &[Class]) => classes = PerClass::from_fn(|class| classes.contains(&class));
 
-    /// Reports changed limits to these observers.
-    #[must_use]
-    pub fn with_observers(mut self, observers: Observers) -> Self {
-        self.observers = observers;
-        self
+        /// Reports changed limits to these observers.
+        with_observers(observers: Observers) => observers = observers;
     }
 
     /// Concurrent tries a class may have now; `None` if the layer does not apply to it, or nothing was sent yet.

@@ -43,19 +43,13 @@ impl GateLayer {
         }
     }
 
-    /// Sets the longest total pause after responses of 402; an hour by default. The first one after that is returned to
-    /// the caller.
-    #[must_use]
-    pub fn with_pause_limit(mut self, limit: Duration) -> Self {
-        self.pause_limit = limit;
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the longest total pause after responses of 402; an hour by default. The first one after that is returned to
+        /// the caller.
+        with_pause_limit(limit: Duration) => pause_limit = limit;
 
-    /// Reports changes of the gate to these observers.
-    #[must_use]
-    pub fn with_observers(mut self, observers: Observers) -> Self {
-        self.observers = observers;
-        self
+        /// Reports changes of the gate to these observers.
+        with_observers(observers: Observers) => observers = observers;
     }
 
     fn report(&self, call: &Call, change: GateChange) {

@@ -41,18 +41,12 @@ impl Standard {
         }
     }
 
-    /// Sets the waits.
-    #[must_use]
-    pub fn with_backoff(mut self, backoff: Backoff) -> Self {
-        self.backoff = backoff;
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the waits.
+        with_backoff(backoff: Backoff) => backoff = backoff;
 
-    /// Sets the limit of 300 s; unlike [`Policy::with_time_limit`], this can also extend it.
-    #[must_use]
-    pub fn with_time_limit(mut self, limit: Duration) -> Self {
-        self.time_limit = limit;
-        self
+        /// Sets the limit of 300 s; unlike [`Policy::with_time_limit`], this can also extend it.
+        with_time_limit(limit: Duration) => time_limit = limit;
     }
 
     fn is_worth_repeating(disposition: &Disposition) -> bool {

@@ -116,39 +116,21 @@ impl Call {
             })
     }
 
-    /// Sets the public method that causes the call.
-    #[must_use]
-    pub fn with_caller(mut self, method: &'static str) -> Self {
-        self.caller = Some(method);
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the public method that causes the call.
+        with_caller(method: &'static str) => caller = Some(method);
 
-    /// Sets the charged bytes.
-    #[must_use]
-    pub fn with_weight(mut self, bytes: u64) -> Self {
-        self.weight = Some(bytes);
-        self
-    }
+        /// Sets the charged bytes.
+        with_weight(bytes: u64) => weight = Some(bytes);
 
-    /// Sets whether it may be sent twice.
-    #[must_use]
-    pub fn with_replay(mut self, replay: Replay) -> Self {
-        self.replay = replay;
-        self
-    }
+        /// Sets whether it may be sent twice.
+        with_replay(replay: Replay) => replay = replay;
 
-    /// Sets the effect of a 402. The default is to pause, except for sessions and telemetry.
-    #[must_use]
-    pub fn with_billing(mut self, billing: Billing) -> Self {
-        self.billing = billing;
-        self
-    }
+        /// Sets the effect of a 402. The default is to pause, except for sessions and telemetry.
+        with_billing(billing: Billing) => billing = billing;
 
-    /// Sets the encoding of the body.
-    #[must_use]
-    pub fn with_compression(mut self, compression: Compression) -> Self {
-        self.compression = compression;
-        self
+        /// Sets the encoding of the body.
+        with_compression(compression: Compression) => compression = compression;
     }
 
     /// Returns redirect responses unchanged.
@@ -158,32 +140,18 @@ impl Call {
         self
     }
 
-    /// Reads the response body, at most this many bytes, within the attempt.
-    #[must_use]
-    pub fn with_whole_answer(mut self, bytes: u64) -> Self {
-        self.whole = Some(bytes);
-        self
-    }
+    tinker_types::setters! {
+        /// Reads the response body, at most this many bytes, within the attempt.
+        with_whole_answer(bytes: u64) => whole = Some(bytes);
 
-    /// Sets the timeout of one attempt.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
+        /// Sets the timeout of one attempt.
+        with_timeout(timeout: Duration) => timeout = Some(timeout);
 
-    /// Sets the time at which the call ends at the latest.
-    #[must_use]
-    pub fn with_deadline(mut self, deadline: Instant) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
+        /// Sets the time at which the call ends at the latest.
+        with_deadline(deadline: Instant) => deadline = Some(deadline);
 
-    /// Sets the retry policy.
-    #[must_use]
-    pub fn with_policy(mut self, policy: impl Policy + 'static) -> Self {
-        self.policy = Some(Arc::new(policy));
-        self
+        /// Sets the retry policy.
+        with_policy(policy: impl Policy + 'static) => policy = Some(Arc::new(policy));
     }
 
     /// Bytes charged for `request`.

@@ -75,25 +75,15 @@ impl TransportConfig {
         }
     }
 
-    /// Sets the credential.
-    #[must_use]
-    pub fn with_credential(mut self, credential: impl Credential + 'static) -> Self {
-        self.credential = Some(Arc::new(credential));
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the credential.
+        with_credential(credential: impl Credential + 'static) => credential = Some(Arc::new(credential));
 
-    /// Sets the `User-Agent`.
-    #[must_use]
-    pub fn with_user_agent(mut self, user_agent: impl Into<String>) -> Self {
-        self.user_agent = user_agent.into();
-        self
-    }
+        /// Sets the `User-Agent`.
+        with_user_agent(user_agent: impl Into<String>) => user_agent = user_agent.into();
 
-    /// Sets the headers for every request.
-    #[must_use]
-    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
-        self.headers = headers;
-        self
+        /// Sets the headers for every request.
+        with_headers(headers: HeaderMap) => headers = headers;
     }
 
     /// Sets limits and timeouts of one class.
@@ -110,32 +100,18 @@ impl TransportConfig {
         self
     }
 
-    /// Sets the longest total pause after responses of 402.
-    #[must_use]
-    pub fn with_pause_limit(mut self, limit: Duration) -> Self {
-        self.pause_limit = limit;
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the longest total pause after responses of 402.
+        with_pause_limit(limit: Duration) => pause_limit = limit;
 
-    /// Enables a circuit breaker.
-    #[must_use]
-    pub fn with_breaker(mut self, breaker: BreakerLayer) -> Self {
-        self.breaker = Some(breaker);
-        self
-    }
+        /// Enables a circuit breaker.
+        with_breaker(breaker: BreakerLayer) => breaker = Some(breaker);
 
-    /// Enables adaptive concurrency.
-    #[must_use]
-    pub fn with_adaptive(mut self, adaptive: AdaptiveLayer) -> Self {
-        self.adaptive = Some(adaptive);
-        self
-    }
+        /// Enables adaptive concurrency.
+        with_adaptive(adaptive: AdaptiveLayer) => adaptive = Some(adaptive);
 
-    /// Enables hedged reads.
-    #[must_use]
-    pub fn with_hedge(mut self, hedge: HedgeLayer) -> Self {
-        self.hedge = Some(hedge);
-        self
+        /// Enables hedged reads.
+        with_hedge(hedge: HedgeLayer) => hedge = Some(hedge);
     }
 
     /// Attaches an observer. Further ones can be attached to [`observers`](Self::observers) at any time.

@@ -61,46 +61,24 @@ impl Default for SamplingParams {
 }
 
 impl SamplingParams {
-    /// Sets [`Self::max_tokens`].
-    #[must_use]
-    pub fn with_max_tokens(mut self, max_tokens: u32) -> Self {
-        self.max_tokens = Some(max_tokens);
-        self
-    }
+    crate::setters! {
+        /// Sets [`Self::max_tokens`].
+        with_max_tokens(max_tokens: u32) => max_tokens = Some(max_tokens);
 
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
-    }
+        /// Sets [`Self::seed`].
+        with_seed(seed: u64) => seed = Some(seed);
 
-    /// Sets [`Self::stop`].
-    #[must_use]
-    pub fn with_stop(mut self, stop: Stop) -> Self {
-        self.stop = Some(stop);
-        self
-    }
+        /// Sets [`Self::stop`].
+        with_stop(stop: Stop) => stop = Some(stop);
 
-    /// Sets [`Self::temperature`].
-    #[must_use]
-    pub fn with_temperature(mut self, temperature: f64) -> Self {
-        self.temperature = temperature;
-        self
-    }
+        /// Sets [`Self::temperature`].
+        with_temperature(temperature: f64) => temperature = temperature;
 
-    /// Sets [`Self::top_k`].
-    #[must_use]
-    pub fn with_top_k(mut self, top_k: u32) -> Self {
-        self.top_k = i64::from(top_k);
-        self
-    }
+        /// Sets [`Self::top_k`].
+        with_top_k(top_k: u32) => top_k = i64::from(top_k);
 
-    /// Sets [`Self::top_p`].
-    #[must_use]
-    pub fn with_top_p(mut self, top_p: f64) -> Self {
-        self.top_p = top_p;
-        self
+        /// Sets [`Self::top_p`].
+        with_top_p(top_p: f64) => top_p = top_p;
     }
 
     /// Checks ranges: a temperature of 0 or more, `top_p` above 0 and at most 1, `top_k` of -1 or at least 1,

@@ -49,18 +49,12 @@ impl AdamParams {
         }
     }
 
-    /// Sets [`Self::weight_decay`].
-    #[must_use]
-    pub fn with_weight_decay(mut self, weight_decay: f64) -> Self {
-        self.weight_decay = weight_decay;
-        self
-    }
+    crate::setters! {
+        /// Sets [`Self::weight_decay`].
+        with_weight_decay(weight_decay: f64) => weight_decay = weight_decay;
 
-    /// Sets [`Self::grad_clip_norm`].
-    #[must_use]
-    pub fn with_grad_clip_norm(mut self, grad_clip_norm: f64) -> Self {
-        self.grad_clip_norm = grad_clip_norm;
-        self
+        /// Sets [`Self::grad_clip_norm`].
+        with_grad_clip_norm(grad_clip_norm: f64) => grad_clip_norm = grad_clip_norm;
     }
 
     /// Sets [`Self::beta1`] and [`Self::beta2`].

@@ -36,25 +36,15 @@ impl LoadOptions {
         }
     }
 
-    /// Sets the base model.
-    #[must_use]
-    pub fn with_base_model(mut self, base_model: impl Into<String>) -> Self {
-        self.base_model = Some(base_model.into());
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the base model.
+        with_base_model(base_model: impl Into<String>) => base_model = Some(base_model.into());
 
-    /// Sets the optimizer.
-    #[must_use]
-    pub fn with_optimizer(mut self, optimizer: OptimizerConfig) -> Self {
-        self.optimizer = Some(optimizer);
-        self
-    }
+        /// Sets the optimizer.
+        with_optimizer(optimizer: OptimizerConfig) => optimizer = Some(optimizer);
 
-    /// Sets the access token for the checkpoint of another owner.
-    #[must_use]
-    pub fn with_access_token(mut self, token: impl Into<String>) -> Self {
-        self.access_token = Some(AccessToken::new(token));
-        self
+        /// Sets the access token for the checkpoint of another owner.
+        with_access_token(token: impl Into<String>) => access_token = Some(AccessToken::new(token));
     }
 
     /// Adds metadata.

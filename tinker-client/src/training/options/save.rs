@@ -31,18 +31,12 @@ impl SaveOptions {
         }
     }
 
-    /// Sets the time until it is deleted.
-    #[must_use]
-    pub fn with_ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the time until it is deleted.
+        with_ttl(ttl: Duration) => ttl = Some(ttl);
 
-    /// Sets [`Self::overwrite`].
-    #[must_use]
-    pub fn with_overwrite(mut self, overwrite: bool) -> Self {
-        self.overwrite = overwrite;
-        self
+        /// Sets [`Self::overwrite`].
+        with_overwrite(overwrite: bool) => overwrite = overwrite;
     }
 
     /// Adds metadata.
