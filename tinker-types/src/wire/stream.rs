@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use serde_with::{DefaultOnError, serde_as};
 
 use crate::{ErrorCategory, SampleResponse, StopReason, Submitted};
 
@@ -37,6 +38,7 @@ pub enum StreamEvent {
 }
 
 /// New tokens of one sequence.
+#[serde_as]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct StreamTokens {
@@ -47,7 +49,8 @@ pub struct StreamTokens {
     /// Their log probabilities, `[n]`, in nats; empty if the server reports none.
     #[serde(default)]
     pub logprobs: Vec<f32>,
-    /// Why the sequence ended, if these are its last tokens.
+    /// Why the sequence ended, if these are its last tokens; a reason that this crate does not have is `None`.
+    #[serde_as(deserialize_as = "DefaultOnError")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_reason: Option<StopReason>,
 }
@@ -136,5 +139,14 @@ mod tests {
             text,
             "event: error\ndata: {\"category\":\"server\",\"error\":\"out of\\nmemory\"}\n\n"
         );
+    }
+
+    #[test]
+    fn an_unknown_stop_reason_keeps_the_tokens() {
+        for (reason, expected) in [("stop", Some(StopReason::Stop)), ("content_filter", None)] {
+            let event = json!({"sequence": 0, "tokens": [7], "stop_reason": reason});
+            let read: StreamTokens = serde_json::from_value(event).unwrap();
+            assert_eq!((read.tokens, read.stop_reason), (vec![7], expected));
+        }
     }
 }
