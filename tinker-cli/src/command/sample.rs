@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use tinker_client::{SampleEvent, SampleOptions};
+use tinker_client::SampleOptions;
 use tinker_data::Message;
 use tinker_types::{ModelInput, SamplingParams, Stop};
 
@@ -129,22 +129,16 @@ async fn generate(
     };
     let prompt_tokens = input.length()?;
     let options = SampleOptions::new(params).with_num_samples(args.num_samples.get());
-    let mut printed = (context.report.is_text() && !args.logprobs)
-        .then(|| TextStream::new(&renderer, args.num_samples.get() as usize));
-    let mut events = sampler.stream(input, options);
-    let response = loop {
-        let event = events.next_event().await?;
-        let event = event.context("the server ended the sample without a result")?;
-        if let Some(texts) = &mut printed {
+    if context.report.is_text() && !args.logprobs {
+        let mut texts = TextStream::new(&renderer, args.num_samples.get() as usize);
+        let mut events = sampler.stream(input, options);
+        while let Some(event) = events.next_event().await? {
             texts.update(&event)?;
         }
-        if let SampleEvent::Done(response) = event {
-            break response;
-        }
-    };
-    if printed.is_some() {
         return Ok(());
     }
+    // Printed as a whole, so it need not be a stream, which a lost connection would end.
+    let response = sampler.sample(input, options).await?;
     let texts = response.sequences.iter();
     let texts = texts.map(|sequence| Generated::new(sequence, &renderer, args.logprobs));
     context.report.print(&Sampled {

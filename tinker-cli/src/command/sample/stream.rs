@@ -1,6 +1,6 @@
 //! Output of texts while they are generated.
 
-use tinker_client::SampleEvent;
+use tinker_client::{SampleEvent, SampledSequence};
 use tinker_data::{ChatError, Renderer};
 
 use crate::report;
@@ -45,7 +45,7 @@ impl<'a> TextStream<'a> {
                 stop_reason,
                 ..
             } => self.add(*sequence, tokens, stop_reason.is_some()),
-            SampleEvent::Done(_) => self.complete(),
+            SampleEvent::Done(response) => self.complete(&response.sequences),
             _ => {}
         }
         let text = self.next()?;
@@ -63,9 +63,10 @@ impl<'a> TextStream<'a> {
         }
     }
 
-    /// Marks all texts as complete.
-    fn complete(&mut self) {
-        for text in &mut self.texts {
+    /// Completes all texts. The result is whole even if the events before it were not.
+    fn complete(&mut self, sequences: &[SampledSequence]) {
+        for (text, sequence) in self.texts.iter_mut().zip(sequences) {
+            text.tokens.clone_from(&sequence.tokens);
             text.is_complete = true;
         }
     }
@@ -139,6 +140,12 @@ mod tests {
         text.bytes().map(u32::from).collect()
     }
 
+    fn sequences(texts: &[Vec<u32>]) -> Vec<SampledSequence> {
+        let sequence = |tokens| serde_json::json!({"stop_reason": "stop", "tokens": tokens});
+        let all = texts.iter().map(sequence).collect();
+        serde_json::from_value(all).unwrap()
+    }
+
     fn show(texts: &mut TextStream<'_>) -> String {
         anstream::adapter::strip_str(&texts.next().unwrap()).to_string()
     }
@@ -156,7 +163,7 @@ mod tests {
         assert!(texts.is_in_line());
         texts.add(0, &[256], true);
         assert_eq!(show(&mut texts), "\n");
-        texts.complete();
+        texts.complete(&sequences(&[[tokens("abc"), vec![256]].concat()]));
         assert_eq!(show(&mut texts), "");
         assert!(!texts.is_in_line());
     }
@@ -173,8 +180,17 @@ mod tests {
         // One that never gets them becomes the replacement character.
         texts.add(0, &bytes[1..2], false);
         assert_eq!(show(&mut texts), "");
-        texts.complete();
+        texts.complete(&sequences(&[[&bytes[..], &bytes[1..2]].concat()]));
         assert_eq!(show(&mut texts), "\u{fffd}\n");
+    }
+
+    #[test]
+    fn the_result_completes_texts_without_events() {
+        let renderer = Renderer::plain();
+        let mut texts = TextStream::new(&renderer, 1);
+        texts.add(0, &tokens("a"), false);
+        texts.complete(&sequences(&[tokens("abc")]));
+        assert_eq!(show(&mut texts), "abc\n");
     }
 
     #[test]
