@@ -1,8 +1,9 @@
 //! Observers of a client.
 
-use std::sync::{Arc, Once};
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tinker_transport::{Event, Logger, ObserverList, Observers};
+use tinker_transport::{Event, Logger, Observer, ObserverList, Observers};
 
 use super::event::ClientEvent;
 
@@ -24,12 +25,12 @@ impl<F: Fn(&ClientEvent<'_>) + Send + Sync> ClientObserver for F {
 /// The observers of a service client. Clones refer to the same list.
 ///
 /// Observers can be attached and detached at any time. No event is built while none is attached.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ClientObservers {
     list: ObserverList<dyn ClientObserver>,
     http: Observers,
-    /// Forwards HTTP events from the first attached observer on.
-    forward: Arc<Once>,
+    /// Forwards HTTP events while an observer is attached.
+    forward: Arc<Mutex<Option<Arc<dyn Observer>>>>,
 }
 
 impl ClientObservers {
@@ -38,18 +39,21 @@ impl ClientObservers {
         Self {
             list: ObserverList::new(),
             http,
-            forward: Arc::new(Once::new()),
+            forward: Arc::default(),
         }
     }
 
     /// Adds an observer.
     pub fn attach(&self, observer: Arc<dyn ClientObserver>) {
+        let mut forward = self.forward.lock().unwrap_or_else(PoisonError::into_inner);
         self.list.attach(observer);
-        self.forward.call_once(|| {
+        if forward.is_none() {
             let list = self.list.clone();
-            let forward = move |event: &Event<'_>| emit(&list, || ClientEvent::Http(event));
-            self.http.attach(Arc::new(forward));
-        });
+            let http = move |event: &Event<'_>| emit(&list, || ClientEvent::Http(event));
+            let http: Arc<dyn Observer> = Arc::new(http);
+            self.http.attach(Arc::clone(&http));
+            *forward = Some(http);
+        }
     }
 
     /// Adds a [`Logger`], which writes events to `tracing`.
@@ -59,12 +63,24 @@ impl ClientObservers {
 
     /// Removes an observer, through whichever clone it was attached.
     pub fn detach(&self, observer: &Arc<dyn ClientObserver>) {
+        let mut forward = self.forward.lock().unwrap_or_else(PoisonError::into_inner);
         self.list.detach(observer);
+        if self.list.is_empty()
+            && let Some(http) = forward.take()
+        {
+            self.http.detach(&http);
+        }
     }
 
     /// Reports an event to every observer. The event is built only if one is attached.
     pub(crate) fn emit<'a>(&self, event: impl FnOnce() -> ClientEvent<'a>) {
         emit(&self.list, event);
+    }
+}
+
+impl fmt::Debug for ClientObservers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client{:?}", self.list)
     }
 }
 
@@ -75,5 +91,24 @@ fn emit<'a>(list: &ObserverList<dyn ClientObserver>, event: impl FnOnce() -> Cli
     let event = event();
     for observer in &*list {
         observer.observe(&event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn http_events_are_taken_while_an_observer_is_attached() {
+        let http = Observers::new();
+        let observers = ClientObservers::new(http.clone());
+        let observer: Arc<dyn ClientObserver> = Arc::new(|_: &ClientEvent<'_>| {});
+        for _ in 0..2 {
+            assert!(http.is_empty());
+            observers.attach(Arc::clone(&observer));
+            assert!(!http.is_empty());
+            observers.detach(&observer);
+        }
+        assert!(http.is_empty());
     }
 }

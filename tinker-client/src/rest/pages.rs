@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+use tinker_types::InvalidValue;
 
 use crate::error::Error;
 use crate::rest::list_options::ListOptions;
@@ -65,6 +66,9 @@ impl<T: Send + 'static> Pages<T> {
         Self::new((options, None::<T>), move |(options, before)| {
             let page = fetch(options.clone());
             async move {
+                if options.page_size == 0 {
+                    return Err(InvalidValue::new("page_size", "is 0; give at least 1").into());
+                }
                 let (entries, total) = page.await?;
                 let first = entries.first().cloned();
                 if first.is_none() || first == before {
@@ -163,6 +167,13 @@ mod tests {
     async fn a_server_without_offsets_is_not_asked_for_ever() {
         let pages = Pages::list(ListOptions::default(), |_| async { Ok((vec![1, 2], None)) });
         assert_eq!(pages.all().await.unwrap(), [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn a_page_has_at_least_one_entry() {
+        let options = ListOptions::default().with_page_size(0);
+        let pages = Pages::list(options, |_| async { Ok((vec![1], Some(1))) });
+        assert!(pages.all().await.unwrap_err().is_user_error());
     }
 
     #[tokio::test]

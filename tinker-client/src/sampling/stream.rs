@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, Stream, StreamExt, TryStreamExt};
+use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 use tinker_transport::{Body, Call, Class, Kind, Replay, Stage, TransportError};
 use tinker_types::wire::route;
@@ -21,7 +22,7 @@ use super::options::check_prompt;
 use super::response::check_response;
 use super::sampler::{Sampler, weight_of};
 use super::sse::Events;
-use crate::error::{Error, StatusError, detail_of};
+use crate::error::{DecodeError, Error, StatusError, detail_of};
 use crate::operation::{tracker::Tracker, waiting::WaitingFor};
 use crate::sampling::options::SampleOptions;
 use crate::session::connection::Connection;
@@ -120,6 +121,8 @@ impl Sampler {
     }
 }
 
+const EVENT_STREAM: &[u8] = b"text/event-stream";
+
 /// Opens the stream; `None` from a server without streaming.
 async fn open(
     connection: &Connection,
@@ -142,6 +145,11 @@ async fn open(
     let response = connection.api.open(request).await?;
     let status = response.status();
     if status.is_success() {
+        let form = response.headers().get(CONTENT_TYPE);
+        if let Some(form) = form.filter(|form| !form.as_bytes().starts_with(EVENT_STREAM)) {
+            let what = format!("the answer is {form:?} and not a stream of events");
+            return Err(DecodeError::new(OPERATION, what).into());
+        }
         return Ok(Some(response.into_body()));
     }
     if matches!(status.as_u16(), 404 | 405 | 501) {

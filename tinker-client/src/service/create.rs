@@ -129,13 +129,13 @@ async fn load_into_fresh(
         request.user_metadata = Some(options.user_metadata).filter(|notes| !notes.is_empty());
         request
     };
-    let client = make(state, number, request, &options.extra, tracker).await?;
+    let client = make(state, number, request, &Map::new(), tracker).await?;
     let token = match &delegated {
         Some(delegated) => Some(delegated.token().await?),
         None => None,
     };
     client
-        .load_state(method, path, with_optimizer, token)
+        .load_state(method, path, with_optimizer, token, options.extra)
         .await?;
     Ok(client)
 }

@@ -62,10 +62,11 @@ impl TrainingClient {
         path: &CheckpointPath,
         with_optimizer: bool,
         access_token: Option<AccessToken>,
+        extra: Map<String, Value>,
     ) -> Pending<WeightsLoaded> {
         self.operate(
             method,
-            Map::new(),
+            extra,
             |model_id, seq_id| {
                 let mut request = LoadWeights::new(LoadTarget::Existing { model_id, seq_id }, path);
                 request.optimizer = with_optimizer;

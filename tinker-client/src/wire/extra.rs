@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser::Error};
 use serde_json::{Map, Value};
 use tinker_types::{Endpoint, Method};
 
@@ -26,6 +26,11 @@ impl<E: Serialize> Serialize for Extended<'_, E> {
         if extra.is_empty() {
             return request.serialize(serializer);
         }
+        let known = serde_json::to_value(request).map_err(S::Error::custom)?;
+        if let Some(name) = extra.keys().find(|name| known.get(name.as_str()).is_some()) {
+            let why = format!("the extra field `{name}` is a field of the request; set it there");
+            return Err(S::Error::custom(why));
+        }
         Flat { request, extra }.serialize(serializer)
     }
 }
@@ -46,5 +51,29 @@ impl<E: Endpoint> Endpoint for Extended<'_, E> {
 
     fn query(&self) -> Vec<(&'static str, String)> {
         self.request.query()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tinker_types::{CheckpointPath, WeightsInfoRequest};
+
+    use super::*;
+
+    #[test]
+    fn an_extra_field_cannot_replace_a_field_of_the_request() {
+        let path: CheckpointPath = "tinker://run/weights/a".parse().unwrap();
+        let request = WeightsInfoRequest::new(&path);
+        let known = serde_json::to_value(&request).unwrap();
+        let name = known.as_object().unwrap().keys().next().unwrap().clone();
+        for (name, is_taken) in [(name.as_str(), true), ("verbose", false)] {
+            let extra = Map::from_iter([(name.to_owned(), json!(1))]);
+            let written = serde_json::to_string(&Extended {
+                request: &request,
+                extra: &extra,
+            });
+            assert_eq!(written.is_err(), is_taken, "{name}: {written:?}");
+        }
     }
 }
