@@ -103,44 +103,19 @@ impl Config {
 
         /// Sets the project.
         with_project_id(project_id: impl Into<String>) => project_id = Some(project_id.into());
-    }
 
-    /// Adds a tag.
-    #[must_use]
-    pub fn with_tag(mut self, tag: impl Into<String>) -> Self {
-        self.tags.push(tag.into());
-        self
-    }
+        /// Adds a tag.
+        with_tag(tag: impl Into<String>) => tags.push(tag.into());
 
-    /// Sets the display name of the session.
-    #[must_use]
-    pub fn with_display_name(mut self, name: impl Into<String>) -> Self {
-        self.display_name = Some(name.into());
-        self
-    }
+        /// Sets the display name of the session.
+        with_display_name(name: impl Into<String>) => display_name = Some(name.into());
 
-    /// Adds metadata.
-    #[must_use]
-    pub fn with_user_metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.user_metadata.insert(key.into(), value.into());
-        self
-    }
+        /// Adds metadata.
+        with_user_metadata(key: impl Into<String>, value: impl Into<Value>) => user_metadata.insert(key.into(), value.into());
 
-    /// Adds a header to every request.
-    #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
-    }
+        /// Adds a header to every request.
+        with_header(name: HeaderName, value: HeaderValue) => headers.insert(name, value);
 
-    /// Sets the limits and timeouts of one class.
-    #[must_use]
-    pub fn with_limits(mut self, class: Class, limits: ClassLimits) -> Self {
-        *self.limits.get_mut(class) = limits;
-        self
-    }
-
-    tinker_types::setters! {
         /// Sets [`Self::unreachable_after`].
         with_unreachable_after(after: Duration) => unreachable_after = after;
 
@@ -171,6 +146,13 @@ impl Config {
 
         /// Switches on hedging.
         with_hedge(hedge: HedgeLayer) => hedge = Some(hedge);
+    }
+
+    /// Sets the limits and timeouts of one class.
+    #[must_use]
+    pub fn with_limits(mut self, class: Class, limits: ClassLimits) -> Self {
+        *self.limits.get_mut(class) = limits;
+        self
     }
 
     pub(crate) fn is_official(&self) -> bool {

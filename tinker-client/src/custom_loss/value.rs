@@ -28,11 +28,9 @@ impl CustomLoss {
         }
     }
 
-    /// Adds a metric.
-    #[must_use]
-    pub fn with_metric(mut self, name: impl Into<String>, value: f64) -> Self {
-        self.metrics.insert(name.into(), value);
-        self
+    tinker_types::setters! {
+        /// Adds a metric.
+        with_metric(name: impl Into<String>, value: f64) => metrics.insert(name.into(), value);
     }
 
     /// Checks that the gradients match these log probabilities.

@@ -28,21 +28,12 @@ pub struct DownloadProgress<'a> {
 }
 
 impl DownloadOptions {
-    /// Sets the number of files fetched concurrently.
-    #[must_use]
-    pub fn with_parallel(mut self, files: NonZeroUsize) -> Self {
-        self.parallel = files;
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the number of files fetched concurrently.
+        with_parallel(files: NonZeroUsize) => parallel = files;
 
-    /// Sets a function that is called after each received chunk. It runs in the receiving task and must return quickly.
-    #[must_use]
-    pub fn with_progress(
-        mut self,
-        report: impl Fn(&DownloadProgress<'_>) + Send + Sync + 'static,
-    ) -> Self {
-        self.progress = Some(Arc::new(report));
-        self
+        /// Sets a function that is called after each received chunk. It runs in the receiving task and must return quickly.
+        with_progress(report: impl Fn(&DownloadProgress<'_>) + Send + Sync + 'static) => progress = Some(Arc::new(report));
     }
 
     pub(crate) fn report(&self, file: &str, received: u64, total: Option<u64>) {

@@ -40,20 +40,18 @@ impl ServiceClient {
 }
 
 impl RunClient {
-    /// Sets which runs are visible: those of the caller (the default) or all that the key may read.
-    ///
-    #[doc = setup!(training)]
-    /// use tinker_client::{AccessScope, ListOptions};
-    ///
-    /// let runs = service.runs().with_access_scope(AccessScope::Accessible);
-    /// assert_eq!(runs.list(ListOptions::default()).all().await?.len(), 1);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn with_access_scope(mut self, scope: AccessScope) -> Self {
-        self.scope = scope;
-        self
+    tinker_types::setters! {
+        /// Sets which runs are visible: those of the caller (the default) or all that the key may read.
+        ///
+        #[doc = setup!(training)]
+        /// use tinker_client::{AccessScope, ListOptions};
+        ///
+        /// let runs = service.runs().with_access_scope(AccessScope::Accessible);
+        /// assert_eq!(runs.list(ListOptions::default()).all().await?.len(), 1);
+        /// # Ok(())
+        /// # }
+        /// ```
+        with_access_scope(scope: AccessScope) => scope = scope;
     }
 
     /// All training runs, or those of one project, as a stream.

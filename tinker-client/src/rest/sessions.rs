@@ -47,11 +47,9 @@ impl ServiceClient {
 }
 
 impl SessionClient {
-    /// Sets which sessions are visible: those of the caller (the default) or all that the key may read.
-    #[must_use]
-    pub fn with_access_scope(mut self, scope: AccessScope) -> Self {
-        self.scope = scope;
-        self
+    tinker_types::setters! {
+        /// Sets which sessions are visible: those of the caller (the default) or all that the key may read.
+        with_access_scope(scope: AccessScope) => scope = scope;
     }
 
     /// The ids of all sessions, as a stream.

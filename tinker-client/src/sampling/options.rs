@@ -62,17 +62,7 @@ impl SampleOptions {
 
         /// Sets [`Self::prompt_logprobs`].
         with_prompt_logprobs(prompt_logprobs: bool) => prompt_logprobs = prompt_logprobs;
-    }
 
-    /// Sets [`Self::prompt_logprobs`], restricted to the last `n` positions.
-    #[must_use]
-    pub fn with_prompt_logprobs_last_n(mut self, n: u32) -> Self {
-        self.prompt_logprobs = true;
-        self.prompt_logprobs_last_n = Some(n);
-        self
-    }
-
-    tinker_types::setters! {
         /// Sets [`Self::topk_prompt_logprobs`].
         with_topk_prompt_logprobs(k: u32) => topk_prompt_logprobs = k;
 
@@ -87,12 +77,16 @@ impl SampleOptions {
 
         /// Sets [`Self::record_stability_info`].
         with_stability_info(record: bool) => record_stability_info = record;
+
+        /// Adds a field to the request body, for fields that this type does not have.
+        with_extra(name: impl Into<String>, value: impl Into<Value>) => extra.insert(name.into(), value.into());
     }
 
-    /// Adds a field to the request body, for fields that this type does not have.
+    /// Sets [`Self::prompt_logprobs`], restricted to the last `n` positions.
     #[must_use]
-    pub fn with_extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.extra.insert(name.into(), value.into());
+    pub fn with_prompt_logprobs_last_n(mut self, n: u32) -> Self {
+        self.prompt_logprobs = true;
+        self.prompt_logprobs_last_n = Some(n);
         self
     }
 

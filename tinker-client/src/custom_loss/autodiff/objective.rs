@@ -27,11 +27,9 @@ impl Objective {
         }
     }
 
-    /// Adds a metric.
-    #[must_use]
-    pub fn with_metric(mut self, name: impl Into<String>, value: f64) -> Self {
-        self.metrics.insert(name.into(), value);
-        self
+    tinker_types::setters! {
+        /// Adds a metric.
+        with_metric(name: impl Into<String>, value: f64) => metrics.insert(name.into(), value);
     }
 }
 

@@ -71,11 +71,9 @@ impl Regularizer {
         Self::new("gradient_penalty", weight, Penalty::Gradient(target))
     }
 
-    /// Sets the name in metrics, to tell apart two regularizers of the same kind.
-    #[must_use]
-    pub fn with_name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
-        self
+    tinker_types::setters! {
+        /// Sets the name in metrics, to tell apart two regularizers of the same kind.
+        with_name(name: impl Into<String>) => name = name.into();
     }
 
     fn new(name: &str, weight: f64, penalty: Penalty) -> Self {

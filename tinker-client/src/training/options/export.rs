@@ -29,18 +29,12 @@ impl ExportOptions {
         }
     }
 
-    /// Sets the time until it is deleted.
-    #[must_use]
-    pub fn with_ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the time until it is deleted.
+        with_ttl(ttl: Duration) => ttl = Some(ttl);
 
-    /// Adds the public key of a recipient.
-    #[must_use]
-    pub fn with_age_recipient(mut self, key: impl Into<String>) -> Self {
-        self.age_recipients.push(key.into());
-        self
+        /// Adds the public key of a recipient.
+        with_age_recipient(key: impl Into<String>) => age_recipients.push(key.into());
     }
 
     pub(crate) fn check(&self) -> Result<(), InvalidValue> {

@@ -45,20 +45,12 @@ impl LoadOptions {
 
         /// Sets the access token for the checkpoint of another owner.
         with_access_token(token: impl Into<String>) => access_token = Some(AccessToken::new(token));
-    }
 
-    /// Adds metadata.
-    #[must_use]
-    pub fn with_user_metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.user_metadata.insert(key.into(), value.into());
-        self
-    }
+        /// Adds metadata.
+        with_user_metadata(key: impl Into<String>, value: impl Into<Value>) => user_metadata.insert(key.into(), value.into());
 
-    /// Adds a field to the request body, for fields that this type does not have.
-    #[must_use]
-    pub fn with_extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.extra.insert(name.into(), value.into());
-        self
+        /// Adds a field to the request body, for fields that this type does not have.
+        with_extra(name: impl Into<String>, value: impl Into<Value>) => extra.insert(name.into(), value.into());
     }
 }
 

@@ -28,25 +28,15 @@ impl TrainingOptions {
         }
     }
 
-    /// Sets the optimizer.
-    #[must_use]
-    pub fn with_optimizer(mut self, optimizer: OptimizerConfig) -> Self {
-        self.optimizer = optimizer;
-        self
-    }
+    tinker_types::setters! {
+        /// Sets the optimizer.
+        with_optimizer(optimizer: OptimizerConfig) => optimizer = optimizer;
 
-    /// Adds metadata.
-    #[must_use]
-    pub fn with_user_metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.user_metadata.insert(key.into(), value.into());
-        self
-    }
+        /// Adds metadata.
+        with_user_metadata(key: impl Into<String>, value: impl Into<Value>) => user_metadata.insert(key.into(), value.into());
 
-    /// Adds a field to the request body, for fields that this type does not have.
-    #[must_use]
-    pub fn with_extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.extra.insert(name.into(), value.into());
-        self
+        /// Adds a field to the request body, for fields that this type does not have.
+        with_extra(name: impl Into<String>, value: impl Into<Value>) => extra.insert(name.into(), value.into());
     }
 }
 
