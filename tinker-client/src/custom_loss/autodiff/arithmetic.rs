@@ -1,110 +1,122 @@
-//! Operators of arrays and of expressions.
+//! Operators and element-wise functions of arrays and of expressions.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use super::expr::{Binary, Expr, Unary};
-use super::node::Op;
+use super::node::{Op, log_sigmoid, sigmoid};
 use super::var::Var;
 
+/// Implements the operators of `$kind` for values, references and numbers.
 macro_rules! operators {
-    ($kind:ty, $ops:ident: $($trait:ident $method:ident $symbol:tt $op:ident;)*) => {$(
+    ($kind:ident, $ops:ident: $($trait:ident $method:ident $symbol:tt;)*) => {$(
         impl $trait<&$kind> for &$kind {
             type Output = $kind;
             fn $method(self, other: &$kind) -> $kind {
-                self.pair(other, $ops::$op, |left, right| left $symbol right)
+                self.pair(other, $ops::$trait, |left, right| left $symbol right)
             }
         }
 
-        impl $trait<$kind> for $kind {
+        operators!(@by_reference $kind, $trait $method:
+            ($kind, $kind) => |left, right| &left $symbol &right;
+            ($kind, &$kind) => |left, right| &left $symbol right;
+            (&$kind, $kind) => |left, right| left $symbol &right;
+            (&$kind, f64) => |left, right| left $symbol &$kind::constant(right);
+            ($kind, f64) => |left, right| &left $symbol &$kind::constant(right);
+            (f64, &$kind) => |left, right| &$kind::constant(left) $symbol right;
+            (f64, $kind) => |left, right| &$kind::constant(left) $symbol &right;
+        );
+    )*};
+    (@by_reference $kind:ident, $trait:ident $method:ident:
+        $(($left:ty, $right:ty) => |$a:ident, $b:ident| $value:expr;)*
+    ) => {$(
+        impl $trait<$right> for $left {
             type Output = $kind;
-            fn $method(self, other: $kind) -> $kind {
-                &self $symbol &other
+            fn $method(self, $b: $right) -> $kind {
+                let $a = self;
+                $value
             }
         }
+    )*};
+}
 
-        impl $trait<&$kind> for $kind {
-            type Output = $kind;
-            fn $method(self, other: &$kind) -> $kind {
-                &self $symbol other
-            }
-        }
+operators! {
+    Var, Op:
+    Add add +;
+    Sub sub -;
+    Mul mul *;
+    Div div /;
+}
 
-        impl $trait<$kind> for &$kind {
-            type Output = $kind;
-            fn $method(self, other: $kind) -> $kind {
-                self $symbol &other
-            }
-        }
+operators! {
+    Expr, Binary:
+    Add add +;
+    Sub sub -;
+    Mul mul *;
+    Div div /;
+}
 
-        impl $trait<f64> for &$kind {
-            type Output = $kind;
-            fn $method(self, other: f64) -> $kind {
-                self $symbol &<$kind>::constant(other)
-            }
-        }
-
-        impl $trait<f64> for $kind {
-            type Output = $kind;
-            fn $method(self, other: f64) -> $kind {
-                &self $symbol &<$kind>::constant(other)
-            }
-        }
-
-        impl $trait<&$kind> for f64 {
-            type Output = $kind;
-            fn $method(self, other: &$kind) -> $kind {
-                &<$kind>::constant(self) $symbol other
-            }
-        }
-
-        impl $trait<$kind> for f64 {
-            type Output = $kind;
-            fn $method(self, other: $kind) -> $kind {
-                &<$kind>::constant(self) $symbol &other
-            }
-        }
-    )*
-
+/// Implements the negation of `$kind` and its functions of each element.
+macro_rules! functions {
+    ($kind:ident, $ops:ident) => {
         impl Neg for &$kind {
             type Output = $kind;
             fn neg(self) -> $kind {
-                self.negated()
+                self.map($ops::Neg, |value| -value)
             }
         }
 
         impl Neg for $kind {
             type Output = $kind;
             fn neg(self) -> $kind {
-                self.negated()
+                -&self
+            }
+        }
+
+        impl $kind {
+            /// `e` to the power of each.
+            #[must_use]
+            pub fn exp(&self) -> Self {
+                self.map($ops::Exp, f64::exp)
+            }
+
+            /// Natural logarithm of each.
+            #[must_use]
+            pub fn log(&self) -> Self {
+                self.map($ops::Log, f64::ln)
+            }
+
+            /// Absolute value of each. The derivative at 0 is defined as 0.
+            #[must_use]
+            pub fn abs(&self) -> Self {
+                self.map($ops::Abs, f64::abs)
+            }
+
+            /// Square root of each. The derivative at 0 is infinite.
+            #[must_use]
+            pub fn sqrt(&self) -> Self {
+                self.map($ops::Sqrt, f64::sqrt)
+            }
+
+            /// `1 / (1 + e^-x)` of each.
+            #[must_use]
+            pub fn sigmoid(&self) -> Self {
+                self.map($ops::Sigmoid, sigmoid)
+            }
+
+            /// Logarithm of the sigmoid of each, numerically stable. Used by preference losses.
+            #[must_use]
+            pub fn log_sigmoid(&self) -> Self {
+                self.map($ops::LogSigmoid, log_sigmoid)
+            }
+
+            /// Each limited to two bounds. The gradient of a limited element is 0.
+            #[must_use]
+            pub fn clamp(&self, low: f64, high: f64) -> Self {
+                self.map($ops::Clamp(low, high), |value| value.max(low).min(high))
             }
         }
     };
 }
 
-operators! {
-    Var, Op:
-    Add add + Add;
-    Sub sub - Sub;
-    Mul mul * Mul;
-    Div div / Div;
-}
-
-operators! {
-    Expr, Binary:
-    Add add + Add;
-    Sub sub - Sub;
-    Mul mul * Mul;
-    Div div / Div;
-}
-
-impl Var {
-    fn negated(&self) -> Self {
-        self.map(Op::Neg, |value| -value)
-    }
-}
-
-impl Expr {
-    fn negated(&self) -> Self {
-        self.map(Unary::Neg, |value| -value)
-    }
-}
+functions!(Var, Op);
+functions!(Expr, Unary);

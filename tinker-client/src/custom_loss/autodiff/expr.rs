@@ -97,48 +97,6 @@ impl Expr {
         self.map(Unary::Detach, |value| value)
     }
 
-    /// `e` to the power of each.
-    #[must_use]
-    pub fn exp(&self) -> Self {
-        self.map(Unary::Exp, f64::exp)
-    }
-
-    /// Natural logarithm of each.
-    #[must_use]
-    pub fn log(&self) -> Self {
-        self.map(Unary::Log, f64::ln)
-    }
-
-    /// Absolute value of each.
-    #[must_use]
-    pub fn abs(&self) -> Self {
-        self.map(Unary::Abs, f64::abs)
-    }
-
-    /// Square root of each.
-    #[must_use]
-    pub fn sqrt(&self) -> Self {
-        self.map(Unary::Sqrt, f64::sqrt)
-    }
-
-    /// `1 / (1 + e^-x)` of each.
-    #[must_use]
-    pub fn sigmoid(&self) -> Self {
-        self.map(Unary::Sigmoid, super::node::sigmoid)
-    }
-
-    /// Logarithm of the sigmoid of each, numerically stable.
-    #[must_use]
-    pub fn log_sigmoid(&self) -> Self {
-        self.map(Unary::LogSigmoid, super::node::log_sigmoid)
-    }
-
-    /// Each limited to two bounds. The gradient of a limited element is 0.
-    #[must_use]
-    pub fn clamp(&self, low: f64, high: f64) -> Self {
-        self.map(Unary::Clamp(low, high), |value| value.max(low).min(high))
-    }
-
     /// The smaller of each pair. The gradient goes to it; equal elements may share it.
     #[must_use]
     pub fn min(&self, other: &Self) -> Self {

@@ -52,48 +52,6 @@ impl Var {
         Self(self.0.detached())
     }
 
-    /// `e` to the power of each.
-    #[must_use]
-    pub fn exp(&self) -> Self {
-        self.map(Op::Exp, f64::exp)
-    }
-
-    /// Natural logarithm of each.
-    #[must_use]
-    pub fn log(&self) -> Self {
-        self.map(Op::Log, f64::ln)
-    }
-
-    /// Absolute value of each. The derivative at 0 is defined as 0.
-    #[must_use]
-    pub fn abs(&self) -> Self {
-        self.map(Op::Abs, f64::abs)
-    }
-
-    /// Square root of each. The derivative at 0 is infinite.
-    #[must_use]
-    pub fn sqrt(&self) -> Self {
-        self.map(Op::Sqrt, f64::sqrt)
-    }
-
-    /// `1 / (1 + e^-x)` of each.
-    #[must_use]
-    pub fn sigmoid(&self) -> Self {
-        self.map(Op::Sigmoid, node::sigmoid)
-    }
-
-    /// Logarithm of the sigmoid of each, numerically stable. Used by preference losses.
-    #[must_use]
-    pub fn log_sigmoid(&self) -> Self {
-        self.map(Op::LogSigmoid, node::log_sigmoid)
-    }
-
-    /// Each limited to two bounds. The gradient of a limited element is 0.
-    #[must_use]
-    pub fn clamp(&self, low: f64, high: f64) -> Self {
-        self.map(Op::Clamp(low, high), |value| value.max(low).min(high))
-    }
-
     /// The smaller of each pair. The gradient goes to it; for equal elements, to that of `self`.
     #[must_use]
     pub fn min(&self, other: &Self) -> Self {
