@@ -18,8 +18,7 @@ use super::folder::Parts;
 use super::links::{FileUrl, Links};
 use super::record::Version;
 use crate::download::options::DownloadOptions;
-use crate::error::DownloadFailed;
-use crate::error::{Error, StatusError};
+use crate::error::{DownloadFailed, Error, StatusError};
 use crate::rest::checkpoints::CheckpointClient;
 
 const OPERATION: &str = "download";
@@ -45,6 +44,9 @@ struct Transfer<'a> {
     parts: &'a Parts,
     name: &'a str,
     options: &'a DownloadOptions,
+    file: File,
+    /// Number of bytes in `file`.
+    have: u64,
 }
 
 /// Fetches a file into the folder of parts, checks it, and returns its size.
@@ -55,24 +57,26 @@ pub(super) async fn fetch(
     name: &str,
     options: &DownloadOptions,
 ) -> Result<u64, Error> {
-    let transfer = Transfer {
-        checkpoints,
-        parts,
-        name,
-        options,
-    };
-    let (mut file, mut have) = transfer.open().await?;
+    let opened = parts.open(name).await;
+    let (file, have) = opened.map_err(|error| disk(name, "cannot be opened", error))?;
     if parts.version(name).await.is_done {
         options.report(name, have, Some(have));
         return Ok(have);
     }
+    let mut transfer = Transfer {
+        checkpoints,
+        parts,
+        name,
+        options,
+        file,
+        have,
+    };
     let mut link = links.get(checkpoints, name, None).await?;
     let (mut failures, mut stale) = (0, false);
     loop {
-        let outcome = transfer.attempt(&link, &mut file, &mut have).await?;
-        match outcome {
-            Attempt::Arrived => match transfer.check(&mut file, &mut have).await? {
-                Ok(()) => return Ok(have),
+        match transfer.attempt(&link).await? {
+            Attempt::Arrived => match transfer.check().await? {
+                Ok(()) => return Ok(transfer.have),
                 Err(wrong) if failures > 0 => return Err(wrong.into()),
                 // One more attempt from the start: the received part may be of another version.
                 Err(_) => failures = ATTEMPTS - 1,
@@ -88,7 +92,7 @@ pub(super) async fn fetch(
             }
             Attempt::Restart => {
                 failures += 1;
-                transfer.clear(&mut file, &mut have).await?;
+                transfer.clear().await?;
             }
             Attempt::Interrupted(arrived, error) => {
                 failures = if arrived > 0 { 0 } else { failures + 1 };
@@ -102,35 +106,30 @@ pub(super) async fn fetch(
     }
 }
 
+fn disk(name: &str, what: &str, error: io::Error) -> DownloadFailed {
+    DownloadFailed::new(name, what).because(error)
+}
+
 impl Transfer<'_> {
-    async fn open(&self) -> Result<(File, u64), Error> {
-        let opened = self.parts.open(self.name).await;
-        Ok(opened.map_err(|error| self.disk("cannot be opened", error))?)
+    async fn clear(&mut self) -> Result<(), Error> {
+        self.have = 0;
+        let cleared = self.file.set_len(0).await;
+        Ok(cleared.map_err(|error| disk(self.name, "cannot be truncated", error))?)
     }
 
-    fn disk(&self, what: &str, error: io::Error) -> DownloadFailed {
-        DownloadFailed::new(self.name, what).because(error)
-    }
-
-    async fn clear(&self, file: &mut File, have: &mut u64) -> Result<(), Error> {
-        *have = 0;
-        let cleared = file.set_len(0).await;
-        Ok(cleared.map_err(|error| self.disk("cannot be truncated", error))?)
+    async fn record(&self, version: Version) -> Result<(), DownloadFailed> {
+        let recorded = self.parts.record(self.name, version).await;
+        recorded.map_err(|error| disk(self.name, "the download record cannot be written", error))
     }
 
     /// Requests the missing part and writes it.
-    async fn attempt(
-        &self,
-        link: &FileUrl,
-        file: &mut File,
-        have: &mut u64,
-    ) -> Result<Attempt, Error> {
+    async fn attempt(&mut self, link: &FileUrl) -> Result<Attempt, Error> {
         let known = self.parts.version(self.name).await;
         // A part can be continued only if its version is known.
-        if known.etag.is_none() && *have > 0 {
-            self.clear(file, have).await?;
+        if known.etag.is_none() && self.have > 0 {
+            self.clear().await?;
         }
-        let request = self.request(link, *have, &known)?;
+        let request = self.request(link, &known)?;
         let api = &self.checkpoints.state().connection().await?.api;
         let response = match api.open(request).await {
             Ok(response) => response,
@@ -141,25 +140,25 @@ impl Transfer<'_> {
             Err(error) => return Err(error.into()),
         };
         let status = response.status();
-        let refused = || StatusError::new(status, OPERATION, format!("for {:?}", self.name));
-        let version = match interpret(status, response.headers(), *have, &known) {
+        let name = self.name;
+        let refused = || StatusError::new(status, OPERATION, format!("for {name:?}"));
+        let version = match interpret(status, response.headers(), self.have, &known) {
             Plan::Whole => return Ok(Attempt::Arrived),
             Plan::Restart => return Ok(Attempt::Restart),
             Plan::Stale => return Ok(Attempt::Stale(refused())),
             Plan::Refused => return Err(refused().into()),
             Plan::Append(version) => version,
             Plan::Replace(version) => {
-                self.clear(file, have).await?;
+                self.clear().await?;
                 version
             }
         };
         let total = version.total;
-        let recorded = self.parts.record(self.name, version).await;
-        recorded.map_err(|error| self.disk("the download record cannot be written", error))?;
-        self.write(response.into_body(), file, have, total).await
+        self.record(version).await?;
+        self.write(response.into_body(), total).await
     }
 
-    fn request(&self, link: &FileUrl, have: u64, known: &Version) -> Result<Request<Body>, Error> {
+    fn request(&self, link: &FileUrl, known: &Version) -> Result<Request<Body>, Error> {
         let call = Call::new(OPERATION, Class::Rest).with_replay(Replay::Safe);
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = link.uri.clone();
@@ -167,26 +166,18 @@ impl Transfer<'_> {
         let headers = request.headers_mut();
         // A range of a compressed body would not be a range of the file.
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        if let (Some(etag), true) = (&known.etag, have > 0) {
+        if let (Some(etag), true) = (&known.etag, self.have > 0) {
             let unfit =
                 |_| DownloadFailed::new(self.name, "the download record is damaged; delete it");
-            headers.insert(
-                RANGE,
-                HeaderValue::from_str(&format!("bytes={have}-")).map_err(unfit)?,
-            );
+            let range = format!("bytes={}-", self.have);
+            headers.insert(RANGE, HeaderValue::from_str(&range).map_err(unfit)?);
             headers.insert(IF_RANGE, HeaderValue::from_str(etag).map_err(unfit)?);
         }
         Ok(request)
     }
 
-    async fn write(
-        &self,
-        body: Body,
-        file: &mut File,
-        have: &mut u64,
-        total: Option<u64>,
-    ) -> Result<Attempt, Error> {
-        let before = *have;
+    async fn write(&mut self, body: Body, total: Option<u64>) -> Result<Attempt, Error> {
+        let before = self.have;
         let mut frames = BodyStream::new(body);
         let end = loop {
             let data = match frames.next().await {
@@ -197,19 +188,19 @@ impl Transfer<'_> {
                     Err(_) => continue, // trailers
                 },
             };
-            let written = file.write_all(&data).await;
-            written.map_err(|error| self.disk("cannot be written", error))?;
-            *have += data.len() as u64;
-            if total.is_some_and(|total| *have > total) {
-                self.clear(file, have).await?;
+            let written = self.file.write_all(&data).await;
+            written.map_err(|error| disk(self.name, "cannot be written", error))?;
+            self.have += data.len() as u64;
+            if total.is_some_and(|total| self.have > total) {
+                self.clear().await?;
                 let what = "the server sent more than it announced";
                 return Err(DownloadFailed::new(self.name, what).into());
             }
-            self.options.report(self.name, *have, total);
+            self.options.report(self.name, self.have, total);
         };
-        let flushed = file.sync_all().await;
-        flushed.map_err(|error| self.disk("cannot be written", error))?;
-        let is_whole = total.map_or(end.is_none(), |total| *have == total);
+        let flushed = self.file.sync_all().await;
+        flushed.map_err(|error| disk(self.name, "cannot be written", error))?;
+        let is_whole = total.map_or(end.is_none(), |total| self.have == total);
         if is_whole {
             return Ok(Attempt::Arrived);
         }
@@ -219,27 +210,22 @@ impl Transfer<'_> {
             Some(cause) => failed.because(cause),
             None => failed,
         };
-        Ok(Attempt::Interrupted(*have - before, failed))
+        Ok(Attempt::Interrupted(self.have - before, failed))
     }
 
     /// Compares the checksum, if the server sent one. A wrong file is discarded.
-    async fn check(
-        &self,
-        file: &mut File,
-        have: &mut u64,
-    ) -> Result<Result<(), DownloadFailed>, Error> {
+    async fn check(&mut self) -> Result<Result<(), DownloadFailed>, Error> {
         let mut version = self.parts.version(self.name).await;
         if let Some(expected) = &version.sha256 {
             let path = self.parts.path_of(self.name);
             let name = self.name.to_owned();
             let found = crate::wire::blocking::run(move || {
                 let found = checksum::sha256(&path);
-                Ok(found
-                    .map_err(|error| DownloadFailed::new(&name, "cannot be read").because(error))?)
+                Ok(found.map_err(|error| disk(&name, "cannot be read", error))?)
             })
             .await?;
             if found != *expected {
-                self.clear(file, have).await?;
+                self.clear().await?;
                 let what = format!(
                     "has the SHA-256 {found}, but the server announced {expected}; the file was discarded"
                 );
@@ -247,8 +233,7 @@ impl Transfer<'_> {
             }
         }
         version.is_done = true;
-        let recorded = self.parts.record(self.name, version).await;
-        recorded.map_err(|error| self.disk("the download record cannot be written", error))?;
+        self.record(version).await?;
         Ok(Ok(()))
     }
 }
