@@ -2,6 +2,5 @@
 
 pub(crate) mod event;
 mod logger;
-mod metrics;
 pub(crate) mod observer;
 pub(crate) mod sink;

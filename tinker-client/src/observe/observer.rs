@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tinker_transport::{Event, Logger, Observer, ObserverList, Observers};
+use tinker_transport::{Event, Logger, Metrics, Observer, ObserverList, Observers};
 
-use super::event::ClientEvent;
+use super::event::{ClientEvent, PromiseStep};
 
 /// An observer of a client's events.
 ///
 /// Called on the task that causes the event, so an implementation must be quick: count, or push into a queue.
-/// Implemented by closures over an event, by [`Metrics`](tinker_transport::Metrics) and by [`Logger`].
+/// Implemented by closures over an event, by [`Metrics`] and by [`Logger`].
 pub trait ClientObserver: Send + Sync {
     /// Receives an event.
     fn observe(&self, event: &ClientEvent<'_>);
@@ -19,6 +19,24 @@ pub trait ClientObserver: Send + Sync {
 impl<F: Fn(&ClientEvent<'_>) + Send + Sync> ClientObserver for F {
     fn observe(&self, event: &ClientEvent<'_>) {
         self(event);
+    }
+}
+
+impl ClientObserver for Metrics {
+    fn observe(&self, event: &ClientEvent<'_>) {
+        match *event {
+            ClientEvent::Http(event) => Observer::observe(self, event),
+            ClientEvent::Promise {
+                operation,
+                step,
+                elapsed,
+                ..
+            } => {
+                let result_after = (step == PromiseStep::Done).then_some(elapsed);
+                self.record_work(operation, step.name(), result_after);
+            }
+            ClientEvent::Waiting { .. } | ClientEvent::Stuck { .. } => {}
+        }
     }
 }
 
