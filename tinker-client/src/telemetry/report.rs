@@ -44,15 +44,16 @@ impl Polled<'_> {
         what: &str,
         exception_type: &str,
     ) -> Data {
-        let is_user_error =
-            status.is_some_and(|s| s.is_client_error() && s != StatusCode::REQUEST_TIMEOUT);
         let mut data = self.data();
         data.extend([
             ("status_code", json!(status.map(|status| status.as_u16()))),
             ("detail", json!(what)),
             ("kind", json!(kind)),
             ("should_retry", json!(kind.starts_with("retry"))),
-            ("is_user_error", json!(is_user_error)),
+            (
+                "is_user_error",
+                json!(status.is_some_and(words::is_refusal)),
+            ),
             ("exception", json!(what)),
             ("exception_type", json!(exception_type)),
             ("bad_request_retries", json!(self.bad_requests)),

@@ -65,10 +65,13 @@ pub(super) fn body_of(error: &Error) -> Option<Value> {
     }
 }
 
+/// Whether the reports count the status as a user error.
+pub(super) fn is_refusal(status: StatusCode) -> bool {
+    status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT
+}
+
 /// Whether the reports count the error as a user error.
 pub(super) fn is_user_error(error: &Error) -> bool {
-    let is_refusal =
-        |status: StatusCode| status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT;
     match error {
         Error::Failed(error) => error.category() == ErrorCategory::User,
         Error::Partly(error) => is_user_error(error.first()),
