@@ -47,14 +47,8 @@ impl ExportOptions {
     }
 }
 
-impl From<&str> for ExportOptions {
-    fn from(name: &str) -> Self {
-        Self::new(name)
-    }
-}
-
-impl From<String> for ExportOptions {
-    fn from(name: String) -> Self {
+impl<N: Into<String>> From<N> for ExportOptions {
+    fn from(name: N) -> Self {
         Self::new(name)
     }
 }

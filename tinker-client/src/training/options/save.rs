@@ -46,14 +46,8 @@ impl SaveOptions {
     }
 }
 
-impl From<&str> for SaveOptions {
-    fn from(name: &str) -> Self {
-        Self::new(name)
-    }
-}
-
-impl From<String> for SaveOptions {
-    fn from(name: String) -> Self {
+impl<N: Into<String>> From<N> for SaveOptions {
+    fn from(name: N) -> Self {
         Self::new(name)
     }
 }
