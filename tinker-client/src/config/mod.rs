@@ -63,11 +63,14 @@ pub struct Config {
     pub telemetry: bool,
     /// Largest accepted answer, in bytes. Default: 1 GiB.
     pub answer_limit: u64,
-    /// Circuit breaker: refuses requests while the server keeps failing. Default: none.
+    /// Circuit breaker: refuses requests while the server keeps failing. Clones share its state, also those in clones of
+    /// this configuration. Default: none.
     pub breaker: Option<BreakerLayer>,
-    /// Adaptive limit on concurrent requests of samples and REST. Default: none, only [`Self::limits`] hold.
+    /// Adaptive limit on concurrent requests of samples and REST. Clones share the limit, also those in clones of this
+    /// configuration. Default: none, only [`Self::limits`] hold.
     pub adaptive: Option<AdaptiveLayer>,
-    /// Hedging: repeats slow GET requests and takes the first answer. Default: none.
+    /// Hedging: repeats slow GET requests and takes the first answer. Clones share its latencies and its budget, also
+    /// those in clones of this configuration. Default: none.
     pub hedge: Option<HedgeLayer>,
 }
 

@@ -63,7 +63,8 @@ impl ServiceClientBuilder {
     }
 
     /// Sends requests through a finished transport. Base URL, credential, retries, limits and HTTP observers are those of
-    /// the transport. Excludes [`leaf`](Self::leaf) and the layers.
+    /// the transport. Excludes [`leaf`](Self::leaf), the layers, and [`Config::breaker`], [`Config::adaptive`] and
+    /// [`Config::hedge`].
     pub fn transport(mut self, transport: Transport) -> Self {
         self.finished = Some(transport);
         self
@@ -119,7 +120,7 @@ impl ServiceClientBuilder {
     ///
     /// # Errors
     /// An unusable configuration: no key for the hosted service, an invalid base URL, a finished transport together with
-    /// a leaf or layers.
+    /// a setting that it excludes.
     pub fn build(mut self) -> Result<ServiceClient, Error> {
         if self.has_leaf && self.config.is_official() {
             // The address and the key rules of the hosted service do not apply to a leaf.
@@ -127,11 +128,22 @@ impl ServiceClientBuilder {
         }
         let mut observers = Observers::new();
         let source = match self.finished {
-            Some(_) if self.has_leaf || self.has_layers => {
-                let what = "a finished transport excludes a leaf and layers; add them to the transport, or leave it out";
-                return Err(ConfigError::new(what).into());
+            Some(transport) => {
+                let excluded = [
+                    ("a leaf", self.has_leaf),
+                    ("layers", self.has_layers),
+                    ("Config::breaker", self.config.breaker.is_some()),
+                    ("Config::adaptive", self.config.adaptive.is_some()),
+                    ("Config::hedge", self.config.hedge.is_some()),
+                ];
+                if let Some((name, _)) = excluded.into_iter().find(|(_, is_set)| *is_set) {
+                    let what = format!(
+                        "a finished transport excludes {name}; add it to the transport, or leave the transport out"
+                    );
+                    return Err(ConfigError::new(what).into());
+                }
+                TransportSource::Finished(transport)
             }
-            Some(transport) => TransportSource::Finished(transport),
             None => {
                 if !self.has_leaf {
                     self.config.require_key()?;

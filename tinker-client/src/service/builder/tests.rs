@@ -49,6 +49,25 @@ fn a_finished_transport_excludes_layers() {
         builder.call_layer(pass).build().unwrap_err(),
         Error::Config(_)
     ));
+    let config = || Config::new("http://fake");
+    for (config, name) in [
+        (
+            config().with_breaker(BreakerLayer::per_class()),
+            "Config::breaker",
+        ),
+        (
+            config().with_adaptive(AdaptiveLayer::new()),
+            "Config::adaptive",
+        ),
+        (
+            config().with_hedge(HedgeLayer::after_share(0.95)),
+            "Config::hedge",
+        ),
+    ] {
+        let builder = ServiceClient::builder().transport(FakeServer::new().transport());
+        let error = builder.config(config).build().unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
