@@ -219,11 +219,9 @@ where
             let gradient = term.gradients(&leaves)?;
             custom.loss += value;
             report(&mut custom, name, value, &gradient);
-            for (total, part) in total.iter_mut().zip(&gradient) {
-                total
-                    .iter_mut()
-                    .zip(part)
-                    .for_each(|(total, part)| *total += part);
+            let parts = gradient.iter().flatten();
+            for (total, part) in total.iter_mut().flatten().zip(parts) {
+                *total += part;
             }
             Ok(())
         };
