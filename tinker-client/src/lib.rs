@@ -58,7 +58,7 @@ pub use training::options::load::LoadOptions;
 pub use training::options::save::SaveOptions;
 pub use training::options::training::TrainingOptions;
 pub use wire::console;
-pub use wire::version::PROTOCOL_VERSION;
+pub use wire::request::PROTOCOL_VERSION;
 
 /// Conversations as tokens: tokenizers, chat templates and loss weights. Part of [`data`].
 #[cfg(feature = "chat")]

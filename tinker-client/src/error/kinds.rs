@@ -176,19 +176,11 @@ pub struct Gone {
 }
 
 impl Gone {
-    pub(crate) fn expired(request_id: RequestId, operation: &'static str) -> Self {
+    pub(crate) fn new(operation: &'static str, request_id: RequestId, has_expired: bool) -> Self {
         Self {
             operation,
             request_id,
-            has_expired: true,
-        }
-    }
-
-    pub(crate) fn unknown(request_id: RequestId, operation: &'static str) -> Self {
-        Self {
-            operation,
-            request_id,
-            has_expired: false,
+            has_expired,
         }
     }
 

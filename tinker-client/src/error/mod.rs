@@ -276,13 +276,13 @@ mod tests {
                 false,
             ),
             (
-                Gone::expired("r".into(), "asample").into(),
+                Gone::new("asample", "r".into(), true).into(),
                 false,
                 true,
                 true,
             ),
             (
-                Gone::unknown("r".into(), "optim_step").into(),
+                Gone::new("optim_step", "r".into(), false).into(),
                 false,
                 false,
                 true,

@@ -47,4 +47,3 @@
 
 pub(crate) mod budget;
 pub(crate) mod limits;
-pub(crate) mod slots;

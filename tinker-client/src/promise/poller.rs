@@ -13,7 +13,7 @@ use tinker_types::{Completions, Endpoint, PollTarget, RequestId, RetrieveFutures
 use tokio::time::Instant;
 
 use crate::error::Error;
-use crate::promise::{backoff::PollBackoff, hint::Hint};
+use crate::promise::{backoff::PollBackoff, record::Hint};
 use crate::wire::api::{Answer, Api};
 use crate::wire::request::repeatable;
 use crate::wire::{codec, request::json_request};

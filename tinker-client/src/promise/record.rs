@@ -17,6 +17,17 @@ pub(crate) struct Promise {
     pub(crate) accepted_after: Duration,
 }
 
+/// Knowledge about a promise before the first poll.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Hint {
+    /// None.
+    None,
+    /// The server has been unreachable since this instant.
+    Lost(Instant),
+    /// The result is ready and has this size in bytes.
+    Size(u64),
+}
+
 impl Promise {
     /// The promise given to an operation that started at `started`.
     pub(crate) fn of<O: Operation>(submitted: Submitted, started: Instant) -> Self {

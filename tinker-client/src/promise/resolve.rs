@@ -11,8 +11,7 @@ use tinker_types::{Endpoint, Method, QueueStatus, RetrieveFuture, Retrieved};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use super::hint::Hint;
-use super::record::Promise;
+use super::record::{Hint, Promise};
 use super::state::PollState;
 use crate::error::{DecodeError, Error, Gone, RequestFailed, Unreachable};
 use crate::operation::{tracker::Tracker, waiting::WaitingFor};
@@ -170,7 +169,7 @@ impl Promise {
             };
         }
         if answer.outcome == Outcome::EdgeRejection {
-            poll.note_failure(WaitingFor::Connection, None, "an empty 400");
+            poll.note_failure(None, "an empty 400");
             return match backoff.lost() {
                 Some(wait) => Ok(PollOutcome::Again(wait)),
                 None => Err(self.refused(answer)),
@@ -187,8 +186,7 @@ impl Promise {
             status @ (StatusCode::BAD_REQUEST | StatusCode::CONFLICT | StatusCode::TOO_EARLY) => {
                 match backoff.bad_request(took) {
                     Some(wait) => {
-                        let words = answer.detail();
-                        poll.note_failure(WaitingFor::Recovery { status }, Some(status), &words);
+                        poll.note_failure(Some(status), &answer.detail());
                         Ok(PollOutcome::Again(wait))
                     }
                     None => Err(self.refused(answer)),
@@ -198,13 +196,12 @@ impl Promise {
                 poll.set(WaitingFor::Recovery { status });
                 Ok(PollOutcome::Again(backoff.throttled()))
             }
-            StatusCode::NOT_FOUND => {
-                Err(Gone::unknown(self.request_id.clone(), self.operation).into())
+            status @ (StatusCode::NOT_FOUND | StatusCode::GONE) => {
+                let has_expired = status == StatusCode::GONE;
+                Err(Gone::new(self.operation, self.request_id.clone(), has_expired).into())
             }
-            StatusCode::GONE => Err(Gone::expired(self.request_id.clone(), self.operation).into()),
             status if status.is_server_error() => {
-                let words = answer.detail();
-                poll.note_failure(WaitingFor::Recovery { status }, Some(status), &words);
+                poll.note_failure(Some(status), &answer.detail());
                 Ok(PollOutcome::Again(backoff.server_error(took)))
             }
             _ => Err(self.refused(answer)),
@@ -237,7 +234,7 @@ impl Promise {
             return Err(Unreachable::new(self.operation, id, backoff.lost_for(), error).into());
         };
         tracing::debug!(request_id = %self.request_id, %error, ?wait, "a poll was not answered");
-        poll.note_failure(WaitingFor::Connection, None, &error.to_string());
+        poll.note_failure(None, &error.to_string());
         Ok(PollOutcome::Again(wait))
     }
 }

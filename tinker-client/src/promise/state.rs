@@ -87,17 +87,14 @@ impl<'a> PollState<'a> {
     }
 
     /// Records a poll that failed and will be repeated. Reported to telemetry once per change of the reason.
-    pub(super) fn note_failure(
-        &mut self,
-        reason: WaitingFor,
-        status: Option<StatusCode>,
-        what: &str,
-    ) {
+    pub(super) fn note_failure(&mut self, status: Option<StatusCode>, what: &str) {
         match status {
             None => self.failures += 1,
             Some(StatusCode::BAD_REQUEST) => self.bad_requests += 1,
             Some(_) => {}
         }
+        let recovery = |status| WaitingFor::Recovery { status };
+        let reason = status.map_or(WaitingFor::Connection, recovery);
         let is_changed = self.waiting.reason != reason;
         self.set(reason);
         if let Some(telemetry) = self.tracker.events().telemetry().filter(|_| is_changed) {

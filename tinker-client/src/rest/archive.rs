@@ -12,7 +12,7 @@ use url::Url;
 use super::checkpoints::CheckpointClient;
 use crate::error::{DecodeError, Error, StatusError};
 use crate::session::ask::{ask, call};
-use crate::wire::api::Answer;
+use crate::wire::{api::Answer, request::json_request};
 
 const METHOD: &str = "RestClient.get_checkpoint_archive_url_from_tinker_path";
 
@@ -42,10 +42,11 @@ impl CheckpointClient {
     pub async fn archive_url(&self, path: &CheckpointPath) -> Result<CheckpointArchiveUrl, Error> {
         let request = GetCheckpointArchiveUrl { path: path.clone() };
         let call = call::<GetCheckpointArchiveUrl>(METHOD).without_redirects();
+        let request = json_request(&request, call)?;
         let base = self.state.config().base_url.clone();
         let api = &self.state.connection().await?.api;
         let read = |answer| read(&base, answer);
-        let result = Box::pin(api.call_read(&request, call, read)).await;
+        let result = Box::pin(api.exchange(request, read)).await;
         match self.state.events().outcome(result) {
             Err(Error::Status(error)) if self.has_no_archives(path, &error).await => {
                 let operation = GetCheckpointArchiveUrl::NAME;

@@ -60,14 +60,10 @@ impl CheckpointClient {
     /// # }
     /// ```
     pub fn list(&self, options: ListOptions) -> Pages<Checkpoint> {
-        let client = self.clone();
-        Pages::list(options, move |options| {
-            let client = client.clone();
-            async move {
-                let page = client.page(options).await?;
-                let total = page.cursor.map(|cursor| cursor.total_count);
-                Ok((page.checkpoints, total))
-            }
+        Pages::list(self, options, |client, options| async move {
+            let page = client.page(options).await?;
+            let total = page.cursor.map(|cursor| cursor.total_count);
+            Ok((page.checkpoints, total))
         })
     }
 
@@ -204,7 +200,7 @@ impl CheckpointClient {
             ttl_seconds: ttl.map(|ttl| ttl.as_secs()),
         };
         let method = "RestClient.set_checkpoint_ttl_from_tinker_path";
-        ask_void(&self.state, method, &request).await
+        ask_void(&self.state, method, request).await
     }
 
     /// Copies a checkpoint into a project and returns the path of the copy.

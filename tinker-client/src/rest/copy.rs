@@ -2,12 +2,13 @@
 
 use http::{HeaderName, HeaderValue};
 use tinker_types::wire::header;
-use tinker_types::{CheckpointPath, CopyWeights, InvalidValue};
+use tinker_types::{CheckpointPath, CopyWeights, InvalidValue, WeightsCopied};
 
 use crate::error::Error;
 use crate::rest::copy_options::CopyOptions;
 use crate::session::ask::{ask, call};
 use crate::session::state::ClientState;
+use crate::wire::{api::Answer, request::json_request};
 
 const ACCESS_TOKEN: HeaderName = HeaderName::from_static(header::WEIGHTS_ACCESS_TOKEN);
 
@@ -34,13 +35,9 @@ pub(crate) async fn copy_weights(
     let mut value = HeaderValue::from_str(token.expose())
         .map_err(|_| InvalidValue::new("access_token", "is not a valid header value"))?;
     value.set_sensitive(true);
-    let connection = state.connection().await?;
-    let call = call::<CopyWeights>(method);
-    let answer = Box::pin(
-        connection
-            .api
-            .call_with(&request, (ACCESS_TOKEN, value), call),
-    )
-    .await;
+    let mut request = json_request(&request, call::<CopyWeights>(method))?;
+    request.headers_mut().insert(ACCESS_TOKEN, value);
+    let api = &state.connection().await?.api;
+    let answer = Box::pin(api.exchange(request, Answer::into_message::<WeightsCopied>)).await;
     Ok(state.events().outcome(answer)?.tinker_path)
 }

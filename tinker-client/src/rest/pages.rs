@@ -55,16 +55,19 @@ impl<T: Send + 'static> Pages<T> {
     ///
     /// Without a count the list ends at an empty page, because servers may return shorter pages than requested. A page
     /// that starts like the one before ends it too: a server that ignores offsets would repeat its first page forever.
-    pub(crate) fn list<F>(
+    pub(crate) fn list<C, F>(
+        client: &C,
         options: ListOptions,
-        fetch: impl Fn(ListOptions) -> F + Send + 'static,
+        fetch: impl Fn(C, ListOptions) -> F + Send + 'static,
     ) -> Self
     where
+        C: Clone + Send + 'static,
         T: PartialEq + Clone,
         F: Future<Output = Result<(Vec<T>, Option<u64>), Error>> + Send + 'static,
     {
+        let client = client.clone();
         Self::new((options, None::<T>), move |(options, before)| {
-            let page = fetch(options.clone());
+            let page = fetch(client.clone(), options.clone());
             async move {
                 if options.page_size == 0 {
                     return Err(InvalidValue::new("page_size", "is 0; give at least 1").into());
@@ -125,7 +128,7 @@ mod tests {
     fn list(count: u64, cut: u64, counts: bool) -> (Pages<u64>, Arc<AtomicU64>) {
         let fetched = Arc::new(AtomicU64::new(0));
         let seen = Arc::clone(&fetched);
-        let pages = Pages::list(ListOptions::default(), move |options| {
+        let pages = Pages::list(&(), ListOptions::default(), move |(), options| {
             let offset = options.offset;
             seen.fetch_add(1, Ordering::Relaxed);
             let page = (offset..count.min(offset + cut)).collect();
@@ -165,25 +168,27 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_without_offsets_is_not_asked_for_ever() {
-        let pages = Pages::list(ListOptions::default(), |_| async { Ok((vec![1, 2], None)) });
+        let list = ListOptions::default();
+        let pages = Pages::list(&(), list, |(), _| async { Ok((vec![1, 2], None)) });
         assert_eq!(pages.all().await.unwrap(), [1, 2]);
     }
 
     #[tokio::test]
     async fn a_page_has_at_least_one_entry() {
         let options = ListOptions::default().with_page_size(0);
-        let pages = Pages::list(options, |_| async { Ok((vec![1], Some(1))) });
+        let pages = Pages::list(&(), options, |(), _| async { Ok((vec![1], Some(1))) });
         assert!(pages.all().await.unwrap_err().is_user_error());
     }
 
     #[tokio::test]
     async fn an_error_ends_it() {
-        let mut pages: Pages<u64> = Pages::list(ListOptions::default(), |options| async move {
-            if options.offset > 0 {
-                return Err(crate::error::Closed::by_server().into());
-            }
-            Ok((vec![1], None))
-        });
+        let mut pages: Pages<u64> =
+            Pages::list(&(), ListOptions::default(), |(), options| async move {
+                if options.offset > 0 {
+                    return Err(crate::error::Closed::by_server().into());
+                }
+                Ok((vec![1], None))
+            });
         assert_eq!(pages.try_next().await.unwrap(), Some(1));
         assert!(pages.try_next().await.is_err());
         assert_eq!(pages.try_next().await.unwrap(), None);

@@ -67,13 +67,9 @@ impl RunClient {
     /// # }
     /// ```
     pub fn list(&self, options: ListOptions) -> Pages<TrainingRun> {
-        let client = self.clone();
-        Pages::list(options, move |options| {
-            let client = client.clone();
-            async move {
-                let page = client.page(options).await?;
-                Ok((page.training_runs, Some(page.cursor.total_count)))
-            }
+        Pages::list(self, options, |client, options| async move {
+            let page = client.page(options).await?;
+            Ok((page.training_runs, Some(page.cursor.total_count)))
         })
     }
 

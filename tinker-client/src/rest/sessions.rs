@@ -61,10 +61,8 @@ impl SessionClient {
     /// # }
     /// ```
     pub fn list(&self, options: ListOptions) -> Pages<SessionId> {
-        let client = self.clone();
-        Pages::list(options, move |options| {
-            let client = client.clone();
-            async move { Ok((client.page(options).await?, None)) }
+        Pages::list(self, options, |client, options| async move {
+            Ok((client.page(options).await?, None))
         })
     }
 
@@ -182,7 +180,7 @@ impl SessionClient {
             project_id: project_id.into(),
         };
         let method = "RestClient.assign_session_project";
-        ask_void(&self.state, method, &request).await
+        ask_void(&self.state, method, request).await
     }
 
     /// Requests a trace of a session, waits for it without a time limit, and returns a signed URL of a file in

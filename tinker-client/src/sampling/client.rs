@@ -181,6 +181,13 @@ impl SamplingClient {
         )
     }
 
+    /// Checks that a sample can be submitted.
+    pub(super) fn check(&self, prompt: &ModelInput, options: &SampleOptions) -> Result<(), Error> {
+        options.check()?;
+        check_prompt(prompt)?;
+        Ok(self.inner.state.check_open()?)
+    }
+
     fn start<T: Send + 'static>(
         &self,
         method: &'static str,
@@ -188,10 +195,7 @@ impl SamplingClient {
         options: SampleOptions,
         finish: impl FnOnce(SampleResponse) -> Result<T, Error> + Send + 'static,
     ) -> Pending<T> {
-        if let Err(error) = options.check().and_then(|()| check_prompt(&prompt)) {
-            return Pending::refused(error);
-        }
-        if let Err(error) = self.inner.state.check_open() {
+        if let Err(error) = self.check(&prompt, &options) {
             return Pending::refused(error);
         }
         let inner = Arc::clone(&self.inner);

@@ -1,6 +1,5 @@
 //! Numbers of sampler copies, which keep the sequence ids of copies in several processes apart.
 
-use http::StatusCode;
 use tinker_transport::Class;
 use tinker_types::wire::SEQ_IDS_PER_COPY;
 use tinker_types::{JoinSamplingSession, SamplingSessionId};
@@ -8,7 +7,7 @@ use tokio::sync::OnceCell;
 
 use crate::error::Error;
 use crate::session::connection::Connection;
-use crate::wire::request::repeatable;
+use crate::wire::{api::found, request::repeatable};
 
 /// The number of a copy, which determines its range of sequence ids.
 #[derive(Debug)]
@@ -39,22 +38,6 @@ impl CopyNumber {
                 .copied(),
         }
     }
-
-    /// The number of the copy that a sequence id belongs to.
-    pub(super) fn of_seq_id(seq_id: u64) -> u64 {
-        seq_id / SEQ_IDS_PER_COPY
-    }
-
-    /// The sequence id of the sample at this position.
-    pub(super) async fn seq_id(
-        &self,
-        connection: &Connection,
-        sampler: &SamplingSessionId,
-        method: &'static str,
-        position: u64,
-    ) -> Result<u64, Error> {
-        Ok(self.get(connection, sampler, method).await? * SEQ_IDS_PER_COPY + position)
-    }
 }
 
 async fn join(
@@ -69,12 +52,9 @@ async fn join(
     }
     let call = repeatable::<JoinSamplingSession>(Class::Session).with_caller(method);
     let request = JoinSamplingSession::new(sampler.clone());
-    match Box::pin(connection.api.call(&request, call)).await {
-        Ok(joined) => Ok(joined.client_counter),
-        Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => {
-            tracing::info!("the server does not number copies of samplers; drawing a number");
-            Ok(drawn())
-        }
-        Err(error) => Err(error),
+    if let Some(joined) = found(Box::pin(connection.api.call(&request, call)).await)? {
+        return Ok(joined.client_counter);
     }
+    tracing::info!("the server does not number copies of samplers; drawing a number");
+    Ok(drawn())
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
 use tinker_transport::Class;
 use tinker_types::{
     CheckpointPath, CreateSamplingSession, GetSampler, InvalidValue, SamplingSessionId,
@@ -13,7 +12,7 @@ use crate::error::Error;
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::sampling::source::SamplingSource;
 use crate::session::{connection::Connection, state::ClientState};
-use crate::wire::request::repeatable;
+use crate::wire::{api::found, request::repeatable};
 
 /// Creates the next sampler of the session.
 pub(crate) fn create(state: &Arc<ClientState>, source: SamplingSource) -> Pending<SamplingClient> {
@@ -64,15 +63,9 @@ async fn base_model_of(
     method: &'static str,
 ) -> Result<Option<String>, Error> {
     let call = repeatable::<GetSampler>(Class::Rest).with_caller(method);
-    match connection
-        .api
-        .call(&GetSampler::new(id.clone()), call)
-        .await
-    {
-        Ok(info) => Ok(Some(info.base_model)),
-        Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => Ok(None),
-        Err(error) => Err(error),
-    }
+    let request = GetSampler::new(id.clone());
+    let sampler = found(connection.api.call(&request, call).await)?;
+    Ok(sampler.map(|sampler| sampler.base_model))
 }
 
 fn check_source(source: &SamplingSource) -> Result<(), InvalidValue> {

@@ -7,19 +7,20 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use tinker_transport::Class;
 use tinker_transport::policy::Backoff;
+use tinker_types::wire::SEQ_IDS_PER_COPY;
 use tinker_types::{
     Chunk, ModelInput, PollTarget, SampleRequest, SampleResponse, SamplingSessionId, SessionId,
 };
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::abandon::Abandon;
 use super::copy::CopyNumber;
 use super::response::{check_response, name};
 use crate::error::Error;
-use crate::flow::slots::SampleSlots;
 use crate::operation::{group::Group, tracker::Tracker, waiting::WaitingFor};
-use crate::promise::{hint::Hint, poller::Poller, record::Promise};
+use crate::promise::poller::Poller;
+use crate::promise::record::{Hint, Promise};
 use crate::sampling::options::SampleOptions;
 use crate::session::{connection::Connection, state::ClientState};
 use crate::wire::{extra::Extended, request::repeatable};
@@ -39,8 +40,8 @@ pub(super) struct Sampler {
     pub(super) number: CopyNumber,
     /// Position of the next sample of this copy.
     pub(super) positions: AtomicU64,
-    /// Slots of samples in flight, from submission to result.
-    slots: SampleSlots,
+    /// Slots of samples in flight, from submission to result. Their number is set by the first sample.
+    slots: OnceLock<Arc<Semaphore>>,
     /// The poller for all samples, if the server asks for one.
     poller: OnceLock<Poller>,
     pub(super) group: Arc<Group>,
@@ -63,7 +64,7 @@ impl Sampler {
             records_stability: false,
             number,
             positions: AtomicU64::new(0),
-            slots: SampleSlots::default(),
+            slots: OnceLock::new(),
             poller: OnceLock::new(),
         }
     }
@@ -75,7 +76,26 @@ impl Sampler {
     /// Waits for a slot among the samples in flight.
     pub(super) async fn slot(&self, connection: &Connection) -> Option<OwnedSemaphorePermit> {
         let most = connection.flags.fixed().sample_max_concurrent_requests;
-        self.slots.acquire(most).await
+        let slots = || Arc::new(Semaphore::new(most.clamp(1, 1 << 20) as usize));
+        let slots = Arc::clone(self.slots.get_or_init(slots));
+        // The semaphore is never closed, so this is always a permit.
+        slots.acquire_owned().await.ok()
+    }
+
+    /// The request of the sample at this position.
+    pub(super) async fn request(
+        &self,
+        connection: &Connection,
+        method: &'static str,
+        position: u64,
+        prompt: ModelInput,
+        options: &SampleOptions,
+    ) -> Result<SampleRequest, Error> {
+        let number = self.number.get(connection, &self.id, method).await?;
+        let seq_id = number * SEQ_IDS_PER_COPY + position;
+        let mut request = options.request(self.id.clone(), seq_id, prompt);
+        request.record_stability_info |= self.records_stability;
+        Ok(request)
     }
 
     /// Samples until there is a result; submits the sample again when its promise expires.
@@ -91,12 +111,10 @@ impl Sampler {
         let mut attempt = 0;
         loop {
             self.state.check_open()?;
-            let number = &self.number;
-            let seq_id = number
-                .seq_id(connection, &self.id, tracker.method(), position)
+            let method = tracker.method();
+            let request = self
+                .request(connection, method, position, prompt.clone(), options)
                 .await?;
-            let mut request = options.request(self.id.clone(), seq_id, prompt.clone());
-            request.record_stability_info |= self.records_stability;
             match self
                 .sample_once(connection, request, &options.extra, tracker)
                 .await
@@ -123,7 +141,7 @@ impl Sampler {
         Some(self.poller.get_or_init(|| {
             let target = PollTarget::SamplingSession {
                 sampling_session_id: self.id.clone(),
-                cloned_sampler_id: CopyNumber::of_seq_id(seq_id),
+                cloned_sampler_id: seq_id / SEQ_IDS_PER_COPY,
             };
             Poller::start(connection.api.clone(), target, connection.unreachable_after)
         }))

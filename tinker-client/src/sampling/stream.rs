@@ -18,7 +18,6 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::SamplingClient;
 use super::event::SampleEvent;
-use super::options::check_prompt;
 use super::response::check_response;
 use super::sampler::{Sampler, weight_of};
 use super::sse::Events;
@@ -64,12 +63,7 @@ impl SamplingClient {
     /// As for [`sample`](Self::sample), as the first event.
     pub fn stream(&self, prompt: ModelInput, options: impl Into<SampleOptions>) -> SampleStream {
         let options = options.into();
-        let check = || {
-            options.check()?;
-            check_prompt(&prompt)?;
-            Ok::<_, Error>(self.inner.state.check_open()?)
-        };
-        if let Err(error) = check() {
+        if let Err(error) = self.check(&prompt, &options) {
             return SampleStream(stream::once(async { Err(error) }).boxed());
         }
         let sampler = Arc::clone(&self.inner);
@@ -98,12 +92,9 @@ impl Sampler {
     ) -> Result<BoxStream<'static, Result<SampleEvent, Error>>, Error> {
         let connection = self.state.connection().await?;
         if !connection.lacks_streaming.load(Ordering::Relaxed) {
-            let seq_id = self
-                .number
-                .seq_id(connection, &self.id, METHOD, position)
+            let request = self
+                .request(connection, METHOD, position, prompt.clone(), &options)
                 .await?;
-            let mut request = options.request(self.id.clone(), seq_id, prompt.clone());
-            request.record_stability_info |= self.records_stability;
             let slot = self.slot(connection).await;
             if let Some(body) = open(connection, &request, &options.extra).await? {
                 let events = Events::new(connection.api.answer_limit());

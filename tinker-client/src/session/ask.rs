@@ -1,5 +1,6 @@
 //! Calls that are safe to repeat.
 
+use bytes::Bytes;
 use http::StatusCode;
 use tinker_transport::policy::Standard;
 use tinker_transport::{Call, Class};
@@ -8,7 +9,8 @@ use tinker_types::Endpoint;
 use crate::error::Error;
 use crate::retry::conflict::ConflictIsFinal;
 use crate::session::state::ClientState;
-use crate::wire::request::repeatable;
+use crate::wire::api::Answer;
+use crate::wire::request::{Form, address, build, repeatable};
 
 /// Sends a request that is safe to repeat and reads its answer, for a public method.
 pub(crate) async fn ask<E: Endpoint>(
@@ -31,7 +33,14 @@ pub(crate) async fn set<E: Endpoint>(
 ) -> Result<(), Error> {
     let connection = state.connection().await?;
     let call = call::<E>(method).with_policy(ConflictIsFinal(Standard::new()));
-    match Box::pin(connection.api.call_bare(&request, call)).await {
+    let request = build(
+        E::METHOD,
+        &address(&request)?,
+        Form::Json,
+        Bytes::new(),
+        call,
+    )?;
+    match Box::pin(connection.api.exchange(request, Answer::into_nothing)).await {
         Err(Error::Status(error)) if error.status() == already && error.attempts() > 1 => Ok(()),
         result => state.events().outcome(result),
     }
@@ -46,9 +55,9 @@ pub(crate) fn call<E: Endpoint>(method: &'static str) -> Call {
 pub(crate) async fn ask_void<E: Endpoint>(
     state: &ClientState,
     method: &'static str,
-    request: &E,
+    request: E,
 ) -> Result<(), Error> {
     let connection = state.connection().await?;
-    let answer = connection.api.call_void(request, call::<E>(method));
+    let answer = connection.api.call_void(&request, call::<E>(method));
     state.events().outcome(Box::pin(answer).await)
 }

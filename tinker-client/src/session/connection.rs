@@ -1,10 +1,9 @@
 //! The connection to a server: what was negotiated, and what depends on it.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::StatusCode;
 use tinker_transport::{Billing, Call, Class, Credential, Exchange, Transport, TransportBuilder};
 use tinker_types::{
     ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, Endpoint, SendTelemetry,
@@ -14,10 +13,10 @@ use crate::config::Config;
 use crate::error::{ConfigError, Error};
 use crate::flow::{budget::ByteBudget, limits::with_server_limits};
 use crate::session::source::{TransportSource, with_credential};
-use crate::session::{cancel::CancelQueue, encoding::PassEncoding, flags::Flags};
+use crate::session::{cancel::CancelQueue, flags::Flags};
 use crate::telemetry::Telemetry;
-use crate::wire::request::repeatable;
-use crate::wire::{api::Api, version::PROTOCOL_VERSION};
+use crate::wire::api::{Api, found};
+use crate::wire::request::{Form, PROTOCOL_VERSION, repeatable};
 
 const DYNAMIC_TIMEOUT: Duration = Duration::from_secs(10);
 const TELEMETRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,7 +30,9 @@ pub(crate) struct Connection {
     pub(crate) answers: ByteBudget,
     /// Budget for the bytes of training passes being encoded and sent.
     pub(crate) passes: ByteBudget,
-    pub(crate) encoding: PassEncoding,
+    /// The encoding in which the server accepts training requests, once it is known. Current servers accept protobuf, so
+    /// it is tried first. For a server that refuses it and accepts JSON, JSON is used for the life of the client.
+    pub(crate) encoding: OnceLock<Form>,
     /// The server is known not to stream tokens.
     pub(crate) lacks_streaming: AtomicBool,
     pub(crate) cancels: CancelQueue,
@@ -63,7 +64,7 @@ impl Connection {
         Ok(Self {
             answers: ByteBudget::new(flags.fixed().inflight_response_bytes_semaphore_size),
             passes: ByteBudget::new(flags.fixed().fwdbwd_dispatch_bytes_semaphore_size),
-            encoding: PassEncoding::default(),
+            encoding: OnceLock::new(),
             lacks_streaming: AtomicBool::new(false),
             cancels: CancelQueue::start(api.clone(), Arc::clone(&flags)),
             unreachable_after: config.unreachable_after,
@@ -77,28 +78,19 @@ impl Connection {
 /// Fetches the fixed flags. A server without them gets the defaults.
 async fn fixed_flags(api: &Api) -> Result<ClientConfig, Error> {
     let call = repeatable::<ClientConfigRequest>(Class::Session).with_billing(Billing::Raise);
-    match api
-        .call(&ClientConfigRequest::new(PROTOCOL_VERSION), call)
-        .await
-    {
-        Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => {
-            tracing::info!("the server has no client/config; using default limits");
-            Ok(ClientConfig::default())
-        }
-        result => result,
-    }
+    let request = ClientConfigRequest::new(PROTOCOL_VERSION);
+    let flags = found(api.call(&request, call).await)?;
+    Ok(flags.unwrap_or_else(|| {
+        tracing::info!("the server has no client/config; using default limits");
+        ClientConfig::default()
+    }))
 }
 
 /// Fetches the dynamic flags; `None` from a server without them.
 pub(crate) async fn dynamic_flags(api: &Api) -> Result<Option<DynamicConfig>, Error> {
     let call = repeatable::<DynamicConfigRequest>(Class::Session).with_timeout(DYNAMIC_TIMEOUT);
-    match api
-        .call(&DynamicConfigRequest::new(PROTOCOL_VERSION), call)
-        .await
-    {
-        Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => Ok(None),
-        result => result.map(Some),
-    }
+    let request = DynamicConfigRequest::new(PROTOCOL_VERSION);
+    found(api.call(&request, call).await)
 }
 
 /// Sends a batch of telemetry once. A failure is logged only.

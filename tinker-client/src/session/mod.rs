@@ -4,7 +4,6 @@ pub(crate) mod ask;
 pub(crate) mod cancel;
 pub(crate) mod connection;
 pub(crate) mod delegated;
-pub(crate) mod encoding;
 pub(crate) mod flags;
 pub(crate) mod heartbeat;
 pub(crate) mod source;

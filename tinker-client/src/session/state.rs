@@ -1,8 +1,8 @@
 //! State shared by all clients of one service.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tinker_transport::{Class, Observers};
 use tinker_types::{CreateSession, SessionCreated, SessionId};
@@ -13,9 +13,10 @@ use crate::config::Config;
 use crate::custom_loss::registry::Losses;
 use crate::error::{Closed, Error};
 use crate::observe::{observer::ClientObservers, sink::EventSink};
-use crate::session::{connection, connection::Connection, heartbeat, source::TransportSource};
+use crate::session::source::TransportSource;
+use crate::session::{connection, connection::Connection, flags::Flags, heartbeat};
 use crate::telemetry::Telemetry;
-use crate::wire::{request::repeatable, version::PROTOCOL_VERSION};
+use crate::wire::{api::Api, request::PROTOCOL_VERSION, request::repeatable};
 
 /// The session, flags and counters shared by all clients of one service. Nothing is sent before the first use.
 #[derive(Debug)]
@@ -29,16 +30,19 @@ pub(crate) struct ClientState {
     samplers: AtomicU64,
     /// Custom losses registered with the session.
     pub(crate) losses: Losses,
-    phase: AtomicU8,
+    /// The party that ended the session, once it has ended.
+    ended_by: OnceLock<Party>,
     /// Set once the server has confirmed the end of the session.
     pub(crate) finished: OnceCell<()>,
     /// Background tasks. They hold a `Weak` reference to this state and end with it.
     tasks: Mutex<JoinSet<()>>,
 }
 
-const OPEN: u8 = 0;
-const CLOSED_BY_CALLER: u8 = 1;
-const ENDED_BY_SERVER: u8 = 2;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Party {
+    Caller,
+    Server,
+}
 
 impl ClientState {
     pub(crate) fn new(config: Config, source: TransportSource, observers: Observers) -> Arc<Self> {
@@ -56,7 +60,7 @@ impl ClientState {
             models: AtomicU64::new(0),
             samplers: AtomicU64::new(0),
             losses: Losses::default(),
-            phase: AtomicU8::new(OPEN),
+            ended_by: OnceLock::new(),
             finished: OnceCell::new(),
             tasks: Mutex::new(JoinSet::new()),
         })
@@ -129,7 +133,8 @@ impl ClientState {
                 state.end();
             }
         });
-        self.spawn(refresh(Arc::downgrade(self)));
+        let flags = Arc::clone(&connection.flags);
+        self.spawn(refresh(connection.api.clone(), flags));
         Ok(session)
     }
 
@@ -145,10 +150,10 @@ impl ClientState {
 
     /// Refuses work after the end of the session.
     pub(crate) fn check_open(&self) -> Result<(), Closed> {
-        match self.phase.load(Ordering::Acquire) {
-            CLOSED_BY_CALLER => Err(Closed::by_caller()),
-            ENDED_BY_SERVER => Err(Closed::by_server()),
-            _ => Ok(()),
+        match self.ended_by.get() {
+            Some(Party::Caller) => Err(Closed::by_caller()),
+            Some(Party::Server) => Err(Closed::by_server()),
+            None => Ok(()),
         }
     }
 
@@ -158,20 +163,12 @@ impl ClientState {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .abort_all();
-        self.leave(CLOSED_BY_CALLER);
-        self.phase.load(Ordering::Acquire) == CLOSED_BY_CALLER
+        *self.ended_by.get_or_init(|| Party::Caller) == Party::Caller
     }
 
     /// Ends the session for the server.
     pub(crate) fn end(&self) {
-        self.leave(ENDED_BY_SERVER);
-    }
-
-    /// Leaves the open phase; later calls have no effect.
-    fn leave(&self, phase: u8) {
-        let _was_over =
-            self.phase
-                .compare_exchange(OPEN, phase, Ordering::AcqRel, Ordering::Acquire);
+        self.ended_by.get_or_init(|| Party::Server);
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -197,27 +194,11 @@ fn log_notes(created: &SessionCreated) {
 }
 
 /// Refreshes the dynamic flags periodically. A failure keeps the last ones.
-async fn refresh(state: Weak<ClientState>) {
-    loop {
-        let connection = state
-            .upgrade()
-            .and_then(|state| state.opened_connection().cloned());
-        let Some(interval) = connection
-            .as_ref()
-            .and_then(|connection| connection.flags.refresh_interval())
-        else {
-            return;
-        };
-        drop(connection);
+async fn refresh(api: Api, flags: Arc<Flags>) {
+    while let Some(interval) = flags.refresh_interval() {
         tokio::time::sleep(interval).await;
-        let Some(connection) = state
-            .upgrade()
-            .and_then(|state| state.opened_connection().cloned())
-        else {
-            return;
-        };
-        match connection::dynamic_flags(&connection.api).await {
-            Ok(Some(dynamic)) => connection.flags.refresh(dynamic),
+        match connection::dynamic_flags(&api).await {
+            Ok(Some(dynamic)) => flags.refresh(dynamic),
             Ok(None) => {}
             Err(error) => tracing::debug!(%error, "the flags of the server were not refreshed"),
         }

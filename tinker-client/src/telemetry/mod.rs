@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 pub(crate) use report::Polled;
 
-use crate::wire::version::PROTOCOL_VERSION;
+use crate::wire::request::PROTOCOL_VERSION;
 
 /// Time for which events are collected into a batch.
 const PERIOD: Duration = Duration::from_secs(10);

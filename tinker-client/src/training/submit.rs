@@ -26,7 +26,7 @@ pub(crate) async fn submit(
     pass: ForwardBackward,
     bytes: u64,
 ) -> Result<Submitted, Error> {
-    let form = connection.encoding.known();
+    let form = connection.encoding.get().copied();
     if form == Some(Form::Json) {
         return send_json(connection, operation, pass, bytes)
             .await?
@@ -41,7 +41,7 @@ pub(crate) async fn submit(
     let request = request::build(Method::Post, &path, Form::Protobuf, body, call)?;
     let answer = connection.api.send(request).await?;
     if answer.status.is_success() {
-        connection.encoding.settle(Form::Protobuf);
+        connection.encoding.get_or_init(|| Form::Protobuf);
         return answer.into_message();
     }
     if form.is_some() || !wants_json(answer.status.as_u16(), &answer.body) {
@@ -53,7 +53,7 @@ pub(crate) async fn submit(
         return answer.into_message();
     }
     tracing::info!("the server accepts training requests as JSON only; using JSON");
-    connection.encoding.settle(Form::Json);
+    connection.encoding.get_or_init(|| Form::Json);
     second.into_message()
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use tinker_transport::{Body, Call, Disposition, Effort, Outcome, Transport, TransportError};
 use tinker_types::{Endpoint, proto};
 use tokio::time::Instant;
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::error::{Error, StatusError, detail_of};
 use crate::telemetry::Telemetry;
 use crate::wire::codec;
-use crate::wire::request::{Form, address, build, json_request};
+use crate::wire::request::{Form, json_request};
 
 /// Sends typed messages over a transport and reads the answers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ impl Api {
         call: Call,
     ) -> Result<E::Response, Error> {
         let request = json_request(endpoint, call)?;
-        self.finish(request, Answer::into_message).await
+        self.exchange(request, Answer::into_message).await
     }
 
     /// Sends a message as JSON; the body of a success is ignored.
@@ -69,44 +69,11 @@ impl Api {
         call: Call,
     ) -> Result<(), Error> {
         let request = json_request(endpoint, call)?;
-        self.finish(request, Answer::into_nothing).await
+        self.exchange(request, Answer::into_nothing).await
     }
 
-    /// Sends a message as JSON; `read` interprets the answer.
-    pub(crate) async fn call_read<E: Endpoint, T>(
-        &self,
-        endpoint: &E,
-        call: Call,
-        read: impl FnOnce(Answer) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let request = json_request(endpoint, call)?;
-        self.finish(request, read).await
-    }
-
-    /// Sends a message without a body; the body of a success is ignored.
-    pub(crate) async fn call_bare<E: Endpoint>(
-        &self,
-        endpoint: &E,
-        call: Call,
-    ) -> Result<(), Error> {
-        let path = address(endpoint)?;
-        let request = build(E::METHOD, &path, Form::Json, Bytes::new(), call)?;
-        self.finish(request, Answer::into_nothing).await
-    }
-
-    /// Sends a message as JSON with an additional header and reads the answer.
-    pub(crate) async fn call_with<E: Endpoint>(
-        &self,
-        endpoint: &E,
-        header: (HeaderName, HeaderValue),
-        call: Call,
-    ) -> Result<E::Response, Error> {
-        let mut request = json_request(endpoint, call)?;
-        request.headers_mut().insert(header.0, header.1);
-        self.finish(request, Answer::into_message).await
-    }
-
-    async fn finish<T>(
+    /// Sends a request; `read` interprets the answer. A failure is reported to telemetry.
+    pub(crate) async fn exchange<T>(
         &self,
         request: Request<Body>,
         read: impl FnOnce(Answer) -> Result<T, Error>,
@@ -169,24 +136,21 @@ impl Api {
 impl Answer {
     /// The message of a success, or the error of the status.
     pub(crate) fn into_message<T: serde::de::DeserializeOwned>(self) -> Result<T, Error> {
-        if !self.status.is_success() {
-            return Err(self.into_error().into());
-        }
-        Ok(codec::from_json(self.operation, &self.body)?)
+        let answer = self.into_success()?;
+        Ok(codec::from_json(answer.operation, &answer.body)?)
     }
 
     /// Checks for a success; otherwise the error of the status.
-    fn into_nothing(self) -> Result<(), Error> {
-        if self.status.is_success() {
-            return Ok(());
-        }
-        Err(self.into_error().into())
+    pub(crate) fn into_nothing(self) -> Result<(), Error> {
+        self.into_success().map(drop)
     }
 
-    /// The error of a status that is not a success.
-    pub(crate) fn into_error(self) -> StatusError {
+    fn into_success(self) -> Result<Self, Error> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
         let operation = self.operation;
-        self.into_error_of(operation)
+        Err(self.into_error_of(operation).into())
     }
 
     /// The detail of an error body, shortened.
@@ -197,5 +161,13 @@ impl Answer {
     /// The error of the status, under the name of another operation than the one that was called.
     pub(crate) fn into_error_of(self, operation: &'static str) -> StatusError {
         StatusError::new(self.status, operation, detail_of(&self.body)).with_attempts(self.attempts)
+    }
+}
+
+/// The message of an answer; `None` for a 404, from a server without the route or the object.
+pub(crate) fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+    match answer {
+        Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => Ok(None),
+        answer => answer.map(Some),
     }
 }

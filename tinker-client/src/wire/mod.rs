@@ -6,4 +6,3 @@ pub(crate) mod codec;
 pub mod console;
 pub(crate) mod extra;
 pub(crate) mod request;
-pub(crate) mod version;

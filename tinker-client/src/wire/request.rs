@@ -9,7 +9,13 @@ use tinker_types::{Endpoint, InvalidValue, Method, proto};
 use url::Url;
 
 use crate::error::Error;
-use crate::wire::{codec, version::PROTOCOL_VERSION};
+use crate::wire::codec;
+
+/// The protocol version of this client: the version of the official Python SDK that it matches.
+///
+/// Sent in `sdk_version` fields and in a header, because servers may gate features on it. The `User-Agent` names this
+/// crate.
+pub const PROTOCOL_VERSION: &str = "0.38.0";
 
 /// The form of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tinker_types::{Completion, Completions, PollTarget, RequestId, RetrieveFutures};
 use tokio::sync::{Notify, oneshot};
 
-use crate::promise::hint::Hint;
+use crate::promise::record::Hint;
 
 /// The bookkeeping of one poller.
 #[derive(Debug)]
