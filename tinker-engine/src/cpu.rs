@@ -10,7 +10,7 @@ use crate::backend::{
 };
 use crate::base::{ByteVocabulary, END, TOKENIZER};
 use crate::model::{Model, ModelConfig, TensorFile, TensorSource, Weights};
-use crate::sample::{Sampler, cache_bytes};
+use crate::sample::{Sampler, SamplerBounds, cache_bytes};
 use crate::threads::ThreadPool;
 use crate::train::{TrainingPool, train};
 use crate::vocabulary::Vocabulary;
@@ -31,9 +31,7 @@ pub struct CpuBackend {
     /// The vocabulary is the model's.
     has_vocabulary: bool,
     threads: Arc<ThreadPool>,
-    live_sequences: usize,
-    cache_bytes: usize,
-    prefix_bytes: usize,
+    bounds: SamplerBounds,
 }
 
 /// Default of [`CpuBackend::with_live_sequences`].
@@ -89,14 +87,12 @@ impl CpuBackend {
         let vocabulary = vocabulary.unwrap_or_else(|| Arc::new(ByteVocabulary));
         let context = cache_bytes(&model.config, model.config.max_position_embeddings);
         let weights = model.layout.table.len * size_of::<f32>();
-        let cache_bytes = CACHE_BYTES.max(weights).max(context);
-        let sampler = Sampler::new(
-            Arc::clone(&vocabulary),
-            Arc::clone(&threads),
-            LIVE_SEQUENCES,
-            cache_bytes,
-            PREFIX_BYTES,
-        );
+        let bounds = SamplerBounds {
+            live_sequences: LIVE_SEQUENCES,
+            cache_bytes: CACHE_BYTES.max(weights).max(context),
+            prefix_bytes: PREFIX_BYTES,
+        };
+        let sampler = Sampler::new(Arc::clone(&vocabulary), Arc::clone(&threads), bounds);
         Ok(Self {
             info,
             model,
@@ -107,9 +103,7 @@ impl CpuBackend {
             vocabulary,
             has_vocabulary,
             threads,
-            live_sequences: LIVE_SEQUENCES,
-            cache_bytes,
-            prefix_bytes: PREFIX_BYTES,
+            bounds,
         })
     }
 
@@ -126,7 +120,7 @@ impl CpuBackend {
     /// before are dropped.
     #[must_use]
     pub fn with_live_sequences(mut self, most: usize) -> Self {
-        self.live_sequences = most.max(1);
+        self.bounds.live_sequences = most.max(1);
         self.restart_sampler()
     }
 
@@ -140,7 +134,7 @@ impl CpuBackend {
     /// least the size of a sequence of the whole context. Sampling jobs queued before are dropped.
     #[must_use]
     pub fn with_cache_bytes(mut self, bytes: usize) -> Self {
-        self.cache_bytes = bytes;
+        self.bounds.cache_bytes = bytes;
         self.restart_sampler()
     }
 
@@ -149,7 +143,7 @@ impl CpuBackend {
     /// depend on it. Sampling jobs queued before are dropped.
     #[must_use]
     pub fn with_prefix_cache(mut self, bytes: usize) -> Self {
-        self.prefix_bytes = bytes;
+        self.bounds.prefix_bytes = bytes;
         self.restart_sampler()
     }
 
@@ -165,13 +159,8 @@ impl CpuBackend {
     }
 
     fn restart_sampler(mut self) -> Self {
-        self.sampler = Sampler::new(
-            Arc::clone(&self.vocabulary),
-            Arc::clone(&self.threads),
-            self.live_sequences,
-            self.cache_bytes,
-            self.prefix_bytes,
-        );
+        let (vocabulary, threads) = (Arc::clone(&self.vocabulary), Arc::clone(&self.threads));
+        self.sampler = Sampler::new(vocabulary, threads, self.bounds);
         self
     }
 
@@ -201,11 +190,14 @@ fn byte_level(config: &ModelConfig, name: &str) -> BaseModelInfo {
     info
 }
 
-fn unknown(adapter: AdapterId) -> BackendError {
-    BackendError::user(format!(
-        "there is no adapter {}; it may have been unloaded",
-        adapter.0
-    ))
+/// The adapter that was looked up.
+fn known<T>(found: Option<T>, id: AdapterId) -> Result<T, BackendError> {
+    found.ok_or_else(|| {
+        let id = id.0;
+        BackendError::user(format!(
+            "there is no adapter {id}; it may have been unloaded"
+        ))
+    })
 }
 
 impl Backend for CpuBackend {
@@ -227,10 +219,7 @@ impl Backend for CpuBackend {
         adapter: AdapterId,
         batch: &TrainBatch,
     ) -> Result<TrainOutput, BackendError> {
-        let found = self
-            .adapters
-            .get_mut(&adapter)
-            .ok_or_else(|| unknown(adapter))?;
+        let found = known(self.adapters.get_mut(&adapter), adapter)?;
         train(&self.model, found, batch, &mut self.training)
     }
 
@@ -239,11 +228,7 @@ impl Backend for CpuBackend {
         adapter: AdapterId,
         constants: &AdamStep,
     ) -> Result<Vec<(String, f64)>, BackendError> {
-        let found = self
-            .adapters
-            .get_mut(&adapter)
-            .ok_or_else(|| unknown(adapter))?;
-        let norm = found.step(constants)?;
+        let norm = known(self.adapters.get_mut(&adapter), adapter)?.step(constants)?;
         Ok(vec![("grad_norm:mean".to_owned(), norm)])
     }
 
@@ -252,11 +237,7 @@ impl Backend for CpuBackend {
         adapter: AdapterId,
         with_optimizer: bool,
     ) -> Result<AdapterState, BackendError> {
-        Ok(self
-            .adapters
-            .get(&adapter)
-            .ok_or_else(|| unknown(adapter))?
-            .export(with_optimizer))
+        Ok(known(self.adapters.get(&adapter), adapter)?.export(with_optimizer))
     }
 
     fn import(&mut self, state: &AdapterState) -> Result<AdapterId, BackendError> {
@@ -265,10 +246,8 @@ impl Backend for CpuBackend {
     }
 
     fn snapshot(&self, adapter: AdapterId) -> Result<SamplingWeights, BackendError> {
-        let found = self.adapters.get(&adapter);
-        Ok(SamplingWeights(
-            found.ok_or_else(|| unknown(adapter))?.packed(),
-        ))
+        let found = known(self.adapters.get(&adapter), adapter)?;
+        Ok(SamplingWeights(found.packed()))
     }
 
     fn restore(&self, state: &AdapterState) -> Result<SamplingWeights, BackendError> {

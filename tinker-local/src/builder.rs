@@ -152,9 +152,12 @@ impl LocalEngineBuilder {
             Some(folder) => Store::open(folder)?,
             None => Store::temporary()?,
         };
-        let mut backends: Vec<Box<dyn Backend>> = Vec::from_iter(self.backend);
+        let mut backends: Vec<Box<dyn Backend>> = Vec::from_iter(self.backend.take());
         if self.with_builtin || (backends.is_empty() && self.folders.is_empty()) {
-            backends.push(builtin(self.threads, self.decode, &self.limits)?);
+            #[cfg(feature = "base-model")]
+            backends.push(self.configure(CpuBackend::builtin()?));
+            #[cfg(not(feature = "base-model"))]
+            return Err(BuildError::NoModel);
         }
         for folder in &self.folders {
             let backend = CpuBackend::from_folder(folder)?;
@@ -162,7 +165,7 @@ impl LocalEngineBuilder {
             if backends.iter().any(|other| other.model().name == *name) {
                 return Err(BuildError::SameName(name.clone()));
             }
-            backends.push(ready(backend, self.threads, self.decode, &self.limits));
+            backends.push(self.configure(backend));
         }
         let data_dir = Arc::from(store.root());
         let signer = Signer::new().map_err(|error| BuildError::Random(error.into()))?;
@@ -180,41 +183,22 @@ impl LocalEngineBuilder {
             data_dir,
         })
     }
-}
 
-fn ready(
-    backend: CpuBackend,
-    threads: Option<usize>,
-    decode: Decode,
-    limits: &Limits,
-) -> Box<dyn Backend> {
-    let mut backend = backend
-        .with_live_sequences(limits.live_sequences)
-        .with_prefix_cache(limits.prefix_cache_bytes);
-    if let Some(bytes) = limits.cache_bytes {
-        backend = backend.with_cache_bytes(bytes);
+    fn configure(&self, backend: CpuBackend) -> Box<dyn Backend> {
+        let mut backend = backend
+            .with_live_sequences(self.limits.live_sequences)
+            .with_prefix_cache(self.limits.prefix_cache_bytes);
+        if let Some(bytes) = self.limits.cache_bytes {
+            backend = backend.with_cache_bytes(bytes);
+        }
+        if let Some(threads) = self.threads {
+            backend = backend.with_threads(threads);
+        }
+        if self.decode == Decode::Int8 {
+            backend = backend.with_int8_decode();
+        }
+        Box::new(backend)
     }
-    if let Some(threads) = threads {
-        backend = backend.with_threads(threads);
-    }
-    if decode == Decode::Int8 {
-        backend = backend.with_int8_decode();
-    }
-    Box::new(backend)
-}
-
-#[cfg(feature = "base-model")]
-fn builtin(
-    threads: Option<usize>,
-    decode: Decode,
-    limits: &Limits,
-) -> Result<Box<dyn Backend>, BuildError> {
-    Ok(ready(CpuBackend::builtin()?, threads, decode, limits))
-}
-
-#[cfg(not(feature = "base-model"))]
-fn builtin(_: Option<usize>, _: Decode, _: &Limits) -> Result<Box<dyn Backend>, BuildError> {
-    Err(BuildError::NoModel)
 }
 
 impl fmt::Debug for LocalEngineBuilder {

@@ -63,7 +63,7 @@ pub trait Backend: Send {
     /// Cancels a job. Unknown ids are ignored.
     fn cancel(&mut self, job: JobId);
 
-    /// Generates one token for every running sequence and returns the jobs that ended.
+    /// Runs one decoding step of all running sequences. Returns the finished jobs.
     fn advance(&mut self) -> Vec<(JobId, Result<SampleOutput, BackendError>)>;
 
     /// Number of jobs that have not ended.

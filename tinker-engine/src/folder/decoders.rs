@@ -1,7 +1,7 @@
 //! Entry points of the folder decoders for fuzz targets and tests.
 //!
-//! Not part of the API: it may change with every version. Each function takes any bytes, drives one decoder as far as
-//! it goes, and returns nothing; it must return without a panic.
+//! Not covered by semantic versioning. Each function takes any bytes and runs one decoder; it must return without a
+//! panic.
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Loads a packed model from a tensor source, one tensor at a time: the whole file is never in memory in f32.
 
 use super::config::ModelConfig;
-use super::layout::{BlockSlots, Layout};
+use super::layout::Layout;
 use super::packed::{Linear, Model};
 use super::tensors::TensorSource;
 use crate::backend::BackendError;
@@ -9,13 +9,6 @@ use crate::kernels::{Packed, Stored};
 use crate::threads::ThreadPool;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
-
-/// One projection to load.
-struct Task<'a> {
-    linear: &'a mut Linear,
-    weight: &'a Range<usize>,
-    bias: Option<&'a Range<usize>>,
-}
 
 impl Model {
     /// Packs tensors for both directions, on all threads of the pool. Weights that are bf16 or f16 in the file stay so:
@@ -47,42 +40,21 @@ impl Model {
             release(tensors, &layout, &layout.embed);
         }
 
-        let mut tasks = vec![Task {
-            linear: &mut model.head,
-            weight: &layout.head,
-            bias: None,
-        }];
+        // Each projection, with the places of its weight and bias.
+        let mut projections = vec![(&mut model.head, &layout.head, None)];
         for (block, slots) in model.blocks.iter_mut().zip(&layout.blocks) {
-            let BlockSlots {
-                qkv,
-                qkv_bias,
-                o,
-                o_bias,
-                gate_up,
-                down,
-                ..
-            } = slots;
-            tasks.extend(
-                [
-                    (&mut block.qkv, qkv, qkv_bias.as_ref()),
-                    (&mut block.o, o, o_bias.as_ref()),
-                    (&mut block.gate_up, gate_up, None),
-                    (&mut block.down, down, None),
-                ]
-                .map(|(linear, weight, bias)| Task {
-                    linear,
-                    weight,
-                    bias,
-                }),
-            );
+            projections.extend([
+                (&mut block.qkv, &slots.qkv, slots.qkv_bias.as_ref()),
+                (&mut block.o, &slots.o, slots.o_bias.as_ref()),
+                (&mut block.gate_up, &slots.gate_up, None),
+                (&mut block.down, &slots.down, None),
+            ]);
         }
         let failed = Mutex::new(None);
-        pool.each(tasks, |_, task| {
-            if let Err(e) = task.run(tensors, &layout) {
-                failed
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .get_or_insert(e);
+        pool.each(projections, |_, (linear, weight, bias)| {
+            if let Err(e) = linear.load(tensors, &layout, weight, bias) {
+                let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.get_or_insert(e);
             }
         });
         match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -92,14 +64,20 @@ impl Model {
     }
 }
 
-impl Task<'_> {
-    fn run(self, tensors: &dyn TensorSource, layout: &Layout) -> Result<(), BackendError> {
-        let weight = parts(tensors, layout, self.weight)?;
-        let width = weight.first().map_or(0, |part| part.width);
-        self.linear.forward = Packed::from_stored(&weight, width, true);
-        self.linear.backward = Packed::from_stored(&weight, width, false);
-        release(tensors, layout, self.weight);
-        self.linear.bias = self.bias.map(|at| read(tensors, layout, at)).transpose()?;
+impl Linear {
+    fn load(
+        &mut self,
+        tensors: &dyn TensorSource,
+        layout: &Layout,
+        weight: &Range<usize>,
+        bias: Option<&Range<usize>>,
+    ) -> Result<(), BackendError> {
+        let stored = parts(tensors, layout, weight)?;
+        let width = stored.first().map_or(0, |part| part.width);
+        self.forward = Packed::from_stored(&stored, width, true);
+        self.backward = Packed::from_stored(&stored, width, false);
+        release(tensors, layout, weight);
+        self.bias = bias.map(|at| read(tensors, layout, at)).transpose()?;
         Ok(())
     }
 }

@@ -84,25 +84,15 @@ fn push_site(
     input: usize,
     parts: &[(&str, usize)],
 ) -> SiteSlots {
+    let name =
+        |part: &str, matrix: char| format!("base_model.model.{place}{part}.lora_{matrix}.weight");
     let start = table.len;
-    for (name, _) in parts {
-        table.push(
-            format!("base_model.model.{place}{name}.lora_A.weight"),
-            &[rank, input],
-        );
+    for (part, _) in parts {
+        table.push(name(part, 'A'), &[rank, input]);
     }
     let a = start..table.len;
-    let parts = parts
-        .iter()
-        .map(|(name, output)| {
-            (
-                *output,
-                table.push(
-                    format!("base_model.model.{place}{name}.lora_B.weight"),
-                    &[*output, rank],
-                ),
-            )
-        })
-        .collect();
+    let b =
+        |&(part, output): &(&str, usize)| (output, table.push(name(part, 'B'), &[output, rank]));
+    let parts = parts.iter().map(b).collect();
     SiteSlots { input, a, parts }
 }

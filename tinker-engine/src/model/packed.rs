@@ -1,7 +1,9 @@
 //! Packed model: every weight laid out for the forward and the backward pass.
 
+use std::ops::Range;
+
 use super::config::ModelConfig;
-use super::layout::{BlockSlots, Layout};
+use super::layout::Layout;
 use super::weights::Weights;
 use crate::kernels::{Packed, Quantized, RopeTable};
 use crate::threads::ThreadPool;
@@ -148,35 +150,24 @@ impl Model {
             self.config.query_width(),
             self.config.intermediate_size,
         );
+        let all = |slot: &Range<usize>| &data[slot.clone()];
+        let some = |slot: &Option<Range<usize>>| slot.as_ref().map(all);
         if self.layout.embed != self.layout.head {
-            let (embed, vocab) = (&data[self.layout.embed.clone()], self.config.vocab_size);
+            let (embed, vocab) = (all(&self.layout.embed), self.config.vocab_size);
             let packed = self.embed.get_or_insert_default();
             packed.pack_rows(embed, vocab, d, d);
         }
         for (block, slots) in self.blocks.iter_mut().zip(&self.layout.blocks) {
-            let BlockSlots {
-                input_norm,
-                qkv,
-                qkv_bias,
-                q_norm,
-                k_norm,
-                o,
-                o_bias,
-                post_norm,
-                gate_up,
-                down,
-            } = slots;
-            let some = |slot: &Option<std::ops::Range<usize>>| slot.clone().map(|at| &data[at]);
-            block.input_norm = data[input_norm.clone()].to_vec();
-            block.qkv.pack(&data[qkv.clone()], some(qkv_bias), d);
-            block.q_norm = some(q_norm).map(<[f32]>::to_vec);
-            block.k_norm = some(k_norm).map(<[f32]>::to_vec);
-            block.o.pack(&data[o.clone()], some(o_bias), q);
-            block.post_norm = data[post_norm.clone()].to_vec();
-            block.gate_up.pack(&data[gate_up.clone()], None, d);
-            block.down.pack(&data[down.clone()], None, ff);
+            block.input_norm = all(&slots.input_norm).to_vec();
+            block.qkv.pack(all(&slots.qkv), some(&slots.qkv_bias), d);
+            block.q_norm = some(&slots.q_norm).map(<[f32]>::to_vec);
+            block.k_norm = some(&slots.k_norm).map(<[f32]>::to_vec);
+            block.o.pack(all(&slots.o), some(&slots.o_bias), q);
+            block.post_norm = all(&slots.post_norm).to_vec();
+            block.gate_up.pack(all(&slots.gate_up), None, d);
+            block.down.pack(all(&slots.down), None, ff);
         }
-        self.norm = data[self.layout.norm.clone()].to_vec();
-        self.head.pack(&data[self.layout.head.clone()], None, d);
+        self.norm = all(&self.layout.norm).to_vec();
+        self.head.pack(all(&self.layout.head), None, d);
     }
 }

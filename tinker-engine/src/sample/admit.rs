@@ -44,7 +44,7 @@ impl Sampler {
             let sequences = running.get(id).copied().unwrap_or(0).max(1);
             job.spec.shared_bytes + sequences * job.spec.own_bytes
         });
-        self.most_bytes.saturating_sub(bytes.sum())
+        self.bounds.cache_bytes.saturating_sub(bytes.sum())
     }
 
     /// Number of running sequences of each job that has any.
@@ -60,7 +60,7 @@ impl Sampler {
     /// small ones by more than one of its sequences. Among equals the oldest job whose prompt has started comes first, as
     /// it holds memory that others may wait for.
     fn share_slots(&self) -> Vec<(JobId, usize)> {
-        let room = self.most_live - self.live.len().min(self.most_live);
+        let room = self.bounds.live_sequences - self.live.len().min(self.bounds.live_sequences);
         if room == 0 || self.waiting.is_empty() {
             return Vec::new();
         }

@@ -12,4 +12,4 @@ mod scratch;
 mod stop;
 
 pub(crate) use job::cache_bytes;
-pub(crate) use sampler::Sampler;
+pub(crate) use sampler::{Sampler, SamplerBounds};

@@ -31,11 +31,22 @@ const SHARED_ROWS: usize = if cfg!(test) { 2 } else { 8 };
 /// than that.
 const ROWS: usize = 128;
 
+/// Bounds of a sampler.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SamplerBounds {
+    /// Most running sequences, at least one.
+    pub(crate) live_sequences: usize,
+    /// Most bytes of the keys and values of all running sequences and prompts.
+    pub(crate) cache_bytes: usize,
+    /// Most bytes of the prefix cache.
+    pub(crate) prefix_bytes: usize,
+}
+
 /// All sampling of one backend.
 #[derive(Debug)]
 pub(crate) struct Sampler {
     pub(super) vocabulary: Arc<dyn Vocabulary>,
-    pub(super) most_live: usize,
+    pub(super) bounds: SamplerBounds,
     next: u64,
     entropy: u64,
     /// Jobs with sequences that have not started, in the order they were submitted.
@@ -45,8 +56,6 @@ pub(crate) struct Sampler {
     pub(super) prefixes: PrefixCache,
     threads: Arc<ThreadPool>,
     pub(super) scratches: Vec<Mutex<Scratch>>,
-    /// Bound of the bytes of keys and values of all running sequences and prompts.
-    pub(super) most_bytes: usize,
     /// Prompt rows run so far.
     rows_run: usize,
 }
@@ -68,26 +77,22 @@ pub(super) enum Stage {
 }
 
 impl Sampler {
-    /// A sampler with at most `most_live` running sequences, at least one, whose keys and values take at most `most_bytes`,
-    /// and with a prefix cache of `prefix_bytes`.
+    /// A sampler without jobs.
     pub(crate) fn new(
         vocabulary: Arc<dyn Vocabulary>,
         threads: Arc<ThreadPool>,
-        most_live: usize,
-        most_bytes: usize,
-        prefix_bytes: usize,
+        bounds: SamplerBounds,
     ) -> Self {
         Self {
             vocabulary,
-            most_live: most_live.max(1),
-            most_bytes,
+            bounds,
             next: 0,
             // The standard library seeds its hash keys with randomness of the system.
             entropy: std::hash::RandomState::new().build_hasher().finish(),
             waiting: VecDeque::new(),
             jobs: BTreeMap::new(),
             live: Vec::new(),
-            prefixes: PrefixCache::new(prefix_bytes),
+            prefixes: PrefixCache::new(bounds.prefix_bytes),
             scratches: (0..threads.size()).map(|_| Mutex::default()).collect(),
             threads,
             rows_run: 0,
@@ -103,7 +108,13 @@ impl Sampler {
     ) -> Result<JobId, BackendError> {
         let id = JobId(self.next);
         let fresh = self.entropy ^ self.next.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let spec = Arc::new(Spec::new(model, end_tokens, job, fresh, self.most_bytes)?);
+        let spec = Arc::new(Spec::new(
+            model,
+            end_tokens,
+            job,
+            fresh,
+            self.bounds.cache_bytes,
+        )?);
         self.next += 1;
         let done = vec![None; spec.num_samples];
         self.jobs.insert(
@@ -138,7 +149,7 @@ impl Sampler {
 
     #[cfg(test)]
     pub(crate) fn used_bytes(&self) -> usize {
-        self.most_bytes - self.free_bytes()
+        self.bounds.cache_bytes - self.free_bytes()
     }
 
     /// Bytes of the allocated keys and values.
@@ -179,7 +190,7 @@ impl Sampler {
         }
     }
 
-    /// Draws one token for every running sequence, then the first token of as many new sequences as there is room for.
+    /// Runs one decoding step: the next token of each running sequence, then the first token of new ones, within the bounds.
     pub(crate) fn advance(
         &mut self,
         model: &Model,

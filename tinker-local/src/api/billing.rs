@@ -88,11 +88,7 @@ fn time(query: &Query, name: &str) -> Result<Timestamp, Refusal> {
 pub(super) async fn storage(call: &Call<'_>) -> Result<Response, Refusal> {
     let query = Query::parse(call.query);
     let wanted = query.text("project_id");
-    let records = call
-        .operations
-        .archive
-        .ask(|store| Ok(store.list()))
-        .await?;
+    let records = call.ask(|store| Ok(store.list())).await?;
     let mut projects: BTreeMap<String, StorageEntry> = BTreeMap::new();
     let catalog = call.operations.catalog();
     for record in &records {

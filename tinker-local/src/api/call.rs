@@ -11,6 +11,7 @@ use tinker_types::{CheckpointPath, ModelId, RequestType};
 use super::target::Target;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
+use crate::store::{Store, StoreError};
 use crate::work::{Operations, Submission};
 
 /// A request with its body.
@@ -43,6 +44,14 @@ impl Call<'_> {
         checkpoint
             .ok_or_else(|| Refusal::malformed("the path names no checkpoint"))?
             .map_err(|e| Refusal::malformed(e.to_string()))
+    }
+
+    /// Runs a task on the checkpoints and waits for its result.
+    pub(super) async fn ask<R: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Store) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        self.operations.archive.ask(task).await
     }
 
     /// Refuses a request whose notes are too large to be kept.

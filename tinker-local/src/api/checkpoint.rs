@@ -42,29 +42,20 @@ pub(super) fn whole(records: Vec<Record>) -> Response {
 }
 
 pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
-    let all = call
-        .operations
-        .archive
-        .ask(|store| Ok(store.list()))
-        .await?;
+    let all = call.ask(|store| Ok(store.list())).await?;
     let (records, cursor) = Query::parse(call.query).page(all, 100)?;
     Ok(page(records, Some(cursor)))
 }
 
 pub(super) async fn delete(call: &Call<'_>) -> Result<Response, Refusal> {
     let path = call.checkpoint()?;
-    call.operations
-        .archive
-        .ask(move |store| store.remove(&path))
-        .await?;
+    call.ask(move |store| store.remove(&path)).await?;
     Ok(response::json(&json!({})))
 }
 
 pub(super) async fn set_public(call: &Call<'_>, public: bool) -> Result<Response, Refusal> {
     let path = call.checkpoint()?;
-    call.operations
-        .archive
-        .ask(move |store| store.set_public(&path, public))
+    call.ask(move |store| store.set_public(&path, public))
         .await?;
     Ok(response::json(&json!({})))
 }
@@ -78,9 +69,7 @@ pub(super) async fn set_lifetime(call: &Call<'_>) -> Result<Response, Refusal> {
     let path = call.checkpoint()?;
     let request: Ttl = body::json(&call.body)?;
     let lifetime = lifetime(request.ttl_seconds)?;
-    call.operations
-        .archive
-        .ask(move |store| store.set_lifetime(&path, lifetime))
+    call.ask(move |store| store.set_lifetime(&path, lifetime))
         .await?;
     Ok(response::json(&json!({})))
 }

@@ -36,11 +36,7 @@ pub(super) async fn urls(call: &Call<'_>) -> Result<Response, Refusal> {
         )));
     }
     let wanted = path.clone();
-    let record = call
-        .operations
-        .archive
-        .ask(move |store| store.find(&wanted).cloned())
-        .await?;
+    let record = call.ask(move |store| store.find(&wanted).cloned()).await?;
     let ends = clock::calendar_after(LINK_LIFETIME);
     let link = |name: &str| {
         let values = [&call.parameters[..], &[name]].concat();
@@ -104,11 +100,7 @@ pub(super) async fn file(call: &Call<'_>) -> Result<Response, Refusal> {
     let path = call.checkpoint()?;
     let name = call.parameters.last().copied().unwrap_or_default();
     let wanted = name.to_owned();
-    let bytes = call
-        .operations
-        .archive
-        .ask(move |store| store.file(&path, &wanted))
-        .await?;
+    let bytes = call.ask(move |store| store.file(&path, &wanted)).await?;
     let mut response = part::of_file(call.headers, name, bytes);
     response
         .headers_mut()

@@ -259,4 +259,42 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_newer_and_the_open_endpoints_are_these() {
+        let templates = |has_flag: fn(&Route) -> bool| -> Vec<&str> {
+            let flagged = ROUTES.iter().filter(|route| has_flag(route));
+            flagged.map(|route| route.template).collect()
+        };
+        assert_eq!(
+            templates(|route| route.is_newer),
+            [
+                "client/dynamic_config",
+                "auth/apikey/me",
+                "sessions/{session}/finish",
+                "sessions/search",
+                "join_sampling_session",
+                "create_custom_loss",
+                "save_weights_external",
+                "copy_weights",
+                route::STREAM_SAMPLE,
+                "retrieve_futures",
+                "cancel_future",
+                "training_runs/{run}/checkpoints/{kind}/{name}/external_weights_urls",
+                "billing/usage/checkpoints/current",
+            ]
+        );
+        assert_eq!(
+            templates(|route| route.is_open),
+            [
+                "client/config",
+                "auth/token",
+                "auth/apikey/me",
+                "healthz",
+                route::TRACE,
+                route::ARCHIVE,
+                route::FILE,
+            ]
+        );
+    }
 }

@@ -15,11 +15,7 @@ use crate::work::Operations;
 pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let query = Query::parse(call.query);
     query.check_scope()?;
-    let records = call
-        .operations
-        .archive
-        .ask(|store| Ok(store.list()))
-        .await?;
+    let records = call.ask(|store| Ok(store.list())).await?;
     let project = query.text("project_id");
     let runs: Vec<RunNote> = call
         .operations
@@ -46,11 +42,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
 pub(super) async fn info(call: &Call<'_>) -> Result<Response, Refusal> {
     Query::parse(call.query).check_scope()?;
     let id = ModelId::from(call.parameter());
-    let records = call
-        .operations
-        .archive
-        .ask(|store| Ok(store.list()))
-        .await?;
+    let records = call.ask(|store| Ok(store.list())).await?;
     let run = call.operations.catalog().run(&id).cloned();
     let run = run.ok_or_else(|| unknown(&id))?;
     Ok(response::json(&training_run(
@@ -63,7 +55,7 @@ pub(super) async fn info(call: &Call<'_>) -> Result<Response, Refusal> {
 pub(super) async fn checkpoints(call: &Call<'_>) -> Result<Response, Refusal> {
     let id = ModelId::from(call.parameter());
     let wanted = id.clone();
-    let records = call.operations.archive.ask(move |store| {
+    let records = call.ask(move |store| {
         let mut records = store.list();
         records.retain(|record| *record.path.run() == wanted);
         Ok(records)

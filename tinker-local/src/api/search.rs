@@ -50,12 +50,7 @@ pub(super) async fn search(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SearchSessions = body::json(&call.body)?;
     check(&request)?;
     let mut stored: HashMap<SessionId, (u64, u64)> = HashMap::new();
-    for record in call
-        .operations
-        .archive
-        .ask(|store| Ok(store.list()))
-        .await?
-    {
+    for record in call.ask(|store| Ok(store.list())).await? {
         let session = record.path.run().session();
         let (count, bytes) = stored.entry(session).or_default();
         *count += 1;

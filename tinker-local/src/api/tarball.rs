@@ -23,8 +23,6 @@ pub(super) async fn url(call: &Call<'_>) -> Result<Response, Refusal> {
     let path = call.checkpoint()?;
     let wanted = path.clone();
     let expires = call
-        .operations
-        .archive
         .ask(move |store| Ok(store.find(&wanted)?.expires))
         .await?;
     let ends = clock::calendar_after(LINK_LIFETIME);
@@ -47,9 +45,8 @@ pub(super) async fn url(call: &Call<'_>) -> Result<Response, Refusal> {
 pub(super) async fn file(call: &Call<'_>) -> Result<Response, Refusal> {
     check_link(call)?;
     let path = call.checkpoint()?;
-    let archive = &call.operations.archive;
-    let tarball = archive.ask(move |store| store.tarball(&path)).await?;
-    let mut response = part::of_tarball(call.headers, tarball, archive);
+    let tarball = call.ask(move |store| store.tarball(&path)).await?;
+    let mut response = part::of_tarball(call.headers, tarball, &call.operations.archive);
     response
         .headers_mut()
         .insert(CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));

@@ -61,8 +61,7 @@ pub(super) async fn info(call: &Call<'_>) -> Result<Response, Refusal> {
         .tinker_path
         .parse()
         .map_err(|e: InvalidValue| e.within("tinker_path"))?;
-    let archive = &call.operations.archive;
-    let record = archive.ask(move |store| store.find(&path).cloned()).await?;
+    let record = call.ask(move |store| store.find(&path).cloned()).await?;
     let mut info = WeightsInfo::lora(
         &record.base_model,
         u32::try_from(record.adapter.rank).unwrap_or(u32::MAX),

@@ -48,19 +48,8 @@ pub(super) fn convert_bare(
     model: &BaseModelInfo,
     room: &mut usize,
 ) -> Result<TrainDatum, InvalidValue> {
-    datum.check_provenance()?;
-    let tokens = input::tokens(&datum.model_input, model).map_err(|e| e.within("model_input"))?;
-    let inputs = Inputs {
-        datum,
-        positions: tokens.len(),
-    };
-    let targets = inputs.targets(model, room)?;
-    Ok(TrainDatum {
-        tokens,
-        targets_per_position: targets.width,
-        targets: targets.ids,
-        ..TrainDatum::default()
-    })
+    let (inputs, tokens) = Inputs::of(datum, model)?;
+    inputs.with_targets(tokens, model, room)
 }
 
 pub(super) fn convert(
@@ -69,28 +58,17 @@ pub(super) fn convert(
     model: &BaseModelInfo,
     room: &mut usize,
 ) -> Result<TrainDatum, InvalidValue> {
-    datum.check_provenance()?;
-    let tokens = input::tokens(&datum.model_input, model).map_err(|e| e.within("model_input"))?;
-    let inputs = Inputs {
-        datum,
-        positions: tokens.len(),
-    };
+    let (inputs, tokens) = Inputs::of(datum, model)?;
     inputs.check_names(loss)?;
-    let targets = inputs.targets(model, room)?;
-    let mut converted = TrainDatum {
-        tokens,
-        targets_per_position: targets.width,
-        targets: targets.ids,
-        ..TrainDatum::default()
-    };
+    let mut converted = inputs.with_targets(tokens, model, room)?;
+    let width = converted.targets_per_position;
     if loss == LossKind::CrossEntropy {
-        converted.weights = Some(inputs.weights(targets.width, targets.is_sparse)?);
+        converted.weights = Some(inputs.weights(width)?);
         return Ok(converted);
     }
-    if targets.width != 1 {
+    if width != 1 {
         let why = format!(
-            "has {} targets for each position; only cross_entropy takes more than one",
-            targets.width
+            "has {width} targets for each position; only cross_entropy takes more than one"
         );
         return Err(InvalidValue::new("loss_fn_inputs.target_tokens", why));
     }
@@ -109,19 +87,22 @@ fn is_clipped(loss: LossKind) -> bool {
     matches!(loss, LossKind::Ppo { .. } | LossKind::Cispo { .. })
 }
 
-struct Targets {
-    ids: Vec<u32>,
-    width: usize,
-    is_sparse: bool,
-}
-
 /// The arrays of one datum.
 pub(super) struct Inputs<'a> {
     pub(super) datum: &'a Datum,
     pub(super) positions: usize,
 }
 
-impl Inputs<'_> {
+impl<'a> Inputs<'a> {
+    /// The arrays of a datum, and its tokens.
+    fn of(datum: &'a Datum, model: &BaseModelInfo) -> Result<(Self, Vec<u32>), InvalidValue> {
+        datum.check_provenance()?;
+        let tokens = input::tokens(&datum.model_input, model);
+        let tokens = tokens.map_err(|e| e.within("model_input"))?;
+        let positions = tokens.len();
+        Ok((Self { datum, positions }, tokens))
+    }
+
     /// Refuses unknown arrays: a misspelt one would be ignored silently. Arrays of other losses are allowed, so that the
     /// same data can be used with several losses.
     fn check_names(&self, loss: LossKind) -> Result<(), InvalidValue> {
@@ -155,7 +136,13 @@ impl Inputs<'_> {
         ))
     }
 
-    fn targets(&self, model: &BaseModelInfo, room: &mut usize) -> Result<Targets, InvalidValue> {
+    /// The training datum of tokens and targets.
+    fn with_targets(
+        &self,
+        tokens: Vec<u32>,
+        model: &BaseModelInfo,
+        room: &mut usize,
+    ) -> Result<TrainDatum, InvalidValue> {
         let within = |e: InvalidValue| e.within("loss_fn_inputs.target_tokens");
         let Some(tensor) = self.datum.loss_fn_inputs.get("target_tokens") else {
             return Err(within(InvalidValue::new(
@@ -184,11 +171,11 @@ impl Inputs<'_> {
             Ok(token) if (token as usize) < model.vocab_size => Ok(token),
             _ => Err(within(input::outside(at, id, model))),
         };
-        let ids = ids.iter().enumerate().map(id).collect::<Result<_, _>>()?;
-        Ok(Targets {
-            ids,
-            width,
-            is_sparse: tensor.is_sparse(),
+        Ok(TrainDatum {
+            tokens,
+            targets: ids.iter().enumerate().map(id).collect::<Result<_, _>>()?,
+            targets_per_position: width,
+            ..TrainDatum::default()
         })
     }
 
@@ -215,10 +202,11 @@ impl Inputs<'_> {
         Ok(width)
     }
 
-    fn weights(&self, width: usize, targets_are_sparse: bool) -> Result<Vec<f32>, InvalidValue> {
+    fn weights(&self, width: usize) -> Result<Vec<f32>, InvalidValue> {
+        let targets = self.datum.loss_fn_inputs.get("target_tokens");
         match self.floats("weights", width, |_| true)? {
             Some(weights) => Ok(weights),
-            None if targets_are_sparse => Err(InvalidValue::new(
+            None if targets.is_some_and(TensorData::is_sparse) => Err(InvalidValue::new(
                 "loss_fn_inputs.weights",
                 "is missing; sparse target_tokens need it in the same layout",
             )),

@@ -1,7 +1,7 @@
 //! Conversion of sampling requests.
 
 use tinker_engine::backend::{BaseModelInfo, SampleJob, StopRule};
-use tinker_types::{DType, InvalidValue, SampleRequest, Stop, TensorData};
+use tinker_types::{Elements, InvalidValue, SampleRequest, Stop, TensorData};
 
 use super::input;
 use super::report::Report;
@@ -101,9 +101,9 @@ fn target_rows(
     model: &BaseModelInfo,
 ) -> Result<Vec<Vec<u32>>, InvalidValue> {
     let refuse = |why: String| Err(InvalidValue::new("", why));
-    if tensor.dtype() != DType::Int64 {
+    let Elements::Int64(ids) = tensor.elements() else {
         return refuse("is float32; give token ids as int64".to_owned());
-    }
+    };
     let shape = tensor.shape().unwrap_or_default();
     let [rows, width] = *shape else {
         return refuse(format!("has shape {shape:?}; give [{}, K]", prompt - 1));
@@ -114,9 +114,6 @@ fn target_rows(
             prompt - 1
         ));
     }
-    let tinker_types::Elements::Int64(ids) = tensor.elements() else {
-        return refuse("is float32; give token ids as int64".to_owned());
-    };
     if ids.len() > MOST_TARGETS {
         return refuse(format!(
             "names {} tokens; {MOST_TARGETS} is the most",

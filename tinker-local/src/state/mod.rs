@@ -1,6 +1,5 @@
 //! State between requests: sessions, models, samplers and promised results. Nothing here computes or waits for disks.
 
-mod base;
 mod catalog;
 mod completions;
 mod copies;
@@ -14,12 +13,11 @@ mod sampler;
 mod sequence;
 mod timeline;
 
-pub(crate) use base::BaseId;
 pub(crate) use catalog::Catalog;
 pub(crate) use completions::Poller;
 pub(crate) use copies::Copies;
 pub(crate) use intake::{Admitted, Intake};
-pub(crate) use model::Model;
+pub(crate) use model::{BaseId, Model};
 pub(crate) use promise::{Class, Failure, Payload, Promise};
 pub(crate) use promises::{Found, Full, PromiseWriter, Promises};
 pub(crate) use registry::{Absent, Registry};

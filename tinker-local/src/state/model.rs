@@ -1,13 +1,16 @@
-//! A model in training.
+//! Models in training and their base models.
 
 use std::sync::{Arc, Mutex};
 
 use tinker_engine::backend::{AdapterId, AdapterSpec, SamplingWeights};
 use tinker_types::SessionId;
 
-use super::base::BaseId;
 use super::promise::Failure;
 use super::sequence::Sequence;
+
+/// Index of a base model in the list of the models that an engine serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BaseId(pub(crate) usize);
 
 /// A model in training, with its queued operations `T`.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tinker_engine::backend::SamplingWeights;
 use tinker_types::{CheckpointPath, SessionId};
 
-use super::base::BaseId;
+use super::model::BaseId;
 
 /// The weights of a sampler.
 #[derive(Debug, Clone)]

@@ -1,6 +1,5 @@
 //! Changes to saved checkpoints.
 
-use std::fs;
 use std::time::Duration;
 
 use tinker_types::CheckpointPath;
@@ -8,12 +7,9 @@ use tinker_types::CheckpointPath;
 use super::file::{RECORD, Unreadable, read_whole};
 use super::record::Record;
 use super::write::{Files, Write};
-use super::{Store, StoreError, disk};
+use super::{Store, StoreError};
 use crate::audit::Entry;
 use crate::clock;
-
-/// Name of a changed record under `tmp` while it is written.
-const CHANGED: &str = "record";
 
 /// Longest sleep until the next look for expired checkpoints: the system clock may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_mins(10);
@@ -76,12 +72,8 @@ impl Store {
         let (record, place) = self.entry(path)?;
         let (mut record, place) = (record.clone(), place.clone());
         change(&mut record);
-        let (new, file) = (self.folder.tmp().join(CHANGED), place.join(RECORD));
-        disk::remove_all(&new).map_err(StoreError::io("remove", &new))?;
-        disk::write_file(&new, &encode(path, &record)?).map_err(StoreError::io("write", &new))?;
-        // Atomic: a kill leaves the old record or the new one.
-        fs::rename(&new, &file).map_err(StoreError::io("rename to", &file))?;
-        disk::flush_folder(&place).map_err(StoreError::io("flush folder", &place))?;
+        let encoded = encode(path, &record)?;
+        self.folder.replace(&place, RECORD, &encoded)?;
         self.known.insert(path.to_string(), (record, place));
         Ok(())
     }
@@ -147,11 +139,7 @@ impl Store {
 
     /// Time until the next checkpoint may expire.
     pub(super) fn next_expiry(&self) -> Option<Duration> {
-        let next = self
-            .known
-            .values()
-            .filter_map(|(record, _)| record.expires)
-            .min()?;
+        let next = self.records().filter_map(|record| record.expires).min()?;
         let wait = Duration::try_from(next.duration_since(clock::calendar())).unwrap_or_default();
         // Rounds up, so that the thread does not wake a moment too early again and again.
         Some((wait + Duration::from_millis(1)).min(LONGEST_SLEEP))

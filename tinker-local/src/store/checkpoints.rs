@@ -88,7 +88,7 @@ impl Store {
     fn scan(&mut self) -> Result<(), StoreError> {
         let top = self.folder.checkpoints();
         for run in folders(&top).map_err(StoreError::io("list", &top))? {
-            origin::remove_if_alone(&run);
+            origin::remove_empty(&run, &top);
             for kind in folders(&run).map_err(StoreError::io("list", &run))? {
                 for place in folders(&kind).map_err(StoreError::io("list", &kind))? {
                     match read_record(&place) {
@@ -129,16 +129,7 @@ impl Store {
         fs::rename(place, &away)?;
         if let Some(parent) = place.parent() {
             disk::flush_folder(parent)?;
-        }
-        for folder in place
-            .ancestors()
-            .skip(1)
-            .take_while(|folder| *folder != self.folder.checkpoints())
-        {
-            origin::remove_if_alone(folder);
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
+            origin::remove_empty(parent, &self.folder.checkpoints());
         }
         disk::remove_all(&away)
     }
@@ -220,27 +211,24 @@ impl Store {
     /// All checkpoints, newest first.
     pub(crate) fn list(&mut self) -> Vec<Record> {
         self.drop_expired();
-        let mut records: Vec<Record> = self
-            .known
-            .values()
-            .map(|(record, _)| record.clone())
-            .collect();
+        let mut records: Vec<Record> = self.records().cloned().collect();
         records.sort_by_key(|record| std::cmp::Reverse(record.created));
         records
     }
 
+    pub(super) fn records(&self) -> impl Iterator<Item = &Record> {
+        self.known.values().map(|(record, _)| record)
+    }
+
     pub(super) fn list_run<'a>(&'a self, run: &'a str) -> impl Iterator<Item = &'a Record> {
-        self.known
-            .values()
-            .map(|(record, _)| record)
-            .filter(move |record| record.path.run().as_str() == run)
+        let of_run = move |record: &&Record| record.path.run().as_str() == run;
+        self.records().filter(of_run)
     }
 
     /// Whether a session with this id has checkpoints here.
     pub(crate) fn has_session(&self, session: &str) -> bool {
-        self.known
-            .values()
-            .any(|(record, _)| record.path.run().session().as_str() == session)
+        let mut runs = self.records().map(|record| record.path.run());
+        runs.any(|run| run.session().as_str() == session)
     }
 }
 

@@ -98,6 +98,15 @@ impl Folder {
         self.root.join(CHECKPOINTS)
     }
 
+    /// Replaces a file in a folder of checkpoints. Atomic: a kill leaves the old file or the new one.
+    pub(super) fn replace(&self, place: &Path, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        let (new, file) = (self.tmp().join(name), place.join(name));
+        disk::remove_all(&new).map_err(StoreError::io("remove", &new))?;
+        disk::write_file(&new, bytes).map_err(StoreError::io("write", &new))?;
+        fs::rename(&new, &file).map_err(StoreError::io("rename to", &file))?;
+        disk::flush_folder(place).map_err(StoreError::io("flush folder", place))
+    }
+
     /// The folder of a checkpoint. Run ids contain colons, which some systems do not allow in names.
     pub(super) fn place(&self, path: &CheckpointPath) -> PathBuf {
         place(&self.root, path)

@@ -17,13 +17,18 @@ struct File {
     origin: Origin,
 }
 
-/// Removes the folder of a run if it holds nothing but this file.
-pub(super) fn remove_if_alone(run: &Path) {
-    let file = run.join(ORIGIN);
-    let only = |entries: fs::ReadDir| entries.flatten().all(|entry| entry.path() == file);
-    if file.exists() && fs::read_dir(run).is_ok_and(only) {
-        // Leftovers are removed when the data folder is opened.
-        let _failed = fs::remove_file(&file).and_then(|()| fs::remove_dir(run));
+/// Removes a folder below `checkpoints` if it holds nothing, or nothing but this file; then its parents likewise.
+pub(super) fn remove_empty(folder: &Path, checkpoints: &Path) {
+    let folders = folder.ancestors();
+    for folder in folders.take_while(|folder| *folder != checkpoints) {
+        let file = folder.join(ORIGIN);
+        let only = |entries: fs::ReadDir| entries.flatten().all(|entry| entry.path() == file);
+        if fs::read_dir(folder).is_ok_and(only) {
+            let _absent = fs::remove_file(&file);
+        }
+        if fs::remove_dir(folder).is_err() {
+            break;
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Runs with checkpoints in a data folder.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::PathBuf;
 
 use tinker_types::{ModelId, SessionStatus};
@@ -12,9 +11,6 @@ use super::error::StoreError;
 use super::origin::{self, ORIGIN};
 use super::record::Record;
 use crate::note::{Origin, RunNote, SessionNote};
-
-/// Name of a new `run.json` under `tmp` while it is written.
-const NEW: &str = "origin";
 
 impl Store {
     /// Stores a run beside its checkpoints. Only lists depend on it, so failures are logged.
@@ -29,24 +25,14 @@ impl Store {
         let Some(place) = self.run_folder(&origin.run.id) else {
             return Ok(());
         };
-        let (new, file) = (self.folder.tmp().join(NEW), place.join(ORIGIN));
-        disk::remove_all(&new).map_err(StoreError::io("remove", &new))?;
-        disk::write_file(&new, &origin::encode(origin)).map_err(StoreError::io("write", &new))?;
-        fs::rename(&new, &file).map_err(StoreError::io("rename to", &file))?;
-        disk::flush_folder(&place).map_err(StoreError::io("flush folder", &place))
+        self.folder.replace(&place, ORIGIN, &origin::encode(origin))
     }
 
     /// The runs with checkpoints here, oldest first. A missing file is reconstructed from the checkpoints.
     pub(crate) fn origins(&self) -> Vec<Origin> {
-        let runs: BTreeSet<&ModelId> = self
-            .known
-            .values()
-            .map(|(record, _)| record.path.run())
-            .collect();
-        let mut origins: Vec<Origin> = runs
-            .into_iter()
-            .filter_map(|run| self.origin(run))
-            .collect();
+        let runs: BTreeSet<&ModelId> = self.records().map(|record| record.path.run()).collect();
+        let origins = runs.into_iter().filter_map(|run| self.origin(run));
+        let mut origins: Vec<Origin> = origins.collect();
         origins.sort_by_key(|origin| origin.session.created);
         origins
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{StoreError, disk};
+use super::{StoreError, disk, origin};
 
 /// The next step of a write. Tests stop a write here, as a kill or a failing disk would.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,15 +103,8 @@ impl Write<'_> {
         }
         let _failed = disk::remove_all(&new);
         // Folders created for it; those that have other checkpoints stay.
-        for folder in self
-            .place
-            .ancestors()
-            .skip(1)
-            .take_while(|folder| *folder != self.checkpoints)
-        {
-            if fs::remove_dir(folder).is_err() {
-                break;
-            }
+        if let Some(parent) = self.place.parent() {
+            origin::remove_empty(parent, self.checkpoints);
         }
     }
 }

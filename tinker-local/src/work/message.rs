@@ -1,14 +1,10 @@
 //! Messages to the engine's thread.
 
-use std::sync::Arc;
-
-use tinker_types::{RequestId, SessionId};
+use tinker_types::RequestId;
 use tracing::Span;
 
-use super::watch::Watch;
-use crate::convert::Report;
-use crate::state::{PromiseWriter, Weights};
-use crate::usage::Ledger;
+use super::reply::Reply;
+use crate::state::Weights;
 use tinker_engine::backend::{Backend, SampleJob};
 
 /// Queue of a task.
@@ -42,12 +38,5 @@ pub(crate) struct Sampling {
     /// The job; its weights are replaced by the current ones of `weights` when it starts.
     pub(crate) job: SampleJob,
     pub(crate) weights: Weights,
-    pub(crate) report: Report,
-    /// Counts the tokens for the session.
-    pub(crate) usage: Arc<Ledger>,
-    pub(crate) session: SessionId,
-    pub(crate) promise: PromiseWriter,
-    /// Dropped after `promise`, so that the outcome is known when it is gone.
-    pub(crate) watch: Option<Watch>,
-    pub(crate) span: Span,
+    pub(crate) reply: Reply,
 }

@@ -6,6 +6,7 @@ mod loading;
 mod losses;
 mod message;
 mod operations;
+mod reply;
 mod sampling;
 mod saving;
 mod schedule;

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 
-use tinker_engine::backend::{AdapterId, BaseModelInfo};
+use tinker_engine::backend::{AdapterId, Backend, BaseModelInfo};
 use tinker_types::{ModelId, RequestId, SessionId};
 use tracing::Span;
 
@@ -267,6 +267,22 @@ impl fmt::Debug for Operation {
         f.debug_struct("Operation")
             .field("id", self.promise.id())
             .finish_non_exhaustive()
+    }
+}
+
+impl OperationContext {
+    /// Queues a task on the engine's thread. Its arguments are dropped in reverse order, the promise before the lock, also
+    /// by a panic, after which the model counts as broken.
+    pub(super) fn run(
+        self,
+        task: impl FnOnce(&mut dyn Backend, AdapterId, ModelLock, PromiseWriter) + Send + 'static,
+    ) {
+        let (adapter, lock, promise) = (self.adapter, self.lock, self.promise);
+        let worker = self.operations.worker(self.base);
+        worker.run(Queue::Training, move |backend| {
+            promise.mark_running();
+            task(backend, adapter, lock, promise);
+        });
     }
 }
 

@@ -12,6 +12,7 @@ use tracing::Span;
 use super::loading::adapter_path;
 use super::message::Sampling;
 use super::operations::Operations;
+use super::reply::Reply;
 use super::watch::Watch;
 use crate::audit::Entry;
 use crate::refusal::Refusal;
@@ -89,16 +90,19 @@ impl Operations {
             .accept(id.clone(), RequestType::Sample, bytes, false)?;
         let is_new = accepted.is_some();
         if let Some(promise) = accepted {
-            let sequences = job.num_samples;
-            self.worker(found.base).sample(Sampling {
-                job,
-                weights: found.weights,
+            let reply = Reply {
                 report,
                 usage: Arc::clone(&self.usage),
                 session: found.session,
+                prompt: job.prompt.len(),
                 promise,
-                watch: watch.map(|pieces| Watch::new(pieces, sequences)),
+                watch: watch.map(|pieces| Watch::new(pieces, job.num_samples)),
                 span: Span::current(),
+            };
+            self.worker(found.base).sample(Sampling {
+                job,
+                weights: found.weights,
+                reply,
             });
         }
         Ok((id, is_new))

@@ -11,8 +11,7 @@ use tinker_types::{
     SavedWeights,
 };
 
-use super::message::Queue;
-use super::operations::{OperationContext, Operations, Run};
+use super::operations::{Operations, Run};
 use super::submission::Submission;
 use crate::refusal::Refusal;
 use crate::state::{Payload, Sampler, Weights};
@@ -151,50 +150,39 @@ pub(crate) fn lifetime(ttl_seconds: Option<u64>) -> Result<Option<Duration>, Ref
 /// Writes a checkpoint. The model is free as soon as the weights are copied: training goes on while the disk works.
 fn save(checkpoint: NewCheckpoint) -> Run {
     Box::new(move |context| {
-        let OperationContext {
-            operations,
-            model,
-            base,
-            adapter,
-            lock,
-            promise,
-        } = context;
-        let archive = operations.archive.clone();
-        let usage = Arc::clone(&operations.usage);
-        let origin = operations.catalog().origin(&model);
-        operations
-            .worker(base)
-            .run(Queue::Training, move |backend| {
-                promise.mark_running();
-                let state = match backend.export(adapter, checkpoint.with_optimizer()) {
-                    Ok(state) => state,
-                    Err(failed) => return promise.fail(failed),
-                };
-                let waiting = archive.add_backlog(state.bytes());
-                let (until_saved, until_here) = if archive.is_behind() {
-                    (Some(lock), None)
-                } else {
-                    (None, Some(lock))
-                };
-                // Handed over before the model is free, so that a load queued behind it finds the checkpoint.
-                archive.run(move |store| {
-                    let _lock = until_saved;
-                    let outcome = store.save(&checkpoint, &state);
-                    drop((state, waiting));
-                    match outcome {
-                        Ok(path) => {
-                            if let Some(origin) = &origin {
-                                store.try_keep_origin(origin);
-                            }
-                            usage.add(&model.session(), Kind::Checkpoint, 1);
-                            let size = store.find(&path).ok().map(Record::size);
-                            promise.settle(Ok(saved(path, size)));
+        let archive = context.operations.archive.clone();
+        let usage = Arc::clone(&context.operations.usage);
+        let origin = context.operations.catalog().origin(&context.model);
+        context.run(move |backend, adapter, lock, promise| {
+            let state = match backend.export(adapter, checkpoint.with_optimizer()) {
+                Ok(state) => state,
+                Err(failed) => return promise.fail(failed),
+            };
+            let waiting = archive.add_backlog(state.bytes());
+            let (until_saved, until_here) = if archive.is_behind() {
+                (Some(lock), None)
+            } else {
+                (None, Some(lock))
+            };
+            // Handed over before the model is free, so that a load queued behind it finds the checkpoint.
+            archive.run(move |store| {
+                let _lock = until_saved;
+                let outcome = store.save(&checkpoint, &state);
+                drop((state, waiting));
+                match outcome {
+                    Ok(path) => {
+                        if let Some(origin) = &origin {
+                            store.try_keep_origin(origin);
                         }
-                        Err(failed) => promise.fail(failed),
+                        usage.add(&path.run().session(), Kind::Checkpoint, 1);
+                        let size = store.find(&path).ok().map(Record::size);
+                        promise.settle(Ok(saved(path, size)));
                     }
-                });
-                drop(until_here);
+                    Err(failed) => promise.fail(failed),
+                }
             });
+            drop(until_here);
+        });
     })
 }
 
@@ -210,40 +198,30 @@ fn saved(path: CheckpointPath, size: Option<u64>) -> Payload {
 /// all of which sample from the newest.
 fn sampler(id: SamplingSessionId, follow: bool) -> Run {
     Box::new(move |context| {
-        let OperationContext {
-            operations,
-            model,
-            base,
-            adapter,
-            lock,
-            promise,
-        } = context;
-        operations
-            .worker(base)
-            .run(Queue::Training, move |backend| {
-                promise.mark_running();
-                let weights = match backend.snapshot(adapter) {
-                    Ok(snapshot) => Some(snapshot),
-                    Err(failed) => return promise.fail(failed),
+        let (model, base) = (context.model.clone(), context.base);
+        context.run(move |backend, adapter, lock, promise| {
+            let weights = match backend.snapshot(adapter) {
+                Ok(snapshot) => Some(snapshot),
+                Err(failed) => return promise.fail(failed),
+            };
+            lock.with_operations(|operations| {
+                let mut registry = operations.registry();
+                // The session may have ended meanwhile; then no client is left to sample.
+                let Some(of) = registry.model_at_work(&model) else {
+                    return;
                 };
-                lock.with_operations(|operations| {
-                    let mut registry = operations.registry();
-                    // The session may have ended meanwhile; then no client is left to sample.
-                    let Some(of) = registry.model_at_work(&model) else {
-                        return;
-                    };
-                    let session = of.session.clone();
-                    let weights = if follow {
-                        Weights::following(&mut of.inflight, weights)
-                    } else {
-                        Weights::Fixed(weights)
-                    };
-                    let sampler = Sampler::new(session, base, weights, None);
-                    registry.add_sampler(id.clone(), sampler, operations.limits.samplers);
-                    drop(registry);
-                    operations.catalog().add_sampler(id.clone());
-                });
-                promise.settle(Ok(Payload::json(&SavedForSampler::sampler(id))));
+                let session = of.session.clone();
+                let weights = if follow {
+                    Weights::following(&mut of.inflight, weights)
+                } else {
+                    Weights::Fixed(weights)
+                };
+                let sampler = Sampler::new(session, base, weights, None);
+                registry.add_sampler(id.clone(), sampler, operations.limits.samplers);
+                drop(registry);
+                operations.catalog().add_sampler(id.clone());
             });
+            promise.settle(Ok(Payload::json(&SavedForSampler::sampler(id))));
+        });
     })
 }

@@ -7,29 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use tinker_types::proto::encode_sample;
 use tinker_types::{RequestId, SessionId};
 use tracing::Span;
 
 use super::message::{Message, Queue, Sampling, Task};
+use super::reply::Reply;
 use super::share::{Next, Share};
-use super::watch::Watch;
 use crate::clock;
-use crate::convert::Report;
-use crate::state::{Failure, Payload, PromiseWriter};
-use crate::usage::{Kind, Ledger};
-use tinker_engine::backend::{Backend, BackendError, JobId, SampleOutput};
-
-/// A sampling request in the engine.
-struct Live {
-    prompt: usize,
-    report: Report,
-    usage: Arc<Ledger>,
-    session: SessionId,
-    promise: PromiseWriter,
-    watch: Option<Watch>,
-    span: Span,
-}
+use crate::state::Failure;
+use tinker_engine::backend::{Backend, JobId};
 
 /// The loop of the engine's thread: short tasks first, then training operations and sampling alternately.
 pub(super) struct Schedule {
@@ -39,7 +25,8 @@ pub(super) struct Schedule {
     front: VecDeque<(Span, Task)>,
     training: VecDeque<(Span, Task)>,
     waiting: VecDeque<Sampling>,
-    live: HashMap<JobId, Live>,
+    /// Requests that the backend works on.
+    live: HashMap<JobId, Reply>,
     share: Share,
     most_jobs: usize,
 }
@@ -146,7 +133,7 @@ impl Schedule {
         clock::now().duration_since(start)
     }
 
-    /// Starts waiting requests and generates one token for every live sequence.
+    /// Admits waiting requests and runs one decoding step.
     fn decode(&mut self) {
         self.admit();
         if self.live.is_empty() {
@@ -194,7 +181,7 @@ impl Schedule {
             && let Some(next) = self.next_waiting()
             && let Some(sampling) = self.waiting.remove(next)
         {
-            if !sampling.promise.is_settled() {
+            if !sampling.reply.promise.is_settled() {
                 self.submit(sampling);
             }
         }
@@ -211,7 +198,7 @@ impl Schedule {
         // Of equals the first, which is the oldest.
         (0..self.waiting.len()).min_by_key(|at| {
             running
-                .get(&self.waiting[*at].session)
+                .get(&self.waiting[*at].reply.session)
                 .copied()
                 .unwrap_or(0)
         })
@@ -221,40 +208,26 @@ impl Schedule {
         let Sampling {
             mut job,
             weights,
-            report,
-            usage,
-            session,
-            promise,
-            watch,
-            span,
+            reply,
         } = sampling;
         job.weights = weights.current();
-        let prompt = job.prompt.len();
-        promise.mark_running();
+        reply.promise.mark_running();
         let backend = &mut *self.backend;
-        match catch_unwind(AssertUnwindSafe(|| span.in_scope(|| backend.submit(job)))) {
+        let submit = || reply.span.in_scope(|| backend.submit(job));
+        match catch_unwind(AssertUnwindSafe(submit)) {
             Ok(Ok(id)) => {
-                self.live.insert(
-                    id,
-                    Live {
-                        prompt,
-                        report,
-                        usage,
-                        session,
-                        promise,
-                        watch,
-                        span,
-                    },
-                );
+                self.live.insert(id, reply);
             }
-            Ok(Err(refused)) => promise.fail(refused),
-            Err(_) => promise.fail(Failure::server("the engine crashed on this request")),
+            Ok(Err(refused)) => reply.promise.fail(refused),
+            Err(_) => reply
+                .promise
+                .fail(Failure::server("the engine crashed on this request")),
         }
     }
 
     fn cancel(&mut self, request: &RequestId) {
         self.waiting
-            .retain(|sampling| sampling.promise.id() != request);
+            .retain(|sampling| sampling.reply.promise.id() != request);
         let job = self
             .live
             .iter()
@@ -283,41 +256,6 @@ impl Schedule {
     fn drop_job(&mut self, job: JobId) {
         let backend = &mut *self.backend;
         let _crashed_again = catch_unwind(AssertUnwindSafe(|| backend.cancel(job)));
-    }
-}
-
-impl Live {
-    fn settle(self, result: Result<SampleOutput, BackendError>) {
-        let Self {
-            prompt,
-            report,
-            usage,
-            session,
-            promise,
-            mut watch,
-            span,
-        } = self;
-        span.in_scope(|| match result {
-            Ok(output) => {
-                if let Some(watch) = &mut watch {
-                    for (number, sequence) in output.sequences.iter().enumerate() {
-                        watch.see(number, sequence, true);
-                    }
-                }
-                let cached = output.cache_hit_tokens.min(prompt);
-                let sampled = output.sequences.iter().map(|s| s.tokens.len()).sum();
-                usage.add(&session, Kind::Prefill, prompt - cached);
-                usage.add(&session, Kind::Cached, cached);
-                usage.add(&session, Kind::Sampled, sampled);
-                let response = report.response(output);
-                promise.settle(
-                    response
-                        .map(|response| Payload::Sample(encode_sample(&response)))
-                        .map_err(Failure::from),
-                );
-            }
-            Err(failed) => promise.fail(failed),
-        });
     }
 }
 

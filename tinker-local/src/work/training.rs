@@ -5,8 +5,7 @@ use std::sync::Arc;
 use tinker_types::proto::encode_output;
 use tinker_types::{ForwardBackward, LossId, OptimStep, OptimStepOutput, RequestId};
 
-use super::message::Queue;
-use super::operations::{OperationContext, Operations, Run};
+use super::operations::{Operations, Run};
 use super::submission::Submission;
 use crate::convert::{self, Pass};
 use crate::refusal::Refusal;
@@ -53,42 +52,23 @@ impl Operations {
 
 fn train(pass: Pass) -> Run {
     Box::new(move |context| {
-        let OperationContext {
-            operations,
-            model,
-            base,
-            adapter,
-            lock,
-            promise,
-        } = context;
-        let usage = Arc::clone(&operations.usage);
-        operations
-            .worker(base)
-            .run(Queue::Training, move |backend| {
-                // Moved in, so that a panic drops it and the model counts as broken.
-                let _lock = lock;
-                promise.mark_running();
-                let tokens = pass.tokens();
-                let output = pass.run(backend, adapter);
-                if output.is_ok() {
-                    usage.add(&model.session(), Kind::Training, tokens);
-                }
-                promise.settle(
-                    output
-                        .map(|output| Payload::Output(encode_output(&output)))
-                        .map_err(Failure::from),
-                );
-            });
+        let usage = Arc::clone(&context.operations.usage);
+        let session = context.model.session();
+        context.run(move |backend, adapter, _lock, promise| {
+            let tokens = pass.tokens();
+            let output = pass.run(backend, adapter);
+            if output.is_ok() {
+                usage.add(&session, Kind::Training, tokens);
+            }
+            let output = output.map(|output| Payload::Output(encode_output(&output)));
+            promise.settle(output.map_err(Failure::from));
+        });
     })
 }
 
 fn step(constants: AdamStep) -> Run {
     Box::new(move |context| {
-        let (adapter, lock, promise) = (context.adapter, context.lock, context.promise);
-        let worker = context.operations.worker(context.base);
-        worker.run(Queue::Training, move |backend| {
-            let _lock = lock;
-            promise.mark_running();
+        context.run(move |backend, adapter, _lock, promise| {
             let output = backend.step(adapter, &constants).map(|metrics| {
                 let metrics = metrics.into_iter();
                 let mut output = OptimStepOutput::default();

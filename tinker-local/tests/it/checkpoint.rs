@@ -41,6 +41,9 @@ async fn a_deleted_checkpoint_is_gone() {
         let path = format!("training_runs/{model}/checkpoints/{bad}");
         assert_eq!(client.delete(&path).await.status, status, "{bad}");
     }
+    let path = format!("training_runs/{model}/checkpoints/nothing/a");
+    let detail = client.delete(&path).await.detail();
+    assert!(detail.contains("unknown kind"), "{detail}");
 }
 
 #[tokio::test]

@@ -2,10 +2,9 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use tinker_engine::backend::SampleJob;
 use tinker_engine::backend::{
-    AdamStep, AdapterId, AdapterSpec, AdapterState, BaseModelInfo, SampledTokens, SamplingWeights,
-    TrainBatch, TrainOutput,
+    AdamStep, AdapterId, AdapterSpec, AdapterState, BackendError, BaseModelInfo, SampleJob,
+    SampleOutput, SampledTokens, SamplingWeights, TrainBatch, TrainOutput,
 };
 use tinker_types::{ModelInput, RequestType, SampleRequest};
 
@@ -156,15 +155,19 @@ impl Stage {
         let (job, report) = convert::sample_job(&request, &self.info, &Limits::default()).unwrap();
         let id = RequestId::from(format!("{steps}"));
         let promise = self.promises.accept(id, RequestType::Sample, 0, false);
-        self.worker.sample(Sampling {
-            job,
-            weights: Weights::Fixed(None),
+        let reply = Reply {
             report,
             usage: Arc::default(),
             session: session.into(),
+            prompt: job.prompt.len(),
             promise: promise.unwrap().unwrap(),
             watch: None,
             span: Span::none(),
+        };
+        self.worker.sample(Sampling {
+            job,
+            weights: Weights::Fixed(None),
+            reply,
         });
     }
 
