@@ -1,13 +1,13 @@
-"""The same work as `tinker-engine/benches/speed.rs`, in PyTorch on the CPU.
+"""The workloads of `tinker-engine/benches/speed.rs`, in PyTorch on the CPU.
 
-Run by `cargo xtask bench engine`, which sends workloads on standard input and reads "units seconds" for each:
+Run by `cargo xtask bench engine`, which writes workloads to standard input and reads "units seconds" for each:
 
     train S batch=8 length=256 rank=16 how=eager      (or how=compile, how=bf16)
     sample S batch=1 prompt=16 length=240
     product m=1024 n=3072 k=512
 
-Written as one would who wants it fast: query, key and value weights stacked, gate and up stacked, the A matrices of
-projections that share an input stacked, PyTorch's own fused attention and RMSNorm, a static KV cache.
+Written for speed: stacked query, key and value weights; stacked gate and up weights; stacked A matrices of projections
+that share an input; the fused attention and RMSNorm of PyTorch; a static KV cache.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from torch import nn
 from torch.nn import functional as F
 
 LONG_ENOUGH = 0.3
-# Under autocast RMSNorm mixes types; it says so once for each shape.
+# Under autocast RMSNorm mixes types and warns once for each shape.
 warnings.filterwarnings("ignore", message=".*rms_norm.*")
 
 SHAPES = {
@@ -31,7 +31,7 @@ SHAPES = {
 
 
 class Projection(nn.Module):
-    """Frozen weights stacked over several outputs, and a low-rank part for each of them."""
+    """Frozen weights stacked over several outputs, with a low-rank update of each."""
 
     def __init__(self, d, outputs, rank):
         super().__init__()
@@ -194,7 +194,7 @@ def main():
         try:
             units, seconds = getattr(bench, verb)(*shape, **settings)
             print(units, seconds, flush=True)
-        except Exception as error:  # compile needs a C++ compiler, for one
+        except Exception as error:  # for example, compile without a C++ compiler
             print("failed", type(error).__name__, str(error).replace("\n", " ")[:200], flush=True)
 
 

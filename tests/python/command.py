@@ -1,4 +1,4 @@
-"""The command line that comes with the official client."""
+"""The command line of the official client."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def run(*arguments, given=None):
 
 
 def end_of(done):
-    """How a command failed."""
+    """Exit status and last line of output of a failed command."""
     return f"exit {done.returncode}: {(done.stderr or done.stdout).strip()[-90:]}"
 
 

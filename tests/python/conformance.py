@@ -1,9 +1,9 @@
-"""Drives the official Python client (tinker 0.38.0) and its command line against a server.
+"""Runs the official Python client (tinker 0.38.0) and its command line against a server.
 
-    cargo xtask conformance            installs the clients, starts `tinker serve`, runs this and older.py
-    python conformance.py URL          against a server that already runs
+    cargo xtask conformance            installs the clients, starts `tinker serve`, runs this script and older.py
+    python conformance.py URL          uses a running server
 
-Prints a table and ends with an error if a row failed.
+Prints a table. The exit status is 1 if a row failed.
 """
 
 import asyncio
@@ -60,20 +60,20 @@ def loop(service):
         for prompt, _ in PAIRS
     ]
     texts = [bytes(t for t in answer.tokens if t < 256).decode() for answer in answers]
-    row("sample: what was trained", texts == [completion for _, completion in PAIRS], repr(texts))
+    row("sample: reproduces the training data", texts == [completion for _, completion in PAIRS], repr(texts))
     row("sample: ends at the end token", all(a.stop_reason == "stop" and a.tokens[-1] == END for a in answers))
 
     prompt = types.ModelInput.from_ints(tokens("sky -> blue") + [END])
     logprobs = sampler.compute_logprobs(prompt).result()
     trained = forward.loss_fn_outputs[0]["logprobs"].data
     apart = max(abs(a - b) for a, b in zip(logprobs[1:], trained))
-    row("compute_logprobs agrees with forward", logprobs[0] is None and apart < 1e-4, f"apart by {apart:.1e}")
+    row("compute_logprobs agrees with forward", logprobs[0] is None and apart < 1e-4, f"difference {apart:.1e}")
 
     several = types.SamplingParams(max_tokens=8, temperature=1.0, seed=7)
     once = sampler.sample(types.ModelInput.from_ints(tokens("snow ->")), 3, several, topk_sample_logprobs=2).result()
     again = sampler.sample(types.ModelInput.from_ints(tokens("snow ->")), 3, several).result()
     same = [s.tokens for s in once.sequences] == [s.tokens for s in again.sequences]
-    row("sample: a seed repeats the draw", same and len(once.sequences) == 3)
+    row("sample: a seed gives the same tokens", same and len(once.sequences) == 3)
     topk = once.sequences[0].topk_logprobs
     row("sample: most likely tokens", topk is not None and all(len(cell) == 2 for cell in topk))
 
@@ -122,19 +122,19 @@ def refusals(service, training, data):
         model_input=types.ModelInput.from_ints([1, 2, 3]),
         loss_fn_inputs={"target_tokens": [2, 3], "weights": [1.0, 1.0]},
     )
-    refused("targets of another length", lambda: training.forward_backward([bad], "cross_entropy").result(), "target")
+    refused("targets of the wrong length", lambda: training.forward_backward([bad], "cross_entropy").result(), "target")
     nan = types.Datum(
         model_input=types.ModelInput.from_ints([1, 2]),
         loss_fn_inputs={"target_tokens": [2, 3], "weights": [1.0, float("nan")]},
     )
     refused("NaN weights", lambda: training.forward_backward([nan], "cross_entropy").result(), "weights")
     refused(
-        "a checkpoint that does not exist",
+        "a missing checkpoint",
         lambda: service.create_sampling_client(model_path="tinker://x:train:0/sampler_weights/none").result(),
         "none",
     )
     after = training.forward_backward(data, "cross_entropy").result()
-    row("a good request after all that", math.isfinite(after.metrics["loss:sum"]))
+    row("a valid request after the refusals", math.isfinite(after.metrics["loss:sum"]))
 
 
 async def asynchronous(service):

@@ -1,4 +1,4 @@
-"""What is trained on: four pairs of words."""
+"""Training data: four pairs of words."""
 
 from tinker import types
 

@@ -1,4 +1,4 @@
-"""Losses that look at whole sequences."""
+"""Losses of whole sequences, clipping by token, and uploaded losses."""
 
 import json
 import math
@@ -34,7 +34,7 @@ def sequence_ratio(training):
     gaps = [logprob + 2.0 for logprob in output.loss_fn_outputs[0]["logprobs"].data[at:]]
     want = -len(gaps) * math.exp(sum(gaps) / len(gaps))
     loss = output.metrics["loss:sum"]
-    row("forward: gspo is as published", abs(loss - want) < 1e-4 * (1 + abs(want)), f"{loss:.4f}")
+    row("forward: gspo matches its published definition", abs(loss - want) < 1e-4 * (1 + abs(want)), f"{loss:.4f}")
     output = training.forward_backward([datum], "gspo").result()
     row("forward_backward: gspo", math.isfinite(output.metrics["loss:sum"]), f"{output.metrics['loss:sum']:.3f}")
     own = reinforced(training, clip_low_threshold=0.9, clip_high_threshold=1.1)
@@ -53,7 +53,7 @@ def post(path, body, key="tml-local"):
 
 
 def credential():
-    """A token where the server exchanges keys for tokens, else the key."""
+    """A token if the server exchanges keys for tokens, else the key."""
     try:
         return post("auth/token", {})["jwt"]
     except urllib.error.HTTPError:
@@ -61,7 +61,7 @@ def credential():
 
 
 def uploaded(training):
-    """The client traces losses with torch, see traced.py. Here a graph is posted as it would be, without torch."""
+    """Posts the graph that the client would trace with torch, so that torch is not needed; see traced.py."""
 
     def node(op, name, target, *args):
         return {"op": op, "name": name, "target": target, "args": list(args), "kwargs": {}}

@@ -1,8 +1,8 @@
-"""Drives an older official client (tinker 0.24.1, which speaks JSON) through its loop against a server.
+"""Runs a training loop with an older official client (tinker 0.24.1, which sends JSON) against a server.
 
     python older.py URL
 
-Prints a table and ends with an error if a row failed.
+Prints a table. The exit status is 1 if a row failed.
 """
 
 import datetime
@@ -33,19 +33,19 @@ def archives(rest, path, run_id):
     archive = rest.get_checkpoint_archive_url_from_tinker_path(path).result()
     left = archive.expires - datetime.datetime.now(datetime.timezone.utc)
     short_lived = datetime.timedelta(minutes=10) < left < datetime.timedelta(hours=1)
-    row("get_checkpoint_archive_url_from_tinker_path", short_lived, f"works for {left.total_seconds():.0f} s")
+    row("get_checkpoint_archive_url_from_tinker_path", short_lived, f"expires in {left.total_seconds():.0f} s")
     files = {"adapter_config.json", "adapter_model.safetensors", "checkpoint_complete"}
     with urllib.request.urlopen(archive.url) as answer:
         whole = answer.read()
     with tarfile.open(fileobj=io.BytesIO(whole)) as unpacked:
         names = set(unpacked.getnames())
-    row("the archive of a training checkpoint", names == files | {"optimizer.safetensors"}, f"{len(whole)} bytes")
+    row("archive of a training checkpoint", names == files | {"optimizer.safetensors"}, f"{len(whole)} bytes")
     archive = rest.get_checkpoint_archive_url(run_id, "sampler_weights/sampler").result()
     with urllib.request.urlopen(archive.url) as answer, tarfile.open(fileobj=answer, mode="r|") as unpacked:
-        row("the archive of a sampler's weights", set(unpacked.getnames()) == files)
+        row("archive of sampler weights", set(unpacked.getnames()) == files)
     missing = f"tinker://{run_id}/weights/none"
     refused(
-        "the archive of a checkpoint that does not exist",
+        "archive of a missing checkpoint",
         lambda: rest.get_checkpoint_archive_url_from_tinker_path(missing).result(),
         "none",
     )
@@ -85,11 +85,11 @@ def main():
         for prompt, _ in PAIRS
     ]
     texts = [bytes(t for t in answer.tokens if t < 256).decode() for answer in answers]
-    row("sample: what was trained", texts == [completion for _, completion in PAIRS], repr(texts))
+    row("sample: reproduces the training data", texts == [completion for _, completion in PAIRS], repr(texts))
     prompt = types.ModelInput.from_ints(tokens("sky -> blue") + [END])
     logprobs = sampler.compute_logprobs(prompt).result()
     apart = max(abs(a - b) for a, b in zip(logprobs[1:], forward.loss_fn_outputs[0]["logprobs"].data))
-    row("compute_logprobs agrees with forward", apart < 1e-4, f"apart by {apart:.1e}")
+    row("compute_logprobs agrees with forward", apart < 1e-4, f"difference {apart:.1e}")
 
     named = training.save_weights_for_sampler("sampler").result()
     reader = service.create_sampling_client(model_path=named.path)

@@ -1,4 +1,4 @@
-"""Runs, checkpoints, sessions and administration through the client's REST calls."""
+"""Runs, checkpoints, sessions and administration, over the REST calls of the client."""
 
 import datetime
 import json
@@ -56,7 +56,7 @@ def runs_and_checkpoints(service, training):
     of_project = rest.list_training_runs(project_id="elsewhere").result()
     row("copy_weights", copied.training_run_id in {r.training_run_id for r in of_project.training_runs}, copy)
     resumed = service.create_training_client_from_state_with_optimizer(copy).result()
-    row("training goes on from a copy", resumed.get_info().lora_rank == 16)
+    row("resume training from a copy", resumed.get_info().lora_rank == 16)
 
     rest.set_checkpoint_ttl_from_tinker_path(copy, 1).result()
     deadline = time.monotonic() + 10

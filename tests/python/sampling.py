@@ -1,4 +1,4 @@
-"""What a sample can say of its prompt."""
+"""Sampling options that report on the prompt."""
 
 import math
 
@@ -44,8 +44,8 @@ def options(service):
 
     tail = sample(include_prompt_logprobs=True, prompt_logprobs_last_n=2).prompt_logprobs
     row("prompt_logprobs_last_n", tail == [None] * (len(ids) - 2) + logprobs[-2:])
-    refused("logprobs of more than the prompt", lambda: sample(target_prompt_logprobs=types.TensorData(
+    refused("target_prompt_logprobs with the wrong number of rows", lambda: sample(target_prompt_logprobs=types.TensorData(
         data=[1], dtype="int64", shape=[1, 1])), "has 1 rows")
 
     clone = type(sampler).from_sampler_handle(sampler.get_sampler_handle(), api_key="tml-local")
-    row("a sampler from a handle", clone.sample(prompt, 1, one).result().sequences[0].tokens == whole.sequences[0].tokens)
+    row("create a sampler from a handle", clone.sample(prompt, 1, one).result().sequences[0].tokens == whole.sequences[0].tokens)

@@ -1,4 +1,4 @@
-"""What was tried and how it went."""
+"""Table of results."""
 
 import sys
 
@@ -6,19 +6,19 @@ rows = []
 
 
 def row(name, passed, note=""):
-    """`passed` is None for what was not tried."""
+    """Adds a row; `passed` is None if the check was skipped."""
     rows.append((name, passed if passed is None else bool(passed), note))
 
 
 def refused(name, call, *words):
-    """A row for something that must fail with these words in the message."""
+    """Adds a row for a call that must fail with these words in the message."""
     try:
         call()
-    except Exception as error:  # the message is what is looked at
+    except Exception as error:  # any type of error: the message is compared
         missing = [word for word in words if word not in str(error)]
         row(f"refused: {name}", not missing, str(error).splitlines()[0][:90])
     else:
-        row(f"refused: {name}", False, "it was accepted")
+        row(f"refused: {name}", False, "the call succeeded")
 
 
 def finish():

@@ -1,6 +1,8 @@
-"""Losses that the client traces with torch; skipped where there is none.
+"""Losses that the client traces with torch; skipped if torch is not installed.
 
-    python traced.py URL          against a server, which may run them itself
+    python traced.py URL
+
+The loss is computed by the server if it supports uploaded losses, else by the client.
 """
 
 import math
@@ -13,7 +15,7 @@ from table import finish, refused, row
 
 
 def ratio(logprobs, logprobs_old, advantages):
-    """What the loss importance_sampling is."""
+    """The loss `importance_sampling`."""
     import torch
 
     gain = torch.exp(logprobs - logprobs_old) * advantages
@@ -21,7 +23,7 @@ def ratio(logprobs, logprobs_old, advantages):
 
 
 def data(types, old):
-    """The same data for the loss of the server and for the one of ours."""
+    """The same data for the built-in and for the traced loss; `old` names the log probabilities of the sampler."""
     batch = []
     for pair in PAIRS:
         plain = supervised(*pair)
@@ -36,7 +38,7 @@ def data(types, old):
 
 
 def step(training, types, one_pass):
-    """Losses, metrics, and the log probabilities after a step."""
+    """Metrics of one pass, and the log probabilities after an optimizer step."""
     output = one_pass(training).result()
     training.optim_step(types.AdamParams(learning_rate=1e-2)).result()
     after = training.forward([supervised(*pair) for pair in PAIRS], "cross_entropy").result()
@@ -67,17 +69,17 @@ def rows(service):
     ranks = {"logprobs": 1, "logprobs_old": 1, "advantages": 1}
     handle = service.create_custom_loss(ratio, ranks).result()
     who = "the client" if handle.loss_id is None else "the server"
-    row("create_custom_loss of the client", handle.name == "ratio", f"run by {who}")
+    row("create_custom_loss of the client", handle.name == "ratio", f"computed by {who}")
     built_in = step(model(), types, lambda training: training.forward_backward(
         data(types, "logprobs"), "importance_sampling"))
     own = step(model(), types, lambda training: training.forward_backward_custom(data(types, "logprobs_old"), handle))
     apart = abs(own[0]["loss:sum"] - built_in[0]["loss:sum"])
-    row("a traced loss is the built-in one", apart < 1e-4, f"{own[0]['loss:sum']:.5f} by {who}, apart by {apart:.1e}")
+    row("a traced loss equals the built-in one", apart < 1e-4, f"{own[0]['loss:sum']:.5f} by {who}, difference {apart:.1e}")
     metrics = own[0]["custom/gain:sum"] + own[0]["loss:sum"]
     row("metrics of a traced loss", abs(metrics) < 1e-4 and math.isfinite(own[0]["custom/ratio:mean"]))
     apart = max(abs(a - b) for a, b in zip(own[1], built_in[1]))
-    row("gradients of a traced loss", apart < 1e-4, f"after a step log probabilities are apart by {apart:.1e}")
-    refused("a loss of the same graph twice", lambda: service.create_custom_loss(ratio, ranks).result(), "already created")
+    row("gradients of a traced loss", apart < 1e-4, f"log probabilities after a step differ by {apart:.1e}")
+    refused("uploading the same graph twice", lambda: service.create_custom_loss(ratio, ranks).result(), "already created")
 
 
 def main():

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -11,6 +11,7 @@ use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 
 use crate::error::{BoxError, Kind, Stage, TransportError};
+use crate::mutex::lock;
 
 /// Body of a request or response: one [`Bytes`], or a stream.
 ///
@@ -100,9 +101,7 @@ impl Body {
         let mut body = match self.0 {
             Content::Bytes(bytes) if bytes.len() as u64 > limit => return Err(too_large()),
             Content::Bytes(bytes) => return Ok(bytes),
-            Content::Stream(stream) => stream
-                .into_inner()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
+            Content::Stream(stream) => stream.into_inner().unwrap_or_else(PoisonError::into_inner),
         };
         if body.size_hint().lower() > limit {
             return Err(too_large());
@@ -147,35 +146,26 @@ impl http_body::Body for Body {
         match &mut self.0 {
             Content::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Stream(stream) => exclusive(stream).as_mut().poll_frame(context),
+            Content::Stream(stream) => {
+                let stream = stream.get_mut().unwrap_or_else(PoisonError::into_inner);
+                stream.as_mut().poll_frame(context)
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Content::Bytes(bytes) => bytes.is_empty(),
-            Content::Stream(stream) => locked(stream).is_end_stream(),
+            Content::Stream(stream) => lock(stream).is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Content::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Content::Stream(stream) => locked(stream).size_hint(),
+            Content::Stream(stream) => lock(stream).size_hint(),
         }
     }
-}
-
-fn exclusive(stream: &mut Mutex<Stream>) -> &mut Stream {
-    stream
-        .get_mut()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-fn locked(stream: &Mutex<Stream>) -> std::sync::MutexGuard<'_, Stream> {
-    stream
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl fmt::Debug for Body {

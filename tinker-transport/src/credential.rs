@@ -6,7 +6,6 @@ mod exchange;
 mod jwt;
 
 use std::borrow::Cow;
-use std::error::Error as StdError;
 use std::fmt;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
@@ -126,7 +125,8 @@ fn fingerprint(text: &str) -> u64 {
 }
 
 /// Error of a credential source.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
 pub struct CredentialError {
     what: Cow<'static, str>,
     source: Option<BoxError>,
@@ -141,22 +141,8 @@ impl CredentialError {
         }
     }
 
-    /// Sets the cause, returned by [`source`](StdError::source).
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-}
-
-impl fmt::Display for CredentialError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl StdError for CredentialError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.source.as_ref().map(|source| &**source as _)
+    tinker_types::setters! {
+        /// Sets the cause, returned by [`source`](std::error::Error::source).
+        with_source(source: impl Into<BoxError>) => source = Some(source.into());
     }
 }

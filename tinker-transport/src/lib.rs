@@ -5,7 +5,9 @@ mod clock;
 mod credential;
 mod error;
 mod flow;
+#[cfg(feature = "reqwest")]
 mod leaf;
+mod mutex;
 mod observe;
 mod request;
 mod service;

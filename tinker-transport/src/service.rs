@@ -19,28 +19,12 @@ use crate::error::{BoxError, TransportError};
 /// (`inner.clone().oneshot(request)`). A layer above the retry layer that reserved its inner service first and then
 /// waited for another resource could deadlock.
 pub trait HttpService:
-    Service<
-        Request<Body>,
-        Response = Response<Body>,
-        Error = TransportError,
-        Future: Send + 'static,
-    > + Clone
-    + Send
-    + Sync
-    + 'static
+    AnyHttpService<ResponseBody = Body> + Service<Request<Body>, Error = TransportError>
 {
 }
 
 impl<S> HttpService for S where
-    S: Service<
-            Request<Body>,
-            Response = Response<Body>,
-            Error = TransportError,
-            Future: Send + 'static,
-        > + Clone
-        + Send
-        + Sync
-        + 'static
+    S: AnyHttpService<ResponseBody = Body> + Service<Request<Body>, Error = TransportError>
 {
 }
 
@@ -92,8 +76,8 @@ pub type ResponseFuture = Pin<Box<dyn Future<Output = Answer> + Send>>;
 pub(crate) trait Inner: Send + Sync + 'static {
     /// Sends a request to the inner service. The request is taken out and replaced by an empty one.
     ///
-    /// Passed by reference, because a future keeps space for every value it was given: by value, thirteen layers need
-    /// 17 KB instead of 6 for each call in flight, and half a microsecond more per call.
+    /// A reference, because a future reserves space for each argument: with values, a call through thirteen layers takes
+    /// 17 KB instead of 6 KB, and half a microsecond more.
     fn run(&self, request: &mut Request<Body>) -> impl Future<Output = Answer> + Send;
 }
 
@@ -109,3 +93,28 @@ impl<S: AnyHttpService> Inner for Foreign<S> {
         }
     }
 }
+
+/// Implements `tower::Service` for a type that is always ready.
+macro_rules! always_ready {
+    ($service:ty, |$this:ident, $request:ident| $future:expr) => {
+        impl ::tower::Service<::http::Request<$crate::body::Body>> for $service {
+            type Response = ::http::Response<$crate::body::Body>;
+            type Error = $crate::error::TransportError;
+            type Future = $crate::service::ResponseFuture;
+
+            fn poll_ready(
+                &mut self,
+                _: &mut ::std::task::Context<'_>,
+            ) -> ::std::task::Poll<Result<(), Self::Error>> {
+                ::std::task::Poll::Ready(Ok(()))
+            }
+
+            fn call(&mut self, $request: ::http::Request<$crate::body::Body>) -> Self::Future {
+                let $this = self;
+                $future
+            }
+        }
+    };
+}
+
+pub(crate) use always_ready;

@@ -44,6 +44,18 @@ impl InvalidValue {
     }
 }
 
+/// Converts all items of the list at `place`; an error names the index of its item.
+pub(crate) fn each<T, U, C: FromIterator<U>>(
+    items: impl IntoIterator<Item = T>,
+    place: &str,
+    convert: impl Fn(T) -> Result<U, InvalidValue>,
+) -> Result<C, InvalidValue> {
+    let items = items.into_iter().enumerate();
+    items
+        .map(|(index, item)| convert(item).map_err(|e| e.within(format!("{place}[{index}]"))))
+        .collect()
+}
+
 impl fmt::Display for InvalidValue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.place.is_empty() {

@@ -6,10 +6,10 @@
 #[doc(hidden)]
 #[macro_export]
 macro_rules! setters {
-    ($($(#[$meta:meta])* $name:ident($($value:ident: $type:ty),+) => $($field:tt).+ $(($($argument:expr),+))? $(= $set:expr)?;)+) => {$(
+    ($($(#[$meta:meta])* $name:ident($($value:ident: $type:ty),*) => $($field:tt).+ $(($($argument:expr),+))? $(= $set:expr)?;)+) => {$(
         $(#[$meta])*
         #[must_use]
-        pub fn $name(mut self, $($value: $type),+) -> Self {
+        pub fn $name(mut self, $($value: $type),*) -> Self {
             self.$($field).+ $(($($argument),+))? $(= $set)?;
             self
         }

@@ -72,3 +72,27 @@ fn step(name: &str, run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<
     eprintln!("{name}: passed in {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_missing_cargo_deny_is_reported_with_the_command_that_installs_it() -> anyhow::Result<()> {
+        let shell = Shell::new()?;
+        // Cargo searches these two places for its subcommands.
+        let empty = shell.create_temp_dir()?;
+        let toolchain = Path::new(env!("CARGO")).parent();
+        shell.set_var("PATH", toolchain.context("cargo has a folder")?);
+        shell.set_var("CARGO_HOME", empty.path());
+        let error = check_licences(&shell).err().context("it is missing")?;
+        let install = format!("run `cargo install cargo-deny --version {DENY} --locked`");
+        assert_eq!(
+            error.to_string(),
+            format!("cargo-deny is not installed; {install}")
+        );
+        Ok(())
+    }
+}

@@ -5,7 +5,6 @@
 mod counted;
 mod faults;
 mod halted;
-mod made;
 mod report;
 mod run;
 mod size;
@@ -20,8 +19,7 @@ use crate::support::{MODEL, Outcome, prompt};
 use counted::{Counted, Counts};
 use faults::Faults;
 pub(crate) use halted::{Halted, Leaf, on_a_halted_clock};
-use made::Made;
-use report::Report;
+use report::{FinishedRun, Report};
 pub(crate) use run::Run;
 pub(crate) use size::Size;
 
@@ -37,7 +35,7 @@ async fn make<S>(
     size: Size,
     faults: Option<Faults>,
     leaf: impl FnOnce(LocalService) -> S,
-) -> Result<Made, Box<dyn std::error::Error>>
+) -> Result<FinishedRun, Box<dyn std::error::Error>>
 where
     S: Leaf,
 {
@@ -56,7 +54,7 @@ where
         builder = builder.attempt_layer(layer);
     }
     let run = Run::make(size, &builder.build()?, engine.data_dir()).await?;
-    Ok(Made {
+    Ok(FinishedRun {
         run,
         counts,
         metrics,
@@ -65,13 +63,21 @@ where
 }
 
 /// Compares the run without faults with the run with faults.
-fn compare(size: Size, calm: &Made, stormy: &Made) {
-    for made in [calm, stormy] {
-        let delivered: Vec<usize> = made.run.samples.keys().copied().collect();
+fn compare(size: Size, calm: &FinishedRun, stormy: &FinishedRun) {
+    for finished in [calm, stormy] {
+        let delivered: Vec<usize> = finished.run.samples.keys().copied().collect();
         assert_eq!(delivered, (0..size.samples).collect::<Vec<_>>());
-        assert_eq!(made.counts.passes(), size.steps, "passes the engine made");
-        assert_eq!(made.counts.steps(), size.steps, "steps the engine applied");
-        assert_eq!(made.run.losses.len(), size.steps);
+        assert_eq!(
+            finished.counts.passes(),
+            size.steps,
+            "passes the engine made"
+        );
+        assert_eq!(
+            finished.counts.steps(),
+            size.steps,
+            "steps the engine applied"
+        );
+        assert_eq!(finished.run.losses.len(), size.steps);
     }
     // Samples whose promise expired are drawn again.
     let expired = stormy.faults.as_ref().map_or(0, Faults::expired);

@@ -1,22 +1,37 @@
 //! Report of a run with and without faults.
 
 use std::fmt;
+use std::sync::Arc;
 
+use tinker_client::transport::Metrics;
+
+use super::counted::Counts;
 use super::faults::Faults;
-use super::made::Made;
+use super::run::Run;
 use super::size::Size;
 
-type Row = (&'static str, fn(&Made) -> String);
+/// A finished run with its costs.
+pub(crate) struct FinishedRun {
+    pub(crate) run: Run,
+    /// Operations that the engine executed.
+    pub(crate) counts: Arc<Counts>,
+    /// Requests that the client sent.
+    pub(crate) metrics: Metrics,
+    /// Injected faults; `None` for the run without faults.
+    pub(crate) faults: Option<Faults>,
+}
+
+type Row = (&'static str, fn(&FinishedRun) -> String);
 
 /// The figures of both runs.
 pub(crate) struct Report {
     size: Size,
-    calm: Made,
-    stormy: Made,
+    calm: FinishedRun,
+    stormy: FinishedRun,
 }
 
 impl Report {
-    pub(crate) fn new(size: Size, calm: Made, stormy: Made) -> Self {
+    pub(crate) fn new(size: Size, calm: FinishedRun, stormy: FinishedRun) -> Self {
         Self { size, calm, stormy }
     }
 
@@ -29,41 +44,43 @@ impl Report {
 
 /// The rows of the table for one run.
 const ROWS: [Row; 11] = [
-    ("samples delivered, each once", |made| {
-        made.run.samples.len().to_string()
+    ("samples delivered, each once", |finished| {
+        finished.run.samples.len().to_string()
     }),
-    ("samples the engine drew", |made| {
-        made.counts.jobs().to_string()
+    ("samples the engine drew", |finished| {
+        finished.counts.jobs().to_string()
     }),
-    ("most samples in flight", |made| made.run.most.to_string()),
-    ("passes the engine made", |made| {
-        made.counts.passes().to_string()
+    ("most samples in flight", |finished| {
+        finished.run.most.to_string()
     }),
-    ("steps the engine applied", |made| {
-        made.counts.steps().to_string()
+    ("passes the engine made", |finished| {
+        finished.counts.passes().to_string()
     }),
-    ("requests sent", |made| {
-        let operations = made.metrics.snapshot().operations;
+    ("steps the engine applied", |finished| {
+        finished.counts.steps().to_string()
+    }),
+    ("requests sent", |finished| {
+        let operations = finished.metrics.snapshot().operations;
         let sent: u64 = operations.values().map(|counts| counts.attempts).sum();
         sent.to_string()
     }),
-    ("of these tries after a failed one", |made| {
-        let operations = made.metrics.snapshot().operations;
+    ("of these tries after a failed one", |finished| {
+        let operations = finished.metrics.snapshot().operations;
         let again: u64 = operations.values().map(|counts| counts.retries).sum();
         again.to_string()
     }),
-    ("requests that met a fault", |made| {
-        let faults = made.faults.as_ref();
+    ("requests that met a fault", |finished| {
+        let faults = finished.faults.as_ref();
         faults.map_or(0, Faults::hit).to_string()
     }),
-    ("times samples were throttled", |made| {
-        made.metrics.snapshot().throttled.to_string()
+    ("times samples were throttled", |finished| {
+        finished.metrics.snapshot().throttled.to_string()
     }),
-    ("times work was paused", |made| {
-        made.metrics.snapshot().paused.to_string()
+    ("times work was paused", |finished| {
+        finished.metrics.snapshot().paused.to_string()
     }),
-    ("seconds by the client's clock", |made| {
-        format!("{:.0}", made.run.took.as_secs_f64())
+    ("seconds by the client's clock", |finished| {
+        format!("{:.0}", finished.run.took.as_secs_f64())
     }),
 ];
 

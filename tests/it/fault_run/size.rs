@@ -16,7 +16,7 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    /// The size for every test run: some seconds.
+    /// The size for `cargo test`; takes a few seconds.
     pub(crate) const SMALL: Self = Self {
         steps: 12,
         refresh: 4,

@@ -5,7 +5,6 @@ mod heads;
 mod keys;
 mod outcomes;
 mod pace;
-mod pairs;
 mod requests;
 mod telemetry;
 mod values;

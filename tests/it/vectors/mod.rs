@@ -2,7 +2,7 @@
 //!
 //! A recording (`vector`, `exchange`, `body`) contains the requests of the official client, the
 //! answers, and the client's results. A plan is derived from the requests (`derivation`, `plan`): the
-//! calls of our API that send the same. The calls are made (`replay`, `clients`, `running`, `custom_loss`)
+//! calls of our API that send the same. The calls are made (`replay`, `running`, `custom_loss`)
 //! against a server that gives the recorded answers (`stub`, `script`), and default answers where a
 //! recording is incomplete (`usual`). Then requests and results are compared (`compare`), and every
 //! message is decoded and encoded by our types (`forms`). Facts that cannot be derived, and intended
@@ -11,7 +11,6 @@
 
 mod body;
 mod call;
-mod clients;
 mod compare;
 mod custom_loss;
 mod derivation;

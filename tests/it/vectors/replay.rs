@@ -7,12 +7,11 @@ use std::time::Duration;
 use tinker_client::{Config, ServiceClient};
 
 use super::call::Call;
-use super::clients::Clients;
 use super::known;
 use super::notes::{Note, Notes};
 use super::outcome::Outcome;
 use super::plan::{Plan, Step};
-use super::running::{self, Running};
+use super::running::{self, Clients, Running};
 use super::sent::Sent;
 use super::setup;
 use super::stub::Stub;

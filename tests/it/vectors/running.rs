@@ -1,18 +1,31 @@
-//! Running calls.
+//! Running calls, and the clients that make them.
+
+use std::collections::BTreeMap;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::json;
 use tinker_client::{
-    Error, ForwardBackwardOutput, SamplerHandle, SamplingSource, ServiceClient, TrainingClient,
+    Error, ForwardBackwardOutput, LossHandle, SamplerHandle, SamplingClient, SamplingSource,
+    ServiceClient, TrainingClient,
 };
 use tinker_types::SamplerSaveKind;
 
 use super::call::{Call, Work};
-use super::clients::Clients;
 use super::custom_loss;
 use super::notation;
 use super::outcome::Outcome;
+
+/// The clients of a replay.
+#[derive(Debug)]
+pub(crate) struct Clients {
+    pub(crate) service: ServiceClient,
+    /// Source of the REST and the admin client, which are separate clients in the official SDK.
+    pub(crate) apart: ServiceClient,
+    pub(crate) models: BTreeMap<String, TrainingClient>,
+    pub(crate) samplers: BTreeMap<String, SamplingClient>,
+    pub(crate) losses: BTreeMap<String, LossHandle>,
+}
 
 /// A running call; it continues without being polled until it is dropped.
 pub(crate) type Running = BoxFuture<'static, Outcome>;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::exchange::Exchange;
+use super::sent::Sent;
 
 /// A recording, as stored in its file.
 #[derive(Debug, Deserialize)]
@@ -54,6 +55,17 @@ impl Vector {
 
     pub(crate) fn area(&self) -> &str {
         self.name.split('/').next().unwrap_or_default()
+    }
+
+    /// Recorded exchanges, each with the requests of our client for it, in the order of sending.
+    pub(crate) fn pairs<'a>(
+        &'a self,
+        sent: &'a [Sent],
+    ) -> impl Iterator<Item = (usize, &'a Exchange, &'a Sent)> + Clone {
+        sent.iter().filter_map(|sent| {
+            let index = sent.recorded()?;
+            Some((index, &self.exchanges[index], sent))
+        })
     }
 
     /// The number behind `word` in the sketch: `sleep 21`, `timeout=0.5`.

@@ -1,4 +1,4 @@
-"""LoRA adapters made by peft."""
+"""LoRA adapters, created with peft."""
 
 import json
 
@@ -16,14 +16,14 @@ def places(recipe):
 
 def deviation(rank):
     def of(name, parameter):
-        # Both matrices are away from zero, so that both have gradients.
+        # Neither matrix is zero, so that both have gradients.
         return (0.0, parameter.shape[1] ** -0.5) if "lora_A" in name else (0.0, 0.02 * rank**0.5)
 
     return of
 
 
 def save(recipe, model, folder, seed):
-    """Wraps the model with a random adapter and writes its folder."""
+    """Adds a random adapter to the model and saves the adapter to a folder."""
     config = LoraConfig(
         r=recipe.rank, lora_alpha=recipe.alpha, use_rslora=recipe.rank_stabilised, target_modules=places(recipe),
         lora_dropout=0.0, bias="none", task_type="CAUSAL_LM",
@@ -37,7 +37,7 @@ def save(recipe, model, folder, seed):
 
 
 def tidy(path, base):
-    """Takes out what differs from run to run: the place of the base model and the order of a set."""
+    """Removes differences between runs: the path of the base model, and the order of a set."""
     config = json.loads(path.read_text())
     config["base_model_name_or_path"] = base
     config["target_modules"].sort()

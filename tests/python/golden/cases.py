@@ -1,4 +1,4 @@
-"""What each loss is asked: data in the form they are sent in."""
+"""Test cases of the losses: data in the form of requests."""
 
 import numpy as np
 import torch
@@ -9,12 +9,12 @@ from models import VOCAB
 
 LENGTHS = [9, 1, 14]
 CLIPS = ("clip_low_threshold", "clip_high_threshold")
-# A ratio this near to a bound might be clipped on one side of the comparison only.
+# Distance from a bound within which a ratio might be clipped on one side of the comparison only.
 MARGIN = 1e-3
 
 
 class Draw:
-    """Data of one model, from a generator whose stream never changes. Numbers are short, so that files are."""
+    """Random data for one model, from a generator whose stream is fixed. Numbers have few digits, to keep files small."""
 
     def __init__(self, seed):
         self.random = np.random.RandomState(seed)
@@ -51,7 +51,7 @@ def distilled(draw, pairs, k=3):
 
 
 def reinforced(draw, pairs, logprobs, masked=False, clips=False):
-    """Log probabilities of the sampling policy lie around the model's own."""
+    """Data of policy losses; the log probabilities of the sampling policy are those of the model plus noise."""
     data = []
     for (tokens, to), lp in zip(pairs, logprobs):
         old = torch.from_numpy(np.round((lp + draw.floats(len(to), deviation=0.3)).numpy(), 3)).float()
@@ -68,7 +68,7 @@ def reinforced(draw, pairs, logprobs, masked=False, clips=False):
 
 
 def check_margins(name, data, logprobs, loss, config, defaults):
-    """Fails where a number lies on a bound: then the seed is to be changed."""
+    """Fails if a ratio is too near to a bound; change the seed then."""
     for (_, x), lp in zip(data, logprobs):
         r = losses.ratio(lp, x)
         if "sequence_ratio_mask" in x:
@@ -76,11 +76,11 @@ def check_margins(name, data, logprobs, loss, config, defaults):
             r = torch.exp((mask * (lp - x["logprobs"])).sum() / mask.sum())
         for bound in losses.bounds(x, config, *defaults):
             nearest = (r - bound).abs().min()
-            assert nearest > MARGIN / 50, f"{name}: a ratio lies {nearest:.1e} from a bound"
+            assert nearest > MARGIN / 50, f"{name}: a ratio is {nearest:.1e} from a bound; change the seed"
 
 
 def built_in(draw, pairs, logprobs, every):
-    """Name, loss, config and data of the losses that have names."""
+    """Name, loss, config and data of the built-in losses."""
     yield "cross_entropy", losses.cross_entropy, {}, supervised(draw, pairs)
     if not every:
         return
@@ -105,7 +105,7 @@ def built_in(draw, pairs, logprobs, every):
 
 
 def uploaded(draw, pairs, logprobs):
-    """Name, function, graph and data of the losses that are uploaded."""
+    """Function, graph and data of the uploaded losses."""
     for loss, ranks in losses.UPLOADED.items():
         if loss is losses.towards:
             data = [(t, {"target_tokens": x["target_tokens"]}) for t, x in distilled(draw, pairs[::2])]
@@ -119,7 +119,7 @@ def uploaded(draw, pairs, logprobs):
 
 
 def wire(data):
-    """Data in the JSON of requests."""
+    """Data in the JSON form of requests."""
     return [
         {
             "model_input": {"chunks": [{"type": "encoded_text", "tokens": tokens.tolist()}]},
@@ -139,5 +139,5 @@ def tensor(value):
 
 
 def short(values):
-    """The shortest numbers that are read back as the same f32."""
+    """The shortest decimal numbers that parse to the same f32."""
     return [float(str(x)) for x in np.asarray(values, dtype=np.float32)]

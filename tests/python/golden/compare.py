@@ -1,9 +1,9 @@
-"""Compares goldens that were made now with those that are kept.
+"""Compares new goldens with the stored ones.
 
     python compare.py KEPT FRESH
 
-Weights, adapters and inputs must be equal; what was computed may differ in the last digits, as it does between
-processors and versions of torch.
+Weights, adapters and inputs must be equal. Computed values may differ in the last digits, since processors and
+versions of torch round differently.
 """
 
 import json
@@ -17,19 +17,19 @@ ABSOLUTE, RELATIVE = 2e-5, 2e-5
 
 def main(kept, fresh):
     names = [sorted(folder.name for folder in root.iterdir() if folder.is_dir()) for root in (kept, fresh)]
-    assert names[0] == names[1], f"other models: {names[0]} and {names[1]}"
+    assert names[0] == names[1], f"the models differ: {names[0]} and {names[1]}"
     for name in names[0]:
         for part in ("model", "adapter"):
             exactly(tensors(kept / name / part), tensors(fresh / name / part), f"{name}/{part}")
         cases = [json.loads((root / name / "cases.json").read_text()) for root in (kept, fresh)]
         apart = [nested(*cases, f"{name}/cases.json")]
         expected = [load_file(root / name / "expected.safetensors") for root in (kept, fresh)]
-        assert expected[0].keys() == expected[1].keys(), f"{name}/expected.safetensors: other tensors"
+        assert expected[0].keys() == expected[1].keys(), f"{name}/expected.safetensors: the names of tensors differ"
         for tensor, values in expected[0].items():
             difference = (values - expected[1][tensor]).norm() / values.norm()
-            assert difference < RELATIVE, f"{name}/expected.safetensors: {tensor} is {difference:.1e} apart"
+            assert difference < RELATIVE, f"{name}/expected.safetensors: {tensor} differs by {difference:.1e}"
             apart.append(float(difference))
-        print(f"{name}: at most {max(apart):.1e} apart")
+        print(f"{name}: largest difference {max(apart):.1e}")
 
 
 def tensors(folder):
@@ -39,13 +39,13 @@ def tensors(folder):
 
 
 def exactly(kept, fresh, place):
-    assert kept.keys() == fresh.keys(), f"{place}: other tensors"
+    assert kept.keys() == fresh.keys(), f"{place}: the names of tensors differ"
     for name, tensor in kept.items():
         assert tensor.dtype == fresh[name].dtype and tensor.equal(fresh[name]), f"{place}: {name} differs"
 
 
 def nested(kept, fresh, place):
-    """The largest difference of two numbers; fails where anything else differs."""
+    """Largest difference between two floats of nested values; anything else must be equal."""
     if isinstance(kept, float) and isinstance(fresh, float):
         apart = abs(kept - fresh) / max(1.0, abs(kept))
         assert apart < ABSOLUTE, f"{place}: {kept} and {fresh}"

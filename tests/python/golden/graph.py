@@ -1,4 +1,4 @@
-"""Loss functions as the graphs that clients upload."""
+"""Loss functions as graphs for upload."""
 
 import math
 import operator
@@ -10,7 +10,7 @@ MODULES = {"_operator": "operator", "torch._C._nn": "torch.nn.functional", "torc
 
 
 def trace(loss, ranks):
-    """What create_custom_loss takes of a function of log probabilities and named inputs."""
+    """Fields of a `create_custom_loss` request for a function of log probabilities and named inputs."""
     nodes = [wire(node) for node in torch.fx.symbolic_trace(loss).graph.nodes]
     inputs = [{"name": name, "rank": rank} for name, rank in ranks.items()]
     return {"name": loss.__name__, "inputs": inputs, "graph": {"format": 1, "nodes": nodes}}

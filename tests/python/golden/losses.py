@@ -1,4 +1,4 @@
-"""The losses by their public definitions, in torch. Each is a sum over tokens and data."""
+"""The losses in torch, by their public definitions. Each is a sum over tokens and data."""
 
 import torch
 
@@ -43,14 +43,14 @@ def dro(lp, x, config):
 
 
 def gspo(lp, x, config):
-    """https://arxiv.org/abs/2507.18071, section 4.3: advantages of each token."""
+    """https://arxiv.org/abs/2507.18071, section 4.3: with an advantage for each token."""
     mask, (low, high) = x["sequence_ratio_mask"], bounds(x, config, 1 - 3e-4, 1 + 4e-4)
     s = torch.exp((mask * (lp - x["logprobs"])).sum() / mask.sum())
     s = s.detach() * torch.exp(lp - lp.detach())
     return -torch.minimum(s * x["advantages"], torch.clamp(s, low, high) * x["advantages"]).sum()
 
 
-# Losses that are uploaded: of the log probabilities of one datum and inputs of its own.
+# Uploaded losses: functions of the log probabilities and further inputs of one datum.
 
 
 def soft_margin(logprobs, old, advantages):
@@ -74,7 +74,7 @@ def prefixes(logprobs, advantages):
 
 
 def towards(logprobs, teacher):
-    """Of [T, K] targets: the divergence from a teacher, renormalised over the K."""
+    """Divergence from a teacher, for [T, K] targets; both distributions are normalized over the K."""
     student = torch.log_softmax(logprobs, dim=-1)
     aim = torch.softmax(teacher, dim=-1)
     loss = (aim * (torch.log(aim) - student)).sum(dim=-1).sum()

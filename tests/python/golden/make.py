@@ -1,9 +1,9 @@
-"""Writes the goldens: tiny models, adapters on them, and what torch, transformers and peft compute with them.
+"""Writes the goldens: tiny models, their adapters, and the results of torch, transformers and peft.
 
     python make.py FOLDER
 
-For each model there are `model/` and `adapter/` as transformers and peft save them, `cases.json` (what is asked, in the
-JSON of requests, and the numbers that are the answer) and `expected.safetensors` (gradients, and weights after training).
+Each model has a folder with `model/` and `adapter/` as transformers and peft save them, `cases.json` (inputs in the
+JSON form of requests, with the expected numbers) and `expected.safetensors` (gradients, and weights after training).
 """
 
 import json
@@ -29,7 +29,7 @@ transformers.logging.disable_progress_bar()
 STEPS = 50
 ADAM = {
     "plain": {"learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.95, "eps": 1e-12, "weight_decay": 0.0, "grad_clip_norm": 0.0},
-    # The norms of the gradients begin above the limit and end below.
+    # The gradient norm starts above the limit and ends below it.
     "clipped": {"learning_rate": 5e-4, "beta1": 0.9, "beta2": 0.98, "eps": 1e-8, "weight_decay": 0.5, "grad_clip_norm": 150.0},
 }
 
@@ -105,10 +105,10 @@ def train(name, adam, folder, data, expected):
         return *told, {tensor: weight.detach().clone() for tensor, weight in weights.items()}
 
     history, norms, weights = run(0.0)
-    # Where a run amplifies roundings it says nothing about another program.
+    # A run that amplifies rounding errors cannot be compared with another program.
     _, _, nudged = run(1e-7)
     apart = max(float((weights[tensor] - nudged[tensor]).abs().max()) for tensor in weights)
-    assert apart < 5e-6, f"{folder.name}, {name}: roundings grow to {apart:.1e}: choose gentler constants"
+    assert apart < 5e-6, f"{folder.name}, {name}: rounding errors grow to {apart:.1e}; lower the learning rate"
     expected.update({f"{name}/{tensor}": weight for tensor, weight in weights.items()})
     return {
         "name": name, "adam_params": adam, "steps": STEPS, "batches": [cases.wire(batch) for batch in batches],
@@ -117,7 +117,7 @@ def train(name, adam, folder, data, expected):
 
 
 def decode(model, draw, adapter):
-    """A prompt whose continuation is long, and clear enough that no rounding changes it."""
+    """A prompt with a long greedy continuation whose tokens do not depend on rounding."""
     while True:
         prompt = draw.tokens(11)
         tokens, logprobs, before, nearest = oracle.greedy(model, prompt, 40)
@@ -135,7 +135,7 @@ def write(folder, asked, expected):
 
 
 def one_line_each(asked):
-    """JSON whose lists of cases have one case on each line."""
+    """JSON with each case of a list on its own line."""
     def value(of):
         if isinstance(of, list):
             return "[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in of) + "\n]"
@@ -145,5 +145,5 @@ def one_line_each(asked):
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(1)  # sums in one order, and quicker on such small tensors
+    torch.set_num_threads(1)  # a fixed order of sums; also faster for tensors this small
     main(Path(sys.argv[1]))

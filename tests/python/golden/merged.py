@@ -1,10 +1,9 @@
-"""Compares models that the engine merged with what peft makes of the same adapters, and lets transformers compute with
-them.
+"""Compares models that the engine merged with those that peft merges, and loads them in transformers.
 
     python merged.py GOLDENS SAVED
 
-SAVED holds for each model a PEFT folder with `logprobs.json` in it, as `saved.py` reads it, and the merged model twice:
-`merged` in the precision of the base, `merged-f32` in f32.
+SAVED contains a PEFT folder for each model, with `logprobs.json` as `saved.py` reads it, and with the merged model
+twice: `merged` in the precision of the base model, `merged-f32` in f32.
 """
 
 import json
@@ -25,7 +24,7 @@ warnings.filterwarnings("ignore")
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
-# A weight is a sum of rank + 1 numbers: both sides round it a few times in f32, and once more into the folder.
+# A weight is a sum of rank + 1 numbers: both sides round it several times in f32, and once more when saving.
 SUMS = 8 * torch.finfo(torch.float32).eps
 
 
@@ -35,19 +34,22 @@ def main(goldens, saved):
         weights = by_peft(goldens / recipe.name / "model", place)
         for folder in (place / "merged", place / "merged-f32"):
             of_weights = off(weights, load_file(folder / "model.safetensors"), folder)
-            print(f"{recipe.name}: {folder.name}: weights {of_weights:.2f} of a rounding from peft's")
-            assert of_weights <= 1, "1 is the most"
+            print(f"{recipe.name}: {folder.name}: weights differ from peft by {of_weights:.2f} of the rounding error")
+            assert of_weights <= 1, "the limit is 1"
         data = json.loads((goldens / recipe.name / "cases.json").read_text())["base"]["data"]
         told = json.loads((place / "logprobs.json").read_text())
         model = models.load(place / "merged-f32")
         apart = max(far(model, datum, torch.tensor(logprobs)) for datum, logprobs in zip(data, told, strict=True))
-        print(f"{recipe.name}: merged, in transformers: {apart:.1e} apart from the adapter in the engine")
-        assert apart <= LIMIT, f"{LIMIT:.0e} is the most"
+        print(f"{recipe.name}: merged model in transformers differs from the adapter in the engine by {apart:.1e}")
+        assert apart <= LIMIT, f"the limit is {LIMIT:.0e}"
 
 
 def by_peft(base, adapter):
-    """Weights after merge_and_unload, in f32. A tied head that is adapted becomes one of its own first: peft would
-    otherwise add the adapter to the embedding as well."""
+    """Weights after merge_and_unload, in f32.
+
+    An adapted head that is tied to the embedding is copied first; otherwise peft would add the adapter to the embedding
+    as well.
+    """
     model = models.load(base)
     config = json.loads((adapter / "adapter_config.json").read_text())
     if model.config.tie_word_embeddings and "lm_head" in config["target_modules"]:
@@ -64,8 +66,8 @@ def by_peft(base, adapter):
 
 
 def off(wanted, got, place):
-    """The largest difference, in roundings of the numbers that the folder keeps."""
-    assert wanted.keys() == got.keys(), f"{place}: other tensors: {sorted(wanted.keys() ^ got.keys())}"
+    """Largest difference, relative to the rounding error of the saved numbers."""
+    assert wanted.keys() == got.keys(), f"{place}: the names of tensors differ: {sorted(wanted.keys() ^ got.keys())}"
     most = 0.0
     for name, weight in wanted.items():
         eps = torch.finfo(got[name].dtype).eps

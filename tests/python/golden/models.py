@@ -1,4 +1,4 @@
-"""Tiny random models, saved as Hugging Face folders by transformers itself."""
+"""Tiny random models, saved as Hugging Face folders by transformers."""
 
 import json
 from dataclasses import dataclass, field
@@ -12,25 +12,25 @@ VOCAB = 64
 
 @dataclass
 class Recipe:
-    """A model and the adapter on it."""
+    """A model and its adapter."""
 
     name: str
     config: type
     shape: dict
     dtype: torch.dtype
     sharded: bool
-    # As transformers 4 wrote config.json, which is what most published folders hold.
+    # Whether config.json has the form of transformers 4, as in most published folders.
     older: bool
     rank: int = 4
-    # 32 is what the engine gives its own adapters.
+    # The engine trains adapters with 32.
     alpha: int = 32
     rank_stabilised: bool = False
-    # The adapter's file repeats the weights of the embedding and the head, as peft writes it unless told otherwise.
+    # Whether the adapter's file repeats the weights of the embedding and the head, the default of peft.
     with_embeddings: bool = False
     attention: bool = True
     mlp: bool = True
     unembed: bool = True
-    # Gradients of every loss, and optimizer runs; the others have those of cross entropy.
+    # Whether gradients of every loss and optimizer runs are recorded; otherwise only gradients of cross entropy.
     every_loss: bool = False
     more: dict = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ RECIPES = [
 
 
 def fill(named, seed, deviation):
-    """Draws parameters in the order of their names from a generator whose stream never changes."""
+    """Fills parameters, in the order of their names, from a generator whose stream is fixed."""
     draw = np.random.RandomState(seed)
     with torch.no_grad():
         for name, parameter in sorted(named, key=lambda pair: pair[0]):
@@ -100,7 +100,7 @@ def deviation(name, parameter):
 
 
 def save(recipe, folder, seed):
-    """Writes the folder and gives the model back as transformers loads it, in f32."""
+    """Saves the folder. Returns the model as transformers loads it, in f32."""
     config = recipe.config(
         vocab_size=VOCAB, hidden_size=32, intermediate_size=40, num_hidden_layers=2, max_position_embeddings=128,
         bos_token_id=None, eos_token_id=VOCAB - 1, pad_token_id=None, attention_dropout=0.0,
@@ -123,7 +123,7 @@ def load(folder):
 
 
 def as_older(path):
-    """Rewrites a configuration in the words of transformers 4."""
+    """Rewrites a configuration in the form of transformers 4."""
     config = json.loads(path.read_text())
     rope = config.pop("rope_parameters")
     config["rope_theta"] = rope.pop("rope_theta")

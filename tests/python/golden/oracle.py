@@ -1,4 +1,4 @@
-"""What torch says: log probabilities, gradients, optimizer steps, decoding."""
+"""Reference results of torch: log probabilities, gradients, optimizer steps, greedy decoding."""
 
 import torch
 
@@ -32,14 +32,14 @@ def gradients(model, data, loss):
 
 
 def joined(metrics):
-    """Summed over data, or averaged where the name says so."""
+    """Metrics summed over data; those that end with `:mean` are averaged."""
     names = metrics[0] if metrics else {}
     sums = {name: sum(of_datum[name] for of_datum in metrics) for name in names}
     return {name: value / len(metrics) if name.endswith(":mean") else value for name, value in sums.items()}
 
 
 def adamw(model, batches, loss, steps, adam):
-    """Steps whose gradients gather over several batches; losses and norms of each step."""
+    """Makes steps, each with gradients accumulated over all batches. Returns the loss and the gradient norm of each."""
     parameters = list(trained(model).values())
     optimizer = torch.optim.AdamW(
         parameters, lr=adam["learning_rate"], betas=(adam["beta1"], adam["beta2"]), eps=adam["eps"],
@@ -62,8 +62,11 @@ def adamw(model, batches, loss, steps, adam):
 
 @torch.no_grad()
 def greedy(model, prompt, most):
-    """The most likely continuation, up to the model's end token, with its cache of keys and values. Log probabilities:
-    of the continuation's tokens, and of the prompt's after the first; and how near the second likeliest came."""
+    """Greedy continuation up to the end token of the model, with a KV cache.
+
+    Returns the tokens, their log probabilities, those of the prompt after its first token, and the smallest distance
+    between the two most likely tokens.
+    """
     end, tokens, logprobs, nearest = model.config.eos_token_id, [], [], float("inf")
     next, cache = prompt, None
     while len(tokens) < most and end not in tokens:

@@ -1,9 +1,9 @@
-"""Loads adapters that the engine trained and saved with peft, and computes what the engine computed with them.
+"""Loads adapters that the engine trained into peft, and compares log probabilities.
 
     python saved.py GOLDENS SAVED
 
-SAVED holds for each model a PEFT folder with `logprobs.json` in it: the log probabilities of the data of `base` in the
-model's `cases.json`. They must agree within 1e-5.
+SAVED contains a PEFT folder for each model, with `logprobs.json`: the log probabilities that the engine computed for
+the data of `base` in the `cases.json` of the model. They must agree within 1e-5.
 """
 
 import json
@@ -32,8 +32,8 @@ def main(goldens, saved):
         told = json.loads((saved / recipe.name / "logprobs.json").read_text())
         adapted = adapters.load(models.load(folder / "model"), saved / recipe.name)
         apart = max(far(adapted, datum, torch.tensor(logprobs)) for datum, logprobs in zip(data, told, strict=True))
-        print(f"{recipe.name}: an adapter of the engine, loaded by peft: {apart:.1e} apart")
-        assert apart <= LIMIT, f"{LIMIT:.0e} is the most"
+        print(f"{recipe.name}: adapter of the engine, loaded by peft: difference {apart:.1e}")
+        assert apart <= LIMIT, f"the limit is {LIMIT:.0e}"
 
 
 @torch.no_grad()

@@ -1,7 +1,7 @@
 //! Every decoder of the workspace as a function of arbitrary bytes.
 //!
 //! The fuzz targets in `fuzz/` and a test on stable call the same functions, so that the targets keep compiling.
-//! Each function returns for every input; a panic, a hang or unbounded memory is a defect.
+//! No input may cause a panic, a hang or unbounded memory.
 
 mod answer;
 mod engine;

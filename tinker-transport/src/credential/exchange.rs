@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -14,6 +14,7 @@ use super::jwt::Claims;
 use super::{Credential, CredentialError, CredentialFuture, Token};
 use crate::body::Body;
 use crate::flow::class::Class;
+use crate::mutex::lock;
 use crate::policy::Replay;
 use crate::request::call::Call;
 use crate::stack::transport::Transport;
@@ -105,14 +106,11 @@ impl Exchange {
 
 impl Inner {
     fn cached(&self) -> Option<CachedToken> {
-        self.cached
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.cached).clone()
     }
 
     fn keep(&self, cached: Option<CachedToken>) {
-        *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = cached;
+        *lock(&self.cached) = cached;
     }
 
     /// The cached token, if it lives long enough. Starts its renewal if due.

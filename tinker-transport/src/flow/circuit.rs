@@ -1,10 +1,11 @@
 //! State machine of one circuit breaker.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::mutex::lock;
 use crate::observe::event::BreakerChange;
 
 /// When a circuit opens, and for how long.
@@ -89,7 +90,7 @@ impl Circuit {
 
     /// Admits a request or refuses it. The second value is the change of state this caused.
     pub(crate) fn admit(&self) -> (Result<Pass<'_>, Refusal>, Option<BreakerChange>) {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         let now = Instant::now();
         let refusal = |left| Refusal {
             left,
@@ -115,10 +116,6 @@ impl Circuit {
         };
         (Ok(pass), was_open.then_some(BreakerChange::HalfOpened))
     }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl State {
@@ -140,7 +137,7 @@ impl Pass<'_> {
     /// Records the result of the request. Returns the change of state this caused.
     pub(crate) fn end(self, has_failed: bool) -> Option<BreakerChange> {
         let rules = self.circuit.rules;
-        let mut state = self.circuit.state();
+        let mut state = lock(&self.circuit.state);
         if state.generation != self.generation {
             return None;
         }
@@ -170,7 +167,7 @@ impl Pass<'_> {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        let mut state = self.circuit.state();
+        let mut state = lock(&self.circuit.state);
         if self.is_probe && state.generation == self.generation {
             state.phase = Phase::HalfOpen { is_probing: false };
         }

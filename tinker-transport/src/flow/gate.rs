@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::flow::class::Class;
+use crate::mutex::lock;
 use crate::request::call::{Billing, Call};
 
 /// Cool-down of small samples after a 429; large ones wait [`LARGE_COOL_DOWN`].
@@ -62,7 +63,7 @@ impl Gate {
     /// The gate shared by all callers of `base_url` with the credential of this fingerprint.
     pub(crate) fn shared(base_url: &str, fingerprint: u64) -> Self {
         static GATES: LazyLock<Mutex<Gates>> = LazyLock::new(Mutex::default);
-        let mut gates = GATES.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gates = lock(&GATES);
         gates.retain(|_, gate| gate.strong_count() > 0);
         let entry = gates.entry((base_url.to_owned(), fingerprint)).or_default();
         let gate = entry.upgrade().map(Self).unwrap_or_default();
@@ -78,7 +79,7 @@ impl Gate {
             LARGE_COOL_DOWN
         };
         let until = Instant::now() + cool_down;
-        let mut times = self.times();
+        let mut times = lock(&self.0);
         times.throttled_until = Some(
             times
                 .throttled_until
@@ -91,7 +92,7 @@ impl Gate {
     /// response goes to the caller.
     pub fn pause(&self, limit: Duration) -> Option<Duration> {
         let now = Instant::now();
-        let mut times = self.times();
+        let mut times = lock(&self.0);
         let known = times
             .pause
             .take()
@@ -119,7 +120,7 @@ impl Gate {
 
     /// Whether the server throttled samples within the last seconds.
     pub fn is_throttled(&self) -> bool {
-        self.times()
+        lock(&self.0)
             .throttled_until
             .is_some_and(|until| Instant::now() < until + CAREFUL)
     }
@@ -145,7 +146,7 @@ impl Gate {
     }
 
     fn closed_until(&self, call: &Call) -> Option<Instant> {
-        let times = self.times();
+        let times = lock(&self.0);
         let throttled = times
             .throttled_until
             .filter(|_| call.class == Class::Sample);
@@ -156,15 +157,11 @@ impl Gate {
             .max(paused)
             .filter(|until| *until > Instant::now())
     }
-
-    fn times(&self) -> MutexGuard<'_, Times> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl fmt::Debug for Gate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Gate").field(&*self.times()).finish()
+        f.debug_tuple("Gate").field(&*lock(&self.0)).finish()
     }
 }
 

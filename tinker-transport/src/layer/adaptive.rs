@@ -1,7 +1,7 @@
 //! Adaptive concurrency layer.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -13,6 +13,7 @@ use crate::body::Body;
 use crate::error::{Kind, Stage};
 use crate::flow::aimd::Aimd;
 use crate::flow::class::{Class, PerClass};
+use crate::mutex::lock;
 use crate::observe::event::Event;
 use crate::observe::observer::Observers;
 use crate::request::call::Call;
@@ -204,10 +205,6 @@ impl Drop for InFlight {
             tally.issued -= 1;
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for AdaptiveLayer {

@@ -96,11 +96,12 @@ impl AdmissionLayer {
         }
     }
 
-    /// Reports calls that had to wait to these observers.
-    #[must_use]
-    pub fn with_observers(mut self, observers: Observers) -> Self {
-        self.observers = observers;
-        self
+    tinker_types::setters! {
+        /// Reports calls that had to wait to these observers.
+        with_observers(observers: Observers) => observers = observers;
+
+        /// Admits samples with care while this gate reports back-pressure.
+        with_gate(gate: Gate) => gate = Some(gate);
     }
 
     /// Waits for permits.
@@ -123,13 +124,6 @@ impl AdmissionLayer {
             waited: began.elapsed(),
         });
         Ok(permits)
-    }
-
-    /// Admits samples with care while this gate reports back-pressure.
-    #[must_use]
-    pub fn with_gate(mut self, gate: Gate) -> Self {
-        self.gate = Some(gate);
-        self
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Uri};
@@ -12,6 +12,7 @@ use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::flow::circuit::{Circuit, Refusal, Rules};
 use crate::flow::class::Class;
+use crate::mutex::lock;
 use crate::observe::event::{BreakerChange, Event};
 use crate::observe::observer::Observers;
 use crate::policy::{Disposition, Outcome};
@@ -87,13 +88,6 @@ impl BreakerLayer {
         self
     }
 
-    /// Opens when this share of tries failed, from 0 to 1.
-    #[must_use]
-    pub fn with_failure_share(mut self, share: f64) -> Self {
-        self.rules.failure_share = share;
-        self
-    }
-
     /// Stays open this long at first, and at most `longest`.
     #[must_use]
     pub fn with_cool_down(mut self, first: Duration, longest: Duration) -> Self {
@@ -102,11 +96,12 @@ impl BreakerLayer {
         self
     }
 
-    /// Reports changes to these observers.
-    #[must_use]
-    pub fn with_observers(mut self, observers: Observers) -> Self {
-        self.observers = observers;
-        self
+    tinker_types::setters! {
+        /// Opens when this share of tries failed, from 0 to 1.
+        with_failure_share(share: f64) => rules.failure_share = share;
+
+        /// Reports changes to these observers.
+        with_observers(observers: Observers) => observers = observers;
     }
 
     fn subject(&self, class: Class, uri: &Uri) -> Subject {
@@ -121,7 +116,7 @@ impl BreakerLayer {
     }
 
     fn circuit(&self, subject: &Subject) -> Arc<Circuit> {
-        let mut circuits = self.circuits.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut circuits = lock(&self.circuits);
         if let Some(circuit) = circuits.get(subject) {
             return Arc::clone(circuit);
         }

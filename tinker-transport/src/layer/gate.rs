@@ -11,8 +11,7 @@ use crate::flow::class::Class;
 use crate::flow::gate::{Gate, PAUSE_LIMIT};
 use crate::observe::event::{Event, GateChange};
 use crate::observe::observer::Observers;
-use crate::policy::Held;
-use crate::policy::Waited;
+use crate::policy::{Held, Waited};
 use crate::request::call::{Billing, Call};
 use crate::service::{Answer, Inner};
 

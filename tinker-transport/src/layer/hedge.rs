@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use tokio::time::Instant;
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
+use crate::mutex::lock;
 use crate::observe::event::Event;
 use crate::observe::observer::Observers;
-use crate::policy::Replay;
-use crate::policy::{Disposition, Outcome};
+use crate::policy::{Disposition, Outcome, Replay};
 use crate::request::call::Call;
 use crate::request::spare::Spare;
 use crate::service::{Answer, Inner};
@@ -87,15 +87,13 @@ impl HedgeLayer {
         }
     }
 
-    /// Reports hedges to these observers.
-    #[must_use]
-    pub fn with_observers(mut self, observers: Observers) -> Self {
-        self.observers = observers;
-        self
+    tinker_types::setters! {
+        /// Reports hedges to these observers.
+        with_observers(observers: Observers) => observers = observers;
     }
 
     fn delay(&self, operation: &'static str) -> Option<Duration> {
-        let mut shared = self.shared();
+        let mut shared = lock(&self.shared);
         shared.budget = (shared.budget + SHARE).min(BURST);
         let share = match self.delay {
             Delay::Fixed(delay) => return Some(delay),
@@ -112,7 +110,7 @@ impl HedgeLayer {
 
     fn note(&self, operation: &'static str, took: Duration) {
         if let Delay::Share(_) = self.delay {
-            let mut shared = self.shared();
+            let mut shared = lock(&self.shared);
             let times = shared.times.entry(operation).or_default();
             if times.len() == KEPT {
                 times.pop_front();
@@ -122,16 +120,12 @@ impl HedgeLayer {
     }
 
     fn spend(&self) -> bool {
-        let mut shared = self.shared();
+        let mut shared = lock(&self.shared);
         let can_pay = shared.budget >= 1.0;
         if can_pay {
             shared.budget -= 1.0;
         }
         can_pay
-    }
-
-    fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -13,9 +13,7 @@ use crate::body::Body;
 use crate::flow::class::PerClass;
 use crate::observe::event::Event;
 use crate::observe::observer::Observers;
-use crate::policy::{Disposition, Outcome};
-use crate::policy::{Effort, Waited};
-use crate::policy::{Policy, Verdict};
+use crate::policy::{Disposition, Effort, Outcome, Policy, Verdict, Waited};
 use crate::request::call::Call;
 use crate::request::idempotency::{self, IDEMPOTENCY_KEY};
 use crate::request::spare::Spare;
@@ -80,11 +78,9 @@ impl RetryLayer {
         }
     }
 
-    /// Reports retries to these observers.
-    #[must_use]
-    pub fn with_observers(mut self, observers: Observers) -> Self {
-        self.observers = observers;
-        self
+    tinker_types::setters! {
+        /// Reports retries to these observers.
+        with_observers(observers: Observers) => observers = observers;
     }
 }
 

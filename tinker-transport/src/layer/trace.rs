@@ -64,11 +64,9 @@ impl TraceLayer {
         }
     }
 
-    /// Adds the server to spans.
-    #[must_use]
-    pub fn with_server(mut self, base: &BaseUrl) -> Self {
-        self.server = Some(base.authority().clone());
-        self
+    tinker_types::setters! {
+        /// Adds the server to spans.
+        with_server(base: &BaseUrl) => server = Some(base.authority().clone());
     }
 }
 

@@ -1,10 +1,12 @@
 //! Servers known to speak HTTP/2.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
 use http::uri::{Authority, Scheme};
 use http::{Uri, Version};
+
+use crate::mutex::lock;
 
 /// Servers that responded in HTTP/2.
 ///
@@ -16,7 +18,7 @@ pub(super) struct Http2Servers(Mutex<HashSet<Authority>>);
 
 impl Http2Servers {
     pub(super) fn knows(&self, uri: &Uri) -> bool {
-        secure_authority(uri).is_some_and(|authority| self.servers().contains(authority))
+        secure_authority(uri).is_some_and(|authority| lock(&self.0).contains(authority))
     }
 
     /// Records the version of a response from `uri`.
@@ -24,19 +26,15 @@ impl Http2Servers {
         if version == Version::HTTP_2
             && let Some(authority) = secure_authority(uri)
         {
-            self.servers().insert(authority.clone());
+            lock(&self.0).insert(authority.clone());
         }
     }
 
     /// Forgets a server that could not be reached with HTTP/2.
     pub(super) fn forget(&self, uri: &Uri) {
         if let Some(authority) = secure_authority(uri) {
-            self.servers().remove(authority);
+            lock(&self.0).remove(authority);
         }
-    }
-
-    fn servers(&self) -> MutexGuard<'_, HashSet<Authority>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

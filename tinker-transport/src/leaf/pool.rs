@@ -1,7 +1,9 @@
 //! Pool of clients, each with its own connections.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::mutex::lock;
 
 /// Idle clients to keep, with their open connections.
 const SPARE: usize = 8;
@@ -41,7 +43,7 @@ impl<C> Pool<C> {
         self: &Arc<Self>,
         make: impl FnOnce() -> Result<C, E>,
     ) -> Result<Lease<C>, E> {
-        let mut slots = self.slots();
+        let mut slots = lock(&self.slots);
         // The first with capacity, so that later ones become idle and are closed when traffic shrinks.
         let slot = if let Some(slot) = slots
             .iter()
@@ -63,10 +65,6 @@ impl<C> Pool<C> {
             pool: Arc::clone(self),
         })
     }
-
-    fn slots(&self) -> MutexGuard<'_, Vec<Arc<Slot<C>>>> {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl<C> Lease<C> {
@@ -77,16 +75,14 @@ impl<C> Lease<C> {
     /// Excludes this client from further requests; its connections close when the last one ends.
     pub(super) fn retire(&self) {
         if !self.slot.is_retired.swap(true, Ordering::Relaxed) {
-            self.pool
-                .slots()
-                .retain(|slot| !Arc::ptr_eq(slot, &self.slot));
+            lock(&self.pool.slots).retain(|slot| !Arc::ptr_eq(slot, &self.slot));
         }
     }
 }
 
 impl<C> Drop for Lease<C> {
     fn drop(&mut self) {
-        let mut slots = self.pool.slots();
+        let mut slots = lock(&self.pool.slots);
         if self.slot.busy.fetch_sub(1, Ordering::Relaxed) == 1 {
             let idle = slots
                 .iter()
@@ -138,6 +134,6 @@ mod tests {
     fn few_idle_clients_are_kept() {
         let (pool, made) = (Arc::new(Pool::new(1)), AtomicUsize::new(0));
         drop(numbers(&pool, &made, 50));
-        assert_eq!(pool.slots().len(), SPARE);
+        assert_eq!(lock(&pool.slots).len(), SPARE);
     }
 }

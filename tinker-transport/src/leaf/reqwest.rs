@@ -1,27 +1,23 @@
 //! Network leaf on `reqwest`. The only file that names it.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
 use reqwest::Client;
-use tower::Service;
 
 use super::http2::Http2Servers;
 use super::pool::{Lease, Pool};
 use super::tls;
 use crate::body::Body;
-use crate::error::{BoxError, Kind, Stage, TransportError};
+use crate::error::{Kind, Stage, TransportError};
 use crate::flow::class::{Class, PerClass};
 use crate::flow::limits::ClassLimits;
 use crate::policy::is_edge_rejection;
 use crate::request::call::Call;
-use crate::service::ResponseFuture;
+use crate::service::always_ready;
 use crate::stack::config::TransportConfig;
 
 /// Interval and time limit of the keep-alive check of an HTTP/2 connection in use.
@@ -131,30 +127,17 @@ impl Shared {
         if is_edge_rejection(&response) {
             lease.retire();
         }
-        Ok(response.map(|inner| match inner.as_bytes() {
-            Some(_) => inner,
-            None => Body::new(Leased {
-                inner,
-                _lease: lease,
-            }),
+        Ok(response.map(|body| match body.as_bytes() {
+            Some(_) => body,
+            None => leased(body, lease),
         }))
     }
 }
 
-impl Service<Request<Body>> for Network {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        let shared = Arc::clone(&self.shared);
-        Box::pin(async move { shared.send(request).await })
-    }
-}
+always_ready!(Network, |network, request| {
+    let shared = Arc::clone(&network.shared);
+    Box::pin(async move { shared.send(request).await })
+});
 
 /// A function, because an `impl From` would be public.
 fn outgoing(body: Body) -> reqwest::Body {
@@ -195,30 +178,12 @@ fn unanswered(error: reqwest::Error) -> TransportError {
     TransportError::new(kind, stage, what).with_source(error.without_url())
 }
 
-/// A body that keeps its connection marked as busy until it ends.
-struct Leased {
-    inner: Body,
-    _lease: Lease<Client>,
-}
-
-impl http_body::Body for Leased {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.inner).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
+/// A body that marks its connection as busy until it is dropped.
+fn leased(body: Body, lease: Lease<Client>) -> Body {
+    Body::new(body.map_err(move |error| {
+        let _held = &lease;
+        error
+    }))
 }
 
 impl fmt::Debug for Network {

@@ -15,6 +15,7 @@ pub use histogram::Latency;
 pub use prometheus::Prometheus;
 pub use snapshot::{OperationCounts, Snapshot};
 
+use crate::mutex::lock;
 use crate::observe::event::{BreakerChange, End, Event, GateChange, Observation};
 use crate::observe::observer::Observer;
 
@@ -46,6 +47,7 @@ struct Counters {
     limits_moved: AtomicU64,
 }
 
+#[derive(Default)]
 struct Operation {
     answered: [AtomicU64; 6],
     failed: AtomicU64,
@@ -95,11 +97,7 @@ impl Metrics {
         result_after: Option<Duration>,
     ) {
         let operation = self.operation(operation);
-        let mut work = operation
-            .work
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *work.entry(step).or_default() += 1;
+        *lock(&operation.work).entry(step).or_default() += 1;
         if let Some(elapsed) = result_after {
             operation.work_latency.record(elapsed);
         }
@@ -113,11 +111,7 @@ impl Metrics {
         }
         drop(known);
         let mut operations = operations.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(
-            operations
-                .entry(name)
-                .or_insert_with(|| Arc::new(Operation::new())),
-        )
+        Arc::clone(operations.entry(name).or_default())
     }
 }
 
@@ -158,22 +152,6 @@ impl Observer for Metrics {
 }
 
 impl Operation {
-    fn new() -> Self {
-        Self {
-            answered: Default::default(),
-            failed: AtomicU64::new(0),
-            dropped: AtomicU64::new(0),
-            attempts: AtomicU64::new(0),
-            retries: AtomicU64::new(0),
-            hedges: AtomicU64::new(0),
-            hedges_won: AtomicU64::new(0),
-            held_micros: AtomicU64::new(0),
-            latency: Histogram::new(),
-            work: Mutex::default(),
-            work_latency: Histogram::new(),
-        }
-    }
-
     fn note_call(&self, seen: &Observation<'_>) {
         match seen.end {
             End::Answered(status) => {
@@ -202,11 +180,7 @@ impl Operation {
             hedges_won: get(&self.hedges_won),
             held: Duration::from_micros(get(&self.held_micros)),
             latency: self.latency.latency(),
-            work: self
-                .work
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            work: lock(&self.work).clone(),
             work_latency: self.work_latency.latency(),
         }
     }

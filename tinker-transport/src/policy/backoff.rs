@@ -36,12 +36,10 @@ impl Backoff {
         }
     }
 
-    /// Shortens each wait by a random share of at most `share` (0 to 1), so that workers which lost the same server do
-    /// not return at the same moment.
-    #[must_use]
-    pub fn with_jitter(mut self, share: f64) -> Self {
-        self.jitter = share.clamp(0.0, 1.0);
-        self
+    tinker_types::setters! {
+        /// Shortens each wait by a random share of at most `share` (0 to 1), so that workers which lost the same server
+        /// do not return at the same moment.
+        with_jitter(share: f64) => jitter = share.clamp(0.0, 1.0);
     }
 
     /// The wait after `failures` earlier failures of this kind (0 for the first).

@@ -8,7 +8,6 @@ mod backoff;
 mod disposition;
 mod effort;
 mod hint;
-mod replay;
 mod rule;
 mod standard;
 
@@ -16,10 +15,9 @@ pub use backoff::Backoff;
 pub(crate) use disposition::Held;
 #[cfg(feature = "reqwest")]
 pub(crate) use disposition::is_edge_rejection;
-pub use disposition::{Disposition, Outcome};
+pub use disposition::{Disposition, Outcome, Replay};
 pub use effort::Effort;
 pub(crate) use effort::Waited;
 pub use hint::{HINT_CAP, retry_after, should_retry};
-pub use replay::Replay;
 pub use rule::{AttemptLimited, Policy, TimeLimited, Verdict};
 pub use standard::{Never, Standard};

@@ -28,7 +28,7 @@ pub trait Policy: fmt::Debug + Send + Sync {
     where
         Self: Sized,
     {
-        TimeLimited::new(self, limit)
+        TimeLimited { inner: self, limit }
     }
 
     /// Makes at most `attempts` attempts, including the first.
@@ -36,7 +36,10 @@ pub trait Policy: fmt::Debug + Send + Sync {
     where
         Self: Sized,
     {
-        AttemptLimited::new(self, attempts)
+        AttemptLimited {
+            inner: self,
+            limit: attempts,
+        }
     }
 }
 
@@ -55,12 +58,6 @@ pub enum Verdict {
 pub struct TimeLimited<P> {
     inner: P,
     limit: Duration,
-}
-
-impl<P> TimeLimited<P> {
-    fn new(inner: P, limit: Duration) -> Self {
-        Self { inner, limit }
-    }
 }
 
 impl<P: Policy> Policy for TimeLimited<P> {
@@ -87,12 +84,6 @@ impl<P: Policy> Policy for TimeLimited<P> {
 pub struct AttemptLimited<P> {
     inner: P,
     limit: u32,
-}
-
-impl<P> AttemptLimited<P> {
-    fn new(inner: P, limit: u32) -> Self {
-        Self { inner, limit }
-    }
 }
 
 impl<P: Policy> Policy for AttemptLimited<P> {

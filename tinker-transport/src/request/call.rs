@@ -10,8 +10,7 @@ use tokio::time::Instant;
 use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::flow::class::Class;
-use crate::policy::Policy;
-use crate::policy::Replay;
+use crate::policy::{Policy, Replay};
 
 /// Properties of a call, carried as a request extension.
 ///
@@ -131,16 +130,10 @@ impl Call {
 
         /// Sets the encoding of the body.
         with_compression(compression: Compression) => compression = compression;
-    }
 
-    /// Returns redirect responses unchanged.
-    #[must_use]
-    pub fn without_redirects(mut self) -> Self {
-        self.follows_redirects = false;
-        self
-    }
+        /// Returns redirect responses unchanged.
+        without_redirects() => follows_redirects = false;
 
-    tinker_types::setters! {
         /// Reads the response body, at most this many bytes, within the attempt.
         with_whole_answer(bytes: u64) => whole = Some(bytes);
 

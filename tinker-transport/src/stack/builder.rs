@@ -111,12 +111,10 @@ impl TransportBuilder {
         self
     }
 
-    /// Sets the gate. By default, stacks over the network share one for each base URL and key, and others have their
-    /// own.
-    #[must_use]
-    pub fn gate(mut self, gate: Gate) -> Self {
-        self.gate = Some(gate);
-        self
+    tinker_types::setters! {
+        /// Sets the gate. By default, stacks over the network share one for each base URL and key, and others have
+        /// their own.
+        gate(gate: Gate) => gate = Some(gate);
     }
 
     /// Changes the settings, for example for a second stack with the same layers and leaf.

@@ -29,13 +29,7 @@ where
 
 /// All layers of the default stack, without the leaf.
 pub(crate) struct Stack {
-    call_slot: Slot,
-    observe_calls: ObserveLayer,
-    trace_calls: TraceLayer,
-    admission: AdmissionLayer,
-    retry: RetryLayer,
-    gate: GateLayer,
-    observe_attempts: ObserveLayer,
+    outer: Outer,
     attempt_slot: Slot,
     base: BaseLayer,
     auth: Option<AuthLayer>,
@@ -70,7 +64,7 @@ impl Stack {
             slot.push(erased(layer.with_observers(observers.clone())));
         }
         slot.extend_from_slice(attempt_slot);
-        Ok(Self {
+        let outer = Outer {
             call_slot,
             observe_calls: ObserveLayer::calls(observers.clone()),
             trace_calls: TraceLayer::calls().with_server(&base),
@@ -82,6 +76,9 @@ impl Stack {
                 .with_pause_limit(config.pause_limit)
                 .with_observers(observers.clone()),
             observe_attempts: ObserveLayer::attempts(observers),
+        };
+        Ok(Self {
+            outer,
             attempt_slot: slot,
             base: BaseLayer::new(base),
             auth: config.credential.map(AuthLayer::new),
@@ -100,19 +97,11 @@ impl Stack {
         let inner = Wrapped::new(self.header, inner);
         let inner = Wrapped::new(self.auth, inner);
         let inner = Wrapped::new(self.base, inner);
-        let outer = Outer {
-            call_slot: self.call_slot,
-            observe_calls: self.observe_calls,
-            trace_calls: self.trace_calls,
-            admission: self.admission,
-            retry: self.retry,
-            gate: self.gate,
-            observe_attempts: self.observe_attempts,
-        };
         if self.attempt_slot.is_empty() {
-            outer.over(inner)
+            self.outer.over(inner)
         } else {
-            outer.over(wrap(Transport::of(inner), &self.attempt_slot))
+            self.outer
+                .over(wrap(Transport::of(inner), &self.attempt_slot))
         }
     }
 }

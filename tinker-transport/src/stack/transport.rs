@@ -3,14 +3,13 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use http::{Request, Response};
-use tower::{Layer, Service};
+use tower::Layer;
 
 use crate::body::Body;
 use crate::error::TransportError;
-use crate::service::{Answer, AnyHttpService, Foreign, Inner, ResponseFuture};
+use crate::service::{Answer, AnyHttpService, Foreign, Inner, ResponseFuture, always_ready};
 
 /// Any HTTP service behind one type without type parameters.
 ///
@@ -100,19 +99,9 @@ impl Inner for Transport {
     }
 }
 
-impl Service<Request<Body>> for Transport {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        Arc::clone(&self.service).call(request)
-    }
-}
+always_ready!(Transport, |transport, request| {
+    Arc::clone(&transport.service).call(request)
+});
 
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

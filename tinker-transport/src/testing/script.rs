@@ -2,16 +2,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use tower::Service;
 
 use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
-use crate::service::{Answer, ResponseFuture};
+use crate::mutex::lock;
+use crate::service::{Answer, always_ready};
 
 /// Largest part of a streamed request body that is kept.
 const BODY_LIMIT: u64 = 1 << 30;
@@ -91,19 +90,9 @@ impl Script {
     }
 }
 
-impl Service<Request<Body>> for Script {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        Box::pin(self.clone().respond_to(request))
-    }
-}
+always_ready!(Script, |script, request| {
+    Box::pin(script.clone().respond_to(request))
+});
 
 impl Drop for Shared {
     fn drop(&mut self) {
@@ -115,10 +104,6 @@ impl Drop for Shared {
             lock(&self.requests).len()
         );
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Script {

@@ -41,19 +41,14 @@ impl AuditScope {
 }
 
 /// Reads the audit log of one day. The server may answer with a redirect to the log.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct GetAuditLog {
-    /// Which events to return.
+    /// Which events to return; part of the query.
+    #[serde(skip)]
     pub event_type: AuditScope,
-    /// Day in UTC; `None` is today.
+    /// Day in UTC; `None` is today. Part of the query.
+    #[serde(skip)]
     pub day: Option<Date>,
-}
-
-impl Serialize for GetAuditLog {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // All parameters are in the query.
-        serializer.serialize_unit()
-    }
 }
 
 endpoint!(

@@ -170,11 +170,7 @@ pub struct GetCheckpointStorage {
 endpoint!(
     GetCheckpointStorage => CheckpointStorage,
     Get "billing/usage/checkpoints/current" as "get_current_checkpoint_storage_usage",
-    query(this) this.project_id
-        .clone()
-        .map(|id| ("project_id", id))
-        .into_iter()
-        .collect()
+    query(this) this.project_id.iter().map(|id| ("project_id", id.clone())).collect()
 );
 
 /// Current cost of stored checkpoints.

@@ -74,8 +74,32 @@ impl Health {
     }
 }
 
+/// Declares flags with their defaults, and the request for them at a path.
 macro_rules! flags {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr;)* }) => {
+    (
+        $(#[$request_doc:meta])* $request:ident $route:literal;
+        $(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty = $default:expr;)* }
+    ) => {
+        $(#[$request_doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[non_exhaustive]
+        pub struct $request {
+            /// Version of the client.
+            pub sdk_version: String,
+        }
+
+        impl $request {
+            /// For a client of this version.
+            pub fn new(sdk_version: &str) -> Self {
+                Self {
+                    sdk_version: sdk_version.to_owned(),
+                }
+            }
+        }
+
+        endpoint!($request => $name, $route);
+
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
         #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -91,27 +115,10 @@ macro_rules! flags {
     };
 }
 
-/// Requests the configuration that holds for the life of a client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct ClientConfigRequest {
-    /// Version of the client.
-    pub sdk_version: String,
-}
-
-impl ClientConfigRequest {
-    /// For a client of this version.
-    pub fn new(sdk_version: &str) -> Self {
-        Self {
-            sdk_version: sdk_version.to_owned(),
-        }
-    }
-}
-
-endpoint!(ClientConfigRequest => ClientConfig, "client/config");
-
 flags! {
+    /// Requests the configuration that holds for the life of a client.
+    ClientConfigRequest "client/config";
+
     /// Flags and limits that hold for the life of a client. A server may omit any of them.
     ClientConfig {
         /// Exchange the credential for a JWT.
@@ -151,46 +158,17 @@ flags! {
     }
 }
 
-/// Requests the flags that may change while a client runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct DynamicConfigRequest {
-    /// Version of the client.
-    pub sdk_version: String,
-}
+flags! {
+    /// Requests the flags that may change while a client runs.
+    DynamicConfigRequest "client/dynamic_config";
 
-impl DynamicConfigRequest {
-    /// For a client of this version.
-    pub fn new(sdk_version: &str) -> Self {
-        Self {
-            sdk_version: sdk_version.to_owned(),
-        }
-    }
-}
-
-endpoint!(DynamicConfigRequest => DynamicConfig, "client/dynamic_config");
-
-/// Flags that may change while a client runs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(default)]
-#[non_exhaustive]
-pub struct DynamicConfig {
-    /// Seconds until the next request; values below 10 count as 10.
-    pub refresh_interval_sec: u64,
-    /// Notify the server of samples that no caller waits for any more.
-    pub sample_cancel_enabled: bool,
-    /// Largest number of concurrent cancellations.
-    pub sample_cancel_max_batch_size: u64,
-}
-
-impl Default for DynamicConfig {
-    fn default() -> Self {
-        Self {
-            refresh_interval_sec: 300,
-            sample_cancel_enabled: false,
-            sample_cancel_max_batch_size: 64,
-        }
+    /// Flags that may change while a client runs.
+    DynamicConfig {
+        /// Seconds until the next request; values below 10 count as 10.
+        refresh_interval_sec: u64 = 300;
+        /// Notify the server of samples that no caller waits for any more.
+        sample_cancel_enabled: bool = false;
+        /// Largest number of concurrent cancellations.
+        sample_cancel_max_batch_size: u64 = 64;
     }
 }

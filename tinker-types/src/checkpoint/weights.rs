@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
-use crate::wire::{endpoint, type_tag};
+use crate::wire::{endpoint, tagged, type_tag};
 use crate::{AccessToken, CheckpointPath, ModelId, OptimizerConfig, SamplingSessionId, SessionId};
 
 type_tag!(SaveWeightsTag, "save_weights");
@@ -55,25 +55,12 @@ impl SaveWeights {
 
 endpoint!(SaveWeights => promise of SavedWeights, "save_weights", SaveWeights);
 
-/// A saved checkpoint.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct SavedWeights {
-    /// Address of the checkpoint.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
-    pub path: CheckpointPath,
-    #[serde(rename = "type", default)]
-    tag: SaveWeightsTag,
-}
-
-impl SavedWeights {
-    /// The response for a checkpoint.
-    pub fn new(path: CheckpointPath) -> Self {
-        Self {
-            path,
-            tag: SaveWeightsTag::Tag,
-        }
+tagged! {
+    /// A saved checkpoint.
+    SavedWeights as SaveWeightsTag {
+        /// Address of the checkpoint.
+        #[cfg_attr(feature = "schema", schemars(with = "String"))]
+        path: CheckpointPath
     }
 }
 

@@ -37,7 +37,6 @@ pub enum Chunk {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EncodedText {
     /// Token ids in the model's vocabulary, `[T]`.
-    #[serde(serialize_with = "slice", deserialize_with = "shared")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<u32>"))]
     pub tokens: Arc<[u32]>,
 }
@@ -123,12 +122,12 @@ impl Chunk {
         };
         match self {
             Self::Text(text) => Ok(text.tokens.len()),
-            Self::Image(image) => image
-                .expected_tokens
-                .map(|n| n as usize)
-                .ok_or_else(unsized_image),
-            Self::ImagePointer(pointer) => pointer
-                .expected_tokens
+            Self::Image(Image {
+                expected_tokens, ..
+            })
+            | Self::ImagePointer(AssetPointer {
+                expected_tokens, ..
+            }) => expected_tokens
                 .map(|n| n as usize)
                 .ok_or_else(unsized_image),
             Self::Dmel(audio) => audio.length(),
@@ -271,14 +270,6 @@ impl schemars::JsonSchema for Chunk {
         ];
         schemars::json_schema!({ "oneOf": forms })
     }
-}
-
-fn slice<S: Serializer>(tokens: &Arc<[u32]>, serializer: S) -> Result<S::Ok, S::Error> {
-    tokens[..].serialize(serializer)
-}
-
-fn shared<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<[u32]>, D::Error> {
-    Vec::deserialize(deserializer).map(Into::into)
 }
 
 #[cfg(test)]

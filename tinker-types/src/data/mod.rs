@@ -10,4 +10,6 @@ pub use chunk::{AssetPointer, Chunk, Dmel, EncodedText, Image, ImageFormat};
 pub use datum::Datum;
 pub use input::ModelInput;
 pub use provenance::{ProvenanceSpan, Span};
+#[cfg(feature = "proto")]
+pub(crate) use tensor::cells;
 pub use tensor::{DType, Elements, TensorData};

@@ -87,6 +87,13 @@ impl TensorData {
         }
     }
 
+    fn list(elements: Elements) -> Self {
+        Self {
+            shape: Some(vec![elements.len()]),
+            ..Self::dense(elements)
+        }
+    }
+
     /// Sets the shape of a dense tensor.
     ///
     /// # Errors
@@ -248,7 +255,8 @@ impl TensorData {
     }
 }
 
-fn cells(shape: &[usize]) -> Result<usize, InvalidValue> {
+/// Number of cells of a tensor of this shape.
+pub(crate) fn cells(shape: &[usize]) -> Result<usize, InvalidValue> {
     let product = shape
         .iter()
         .try_fold(1_usize, |product, &n| product.checked_mul(n));
@@ -267,23 +275,13 @@ fn spread<T: Copy + Default>(values: &[T], csr: &Csr, width: usize) -> Vec<T> {
 
 impl From<Vec<f32>> for TensorData {
     fn from(values: Vec<f32>) -> Self {
-        let shape = Some(vec![values.len()]);
-        Self {
-            elements: Elements::Float32(values.into()),
-            shape,
-            csr: None,
-        }
+        Self::list(Elements::Float32(values.into()))
     }
 }
 
 impl From<Vec<i64>> for TensorData {
     fn from(values: Vec<i64>) -> Self {
-        let shape = Some(vec![values.len()]);
-        Self {
-            elements: Elements::Int64(values.into()),
-            shape,
-            csr: None,
-        }
+        Self::list(Elements::Int64(values.into()))
     }
 }
 

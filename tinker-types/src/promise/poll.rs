@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::wire::{endpoint, type_tag};
+use crate::wire::{endpoint, tagged, type_tag};
 use crate::{RequestId, SamplingSessionId};
 
 type_tag!(JoinTag, "join_sampling_session");
@@ -87,46 +87,21 @@ pub enum Completion {
     },
 }
 
-/// Requests a number for a copy of a sampler.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct JoinSamplingSession {
-    /// The sampler.
-    pub sampling_session_id: SamplingSessionId,
-    #[serde(rename = "type", default)]
-    tag: JoinTag,
-}
-
-impl JoinSamplingSession {
-    /// Joins a sampler.
-    pub fn new(sampling_session_id: SamplingSessionId) -> Self {
-        Self {
-            sampling_session_id,
-            tag: JoinTag::Tag,
-        }
+tagged! {
+    /// Requests a number for a copy of a sampler.
+    JoinSamplingSession as JoinTag {
+        /// The sampler.
+        sampling_session_id: SamplingSessionId
     }
 }
 
 endpoint!(JoinSamplingSession => SamplingSessionJoined, "join_sampling_session");
 
-/// Number of a copy of a sampler.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct SamplingSessionJoined {
-    /// The number, at least 1.
-    pub client_counter: u64,
-    #[serde(rename = "type", default)]
-    tag: JoinTag,
-}
-
-impl SamplingSessionJoined {
-    /// The response for a copy.
-    pub fn new(client_counter: u64) -> Self {
-        Self {
-            client_counter,
-            tag: JoinTag::Tag,
-        }
+tagged! {
+    /// Number of a copy of a sampler.
+    #[derive(Copy)]
+    SamplingSessionJoined as JoinTag {
+        /// The number, at least 1.
+        client_counter: u64
     }
 }

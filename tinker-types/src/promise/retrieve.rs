@@ -30,11 +30,9 @@ impl RetrieveFuture {
         }
     }
 
-    /// Sets [`Self::allow_metadata_only`].
-    #[must_use]
-    pub fn with_metadata_only(mut self, allowed: bool) -> Self {
-        self.allow_metadata_only = allowed;
-        self
+    crate::setters! {
+        /// Sets [`Self::allow_metadata_only`].
+        with_metadata_only(allowed: bool) => allow_metadata_only = allowed;
     }
 }
 
@@ -169,13 +167,9 @@ impl Retrieved {
     pub fn to_json(&self, request_id: &RequestId) -> Value {
         match self {
             Self::TryAgain(waiting) => {
-                let mut body = serde_json::json!({ "type": "try_again", "request_id": request_id });
-                if let Some(state) = &waiting.queue_state {
-                    body["queue_state"] = state.to_string().into();
-                }
-                if let Some(reason) = &waiting.queue_state_reason {
-                    body["queue_state_reason"] = reason.as_str().into();
-                }
+                let mut body = serde_json::json!(waiting);
+                body["type"] = "try_again".into();
+                body["request_id"] = request_id.as_str().into();
                 body
             }
             Self::SizeOnly { bytes } => {

@@ -8,7 +8,9 @@ use prost::Message;
 use super::array::{copy, read};
 use super::generated as wire;
 use super::tensor;
-use crate::{Elements, ForwardBackwardOutput, InvalidValue, TensorData};
+use crate::data::cells;
+use crate::error::each;
+use crate::{ForwardBackwardOutput, InvalidValue, TensorData};
 
 type Outputs = BTreeMap<String, TensorData>;
 
@@ -85,15 +87,10 @@ pub fn decode_output(body: Bytes) -> Result<ForwardBackwardOutput, InvalidValue>
         (_, true) => kind,
         _ => kind.rsplit(':').next().unwrap_or_default().to_owned(),
     };
-    let mut outputs = Vec::new();
-    for (index, record) in message.loss_fn_outputs.into_iter().enumerate() {
-        let decoded =
-            decode_record(record).map_err(|e| e.within(format!("loss_fn_outputs[{index}]")))?;
-        outputs.extend(decoded);
-    }
+    let records: Vec<_> = each(message.loss_fn_outputs, "loss_fn_outputs", decode_record)?;
     Ok(ForwardBackwardOutput {
         loss_fn_output_type: kind,
-        loss_fn_outputs: outputs,
+        loss_fn_outputs: records.into_iter().flatten().collect(),
         metrics: message.metrics,
     })
 }
@@ -133,10 +130,7 @@ fn decode_record(record: wire::ArrayRecord) -> Result<Vec<Outputs>, InvalidValue
 /// One tensor for each datum.
 fn split(field: &wire::BatchedTensor) -> Result<Vec<TensorData>, InvalidValue> {
     let row_shape = tensor::dimensions(&field.trailing_shape)?;
-    let row = row_shape
-        .iter()
-        .try_fold(1_usize, |product, &n| product.checked_mul(n));
-    let row = row.ok_or_else(|| InvalidValue::new("trailing_shape", "has too many cells"))?;
+    let row = cells(&row_shape)?;
     let offsets: Vec<i64> = read(&field.offsets).map_err(|e| e.within("offsets"))?;
     let mut rows = Vec::with_capacity(offsets.len().saturating_sub(1));
     for pair in offsets.windows(2) {
@@ -156,13 +150,7 @@ fn split(field: &wire::BatchedTensor) -> Result<Vec<TensorData>, InvalidValue> {
                     ),
                 )
             })?;
-        if !bytes.len().is_multiple_of(tensor::width(field.dtype)) {
-            return Err(InvalidValue::new(
-                "offsets",
-                format!("{}..{} cuts an element", pair[0], pair[1]),
-            ));
-        }
-        let elements: Elements = tensor::elements(bytes, field.dtype)?;
+        let elements = tensor::elements(bytes, field.dtype)?;
         let mut shape = vec![elements.len().checked_div(row).unwrap_or(0)];
         shape.extend(&row_shape);
         rows.push(TensorData::dense(elements).with_shape(shape)?);

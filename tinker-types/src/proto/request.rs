@@ -9,6 +9,7 @@ use super::generated::chunk::Chunk as WireChunk;
 use super::generated::loss_config_value::Value as WireValue;
 use super::generated::provenance_span::Span as WireSpan;
 use super::tensor;
+use crate::error::each;
 use crate::{
     Chunk, Datum, Dmel, ForwardBackward, Image, ImageFormat, InvalidValue, Loss, LossFn, LossValue,
     ModelInput, ProvenanceSpan, Span,
@@ -17,19 +18,16 @@ use crate::{
 /// Encodes the body of a training request.
 ///
 /// # Errors
-/// A token id does not fit 32 bits, or a chunk cannot be trained on.
+/// The sequence number does not fit 32 bits, a token id does not fit 31 bits, or a chunk cannot be trained on.
 pub fn encode_request(request: &ForwardBackward) -> Result<Bytes, InvalidValue> {
     let seq_id = i32::try_from(request.seq_id).map_err(|_| {
         InvalidValue::new("seq_id", format!("{} does not fit 32 bits", request.seq_id))
     })?;
-    let data = request.data.iter().enumerate();
-    let data =
-        data.map(|(i, datum)| encode_datum(datum).map_err(|e| e.within(format!("data[{i}]"))));
     let config = &request.loss.config;
     let message = wire::ForwardBackwardRequest {
         model_id: request.model_id.to_string(),
         seq_id,
-        data: data.collect::<Result<_, _>>()?,
+        data: each(&*request.data, "data", encode_datum)?,
         loss_fn: request.loss.name.as_str().to_owned(),
         loss_fn_config: config
             .iter()
@@ -53,10 +51,7 @@ pub fn decode_request(body: Bytes) -> Result<ForwardBackward, InvalidValue> {
         .map_err(|e| InvalidValue::new("", e.to_string()))?;
     let seq_id = u64::try_from(message.seq_id)
         .map_err(|_| InvalidValue::new("seq_id", format!("{} is negative", message.seq_id)))?;
-    let data = message.data.into_iter().enumerate();
-    let data =
-        data.map(|(i, datum)| decode_datum(datum).map_err(|e| e.within(format!("data[{i}]"))));
-    let data = data.collect::<Result<Vec<_>, _>>()?;
+    let data: Vec<_> = each(message.data, "data", decode_datum)?;
     let mut loss = Loss::new(LossFn::from_name(&message.loss_fn));
     // Older clients fill only the map of numbers.
     loss.config = message
@@ -99,13 +94,10 @@ fn encode_value(value: &LossValue) -> wire::LossConfigValue {
 }
 
 fn encode_datum(datum: &Datum) -> Result<wire::Datum, InvalidValue> {
-    let chunks = datum.model_input.chunks.iter().enumerate();
-    let chunks = chunks.map(|(i, chunk)| {
-        encode_chunk(chunk).map_err(|e| e.within(format!("model_input.chunks[{i}]")))
-    });
+    let chunks = &datum.model_input.chunks;
     let inputs = datum.loss_fn_inputs.iter();
     Ok(wire::Datum {
-        model_input: chunks.collect::<Result<_, _>>()?,
+        model_input: each(chunks, "model_input.chunks", encode_chunk)?,
         loss_fn_inputs: inputs
             .map(|(name, input)| (name.clone(), tensor::encode(input)))
             .collect(),
@@ -115,59 +107,41 @@ fn encode_datum(datum: &Datum) -> Result<wire::Datum, InvalidValue> {
 }
 
 fn decode_datum(datum: wire::Datum) -> Result<Datum, InvalidValue> {
-    let chunks = datum.model_input.into_iter().enumerate();
-    let chunks = chunks.map(|(i, chunk)| {
-        decode_chunk(chunk).map_err(|e| e.within(format!("model_input.chunks[{i}]")))
-    });
-    let mut decoded = Datum::new(ModelInput::new(chunks.collect::<Result<_, _>>()?));
+    let chunks = each(datum.model_input, "model_input.chunks", decode_chunk)?;
+    let mut decoded = Datum::new(ModelInput::new(chunks));
     for (name, input) in datum.loss_fn_inputs {
         let input =
             tensor::decode(input).map_err(|e| e.within(format!("loss_fn_inputs.{name}")))?;
         decoded.loss_fn_inputs.insert(name, input);
     }
-    decoded.model_input_spans = decode_spans(datum.model_input_spans, "model_input_spans")?;
-    decoded.loss_fn_input_spans = decode_spans(datum.loss_fn_input_spans, "loss_fn_input_spans")?;
+    decoded.model_input_spans = each(datum.model_input_spans, "model_input_spans", decode_span)?;
+    decoded.loss_fn_input_spans = each(
+        datum.loss_fn_input_spans,
+        "loss_fn_input_spans",
+        decode_span,
+    )?;
     Ok(decoded)
 }
 
 fn encode_chunk(chunk: &Chunk) -> Result<wire::Chunk, InvalidValue> {
+    chunk.check_trainable()?;
     let chunk = match chunk {
-        Chunk::Text(text) => {
-            if let Some(at) = text
-                .tokens
-                .iter()
-                .position(|&token| token > i32::MAX as u32)
-            {
-                let why = format!("{} does not fit 32 bits", text.tokens[at]);
-                return Err(InvalidValue::new(format!("tokens[{at}]"), why));
-            }
-            WireChunk::EncodedText(wire::EncodedTextChunk {
-                tokens: share(&text.tokens),
-            })
-        }
-        Chunk::Image(image) => WireChunk::Image(wire::ImageChunk {
+        Chunk::Text(text) => Some(WireChunk::EncodedText(wire::EncodedTextChunk {
+            tokens: share(&text.tokens),
+        })),
+        Chunk::Image(image) => Some(WireChunk::Image(wire::ImageChunk {
             data: Bytes::copy_from_slice(&image.data),
             format: image.format.as_str().to_owned(),
             expected_tokens: image.expected_tokens.map(|n| n as i32),
             override_dimensions: None,
-        }),
-        Chunk::Dmel(audio) => WireChunk::Dmel(wire::DmelChunk {
+        })),
+        Chunk::Dmel(audio) => Some(WireChunk::Dmel(wire::DmelChunk {
             dmel: Bytes::copy_from_slice(&audio.dmel),
-        }),
-        Chunk::ImagePointer(_) => {
-            return Err(InvalidValue::new(
-                "",
-                "an image pointer can't be trained on; give the image itself",
-            ));
-        }
-        Chunk::Unknown { tag, .. } => {
-            return Err(InvalidValue::new(
-                "",
-                format!("a chunk of type {tag:?} can't be trained on"),
-            ));
-        }
+        })),
+        // Refused by the check.
+        Chunk::ImagePointer(_) | Chunk::Unknown { .. } => None,
     };
-    Ok(wire::Chunk { chunk: Some(chunk) })
+    Ok(wire::Chunk { chunk })
 }
 
 fn decode_chunk(chunk: wire::Chunk) -> Result<Chunk, InvalidValue> {
@@ -231,36 +205,21 @@ fn encode_span(span: &ProvenanceSpan) -> wire::ProvenanceSpan {
     wire::ProvenanceSpan { span: Some(span) }
 }
 
-fn decode_spans(
-    spans: Vec<wire::ProvenanceSpan>,
-    place: &str,
-) -> Result<Vec<ProvenanceSpan>, InvalidValue> {
-    let decode = |(i, span): (usize, wire::ProvenanceSpan)| {
-        let refuse = |why: &str| InvalidValue::new(format!("{place}[{i}]"), why);
-        let build = |sequence_id: String, offset: i64, length: i64| {
-            let number =
-                |n: i64| u64::try_from(n).map_err(|_| refuse("has a negative offset or length"));
-            Ok(Span {
-                sequence_id: sequence_id.into(),
-                offset: number(offset)?,
-                length: number(length)?,
-            })
-        };
-        match span.span {
-            None => Err(refuse("has an unknown kind")),
-            Some(WireSpan::PromptTokens(s)) => Ok(ProvenanceSpan::PromptTokens(build(
-                s.sequence_id,
-                s.offset,
-                s.length,
-            )?)),
-            Some(WireSpan::SampledTokens(s)) => Ok(ProvenanceSpan::SampledTokens(build(
-                s.sequence_id,
-                s.offset,
-                s.length,
-            )?)),
-        }
+fn decode_span(span: wire::ProvenanceSpan) -> Result<ProvenanceSpan, InvalidValue> {
+    let number = |n: i64| {
+        u64::try_from(n).map_err(|_| InvalidValue::new("", "has a negative offset or length"))
     };
-    spans.into_iter().enumerate().map(decode).collect()
+    match span.span {
+        None => Err(InvalidValue::new("", "has an unknown kind")),
+        Some(WireSpan::PromptTokens(span)) => {
+            let (offset, length) = (number(span.offset)?, number(span.length)?);
+            Ok(ProvenanceSpan::prompt(span.sequence_id, offset, length))
+        }
+        Some(WireSpan::SampledTokens(span)) => {
+            let (offset, length) = (number(span.offset)?, number(span.length)?);
+            Ok(ProvenanceSpan::sampled(span.sequence_id, offset, length))
+        }
+    }
 }
 
 #[cfg(test)]

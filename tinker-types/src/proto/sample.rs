@@ -6,6 +6,7 @@ use prost::Message;
 use super::array::{copy, read};
 use super::generated as wire;
 use super::tensor;
+use crate::error::each;
 use crate::{AltTokens, InvalidValue, SampleResponse, SampledSequence, StopReason, TokenLogprob};
 
 /// Log probability of an unused cell in a matrix of most likely tokens.
@@ -90,20 +91,13 @@ fn encode_topk<'a>(
 pub fn decode_sample(body: Bytes) -> Result<SampleResponse, InvalidValue> {
     let message =
         wire::SampleResponse::decode(body).map_err(|e| InvalidValue::new("", e.to_string()))?;
-    let sequences = message.sequences.into_iter().enumerate();
-    let sequences =
-        sequences.map(|(i, s)| decode_sequence(s).map_err(|e| e.within(format!("sequences[{i}]"))));
     let prompt_logprobs = message.prompt_logprobs.filter(|bytes| !bytes.is_empty());
     let prompt_logprobs = prompt_logprobs
         .map(|bytes| read::<f32>(&bytes))
         .transpose()?;
-    let topk = message
-        .topk_prompt_logprobs
-        .map(|topk| decode_topk(&topk))
-        .transpose()?
-        .flatten();
+    let topk = decode_topk(message.topk_prompt_logprobs)?;
     Ok(SampleResponse {
-        sequences: sequences.collect::<Result<_, _>>()?,
+        sequences: each(message.sequences, "sequences", decode_sequence)?,
         prompt_logprobs: prompt_logprobs.map(|logprobs| {
             logprobs
                 .into_iter()
@@ -150,19 +144,17 @@ fn decode_sequence(sequence: wire::SampledSequence) -> Result<SampledSequence, I
             format!("are not one for each of {} tokens", tokens.len()),
         ));
     }
-    let topk_logprobs = sequence
-        .topk_sampled_logprobs
-        .map(|topk| decode_topk(&topk))
-        .transpose()?
-        .flatten();
     Ok(SampledSequence {
         logprobs,
-        topk_logprobs,
+        topk_logprobs: decode_topk(sequence.topk_sampled_logprobs)?,
         ..SampledSequence::new(stop_reason, tokens)
     })
 }
 
-fn decode_topk(topk: &wire::TopkLogprobs) -> Result<Option<Vec<Vec<TokenLogprob>>>, InvalidValue> {
+fn decode_topk(
+    topk: Option<wire::TopkLogprobs>,
+) -> Result<Option<Vec<Vec<TokenLogprob>>>, InvalidValue> {
+    let topk = topk.unwrap_or_default();
     let (k, length) = (topk.k as usize, topk.length as usize);
     if k == 0 || length == 0 {
         return Ok(None);

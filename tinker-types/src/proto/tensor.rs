@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::array::{read, share};
 use super::generated::tensor::Encoding;
 use super::generated::{self as wire, DType as WireType};
@@ -14,7 +16,7 @@ pub(super) fn wire_type(elements: &Elements) -> WireType {
     }
 }
 
-pub(super) fn bytes_of(elements: &Elements) -> bytes::Bytes {
+pub(super) fn bytes_of(elements: &Elements) -> Bytes {
     match elements {
         Elements::Int64(values) => share(values),
         Elements::Float32(values) => share(values),
@@ -39,15 +41,6 @@ pub(super) fn elements(bytes: &[u8], dtype: i32) -> Result<Elements, InvalidValu
             "dtype",
             format!("{dtype} is not a known element type"),
         )),
-    }
-}
-
-/// Bytes of one element of a wire type.
-pub(super) fn width(dtype: i32) -> usize {
-    match WireType::try_from(dtype) {
-        Ok(WireType::DtypeInt64) => 8,
-        Ok(WireType::DtypeBfloat16) => 2,
-        _ => 4,
     }
 }
 
@@ -77,31 +70,23 @@ pub(super) fn encode(tensor: &TensorData) -> wire::Tensor {
 
 pub(super) fn decode(tensor: wire::Tensor) -> Result<TensorData, InvalidValue> {
     let shape = dimensions(&tensor.shape)?;
-    match tensor.encoding {
-        None => {
-            let empty = TensorData::dense(elements(&[], tensor.dtype)?);
-            if shape.is_empty() {
-                Ok(empty)
-            } else {
-                empty.with_shape(shape)
-            }
-        }
-        Some(Encoding::Dense(bytes)) => {
-            let dense = TensorData::dense(elements(&bytes, tensor.dtype)?);
-            if shape.is_empty() {
-                Ok(dense)
-            } else {
-                dense.with_shape(shape)
-            }
-        }
+    let bytes = match tensor.encoding {
         Some(Encoding::SparseCsr(csr)) => {
             let shape = <[usize; 2]>::try_from(shape).map_err(|shape| {
                 InvalidValue::new("shape", format!("{shape:?} of a sparse tensor is not 2-D"))
             })?;
             let rows: Arc<[i64]> = read(&csr.crow_indices)?.into();
             let columns: Arc<[i64]> = read(&csr.col_indices)?.into();
-            TensorData::csr(elements(&csr.values, tensor.dtype)?, rows, columns, shape)
+            return TensorData::csr(elements(&csr.values, tensor.dtype)?, rows, columns, shape);
         }
+        Some(Encoding::Dense(bytes)) => bytes,
+        None => Bytes::new(),
+    };
+    let dense = TensorData::dense(elements(&bytes, tensor.dtype)?);
+    if shape.is_empty() {
+        Ok(dense)
+    } else {
+        dense.with_shape(shape)
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
-use crate::wire::{endpoint, type_tag};
+use crate::wire::{endpoint, tagged, type_tag};
 use crate::{SamplingSessionId, SessionId};
 
 type_tag!(CreateSessionTag, "create_session");
@@ -87,24 +87,11 @@ impl SessionCreated {
     }
 }
 
-/// Keeps a session alive.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct SessionHeartbeat {
-    /// Id of the session.
-    pub session_id: SessionId,
-    #[serde(rename = "type", default)]
-    tag: HeartbeatTag,
-}
-
-impl SessionHeartbeat {
-    /// Keeps one session alive.
-    pub fn new(session_id: SessionId) -> Self {
-        Self {
-            session_id,
-            tag: HeartbeatTag::Tag,
-        }
+tagged! {
+    /// Keeps a session alive.
+    SessionHeartbeat as HeartbeatTag {
+        /// Id of the session.
+        session_id: SessionId
     }
 }
 
@@ -191,24 +178,11 @@ impl CreateSamplingSession {
 
 endpoint!(CreateSamplingSession => SamplingSessionCreated, "create_sampling_session");
 
-/// A created sampler.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct SamplingSessionCreated {
-    /// Id of the sampler.
-    pub sampling_session_id: SamplingSessionId,
-    #[serde(rename = "type", default)]
-    tag: CreateSamplingSessionTag,
-}
-
-impl SamplingSessionCreated {
-    /// The response for a sampler.
-    pub fn new(sampling_session_id: SamplingSessionId) -> Self {
-        Self {
-            sampling_session_id,
-            tag: CreateSamplingSessionTag::Tag,
-        }
+tagged! {
+    /// A created sampler.
+    SamplingSessionCreated as CreateSamplingSessionTag {
+        /// Id of the sampler.
+        sampling_session_id: SamplingSessionId
     }
 }
 

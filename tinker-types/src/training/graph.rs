@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::wire::{endpoint, type_tag};
+use crate::wire::{endpoint, tagged, type_tag};
 use crate::{LossId, SessionId};
 
 type_tag!(CreateCustomLossTag, "create_custom_loss");
@@ -51,24 +51,11 @@ impl CreateCustomLoss {
 
 endpoint!(CreateCustomLoss => promise of CustomLossCreated, "create_custom_loss", CreateCustomLoss);
 
-/// An uploaded loss.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct CustomLossCreated {
-    /// Id, to be given as `loss_id` of the loss `custom`.
-    pub loss_id: LossId,
-    #[serde(rename = "type", default)]
-    tag: CreateCustomLossTag,
-}
-
-impl CustomLossCreated {
-    /// The response for a loss.
-    pub fn new(loss_id: LossId) -> Self {
-        Self {
-            loss_id,
-            tag: CreateCustomLossTag::Tag,
-        }
+tagged! {
+    /// An uploaded loss.
+    CustomLossCreated as CreateCustomLossTag {
+        /// Id, to be given as `loss_id` of the loss `custom`.
+        loss_id: LossId
     }
 }
 

@@ -48,11 +48,9 @@ impl LoraConfig {
         }
     }
 
-    /// Sets [`Self::seed`].
-    #[must_use]
-    pub fn with_seed(mut self, seed: u64) -> Self {
-        self.seed = Some(seed);
-        self
+    crate::setters! {
+        /// Sets [`Self::seed`].
+        with_seed(seed: u64) => seed = Some(seed);
     }
 
     /// Checks that at least one part is trained.

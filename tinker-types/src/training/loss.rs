@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::{IntoDeserializer, value};
 use serde::{Deserialize, Serialize};
 
-use crate::{DType, Datum, Elements, InvalidValue, TensorData};
+use crate::error::each;
+use crate::{Chunk, DType, Datum, Elements, InvalidValue, TensorData};
 
 /// Name of a loss.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,17 +53,8 @@ impl LossFn {
 
     /// The loss with this name; unknown names are kept.
     pub fn from_name(name: &str) -> Self {
-        match name {
-            "cross_entropy" => Self::CrossEntropy,
-            "importance_sampling" => Self::ImportanceSampling,
-            "ppo" => Self::Ppo,
-            "cispo" => Self::Cispo,
-            "dro" => Self::Dro,
-            "gspo" => Self::Gspo,
-            "stable_reinforce" => Self::StableReinforce,
-            "custom" => Self::Custom,
-            other => Self::Other(other.to_owned()),
-        }
+        let known = Self::deserialize(name.into_deserializer());
+        known.unwrap_or_else(|_: value::Error| Self::Other(name.to_owned()))
     }
 
     /// Arrays that each datum requires; `None` if only the server has that information. Optional arrays are not
@@ -217,17 +210,12 @@ impl Loss {
                 "is empty; give at least one datum",
             ));
         }
-        for (index, datum) in data.iter().enumerate() {
-            self.check_datum(datum)
-                .map_err(|e| e.within(format!("data[{index}]")))?;
-        }
-        Ok(())
+        each(data, "data", |datum| self.check_datum(datum))
     }
 
     fn check_datum(&self, datum: &Datum) -> Result<(), InvalidValue> {
-        if datum
-            .model_input
-            .chunks
+        let chunks = &datum.model_input.chunks;
+        if chunks
             .iter()
             .all(|chunk| chunk.length().is_ok_and(|n| n == 0))
         {
@@ -236,11 +224,7 @@ impl Loss {
                 "is empty; a datum needs at least one input token",
             ));
         }
-        for (index, chunk) in datum.model_input.chunks.iter().enumerate() {
-            chunk
-                .check_trainable()
-                .map_err(|e| e.within(format!("model_input.chunks[{index}]")))?;
-        }
+        each::<_, _, ()>(chunks, "model_input.chunks", Chunk::check_trainable)?;
         datum.check_provenance()?;
         if self.name == LossFn::StableReinforce && datum.model_input_spans.is_empty() {
             let why = "is missing; stable_reinforce requires the provenance of tokens, see Datum::with_provenance_of";

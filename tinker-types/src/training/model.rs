@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
-use crate::wire::{endpoint, type_tag};
+use crate::wire::{endpoint, tagged, type_tag};
 use crate::{LoraConfig, ModelId, OptimizerConfig, SessionId};
 
 type_tag!(CreateModelTag, "create_model");
@@ -59,45 +59,19 @@ impl CreateModel {
 
 endpoint!(CreateModel => promise of ModelCreated, "create_model", CreateModel);
 
-/// A created model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct ModelCreated {
-    /// Id of the model.
-    pub model_id: ModelId,
-    #[serde(rename = "type", default)]
-    tag: CreateModelTag,
-}
-
-impl ModelCreated {
-    /// The response for a model.
-    pub fn new(model_id: ModelId) -> Self {
-        Self {
-            model_id,
-            tag: CreateModelTag::Tag,
-        }
+tagged! {
+    /// A created model.
+    ModelCreated as CreateModelTag {
+        /// Id of the model.
+        model_id: ModelId
     }
 }
 
-/// Requests the properties of a model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[non_exhaustive]
-pub struct GetInfo {
-    /// The model.
-    pub model_id: ModelId,
-    #[serde(rename = "type", default)]
-    tag: GetInfoTag,
-}
-
-impl GetInfo {
-    /// Requests the properties of one model.
-    pub fn new(model_id: ModelId) -> Self {
-        Self {
-            model_id,
-            tag: GetInfoTag::Tag,
-        }
+tagged! {
+    /// Requests the properties of a model.
+    GetInfo as GetInfoTag {
+        /// The model.
+        model_id: ModelId
     }
 }
 

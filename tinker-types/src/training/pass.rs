@@ -44,11 +44,9 @@ impl ForwardBackward {
         }
     }
 
-    /// Sets [`Self::forward_only`].
-    #[must_use]
-    pub fn with_forward_only(mut self, forward_only: bool) -> Self {
-        self.forward_only = forward_only;
-        self
+    crate::setters! {
+        /// Sets [`Self::forward_only`].
+        with_forward_only(forward_only: bool) => forward_only = forward_only;
     }
 }
 

@@ -170,5 +170,36 @@ macro_rules! type_tag {
     };
 }
 
+/// A message of one field and a constant `type` field.
+macro_rules! tagged {
+    (
+        $(#[$doc:meta])* $name:ident as $tag:ident {
+            $(#[$field_doc:meta])* $field:ident: $type:ty
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+        #[non_exhaustive]
+        pub struct $name {
+            $(#[$field_doc])*
+            pub $field: $type,
+            #[serde(rename = "type", default)]
+            tag: $tag,
+        }
+
+        impl $name {
+            #[doc = concat!("The message with this `", stringify!($field), "`.")]
+            pub fn new($field: $type) -> Self {
+                Self {
+                    $field,
+                    tag: $tag::Tag,
+                }
+            }
+        }
+    };
+}
+
 pub(crate) use endpoint;
+pub(crate) use tagged;
 pub(crate) use type_tag;

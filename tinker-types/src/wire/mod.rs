@@ -10,7 +10,7 @@ pub mod route;
 pub mod stream;
 
 pub use endpoint::{Endpoint, Method, Operation, RequestType};
-pub(crate) use endpoint::{endpoint, type_tag};
+pub(crate) use endpoint::{endpoint, tagged, type_tag};
 pub use id::{
     LossId, ModelId, RequestId, SEQ_IDS_PER_COPY, SamplingSessionId, SequenceId, SessionId,
 };

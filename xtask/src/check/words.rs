@@ -7,106 +7,85 @@ use syn::visit::{self, Visit};
 
 use crate::code::{COMMAND, Krate, LIBRARIES, Source, rust_files};
 
-/// Phrases that no comment and no document holds, each with what to write instead.
-const PHRASES: [(&str, &str); 12] = [
+/// Phrases that no comment and no document holds, with what to write instead.
+const PHRASES: [(&[&str], &str); 7] = [
     (
-        concat!("one", "'s own"),
+        &[
+            concat!("one", "'s own"),
+            concat!("of ", "one's"),
+            concat!("of ", "theirs"),
+        ],
         "name the owner, or write `custom`",
     ),
-    (concat!("of ", "one's"), "name the owner"),
     (
-        concat!("is ", "told"),
+        &[concat!("is ", "told"), concat!("are ", "told")],
         "name who sends what: `receives`, `is notified`",
     ),
     (
-        concat!("are ", "told"),
-        "name who sends what: `receive`, `are notified`",
+        &[
+            concat!("there ", "is not"),
+            concat!("there ", "are not"),
+            concat!("is not ", "there"),
+        ],
+        "`does not exist`, `is missing`",
     ),
     (
-        concat!("for ", "ever"),
+        &[concat!("for ", "ever")],
         "`forever`, `repeatedly`, `without a limit`",
     ),
     (
-        concat!("there ", "is not"),
-        "`does not exist`, `is missing`",
+        &[concat!("those ", "who")],
+        "a noun: `observers`, `callers`",
     ),
-    (
-        concat!("there ", "are not"),
-        "`do not exist`, `are missing`",
-    ),
-    (
-        concat!("is not ", "there"),
-        "`does not exist`, `is missing`",
-    ),
-    (concat!("those ", "who"), "a noun: `observers`, `callers`"),
-    (concat!("way ", "forth"), "`forward pass`"),
-    (concat!("has to ", "say"), "`reports`, `contains`"),
-    (concat!("of ", "theirs"), "name the owner"),
+    (&[concat!("way ", "forth")], "`forward pass`"),
+    (&[concat!("has to ", "say")], "`reports`, `contains`"),
 ];
 
 /// Folders whose Rust files and documents are read.
 const FOLDERS: [&str; 5] = ["xtask", "tests", "fuzz", "docs", "examples"];
 
-/// Names that were given up, for a crate each: types and traits, then functions, constants and modules.
-const GIVEN_UP: &[(&str, &[&str])] = &[
+/// Names that were given up in some crates: types and traits, then functions, constants and modules.
+const GIVEN_UP: &[(&[&str], &[&str])] = &[
     (
-        "tinker-client",
+        &["tinker-client"],
         &[
             "Board", "Notice", "Line", "Place", "News", "Link", "Source", "Core", "Course",
             "Patience", "Guest", "farewell",
         ],
     ),
     (
-        "tinker-local",
+        &["tinker-local", "tinker-engine"],
         &[
-            "Act",
-            "Begin",
-            "Fulfil",
-            "Turn",
-            "Trouble",
-            "Base",
-            "Output",
             "Frozen",
-            "freeze",
-            "thaw",
             "Team",
             "Desk",
             "Crew",
             "Lane",
-            "LOOKS",
             "Hands",
+            "LOOKS",
+            "freeze",
+            "thaw",
             "heap",
             "weigh",
             "turn_heads",
         ],
     ),
     (
-        "tinker-engine",
+        &["tinker-local"],
         &[
-            "Team",
-            "Desk",
-            "Crew",
-            "Lane",
-            "LOOKS",
-            "Hands",
-            "heap",
-            "weigh",
-            "turn_heads",
-            "turn",
-            "Frozen",
-            "freeze",
-            "thaw",
+            "Act", "Begin", "Fulfil", "Turn", "Trouble", "Base", "Output",
         ],
     ),
+    (&["tinker-engine"], &["turn"]),
     (
-        "tinker-cli",
+        &["tinker-cli"],
         &[
             "Look", "Talk", "say", "tell", "note", "words", "Place", "Target", "End", "Choice",
             "Wishes", "Flying", "complain",
         ],
     ),
-    ("tinker-types", &["Problem", "FinishWord", "OpenFamily"]),
-    ("tinker-transport", &["Trouble"]),
+    (&["tinker-types"], &["Problem", "FinishWord", "OpenFamily"]),
+    (&["tinker-transport"], &["Trouble"]),
 ];
 
 /// Type names with one definition at most in all of the libraries and the command.
@@ -172,8 +151,8 @@ fn check_comments(name: &str, lines: &[(usize, String)], faults: &mut Vec<String
     for (line, text) in lines {
         let (mark, words) = split(text);
         let lower = words.to_lowercase();
-        for (phrase, instead) in PHRASES {
-            if holds(&lower, phrase) {
+        for (phrases, instead) in PHRASES {
+            for phrase in phrases.iter().filter(|phrase| holds(&lower, phrase)) {
                 faults.push(format!("{name}:{line}: `{phrase}`; say {instead}"));
             }
         }
@@ -254,11 +233,13 @@ fn definitions(source: &Source) -> anyhow::Result<Vec<Definition>> {
 }
 
 fn check_names(krate: &str, source: &Source, found: &[Definition], faults: &mut Vec<String>) {
-    let given_up = GIVEN_UP.iter().find(|(name, _)| *name == krate);
-    let given_up = given_up.map_or(&[][..], |(_, names)| *names);
+    let given_up = GIVEN_UP
+        .iter()
+        .filter(|(crates, _)| crates.contains(&krate));
+    let given_up: Vec<_> = given_up.flat_map(|(_, names)| *names).collect();
     for definition in found {
         let name = definition.name.as_str();
-        if given_up.contains(&name) {
+        if given_up.contains(&&name) {
             let (file, line) = (&source.name, definition.line);
             faults.push(format!(
                 "{file}:{line}: the name `{name}` was given up; see docs/glossary.md"

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use super::pairs::pairs;
 use crate::vectors::exchange::Exchange;
 use crate::vectors::sent::Sent;
 use crate::vectors::vector::Vector;
@@ -28,7 +27,7 @@ fn our_method(name: &str) -> &str {
 }
 
 pub(super) fn compare(vector: &Vector, sent: &[Sent], found: &mut Vec<Mismatch>) {
-    for (_, exchange, sent) in pairs(vector, sent) {
+    for (_, exchange, sent) in vector.pairs(sent) {
         let mut differ = |what: String| {
             let what = format!("exchange {}, {}: {what}", exchange.n, exchange.request.path);
             found.push(Mismatch::new(Aspect::Head, what));

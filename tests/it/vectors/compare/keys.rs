@@ -1,7 +1,6 @@
 //! Idempotency keys: present where recorded, equal for all attempts of a call, different between
 //! calls.
 
-use super::pairs::pairs;
 use crate::vectors::script::Identity;
 use crate::vectors::sent::Sent;
 use crate::vectors::vector::Vector;
@@ -10,7 +9,8 @@ use crate::vectors::verdict::{Aspect, Mismatch};
 const KEY: &str = "x-idempotency-key";
 
 pub(super) fn compare(vector: &Vector, sent: &[Sent], found: &mut Vec<Mismatch>) {
-    let pairs: Vec<_> = pairs(vector, sent)
+    let pairs: Vec<_> = vector
+        .pairs(sent)
         .map(|(_, exchange, sent)| (exchange, sent))
         .collect();
     let mut differ = |n: u64, what: &str| {

@@ -1,6 +1,5 @@
 //! Waits between attempts.
 
-use super::pairs::pairs;
 use crate::vectors::script::Identity;
 use crate::vectors::sent::Sent;
 use crate::vectors::vector::Vector;
@@ -14,7 +13,8 @@ const SHARE: f64 = 0.15;
 const PATIENCE: f64 = 2.0;
 
 pub(super) fn compare(vector: &Vector, sent: &[Sent], found: &mut Vec<Mismatch>) {
-    let pairs: Vec<_> = pairs(vector, sent)
+    let pairs: Vec<_> = vector
+        .pairs(sent)
         .map(|(_, exchange, sent)| (Identity::sent(sent), exchange, sent))
         .collect();
     for (index, (identity, exchange, sent)) in pairs.iter().enumerate() {

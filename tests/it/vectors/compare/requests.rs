@@ -1,6 +1,6 @@
 //! Requests: routes, bodies and order.
 
-use super::{pairs::pairs, telemetry};
+use super::telemetry;
 use crate::vectors::exchange::Answer;
 use crate::vectors::message::Message;
 use crate::vectors::sent::{Answered, Sent};
@@ -26,7 +26,7 @@ pub(super) fn compare(vector: &Vector, sent: &[Sent], found: &mut Vec<Mismatch>)
             found.push(Mismatch::new(Aspect::Requests, what));
         }
     }
-    for (_, exchange, sent) in pairs(vector, sent) {
+    for (_, exchange, sent) in vector.pairs(sent) {
         let what = match (Message::recorded(&exchange.request), sent.message.clone()) {
             (Ok(recorded), Ok(message)) if exchange.request.route() == ["telemetry"] => {
                 telemetry::difference(&recorded, &message)
@@ -55,7 +55,8 @@ fn has_a_place(path: &str) -> bool {
 
 /// Checks that submissions are sent in the recorded order, and not before the answers they waited for.
 pub(super) fn compare_order(vector: &Vector, sent: &[Sent], found: &mut Vec<Mismatch>) {
-    let placed: Vec<_> = pairs(vector, sent)
+    let placed: Vec<_> = vector
+        .pairs(sent)
         .filter(|(_, exchange, _)| has_a_place(&exchange.request.path))
         .collect();
     for pair in placed.windows(2) {

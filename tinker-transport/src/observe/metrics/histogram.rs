@@ -21,15 +21,17 @@ pub(crate) struct Histogram {
     max: AtomicU64,
 }
 
-impl Histogram {
-    pub(crate) fn new() -> Self {
+impl Default for Histogram {
+    fn default() -> Self {
         Self {
             buckets: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
             sum: AtomicU64::new(0),
             max: AtomicU64::new(0),
         }
     }
+}
 
+impl Histogram {
     pub(crate) fn record(&self, time: Duration) {
         let micros = time.as_micros() as u64;
         self.buckets[index(micros)].fetch_add(1, Ordering::Relaxed);
@@ -141,7 +143,7 @@ mod tests {
     #[test]
     fn quantiles_agree_with_a_sorted_list() {
         let random = fastrand::Rng::with_seed(7);
-        let (histogram, mut times) = (Histogram::new(), Vec::new());
+        let (histogram, mut times) = (Histogram::default(), Vec::new());
         let mut random = random;
         for _ in 0..10_000 {
             let time = Duration::from_micros(10_u64.pow(random.u32(1..7)) + random.u64(0..1000));
@@ -165,7 +167,7 @@ mod tests {
 
     #[test]
     fn nothing_recorded_is_nothing() {
-        assert_eq!(Histogram::new().latency(), Latency::default());
+        assert_eq!(Histogram::default().latency(), Latency::default());
         assert_eq!(Latency::default().mean(), Duration::ZERO);
     }
 }

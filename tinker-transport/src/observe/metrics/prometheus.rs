@@ -61,10 +61,11 @@ impl Display for Prometheus<'_> {
                 steps.map(|(step, n)| (label("step", step), *n)).collect()
             },
         )?;
-        self.seconds(
+        self.counters(
             f,
             "held_seconds_total",
             "Time calls waited for permits and at the gate.",
+            |counts| vec![(String::new(), counts.held.as_secs_f64())],
         )?;
         self.summary(
             f,
@@ -104,30 +105,19 @@ impl Display for Prometheus<'_> {
     }
 }
 
-type Series = Vec<(String, u64)>;
-
 impl Prometheus<'_> {
-    fn counters(
+    fn counters<V: Display>(
         &self,
         f: &mut Formatter<'_>,
         name: &str,
         help: &str,
-        series: impl Fn(&OperationCounts) -> Series,
+        series: impl Fn(&OperationCounts) -> Vec<(String, V)>,
     ) -> fmt::Result {
         head(f, name, help, "counter")?;
         for (operation, counts) in &self.0.operations {
             for (labels, value) in series(counts) {
                 writeln!(f, "tinker_{name}{{{}{labels}}} {value}", of(operation))?;
             }
-        }
-        Ok(())
-    }
-
-    fn seconds(&self, f: &mut Formatter<'_>, name: &str, help: &str) -> fmt::Result {
-        head(f, name, help, "counter")?;
-        for (operation, counts) in &self.0.operations {
-            let held = counts.held.as_secs_f64();
-            writeln!(f, "tinker_{name}{{{}}} {held}", of(operation))?;
         }
         Ok(())
     }
@@ -169,7 +159,7 @@ fn head(f: &mut Formatter<'_>, name: &str, help: &str, kind: &str) -> fmt::Resul
     writeln!(f, "# TYPE tinker_{name} {kind}")
 }
 
-fn calls(counts: &OperationCounts) -> Series {
+fn calls(counts: &OperationCounts) -> Vec<(String, u64)> {
     let answered = counts.answered.iter().enumerate().skip(1);
     answered
         .map(|(hundreds, n)| (label("end", &format!("{hundreds}xx")), *n))

@@ -1,11 +1,10 @@
 //! Errors of cassettes.
 
-use std::fmt;
-
 use crate::error::BoxError;
 
 /// Error of reading or writing a cassette.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
 pub struct CassetteError {
     what: String,
     source: Option<BoxError>,
@@ -22,17 +21,5 @@ impl CassetteError {
     pub(super) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self
-    }
-}
-
-impl fmt::Display for CassetteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for CassetteError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.source.as_ref().map(|source| &**source as _)
     }
 }

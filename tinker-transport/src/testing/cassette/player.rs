@@ -2,21 +2,21 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use http_body::Frame;
 use tinker_types::wire::header;
-use tower::{Layer, Service};
+use tower::Layer;
 
-use super::content::Content;
-use super::exchange::{End, Exchange, Sent, path_of};
+use super::exchange::{End, Exchange, Sent};
 use super::scrub::{REMOVED, Scrub};
 use crate::body::Body;
 use crate::error::{BoxError, Kind, Stage, TransportError};
-use crate::service::{Answer, ResponseFuture};
+use crate::mutex::lock;
+use crate::service::{Answer, always_ready};
 
 /// Headers that differ between runs, or between positions in the stack.
 const VOLATILE: [&str; 13] = [
@@ -76,35 +76,20 @@ impl Player {
         self
     }
 
-    /// Removes secrets from requests before they are compared, as the recording did. Needed only if it was made with
-    /// more than [`Scrub::new`].
-    #[must_use]
-    pub fn with_scrub(mut self, scrub: Scrub) -> Self {
-        self.scrub = scrub;
-        self
+    tinker_types::setters! {
+        /// Removes secrets from requests before they are compared, as the recording did. Needed only if it was made
+        /// with more than [`Scrub::new`].
+        with_scrub(scrub: Scrub) => scrub = scrub;
     }
 
     /// Number of exchanges that were not played yet.
     pub fn remaining(&self) -> usize {
-        self.played().iter().filter(|played| !**played).count()
-    }
-
-    fn played(&self) -> MutexGuard<'_, Vec<bool>> {
-        self.played.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.played).iter().filter(|played| !**played).count()
     }
 
     fn answer(&self, request: &Request<Body>) -> Answer {
-        let body = request
-            .body()
-            .as_bytes()
-            .map_or(Content::Empty, Content::of);
-        let sent = Sent {
-            method: request.method().to_string(),
-            path: self.scrub.text(&path_of(request.uri())).into_owned(),
-            headers: self.scrub.headers(request.headers()),
-            body: self.scrub.content(body),
-        };
-        let mut played = self.played();
+        let sent = self.scrub.sent(request);
+        let mut played = lock(&self.played);
         let found = if self.is_strict {
             self.next(&sent, &played)
         } else {
@@ -252,20 +237,10 @@ impl http_body::Body for Cut {
     }
 }
 
-impl Service<Request<Body>> for Player {
-    type Response = Response<Body>;
-    type Error = TransportError;
-    type Future = ResponseFuture;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
-        let player = self.clone();
-        Box::pin(async move { player.answer(&request) })
-    }
-}
+always_ready!(Player, |player, request| {
+    let player = player.clone();
+    Box::pin(async move { player.answer(&request) })
+});
 
 /// As a layer it never calls its inner service.
 impl<S> Layer<S> for Player {

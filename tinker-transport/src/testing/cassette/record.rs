@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -16,11 +16,12 @@ use tokio::time::Instant;
 
 use super::content::Content;
 use super::error::CassetteError;
-use super::exchange::{End, Exchange, HEAD, Sent, path_of};
+use super::exchange::{End, Exchange, HEAD, Sent};
 use super::scrub::Scrub;
 use crate::body::Body;
 use crate::error::{BoxError, TransportError};
 use crate::layer::{Around, tower_layer};
+use crate::mutex::lock;
 use crate::service::{Answer, Inner};
 
 /// Records every exchange into a cassette, without secrets.
@@ -95,7 +96,7 @@ impl Around for RecordLayer {
         let take = Take {
             tape: Arc::clone(&self.tape),
             number: self.tape.next.fetch_add(1, Ordering::Relaxed),
-            request: self.tape.sent(request),
+            request: self.tape.scrub.sent(request),
             began: Instant::now(),
         };
         match inner.run(request).await {
@@ -129,21 +130,6 @@ impl Around for RecordLayer {
     }
 }
 
-impl Tape {
-    fn sent(&self, request: &Request<Body>) -> Sent {
-        let body = request
-            .body()
-            .as_bytes()
-            .map_or(Content::Empty, Content::of);
-        Sent {
-            method: request.method().to_string(),
-            path: self.scrub.text(&path_of(request.uri())).into_owned(),
-            headers: self.scrub.headers(request.headers()),
-            body: self.scrub.content(body),
-        }
-    }
-}
-
 /// An exchange in progress.
 struct Take {
     tape: Arc<Tape>,
@@ -161,13 +147,8 @@ impl Take {
             took: self.began.elapsed(),
         };
         let line = exchange.line();
-        let mut file = self
-            .tape
-            .file
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
         // A recording with a gap is worse than a test that stops.
-        writeln!(file, "{line}").map_err(|error| {
+        writeln!(lock(&self.tape.file), "{line}").map_err(|error| {
             TransportError::from_boxed(
                 CassetteError::new("an exchange could not be recorded")
                     .with_source(error)

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, Request};
 use serde_json::Value;
 use tinker_types::wire::header;
 
 use super::content::Content;
-use super::exchange::{Headers, headers_of};
+use super::exchange::{Headers, Sent, headers_of, path_of};
+use crate::body::Body;
 
 /// Replacement of secrets.
 pub(super) const REMOVED: &str = "[removed]";
@@ -82,6 +83,17 @@ impl Scrub {
             self.secrets.push(secret);
         }
         self
+    }
+
+    /// The recorded form of a request.
+    pub(super) fn sent(&self, request: &Request<Body>) -> Sent {
+        let body = request.body().as_bytes();
+        Sent {
+            method: request.method().to_string(),
+            path: self.text(&path_of(request.uri())).into_owned(),
+            headers: self.headers(request.headers()),
+            body: self.content(body.map_or(Content::Empty, Content::of)),
+        }
     }
 
     pub(super) fn headers(&self, map: &HeaderMap) -> Headers {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -15,6 +15,7 @@ use super::plan::Plan;
 use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::layer::{Around, tower_layer};
+use crate::mutex::lock;
 use crate::request::call::Call;
 use crate::service::{Answer, Inner};
 
@@ -114,12 +115,7 @@ impl FaultLayer {
     }
 
     fn progress<T>(&self, work: impl FnOnce(&mut Progress) -> T) -> T {
-        let mut progress = self
-            .shared
-            .progress
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        work(&mut progress)
+        work(&mut lock(&self.shared.progress))
     }
 
     fn next(&self, request: &Request<Body>) -> Option<Fault> {
