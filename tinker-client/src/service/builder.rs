@@ -127,41 +127,38 @@ impl ServiceClientBuilder {
             LEAF_URL.clone_into(&mut self.config.base_url);
         }
         let mut observers = Observers::new();
-        let source = match self.finished {
-            Some(transport) => {
-                let excluded = [
-                    ("a leaf", self.has_leaf),
-                    ("layers", self.has_layers),
-                    ("Config::breaker", self.config.breaker.is_some()),
-                    ("Config::adaptive", self.config.adaptive.is_some()),
-                    ("Config::hedge", self.config.hedge.is_some()),
-                ];
-                if let Some((name, _)) = excluded.into_iter().find(|(_, is_set)| *is_set) {
-                    let what = format!(
-                        "a finished transport excludes {name}; add it to the transport, or leave the transport out"
-                    );
-                    return Err(ConfigError::new(what).into());
-                }
-                TransportSource::Finished(transport)
+        let source = if let Some(transport) = self.finished {
+            let excluded = [
+                ("a leaf", self.has_leaf),
+                ("layers", self.has_layers),
+                ("Config::breaker", self.config.breaker.is_some()),
+                ("Config::adaptive", self.config.adaptive.is_some()),
+                ("Config::hedge", self.config.hedge.is_some()),
+            ];
+            if let Some((name, _)) = excluded.into_iter().find(|(_, is_set)| *is_set) {
+                let what = format!(
+                    "a finished transport excludes {name}; add it to the transport, or leave the transport out"
+                );
+                return Err(ConfigError::new(what).into());
             }
-            None => {
-                if !self.has_leaf {
-                    self.config.require_key()?;
-                }
-                let stack = stack_config(&self.config)?;
-                let stack = self
-                    .configure
-                    .into_iter()
-                    .fold(stack, |stack, change| change(stack));
-                observers = stack.observers.clone();
-                let builder = self.stack.configure(|_| stack);
-                let raw = builder.clone().build().map_err(|error| {
-                    ConfigError::new("the transport cannot be built with this configuration")
-                        .because(error)
-                })?;
-                let builder = Box::new(builder);
-                TransportSource::Stack { builder, raw }
+            TransportSource::Finished(transport)
+        } else {
+            if !self.has_leaf {
+                self.config.require_key()?;
             }
+            let stack = stack_config(&self.config)?;
+            let stack = self
+                .configure
+                .into_iter()
+                .fold(stack, |stack, change| change(stack));
+            observers = stack.observers.clone();
+            let builder = self.stack.configure(|_| stack);
+            let raw = builder.clone().build().map_err(|error| {
+                ConfigError::new("the transport cannot be built with this configuration")
+                    .because(error)
+            })?;
+            let builder = Box::new(builder);
+            TransportSource::Stack { builder, raw }
         };
         let state = ClientState::new(self.config, source, observers);
         Ok(ServiceClient::from_state(state))
