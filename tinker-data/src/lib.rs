@@ -3,14 +3,16 @@
 mod chat;
 mod dataset;
 mod error;
+mod json;
 #[cfg(any(feature = "templates", feature = "tokenizers"))]
 mod model_folder;
 mod tokenizer;
 
-pub use chat::{Message, Renderer, Role, Template};
+pub use chat::{Conversation, Message, Renderer, Role, Template, ToolCall};
 pub use dataset::{
     Dataset, DatasetError, EncodedDataset, EncodedExample, EncodedQuestions, Example, LengthLimit,
     LineError, Prompt, Question, Row, datums,
 };
 pub use error::ChatError;
+pub use json::Json;
 pub use tokenizer::{ByteTokenizer, Tokenizer};

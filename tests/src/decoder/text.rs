@@ -42,8 +42,8 @@ pub(super) fn chat_template(bytes: &[u8]) {
         Message::user("<|end|>\u{1f980}"),
         Message::assistant(""),
     ];
-    let _prompt = renderer.prompt(&messages);
-    let _datum = renderer.supervised(&messages);
+    let _prompt = renderer.prompt(&messages.clone().into());
+    let _datum = renderer.supervised(&messages.into());
 }
 
 /// The `tokenizer_config.json` beside a tokenizer, with the template in it.
@@ -54,7 +54,7 @@ pub(super) fn tokenizer_config(bytes: &[u8]) {
     FOLDER.with(|folder| {
         write(folder.path().join("tokenizer_config.json"), bytes).expect("the folder is ours");
         if let Ok(renderer) = Renderer::from_folder(folder.path()) {
-            let _prompt = renderer.prompt(&[Message::user("a b")]);
+            let _prompt = renderer.prompt(&[Message::user("a b")].into());
         }
     });
 }

@@ -123,7 +123,7 @@ async fn generate(
     let base = base.as_deref().or(sampler.base_model()).unwrap_or_default();
     let renderer = connection.renderer(base)?;
     let input = if args.chat {
-        renderer.prompt(&[Message::user(prompt)])?
+        renderer.prompt(&[Message::user(prompt)].into())?
     } else {
         ModelInput::from_tokens(renderer.tokenizer().encode(prompt)?)
     };

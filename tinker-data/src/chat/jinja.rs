@@ -6,7 +6,8 @@ use std::ops::Range;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value};
 
-use super::message::{Message, Role};
+use super::conversation::Conversation;
+use super::message::Role;
 use super::piece::Piece;
 use crate::error::ChatError;
 
@@ -60,15 +61,15 @@ impl Jinja {
     ///
     /// An answer is what the template adds to the prompt before it. That is well defined only if
     /// the template renders earlier messages the same way whatever follows; other templates are an error.
-    pub(super) fn render(&self, messages: &[Message]) -> Result<Vec<Piece>, ChatError> {
-        let whole = self.write(messages, false)?;
+    pub(super) fn render(&self, conversation: &Conversation) -> Result<Vec<Piece>, ChatError> {
+        let whole = self.write(conversation, false)?;
         let mut pieces = Vec::new();
         let mut done = 0;
-        for (index, message) in messages.iter().enumerate() {
+        for (index, message) in conversation.messages.iter().enumerate() {
             if message.role != Role::Assistant {
                 continue;
             }
-            let answer = self.answer(messages, index, &whole)?;
+            let answer = self.answer(conversation, index, &whole)?;
             pieces.push(Piece::text(&whole[done..answer.start], false));
             done = answer.end;
             pieces.push(Piece::text(&whole[answer], true));
@@ -77,19 +78,22 @@ impl Jinja {
         Ok(pieces)
     }
 
-    pub(super) fn render_prompt(&self, messages: &[Message]) -> Result<Vec<Piece>, ChatError> {
-        Ok(vec![Piece::text(self.write(messages, true)?, false)])
+    pub(super) fn render_prompt(
+        &self,
+        conversation: &Conversation,
+    ) -> Result<Vec<Piece>, ChatError> {
+        Ok(vec![Piece::text(self.write(conversation, true)?, false)])
     }
 
     /// Byte range of the answer with this index within the `whole` conversation.
     fn answer(
         &self,
-        messages: &[Message],
+        conversation: &Conversation,
         index: usize,
         whole: &str,
     ) -> Result<Range<usize>, ChatError> {
-        let before = self.write(&messages[..index], true)?;
-        let through = self.write(&messages[..=index], false)?;
+        let before = self.write(&conversation.first(index), true)?;
+        let through = self.write(&conversation.first(index + 1), false)?;
         if !(through.starts_with(&before) && whole.starts_with(&through)) {
             return Err(ChatError::new(format!(
                 "messages[{index}]: the template renders this answer differently when more messages follow, so its tokens cannot be identified; train on conversations that end with it"
@@ -109,11 +113,12 @@ impl Jinja {
         Ok(before.len()..end)
     }
 
-    fn write(&self, messages: &[Message], is_prompt: bool) -> Result<String, ChatError> {
-        let messages: Vec<Value> = messages
+    fn write(&self, conversation: &Conversation, is_prompt: bool) -> Result<String, ChatError> {
+        let messages: Vec<Value> = conversation
+            .messages
             .iter()
-            .map(|Message { role, content }| {
-                Value::from_pairs([("role", role.as_str()), ("content", content.as_str())])
+            .map(|message| {
+                Value::from_pairs([("role", message.role.as_str()), ("content", message.text())])
             })
             .collect();
         let special_tokens = self
@@ -160,6 +165,7 @@ fn without_generation_marks(source: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chat::Message;
 
     const CHATML: &str = "{%- for message in messages %}
         {{- '<|im_start|>' + message.role + '\\n' + message.content.strip() + '<|im_end|>' + '\\n' }}
@@ -181,7 +187,7 @@ mod tests {
             Message::user("Bye"),
             Message::assistant("Bye"),
         ];
-        let pieces = chatml().render(&messages).unwrap();
+        let pieces = chatml().render(&messages.into()).unwrap();
         assert_eq!(
             pieces,
             [
@@ -204,14 +210,14 @@ mod tests {
     fn a_template_that_rewrites_earlier_turns_is_refused() {
         let source = "{% for m in messages %}{% if loop.last %}[{{ m.content }}]{% else %}({{ m.content }}){% endif %}{% endfor %}";
         let jinja = Jinja::new(source, BTreeMap::new()).unwrap();
-        let error = jinja.render(&[Message::user("a"), Message::assistant("b")]);
+        let error = jinja.render(&[Message::user("a"), Message::assistant("b")].into());
         assert!(error.unwrap_err().to_string().starts_with("messages[1]"));
     }
 
     #[test]
     fn a_template_may_refuse() {
         let jinja = Jinja::new("{{ raise_exception('no system turn') }}", BTreeMap::new()).unwrap();
-        let error = jinja.render(&[Message::system("x")]).unwrap_err();
+        let error = jinja.render(&[Message::system("x")].into()).unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains("no system turn"), "{source}");
     }
@@ -221,7 +227,7 @@ mod tests {
         let source =
             "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
         let jinja = Jinja::new(source, BTreeMap::new()).unwrap();
-        let error = jinja.write(&[], false).unwrap_err();
+        let error = jinja.write(&[].into(), false).unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains("fuel"), "{source}");
     }
@@ -243,6 +249,6 @@ mod tests {
     fn generation_marks_write_nothing() {
         let source = "a {%- generation -%} b {% endgeneration %}c";
         let jinja = Jinja::new(source, BTreeMap::new()).unwrap();
-        assert_eq!(jinja.write(&[], false).unwrap(), "ab c");
+        assert_eq!(jinja.write(&[].into(), false).unwrap(), "ab c");
     }
 }

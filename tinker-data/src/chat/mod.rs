@@ -1,5 +1,6 @@
 //! Conversations as tokens: messages, chat templates and loss weights.
 
+mod conversation;
 #[cfg(feature = "templates")]
 mod jinja;
 mod message;
@@ -8,6 +9,7 @@ mod plain;
 mod renderer;
 mod template;
 
-pub use message::{Message, Role};
+pub use conversation::Conversation;
+pub use message::{Message, Role, ToolCall};
 pub use renderer::Renderer;
 pub use template::Template;

@@ -10,8 +10,9 @@ const ANSWER: &str = "Assistant: ";
 /// `System: ..\n`, `User: ..\n`, `Assistant: ..<END>\n`.
 pub(super) fn render(messages: &[Message]) -> Result<Vec<Piece>, ChatError> {
     let mut pieces = Vec::with_capacity(messages.len() * 3);
-    for (index, Message { role, content }) in messages.iter().enumerate() {
-        match role {
+    for (index, message) in messages.iter().enumerate() {
+        let content = message.text();
+        match &message.role {
             Role::System => pieces.push(Piece::text(format!("System: {content}\n"), false)),
             Role::User => pieces.push(Piece::text(format!("User: {content}\n"), false)),
             Role::Assistant => pieces.extend([

@@ -2,6 +2,7 @@
 
 use tinker_types::{Datum, ModelInfo, ModelInput};
 
+use super::conversation::Conversation;
 use super::message::{Message, Role};
 use super::piece::{self, Piece};
 use super::template::Template;
@@ -57,11 +58,11 @@ impl Renderer {
     ///
     /// # Errors
     /// No messages, or messages that the template does not accept.
-    pub fn prompt(&self, messages: &[Message]) -> Result<ModelInput, ChatError> {
-        if messages.is_empty() {
+    pub fn prompt(&self, conversation: &Conversation) -> Result<ModelInput, ChatError> {
+        if conversation.messages.is_empty() {
             return Err(ChatError::new("messages is empty; pass at least one"));
         }
-        let pieces = self.template.render_prompt(messages)?;
+        let pieces = self.template.render_prompt(conversation)?;
         let (tokens, _) = piece::encode(&pieces, &self.tokenizer)?;
         Ok(ModelInput::from_tokens(tokens))
     }
@@ -71,16 +72,14 @@ impl Renderer {
     ///
     /// # Errors
     /// A conversation without an answer, or one that the template does not accept.
-    pub fn supervised(&self, messages: &[Message]) -> Result<Datum, ChatError> {
-        if !messages
-            .iter()
-            .any(|message| message.role == Role::Assistant)
-        {
+    pub fn supervised(&self, conversation: &Conversation) -> Result<Datum, ChatError> {
+        let is_answer = |message: &Message| message.role == Role::Assistant;
+        if !conversation.messages.iter().any(is_answer) {
             return Err(ChatError::new(
                 "messages has no answer of the assistant, so there is nothing to learn",
             ));
         }
-        self.example(&self.template.render(messages)?)
+        self.example(&self.template.render(conversation)?)
     }
 
     /// A training example for cross entropy without messages: weight 1 on `completion` and the end

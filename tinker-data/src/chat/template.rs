@@ -1,8 +1,8 @@
 //! Chat templates: the text form of a conversation.
 
+use super::conversation::Conversation;
 #[cfg(feature = "templates")]
 use super::jinja::Jinja;
-use super::message::Message;
 use super::piece::Piece;
 use super::plain;
 use crate::error::ChatError;
@@ -87,20 +87,23 @@ impl Template {
     }
 
     /// Renders the whole conversation and marks the answers as learned.
-    pub(super) fn render(&self, messages: &[Message]) -> Result<Vec<Piece>, ChatError> {
+    pub(super) fn render(&self, conversation: &Conversation) -> Result<Vec<Piece>, ChatError> {
         match &self.0 {
-            Kind::Plain => plain::render(messages),
+            Kind::Plain => plain::render(&conversation.messages),
             #[cfg(feature = "templates")]
-            Kind::Jinja(jinja) => jinja.render(messages),
+            Kind::Jinja(jinja) => jinja.render(conversation),
         }
     }
 
     /// Renders the conversation up to the start of the next answer.
-    pub(super) fn render_prompt(&self, messages: &[Message]) -> Result<Vec<Piece>, ChatError> {
+    pub(super) fn render_prompt(
+        &self,
+        conversation: &Conversation,
+    ) -> Result<Vec<Piece>, ChatError> {
         match &self.0 {
-            Kind::Plain => plain::render_prompt(messages),
+            Kind::Plain => plain::render_prompt(&conversation.messages),
             #[cfg(feature = "templates")]
-            Kind::Jinja(jinja) => jinja.render_prompt(messages),
+            Kind::Jinja(jinja) => jinja.render_prompt(conversation),
         }
     }
 }

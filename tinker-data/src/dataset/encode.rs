@@ -114,7 +114,7 @@ impl EncodedExample {
             Example::Completion { prompt, completion } => {
                 renderer.completion(prompt, completion)?
             }
-            Example::Chat(messages) => renderer.supervised(messages)?,
+            Example::Chat(conversation) => renderer.supervised(conversation)?,
         };
         let weights = datum.loss_fn_inputs.get("weights");
         let weights = weights

@@ -1,9 +1,9 @@
 //! Training examples as text.
 
-use crate::chat::Message;
+use crate::chat::Conversation;
 
 /// A training example as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Example {
     /// Teaches `completion` after `prompt`. Nothing is inserted between them.
     Completion {
@@ -13,11 +13,11 @@ pub enum Example {
         completion: String,
     },
     /// Teaches each answer of the assistant after the messages before it.
-    Chat(Vec<Message>),
+    Chat(Conversation),
 }
 
 /// An example and its line in the data file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// Line number, from 1.
     pub line: usize,

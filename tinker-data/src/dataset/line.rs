@@ -87,7 +87,7 @@ fn conversation(value: Option<&Value>) -> Result<Example, LineError> {
             "move the system message to the start, or remove it",
         ));
     }
-    Ok(Example::Chat(messages))
+    Ok(Example::Chat(messages.into()))
 }
 
 fn message(item: &Value, prefix: &str) -> Result<Message, LineError> {

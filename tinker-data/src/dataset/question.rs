@@ -5,14 +5,14 @@ use tinker_types::ModelInput;
 use super::encode::{LengthLimit, not_encodable, too_long};
 use super::error::DatasetError;
 use super::example::{Example, Row};
-use crate::chat::{Message, Renderer, Role};
+use crate::chat::{Conversation, Message, Renderer, Role};
 use crate::error::ChatError;
 
 /// Tokens that a sampled answer may have beyond the expected one, so that a longer answer is recognised as wrong.
 const SPARE_TOKENS: usize = 8;
 
 /// A prompt and the answer that the data expects.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     /// Line number in the data file, from 1.
     pub line: usize,
@@ -23,12 +23,12 @@ pub struct Question {
 }
 
 /// The prompt of a question.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Prompt {
     /// Text to continue.
     Text(String),
     /// A conversation to which the assistant replies.
-    Chat(Vec<Message>),
+    Chat(Conversation),
 }
 
 impl Prompt {
@@ -36,7 +36,7 @@ impl Prompt {
     pub fn text(&self) -> &str {
         match self {
             Self::Text(text) => text,
-            Self::Chat(messages) => messages.last().map_or("", |message| &message.content),
+            Self::Chat(conversation) => conversation.messages.last().map_or("", Message::text),
         }
     }
 }
@@ -48,12 +48,12 @@ impl Row {
             Example::Completion { prompt, completion } => {
                 (Prompt::Text(prompt.clone()), completion.clone())
             }
-            Example::Chat(messages) => {
+            Example::Chat(conversation) => {
+                let messages = &conversation.messages;
                 let is_answer = |message: &Message| message.role == Role::Assistant;
                 let at = messages.iter().rposition(is_answer).unwrap_or_default();
-                let expected = messages.get(at).map(|message| message.content.clone());
-                let prompt = Prompt::Chat(messages[..at].to_vec());
-                (prompt, expected.unwrap_or_default())
+                let expected = messages.get(at).map_or("", Message::text).to_owned();
+                (Prompt::Chat(conversation.first(at)), expected)
             }
         };
         Question {
@@ -133,7 +133,10 @@ fn encode(renderer: &Renderer, question: &Question) -> Result<(Vec<u32>, usize),
     let prompt = match &question.prompt {
         Prompt::Text(text) => tokenizer.encode(text)?,
         // A rendered prompt is text alone, so it always has tokens.
-        Prompt::Chat(messages) => renderer.prompt(messages)?.to_tokens().unwrap_or_default(),
+        Prompt::Chat(conversation) => renderer
+            .prompt(conversation)?
+            .to_tokens()
+            .unwrap_or_default(),
     };
     Ok((prompt, answer))
 }
@@ -177,7 +180,7 @@ mod tests {
     fn a_conversation_is_asked_for_its_last_answer() {
         let messages = [("a", "b"), ("c", "d")]
             .map(|(user, assistant)| [Message::user(user), Message::assistant(assistant)]);
-        let example = Example::Chat(messages.concat());
+        let example = Example::Chat(messages.concat().into());
         let question = Row { line: 9, example }.question();
         assert_eq!(
             (question.prompt.text(), question.expected.as_str()),

@@ -7,7 +7,7 @@ use super::example::Row;
 use super::line;
 
 /// The examples of a data file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// Path of the file, for error messages.
     pub path: PathBuf,

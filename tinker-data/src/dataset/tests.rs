@@ -38,7 +38,7 @@ fn both_forms_are_read_and_blank_lines_skipped() {
         }
     );
     let messages = vec![Message::user("c"), Message::assistant("d")];
-    assert_eq!(rows[1].example, Example::Chat(messages));
+    assert_eq!(rows[1].example, Example::Chat(messages.into()));
 }
 
 #[test]

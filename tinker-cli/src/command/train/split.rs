@@ -32,9 +32,9 @@ fn digest(prompt: &Prompt) -> Digest {
     let mut hash = Sha256::new();
     match prompt {
         Prompt::Text(text) => hash.update(text),
-        Prompt::Chat(messages) => {
-            for message in messages {
-                for part in [message.role.as_str(), "\0", &message.content, "\0"] {
+        Prompt::Chat(conversation) => {
+            for message in &conversation.messages {
+                for part in [message.role.as_str(), "\0", message.text(), "\0"] {
                     hash.update(part);
                 }
             }

@@ -119,7 +119,7 @@ mod tests {
             suggestion.command,
             "cargo run -- sample --model tinker://r/sampler_weights/final --data-dir '/x y' --temperature 0 'a ->'"
         );
-        let chat = [question(Prompt::Chat(vec![Message::user("Hi")]))];
+        let chat = [question(Prompt::Chat([Message::user("Hi")].into()))];
         assert!(
             sample("tinker", &args, "m", &chat)
                 .command

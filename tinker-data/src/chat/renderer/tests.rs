@@ -11,10 +11,10 @@ fn shown(tokens: &[u32]) -> String {
 #[test]
 fn a_prompt_ends_where_the_answer_begins() {
     let messages = [Message::system("Be brief."), Message::user("Hi")];
-    let prompt = Renderer::plain().prompt(&messages).unwrap();
+    let prompt = Renderer::plain().prompt(&messages.into()).unwrap();
     let tokens = prompt.to_tokens().unwrap();
     assert_eq!(shown(&tokens), "System: Be brief.\nUser: Hi\nAssistant: ");
-    assert!(Renderer::plain().prompt(&[]).is_err());
+    assert!(Renderer::plain().prompt(&Conversation::default()).is_err());
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn every_answer_is_learned_and_nothing_else() {
         Message::assistant("Ok"),
         Message::user("late"),
     ];
-    let datum = Renderer::plain().supervised(&messages).unwrap();
+    let datum = Renderer::plain().supervised(&messages.into()).unwrap();
     let input = datum.model_input.to_tokens().unwrap();
     assert_eq!(
         shown(&input),
@@ -52,14 +52,17 @@ fn a_completion_is_what_datum_supervised_makes() {
 fn nothing_to_learn_is_refused() {
     assert!(
         Renderer::plain()
-            .supervised(&[Message::user("Hi")])
+            .supervised(&[Message::user("Hi")].into())
             .is_err()
     );
     let tool = [
         Message::new(Role::Other("tool".into()), "x"),
         Message::assistant("y"),
     ];
-    let error = Renderer::plain().supervised(&tool).unwrap_err().to_string();
+    let error = Renderer::plain()
+        .supervised(&tool.into())
+        .unwrap_err()
+        .to_string();
     assert!(error.starts_with("messages[0].role"), "{error}");
 }
 

@@ -54,14 +54,14 @@ fn a_folder_gives_prompts_and_weighted_examples() {
     let folder = folder();
     let chat = Renderer::from_folder(folder.path()).unwrap();
     let prompt = chat
-        .prompt(&[Message::user("Hi")])
+        .prompt(&[Message::user("Hi")].into())
         .unwrap()
         .to_tokens()
         .unwrap();
     assert_eq!(prompt, [7, 1, 3, 4, 8, 3, 7, 2, 3]);
 
     let datum = chat
-        .supervised(&[Message::user("Hi"), Message::assistant("Hello")])
+        .supervised(&[Message::user("Hi"), Message::assistant("Hello")].into())
         .unwrap();
     assert_eq!(
         datum.model_input.to_tokens().unwrap(),
