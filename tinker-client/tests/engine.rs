@@ -45,7 +45,7 @@ async fn answer(
         .with_temperature(0.0)
         .with_max_tokens(16);
     let response = client
-        .sample(chat.prompt(&[Message::user(words)])?, params)
+        .sample(chat.prompt(&[Message::user(words)].into())?, params)
         .await?;
     Ok(chat.answer(&response.sequences[0].tokens)?)
 }
@@ -63,7 +63,9 @@ async fn a_model_learns_is_sampled_saved_and_loaded() -> Outcome {
     let examples = [("One?", "uno"), ("Two?", "due"), ("Three?", "tre")];
     let data: Vec<Datum> = examples
         .iter()
-        .map(|(user, model)| chat.supervised(&[Message::user(*user), Message::assistant(*model)]))
+        .map(|(user, model)| {
+            chat.supervised(&[Message::user(*user), Message::assistant(*model)].into())
+        })
         .collect::<Result<_, _>>()?;
     let before = service.create_sampling_client(BASE).await?;
     assert_ne!(answer(&before, &chat, "Two?").await?, "due");
