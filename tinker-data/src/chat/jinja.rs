@@ -1,14 +1,12 @@
 //! Jinja chat templates, as Hugging Face models have them.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value};
 
 use super::conversation::Conversation;
-use super::message::Role;
-use super::piece::Piece;
+use super::rendered::Rendered;
 use crate::error::ChatError;
 
 /// Name of the template within its environment; error messages show it.
@@ -57,60 +55,18 @@ impl Jinja {
         })
     }
 
-    /// Renders the whole conversation and marks the answers as learned.
-    ///
-    /// An answer is what the template adds to the prompt before it. That is well defined only if
-    /// the template renders earlier messages the same way whatever follows; other templates are an error.
-    pub(super) fn render(&self, conversation: &Conversation) -> Result<Vec<Piece>, ChatError> {
-        let whole = self.write(conversation, false)?;
-        let mut pieces = Vec::new();
-        let mut done = 0;
-        for (index, message) in conversation.messages.iter().enumerate() {
-            if message.role != Role::Assistant {
-                continue;
-            }
-            let answer = self.answer(conversation, index, &whole)?;
-            pieces.push(Piece::text(&whole[done..answer.start], false));
-            done = answer.end;
-            pieces.push(Piece::text(&whole[answer], true));
-        }
-        pieces.push(Piece::text(&whole[done..], false));
-        Ok(pieces)
-    }
-
-    pub(super) fn render_prompt(
+    /// The text of the conversation, followed by the start of the next answer if `is_prompt`.
+    pub(super) fn render(
         &self,
         conversation: &Conversation,
-    ) -> Result<Vec<Piece>, ChatError> {
-        Ok(vec![Piece::text(self.write(conversation, true)?, false)])
+        is_prompt: bool,
+    ) -> Result<Rendered, ChatError> {
+        Ok(Rendered::text(self.write(conversation, is_prompt)?))
     }
 
-    /// Byte range of the answer with this index within the `whole` conversation.
-    fn answer(
-        &self,
-        conversation: &Conversation,
-        index: usize,
-        whole: &str,
-    ) -> Result<Range<usize>, ChatError> {
-        let before = self.write(&conversation.first(index), true)?;
-        let through = self.write(&conversation.first(index + 1), false)?;
-        if !(through.starts_with(&before) && whole.starts_with(&through)) {
-            return Err(ChatError::new(format!(
-                "messages[{index}]: the template renders this answer differently when more messages follow, so its tokens cannot be identified; train on conversations that end with it"
-            )));
-        }
-        // White space after the end token belongs to the template, not to the answer.
-        let trimmed = through.trim_end();
-        let ends = self
-            .special_tokens
-            .get("eos_token")
-            .is_some_and(|end| trimmed.ends_with(end.as_str()));
-        let end = if ends && trimmed.len() >= before.len() {
-            trimmed.len()
-        } else {
-            through.len()
-        };
-        Ok(before.len()..end)
+    /// Written form of the end token that the model's files name.
+    pub(super) fn end_token(&self) -> Option<&str> {
+        self.special_tokens.get("eos_token").map(String::as_str)
     }
 
     fn write(&self, conversation: &Conversation, is_prompt: bool) -> Result<String, ChatError> {
@@ -167,57 +123,12 @@ mod tests {
     use super::*;
     use crate::chat::Message;
 
-    const CHATML: &str = "{%- for message in messages %}
-        {{- '<|im_start|>' + message.role + '\\n' + message.content.strip() + '<|im_end|>' + '\\n' }}
-    {%- endfor %}
-    {%- if add_generation_prompt %}
-        {{- '<|im_start|>assistant\\n' }}
-    {%- endif %}";
-
-    fn chatml() -> Jinja {
-        let tokens = BTreeMap::from([("eos_token".to_owned(), "<|im_end|>".to_owned())]);
-        Jinja::new(CHATML, tokens).unwrap()
-    }
-
-    #[test]
-    fn answers_are_learned_with_their_end_token() {
-        let messages = [
-            Message::user("Hi"),
-            Message::assistant("Hello"),
-            Message::user("Bye"),
-            Message::assistant("Bye"),
-        ];
-        let pieces = chatml().render(&messages.into()).unwrap();
-        assert_eq!(
-            pieces,
-            [
-                Piece::text(
-                    "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
-                    false
-                ),
-                Piece::text("Hello<|im_end|>", true),
-                Piece::text(
-                    "\n<|im_start|>user\nBye<|im_end|>\n<|im_start|>assistant\n",
-                    false
-                ),
-                Piece::text("Bye<|im_end|>", true),
-                Piece::text("\n", false),
-            ]
-        );
-    }
-
-    #[test]
-    fn a_template_that_rewrites_earlier_turns_is_refused() {
-        let source = "{% for m in messages %}{% if loop.last %}[{{ m.content }}]{% else %}({{ m.content }}){% endif %}{% endfor %}";
-        let jinja = Jinja::new(source, BTreeMap::new()).unwrap();
-        let error = jinja.render(&[Message::user("a"), Message::assistant("b")].into());
-        assert!(error.unwrap_err().to_string().starts_with("messages[1]"));
-    }
-
     #[test]
     fn a_template_may_refuse() {
         let jinja = Jinja::new("{{ raise_exception('no system turn') }}", BTreeMap::new()).unwrap();
-        let error = jinja.render(&[Message::system("x")].into()).unwrap_err();
+        let error = jinja
+            .render(&[Message::system("x")].into(), false)
+            .unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains("no system turn"), "{source}");
     }

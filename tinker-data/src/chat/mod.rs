@@ -3,9 +3,11 @@
 mod conversation;
 #[cfg(feature = "templates")]
 mod jinja;
+mod mask;
 mod message;
 mod piece;
 mod plain;
+mod rendered;
 mod renderer;
 mod template;
 

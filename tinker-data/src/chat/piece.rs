@@ -1,5 +1,6 @@
 //! Pieces of a rendered conversation, and their tokens with loss weights.
 
+use super::rendered::Rendered;
 use crate::error::ChatError;
 use crate::tokenizer::Tokenizer;
 
@@ -32,6 +33,22 @@ impl Piece {
         content: Content::End,
         is_learned: true,
     };
+}
+
+/// The pieces of a rendered text, all of them learned or none.
+pub(super) fn of_rendered(rendered: &Rendered, is_learned: bool) -> Vec<Piece> {
+    let mut pieces = Vec::with_capacity(rendered.ends.len() * 2 + 1);
+    let mut done = 0;
+    for &end in &rendered.ends {
+        pieces.push(Piece::text(&rendered.text[done..end], is_learned));
+        pieces.push(Piece {
+            is_learned,
+            ..Piece::END
+        });
+        done = end;
+    }
+    pieces.push(Piece::text(&rendered.text[done..], is_learned));
+    pieces
 }
 
 /// Tokens and their loss weights, each `[T]`: 1 where a piece is learned, else 0.

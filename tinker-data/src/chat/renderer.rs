@@ -3,6 +3,7 @@
 use tinker_types::{Datum, ModelInfo, ModelInput};
 
 use super::conversation::Conversation;
+use super::mask;
 use super::message::{Message, Role};
 use super::piece::{self, Piece};
 use super::template::Template;
@@ -62,7 +63,8 @@ impl Renderer {
         if conversation.messages.is_empty() {
             return Err(ChatError::new("messages is empty; pass at least one"));
         }
-        let pieces = self.template.render_prompt(conversation)?;
+        let prompt = self.template.render(conversation, true)?;
+        let pieces = piece::of_rendered(&prompt, false);
         let (tokens, _) = piece::encode(&pieces, &self.tokenizer)?;
         Ok(ModelInput::from_tokens(tokens))
     }
@@ -79,7 +81,7 @@ impl Renderer {
                 "messages has no answer of the assistant, so there is nothing to learn",
             ));
         }
-        self.example(&self.template.render(conversation)?)
+        self.example(&mask::pieces(&self.template, conversation)?)
     }
 
     /// A training example for cross entropy without messages: weight 1 on `completion` and the end

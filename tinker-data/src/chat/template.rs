@@ -3,8 +3,8 @@
 use super::conversation::Conversation;
 #[cfg(feature = "templates")]
 use super::jinja::Jinja;
-use super::piece::Piece;
 use super::plain;
+use super::rendered::Rendered;
 use crate::error::ChatError;
 #[cfg(feature = "templates")]
 use crate::model_folder::TokenizerConfig;
@@ -86,24 +86,25 @@ impl Template {
         Self::jinja(&source, config.special_tokens())
     }
 
-    /// Renders the whole conversation and marks the answers as learned.
-    pub(super) fn render(&self, conversation: &Conversation) -> Result<Vec<Piece>, ChatError> {
+    /// The text of the conversation, followed by the start of the next answer if `is_prompt`.
+    pub(crate) fn render(
+        &self,
+        conversation: &Conversation,
+        is_prompt: bool,
+    ) -> Result<Rendered, ChatError> {
         match &self.0 {
-            Kind::Plain => plain::render(&conversation.messages),
+            Kind::Plain => plain::render(&conversation.messages, is_prompt),
             #[cfg(feature = "templates")]
-            Kind::Jinja(jinja) => jinja.render(conversation),
+            Kind::Jinja(jinja) => jinja.render(conversation, is_prompt),
         }
     }
 
-    /// Renders the conversation up to the start of the next answer.
-    pub(super) fn render_prompt(
-        &self,
-        conversation: &Conversation,
-    ) -> Result<Vec<Piece>, ChatError> {
+    /// Written form of the end token that the model's files name.
+    pub(super) fn end_token(&self) -> Option<&str> {
         match &self.0 {
-            Kind::Plain => plain::render_prompt(&conversation.messages),
+            Kind::Plain => None,
             #[cfg(feature = "templates")]
-            Kind::Jinja(jinja) => jinja.render_prompt(conversation),
+            Kind::Jinja(jinja) => jinja.end_token(),
         }
     }
 }
