@@ -10,8 +10,8 @@ mod tokenizer;
 
 pub use chat::{Conversation, Message, Renderer, Role, Template, ToolCall};
 pub use dataset::{
-    Dataset, DatasetError, EncodedDataset, EncodedExample, EncodedQuestions, Example, LengthLimit,
-    LineError, Prompt, Question, Row, datums,
+    Dataset, DatasetError, EncodedDataset, EncodedExample, EncodedQuestions, ErrorKind, Example,
+    LengthLimit, LineError, Prompt, Question, Row, datums,
 };
 pub use error::ChatError;
 pub use json::Json;

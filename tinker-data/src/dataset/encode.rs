@@ -5,8 +5,8 @@ use std::path::Path;
 
 use tinker_types::Datum;
 
-use super::error::{DatasetError, LineError};
-use super::example::{Example, Row};
+use super::error::{DatasetError, ErrorKind, LineError};
+use super::example::Example;
 use super::reader::Dataset;
 use crate::chat::Renderer;
 use crate::error::ChatError;
@@ -57,12 +57,12 @@ impl Dataset {
     ) -> Result<EncodedDataset, DatasetError> {
         let mut errors = Vec::new();
         let mut encoded = EncodedDataset::default();
-        for Row { line, example } in &self.rows {
-            match EncodedExample::new(renderer, example) {
-                Err(error) => errors.push(not_encodable(&error).at(*line)),
+        for row in &self.rows {
+            match EncodedExample::new(renderer, &row.example) {
+                Err(error) => errors.push(not_encodable(&error).at(row)),
                 Ok(example) => match limit {
                     LengthLimit::Refuse(most) if example.tokens > most => {
-                        errors.push(too_long(example.tokens, most).at(*line));
+                        errors.push(too_long(example.tokens, most).at(row));
                     }
                     LengthLimit::LeaveOut(most) if example.tokens > most => encoded.left_out += 1,
                     _ => encoded.examples.push(example),
@@ -71,6 +71,7 @@ impl Dataset {
         }
         if encoded.examples.is_empty() && errors.is_empty() {
             errors.push(LineError::new(
+                ErrorKind::Length,
                 "holds no example that is short enough",
                 "raise the limit, or shorten the examples",
             ));
@@ -115,6 +116,18 @@ impl EncodedExample {
                 renderer.completion(prompt, completion)?
             }
             Example::Chat(conversation) => renderer.supervised(conversation)?,
+            Example::Text(text) => renderer.completion("", text)?,
+            Example::Tokens(datum) => datum.clone(),
+            Example::Preference { .. } => {
+                return Err(ChatError::new(
+                    "a pair of answers to compare has no single answer to learn; keep the chosen one as a conversation",
+                ));
+            }
+            Example::Problem { .. } => {
+                return Err(ChatError::new(
+                    "a problem has no answer of the assistant to learn; it is for reinforcement learning",
+                ));
+            }
         };
         let weights = datum.loss_fn_inputs.get("weights");
         let weights = weights
@@ -132,6 +145,7 @@ impl EncodedExample {
 /// The error of a sequence above the limit.
 pub(super) fn too_long(tokens: usize, most: usize) -> LineError {
     LineError::new(
+        ErrorKind::Length,
         format!("has {tokens} tokens, more than the {most} a sequence may have"),
         "shorten it, or leave out long examples",
     )
@@ -145,15 +159,21 @@ pub(super) fn not_encodable(error: &ChatError) -> LineError {
         reason = format!("{reason}: {cause}");
         source = cause.source();
     }
-    LineError::new(reason, "change the line, or use another tokenizer")
+    LineError::new(
+        ErrorKind::Encode,
+        reason,
+        "change the line, or use another tokenizer",
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Row;
 
     fn dataset(completions: &[&str]) -> Dataset {
         let row = |(at, completion): (usize, &&str)| Row {
+            path: Path::new("x.jsonl").into(),
             line: at + 1,
             example: Example::Completion {
                 prompt: "ask".into(),

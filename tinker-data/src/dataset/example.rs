@@ -1,9 +1,14 @@
-//! Training examples as text.
+//! Training examples, before they are encoded.
 
+use tinker_types::Datum;
+
+use super::prompt::Prompt;
 use crate::chat::Conversation;
+use crate::json::Json;
 
-/// A training example as text.
+/// A training example, before it is encoded.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Example {
     /// Teaches `completion` after `prompt`. Nothing is inserted between them.
     Completion {
@@ -14,13 +19,25 @@ pub enum Example {
     },
     /// Teaches each answer of the assistant after the messages before it.
     Chat(Conversation),
-}
-
-/// An example and its line in the data file.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// Line number, from 1.
-    pub line: usize,
-    /// The example.
-    pub example: Example,
+    /// Teaches a whole text and its end.
+    Text(String),
+    /// Two answers to one prompt, each with the prompt: a [`Completion`](Self::Completion) or a [`Chat`](Self::Chat).
+    /// Only the last part of each is to be learned or compared.
+    Preference {
+        /// The better one.
+        chosen: Box<Example>,
+        /// The worse one.
+        rejected: Box<Example>,
+    },
+    /// A prompt whose answers are sampled and rewarded.
+    Problem {
+        /// The prompt.
+        prompt: Prompt,
+        /// The reference answer, if there is one.
+        answer: Option<Json>,
+        /// All other columns, for the reward.
+        metadata: Vec<(String, Json)>,
+    },
+    /// An example that is encoded already.
+    Tokens(Datum),
 }

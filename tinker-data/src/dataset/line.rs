@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::error::LineError;
+use super::error::{ErrorKind, LineError};
 use super::example::Example;
 use crate::chat::{Message, Role};
 
@@ -25,6 +25,7 @@ pub(super) fn parse(text: &str) -> Result<Example, LineError> {
     if has("messages") {
         if let Some(key) = ["prompt", "completion"].into_iter().find(|key| has(key)) {
             return Err(LineError::new(
+                ErrorKind::Value,
                 format!("has both \"messages\" and {key:?}"),
                 "keep one form: \"messages\" alone, or \"prompt\" with \"completion\"",
             ));
@@ -35,6 +36,7 @@ pub(super) fn parse(text: &str) -> Result<Example, LineError> {
     fields.refuse_unknown(&["prompt", "completion", "messages"], "")?;
     if !has("prompt") && !has("completion") {
         return Err(LineError::new(
+            ErrorKind::Value,
             "has no \"prompt\" and no \"messages\"",
             FORMS,
         ));
@@ -47,6 +49,7 @@ pub(super) fn parse(text: &str) -> Result<Example, LineError> {
 fn conversation(value: Option<&Value>) -> Result<Example, LineError> {
     let Some(Value::Array(items)) = value else {
         return Err(LineError::new(
+            ErrorKind::Value,
             format!("\"messages\" is {}, not a list", kind(value)),
             r#"give a list of objects, each {"role": "...", "content": "..."}"#,
         ));
@@ -61,6 +64,7 @@ fn conversation(value: Option<&Value>) -> Result<Example, LineError> {
         .any(|message| message.role == Role::Assistant)
     {
         return Err(LineError::new(
+            ErrorKind::Value,
             "\"messages\" has no answer of the assistant, so there is nothing to learn",
             r#"add {"role": "assistant", "content": "..."}"#,
         ));
@@ -70,6 +74,7 @@ fn conversation(value: Option<&Value>) -> Result<Example, LineError> {
         .is_some_and(|first| first.role == Role::Assistant)
     {
         return Err(LineError::new(
+            ErrorKind::Value,
             "\"messages\" starts with the assistant, which has nothing to answer",
             "put a message of the user before it",
         ));
@@ -80,6 +85,7 @@ fn conversation(value: Option<&Value>) -> Result<Example, LineError> {
         .position(|message| message.role == Role::System)
     {
         return Err(LineError::new(
+            ErrorKind::Value,
             format!(
                 "messages[{}] is a system message inside the conversation",
                 at + 1
@@ -93,6 +99,7 @@ fn conversation(value: Option<&Value>) -> Result<Example, LineError> {
 fn message(item: &Value, prefix: &str) -> Result<Message, LineError> {
     let Value::Object(map) = item else {
         return Err(LineError::new(
+            ErrorKind::Value,
             format!("{prefix}is {}, not an object", kind(Some(item))),
             r#"give {"role": "...", "content": "..."}"#,
         ));
@@ -109,6 +116,7 @@ fn message(item: &Value, prefix: &str) -> Result<Message, LineError> {
         .find(|role| role.as_str() == name)
         .ok_or_else(|| {
             LineError::new(
+                ErrorKind::Value,
                 format!("{prefix}has the role {name:?}"),
                 "use one of \"system\", \"user\" and \"assistant\"",
             )
@@ -139,6 +147,7 @@ impl Fields {
         };
         match self.0.iter().enumerate().find_map(repeated) {
             Some(key) => Err(LineError::new(
+                ErrorKind::Value,
                 format!("{prefix}has {key:?} twice"),
                 "keep one of them",
             )),
@@ -157,6 +166,7 @@ impl Fields {
         let list: Vec<String> = known.iter().map(|key| format!("{key:?}")).collect();
         let reason = format!("{prefix}has an unknown key {key:?}");
         Err(LineError::new(
+            ErrorKind::Value,
             reason,
             format!("remove or rename it; known keys are {}", list.join(", ")),
         ))
@@ -165,15 +175,18 @@ impl Fields {
     fn text(&self, key: &str, prefix: &str) -> Result<String, LineError> {
         match self.get(key) {
             Some(Value::String(text)) if text.trim().is_empty() => Err(LineError::new(
+                ErrorKind::Value,
                 format!("{prefix}has an empty {key:?}"),
                 "add text, or remove the line",
             )),
             Some(Value::String(text)) => Ok(text.clone()),
             None => Err(LineError::new(
+                ErrorKind::Value,
                 format!("{prefix}has no {key:?}"),
                 format!("add {key:?} with a text"),
             )),
             value => Err(LineError::new(
+                ErrorKind::Value,
                 format!("{prefix}has {} as {key:?}, not text", kind(value)),
                 format!("put the value of {key:?} in quotes"),
             )),
@@ -217,7 +230,7 @@ fn kind(value: Option<&Value>) -> &'static str {
 fn malformed(text: &str, error: &serde_json::Error) -> LineError {
     let start = text.trim_start();
     if error.is_data() {
-        return LineError::new("is JSON, but not an object", FORMS);
+        return LineError::new(ErrorKind::Value, "is JSON, but not an object", FORMS);
     }
     // The line number of serde_json is always 1 here.
     let cause = error.to_string();
@@ -230,5 +243,5 @@ fn malformed(text: &str, error: &serde_json::Error) -> LineError {
     } else {
         FORMS
     };
-    LineError::new(reason, fix)
+    LineError::new(ErrorKind::Value, reason, fix)
 }

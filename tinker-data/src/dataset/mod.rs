@@ -4,14 +4,18 @@ mod encode;
 mod error;
 mod example;
 mod line;
+mod prompt;
 mod question;
 mod reader;
+mod row;
 
 pub use encode::{EncodedDataset, EncodedExample, LengthLimit, datums};
-pub use error::{DatasetError, LineError};
-pub use example::{Example, Row};
-pub use question::{EncodedQuestions, Prompt, Question};
+pub use error::{DatasetError, ErrorKind, LineError};
+pub use example::Example;
+pub use prompt::Prompt;
+pub use question::{EncodedQuestions, Question};
 pub use reader::Dataset;
+pub use row::Row;
 
 #[cfg(test)]
 mod tests;

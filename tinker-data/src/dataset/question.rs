@@ -1,11 +1,16 @@
 //! Held-out questions: prompts with the answers that the data expects.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use tinker_types::ModelInput;
 
 use super::encode::{LengthLimit, not_encodable, too_long};
 use super::error::DatasetError;
-use super::example::{Example, Row};
-use crate::chat::{Conversation, Message, Renderer, Role};
+use super::example::Example;
+use super::prompt::Prompt;
+use super::row::Row;
+use crate::chat::{Message, Renderer, Role};
 use crate::error::ChatError;
 
 /// Tokens that a sampled answer may have beyond the expected one, so that a longer answer is recognised as wrong.
@@ -14,6 +19,8 @@ const SPARE_TOKENS: usize = 8;
 /// A prompt and the answer that the data expects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
+    /// The data file.
+    pub path: Arc<Path>,
     /// Line number in the data file, from 1.
     pub line: usize,
     /// The prompt.
@@ -22,45 +29,38 @@ pub struct Question {
     pub expected: String,
 }
 
-/// The prompt of a question.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Prompt {
-    /// Text to continue.
-    Text(String),
-    /// A conversation to which the assistant replies.
-    Chat(Conversation),
-}
-
-impl Prompt {
-    /// The text, or that of the last message.
-    pub fn text(&self) -> &str {
-        match self {
-            Self::Text(text) => text,
-            Self::Chat(conversation) => conversation.messages.last().map_or("", Message::text),
-        }
-    }
-}
-
 impl Row {
-    /// The question that the last learned part of the example answers.
-    pub fn question(&self) -> Question {
-        let (prompt, expected) = match &self.example {
-            Example::Completion { prompt, completion } => {
-                (Prompt::Text(prompt.clone()), completion.clone())
-            }
-            Example::Chat(conversation) => {
-                let messages = &conversation.messages;
-                let is_answer = |message: &Message| message.role == Role::Assistant;
-                let at = messages.iter().rposition(is_answer).unwrap_or_default();
-                let expected = messages.get(at).map_or("", Message::text).to_owned();
-                (Prompt::Chat(conversation.first(at)), expected)
-            }
-        };
-        Question {
+    /// The question that the last learned part of the example answers. `None` for texts and tokens, which have no
+    /// prompt, and for problems without a reference answer.
+    pub fn question(&self) -> Option<Question> {
+        let (prompt, expected) = question(&self.example)?;
+        Some(Question {
+            path: Arc::clone(&self.path),
             line: self.line,
             prompt,
             expected,
+        })
+    }
+}
+
+fn question(example: &Example) -> Option<(Prompt, String)> {
+    match example {
+        Example::Completion { prompt, completion } => {
+            Some((Prompt::Text(prompt.clone()), completion.clone()))
         }
+        Example::Chat(conversation) => {
+            let messages = &conversation.messages;
+            let is_answer = |message: &Message| message.role == Role::Assistant;
+            let at = messages.iter().rposition(is_answer).unwrap_or_default();
+            let expected = messages.get(at).map_or("", Message::text).to_owned();
+            Some((Prompt::Chat(conversation.first(at)), expected))
+        }
+        Example::Preference { chosen, .. } => question(chosen),
+        Example::Problem { prompt, answer, .. } => {
+            let answer = answer.as_ref()?.as_str()?;
+            Some((prompt.clone(), answer.to_owned()))
+        }
+        Example::Text(_) | Example::Tokens(_) => None,
     }
 }
 
@@ -77,13 +77,12 @@ pub struct EncodedQuestions {
 }
 
 impl EncodedQuestions {
-    /// Encodes `questions` of the file at `path`. Each has to fit the limit together with its expected answer.
+    /// Encodes `questions`. Each has to fit the limit together with its expected answer.
     ///
     /// # Errors
     /// Lines that the renderer cannot encode or that are too long, all of them at once.
     pub fn new(
         renderer: &Renderer,
-        path: &std::path::Path,
         questions: &[Question],
         limit: LengthLimit,
     ) -> Result<Self, DatasetError> {
@@ -93,14 +92,14 @@ impl EncodedQuestions {
             let (prompt, answer) = match encode(renderer, question) {
                 Ok(lengths) => lengths,
                 Err(error) => {
-                    errors.push(not_encodable(&error).at(question.line));
+                    errors.push(not_encodable(&error).at_line(&question.path, question.line));
                     continue;
                 }
             };
             let whole = prompt.len() + answer;
             let room = match limit {
                 LengthLimit::Refuse(most) if whole > most => {
-                    errors.push(too_long(whole, most).at(question.line));
+                    errors.push(too_long(whole, most).at_line(&question.path, question.line));
                     continue;
                 }
                 LengthLimit::LeaveOut(most) if whole > most => {
@@ -116,7 +115,8 @@ impl EncodedQuestions {
                 .requests
                 .push((prompt, (answer + SPARE_TOKENS).min(room)));
         }
-        DatasetError::unless_empty(path, errors)?;
+        let path = questions.first().map(|question| &*question.path);
+        DatasetError::unless_empty(path.unwrap_or("".as_ref()), errors)?;
         Ok(encoded)
     }
 
@@ -147,12 +147,13 @@ mod tests {
 
     fn encoded(limit: LengthLimit) -> Result<EncodedQuestions, DatasetError> {
         let question = |expected: &str| Question {
+            path: Path::new("x.jsonl").into(),
             line: 1,
             prompt: Prompt::Text("ask".into()),
             expected: expected.into(),
         };
         let questions = [question("ab"), question("abcdef")];
-        EncodedQuestions::new(&Renderer::plain(), "x.jsonl".as_ref(), &questions, limit)
+        EncodedQuestions::new(&Renderer::plain(), &questions, limit)
     }
 
     fn room(encoded: &EncodedQuestions) -> Vec<usize> {
@@ -181,7 +182,14 @@ mod tests {
         let messages = [("a", "b"), ("c", "d")]
             .map(|(user, assistant)| [Message::user(user), Message::assistant(assistant)]);
         let example = Example::Chat(messages.concat().into());
-        let question = Row { line: 9, example }.question();
+        let path = Path::new("x.jsonl").into();
+        let line = 9;
+        let row = Row {
+            path,
+            line,
+            example,
+        };
+        let question = row.question().unwrap();
         assert_eq!(
             (question.prompt.text(), question.expected.as_str()),
             ("c", "d")

@@ -1,10 +1,11 @@
 //! Reader of data files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::error::{DatasetError, LineError};
-use super::example::Row;
+use super::error::{DatasetError, ErrorKind, LineError};
 use super::line;
+use super::row::Row;
 
 /// The examples of a data file.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,8 @@ impl Dataset {
     /// # Errors
     /// Lines that are not examples, all of them at once, or a file without examples.
     pub fn parse(path: impl Into<PathBuf>, content: &[u8]) -> Result<Self, DatasetError> {
+        let path = path.into();
+        let shared: Arc<Path> = path.as_path().into();
         let mut errors = Vec::new();
         let mut rows = Vec::new();
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
@@ -30,19 +33,27 @@ impl Dataset {
                 Ok(text) if text.trim().is_empty() => continue,
                 Ok(text) => line::parse(text),
                 Err(_) => Err(LineError::new(
+                    ErrorKind::Encoding,
                     "is not UTF-8 text",
                     "save the file as UTF-8",
                 )),
             };
             match parsed {
-                Ok(example) => rows.push(Row { line, example }),
-                Err(error) => errors.push(error.at(line)),
+                Ok(example) => rows.push(Row {
+                    path: Arc::clone(&shared),
+                    line,
+                    example,
+                }),
+                Err(error) => errors.push(error.at_line(&shared, line)),
             }
         }
         if rows.is_empty() && errors.is_empty() {
-            errors.push(LineError::new("holds no examples", line::FORMS));
+            errors.push(LineError::new(
+                ErrorKind::Missing,
+                "holds no examples",
+                line::FORMS,
+            ));
         }
-        let path = path.into();
         DatasetError::unless_empty(&path, errors)?;
         Ok(Self { path, rows })
     }

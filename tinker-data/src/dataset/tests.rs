@@ -139,13 +139,13 @@ fn an_empty_file_is_an_error() {
 }
 
 #[test]
-fn all_errors_are_counted_and_ten_are_listed() {
+fn all_errors_are_counted_and_twenty_are_listed() {
     let good = r#"{"prompt":"a","completion":"b"}"#;
-    let text = format!("{good}\n{{\"prompt\":\"a\"}}\n").repeat(14);
+    let text = format!("{good}\n{{\"prompt\":\"a\"}}\n").repeat(24);
     let shown = errors(&text);
-    assert!(shown.starts_with("x.jsonl has 14 errors\n  x.jsonl:2: has no \"completion\"\n"));
+    assert!(shown.starts_with("x.jsonl has 24 errors\n  x.jsonl:2: has no \"completion\"\n"));
     assert!(
-        shown.ends_with("\n  x.jsonl:20: has no \"completion\"\n  and 4 more"),
+        shown.ends_with("\n  x.jsonl:40: has no \"completion\"\n  and 4 more: 4 wrong value"),
         "{shown}"
     );
     assert_eq!(

@@ -97,6 +97,7 @@ mod tests {
     #[test]
     fn white_space_at_the_ends_does_not_count() {
         let question = |expected: &str| Question {
+            path: std::path::Path::new("x.jsonl").into(),
             line: 1,
             prompt: Prompt::Text("p".into()),
             expected: expected.to_owned(),

@@ -59,7 +59,7 @@ impl<'a> Config<'a> {
             held_out: source.eval_path().display().to_string(),
             held_out_sha256: match &source.split.origin {
                 Origin::File { sha256, .. } => Some(sha256),
-                Origin::Share => None,
+                Origin::Share { .. } => None,
             },
             held_out_prompts: questions.questions.len(),
             checkpoint_name: &args.name,

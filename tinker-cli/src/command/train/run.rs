@@ -64,7 +64,7 @@ async fn train(
     };
     let encoded = source.split.train.encode(&renderer, limit)?;
     let held_out = &source.split.held_out;
-    let questions = EncodedQuestions::new(&renderer, source.eval_path(), held_out, limit)?;
+    let questions = EncodedQuestions::new(&renderer, held_out, limit)?;
     for (left_out, noun) in [
         (encoded.left_out, "example"),
         (questions.left_out, "held-out prompt"),

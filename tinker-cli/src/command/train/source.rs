@@ -58,7 +58,7 @@ impl Source {
     pub(crate) fn eval_path(&self) -> &Path {
         match &self.split.origin {
             Origin::File { path, .. } => path,
-            Origin::Share => self.path(),
+            Origin::Share { .. } => self.path(),
         }
     }
 }

@@ -21,8 +21,8 @@ pub(crate) struct Split {
 pub(crate) enum Origin {
     /// A file that the user named or that is beside the data.
     File { path: PathBuf, sha256: String },
-    /// A share of the data.
-    Share,
+    /// A share of the data, which has this number of different prompts.
+    Share { prompts: usize },
 }
 
 type Digest = [u8; 32];
@@ -43,10 +43,10 @@ fn digest(prompt: &Prompt) -> Digest {
     hash.finalize().into()
 }
 
-/// Fingerprints of the prompts, in the order of the rows.
+/// Fingerprints of the prompts, in the order of the rows. Rows without a prompt have none.
 fn digests(rows: &[Row]) -> Vec<Digest> {
-    let prompts = rows.iter().map(|row| row.question().prompt);
-    prompts.map(|prompt| digest(&prompt)).collect()
+    let questions = rows.iter().filter_map(Row::question);
+    questions.map(|question| digest(&question.prompt)).collect()
 }
 
 /// The evaluation file beside a data file: `x-eval.jsonl` for `x.jsonl`.
@@ -65,7 +65,7 @@ impl Split {
     pub(crate) fn with_file(data: Dataset, eval: Dataset, sha256: String) -> Self {
         Self {
             train: data,
-            held_out: eval.rows.iter().map(Row::question).collect(),
+            held_out: eval.rows.iter().filter_map(Row::question).collect(),
             origin: Origin::File {
                 path: eval.path,
                 sha256,
@@ -79,6 +79,7 @@ impl Split {
         let mut order = digests(&data.rows);
         order.sort_unstable();
         order.dedup();
+        let prompts = order.len();
         order.truncate((order.len() / 20).clamp(8, 64).min(order.len() / 4));
         let chosen: HashSet<Digest> = order.into_iter().collect();
 
@@ -86,7 +87,10 @@ impl Split {
         let mut held_out = Vec::new();
         let mut rows = Vec::new();
         for row in data.rows {
-            let question = row.question();
+            let Some(question) = row.question() else {
+                rows.push(row);
+                continue;
+            };
             let digest = digest(&question.prompt);
             if !chosen.contains(&digest) {
                 rows.push(row);
@@ -100,7 +104,7 @@ impl Split {
                 rows,
             },
             held_out,
-            origin: Origin::Share,
+            origin: Origin::Share { prompts },
         }
     }
 
@@ -118,10 +122,14 @@ impl Split {
         let prompts = format::count(self.held_out.len(), "prompt");
         match &self.origin {
             Origin::File { path, .. } => format!("{prompts} from {}", path.display()),
-            Origin::Share if self.held_out.is_empty() => {
-                "nothing, because the data has too few lines; add some with --eval FILE".to_owned()
+            Origin::Share { prompts: 0 } => {
+                "nothing, because the data has no prompts to ask".to_owned()
             }
-            Origin::Share => format!("{prompts} of the data, not trained on"),
+            Origin::Share { prompts } if self.held_out.is_empty() => format!(
+                "nothing, because the data has only {}; add some with --eval FILE",
+                format::count(*prompts, "different prompt")
+            ),
+            Origin::Share { .. } => format!("{prompts} of the data, not trained on"),
         }
     }
 }
@@ -138,6 +146,7 @@ mod tests {
             completion: (*completion).to_owned(),
         };
         let rows = lines.iter().enumerate().map(|(at, line)| Row {
+            path: Path::new("x.jsonl").into(),
             line: at + 1,
             example: example(line),
         });

@@ -96,6 +96,7 @@ mod tests {
 
     fn question(prompt: Prompt) -> Question {
         Question {
+            path: std::path::Path::new("x.jsonl").into(),
             line: 1,
             prompt,
             expected: "e".into(),
