@@ -134,7 +134,7 @@ impl From<Gone> for Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let status = match &error {
-            StoreError::NotFound { .. } => StatusCode::NOT_FOUND,
+            StoreError::NotFound { .. } | StoreError::Expired { .. } => StatusCode::NOT_FOUND,
             StoreError::AlreadySo { .. } => StatusCode::CONFLICT,
             // A retry does not help, and clients retry for minutes after a 5xx.
             StoreError::Unfit { .. } | StoreError::Taken { .. } | StoreError::Damaged { .. } => {

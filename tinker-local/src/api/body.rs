@@ -9,8 +9,9 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, StatusCode};
 use http_body::Body;
 use http_body_util::BodyExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::null::without_nulls;
 use crate::Limits;
 use crate::refusal::Refusal;
 use crate::state::Admitted;
@@ -128,8 +129,20 @@ pub(super) fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
     Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail))
 }
 
-/// Parses a JSON body. Errors name the field.
+/// Parses a JSON body. Errors name the field. A field that is null is as if it were absent.
 pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
+    let error = match parse(body) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    // The types read null only where a value is optional, and clients may write it for every field with a default.
+    if serde_json::from_slice::<IgnoredAny>(body).is_err() {
+        return Err(error);
+    }
+    parse(&without_nulls(body))
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let place = error.path().to_string();
@@ -194,7 +207,13 @@ mod tests {
         assert_eq!(fault(r#"{"inner":[1,"x"]}"#).0, 422);
         assert!(fault(r#"{"inner":[1,"x"]}"#).1.starts_with("inner[1]: "));
         assert!(fault("{}").1.contains("missing field `inner`"));
+        assert!(
+            fault(r#"{"inner":null}"#)
+                .1
+                .contains("missing field `inner`")
+        );
         assert_eq!(fault(r#"{"inner":"#).0, 400);
+        assert_eq!(fault(r#"{"inner":null,}"#).0, 422);
         assert_eq!(fault(r#"{"inner":[]} more"#).0, 400);
         assert_eq!(fault(&"[".repeat(100_000)).0, 422);
         let deep = format!(r#"{{"other":{}}}"#, "[".repeat(100_000));

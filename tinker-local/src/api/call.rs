@@ -6,8 +6,11 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http::header::HOST;
 use http::request::Parts;
+use serde::de::DeserializeOwned;
 use tinker_types::{CheckpointPath, ModelId, RequestType};
 
+use super::body;
+use super::head::Head;
 use super::target::Target;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
@@ -57,6 +60,16 @@ impl Call<'_> {
     /// Refuses a request whose notes are too large to be kept.
     pub(super) fn check_notes(&self) -> Result<(), Refusal> {
         self.operations.check_notes(self.body.len())
+    }
+
+    /// Decodes a request that is a numbered operation of a model. If it cannot be decoded, its number counts as used, so
+    /// that later operations are not blocked.
+    pub(super) fn numbered<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+        body::json(&self.body).inspect_err(|_| {
+            if let Ok(head) = body::json::<Head>(&self.body) {
+                self.operations.refuse(&head.model_id, head.seq_id);
+            }
+        })
     }
 
     /// This request as operation `number` of a model.

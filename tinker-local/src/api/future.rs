@@ -16,7 +16,10 @@ use super::call::Call;
 use super::response::{self, Response};
 use crate::refusal::Refusal;
 use crate::shared::Shared;
-use crate::state::{Class, Found, Payload, Promise};
+use crate::state::{Class, Found, Outcome, Payload, Promise};
+
+/// Time after which a client receives the number of the operation that its own waits for.
+const ARRIVAL: Duration = Duration::from_secs(3);
 
 /// Waits while the engine's behavior holds results back, at most `most`. Returns the reason if it still does then.
 pub(super) async fn held_back(shared: &Shared, most: Duration) -> Option<QueueStatus> {
@@ -59,7 +62,7 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Response, Refusal> {
     if let Some(waiting) = held_back(call.shared, long_poll).await {
         return Ok(response::json(&Retrieved::TryAgain(waiting).to_json(&id)));
     }
-    let Ok(outcome) = tokio::time::timeout(long_poll, promise.wait()).await else {
+    let Some(outcome) = outcome(call, &promise, long_poll).await else {
         return Ok(response::json(
             &Retrieved::TryAgain(waiting(call, &promise)).to_json(&id),
         ));
@@ -82,6 +85,24 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Response, Refusal> {
             Ok(response::json(&failed.to_json(&id)))
         }
     }
+}
+
+/// Waits for the outcome. An operation whose predecessor has not arrived is waited for only briefly, so that its client
+/// learns the reason soon.
+async fn outcome<'a>(
+    call: &Call<'_>,
+    promise: &'a Promise,
+    long_poll: Duration,
+) -> Option<&'a Outcome> {
+    let brief = long_poll.min(ARRIVAL);
+    if let Ok(outcome) = tokio::time::timeout(brief, promise.wait()).await {
+        return Some(outcome);
+    }
+    if call.operations.missing_before(&promise.id).is_some() {
+        return None;
+    }
+    let rest = long_poll.saturating_sub(brief);
+    tokio::time::timeout(rest, promise.wait()).await.ok()
 }
 
 /// The state of a promise without a result.

@@ -10,7 +10,9 @@ mod config;
 mod dispatch;
 mod external;
 mod future;
+mod head;
 mod model;
+mod null;
 mod part;
 mod poll;
 #[cfg(feature = "decoders")]

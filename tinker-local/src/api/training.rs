@@ -1,19 +1,19 @@
 //! Training steps and uploaded losses.
 
 use http::StatusCode;
-use serde::Deserialize;
 use tinker_types::proto::decode_request;
 use tinker_types::{CreateCustomLoss, ModelId, RequestType, Submitted};
 
 use super::body::{self, Form};
 use super::call::Call;
+use super::head::Head;
 use super::response::{self, Response};
 use crate::refusal::Refusal;
 
 /// Whose training request it is. The data are only counted, without allocating for them, before a small body can turn
 /// into a large list.
 #[derive(Clone, PartialEq, prost::Message)]
-struct Head {
+struct ProtobufHead {
     #[prost(string, tag = "1")]
     model_id: String,
     #[prost(int32, tag = "2")]
@@ -25,13 +25,6 @@ struct Head {
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 struct Skipped {}
 
-/// The same part of a JSON request.
-#[derive(Deserialize)]
-struct JsonHead {
-    model_id: ModelId,
-    seq_id: u64,
-}
-
 pub(super) fn forward_backward(call: &Call<'_>) -> Result<Response, Refusal> {
     let kind = RequestType::ForwardBackward;
     match body::form(call.headers)? {
@@ -40,11 +33,12 @@ pub(super) fn forward_backward(call: &Call<'_>) -> Result<Response, Refusal> {
             "protobuf is not read here, by the engine's behavior; send application/json",
         )),
         Form::Protobuf => {
-            let head = <Head as prost::Message>::decode(call.body.clone()).map_err(|e| {
-                Refusal::malformed(format!(
-                    "the request body is not a valid ForwardBackwardRequest: {e}"
-                ))
-            })?;
+            let head =
+                <ProtobufHead as prost::Message>::decode(call.body.clone()).map_err(|e| {
+                    Refusal::malformed(format!(
+                        "the request body is not a valid ForwardBackwardRequest: {e}"
+                    ))
+                })?;
             let number =
                 u64::try_from(head.seq_id).map_err(|_| Refusal::invalid("seq_id: is negative"))?;
             let model = ModelId::from(head.model_id);
@@ -56,7 +50,7 @@ pub(super) fn forward_backward(call: &Call<'_>) -> Result<Response, Refusal> {
             Ok(response::promised(id, &model))
         }
         Form::Json => {
-            let head: JsonHead = body::json(&call.body)?;
+            let head: Head = body::json(&call.body)?;
             let submission = call.submission(kind, &head.model_id, head.seq_id);
             let decode = || body::json(&call.body);
             let id = call.operations.forward_backward(submission, decode)?;
@@ -66,7 +60,7 @@ pub(super) fn forward_backward(call: &Call<'_>) -> Result<Response, Refusal> {
 }
 
 pub(super) fn optim_step(call: &Call<'_>) -> Result<Response, Refusal> {
-    let head: JsonHead = body::json(&call.body)?;
+    let head: Head = body::json(&call.body)?;
     let submission = call.submission(RequestType::OptimStep, &head.model_id, head.seq_id);
     let decode = || body::json(&call.body);
     let id = call.operations.optim_step(submission, decode)?;

@@ -11,7 +11,7 @@ use super::response::{self, Response};
 use crate::refusal::Refusal;
 
 pub(super) fn save(call: &Call<'_>) -> Result<Response, Refusal> {
-    let request: SaveWeights = body::json(&call.body)?;
+    let request: SaveWeights = call.numbered()?;
     let model = request.model_id.clone();
     let submission = call.submission(RequestType::SaveWeights, &model, request.seq_id);
     let id = call.operations.save_weights(submission, request)?;
@@ -19,7 +19,7 @@ pub(super) fn save(call: &Call<'_>) -> Result<Response, Refusal> {
 }
 
 pub(super) fn save_for_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
-    let request: SaveWeightsForSampler = body::json(&call.body)?;
+    let request: SaveWeightsForSampler = call.numbered()?;
     let model = request.model_id.clone();
     let kind = RequestType::SaveWeightsForSampler;
     let submission = call.submission(kind, &model, request.seq_id);
@@ -30,7 +30,7 @@ pub(super) fn save_for_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
 }
 
 pub(super) fn save_external(call: &Call<'_>) -> Result<Response, Refusal> {
-    let request: SaveWeightsExternal = body::json(&call.body)?;
+    let request: SaveWeightsExternal = call.numbered()?;
     let model = &request.model_id;
     let submission = call.submission(RequestType::SaveWeightsExternal, model, request.seq_id);
     let id = call
@@ -40,7 +40,7 @@ pub(super) fn save_external(call: &Call<'_>) -> Result<Response, Refusal> {
 }
 
 pub(super) async fn load(call: &Call<'_>) -> Result<Response, Refusal> {
-    let request: LoadWeights = body::json(&call.body)?;
+    let request: LoadWeights = call.numbered()?;
     if let LoadTarget::NewModel { .. } = request.target {
         if call.json_only {
             return Err(Refusal::malformed(

@@ -18,7 +18,7 @@ pub(crate) use completions::Poller;
 pub(crate) use copies::Copies;
 pub(crate) use intake::{Admitted, Intake};
 pub(crate) use model::{BaseId, Model};
-pub(crate) use promise::{Class, Failure, Payload, Promise};
+pub(crate) use promise::{Class, Failure, Outcome, Payload, Promise};
 pub(crate) use promises::{Found, Full, PromiseWriter, Promises};
 pub(crate) use registry::{Absent, Registry};
 pub(crate) use sampler::{Sampler, Weights};

@@ -18,6 +18,8 @@ pub(crate) struct Sequence<T> {
     arrived: BTreeMap<u64, Option<T>>,
     refused: Recent<u64>,
     busy: bool,
+    /// The last missing number that was reported; 0 at first.
+    reported: u64,
 }
 
 /// State of a number.
@@ -41,6 +43,7 @@ impl<T> Sequence<T> {
             arrived: BTreeMap::new(),
             refused: Recent::new(REFUSALS),
             busy: true,
+            reported: 0,
         }
     }
 
@@ -103,6 +106,11 @@ impl<T> Sequence<T> {
     /// Whether other items wait for exactly this number.
     pub(crate) fn is_awaited(&self, number: u64) -> bool {
         number == self.next && !self.arrived.is_empty()
+    }
+
+    /// Notes that a missing number is reported. Returns whether it is the first time.
+    pub(crate) fn report(&mut self, missing: u64) -> bool {
+        std::mem::replace(&mut self.reported, missing) != missing
     }
 
     /// The number that all items wait for, if it has not arrived.

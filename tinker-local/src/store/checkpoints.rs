@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tinker_types::CheckpointPath;
 
+use super::expired::{EXPIRED, Expired};
 use super::file::{CONFIG, OPTIMIZER, RECORD, WEIGHTS, read_record};
 use super::folder::Folder;
 use super::origin;
@@ -21,6 +22,9 @@ use tinker_engine::backend::AdapterState;
 /// Name under `tmp` of a checkpoint that is being removed.
 const REMOVED: &str = "removed";
 
+/// Most checkpoints that an error message lists.
+const LISTED: usize = 5;
+
 /// The checkpoints of one data folder. The index is read when the folder is opened, and updated by each write: text from
 /// a request is looked up in it and never becomes a file name.
 #[derive(Debug)]
@@ -28,6 +32,7 @@ pub(crate) struct Store {
     pub(super) folder: Folder,
     pub(super) known: BTreeMap<String, (Record, PathBuf)>,
     pub(super) audit: Arc<AuditTrail>,
+    expired: Expired,
 }
 
 impl Store {
@@ -46,6 +51,7 @@ impl Store {
             folder,
             known: BTreeMap::new(),
             audit: Arc::default(),
+            expired: Expired::default(),
         };
         store.settle()?;
         store.scan()?;
@@ -89,6 +95,7 @@ impl Store {
         let top = self.folder.checkpoints();
         for run in folders(&top).map_err(StoreError::io("list", &top))? {
             origin::remove_empty(&run, &top);
+            self.expired.merge(Expired::read(&run));
             for kind in folders(&run).map_err(StoreError::io("list", &run))? {
                 for place in folders(&kind).map_err(StoreError::io("list", &kind))? {
                     match read_record(&place) {
@@ -118,6 +125,23 @@ impl Store {
             if let Err(error) = self.clear(&place) {
                 tracing::warn!(%error, folder = %place.display(), "an expired checkpoint could not be removed");
             }
+            if let Some(at) = record.expires {
+                self.expired.insert(&record.path, at);
+            }
+            self.keep_expired(&record.path, &place);
+        }
+    }
+
+    /// Stores the expired checkpoints of a run beside the others, if it has any. Only messages depend on it, so failures
+    /// are logged.
+    fn keep_expired(&self, path: &CheckpointPath, place: &Path) {
+        let run = place.parent().and_then(Path::parent);
+        let Some(run) = run.filter(|run| run.is_dir()) else {
+            return;
+        };
+        let file = self.expired.of_run(path.run().as_str()).encode();
+        if let Err(error) = self.folder.replace(run, EXPIRED, &file) {
+            tracing::warn!(%error, "the list of expired checkpoints could not be stored");
         }
     }
 
@@ -180,15 +204,21 @@ impl Store {
 
     pub(super) fn entry(&self, path: &CheckpointPath) -> Result<&(Record, PathBuf), StoreError> {
         self.known.get(&path.to_string()).ok_or_else(|| {
-            let of_run: Vec<&str> = self
+            if let Some(expired) = self.expired.error(path) {
+                return expired;
+            }
+            let of_run: Vec<String> = self
                 .list_run(path.run().as_str())
-                .map(|record| record.path.name())
-                .take(5)
+                .map(|record| record.path.to_string())
                 .collect();
-            let near = match &of_run[..] {
+            let (shown, others) = of_run.split_at(of_run.len().min(LISTED));
+            let mut near = match shown {
                 [] => "; the run has no checkpoints in this data folder".to_owned(),
-                names => format!("; the run has {}", names.join(", ")),
+                paths => format!("; the run has {}", paths.join(", ")),
             };
+            if !others.is_empty() {
+                near = format!("{near} and {} more", others.len());
+            }
             StoreError::NotFound {
                 path: path.clone(),
                 near,

@@ -36,6 +36,16 @@ pub enum StoreError {
         /// Similar checkpoints, as the rest of the sentence.
         near: String,
     },
+    /// The checkpoint has expired and was removed.
+    #[error(
+        "checkpoint {path} expired at {at}; save without ttl_seconds, or with a longer one, what is needed for longer"
+    )]
+    Expired {
+        /// The requested path.
+        path: CheckpointPath,
+        /// When it expired.
+        at: jiff::Timestamp,
+    },
     /// The name is taken, and the request did not ask to overwrite.
     #[error("checkpoint {path} exists; choose another name or set overwrite")]
     Taken {
@@ -86,6 +96,7 @@ impl StoreError {
         matches!(
             self,
             Self::NotFound { .. }
+                | Self::Expired { .. }
                 | Self::Damaged { .. }
                 | Self::Taken { .. }
                 | Self::Unfit { .. }

@@ -6,6 +6,7 @@
 //!   owner                               id of that process, for error messages of others
 //!   tmp/                                writes in progress; leftovers are removed when the folder is opened
 //!   checkpoints/<run>/run.json          the run and its session, for lists; not needed to load anything
+//!   checkpoints/<run>/expired.json      checkpoints of the run that have expired, for error messages
 //!   checkpoints/<run>/<kind>/<name>/    one checkpoint; kind is weights, sampler_weights or external_weights
 //!     adapter_config.json               PEFT
 //!     adapter_model.safetensors         PEFT
@@ -22,6 +23,7 @@ mod change;
 mod checkpoints;
 mod disk;
 mod error;
+mod expired;
 mod file;
 mod folder;
 mod name;

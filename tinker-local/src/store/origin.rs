@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::expired::EXPIRED;
 use super::record::LAYOUT;
 use crate::note::Origin;
 
@@ -17,14 +18,17 @@ struct File {
     origin: Origin,
 }
 
-/// Removes a folder below `checkpoints` if it holds nothing, or nothing but this file; then its parents likewise.
+/// Removes a folder below `checkpoints` if it holds nothing, or nothing but the files about the run; then its parents
+/// likewise.
 pub(super) fn remove_empty(folder: &Path, checkpoints: &Path) {
     let folders = folder.ancestors();
     for folder in folders.take_while(|folder| *folder != checkpoints) {
-        let file = folder.join(ORIGIN);
-        let only = |entries: fs::ReadDir| entries.flatten().all(|entry| entry.path() == file);
-        if fs::read_dir(folder).is_ok_and(only) {
-            let _absent = fs::remove_file(&file);
+        let files = [ORIGIN, EXPIRED].map(|name| folder.join(name));
+        let is_known = |entry: fs::DirEntry| files.contains(&entry.path());
+        if fs::read_dir(folder).is_ok_and(|entries| entries.flatten().all(is_known)) {
+            for file in &files {
+                let _absent = fs::remove_file(file);
+            }
         }
         if fs::remove_dir(folder).is_err() {
             break;

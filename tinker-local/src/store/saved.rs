@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tinker_types::CheckpointPath;
 
+use super::expired::Expired;
 use super::file::{CONFIG, OPTIMIZER, WEIGHTS, read_record, read_whole};
 use super::peft::ReadConfig;
 use super::record::{LAYOUT, Record};
@@ -23,13 +24,21 @@ impl Saved {
     pub(crate) fn open(data_dir: &Path, path: &CheckpointPath) -> Result<Self, StoreError> {
         let place = folder::place(data_dir, path);
         let fits = |record: &Record| record.layout == LAYOUT && record.path == *path;
-        match read_record(&place).filter(fits) {
-            Some(record) if !record.has_expired() => Ok(Self { record, place }),
-            _ => Err(StoreError::NotFound {
-                path: path.clone(),
-                near: format!(" in the data folder {}", data_dir.display()),
-            }),
+        if let Some(record) = read_record(&place).filter(fits) {
+            return match record.expires.filter(|_| record.has_expired()) {
+                Some(at) => Err(StoreError::Expired {
+                    path: path.clone(),
+                    at,
+                }),
+                None => Ok(Self { record, place }),
+            };
         }
+        let run = place.parent().and_then(Path::parent);
+        let expired = run.and_then(|run| Expired::read(run).error(path));
+        Err(expired.unwrap_or_else(|| StoreError::NotFound {
+            path: path.clone(),
+            near: format!(" in the data folder {}", data_dir.display()),
+        }))
     }
 
     /// Reads the weights.

@@ -92,10 +92,30 @@ impl Operations {
         Ok(())
     }
 
-    /// The number that a promise's operation waits for, if an earlier operation of its model has not arrived.
+    /// Marks the number of a request that could not be decoded as used, so that later operations are not blocked.
+    pub(crate) fn refuse(self: &Arc<Self>, model: &ModelId, number: u64) {
+        if number > 0
+            && let Some(found) = self.registry().model_at_work(model)
+        {
+            found.sequence.refuse(number);
+        }
+        self.start_next(model);
+    }
+
+    /// The number that a promise's operation waits for, if an earlier operation of its model has not arrived. The first
+    /// report of a number is logged.
     pub(crate) fn missing_before(&self, promise: &RequestId) -> Option<(ModelId, u64)> {
         let (model, number) = (ModelId::from(promise.owner()), promise.seq_id()?);
-        let missing = self.registry().model_at_work(&model)?.sequence.missing()?;
-        (missing < number).then_some((model, missing))
+        let mut registry = self.registry();
+        let found = registry.model_at_work(&model)?;
+        let missing = found.sequence.missing()?;
+        if missing >= number {
+            return None;
+        }
+        if found.sequence.report(missing) {
+            tracing::warn!(%model, number, missing, "an operation waits for an earlier one that has not arrived");
+        }
+        drop(registry);
+        Some((model, missing))
     }
 }

@@ -294,3 +294,43 @@ async fn weights_are_saved_as_files_and_fetched_by_signed_links() {
         .await;
     assert_eq!(info.json()["lora_rank"], 4);
 }
+
+#[tokio::test]
+async fn an_expired_checkpoint_is_told_from_one_that_never_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = builder().data_dir(folder.path()).build().unwrap();
+    let client = Client::of(&engine);
+    let (session, model) = client.model().await;
+    let mut brief = save_body(&model, 1, "brief");
+    brief["ttl_seconds"] = 1.into();
+    for body in [brief, save_body(&model, 2, "kept")] {
+        let promise = client.post("save_weights", body).await.promise();
+        client.done(&promise).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    let path = format!("tinker://{model}/weights/brief");
+    let expired = |detail: String| {
+        let is_named = detail.contains(&path) && detail.contains(" expired at 2");
+        assert!(is_named && !detail.contains("there is no"), "{detail}");
+    };
+    let info = json!({ "tinker_path": path });
+    let reply = client.post("weights_info", info.clone()).await;
+    assert_eq!(reply.status, 404);
+    expired(reply.detail());
+    let load = json!({"session_id": session, "model_seq_id": 7, "path": path, "optimizer": true});
+    expired(client.post("load_weights", load).await.detail());
+    let opened = tinker_local::SavedAdapter::open(folder.path(), &path.parse().unwrap());
+    expired(opened.unwrap_err().to_string());
+
+    let other = json!({"tinker_path": format!("tinker://{model}/weights/other")});
+    let detail = client.post("weights_info", other).await.detail();
+    let kept = format!("the run has tinker://{model}/weights/kept");
+    assert!(
+        detail.contains("there is no checkpoint") && detail.contains(&kept),
+        "{detail}"
+    );
+
+    drop((client, engine));
+    let again = Client::of(&builder().data_dir(folder.path()).build().unwrap());
+    expired(again.post("weights_info", info).await.detail());
+}

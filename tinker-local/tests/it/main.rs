@@ -19,6 +19,7 @@ mod odd_samples;
 mod order;
 mod poll;
 mod prompt;
+mod refused;
 mod restart;
 mod sampling;
 #[cfg(feature = "serve")]

@@ -97,6 +97,9 @@ impl FromStr for CheckpointPath {
         let rest = text
             .strip_prefix(Self::SCHEME)
             .ok_or_else(|| refuse("does not start with tinker://"))?;
+        if rest.ends_with('/') {
+            return Err(refuse("ends with a slash; drop the / at the end"));
+        }
         let parts: Vec<&str> = rest.split('/').collect();
         let [run, kind, name] = parts[..] else {
             return Err(refuse("does not have three parts"));
@@ -158,8 +161,16 @@ mod tests {
             "tinker://a/weights/../b",
             "tinker://a/weights/..",
             "tinker:///weights/b",
+            "tinker://a/weights/b/",
         ] {
             assert!(bad.parse::<CheckpointPath>().is_err(), "{bad}");
         }
+        let slash = "tinker://a/weights/b/".parse::<CheckpointPath>();
+        assert!(
+            slash
+                .unwrap_err()
+                .to_string()
+                .contains("drop the / at the end")
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::InvalidValue;
 
 /// One part of a [`ModelInput`](crate::ModelInput).
 ///
-/// An unknown tag is kept as [`Chunk::Unknown`]; a known tag with malformed fields is an error.
+/// Tokens without a tag are text, as older clients send them. An unknown tag is kept as [`Chunk::Unknown`]; a known tag with malformed fields is an error.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Chunk {
@@ -231,10 +231,15 @@ impl Serialize for Chunk {
 impl<'de> Deserialize<'de> for Chunk {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = Value::deserialize(deserializer)?;
-        let Some(tag) = value.get("type").and_then(Value::as_str).map(str::to_owned) else {
-            return Err(D::Error::custom(
-                "a chunk needs a `type`, for example \"encoded_text\"",
-            ));
+        let tag = match value.get("type") {
+            Some(Value::String(tag)) => tag.clone(),
+            // Older clients leave the type of text out.
+            None | Some(Value::Null) if value.get("tokens").is_some() => "encoded_text".to_owned(),
+            _ => {
+                return Err(D::Error::custom(
+                    "a chunk needs a `type`, for example \"encoded_text\"",
+                ));
+            }
         };
         let known = match tag.as_str() {
             "encoded_text" => serde_json::from_value(value).map(Self::Text),
@@ -289,6 +294,17 @@ mod tests {
     fn text_is_written_as_the_official_client_writes_it() {
         let json = serde_json::to_string(&Chunk::text([1, 2, 3])).unwrap();
         assert_eq!(json, r#"{"tokens":[1,2,3],"type":"encoded_text"}"#);
+    }
+
+    #[test]
+    fn tokens_without_a_type_are_text() {
+        for json in [r#"{"tokens":[1,2]}"#, r#"{"tokens":[1,2],"type":null}"#] {
+            let chunk: Chunk = serde_json::from_str(json).unwrap();
+            assert_eq!(chunk, Chunk::text([1, 2]));
+        }
+        for json in [r#"{"data":"QQ=="}"#, r#"{"tokens":[1],"type":3}"#] {
+            assert!(serde_json::from_str::<Chunk>(json).is_err(), "{json}");
+        }
     }
 
     #[test]

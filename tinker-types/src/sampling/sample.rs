@@ -16,7 +16,8 @@ type_tag!(SampleTag, "sample");
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SampleRequest {
-    /// Number of sequences, at least 1.
+    /// Number of sequences, at least 1. Default 1.
+    #[serde(default = "one")]
     pub num_samples: u32,
     /// The prompt.
     pub prompt: ModelInput,
@@ -71,6 +72,10 @@ impl SampleRequest {
             tag: SampleTag::Tag,
         }
     }
+}
+
+fn one() -> u32 {
+    1
 }
 
 endpoint!(SampleRequest => promise of SampleResponse, "asample", Sample);

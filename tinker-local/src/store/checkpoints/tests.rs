@@ -188,7 +188,7 @@ fn a_checkpoint_goes_when_its_time_is_over() {
     std::thread::sleep(Duration::from_millis(10));
     assert!(matches!(
         load(&mut store, PATH),
-        Err(StoreError::NotFound { .. })
+        Err(StoreError::Expired { .. })
     ));
     assert!(
         !folder
