@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 
 use tinker_client::Error;
 use tinker_data::DatasetError;
+use tinker_types::{ClientConfigRequest, CreateSession, Endpoint as _, GetServerCapabilities};
 
 use crate::command::train::Diverged;
 use crate::exit::{self, Interrupted, Usage};
@@ -98,6 +99,15 @@ fn of_client(error: &Error, program: &str) -> Option<String> {
             404 => {
                 "check the spelling; a checkpoint exists only on the server, or in the --data-dir, that saved it"
             }
+            403 if is_about_key(error.operation(), error.detail()) => {
+                "the key was refused; check TINKER_API_KEY"
+            }
+            400 if error.detail().to_ascii_lowercase().contains("https port") => {
+                "this port speaks TLS; try https://"
+            }
+            407 => {
+                "the proxy asks for a name and a password; put them into the address in HTTP_PROXY or HTTPS_PROXY"
+            }
             403 => {
                 "the key has no permission for this; contact the owner of the checkpoint or the project"
             }
@@ -122,6 +132,18 @@ fn of_client(error: &Error, program: &str) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// Whether a refusal concerns the key as such, and not one object.
+fn is_about_key(operation: &str, detail: &str) -> bool {
+    let first = [
+        ClientConfigRequest::NAME,
+        CreateSession::NAME,
+        GetServerCapabilities::NAME,
+    ];
+    let is_first = first.contains(&operation);
+    let detail = detail.to_ascii_lowercase();
+    is_first || detail.contains("api key") || detail.contains("api_key")
 }
 
 #[cfg(test)]

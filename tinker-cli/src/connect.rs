@@ -5,6 +5,7 @@ mod connection;
 mod destination;
 #[cfg(feature = "local")]
 pub(crate) mod engine;
+mod narrator;
 mod tokenizer;
 
 #[cfg(feature = "local")]

@@ -29,7 +29,7 @@ pub use flow::class::{Class, PerClass};
 pub use flow::gate::Gate;
 pub use flow::limits::ClassLimits;
 #[cfg(feature = "reqwest")]
-pub use leaf::Network;
+pub use leaf::{Network, system_proxy};
 pub use observe::event::{BreakerChange, End, Event, GateChange, Observation};
 pub use observe::logger::Logger;
 pub use observe::metrics::{Latency, Metrics, OperationCounts, Prometheus, Snapshot};

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use tinker_client::SampleOptions;
+use tinker_client::{Error, SampleOptions};
 use tinker_data::Message;
 use tinker_types::{ModelInput, SamplingParams, Stop};
 
@@ -85,7 +85,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let prompt = args.read_prompt()?;
     let destination =
         Destination::resolve(&args.destination, args.model.as_deref(), context.printer)?;
-    let connection = Connection::open(destination).await?;
+    let connection = Connection::open(destination, context.printer).await?;
     let notice = "stopping; Ctrl-C again exits at once";
     let interrupt = Interrupt::listen(context.printer, notice)?;
     let interrupted = async {
@@ -119,7 +119,11 @@ async fn generate(
     let sampler = connection
         .service
         .create_sampling_client(source.as_str())
-        .await?;
+        .await
+        .map_err(|error| match error {
+            Error::Invalid(invalid) => Usage(format!("--model: {}", invalid.message())).into(),
+            error => anyhow::Error::from(error),
+        })?;
     let base = base.as_deref().or(sampler.base_model()).unwrap_or_default();
     let renderer = connection.renderer(base)?;
     let input = if args.chat {

@@ -1,6 +1,7 @@
 //! An open connection to a destination.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tinker_client::transport::Class;
@@ -13,8 +14,10 @@ use super::args::BUILT_IN_MODEL;
 use super::destination::{Destination, Kind};
 #[cfg(feature = "local")]
 use super::engine;
+use super::narrator::{Narration, Narrator};
 use super::tokenizer;
 use crate::exit::{Interrupted, Usage};
+use crate::printer::Printer;
 
 /// Time limit of the first request. Later requests have the limits of the client, which are minutes.
 const FIRST_ANSWER: Duration = Duration::from_secs(6);
@@ -29,21 +32,30 @@ pub(crate) struct Connection {
     #[cfg(feature = "local")]
     engine: Option<tinker_local::LocalEngine>,
     tokenizer: Option<PathBuf>,
+    /// Explains waits for a server.
+    _narration: Option<Narration>,
 }
 
 impl Connection {
     /// Connects to the server, or starts the engine.
-    pub(crate) async fn open(destination: Destination) -> anyhow::Result<Self> {
+    pub(crate) async fn open(destination: Destination, printer: Printer) -> anyhow::Result<Self> {
         let tokenizer = destination.tokenizer;
         match destination.kind {
-            Kind::Server(config) => Ok(Self {
-                capabilities: Box::pin(first_answer(&config)).await?,
-                server: Some(config.base_url.clone()),
-                service: ServiceClient::new(*config)?,
-                #[cfg(feature = "local")]
-                engine: None,
-                tokenizer,
-            }),
+            Kind::Server(config) => {
+                let narrator = Narrator::new(printer, &config.base_url);
+                let capabilities = Box::pin(first_answer(&config, &narrator)).await?;
+                let server = Some(config.base_url.clone());
+                let service = ServiceClient::new(*config)?;
+                Ok(Self {
+                    capabilities,
+                    server,
+                    _narration: Some(narrator.attach(&service)),
+                    service,
+                    #[cfg(feature = "local")]
+                    engine: None,
+                    tokenizer,
+                })
+            }
             #[cfg(feature = "local")]
             Kind::Engine(setup) => {
                 let engine = setup.start(tinker_local::Limits::default())?;
@@ -54,6 +66,7 @@ impl Connection {
                     service,
                     engine: Some(engine),
                     tokenizer,
+                    _narration: None,
                 })
             }
         }
@@ -140,7 +153,10 @@ impl Connection {
 }
 
 /// Sends the first request with a short time limit, so that a wrong address or key shows in seconds.
-async fn first_answer(config: &Config) -> anyhow::Result<ServerCapabilities> {
+async fn first_answer(
+    config: &Config,
+    narrator: &Arc<Narrator>,
+) -> anyhow::Result<ServerCapabilities> {
     let brief = Standard::new().with_time_limit(FIRST_ANSWER);
     let client = ServiceClient::builder()
         .config(config.clone())
@@ -149,5 +165,7 @@ async fn first_answer(config: &Config) -> anyhow::Result<ServerCapabilities> {
                 .with_policy(Class::Session, brief)
                 .with_policy(Class::Rest, brief)
         });
-    Ok(client.build()?.get_server_capabilities().await?)
+    let service = client.build()?;
+    let _narration = narrator.attach(&service);
+    Ok(service.get_server_capabilities().await?)
 }

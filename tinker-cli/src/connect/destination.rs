@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use tinker_client::transport::{BaseUrl, system_proxy};
 use tinker_client::{Config, OFFICIAL_BASE_URL};
 
 use super::args::DestinationArgs;
@@ -34,7 +35,7 @@ impl Destination {
         let server = if args.local { None } else { server(args)? };
         let kind = match server {
             Some(config) => {
-                printer.print_labelled("server", &config.base_url);
+                printer.print_labelled("server", &describe(&config)?);
                 Kind::Server(Box::new(config))
             }
             None => engine(args, model, printer)?,
@@ -54,6 +55,16 @@ impl Destination {
         }
         self
     }
+}
+
+/// The address of the server and the proxy in between, for people. An address that holds a password is refused.
+fn describe(config: &Config) -> anyhow::Result<String> {
+    let parsed: Result<BaseUrl, _> = config.base_url.parse();
+    let server = parsed.map_err(|error| Usage(error.to_string()))?;
+    Ok(match system_proxy(&server) {
+        Some(proxy) => format!("{server}, through the proxy {proxy}"),
+        None => server.to_string(),
+    })
 }
 
 fn server(args: &DestinationArgs) -> anyhow::Result<Option<Config>> {

@@ -10,3 +10,4 @@ mod sample;
 mod serve;
 mod several;
 mod train;
+mod waiting;

@@ -40,6 +40,7 @@ mod retry;
 mod scope;
 mod timeout;
 mod trace;
+mod vigil;
 
 pub use adaptive::{Adaptive, AdaptiveLayer};
 pub use admission::{Admission, AdmissionLayer};

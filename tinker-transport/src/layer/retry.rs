@@ -1,5 +1,7 @@
 //! Retry layer.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -9,8 +11,11 @@ use tokio::time::Instant;
 use tower::retry::budget::{Budget, TpsBudget};
 
 use super::around::{Around, tower_layer};
+use super::vigil::Vigil;
 use crate::body::Body;
-use crate::flow::class::PerClass;
+use crate::error::{Kind, Stage};
+use crate::flow::class::{Class, PerClass};
+use crate::flow::limits::ClassLimits;
 use crate::observe::event::Event;
 use crate::observe::observer::Observers;
 use crate::policy::{Disposition, Effort, Outcome, Policy, Verdict, Waited};
@@ -48,6 +53,8 @@ const BUDGET_STEP: Duration = Duration::from_secs(1);
 pub struct RetryLayer {
     shared: Arc<Shared>,
     observers: Observers,
+    /// Timeouts of one attempt.
+    timeouts: PerClass<Duration>,
 }
 
 #[derive(Debug)]
@@ -75,13 +82,21 @@ impl RetryLayer {
                 budget,
             }),
             observers: Observers::new(),
+            timeouts: timeouts(&PerClass::default()),
         }
     }
 
     tinker_types::setters! {
         /// Reports retries to these observers.
         with_observers(observers: Observers) => observers = observers;
+
+        /// Reports the time left under these limits. The default are those of the classes.
+        with_limits(limits: &PerClass<ClassLimits>) => timeouts = timeouts(limits);
     }
+}
+
+fn timeouts(limits: &PerClass<ClassLimits>) -> PerClass<Duration> {
+    PerClass::from_fn(|class: Class| limits.get(class).timeout)
 }
 
 impl Default for RetryLayer {
@@ -99,14 +114,17 @@ impl Around for RetryLayer {
         let mut tries = Tries::new(self, request);
         loop {
             let spare = Spare::of(request);
-            let mut result = inner.run(request).await;
+            let mut result = tries.watched(Duration::ZERO, inner.run(request)).await;
             let Some(again) = spare else {
                 return tries.finish(result);
             };
             match tries.after(&mut result) {
                 Next::Nothing => return tries.finish(result),
                 Next::AtOnce => {}
-                Next::After(pause) => pause.pass(&self.shared.budget).await,
+                Next::After(pause) => {
+                    let wait = pause.wait;
+                    tries.watched(wait, pause.pass(&self.shared.budget)).await;
+                }
             }
             *request = tries.again(again);
         }
@@ -127,6 +145,10 @@ struct Tries<'a> {
     before: Duration,
     /// Number of the latest try, counted or not.
     number: u32,
+    /// Outcome of the latest counted attempt.
+    outcome: Option<Outcome>,
+    timeout: Duration,
+    vigil: Vigil,
 }
 
 /// Next step after a try.
@@ -157,16 +179,72 @@ impl<'a> Tries<'a> {
         if let Some(call) = request.extensions_mut().get_mut::<Call>() {
             call.attempt = 1;
         }
+        let (call, started) = (Call::of(request), Instant::now());
+        let of_class = *layer.timeouts.get(call.class);
         Self {
             shared: &layer.shared,
             observers: &layer.observers,
-            call: Call::of(request),
-            started: Instant::now(),
+            timeout: call.timeout.unwrap_or(of_class),
+            vigil: Vigil::since(started),
+            outcome: None,
+            call,
+            started,
             counted: 0,
             waited: Duration::ZERO,
             before: Duration::ZERO,
             number: 1,
         }
+    }
+
+    /// Runs a part of the call, and reports when the call takes long. The next attempt begins after `wait`.
+    async fn watched<T>(&mut self, wait: Duration, part: impl Future<Output = T>) -> T {
+        if self.observers.is_empty() {
+            return part.await;
+        }
+        let next = Instant::now() + wait;
+        let mut part = pin!(part);
+        loop {
+            if let Some(done) = self.vigil.next(part.as_mut()).await {
+                return done;
+            }
+            self.observers.emit(|| Event::Unanswered {
+                operation: self.call.operation,
+                class: self.call.class,
+                attempts: self.counted,
+                outcome: self.outcome,
+                elapsed: self.started.elapsed(),
+                remaining: self.remaining(next),
+            });
+        }
+    }
+
+    /// Time left if the attempt that begins at `next` fails, and all after it.
+    fn remaining(&self, next: Instant) -> Option<Duration> {
+        let now = Instant::now();
+        let attempt_ends = next + self.timeout;
+        let spent = attempt_ends
+            .saturating_duration_since(self.started)
+            .saturating_sub(self.waited);
+        let effort = Effort::new(self.counted + 1, spent);
+        let failed = Disposition {
+            outcome: Outcome::Failed {
+                kind: Kind::Timeout,
+                stage: Stage::MaybeReceived,
+            },
+            retry_after: None,
+            should_retry: None,
+        };
+        let policy = self.policy();
+        let is_repeated = failed.allows_repeat(self.call.replay)
+            && policy.verdict(&effort, &failed) != Verdict::Stop;
+        let ends = match policy.remaining_time(&effort) {
+            _ if !is_repeated => Some(attempt_ends),
+            // The last attempt starts no later than the policy allows, and has its whole timeout.
+            Some(left) => Some(attempt_ends + left + self.timeout),
+            None => None,
+        };
+        let left = ends.map(|ends| ends.saturating_duration_since(now));
+        [left, self.call.remaining()].into_iter().flatten().min()
     }
 
     fn elapsed(&self) -> Duration {
@@ -196,6 +274,7 @@ impl<'a> Tries<'a> {
             _ => {}
         }
         self.counted += 1;
+        self.outcome = Some(disposition.outcome);
         self.note_wait(result);
         let effort = Effort::new(self.counted, self.elapsed());
         let (attempts, outcome) = (effort.attempts, disposition.outcome);

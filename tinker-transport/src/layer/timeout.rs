@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
+use http::uri::Authority;
 use http_body::{Frame, SizeHint};
 use tokio::time::Sleep;
 
@@ -48,7 +49,8 @@ impl Around for TimeoutLayer {
         let call = Call::of(request);
         let silence = call.timeout.unwrap_or(self.limits.get(call.class).timeout);
         let limit = call.remaining().map_or(silence, |left| left.min(silence));
-        let response = within(limit, pin!(inner.run(request))).await?;
+        let server = request.uri().authority().cloned();
+        let response = within(limit, server.as_ref(), pin!(inner.run(request))).await?;
         if response.body().as_bytes().is_some() {
             return Ok(response); // it is all there
         }
@@ -62,7 +64,11 @@ impl Around for TimeoutLayer {
     }
 }
 
-async fn within(limit: Duration, mut answer: Pin<&mut impl Future<Output = Answer>>) -> Answer {
+async fn within(
+    limit: Duration,
+    server: Option<&Authority>,
+    mut answer: Pin<&mut impl Future<Output = Answer>>,
+) -> Answer {
     // A response that is ready immediately needs no timer, and so no look at the clock (0.05 us).
     if let Poll::Ready(answer) = poll_fn(|context| Poll::Ready(answer.as_mut().poll(context))).await
     {
@@ -71,7 +77,12 @@ async fn within(limit: Duration, mut answer: Pin<&mut impl Future<Output = Answe
     tokio::time::timeout(limit, answer)
         .await
         .unwrap_or_else(|_| {
-            let what = format!("no answer within {:.1} s", limit.as_secs_f64());
+            // User information of a URI is not repeated.
+            let from = server.map_or_else(String::new, |server| match server.port() {
+                Some(port) => format!(" from {}:{port}", server.host()),
+                None => format!(" from {}", server.host()),
+            });
+            let what = format!("no answer{from} within {:.1} s", limit.as_secs_f64());
             Err(TransportError::new(
                 Kind::Timeout,
                 Stage::MaybeReceived,

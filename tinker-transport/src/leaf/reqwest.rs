@@ -1,4 +1,4 @@
-//! Network leaf on `reqwest`. The only file that names it.
+//! Network leaf on `reqwest`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,6 +8,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use reqwest::Client;
 
+use super::failure::{Route, unsent};
 use super::http2::Http2Servers;
 use super::pool::{Lease, Pool};
 use super::tls;
@@ -45,6 +46,7 @@ struct Shared {
     http2: Http2Servers,
     limits: PerClass<ClassLimits>,
     tls: rustls::ClientConfig,
+    route: Route,
 }
 
 impl Network {
@@ -66,6 +68,7 @@ impl Network {
             http2: Http2Servers::default(),
             limits: config.limits.clone(),
             tls,
+            route: Route::of_system(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -115,7 +118,7 @@ impl Shared {
         let response = match lease.client().execute(request).await {
             Ok(response) => http::Response::<reqwest::Body>::from(response).map(Body::new),
             Err(error) => {
-                let error = unanswered(error);
+                let error = self.route.explain(error, &uri);
                 if is_http2 && error.is_connect() {
                     self.http2.forget(&uri);
                     lease.retire();
@@ -123,6 +126,7 @@ impl Shared {
                 return Err(error);
             }
         };
+        self.route.note_answer();
         self.http2.learn(&uri, response.version());
         if is_edge_rejection(&response) {
             lease.retire();
@@ -145,37 +149,6 @@ fn outgoing(body: Body) -> reqwest::Body {
         Some(bytes) => bytes.clone().into(),
         None => reqwest::Body::wrap(body),
     }
-}
-
-fn unsent(error: reqwest::Error) -> TransportError {
-    let what =
-        "the request cannot be sent over the network; its URI needs http:// or https:// and a host";
-    TransportError::new(Kind::Request, Stage::NotBuilt, what).with_source(error.without_url())
-}
-
-fn unanswered(error: reqwest::Error) -> TransportError {
-    let (kind, stage, what) = if error.is_connect() {
-        (
-            Kind::Connect,
-            Stage::NotSent,
-            "cannot connect to the server; check the address and the network",
-        )
-    } else if error.is_timeout() {
-        (
-            Kind::Timeout,
-            Stage::MaybeReceived,
-            "the server did not answer in time",
-        )
-    } else if error.is_builder() {
-        return unsent(error);
-    } else {
-        (
-            Kind::Interrupted,
-            Stage::MaybeReceived,
-            "the connection broke before the answer",
-        )
-    };
-    TransportError::new(kind, stage, what).with_source(error.without_url())
 }
 
 /// A body that marks its connection as busy until it is dropped.

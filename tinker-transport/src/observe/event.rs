@@ -32,6 +32,23 @@ pub enum Event<'a> {
         /// Wait before the next one.
         wait: Duration,
     },
+    /// A call has no final result yet. Reported two and a half seconds after it began, ten seconds later, and then every
+    /// thirty seconds.
+    #[non_exhaustive]
+    Unanswered {
+        /// Name of the operation.
+        operation: &'static str,
+        /// Its class.
+        class: Class,
+        /// Counted attempts so far.
+        attempts: u32,
+        /// Outcome of the latest one; `None` during the first.
+        outcome: Option<Outcome>,
+        /// Time since the call began.
+        elapsed: Duration,
+        /// Time after which the call ends at the latest, without waits that the server asks for. `None`: unknown.
+        remaining: Option<Duration>,
+    },
     /// A call obtained permits of its class after a wait.
     #[non_exhaustive]
     Admitted {

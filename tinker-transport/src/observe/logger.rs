@@ -14,7 +14,7 @@ use crate::observe::observer::{Observer, Observers};
 /// | level | what |
 /// |---|---|
 /// | warn | failed or refused calls, retries, a closed gate, an open breaker |
-/// | info | answered calls |
+/// | info | answered calls, calls without an answer for seconds |
 /// | debug | attempts, polls, heartbeats, telemetry, waits for a permit, changed limits, hedges |
 ///
 /// Attach it with [`TransportConfig::attach_logger`](crate::TransportConfig::attach_logger) or
@@ -62,6 +62,21 @@ impl Observer for Logger {
             } => {
                 let wait = seconds(*wait);
                 tracing::warn!(target: "tinker", operation, attempts, ?outcome, wait, "trying again");
+            }
+            Event::Unanswered {
+                operation,
+                class,
+                attempts,
+                elapsed,
+                ..
+            } => {
+                let elapsed = seconds(*elapsed);
+                // A long poll takes its time.
+                let level = match class {
+                    Class::Retrieve | Class::Telemetry => Level::DEBUG,
+                    _ => Level::INFO,
+                };
+                log_at!(level, operation, attempts, elapsed, "no answer yet");
             }
             Event::Admitted {
                 operation, waited, ..

@@ -137,6 +137,7 @@ impl Observer for Metrics {
                     more(&self.0.breakers_opened);
                 }
             }
+            Event::Unanswered { .. } => {}
             Event::Limit { .. } => more(&self.0.limits_moved),
             Event::Hedge {
                 operation, has_won, ..

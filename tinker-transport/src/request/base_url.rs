@@ -1,10 +1,12 @@
 //! Base URL of a server.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use http::Uri;
 use http::uri::{Authority, InvalidUri, PathAndQuery, Scheme};
+use tinker_types::wire::route;
 use url::Url;
 
 use crate::error::{BoxError, Kind, Stage, TransportError};
@@ -84,8 +86,13 @@ impl FromStr for BaseUrl {
             // The text is not repeated, since it may hold a password.
             TransportError::new(Kind::Config, Stage::NotBuilt, format!("the base URL {why}"))
         };
-        let url = Url::parse(text.trim())
-            .map_err(|error| invalid("cannot be read").with_source(error))?;
+        let text = text.trim();
+        if let Some(whole) = with_scheme(text) {
+            return Err(invalid(&format!(
+                "has no http:// or https://; write {whole}"
+            )));
+        }
+        let url = Url::parse(text).map_err(|error| invalid("cannot be read").with_source(error))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(invalid(
                 "must begin with https:// or http:// and name a host",
@@ -98,6 +105,11 @@ impl FromStr for BaseUrl {
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(invalid("must end with its path, without ? or #"));
+        }
+        let api = route::PREFIX.trim_end_matches('/');
+        if let Some(base) = url.as_str().trim_end_matches('/').strip_suffix(api) {
+            let why = format!("must not hold the path of the API; leave {api} out: {base}");
+            return Err(invalid(&why));
         }
         let origin = url.origin();
         let text = String::from(url).trim_end_matches('/').to_owned();
@@ -121,6 +133,19 @@ impl FromStr for BaseUrl {
             prefix,
         })
     }
+}
+
+/// The address that was meant by one without a scheme, unless it may hold a password.
+fn with_scheme(text: &str) -> Option<String> {
+    let is_bare = !text.is_empty() && !text.contains("://") && !text.contains(['@', ' ']);
+    let host = text.split(['/', ':']).next().unwrap_or_default();
+    if !is_bare || host.is_empty() || !host.contains('.') && !text.contains(':') {
+        return None;
+    }
+    let is_local = host == "localhost" || host.parse::<IpAddr>().is_ok() || text.contains(':');
+    let scheme = if is_local { "http" } else { "https" };
+    let whole = format!("{scheme}://{text}");
+    Url::parse(&whole).is_ok().then_some(whole)
 }
 
 impl fmt::Display for BaseUrl {
@@ -171,7 +196,18 @@ mod tests {
     fn refusals_name_the_fix_and_hide_a_password() {
         let refuse = |text: &str| text.parse::<BaseUrl>().unwrap_err().to_string();
         assert!(refuse("ftp://h").contains("https://"));
-        assert!(refuse("h.test/x").contains("base URL"));
+        for (text, fix) in [
+            ("h.test/x", "write https://h.test/x"),
+            ("127.0.0.1:8700", "write http://127.0.0.1:8700"),
+            ("localhost:8700", "write http://localhost:8700"),
+            (
+                "http://h.test/p/api/v1/",
+                "leave /api/v1 out: http://h.test/p",
+            ),
+        ] {
+            assert!(refuse(text).contains(fix), "{}", refuse(text));
+        }
+        assert!(!refuse("me:hunter2@h.test:80").contains("hunter2"));
         assert!(refuse("https://h/?a=1").contains("without ?"));
         let secret = "https://me:hunter2@h.test".parse::<BaseUrl>().unwrap_err();
         assert!(!format!("{secret} {secret:?}").contains("hunter2"));

@@ -71,7 +71,9 @@ impl Stack {
             admission: AdmissionLayer::new(&config.limits)
                 .with_gate(gate.clone())
                 .with_observers(observers.clone()),
-            retry: RetryLayer::with_policies(config.policies).with_observers(observers.clone()),
+            retry: RetryLayer::with_policies(config.policies)
+                .with_limits(&config.limits)
+                .with_observers(observers.clone()),
             gate: GateLayer::new(gate)
                 .with_pause_limit(config.pause_limit)
                 .with_observers(observers.clone()),

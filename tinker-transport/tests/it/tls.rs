@@ -14,7 +14,10 @@ use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tinker_transport::policy::{Never, Policy, Standard};
-use tinker_transport::{Body, Call, Class, Kind, Replay, Stage, Transport, TransportConfig};
+use tinker_transport::{
+    Body, Call, Class, Kind, Replay, Stage, Transport, TransportConfig, TransportError,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -200,7 +203,42 @@ async fn a_certificate_nobody_vouches_for_is_refused_before_anything_is_sent() {
     let error = transport.call(request).await.unwrap_err();
     assert_eq!(
         (error.kind(), error.stage()),
-        (Kind::Connect, Stage::NotSent)
+        (Kind::Config, Stage::NotSent)
     );
+    assert!(error.to_string().contains("is not trusted"), "{error}");
     assert_eq!(server.connections(), 0);
+}
+
+/// The error of a call with the default retries.
+async fn refusal(base_url: String) -> TransportError {
+    let transport = Transport::from_config(TransportConfig::new(base_url)).unwrap();
+    let request = Request::get("/x").body(Body::empty()).unwrap();
+    transport.call(request).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn https_on_a_port_without_tls_is_named_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let answer = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
+            let _ = stream.write_all(answer).await;
+            let _ = stream.read(&mut [0; 64]).await;
+        }
+    });
+    let error = refusal(format!("https://{address}")).await;
+    let fix = format!("this port does not speak TLS; try http://{address}");
+    assert!(error.to_string().contains(&fix), "{error}");
+    assert_eq!((error.kind(), error.attempts()), (Kind::Config, 1));
+}
+
+#[tokio::test]
+async fn http_on_a_port_with_tls_is_named_at_once() {
+    let server = Server::start().await;
+    let error = refusal(format!("http://{}", server.address)).await;
+    let fix = format!("try https://{}", server.address);
+    assert!(error.to_string().contains(&fix), "{error}: {error:?}");
+    assert_eq!((error.kind(), error.attempts()), (Kind::Config, 1));
 }

@@ -28,7 +28,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         destination = destination.without_checkpoints();
     }
     let source = Source::read(&args, context)?;
-    let connection = Connection::open(destination).await?;
+    let connection = Connection::open(destination, context.printer).await?;
     let result = Box::pin(train(&args, context, &source, resume, &connection)).await;
     connection.close(&result).await;
     result

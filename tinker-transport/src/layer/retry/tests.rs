@@ -1,3 +1,5 @@
+use std::sync::Mutex;
+
 use http::{HeaderValue, Response};
 
 use super::*;
@@ -269,4 +271,55 @@ async fn a_storm_of_retries_is_spread_out_and_nobody_is_refused() {
         "{at_once} retries in the same instant"
     );
     assert!(*second_tries.last().unwrap() < 60.0);
+}
+
+/// The reports of a call that is not answered: seconds since its start, counted attempts, seconds left.
+async fn reports(
+    transport: impl FnOnce(RetryLayer) -> Transport,
+    request: Request<Body>,
+) -> Vec<(f64, u32, Option<f64>)> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let observers = Observers::new();
+    let log = Arc::clone(&seen);
+    observers.attach(Arc::new(move |event: &Event<'_>| {
+        if let Event::Unanswered {
+            elapsed,
+            attempts,
+            remaining,
+            ..
+        } = event
+        {
+            let left = remaining.map(|left| left.as_secs_f64());
+            let report = (elapsed.as_secs_f64(), *attempts, left);
+            log.lock().unwrap().push(report);
+        }
+    }));
+    let call = transport(RetryLayer::new().with_observers(observers)).call(request);
+    let _ = tokio::time::timeout(Duration::from_mins(1), call).await;
+    let seen = seen.lock().unwrap();
+    seen.clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_an_answer_is_reported_with_the_time_left() {
+    let silent = |retry: RetryLayer| leaf(|_| std::future::pending()).layer(retry);
+    // One attempt of a minute, then others until 300 s, the last of which has a minute again.
+    let repeated = reports(silent, safe(Class::Rest)).await;
+    let expected = [
+        (2.5, 0, Some(357.5)),
+        (12.5, 0, Some(347.5)),
+        (42.5, 0, Some(317.5)),
+    ];
+    assert_eq!(repeated, expected);
+    let once = request(Call::new("x", Class::Rest).with_policy(Never));
+    let once = reports(silent, once).await;
+    assert_eq!(once[0], (2.5, 0, Some(57.5)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_keeps_failing_is_reported_between_its_attempts() {
+    let failing = |retry: RetryLayer| leaf(|_| async { Ok(answer(500)) }).layer(retry);
+    let reports = reports(failing, safe(Class::Rest)).await;
+    let attempts: Vec<u32> = reports.iter().map(|(_, attempts, _)| *attempts).collect();
+    assert_eq!(attempts, [2, 4, 6]);
 }

@@ -1,0 +1,158 @@
+//! Tests of what is printed while a server does not answer, and of addresses that cannot work.
+#![cfg(unix)]
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::program::Workplace;
+
+/// A server that accepts connections, sends `answer` to each, and then nothing.
+fn listen(answer: &'static str) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut open = Vec::new();
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            if !answer.is_empty() {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(answer.as_bytes());
+            }
+            open.push(stream);
+        }
+    });
+    address
+}
+
+/// The first line of stderr that contains `part`, and the time it took.
+fn line_with(child: &mut Child, part: &str) -> (String, Duration) {
+    let began = Instant::now();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let line = lines.map(Result::unwrap).find(|line| line.contains(part));
+    (line.unwrap_or_default(), began.elapsed())
+}
+
+/// Interrupts the program; the time until it has ended.
+fn interrupt(child: &mut Child) -> Duration {
+    let began = Instant::now();
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-INT", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    child.wait().unwrap();
+    began.elapsed()
+}
+
+#[test]
+fn a_silent_server_is_waited_for_with_a_reason_and_an_end() {
+    let work = Workplace::new();
+    let address = format!("http://{}", listen(""));
+    let mut child = work
+        .command(&["sample", "hi", "--base-url", &address])
+        .spawn()
+        .unwrap();
+    let (line, after) = line_with(&mut child, "waiting");
+    assert!(
+        line.contains(&format!("for {address} to answer (client/config)")),
+        "{line}"
+    );
+    assert!(line.contains("so far, at most 57 s more"), "{line}");
+    assert!(after < Duration::from_secs(4), "{after:?}");
+    assert!(interrupt(&mut child) < Duration::from_secs(1));
+}
+
+#[test]
+fn a_server_that_keeps_failing_is_quoted() {
+    let work = Workplace::new();
+    let answer =
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    let address = format!("http://{}", listen(answer));
+    let mut child = work
+        .command(&["sample", "hi", "--base-url", &address])
+        .spawn()
+        .unwrap();
+    let (line, _) = line_with(&mut child, "waiting");
+    assert!(line.contains("2 attempts, the last answered 503"), "{line}");
+    interrupt(&mut child);
+}
+
+#[test]
+fn wrong_addresses_are_corrected_at_once() {
+    let work = Workplace::new();
+    let plain = listen("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+    for (address, code, fix) in [
+        (format!("https://{plain}"), 1, format!("try http://{plain}")),
+        (
+            "127.0.0.1:8700".to_owned(),
+            2,
+            "write http://127.0.0.1:8700".to_owned(),
+        ),
+        (
+            "http://127.0.0.1:8700/api/v1/".to_owned(),
+            2,
+            "leave /api/v1 out: http://127.0.0.1:8700".to_owned(),
+        ),
+    ] {
+        let began = Instant::now();
+        let run = work.run(&["sample", "hi", "--base-url", &address]);
+        assert_eq!(run.code, code, "{}", run.stderr);
+        assert!(run.stderr.contains(&fix), "{}", run.stderr);
+        assert!(began.elapsed() < Duration::from_secs(3), "{address}");
+    }
+}
+
+#[test]
+fn no_password_of_an_address_is_printed() {
+    let work = Workplace::new();
+    let run = work.run(&["sample", "hi", "--base-url", "http://me:s3cr3t@127.0.0.1:9"]);
+    assert_eq!(run.code, 2);
+    assert!(!run.stderr.contains("s3cr3t"), "{}", run.stderr);
+}
+
+#[test]
+fn the_proxy_is_named_without_its_password() {
+    let work = Workplace::new();
+    let run = work
+        .command(&["sample", "hi", "--base-url", "http://127.0.0.1:8"])
+        .env("http_proxy", "http://me:s3cr3t@127.0.0.1:9")
+        .env_remove("no_proxy")
+        .env_remove("NO_PROXY")
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8(run.stderr).unwrap();
+    assert!(
+        stderr.contains("http://127.0.0.1:8, through the proxy http://127.0.0.1:9"),
+        "{stderr}"
+    );
+    assert!(
+        stderr
+            .contains("cannot connect to http://127.0.0.1:8 through the proxy http://127.0.0.1:9"),
+        "{stderr}"
+    );
+    assert!(!stderr.contains("s3cr3t"), "{stderr}");
+}
+
+#[test]
+fn a_slash_too_many_is_named() {
+    let work = Workplace::new();
+    let run = work.run(&[
+        "sample",
+        "hi",
+        "--model",
+        "tinker://r/sampler_weights/final/",
+    ]);
+    assert_eq!(run.code, 2, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("drop the / at the end"),
+        "{}",
+        run.stderr
+    );
+}
