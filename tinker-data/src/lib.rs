@@ -5,6 +5,7 @@ mod dataset;
 mod error;
 mod json;
 #[cfg(any(feature = "templates", feature = "tokenizers"))]
+mod model_file;
 mod model_folder;
 mod tokenizer;
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::ChatError;
+use crate::model_file;
 
 /// The `tokenizer_config.json` of a model folder.
 #[derive(Debug)]
@@ -15,14 +16,18 @@ impl TokenizerConfig {
     /// Reads the file. A folder without one has no special tokens and no template.
     pub(crate) fn read(folder: &Path) -> Result<Self, ChatError> {
         let path = folder.join("tokenizer_config.json");
-        let refuse = |reason: &str| ChatError::new(format!("{}: {reason}", path.display()));
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Self)
-                .map_err(|error| refuse("is not valid JSON").with_source(error)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self(Value::Null)),
-            Err(error) => Err(refuse("cannot be read").with_source(error)),
-        }
+        let Some(bytes) = model_file::read(&path)? else {
+            return Ok(Self(Value::Null));
+        };
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| {
+            ChatError::new(format!("{}: is not valid JSON", path.display())).with_source(error)
+        })
+    }
+
+    /// A field of the file; null if it is absent.
+    #[cfg(feature = "tokenizers")]
+    pub(crate) fn field(&self, name: &str) -> &Value {
+        &self.0[name]
     }
 
     /// Names such as `eos_token` with their tokens, which the file holds as text or under `content`.

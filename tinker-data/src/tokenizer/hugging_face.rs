@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
+use super::added::add_configured;
 use crate::error::ChatError;
+use crate::model_file;
 use crate::model_folder::TokenizerConfig;
 
 /// A tokenizer from its `tokenizer.json`.
@@ -15,10 +17,19 @@ pub(super) struct HuggingFace {
 impl HuggingFace {
     pub(super) fn from_folder(folder: &Path) -> Result<Self, ChatError> {
         let path = folder.join("tokenizer.json");
-        let tokenizer = tokenizers::Tokenizer::from_file(&path).map_err(|error| {
-            ChatError::new(format!("{}: cannot be loaded", path.display())).with_source(error)
-        })?;
-        let end = TokenizerConfig::read(folder)?
+        let refuse = |reason: &str| ChatError::new(format!("{}: {reason}", path.display()));
+        let bytes = model_file::read(&path)?.ok_or_else(|| refuse("does not exist"))?;
+        let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes)
+            .map_err(|error| refuse("cannot be loaded").with_source(error))?;
+        // Settings of the program that saved the file: transformers applies them only on request.
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| refuse("cannot be loaded").with_source(error))?;
+        let config = TokenizerConfig::read(folder)?;
+        add_configured(&mut tokenizer, &config, folder)?;
+        tokenizer.set_encode_special_tokens(config.field("split_special_tokens") == true);
+        let end = config
             .special_tokens()
             .get("eos_token")
             .and_then(|token| tokenizer.token_to_id(token));
@@ -31,18 +42,52 @@ impl HuggingFace {
         Ok(encoding.get_ids().to_vec())
     }
 
+    pub(super) fn encode_with_special_tokens(&self, text: &str) -> Result<Vec<u32>, ChatError> {
+        let encoding = self.tokenizer.encode_fast(text, true).map_err(refuse)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
     pub(super) fn encode_with_starts(&self, text: &str) -> Result<Vec<(u32, usize)>, ChatError> {
         let encoding = self.tokenizer.encode(text, false).map_err(refuse)?;
         let starts = encoding.get_offsets().iter().map(|(start, _)| *start);
         Ok(encoding.get_ids().iter().copied().zip(starts).collect())
     }
 
+    /// Text of tokens. Ids without a token become `<|id|>`.
     pub(super) fn decode(&self, tokens: &[u32]) -> Result<String, ChatError> {
-        self.tokenizer.decode(tokens, true).map_err(refuse)
+        let decode = |tokens: &[u32]| self.tokenizer.decode(tokens, true).map_err(refuse);
+        let is_known = |token: &u32| self.tokenizer.id_to_token(*token).is_some();
+        if tokens.iter().all(is_known) {
+            return decode(tokens);
+        }
+        let (mut text, mut known, mut before) = (String::new(), Vec::new(), String::new());
+        for run in tokens.chunk_by(|a, b| is_known(a) == is_known(b)) {
+            if is_known(&run[0]) {
+                // Decoded with its predecessors: some tokenizers drop the space of a first token.
+                known.extend_from_slice(run);
+                let all = decode(&known)?;
+                match all.strip_prefix(&before) {
+                    Some(rest) => text.push_str(rest),
+                    None => text.push_str(&decode(run)?),
+                }
+                before = all;
+            } else {
+                for token in run {
+                    text.push_str(&format!("<|{token}|>"));
+                }
+            }
+        }
+        Ok(text)
     }
 
     pub(super) fn end_token(&self) -> Option<u32> {
         self.end
+    }
+
+    /// One more than the greatest id.
+    pub(super) fn vocab_size(&self) -> usize {
+        let vocabulary = self.tokenizer.get_vocab(true);
+        vocabulary.values().max().map_or(0, |id| *id as usize + 1)
     }
 }
 
@@ -57,3 +102,6 @@ impl fmt::Debug for HuggingFace {
 fn refuse(error: tokenizers::Error) -> ChatError {
     ChatError::new("the tokenizer does not accept the input").with_source(error)
 }
+
+#[cfg(test)]
+mod tests;

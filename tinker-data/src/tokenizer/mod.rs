@@ -1,5 +1,7 @@
 //! Tokenizers: text to tokens and back.
 
+#[cfg(feature = "tokenizers")]
+mod added;
 mod byte;
 #[cfg(feature = "tokenizers")]
 mod hugging_face;
@@ -31,10 +33,14 @@ impl Tokenizer {
         Self(Kind::Bytes)
     }
 
-    /// The tokenizer of a Hugging Face model, from the folder that holds its `tokenizer.json`.
+    /// The tokenizer of a Hugging Face model, from the folder that holds its `tokenizer.json` and, if it has one, its
+    /// `tokenizer_config.json`.
+    ///
+    /// Token ids are those of Python's `AutoTokenizer`. Truncation and padding that are stored in the file do not
+    /// apply.
     ///
     /// # Errors
-    /// Files that are missing or cannot be read.
+    /// Files that are missing, cannot be read, are Git LFS pointers, or disagree about the id of a token.
     #[cfg(feature = "tokenizers")]
     pub fn from_folder(folder: impl AsRef<std::path::Path>) -> Result<Self, ChatError> {
         let tokenizer = hugging_face::HuggingFace::from_folder(folder.as_ref())?;
@@ -80,10 +86,33 @@ impl Tokenizer {
         }
     }
 
-    /// Text of tokens. Special tokens are left out, and bytes that are not UTF-8 become `U+FFFD`.
+    /// Tokens of a text, with the start and end tokens that the model expects around a plain text: those that
+    /// `AutoTokenizer` adds, by the post-processor of `tokenizer.json`. None for bytes.
     ///
     /// # Errors
-    /// A tokenizer without a decoder; never for bytes.
+    /// A text that the vocabulary cannot express; never for bytes.
+    pub fn encode_with_special_tokens(&self, text: &str) -> Result<Vec<u32>, ChatError> {
+        match &self.0 {
+            Kind::Bytes => Ok(ByteTokenizer.encode(text)),
+            #[cfg(feature = "tokenizers")]
+            Kind::HuggingFace(tokenizer) => tokenizer.encode_with_special_tokens(text),
+        }
+    }
+
+    /// Number of ids: one more than the greatest id of a token. A model may have more ids than its tokenizer.
+    pub fn vocab_size(&self) -> usize {
+        match &self.0 {
+            Kind::Bytes => ByteTokenizer::END as usize + 1,
+            #[cfg(feature = "tokenizers")]
+            Kind::HuggingFace(tokenizer) => tokenizer.vocab_size(),
+        }
+    }
+
+    /// Text of tokens. Special tokens are left out, and bytes that are not UTF-8 become `U+FFFD`. An id without a token
+    /// is shown as a number, `<|151700|>`; the byte tokenizer leaves it out.
+    ///
+    /// # Errors
+    /// A tokenizer whose decoder does not accept the tokens; never for bytes.
     pub fn decode(&self, tokens: &[u32]) -> Result<String, ChatError> {
         match &self.0 {
             Kind::Bytes => Ok(ByteTokenizer.decode(tokens)),

@@ -137,7 +137,7 @@ fn write(
             }
         }
     }
-    if merge.unties_head() {
+    if merge.unties_head() || !model.tie_word_embeddings {
         config["tie_word_embeddings"] = false.into();
     }
     output.write(|to| {

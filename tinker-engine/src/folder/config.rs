@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::FolderError;
 use super::file::{parse_json, read};
-use crate::model::{Arch, ModelConfig, RopeScaling};
+use super::harmless;
+use super::rope::RopeFields;
+use crate::model::{Arch, ModelConfig};
 
 /// Largest configuration file.
 const MOST_BYTES: u64 = 1 << 20;
@@ -18,10 +20,22 @@ pub(super) const DEFAULT_CONTEXT: usize = 32_768;
 /// Largest context that can be requested.
 const MOST_CONTEXT: usize = 1 << 20;
 
-/// The relevant fields, named as in the file. Absent fields have the defaults of `transformers`.
-#[derive(Debug, Deserialize)]
-pub(super) struct ConfigFile {
+macro_rules! config_file {
+    ($($(#[$meta:meta])* $visibility:vis $field:ident: $type:ty,)*) => {
+        /// The fields that this engine uses, named as in the file. Absent fields have the defaults of `transformers`.
+        #[derive(Debug, Deserialize)]
+        pub(super) struct ConfigFile {
+            $($(#[$meta])* $visibility $field: $type,)*
+        }
+
+        /// Names of the fields that this engine uses.
+        const USED: &[&str] = &[$(stringify!($field)),*];
+    };
+}
+
+config_file! {
     model_type: Option<String>,
+    architectures: Option<Vec<String>>,
     vocab_size: usize,
     hidden_size: usize,
     intermediate_size: usize,
@@ -32,9 +46,8 @@ pub(super) struct ConfigFile {
     max_position_embeddings: Option<usize>,
     rms_norm_eps: Option<f32>,
     rope_theta: Option<f64>,
-    rope_scaling: Option<Rope>,
-    /// Base and scaling of the rotary frequencies in newer files.
-    rope_parameters: Option<Rope>,
+    rope_scaling: Option<Value>,
+    rope_parameters: Option<Value>,
     tie_word_embeddings: Option<bool>,
     attention_bias: Option<bool>,
     mlp_bias: Option<bool>,
@@ -45,20 +58,6 @@ pub(super) struct ConfigFile {
     partial_rotary_factor: Option<f64>,
     quantization_config: Option<Value>,
     pub(super) eos_token_id: Option<Ids>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct Rope {
-    /// `type` is the older name.
-    #[serde(rename = "rope_type")]
-    kind: Option<String>,
-    r#type: Option<String>,
-    #[serde(rename = "rope_theta")]
-    theta: Option<f64>,
-    factor: Option<f64>,
-    low_freq_factor: Option<f64>,
-    high_freq_factor: Option<f64>,
-    original_max_position_embeddings: Option<usize>,
 }
 
 /// One token id or several.
@@ -83,17 +82,17 @@ impl ConfigFile {
         Self::parse(path, &read(path, MOST_BYTES)?)
     }
 
-    /// Parses the bytes of such a file.
+    /// Parses the bytes of such a file. A field that this engine neither uses nor knows to be harmless is an error.
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, FolderError> {
-        parse_json(path, bytes)
+        let file: Self = parse_json(path, bytes)?;
+        // Another family has other fields; its name is the better message.
+        file.arch(path)?;
+        let fields: Map<String, Value> = parse_json(path, bytes)?;
+        harmless::check(path, &fields, USED)?;
+        Ok(file)
     }
 
-    /// The model it describes, with `context` tokens if given.
-    pub(super) fn model(
-        &self,
-        path: &Path,
-        context: Option<usize>,
-    ) -> Result<ModelConfig, FolderError> {
+    fn arch(&self, path: &Path) -> Result<Arch, FolderError> {
         let refuse = |what: String| Err(FolderError::new(path, what));
         let arch = match self.model_type.as_deref() {
             Some("llama") => Arch::Llama,
@@ -106,6 +105,29 @@ impl ConfigFile {
             }
             None => return refuse("has no model_type".to_owned()),
         };
+        let is_usual =
+            |name: &&String| name.eq_ignore_ascii_case(&format!("{}ForCausalLM", arch.name()));
+        match self
+            .architectures
+            .iter()
+            .flatten()
+            .find(|name| !is_usual(name))
+        {
+            None => Ok(arch),
+            Some(other) => refuse(format!(
+                "architectures has {other:?}; of this model_type, only the language model (ForCausalLM) is supported"
+            )),
+        }
+    }
+
+    /// The model it describes, with `context` tokens if given.
+    pub(super) fn model(
+        &self,
+        path: &Path,
+        context: Option<usize>,
+    ) -> Result<ModelConfig, FolderError> {
+        let refuse = |what: String| Err(FolderError::new(path, what));
+        let arch = self.arch(path)?;
         if self.quantization_config.is_some() {
             return refuse(
                 "has a quantization_config; give the model in bf16, f16 or f32".to_owned(),
@@ -135,6 +157,14 @@ impl ConfigFile {
             Arch::Qwen2 | Arch::Qwen3 => 32_768,
         });
         let context = self.context(path, own_context, context)?;
+        let (rope_theta, rope_scaling) = RopeFields {
+            path,
+            theta: self.rope_theta,
+            scaling: self.rope_scaling.as_ref(),
+            parameters: self.rope_parameters.as_ref(),
+            context: own_context,
+        }
+        .read()?;
         let config = ModelConfig {
             arch,
             vocab_size: self.vocab_size,
@@ -152,8 +182,8 @@ impl ConfigFile {
             }),
             max_position_embeddings: context,
             rms_norm_eps: self.rms_norm_eps.unwrap_or(1e-6),
-            rope_theta: self.rope_theta(),
-            rope_scaling: self.rope_scaling(path, own_context)?,
+            rope_theta,
+            rope_scaling,
             tie_word_embeddings: self.tie_word_embeddings.unwrap_or(false),
             qkv_bias: bias || arch == Arch::Qwen2,
             o_bias: bias && arch != Arch::Qwen2,
@@ -200,39 +230,6 @@ impl ConfigFile {
                 "layer_types has sliding attention, but there is no sliding_window",
             )),
             _ => Ok(context),
-        }
-    }
-
-    fn rope_theta(&self) -> f64 {
-        let newer = self.rope_parameters.as_ref().and_then(|rope| rope.theta);
-        newer.or(self.rope_theta).unwrap_or(10_000.0)
-    }
-
-    fn rope_scaling(&self, path: &Path, own_context: usize) -> Result<RopeScaling, FolderError> {
-        let Some(rope) = self.rope_parameters.as_ref().or(self.rope_scaling.as_ref()) else {
-            return Ok(RopeScaling::None);
-        };
-        let needs = |name: &str, value: Option<f64>| {
-            value.ok_or_else(|| FolderError::new(path, format!("rope_scaling has no {name}")))
-        };
-        let kind = rope.kind.as_deref().or(rope.r#type.as_deref());
-        match kind {
-            None | Some("default") => Ok(RopeScaling::None),
-            Some("linear") => Ok(RopeScaling::Linear {
-                factor: needs("factor", rope.factor)?,
-            }),
-            Some("llama3") => Ok(RopeScaling::Llama3 {
-                factor: needs("factor", rope.factor)?,
-                low_freq_factor: needs("low_freq_factor", rope.low_freq_factor)?,
-                high_freq_factor: needs("high_freq_factor", rope.high_freq_factor)?,
-                original_max_position_embeddings: rope
-                    .original_max_position_embeddings
-                    .unwrap_or(own_context),
-            }),
-            Some(other) => Err(FolderError::new(
-                path,
-                format!("rope scaling {other:?} is not supported; default, linear and llama3 are"),
-            )),
         }
     }
 }

@@ -1,14 +1,21 @@
 //! Reading of the small files of a model folder.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Seek};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
 use super::error::FolderError;
 
-/// Opens a regular file, following links. Pipes and devices are refused, as opening one may block.
+/// Beginning of a Git LFS pointer, the text that stands for a file which was not fetched.
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
+/// Largest Git LFS pointer.
+const MOST_POINTER_BYTES: u64 = 1024;
+
+/// Opens a regular file, following links. Pipes and devices are refused, as opening one may block; so are Git LFS
+/// pointers.
 pub(crate) fn open(path: &Path) -> Result<(File, u64), FolderError> {
     let unreadable = |error| FolderError::new(path, "can't be read").because(error);
     let found = std::fs::metadata(path).map_err(|error| match error.kind() {
@@ -18,8 +25,22 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64), FolderError> {
     if !found.is_file() {
         return Err(FolderError::new(path, "is not a regular file"));
     }
-    let file = File::open(path).map_err(unreadable)?;
+    let mut file = File::open(path).map_err(unreadable)?;
     let size = file.metadata().map_err(unreadable)?.len();
+    if size <= MOST_POINTER_BYTES {
+        let mut bytes = Vec::new();
+        (&file)
+            .take(MOST_POINTER_BYTES)
+            .read_to_end(&mut bytes)
+            .map_err(unreadable)?;
+        if bytes.starts_with(POINTER) {
+            return Err(FolderError::new(
+                path,
+                "is a Git LFS pointer; run `git lfs pull` in its folder",
+            ));
+        }
+        file.rewind().map_err(unreadable)?;
+    }
     Ok((file, size))
 }
 

@@ -15,11 +15,17 @@ use crate::cpu::CpuBackend;
 use crate::model::{Layout, ModelConfig};
 use crate::vocabulary::Vocabulary;
 
+const HEAD: &str = "lm_head.weight";
+const EMBEDDING: &str = "model.embed_tokens.weight";
+
 /// A Hugging Face folder with a model of the Llama, Qwen 2 or Qwen 3 family.
 ///
 /// It holds `config.json`, the weights as `model.safetensors` or in several files with
 /// `model.safetensors.index.json` (f32, f16 or bf16), and the tokenizer for clients. Nothing is read before the model
 /// is loaded.
+///
+/// Whatever `config.json` says that this engine does not support or know is an error with the name of the field. If the
+/// head is tied to the embedding but the weights hold a head that differs, that head is used, as in `transformers`.
 ///
 /// ```
 /// use tinker_engine::backend::Backend;
@@ -81,11 +87,14 @@ impl ModelFolder {
         let path = absolute(&self.path)?;
         let config_path = path.join("config.json");
         let file = ConfigFile::read(&config_path)?;
-        let config = file.model(&config_path, self.context)?;
+        let mut config = file.model(&config_path, self.context)?;
         let tensors = FolderTensors::open(&path)?;
+        // As in transformers, a head that differs from the embedding is not tied to it.
+        if config.tie_word_embeddings && tensors.differ(HEAD, EMBEDDING) {
+            config.tie_word_embeddings = false;
+        }
         let is_unused = |name: &str| {
-            name.ends_with("rotary_emb.inv_freq")
-                || (config.tie_word_embeddings && name == "lm_head.weight")
+            name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == HEAD)
         };
         tensors.check(&path, &Layout::new(&config).table.slots, is_unused)?;
         let text = tokenizer(&path)

@@ -59,13 +59,26 @@ impl FolderTensors {
             return Ok(tensors);
         }
         if !index.exists() {
-            let what = format!("holds neither {WHOLE} nor {INDEX}");
+            let what =
+                format!("holds neither {WHOLE} nor {INDEX}; other formats of weights are not read");
             return Err(FolderError::new(folder, what));
         }
         let weight_map = parse_index(&index, &read(&index, MOST_INDEX_BYTES)?)?;
         let mut names: Vec<&String> = weight_map.values().collect();
         names.sort();
         names.dedup();
+        let missing: Vec<&String> = names
+            .iter()
+            .copied()
+            .filter(|name| !folder.join(name).exists())
+            .collect();
+        if let Some(first) = missing.first() {
+            let (some, all) = (missing.len(), names.len());
+            let what = format!(
+                "lists {all} files, and {some} of them do not exist, first {first}; fetch them again"
+            );
+            return Err(FolderError::new(&index, what));
+        }
         for name in names {
             tensors.add(&folder.join(name))?;
         }
@@ -131,6 +144,22 @@ impl FolderTensors {
             }
         }
         Ok(())
+    }
+
+    /// Whether both tensors exist and differ in shape or numbers.
+    pub(crate) fn differ(&self, one: &str, other: &str) -> bool {
+        let stored = |name: &str| {
+            let place = self.places.get(name)?;
+            let bytes = &self.files[place.file].1[place.bytes.clone()];
+            let (kind, width) = (kind_of(place.dtype)?, place.shape.last().copied()?);
+            Some((&place.shape, Stored { kind, bytes, width }))
+        };
+        match (stored(one), stored(other)) {
+            (Some((shape, one)), Some((other_shape, other))) => {
+                shape != other_shape || !one.equals(other)
+            }
+            _ => false,
+        }
     }
 
     fn place(&self, slot: &Slot) -> Option<(&TensorLocation, &(PathBuf, Mmap))> {

@@ -68,7 +68,10 @@ impl Part {
 }
 
 impl TokenizerVocabulary {
-    /// Reads `tokenizer.json`; ids of `vocab_size` and above are ignored.
+    /// Reads `tokenizer.json`.
+    ///
+    /// # Errors
+    /// A token whose id the model does not have.
     pub(crate) fn read(path: &Path, vocab_size: usize) -> Result<Self, FolderError> {
         Self::parse(path, &read(path, MOST_BYTES)?, vocab_size)
     }
@@ -93,18 +96,24 @@ impl TokenizerVocabulary {
             sentence_piece
         };
         for (word, id) in words {
-            text.put(id, decode(&word));
+            text.put(path, id, &word, decode(&word))?;
         }
         for Added { id, content } in file.added_tokens {
-            text.put(id, content.into_bytes());
+            text.put(path, id, &content, content.clone().into_bytes())?;
         }
         Ok(text)
     }
 
-    fn put(&mut self, id: u32, bytes: Vec<u8>) {
-        if let Some(place) = self.tokens.get_mut(id as usize) {
-            *place = bytes.into();
-        }
+    fn put(&mut self, path: &Path, id: u32, word: &str, bytes: Vec<u8>) -> Result<(), FolderError> {
+        let Some(place) = self.tokens.get_mut(id as usize) else {
+            let what = format!(
+                "has the token {word:?} with id {id}, but the model has {} ids (vocab_size of config.json)",
+                self.tokens.len()
+            );
+            return Err(FolderError::new(path, what));
+        };
+        *place = bytes.into();
+        Ok(())
     }
 }
 
@@ -153,11 +162,35 @@ fn sentence_piece(word: &str) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn of(json: &str) -> TokenizerVocabulary {
+    fn read(json: &str) -> Result<TokenizerVocabulary, String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokenizer.json");
         std::fs::write(&path, json).unwrap();
-        TokenizerVocabulary::read(&path, 5).unwrap()
+        TokenizerVocabulary::read(&path, 5).map_err(|error| error.report())
+    }
+
+    fn of(json: &str) -> TokenizerVocabulary {
+        read(json).unwrap()
+    }
+
+    #[test]
+    fn a_token_that_the_model_lacks_is_named() {
+        for json in [
+            r#"{"model": {"vocab": {}}, "added_tokens": [{"id": 5, "content": "<pad>"}]}"#,
+            r#"{"model": {"vocab": {"a": 0, "<pad>": 5}}}"#,
+        ] {
+            let error = read(json).unwrap_err();
+            assert!(
+                error.contains("\"<pad>\" with id 5, but the model has 5 ids"),
+                "{error}"
+            );
+        }
+        let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 9\n";
+        let error = read(pointer).unwrap_err();
+        assert!(
+            error.contains("is a Git LFS pointer; run `git lfs pull`"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -165,7 +198,7 @@ mod tests {
         let text = of(
             r#"{"model": {"type": "BPE", "vocab": {"Ġhi": 0, "Ċ": 1, "Ã©": 2}},
             "pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split"}, {"type": "ByteLevel"}]},
-            "added_tokens": [{"id": 3, "content": "<|end|>"}, {"id": 9, "content": "outside"}]}"#,
+            "added_tokens": [{"id": 3, "content": "<|end|>"}]}"#,
         );
         assert_eq!(text.bytes(0), b" hi");
         assert_eq!(text.bytes(1), b"\n");

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::model::RopeScaling;
 use crate::testing::RandomFolder;
 
 fn read(change: impl FnOnce(&mut Value), context: Option<usize>) -> Result<ModelConfig, String> {
@@ -65,6 +66,65 @@ fn newer_files_have_rope_parameters() {
 }
 
 #[test]
+fn rope_parameters_by_kind_of_layer_must_be_equal() {
+    let nested = |parameters: Value| {
+        move |file: &mut Value| {
+            file["rope_theta"] = Value::Null;
+            file["rope_parameters"] = parameters;
+        }
+    };
+    let full = json!({ "rope_type": "default", "rope_theta": 1e6 });
+    for parameters in [
+        json!({ "full_attention": full }),
+        json!({ "full_attention": full, "sliding_attention": full }),
+        json!({ "full_attention": full, "sliding_attention": null }),
+    ] {
+        let config = read(nested(parameters), None).unwrap();
+        assert!((config.rope_theta - 1e6).abs() < 1e-9);
+        assert_eq!(config.rope_scaling, RopeScaling::None);
+    }
+    for (parameters, part) in [
+        (
+            json!({ "full_attention": full, "sliding_attention": { "rope_theta": 1e4 } }),
+            "rope_parameters.sliding_attention differs from rope_parameters.full_attention",
+        ),
+        (
+            json!({ "full_attention": full, "rope_theta": 1e4 }),
+            "rope_parameters.rope_theta differs",
+        ),
+        (
+            json!({ "sliding_attention": full }),
+            "rope_parameters has no full_attention",
+        ),
+        (json!(3), "field rope_parameters is not usable"),
+        (
+            json!({ "rope_theta": 1e6, "mrope_section": [1, 2] }),
+            "unknown field `mrope_section`",
+        ),
+        (
+            json!({ "rope_theta": 1e6, "partial_rotary_factor": 0.5 }),
+            "rope_parameters.partial_rotary_factor is not 1",
+        ),
+        (
+            json!({ "rope_theta": 1e6, "factor": 2.0 }),
+            "rope_parameters has a factor but no rope_type",
+        ),
+    ] {
+        let error = read(nested(parameters), None).unwrap_err();
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let both = |file: &mut Value| {
+        file["rope_parameters"] = json!({ "rope_theta": 1e6 });
+        file["rope_scaling"] = json!({ "rope_type": "linear", "factor": 2.0 });
+    };
+    let error = read(both, None).unwrap_err();
+    assert!(
+        error.contains("both rope_scaling and rope_parameters"),
+        "{error}"
+    );
+}
+
+#[test]
 fn what_this_engine_cannot_do_is_named() {
     let set = |field: &'static str, value: Value| move |file: &mut Value| file[field] = value;
     for (field, value, part) in [
@@ -76,6 +136,18 @@ fn what_this_engine_cannot_do_is_named() {
         ("model_type", Value::Null, "has no model_type"),
         ("hidden_act", json!("gelu"), "hidden_act is \"gelu\""),
         ("mlp_bias", json!(true), "mlp_bias"),
+        (
+            "architectures",
+            json!(["Qwen3ForSequenceClassification"]),
+            "architectures has \"Qwen3ForSequenceClassification\"",
+        ),
+        (
+            "final_logit_softcapping",
+            json!(30.0),
+            "final_logit_softcapping is 30.0, a field that this engine does not know",
+        ),
+        ("num_experts", json!(8), "num_experts is 8"),
+        ("is_causal", json!(false), "is_causal is false"),
         ("partial_rotary_factor", json!(0.5), "partial_rotary_factor"),
         (
             "quantization_config",

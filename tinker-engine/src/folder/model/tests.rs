@@ -112,14 +112,6 @@ fn a_folder_that_is_none_is_said_to_be() {
     let error = |path: &Path| ModelFolder::new(path).open().unwrap_err().report();
     assert!(error(&path.join("absent")).contains("absent: can't be opened"));
     let config = fs::read_to_string(path.join("config.json")).unwrap();
-    let tied = config.replace(
-        "\"tie_word_embeddings\": false",
-        "\"tie_word_embeddings\": true",
-    );
-    fs::write(path.join("config.json"), tied).unwrap();
-    ModelFolder::new(&path)
-        .open()
-        .expect("a head that is not used does no harm");
     fs::write(
         path.join("config.json"),
         config.replace("\"attention_bias\": false", "\"attention_bias\": true"),
@@ -139,6 +131,69 @@ fn a_folder_that_is_none_is_said_to_be() {
     fs::remove_file(path.join("config.json")).unwrap();
     assert!(
         error(&path).contains("config.json: does not exist"),
+        "{}",
+        error(&path)
+    );
+}
+
+/// Writes a folder and sets its `tie_word_embeddings` to true.
+fn tied(folder: &RandomFolder) -> (tempfile::TempDir, PathBuf) {
+    let (place, path) = written(folder);
+    let config = path.join("config.json");
+    let text = fs::read_to_string(&config).unwrap().replace(
+        "\"tie_word_embeddings\": false",
+        "\"tie_word_embeddings\": true",
+    );
+    assert!(text.contains("\"tie_word_embeddings\": true"));
+    fs::write(config, text).unwrap();
+    (place, path)
+}
+
+#[test]
+fn a_tied_head_that_differs_is_used() {
+    let folder = RandomFolder::llama();
+    let (_place, path) = tied(&folder);
+    let model = ModelFolder::new(&path);
+    assert!(!model.open().unwrap().config.tie_word_embeddings);
+    let found = logprobs(&mut CpuBackend::from_folder(&model).unwrap());
+    assert_eq!(found, loaded(&folder), "as with an untied head");
+}
+
+#[test]
+fn an_equal_copy_of_a_tied_head_is_tied() {
+    let (_place, path) = tied(&RandomFolder::llama());
+    let weights = path.join("model.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    let (header, all) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let at = |name: &str| {
+        let (from, to) = all.info(name).unwrap().data_offsets;
+        8 + header + from..8 + header + to
+    };
+    let mut copied = bytes.clone();
+    copied[at(HEAD)].copy_from_slice(&bytes[at(EMBEDDING)]);
+    fs::write(&weights, copied).unwrap();
+    let model = ModelFolder::new(&path);
+    assert!(model.open().unwrap().config.tie_word_embeddings);
+    CpuBackend::from_folder(&model).unwrap();
+}
+
+#[test]
+fn files_that_were_not_fetched_are_named() {
+    let (_place, path) = written(&RandomFolder::qwen3().with_shards(3));
+    let error = |path: &Path| ModelFolder::new(path).open().unwrap_err().report();
+    let second = path.join("model-00002-of-00003.safetensors");
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:abab\nsize 397304\n";
+    fs::write(&second, pointer).unwrap();
+    assert!(
+        error(&path)
+            .contains("00002-of-00003.safetensors: is a Git LFS pointer; run `git lfs pull`"),
+        "{}",
+        error(&path)
+    );
+    fs::remove_file(&second).unwrap();
+    assert!(
+        error(&path)
+            .contains("lists 3 files, and 1 of them do not exist, first model-00002-of-00003"),
         "{}",
         error(&path)
     );

@@ -155,7 +155,7 @@ fn an_index_names_files_beside_it_and_nothing_else() {
         ("./one.safetensors", "not the plain name of a file"),
         ("..", "not the plain name of a file"),
         ("", "not the plain name of a file"),
-        ("three.safetensors", "three.safetensors: does not exist"),
+        ("three.safetensors", "do not exist, first three.safetensors"),
     ] {
         let index = json!({ "weight_map": { "a": name } });
         fs::write(folder.join(INDEX), index.to_string()).unwrap();
