@@ -43,6 +43,10 @@ pub(crate) struct EngineArgs {
     /// probabilities of samples are then those of the rounded weights. Training and prompts are exact either way.
     #[arg(long, value_name = "WEIGHTS", value_enum, default_value_t)]
     pub(crate) decode: DecodeArg,
+    /// Draw only ids that the tokenizer of the model has; many models have more ids than tokens. For models loaded from a
+    /// folder.
+    #[arg(long)]
+    pub(crate) known_tokens: bool,
 }
 
 /// Precision of the weights for generating tokens.
@@ -61,6 +65,9 @@ impl DestinationArgs {
         let mut words = Vec::new();
         if self.local {
             words.push("--local".to_owned());
+        }
+        if self.engine.known_tokens {
+            words.push("--known-tokens".to_owned());
         }
         let folder = |path: &PathBuf| path.display().to_string();
         for (name, value) in [

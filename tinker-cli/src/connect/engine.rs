@@ -17,6 +17,7 @@ pub(crate) struct EngineSetup {
     threads: Option<usize>,
     context: Option<usize>,
     decode: Decode,
+    known_tokens: bool,
     folders: Vec<ModelFolder>,
     with_builtin: bool,
     /// Whether the engine uses the folder of checkpoints; if not, it uses a temporary one.
@@ -34,6 +35,7 @@ impl EngineSetup {
                 DecodeArg::Exact => Decode::Exact,
                 DecodeArg::Int8 => Decode::Int8,
             },
+            known_tokens: args.known_tokens,
             folders: Vec::new(),
             with_builtin: false,
             has_checkpoints: true,
@@ -56,7 +58,10 @@ impl EngineSetup {
         Ok(())
     }
 
-    fn add_folder(&mut self, folder: ModelFolder) {
+    fn add_folder(&mut self, mut folder: ModelFolder) {
+        if self.known_tokens {
+            folder = folder.with_known_tokens_only();
+        }
         self.folders.push(match self.context {
             Some(context) => folder.with_context(context),
             None => folder,

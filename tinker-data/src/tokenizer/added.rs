@@ -23,32 +23,6 @@ const NAMED: [&str; 7] = [
 /// Lists of further special tokens, the newer name first.
 const FURTHER: [&str; 2] = ["extra_special_tokens", "additional_special_tokens"];
 
-/// A token of `added_tokens_decoder`, or a special token given as an object.
-#[derive(Deserialize)]
-struct Written {
-    content: String,
-    #[serde(default)]
-    single_word: bool,
-    #[serde(default)]
-    lstrip: bool,
-    #[serde(default)]
-    rstrip: bool,
-    normalized: Option<bool>,
-    #[serde(default)]
-    special: bool,
-}
-
-impl Written {
-    fn token(self) -> AddedToken {
-        let normalized = self.normalized.unwrap_or(!self.special);
-        AddedToken::from(self.content, self.special)
-            .single_word(self.single_word)
-            .lstrip(self.lstrip)
-            .rstrip(self.rstrip)
-            .normalized(normalized)
-    }
-}
-
 /// Adds the tokens of `added_tokens_decoder` and the special tokens that `tokenizer.json` lacks.
 ///
 /// # Errors
@@ -61,20 +35,26 @@ pub(super) fn add_configured(
     let path = folder.join("tokenizer_config.json");
     let refuse = |what: String| ChatError::new(format!("{}: {what}", path.display()));
     let mut listed = Vec::new();
-    for (id, value) in config.field("added_tokens_decoder").as_object().into_iter().flatten() {
-        let what = || format!("added_tokens_decoder has an entry {id:?} that is not a token");
-        let number: u32 = id.parse().map_err(|error| refuse(what()).with_source(error))?;
-        let written = Written::deserialize(value).map_err(|error| refuse(what()).with_source(error))?;
-        listed.push((number, written.token()));
+    let entries = config.field("added_tokens_decoder").as_object();
+    for (id, value) in entries.into_iter().flatten() {
+        let what = || {
+            refuse(format!(
+                "added_tokens_decoder has an entry {id:?} that is not a token"
+            ))
+        };
+        let number: u32 = id.parse().map_err(|error| what().with_source(error))?;
+        let token = AddedToken::deserialize(value).map_err(|error| what().with_source(error))?;
+        listed.push((number, token));
     }
     listed.sort_by_key(|(id, _)| *id);
-    let tokens = listed.iter().map(|(_, token)| token.clone());
     let unfit = |error| refuse("its tokens cannot be added".to_owned()).with_source(error);
+    let tokens = listed.iter().map(|(_, token)| token.clone());
     tokenizer.add_tokens(tokens).map_err(unfit)?;
     for (id, token) in &listed {
         let found = tokenizer.token_to_id(&token.content);
         if found != Some(*id) {
-            let (content, found) = (&token.content, found.map_or("none".to_owned(), |id| id.to_string()));
+            let content = &token.content;
+            let found = found.map_or("none".to_owned(), |id| id.to_string());
             return Err(refuse(format!(
                 "added_tokens_decoder gives {content:?} the id {id}, and tokenizer.json gives it {found}"
             )));
@@ -82,10 +62,13 @@ pub(super) fn add_configured(
     }
 
     let further = FURTHER.map(|name| config.field(name));
-    let further = further.into_iter().find(|value| !value.is_null()).unwrap_or(&Value::Null);
-    let further = further.as_array().into_iter().flatten();
-    let further = further.chain(config.field(FURTHER[0]).as_object().into_iter().flat_map(|named| named.values()));
-    let special = NAMED.map(|name| config.field(name)).into_iter().chain(further);
+    let further = further.into_iter().find(|value| !value.is_null());
+    let further: Vec<&Value> = match further {
+        Some(Value::Array(tokens)) => tokens.iter().collect(),
+        Some(Value::Object(named)) => named.values().collect(),
+        _ => Vec::new(),
+    };
+    let special = NAMED.iter().map(|name| config.field(name)).chain(further);
     let contents = special.filter_map(|value| value.as_str().or(value["content"].as_str()));
     let added = tokenizer.get_added_vocabulary().get_vocab();
     let missing: Vec<AddedToken> = contents

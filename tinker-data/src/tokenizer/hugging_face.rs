@@ -72,9 +72,7 @@ impl HuggingFace {
                 }
                 before = all;
             } else {
-                for token in run {
-                    text.push_str(&format!("<|{token}|>"));
-                }
+                text.extend(run.iter().map(|token| format!("<|{token}|>")));
             }
         }
         Ok(text)

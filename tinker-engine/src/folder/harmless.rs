@@ -127,7 +127,7 @@ pub(super) fn check(
 fn is(value: &Value, json: &str) -> bool {
     match value.as_f64() {
         Some(number) => json.parse() == Ok(number),
-        None => value.to_string() == json,
+        None => serde_json::from_str::<Value>(json).is_ok_and(|off| off == *value),
     }
 }
 

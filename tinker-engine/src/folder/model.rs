@@ -51,6 +51,7 @@ pub struct ModelFolder {
     path: PathBuf,
     name: Option<String>,
     context: Option<usize>,
+    known_tokens_only: bool,
 }
 
 impl ModelFolder {
@@ -60,6 +61,7 @@ impl ModelFolder {
             path: path.into(),
             name: None,
             context: None,
+            known_tokens_only: false,
         }
     }
 
@@ -74,6 +76,14 @@ impl ModelFolder {
     #[must_use]
     pub fn with_context(mut self, tokens: usize) -> Self {
         self.context = Some(tokens);
+        self
+    }
+
+    /// Keeps ids without a token in `tokenizer.json` from being drawn. Many models have more ids than tokens, and by
+    /// default any id can be drawn. Log probabilities stay those of the whole model.
+    #[must_use]
+    pub fn with_known_tokens_only(mut self) -> Self {
+        self.known_tokens_only = true;
         self
     }
 
@@ -97,9 +107,16 @@ impl ModelFolder {
             name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == HEAD)
         };
         tensors.check(&path, &Layout::new(&config).table.slots, is_unused)?;
-        let text = tokenizer(&path)
+        let mut text = tokenizer(&path)
             .map(|file| TokenizerVocabulary::read(&file, config.vocab_size))
             .transpose()?;
+        if self.known_tokens_only {
+            let missing = || {
+                let what = "holds no tokenizer.json, which known-tokens-only sampling needs";
+                FolderError::new(&path, what)
+            };
+            text = Some(text.ok_or_else(missing)?.drawing_known_only());
+        }
         let mut info = BaseModelInfo::new(
             self.name.clone().unwrap_or_else(|| name_of(&path)),
             config.arch.name(),

@@ -24,7 +24,7 @@ pub(super) struct RopeFields<'a> {
 /// `rope_scaling` or `rope_parameters`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Rope {
+struct Settings {
     rope_type: Option<String>,
     /// The older name of `rope_type`.
     r#type: Option<String>,
@@ -51,7 +51,7 @@ impl RopeFields<'_> {
             (None, Some(parameters)) => ("rope_parameters", parameters),
         };
         let value = self.flat(name, value)?;
-        let rope: Rope = serde_json::from_value(without_nulls(value)).map_err(|error| {
+        let rope: Settings = serde_json::from_value(without_nulls(value)).map_err(|error| {
             FolderError::new(self.path, format!("field {name} is not usable")).because(error)
         })?;
         if rope
@@ -86,7 +86,7 @@ impl RopeFields<'_> {
         }
     }
 
-    fn scaling(&self, name: &str, rope: &Rope) -> Result<RopeScaling, FolderError> {
+    fn scaling(&self, name: &str, rope: &Settings) -> Result<RopeScaling, FolderError> {
         let needs = |field: &str, value: Option<f64>| {
             value.ok_or_else(|| self.refuse(format!("{name} has no {field}")))
         };

@@ -14,12 +14,26 @@ const MOST_BYTES: u64 = 256 << 20;
 /// The bytes of each token.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TokenizerVocabulary {
-    tokens: Vec<Box<[u8]>>,
+    tokens: Vec<Option<Box<[u8]>>>,
+    /// Ids without a token, in order.
+    unknown: Vec<u32>,
+    draws_known_only: bool,
 }
 
 impl Vocabulary for TokenizerVocabulary {
     fn bytes(&self, token: u32) -> &[u8] {
-        self.tokens.get(token as usize).map_or(&[], |bytes| bytes)
+        self.tokens
+            .get(token as usize)
+            .and_then(Option::as_deref)
+            .unwrap_or_default()
+    }
+
+    fn excluded(&self) -> &[u32] {
+        if self.draws_known_only {
+            &self.unknown
+        } else {
+            &[]
+        }
     }
 }
 
@@ -84,7 +98,9 @@ impl TokenizerVocabulary {
             .flatten()
             .any(Part::is_byte_level);
         let mut text = Self {
-            tokens: vec![Box::default(); vocab_size],
+            tokens: vec![None; vocab_size],
+            unknown: Vec::new(),
+            draws_known_only: false,
         };
         let words: Vec<(String, u32)> = match file.model.vocab {
             Words::Named(words) => words.into_iter().collect(),
@@ -101,7 +117,19 @@ impl TokenizerVocabulary {
         for Added { id, content } in file.added_tokens {
             text.put(path, id, &content, content.clone().into_bytes())?;
         }
+        let unknown = text
+            .tokens
+            .iter()
+            .zip(0..)
+            .filter(|(token, _)| token.is_none());
+        text.unknown = unknown.map(|(_, id)| id).collect();
         Ok(text)
+    }
+
+    /// Keeps ids without a token from being drawn.
+    pub(super) fn drawing_known_only(mut self) -> Self {
+        self.draws_known_only = true;
+        self
     }
 
     fn put(&mut self, path: &Path, id: u32, word: &str, bytes: Vec<u8>) -> Result<(), FolderError> {
@@ -112,7 +140,7 @@ impl TokenizerVocabulary {
             );
             return Err(FolderError::new(path, what));
         };
-        *place = bytes.into();
+        *place = Some(bytes.into());
         Ok(())
     }
 }
@@ -206,6 +234,8 @@ mod tests {
         assert_eq!(text.bytes(3), b"<|end|>");
         assert_eq!(text.bytes(4), b"");
         assert_eq!(text.bytes(9), b"");
+        assert_eq!(text.excluded(), [0_u32; 0]);
+        assert_eq!(text.drawing_known_only().excluded(), [4]);
     }
 
     #[test]

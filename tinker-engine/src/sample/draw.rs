@@ -22,9 +22,32 @@ pub(super) struct DrawScratch {
     /// Sum of each block of [`WEIGHT_BLOCK`] weights.
     sums: Vec<f32>,
     candidates: Vec<u32>,
+    masked: Vec<f32>,
 }
 
 impl Draw {
+    /// Chooses a token that is not one of `excluded`, see [`choose`](Self::choose).
+    pub(super) fn choose_except(
+        &self,
+        excluded: &[u32],
+        logits: &[f32],
+        random: &mut Random,
+        scratch: &mut DrawScratch,
+    ) -> u32 {
+        if excluded.is_empty() || excluded.len() >= logits.len() {
+            return self.choose(logits, random, scratch);
+        }
+        let mut masked = std::mem::take(&mut scratch.masked);
+        masked.clear();
+        masked.extend_from_slice(logits);
+        for token in excluded {
+            masked[*token as usize] = f32::NEG_INFINITY;
+        }
+        let token = self.choose(&masked, random, scratch);
+        scratch.masked = masked;
+        token
+    }
+
     /// Chooses a token. Takes one number from `random` unless the choice is certain.
     pub(super) fn choose(
         &self,
@@ -260,6 +283,32 @@ mod tests {
             }),
             &[0.0, 1.0, 0.0, 0.0, 0.0],
         );
+    }
+
+    #[test]
+    fn excluded_tokens_are_not_drawn() {
+        let mut random = Random::new(1, 2);
+        let mut scratch = DrawScratch::default();
+        let mut drawn = |draw: Draw, excluded: &[u32]| {
+            let mut tokens: Vec<u32> = (0..2_000)
+                .map(|_| draw.choose_except(excluded, &LOGITS, &mut random, &mut scratch))
+                .collect();
+            tokens.sort_unstable();
+            tokens.dedup();
+            tokens
+        };
+        let all = Draw {
+            temperature: 1.0,
+            top_k: None,
+            top_p: 1.0,
+        };
+        assert_eq!(drawn(all, &[]), [0, 1, 2, 3, 4]);
+        assert_eq!(drawn(all, &[1, 4]), [0, 2, 3]);
+        let top_k = Some(2);
+        assert_eq!(drawn(Draw { top_k, ..all }, &[1, 4]), [0, 2]);
+        assert_eq!(drawn(Draw { top_p: 0.99, ..all }, &[0, 1, 2, 4]), [3]);
+        let temperature = 0.0;
+        assert_eq!(drawn(Draw { temperature, ..all }, &[1, 4]), [2]);
     }
 
     #[test]

@@ -82,7 +82,12 @@ impl Live {
             self.over = Some(End::NotFinite);
             return;
         }
-        let token = self.spec.draw.choose(logits, &mut self.random, scratch);
+        let excluded = vocabulary.excluded();
+        let random = &mut self.random;
+        let token = self
+            .spec
+            .draw
+            .choose_except(excluded, logits, random, scratch);
         self.output.tokens.push(token);
         self.output.logprobs.push(logits[token as usize] - norm);
         if self.spec.topk_sample > 0 {

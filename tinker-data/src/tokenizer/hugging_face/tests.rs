@@ -8,7 +8,11 @@ fn byte_level() -> Value {
     let visible = |byte: u8| matches!(byte, 33..=126 | 161..=172 | 174..=255);
     let mut vocabulary = serde_json::Map::new();
     for byte in 0..=255_u8 {
-        let code = if visible(byte) { u32::from(byte) } else { hidden.next().unwrap() };
+        let code = if visible(byte) {
+            u32::from(byte)
+        } else {
+            hidden.next().unwrap()
+        };
         vocabulary.insert(char::from_u32(code).unwrap().to_string(), byte.into());
     }
     for (word, id) in [("Ġy", 256), ("es", 257), ("Ġyes", 258)] {
@@ -33,7 +37,11 @@ fn added(id: u32, content: &str, special: bool) -> Value {
 fn loaded(tokenizer: &Value, config: &Value) -> Result<HuggingFace, String> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("tokenizer.json"), tokenizer.to_string()).unwrap();
-    std::fs::write(folder.path().join("tokenizer_config.json"), config.to_string()).unwrap();
+    std::fs::write(
+        folder.path().join("tokenizer_config.json"),
+        config.to_string(),
+    )
+    .unwrap();
     HuggingFace::from_folder(folder.path()).map_err(|error| error.to_string())
 }
 
@@ -44,7 +52,8 @@ fn stored_truncation_and_padding_do_not_apply() {
     let expected = plain.encode(text).unwrap();
     assert_eq!(expected.last(), Some(&258));
     let mut cut = byte_level();
-    cut["truncation"] = json!({ "direction": "Right", "max_length": 8, "strategy": "LongestFirst", "stride": 0 });
+    cut["truncation"] =
+        json!({ "direction": "Right", "max_length": 8, "strategy": "LongestFirst", "stride": 0 });
     let mut padded = byte_level();
     padded["padding"] = json!({
         "strategy": {"Fixed": 64}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0, "pad_type_id": 0,
@@ -53,7 +62,10 @@ fn stored_truncation_and_padding_do_not_apply() {
     for file in [cut, padded] {
         let tokenizer = loaded(&file, &Value::Null).unwrap();
         assert_eq!(tokenizer.encode(text).unwrap(), expected);
-        assert_eq!(tokenizer.encode_with_special_tokens(text).unwrap(), expected);
+        assert_eq!(
+            tokenizer.encode_with_special_tokens(text).unwrap(),
+            expected
+        );
         let starts = tokenizer.encode_with_starts(text).unwrap();
         assert_eq!(starts.len(), expected.len());
     }
@@ -69,10 +81,17 @@ fn the_post_processor_applies_to_plain_text_only() {
         "special_tokens": {"<s>": {"id": "<s>", "ids": [259], "tokens": ["<s>"]}},
     });
     // transformers ignores add_bos_token where there is a tokenizer.json.
-    for config in [json!({}), json!({ "add_bos_token": false }), json!({ "add_bos_token": true })] {
+    for config in [
+        json!({}),
+        json!({ "add_bos_token": false }),
+        json!({ "add_bos_token": true }),
+    ] {
         let tokenizer = loaded(&file, &config).unwrap();
         assert_eq!(tokenizer.encode(" yes").unwrap(), [258]);
-        assert_eq!(tokenizer.encode_with_special_tokens(" yes").unwrap(), [259, 258]);
+        assert_eq!(
+            tokenizer.encode_with_special_tokens(" yes").unwrap(),
+            [259, 258]
+        );
         assert_eq!(tokenizer.encode("<s> yes").unwrap(), [259, 258]);
     }
 }
@@ -81,7 +100,10 @@ fn the_post_processor_applies_to_plain_text_only() {
 fn ids_without_a_token_are_shown_as_numbers() {
     let tokenizer = loaded(&byte_level(), &Value::Null).unwrap();
     assert_eq!(tokenizer.vocab_size(), 261);
-    assert_eq!(tokenizer.decode(&[258, 300, 4_000_000, 258, 260]).unwrap(), " yes<|300|><|4000000|> yes");
+    assert_eq!(
+        tokenizer.decode(&[258, 300, 4_000_000, 258, 260]).unwrap(),
+        " yes<|300|><|4000000|> yes"
+    );
     // A decoder that drops the space of the first word keeps it after such an id.
     let mut words = byte_level();
     let step = json!({ "type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": true });
@@ -103,20 +125,31 @@ fn tokens_of_the_configuration_are_added() {
     });
     let tokenizer = loaded(&byte_level(), &config).unwrap();
     assert_eq!(tokenizer.end_token(), Some(261));
-    assert_eq!(tokenizer.encode("<|stop|> yes<|tool|><|end|>").unwrap(), [261, 258, 262, 260]);
+    assert_eq!(
+        tokenizer.encode("<|stop|> yes<|tool|><|end|>").unwrap(),
+        [261, 258, 262, 260]
+    );
 
     let mut entry = added(0, "<call>", false);
     entry.as_object_mut().unwrap().remove("id");
     let config = |id: &str| json!({ "added_tokens_decoder": { id: entry } });
     let tokenizer = loaded(&byte_level(), &config("261")).unwrap();
     assert_eq!(tokenizer.encode("<call>").unwrap(), [261]);
-    assert_eq!(tokenizer.decode(&[261]).unwrap(), "<call>", "it is not special");
+    assert_eq!(
+        tokenizer.decode(&[261]).unwrap(),
+        "<call>",
+        "it is not special"
+    );
     let error = loaded(&byte_level(), &config("270")).unwrap_err();
     assert!(
         error.contains("gives \"<call>\" the id 270, and tokenizer.json gives it 261"),
         "{error}"
     );
-    let error = loaded(&byte_level(), &json!({ "added_tokens_decoder": { "x": entry } })).unwrap_err();
+    let error = loaded(
+        &byte_level(),
+        &json!({ "added_tokens_decoder": { "x": entry } }),
+    )
+    .unwrap_err();
     assert!(error.contains("entry \"x\" that is not a token"), "{error}");
 }
 
@@ -125,9 +158,15 @@ fn a_file_that_was_not_fetched_is_named() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:abab\nsize 397304\n";
     let folder = tempfile::tempdir().unwrap();
     for name in ["tokenizer_config.json", "tokenizer.json"] {
-        std::fs::write(folder.path().join("tokenizer.json"), byte_level().to_string()).unwrap();
+        std::fs::write(
+            folder.path().join("tokenizer.json"),
+            byte_level().to_string(),
+        )
+        .unwrap();
         std::fs::write(folder.path().join(name), pointer).unwrap();
-        let error = HuggingFace::from_folder(folder.path()).unwrap_err().to_string();
+        let error = HuggingFace::from_folder(folder.path())
+            .unwrap_err()
+            .to_string();
         let expected = format!("{name}: is a Git LFS pointer; run `git lfs pull`");
         assert!(error.contains(&expected), "{error}");
     }

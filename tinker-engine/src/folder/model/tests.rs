@@ -124,7 +124,9 @@ fn a_folder_that_is_none_is_said_to_be() {
     );
     fs::write(
         path.join("config.json"),
-        config.replace("\"llama\"", "\"qwen3\""),
+        config
+            .replace("\"llama\"", "\"qwen3\"")
+            .replace("Llama", "Qwen3"),
     )
     .unwrap();
     assert!(error(&path).contains("q_norm.weight"), "{}", error(&path));
@@ -199,10 +201,8 @@ fn files_that_were_not_fetched_are_named() {
     );
 }
 
-#[test]
-fn stop_texts_need_a_tokenizer() {
-    let (_place, path) = written(&RandomFolder::qwen3());
-    let job = || SampleJob {
+fn job() -> SampleJob {
+    SampleJob {
         weights: None,
         prompt: vec![1],
         num_samples: 1,
@@ -218,7 +218,51 @@ fn stop_texts_need_a_tokenizer() {
         target_prompt_logprobs: Vec::new(),
         prompt_alternatives: 0,
         topk_sample_logprobs: 0,
+    }
+}
+
+#[test]
+fn ids_without_a_token_can_be_kept_from_being_drawn() {
+    let (_place, path) = written(&RandomFolder::qwen3());
+    let drawn = |folder: &ModelFolder| {
+        let mut backend = CpuBackend::from_folder(folder).unwrap();
+        let job = SampleJob {
+            max_tokens: Some(100),
+            num_samples: 8,
+            stop: StopRule::Never,
+            ..job()
+        };
+        backend.submit(job).unwrap();
+        let mut tokens = Vec::new();
+        while backend.live_jobs() > 0 {
+            for (_, output) in backend.advance() {
+                tokens.extend(
+                    output
+                        .unwrap()
+                        .sequences
+                        .into_iter()
+                        .flat_map(|sample| sample.tokens),
+                );
+            }
+        }
+        tokens
     };
+    let folder = ModelFolder::new(&path);
+    let any = drawn(&folder);
+    assert!(any.iter().any(|token| *token > 256), "{any:?}");
+    let known = drawn(&folder.clone().with_known_tokens_only());
+    assert!(
+        known.len() == 800 && known.iter().all(|token| *token <= 256),
+        "{known:?}"
+    );
+    fs::remove_file(path.join("tokenizer.json")).unwrap();
+    let error = folder.with_known_tokens_only().open().unwrap_err().report();
+    assert!(error.contains("holds no tokenizer.json"), "{error}");
+}
+
+#[test]
+fn stop_texts_need_a_tokenizer() {
+    let (_place, path) = written(&RandomFolder::qwen3());
     CpuBackend::from_folder(&ModelFolder::new(&path))
         .unwrap()
         .submit(job())
