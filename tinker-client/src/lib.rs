@@ -63,7 +63,7 @@ pub use wire::request::PROTOCOL_VERSION;
 /// Conversations as tokens: tokenizers, chat templates and loss weights. Part of [`data`].
 #[cfg(feature = "chat")]
 pub mod chat {
-    pub use tinker_data::{ChatError, Message, Renderer, Role, Template, Tokenizer};
+    pub use tinker_data::{ChatError, Learn, Message, Renderer, Role, Template, Tokenizer};
 }
 
 #[cfg(feature = "chat")]

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use tinker_client::chat::{Message, Renderer};
+use tinker_client::chat::{ChatError, Learn, Message, Renderer};
 use tinker_client::{
     AdamParams, Datum, Error as ClientError, FinishReason, LoraConfig, Loss, ModelInput,
     SampleOptions, SamplingClient, SamplingParams, ServiceClient, TrainingClient,
@@ -64,9 +64,11 @@ async fn a_model_learns_is_sampled_saved_and_loaded() -> Outcome {
     let data: Vec<Datum> = examples
         .iter()
         .map(|(user, model)| {
-            chat.supervised(&[Message::user(*user), Message::assistant(*model)].into())
+            let messages = [Message::user(*user), Message::assistant(*model)].into();
+            let mut examples = chat.supervised(&messages, Learn::Turns)?;
+            Ok(examples.remove(0).datum)
         })
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<_, ChatError>>()?;
     let before = service.create_sampling_client(BASE).await?;
     assert_ne!(answer(&before, &chat, "Two?").await?, "due");
 

@@ -9,10 +9,13 @@ mod model_file;
 mod model_folder;
 mod tokenizer;
 
-pub use chat::{Conversation, Message, Renderer, Role, Template, ToolCall};
+pub use chat::{
+    Conversation, EncodedExample, Learn, Message, Renderer, Role, Rule, Template, ToolCall,
+    without_empty_thought,
+};
 pub use dataset::{
-    Dataset, DatasetError, EncodedDataset, EncodedExample, EncodedQuestions, ErrorKind, Example,
-    LengthLimit, LineError, Prompt, Question, Row, datums,
+    Dataset, DatasetError, EncodedDataset, EncodedQuestions, ErrorKind, Example, LengthLimit,
+    LineError, Prompt, Question, Row, datums,
 };
 pub use error::ChatError;
 pub use json::Json;

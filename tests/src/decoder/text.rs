@@ -4,7 +4,7 @@ use std::fs::write;
 
 use serde_json::json;
 use tempfile::TempDir;
-use tinker_data::{Message, Renderer, Template, Tokenizer};
+use tinker_data::{Learn, Message, Renderer, Template, Tokenizer};
 use tinker_transport::testing::Cassette;
 use tinker_types::CheckpointPath;
 
@@ -40,10 +40,13 @@ pub(super) fn chat_template(bytes: &[u8]) {
     let messages = [
         Message::system("{{ messages }}"),
         Message::user("<|end|>\u{1f980}"),
-        Message::assistant(""),
+        Message::assistant("<think>"),
     ];
     let _prompt = renderer.prompt(&messages.clone().into());
-    let _datum = renderer.supervised(&messages.into());
+    let conversation = messages.into();
+    for learn in Learn::ALL {
+        let _examples = renderer.supervised(&conversation, learn);
+    }
 }
 
 /// The `tokenizer_config.json` beside a tokenizer, with the template in it.

@@ -64,11 +64,6 @@ impl Jinja {
         Ok(Rendered::text(self.write(conversation, is_prompt)?))
     }
 
-    /// Written form of the end token that the model's files name.
-    pub(super) fn end_token(&self) -> Option<&str> {
-        self.special_tokens.get("eos_token").map(String::as_str)
-    }
-
     fn write(&self, conversation: &Conversation, is_prompt: bool) -> Result<String, ChatError> {
         let messages: Vec<Value> = conversation
             .messages

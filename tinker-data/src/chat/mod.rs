@@ -1,17 +1,26 @@
 //! Conversations as tokens: messages, chat templates and loss weights.
 
+mod answer;
 mod conversation;
+mod ends;
 #[cfg(feature = "templates")]
 mod jinja;
+mod learn;
 mod mask;
 mod message;
-mod piece;
 mod plain;
 mod rendered;
 mod renderer;
+mod rule;
+mod seam;
+mod sequence;
 mod template;
 
+pub use answer::without_empty_thought;
 pub use conversation::Conversation;
+pub use learn::Learn;
 pub use message::{Message, Role, ToolCall};
 pub use renderer::Renderer;
+pub use rule::Rule;
+pub use sequence::EncodedExample;
 pub use template::Template;

@@ -16,7 +16,6 @@ pub(crate) struct Rendered {
 
 impl Rendered {
     /// A text that contains its end tokens in written form.
-    #[cfg(any(test, feature = "templates"))]
     pub(crate) fn text(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
@@ -24,7 +23,7 @@ impl Rendered {
         }
     }
 
-    /// What follows `start`; `None` if this does not begin with it. Marked ranges are not kept.
+    /// The text after `start`; `None` if this does not begin with it. Marked ranges are not kept.
     pub(crate) fn after(&self, start: &Self) -> Option<Self> {
         let text = self.text.strip_prefix(start.text.as_str())?;
         let ends = self.ends.strip_prefix(&start.ends[..])?;

@@ -1,11 +1,17 @@
 //! Rendering of conversations as prompts and training examples.
 
-use tinker_types::{Datum, ModelInfo, ModelInput};
+use std::sync::Arc;
+
+use tinker_types::{ModelInfo, ModelInput};
 
 use super::conversation::Conversation;
-use super::mask;
+use super::ends::Ends;
+use super::learn::Learn;
+use super::mask::Mask;
 use super::message::{Message, Role};
-use super::piece::{self, Piece};
+use super::rule::Rule;
+use super::seam;
+use super::sequence::{EncodedExample, Sequence};
 use super::template::Template;
 use crate::error::ChatError;
 use crate::tokenizer::Tokenizer;
@@ -15,12 +21,14 @@ use crate::tokenizer::Tokenizer;
 pub struct Renderer {
     tokenizer: Tokenizer,
     template: Template,
+    ends: Arc<Ends>,
 }
 
 impl Renderer {
     /// Combines a tokenizer and a template, which belong to the same model.
     pub fn new(tokenizer: Tokenizer, template: Template) -> Self {
         Self {
+            ends: Arc::new(Ends::new(&tokenizer, &template)),
             tokenizer,
             template,
         }
@@ -55,6 +63,17 @@ impl Renderer {
         &self.tokenizer
     }
 
+    /// The tokens that end an answer: those that the model's files name, and the one that the template writes after an
+    /// answer. Sampling stops at each of them.
+    pub fn end_tokens(&self) -> &[u32] {
+        &self.ends.ids
+    }
+
+    /// Notes for the user about the end tokens: files that name none, or that name different ones.
+    pub fn notes(&self) -> &[String] {
+        &self.ends.notes
+    }
+
     /// A prompt to sample from: the conversation so far and the start of the next answer.
     ///
     /// # Errors
@@ -64,38 +83,96 @@ impl Renderer {
             return Err(ChatError::new("messages is empty; pass at least one"));
         }
         let prompt = self.template.render(conversation, true)?;
-        let pieces = piece::of_rendered(&prompt, false);
-        let (tokens, _) = piece::encode(&pieces, &self.tokenizer)?;
+        let tokens = seam::encode(&self.tokenizer, &prompt)?;
         Ok(ModelInput::from_tokens(tokens))
     }
 
-    /// A training example for cross entropy: weight 1 on the tokens of every answer of the assistant,
-    /// its end token included, and 0 on all others. Messages after the last answer are left out.
+    /// A text to continue, with the start token that the tokenizers of some models put before a text.
     ///
     /// # Errors
-    /// A conversation without an answer, or one that the template does not accept.
-    pub fn supervised(&self, conversation: &Conversation) -> Result<Datum, ChatError> {
-        let is_answer = |message: &Message| message.role == Role::Assistant;
-        if !conversation.messages.iter().any(is_answer) {
+    /// A text that the vocabulary cannot express.
+    pub fn text(&self, text: &str) -> Result<ModelInput, ChatError> {
+        Ok(ModelInput::from_tokens(
+            self.tokenizer.encode_with_special_tokens(text)?,
+        ))
+    }
+
+    /// Training examples for cross entropy: weight 1, or that of the message, on the tokens of the answers that `learn`
+    /// selects, each up to and with its end token, and 0 on all others. The tokens before an answer are those of its
+    /// prompt, as it is sampled. Messages after the last learned answer are left out.
+    ///
+    /// ```
+    /// use tinker_data::{Learn, Message, Renderer};
+    ///
+    /// let messages = [Message::user("Hi"), Message::assistant("Hello")].into();
+    /// let examples = Renderer::plain().supervised(&messages, Learn::Turns)?;
+    /// assert_eq!(examples[0].learned, 6); // five letters and the end token
+    /// # Ok::<(), tinker_data::ChatError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A conversation without an answer to learn or with an empty one, or one that the template does not accept.
+    pub fn supervised(
+        &self,
+        conversation: &Conversation,
+        learn: Learn,
+    ) -> Result<Vec<EncodedExample>, ChatError> {
+        let answers = conversation.messages.iter().enumerate();
+        let answers = answers.filter(|(_, message)| message.role == Role::Assistant);
+        let answers: Vec<(usize, &Message)> = answers.collect();
+        let considered = match learn {
+            Learn::Last => &answers[answers.len().saturating_sub(1)..],
+            _ => &answers,
+        };
+        if considered.is_empty() {
             return Err(ChatError::new(
                 "messages has no answer of the assistant, so there is nothing to learn",
             ));
         }
-        self.example(&mask::pieces(&self.template, conversation)?)
+        if considered.iter().all(|(_, message)| message.weight == 0.0) {
+            return Err(ChatError::new(
+                "the answers of the assistant have weight 0, so there is nothing to learn",
+            ));
+        }
+        if let Some((index, _)) = considered.iter().find(|(_, message)| is_empty(message)) {
+            return Err(ChatError::new(format!(
+                "messages[{index}] is an empty answer, which teaches the model to say nothing; remove it, or give it weight 0"
+            )));
+        }
+        let mask = Mask {
+            tokenizer: &self.tokenizer,
+            template: &self.template,
+            ends: &self.ends,
+        };
+        let sequences = mask.sequences(conversation, learn)?;
+        if sequences.is_empty() {
+            return Err(ChatError::new(
+                "the only answer opens the conversation, and the template writes no prompt for it",
+            ));
+        }
+        sequences
+            .iter()
+            .map(|sequence| self.example(sequence))
+            .collect()
     }
 
-    /// A training example for cross entropy without messages: weight 1 on `completion` and the end
-    /// token, 0 on `prompt`.
+    /// A training example for cross entropy without messages: weight 1 on `completion` and the end token, 0 on `prompt`.
+    /// The tokens of the prompt are those of [`Self::text`].
     ///
     /// # Errors
     /// A tokenizer without an end token, or a text that its vocabulary cannot express.
-    pub fn completion(&self, prompt: &str, completion: &str) -> Result<Datum, ChatError> {
-        let pieces = [
-            Piece::text(prompt, false),
-            Piece::text(completion, true),
-            Piece::END,
-        ];
-        self.example(&pieces)
+    pub fn completion(&self, prompt: &str, completion: &str) -> Result<EncodedExample, ChatError> {
+        let text = format!("{prompt}{completion}");
+        let parts = seam::split(&self.tokenizer, &text, &[prompt.len()], |text| {
+            self.tokenizer.encode_with_special_tokens(text)
+        })?;
+        let (before, after) = parts.tokens.split_at(parts.cuts[0]);
+        let mut sequence = Sequence::new(Rule::Given);
+        sequence.extend(before, 0.0);
+        sequence.extend(after, 1.0);
+        sequence.extend(&[seam::end_token(&self.tokenizer)?], 1.0);
+        sequence.merged = parts.merged;
+        self.example(&sequence)
     }
 
     /// Text of sampled tokens, without the end token.
@@ -103,31 +180,36 @@ impl Renderer {
     /// # Errors
     /// See [`Tokenizer::decode`].
     pub fn answer(&self, tokens: &[u32]) -> Result<String, ChatError> {
-        let ended = self
-            .tokenizer
-            .end_token()
-            .is_some_and(|end| tokens.last() == Some(&end));
-        let tokens = if ended {
-            &tokens[..tokens.len() - 1]
-        } else {
-            tokens
-        };
-        self.tokenizer.decode(tokens)
+        let ended = tokens
+            .last()
+            .is_some_and(|last| self.ends.ids.contains(last));
+        self.tokenizer
+            .decode(&tokens[..tokens.len() - usize::from(ended)])
     }
 
-    fn example(&self, pieces: &[Piece]) -> Result<Datum, ChatError> {
-        let learned = pieces.iter().rposition(|piece| piece.is_learned);
-        let pieces = &pieces[..learned.map_or(0, |last| last + 1)];
-        let (tokens, weights) = piece::encode(pieces, &self.tokenizer)?;
+    fn example(&self, sequence: &Sequence) -> Result<EncodedExample, ChatError> {
         // The first token is never predicted.
-        if !weights.iter().skip(1).any(|&weight| weight > 0.0) {
+        let pairs = sequence.tokens.iter().zip(&sequence.weights).skip(1);
+        let mut learned = pairs.filter(|(_, weight)| **weight > 0.0).peekable();
+        if learned.peek().is_none() {
+            return Err(ChatError::new("the example has no token to learn"));
+        }
+        if learned.all(|(token, _)| self.ends.ids.contains(token)) {
             return Err(ChatError::new(
-                "the example has no token to learn, because its answer is empty",
+                "only an end token would be learned, because the answer is empty",
             ));
         }
-        Datum::weighted(&tokens, &weights)
-            .map_err(|error| ChatError::new("tokens and weights do not match").with_source(error))
+        EncodedExample::new(sequence)
     }
+}
+
+/// Whether an answer that is to be learned has nothing to learn.
+fn is_empty(message: &Message) -> bool {
+    let reasoning = message.reasoning.as_deref().unwrap_or_default();
+    message.weight != 0.0
+        && message.tool_calls.is_empty()
+        && message.text().trim().is_empty()
+        && reasoning.trim().is_empty()
 }
 
 #[cfg(test)]

@@ -98,13 +98,4 @@ impl Template {
             Kind::Jinja(jinja) => jinja.render(conversation, is_prompt),
         }
     }
-
-    /// Written form of the end token that the model's files name.
-    pub(super) fn end_token(&self) -> Option<&str> {
-        match &self.0 {
-            Kind::Plain => None,
-            #[cfg(feature = "templates")]
-            Kind::Jinja(jinja) => jinja.end_token(),
-        }
-    }
 }

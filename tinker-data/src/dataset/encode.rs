@@ -8,7 +8,7 @@ use tinker_types::Datum;
 use super::error::{DatasetError, ErrorKind, LineError};
 use super::example::Example;
 use super::reader::Dataset;
-use crate::chat::Renderer;
+use crate::chat::{EncodedExample, Learn, Renderer};
 use crate::error::ChatError;
 
 /// Limit on the tokens of a sequence, and what happens to longer ones.
@@ -32,18 +32,6 @@ pub struct EncodedDataset {
     pub left_out: usize,
 }
 
-/// An example as a datum for cross entropy.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct EncodedExample {
-    /// Input, target tokens and weights.
-    pub datum: Datum,
-    /// Tokens of the whole sequence.
-    pub tokens: usize,
-    /// Tokens that are learned: those with a weight above 0.
-    pub learned: usize,
-}
-
 impl Dataset {
     /// Encodes the examples.
     ///
@@ -58,15 +46,21 @@ impl Dataset {
         let mut errors = Vec::new();
         let mut encoded = EncodedDataset::default();
         for row in &self.rows {
-            match EncodedExample::new(renderer, &row.example) {
-                Err(error) => errors.push(not_encodable(&error).at(row)),
-                Ok(example) => match limit {
+            let examples = match encode(renderer, &row.example) {
+                Ok(examples) => examples,
+                Err(error) => {
+                    errors.push(not_encodable(&error).at(row));
+                    continue;
+                }
+            };
+            for example in examples {
+                match limit {
                     LengthLimit::Refuse(most) if example.tokens > most => {
                         errors.push(too_long(example.tokens, most).at(row));
                     }
                     LengthLimit::LeaveOut(most) if example.tokens > most => encoded.left_out += 1,
                     _ => encoded.examples.push(example),
-                },
+                }
             }
         }
         if encoded.examples.is_empty() && errors.is_empty() {
@@ -109,36 +103,20 @@ impl EncodedDataset {
     }
 }
 
-impl EncodedExample {
-    fn new(renderer: &Renderer, example: &Example) -> Result<Self, ChatError> {
-        let datum = match example {
-            Example::Completion { prompt, completion } => {
-                renderer.completion(prompt, completion)?
-            }
-            Example::Chat(conversation) => renderer.supervised(conversation)?,
-            Example::Text(text) => renderer.completion("", text)?,
-            Example::Tokens(datum) => datum.clone(),
-            Example::Preference { .. } => {
-                return Err(ChatError::new(
-                    "a pair of answers to compare has no single answer to learn; keep the chosen one as a conversation",
-                ));
-            }
-            Example::Problem { .. } => {
-                return Err(ChatError::new(
-                    "a problem has no answer of the assistant to learn; it is for reinforcement learning",
-                ));
-            }
-        };
-        let weights = datum.loss_fn_inputs.get("weights");
-        let weights = weights
-            .and_then(|tensor| tensor.as_f32())
-            .unwrap_or_default();
-        Ok(Self {
-            // Input and targets are the sequence shifted by one, so each is one token shorter.
-            tokens: weights.len() + 1,
-            learned: weights.iter().filter(|weight| **weight > 0.0).count(),
-            datum,
-        })
+fn encode(renderer: &Renderer, example: &Example) -> Result<Vec<EncodedExample>, ChatError> {
+    match example {
+        Example::Completion { prompt, completion } => {
+            Ok(vec![renderer.completion(prompt, completion)?])
+        }
+        Example::Chat(conversation) => renderer.supervised(conversation, Learn::Turns),
+        Example::Text(text) => Ok(vec![renderer.completion("", text)?]),
+        Example::Tokens(datum) => Ok(vec![EncodedExample::given(datum.clone())]),
+        Example::Preference { .. } => Err(ChatError::new(
+            "a pair of answers to compare has no single answer to learn; keep the chosen one as a conversation",
+        )),
+        Example::Problem { .. } => Err(ChatError::new(
+            "a problem has no answer of the assistant to learn; it is for reinforcement learning",
+        )),
     }
 }
 

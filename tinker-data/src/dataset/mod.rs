@@ -9,7 +9,7 @@ mod question;
 mod reader;
 mod row;
 
-pub use encode::{EncodedDataset, EncodedExample, LengthLimit, datums};
+pub use encode::{EncodedDataset, LengthLimit, datums};
 pub use error::{DatasetError, ErrorKind, LineError};
 pub use example::Example;
 pub use prompt::Prompt;

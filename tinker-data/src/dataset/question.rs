@@ -131,7 +131,7 @@ fn encode(renderer: &Renderer, question: &Question) -> Result<(Vec<u32>, usize),
     let tokenizer = renderer.tokenizer();
     let answer = tokenizer.encode(&question.expected)?.len() + 1;
     let prompt = match &question.prompt {
-        Prompt::Text(text) => tokenizer.encode(text)?,
+        Prompt::Text(text) => tokenizer.encode_with_special_tokens(text)?,
         // A rendered prompt is text alone, so it always has tokens.
         Prompt::Chat(conversation) => renderer
             .prompt(conversation)?

@@ -1,9 +1,13 @@
 //! Tokenizers of Hugging Face models.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use super::added::add_configured;
+use super::ends::{self, Named};
+use super::prefix::without_prefix_space;
 use crate::error::ChatError;
 use crate::model_file;
 use crate::model_folder::TokenizerConfig;
@@ -11,7 +15,14 @@ use crate::model_folder::TokenizerConfig;
 /// A tokenizer from its `tokenizer.json`.
 pub(super) struct HuggingFace {
     tokenizer: tokenizers::Tokenizer,
+    /// For texts that continue another one, if `tokenizer` puts a space before each text.
+    rest: Option<tokenizers::Tokenizer>,
+    /// Control tokens and their written form.
+    control: BTreeMap<u32, String>,
+    /// First bytes of the written forms.
+    control_starts: Vec<u8>,
     end: Option<u32>,
+    ends: Vec<Named>,
 }
 
 impl HuggingFace {
@@ -33,7 +44,29 @@ impl HuggingFace {
             .special_tokens()
             .get("eos_token")
             .and_then(|token| tokenizer.token_to_id(token));
-        Ok(Self { tokenizer, end })
+        let rest = without_prefix_space(&tokenizer)
+            .map_err(|error| refuse("cannot be loaded").with_source(error))?;
+        let added = tokenizer.get_added_tokens_decoder().into_iter();
+        let control = added.filter(|(_, token)| token.special && !token.content.is_empty());
+        let control: BTreeMap<u32, String> =
+            control.map(|(id, token)| (id, token.content)).collect();
+        let starts = control.values().filter_map(|text| text.bytes().next());
+        let mut control_starts: Vec<u8> = starts.collect();
+        control_starts.sort_unstable();
+        control_starts.dedup();
+        let mut ends = ends::read(folder)?;
+        ends.extend(end.map(|id| Named {
+            file: "tokenizer_config.json",
+            ids: vec![id],
+        }));
+        Ok(Self {
+            tokenizer,
+            rest,
+            control,
+            control_starts,
+            end,
+            ends,
+        })
     }
 
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>, ChatError> {
@@ -47,10 +80,21 @@ impl HuggingFace {
         Ok(encoding.get_ids().to_vec())
     }
 
-    pub(super) fn encode_with_starts(&self, text: &str) -> Result<Vec<(u32, usize)>, ChatError> {
+    /// Tokens of a text that continues another one.
+    pub(super) fn encode_rest(&self, text: &str) -> Result<Vec<u32>, ChatError> {
+        let tokenizer = self.rest.as_ref().unwrap_or(&self.tokenizer);
+        let encoding = tokenizer.encode_fast(text, false).map_err(refuse)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    pub(super) fn encode_with_places(
+        &self,
+        text: &str,
+    ) -> Result<Vec<(u32, Range<usize>)>, ChatError> {
         let encoding = self.tokenizer.encode(text, false).map_err(refuse)?;
-        let starts = encoding.get_offsets().iter().map(|(start, _)| *start);
-        Ok(encoding.get_ids().iter().copied().zip(starts).collect())
+        let places = encoding.get_offsets().iter();
+        let places = places.map(|(start, end)| *start..*end);
+        Ok(encoding.get_ids().iter().copied().zip(places).collect())
     }
 
     /// Text of tokens. Ids without a token become `<|id|>`.
@@ -80,6 +124,35 @@ impl HuggingFace {
 
     pub(super) fn end_token(&self) -> Option<u32> {
         self.end
+    }
+
+    pub(super) fn ends(&self) -> &[Named] {
+        &self.ends
+    }
+
+    pub(super) fn is_control(&self, id: u32) -> bool {
+        self.control.contains_key(&id)
+    }
+
+    /// The text before the control token with which a text ends.
+    pub(super) fn before_control_token<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let mut tokens = self.control.values();
+        tokens.find_map(|token| text.strip_suffix(token.as_str()))
+    }
+
+    pub(super) fn written(&self, id: u32) -> Option<String> {
+        self.tokenizer.id_to_token(id)
+    }
+
+    /// The first control token that is written in a text.
+    pub(super) fn control_token_in(&self, text: &str) -> Option<&str> {
+        let bytes = text.as_bytes();
+        let mut starts = (0..bytes.len()).filter(|&at| self.control_starts.contains(&bytes[at]));
+        let written = |at: usize| {
+            let mut tokens = self.control.values();
+            tokens.find(|token| bytes[at..].starts_with(token.as_bytes()))
+        };
+        starts.find_map(written).map(String::as_str)
     }
 
     /// One more than the greatest id.

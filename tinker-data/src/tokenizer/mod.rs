@@ -4,7 +4,13 @@
 mod added;
 mod byte;
 #[cfg(feature = "tokenizers")]
+mod ends;
+#[cfg(feature = "tokenizers")]
 mod hugging_face;
+#[cfg(feature = "tokenizers")]
+mod prefix;
+
+use std::ops::Range;
 
 pub use byte::ByteTokenizer;
 
@@ -74,7 +80,7 @@ impl Tokenizer {
         })
     }
 
-    /// Tokens of a text, without a start or end token.
+    /// Tokens of a text in which a chat template has written the special tokens: none are added.
     ///
     /// # Errors
     /// A text that the vocabulary cannot express; never for bytes.
@@ -83,6 +89,16 @@ impl Tokenizer {
             Kind::Bytes => Ok(ByteTokenizer.encode(text)),
             #[cfg(feature = "tokenizers")]
             Kind::HuggingFace(tokenizer) => tokenizer.encode(text),
+        }
+    }
+
+    /// Tokens of a text that continues another one: without special tokens, and without the space that some tokenizers
+    /// put before a text.
+    pub(crate) fn encode_rest(&self, text: &str) -> Result<Vec<u32>, ChatError> {
+        match &self.0 {
+            Kind::Bytes => Ok(ByteTokenizer.encode(text)),
+            #[cfg(feature = "tokenizers")]
+            Kind::HuggingFace(tokenizer) => tokenizer.encode_rest(text),
         }
     }
 
@@ -130,16 +146,83 @@ impl Tokenizer {
         }
     }
 
-    /// Tokens with the byte offset in the text at which each starts.
+    /// Files that name end tokens, with the ids that each names.
+    pub(crate) fn ends(&self) -> Vec<(&'static str, Vec<u32>)> {
+        match &self.0 {
+            Kind::Bytes => vec![("the byte tokenizer", vec![ByteTokenizer::END])],
+            #[cfg(feature = "tokenizers")]
+            Kind::HuggingFace(tokenizer) => {
+                let named = tokenizer.ends().iter();
+                named.map(|named| (named.file, named.ids.clone())).collect()
+            }
+        }
+    }
+
+    /// Whether a token controls the model, such as the marks of a conversation, and has no text.
+    pub fn is_control(&self, token: u32) -> bool {
+        match &self.0 {
+            Kind::Bytes => token >= ByteTokenizer::END,
+            #[cfg(feature = "tokenizers")]
+            Kind::HuggingFace(tokenizer) => tokenizer.is_control(token),
+        }
+    }
+
+    /// The text before the control token with which a text ends; `None` if it ends with none.
+    #[cfg_attr(
+        not(feature = "tokenizers"),
+        expect(unused_variables, reason = "the byte tokenizer writes no tokens")
+    )]
+    pub(crate) fn before_control_token<'t>(&self, text: &'t str) -> Option<&'t str> {
+        match &self.0 {
+            Kind::Bytes => None,
+            #[cfg(feature = "tokenizers")]
+            Kind::HuggingFace(tokenizer) => tokenizer.before_control_token(text),
+        }
+    }
+
+    /// Entry of the vocabulary with this id; for control tokens their written form.
+    #[cfg_attr(
+        not(feature = "tokenizers"),
+        expect(unused_variables, reason = "the byte tokenizer writes no tokens")
+    )]
+    pub(crate) fn written(&self, token: u32) -> Option<String> {
+        match &self.0 {
+            Kind::Bytes => None,
+            #[cfg(feature = "tokenizers")]
+            Kind::HuggingFace(tokenizer) => tokenizer.written(token),
+        }
+    }
+
+    /// The first control token that a text contains in its written form. Encoding the text gives that token, not its
+    /// letters, so that a user's text can end a turn.
+    #[cfg_attr(
+        not(feature = "tokenizers"),
+        expect(unused_variables, reason = "the byte tokenizer writes no tokens")
+    )]
+    pub fn control_token_in(&self, text: &str) -> Option<&str> {
+        match &self.0 {
+            Kind::Bytes => None,
+            #[cfg(feature = "tokenizers")]
+            Kind::HuggingFace(tokenizer) => tokenizer.control_token_in(text),
+        }
+    }
+
+    /// Tokens with their byte range in the text.
     #[cfg_attr(
         not(feature = "tokenizers"),
         expect(clippy::unnecessary_wraps, reason = "other tokenizers can fail")
     )]
-    pub(crate) fn encode_with_starts(&self, text: &str) -> Result<Vec<(u32, usize)>, ChatError> {
+    pub(crate) fn encode_with_places(
+        &self,
+        text: &str,
+    ) -> Result<Vec<(u32, Range<usize>)>, ChatError> {
         match &self.0 {
-            Kind::Bytes => Ok(ByteTokenizer.encode(text).into_iter().zip(0..).collect()),
+            Kind::Bytes => {
+                let tokens = ByteTokenizer.encode(text).into_iter().enumerate();
+                Ok(tokens.map(|(at, token)| (token, at..at + 1)).collect())
+            }
             #[cfg(feature = "tokenizers")]
-            Kind::HuggingFace(tokenizer) => tokenizer.encode_with_starts(text),
+            Kind::HuggingFace(tokenizer) => tokenizer.encode_with_places(text),
         }
     }
 }

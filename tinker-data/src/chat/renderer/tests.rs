@@ -2,6 +2,10 @@ use super::*;
 
 #[cfg(all(feature = "templates", feature = "tokenizers"))]
 mod folder;
+#[cfg(all(feature = "templates", feature = "tokenizers"))]
+mod merging;
+#[cfg(all(feature = "templates", feature = "tokenizers"))]
+mod rules;
 
 fn shown(tokens: &[u32]) -> String {
     let show = |&token: &u32| char::from_u32(token).filter(|_| token < 128).unwrap_or('#');
@@ -26,7 +30,10 @@ fn every_answer_is_learned_and_nothing_else() {
         Message::assistant("Ok"),
         Message::user("late"),
     ];
-    let datum = Renderer::plain().supervised(&messages.into()).unwrap();
+    let examples = Renderer::plain()
+        .supervised(&messages.into(), Learn::Turns)
+        .unwrap();
+    let datum = &examples[0].datum;
     let input = datum.model_input.to_tokens().unwrap();
     assert_eq!(
         shown(&input),
@@ -44,15 +51,18 @@ fn every_answer_is_learned_and_nothing_else() {
 
 #[test]
 fn a_completion_is_what_datum_supervised_makes() {
-    let datum = Renderer::plain().completion("ab", "c").unwrap();
-    assert_eq!(datum, Datum::supervised(&[97, 98], &[99, 256]));
+    let example = Renderer::plain().completion("ab", "c").unwrap();
+    assert_eq!(
+        example.datum,
+        tinker_types::Datum::supervised(&[97, 98], &[99, 256])
+    );
 }
 
 #[test]
 fn nothing_to_learn_is_refused() {
     assert!(
         Renderer::plain()
-            .supervised(&[Message::user("Hi")].into())
+            .supervised(&[Message::user("Hi")].into(), Learn::Turns)
             .is_err()
     );
     let tool = [
@@ -60,7 +70,7 @@ fn nothing_to_learn_is_refused() {
         Message::assistant("y"),
     ];
     let error = Renderer::plain()
-        .supervised(&tool.into())
+        .supervised(&tool.into(), Learn::Turns)
         .unwrap_err()
         .to_string();
     assert!(error.starts_with("messages[0].role"), "{error}");

@@ -66,8 +66,8 @@ fn stored_truncation_and_padding_do_not_apply() {
             tokenizer.encode_with_special_tokens(text).unwrap(),
             expected
         );
-        let starts = tokenizer.encode_with_starts(text).unwrap();
-        assert_eq!(starts.len(), expected.len());
+        let places = tokenizer.encode_with_places(text).unwrap();
+        assert_eq!(places.len(), expected.len());
     }
 }
 

@@ -60,9 +60,13 @@ fn a_folder_gives_prompts_and_weighted_examples() {
         .unwrap();
     assert_eq!(prompt, [7, 1, 3, 4, 8, 3, 7, 2, 3]);
 
-    let datum = chat
-        .supervised(&[Message::user("Hi"), Message::assistant("Hello")].into())
+    let examples = chat
+        .supervised(
+            &[Message::user("Hi"), Message::assistant("Hello")].into(),
+            Learn::Turns,
+        )
         .unwrap();
+    let datum = &examples[0].datum;
     assert_eq!(
         datum.model_input.to_tokens().unwrap(),
         [7, 1, 3, 4, 8, 3, 7, 2, 3, 5]
