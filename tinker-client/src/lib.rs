@@ -24,6 +24,7 @@ mod wire;
 mod testing;
 
 pub use config::credentials::{Credentials, CredentialsFile, KeyOrigin, StoredKey};
+pub use config::dialect::{Dialect, ForwardOnly, Wire};
 pub use config::{Config, ENVIRONMENT, OFFICIAL_BASE_URL, Variable};
 pub use custom_loss::autodiff;
 pub use custom_loss::graph::LossGraph;
@@ -69,7 +70,7 @@ pub mod chat {
 #[cfg(feature = "chat")]
 pub use tinker_data as data;
 pub use tinker_transport as transport;
-pub use tinker_transport::{Logger, Metrics};
+pub use tinker_transport::{ClientCertificate, Logger, Metrics, Proxy};
 pub use tinker_types as types;
 pub use tinker_types::{
     AccessScope, AdamParams, Checkpoint, CheckpointPath, Chunk, Datum, DimuonParams, ErrorCategory,

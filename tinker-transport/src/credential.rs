@@ -101,6 +101,19 @@ impl Token {
         })
     }
 
+    /// A header value of the word `Bearer` and the token, which `Debug` does not show.
+    pub(crate) fn bearer(&self) -> Result<HeaderValue, CredentialError> {
+        self.header()?;
+        let text = Bytes::from_owner(Wiped(SecretString::from(format!(
+            "Bearer {}",
+            self.expose()
+        ))));
+        let mut header = HeaderValue::from_maybe_shared(text)
+            .map_err(|_| CredentialError::new("the credential is not a valid header value"))?;
+        header.set_sensitive(true);
+        Ok(header)
+    }
+
     pub(crate) fn fingerprint(&self) -> u64 {
         fingerprint(self.expose())
     }

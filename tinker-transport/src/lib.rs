@@ -40,4 +40,6 @@ pub use request::call::{Billing, Call, Compression};
 pub use service::{AnyHttpService, HttpService, ResponseFuture};
 pub use stack::builder::TransportBuilder;
 pub use stack::config::TransportConfig;
+pub use stack::identity::ClientCertificate;
+pub use stack::proxy::{Proxy, without_user};
 pub use stack::transport::Transport;

@@ -32,6 +32,7 @@ variables! {
     PROJECT_ID = "TINKER_PROJECT_ID": "the project of the sessions";
     TAGS = "TINKER_TAGS": "tags of the session, separated by commas";
     TELEMETRY = "TINKER_TELEMETRY": "reports to the server, see Config::telemetry: 1, true, yes or on enable them, anything else disables them; default: on";
+    SDK_VERSION = "TINKER_SDK_VERSION": "version of the official client to claim, see Dialect::sdk_version";
     CF_ID = "CLOUDFLARE_ACCESS_CLIENT_ID": "sent as CF-Access-Client-Id, for servers behind Cloudflare Access";
     CF_SECRET = "CLOUDFLARE_ACCESS_CLIENT_SECRET": "sent as CF-Access-Client-Secret";
 }
@@ -82,6 +83,9 @@ impl Config {
         if let Some(word) = read(TELEMETRY)? {
             let word = word.to_ascii_lowercase();
             config.telemetry = matches!(word.as_str(), "1" | "true" | "yes" | "on");
+        }
+        if let Some(version) = read(SDK_VERSION)? {
+            config.dialect.sdk_version = version;
         }
         for tag in read(TAGS)?.unwrap_or_default().split(',').map(str::trim) {
             if !tag.is_empty() && !config.tags.iter().any(|known| known == tag) {
@@ -134,6 +138,7 @@ mod tests {
             ("TINKER_BASE_URL", "http://localhost:1"),
             ("TINKER_PROJECT_ID", "p"),
             ("TINKER_TAGS", "a, b,,a"),
+            ("TINKER_SDK_VERSION", "0.30.4"),
             ("CLOUDFLARE_ACCESS_CLIENT_ID", "id"),
             ("CLOUDFLARE_ACCESS_CLIENT_SECRET", "secret"),
         ]);
@@ -144,7 +149,8 @@ mod tests {
         assert_eq!(config.tags, ["a", "b"]);
         assert_eq!(config.headers["cf-access-client-id"], "id");
         assert_eq!(config.headers["cf-access-client-secret"], "secret");
-        assert_eq!(ENVIRONMENT.len(), 8);
+        assert_eq!(config.dialect.sdk_version, "0.30.4");
+        assert_eq!(ENVIRONMENT.len(), 9);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Settings of a client.
 
 pub(crate) mod credentials;
+pub(crate) mod dialect;
 mod env;
 
 use std::collections::BTreeMap;
@@ -8,13 +9,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use tinker_transport::layer::{AdaptiveLayer, BreakerLayer, HedgeLayer};
-use tinker_transport::{ApiKey, Class, ClassLimits, Command, Credential, PerClass, Token};
+use tinker_transport::{
+    ApiKey, Class, ClassLimits, ClientCertificate, Command, Credential, PerClass, Proxy, Token,
+    without_user,
+};
 
 pub use env::{ENVIRONMENT, Variable};
 
+use crate::config::dialect::Dialect;
 use crate::error::{ConfigError, Error};
 
 /// Address of the hosted service.
@@ -72,6 +78,14 @@ pub struct Config {
     /// Hedging: repeats slow GET requests and takes the first answer. Clones share its latencies and its budget, also
     /// those in clones of this configuration. Default: none.
     pub hedge: Option<HedgeLayer>,
+    /// Where the server differs from the hosted service.
+    pub dialect: Dialect,
+    /// Proxy of the network. Default: that of the environment and the system.
+    pub proxy: Proxy,
+    /// PEM bundles of trusted certificates, in addition to those of the system.
+    pub root_certificates: Vec<Bytes>,
+    /// Certificate of this client, for servers that ask for one. Default: none.
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 impl Config {
@@ -94,6 +108,10 @@ impl Config {
             breaker: None,
             adaptive: None,
             hedge: None,
+            dialect: Dialect::default(),
+            proxy: Proxy::System,
+            root_certificates: Vec::new(),
+            client_certificate: None,
         }
     }
 
@@ -149,6 +167,18 @@ impl Config {
 
         /// Switches on hedging.
         with_hedge(hedge: HedgeLayer) => hedge = Some(hedge);
+
+        /// Sets [`Self::dialect`].
+        with_dialect(dialect: Dialect) => dialect = dialect;
+
+        /// Sets [`Self::proxy`].
+        with_proxy(proxy: Proxy) => proxy = proxy;
+
+        /// Adds a PEM bundle of trusted certificates.
+        with_root_certificates(pem: impl Into<Bytes>) => root_certificates.push(pem.into());
+
+        /// Sets [`Self::client_certificate`].
+        with_client_certificate(certificate: ClientCertificate) => client_certificate = Some(certificate);
     }
 
     /// Sets the limits and timeouts of one class.
@@ -158,8 +188,21 @@ impl Config {
         self
     }
 
-    pub(crate) fn is_official(&self) -> bool {
+    /// The base URL without user name and password, for messages.
+    pub fn shown_base_url(&self) -> String {
+        without_user(&self.base_url)
+    }
+
+    /// Whether the server is the hosted service.
+    pub fn is_official(&self) -> bool {
         self.base_url.trim().trim_end_matches('/') == OFFICIAL_BASE_URL
+    }
+
+    /// Whether requests have the form of the official client; see [`Dialect::official_form`].
+    pub fn has_official_form(&self) -> bool {
+        self.dialect
+            .official_form
+            .unwrap_or_else(|| self.is_official())
     }
 
     /// The credential of these settings: the key, if it is a JWT or has the form that the server requires, otherwise the
@@ -213,14 +256,8 @@ impl Default for Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A password in the base URL is refused later; until then it is hidden.
-        let base_url = if self.base_url.contains('@') {
-            "[hidden]"
-        } else {
-            &self.base_url
-        };
         f.debug_struct("Config")
-            .field("base_url", &base_url)
+            .field("base_url", &self.shown_base_url())
             .field("api_key", &self.api_key)
             .field(
                 "credential_command",
@@ -239,6 +276,10 @@ impl fmt::Debug for Config {
             .field("breaker", &self.breaker)
             .field("adaptive", &self.adaptive)
             .field("hedge", &self.hedge)
+            .field("dialect", &self.dialect)
+            .field("proxy", &self.proxy)
+            .field("root_certificates", &self.root_certificates.len())
+            .field("client_certificate", &self.client_certificate)
             .finish()
     }
 }

@@ -77,7 +77,7 @@ async fn submit(
 ) -> Result<LossId, Error> {
     let started = Instant::now();
     tracker.set(WaitingFor::Acceptance);
-    let call = repeatable::<CreateCustomLoss>(Class::Train).with_caller(tracker.method());
+    let call = tracker.identify(repeatable::<CreateCustomLoss>(Class::Train));
     let submitted = Box::pin(connection.api.call(request, call)).await?;
     let created: CustomLossCreated = Promise::of::<CreateCustomLoss>(submitted, started)
         .resolve(connection, tracker)

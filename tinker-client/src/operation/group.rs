@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tinker_types::QueueState;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::observe::{event::ClientEvent, sink::EventSink};
 use crate::operation::progress::Progress;
@@ -20,6 +21,8 @@ const PAUSE_LOG_INTERVAL: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Group {
     subject: String,
+    /// Id that all requests about the model or sampler share.
+    id: Arc<str>,
     events: EventSink,
     state: Mutex<State>,
 }
@@ -45,8 +48,19 @@ impl State {
 impl Group {
     /// An empty group. `subject` names it in log lines, for example `sampling from s-1:sample:0`.
     pub(crate) fn new(subject: impl Into<String>, events: &EventSink) -> Arc<Self> {
+        let id = Uuid::new_v4().simple().to_string();
+        Self::with_id(id.into(), subject, events)
+    }
+
+    /// An empty group about the same model or sampler as another one.
+    pub(crate) fn with_id(
+        id: Arc<str>,
+        subject: impl Into<String>,
+        events: &EventSink,
+    ) -> Arc<Self> {
         Arc::new(Self {
             subject: subject.into(),
+            id,
             events: events.clone(),
             state: Mutex::new(State {
                 in_flight: BTreeMap::new(),
@@ -56,6 +70,11 @@ impl Group {
                 stuck_reported: None,
             }),
         })
+    }
+
+    /// Id that all requests about the model or sampler share.
+    pub(crate) fn id(&self) -> &Arc<str> {
+        &self.id
     }
 
     pub(crate) fn events(&self) -> &EventSink {

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::future::{Either, select};
+use tinker_transport::Call;
 use tinker_types::RequestId;
 use tokio::sync::watch;
 
@@ -48,6 +49,12 @@ impl Tracker {
     /// The public method that started the operation.
     pub(crate) fn method(&self) -> &'static str {
         self.progress.method()
+    }
+
+    /// Names the method and the object in a call of this operation.
+    pub(crate) fn identify(&self, call: Call) -> Call {
+        call.with_caller(self.method())
+            .with_subject(Arc::clone(self.group.id()))
     }
 
     pub(crate) fn group(&self) -> &Group {

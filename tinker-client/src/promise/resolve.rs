@@ -76,7 +76,7 @@ impl Promise {
             }
         }
         loop {
-            let request = self.poll(poll.next_poll(), takes_size_only, poll.method())?;
+            let request = self.poll(poll.next_poll(), takes_size_only, poll)?;
             let asked = Instant::now();
             let result = connection.api.send(request).await;
             let took = asked.elapsed();
@@ -105,13 +105,13 @@ impl Promise {
         &self,
         iteration: u64,
         takes_size_only: bool,
-        method: &'static str,
+        state: &PollState<'_>,
     ) -> Result<Request<Body>, Error> {
         let message =
             RetrieveFuture::new(self.request_id.clone()).with_metadata_only(takes_size_only);
         let body = codec::to_json(self.operation, &message)?;
         // The transport does not retry this class: this loop does.
-        let call = repeatable::<RetrieveFuture>(Class::Retrieve).with_caller(method);
+        let call = state.identify(repeatable::<RetrieveFuture>(Class::Retrieve));
         let path = locate(RetrieveFuture::ROUTE, &[]);
         let mut request = request::build(Method::Post, &path, Form::Json, body, call)?;
         if self.request_type.is_protobuf() {

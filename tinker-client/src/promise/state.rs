@@ -1,6 +1,7 @@
 //! The state of polling for one promise, and its reports.
 
 use http::StatusCode;
+use tinker_transport::Call;
 use tinker_types::QueueStatus;
 use tokio::time::Instant;
 
@@ -49,9 +50,9 @@ impl<'a> PollState<'a> {
         poll
     }
 
-    /// The public method that started the operation.
-    pub(super) fn method(&self) -> &'static str {
-        self.tracker.method()
+    /// Names the method and the object in a call of the operation.
+    pub(super) fn identify(&self, call: Call) -> Call {
+        self.tracker.identify(call)
     }
 
     /// The number of the next poll.

@@ -42,7 +42,7 @@ pub(crate) fn create(state: &Arc<ClientState>, source: SamplingSource) -> Pendin
                 None
             }
         };
-        let call = repeatable::<CreateSamplingSession>(Class::Session).with_caller(method);
+        let call = tracker.identify(repeatable::<CreateSamplingSession>(Class::Session));
         let id = connection
             .api
             .call(&request, call)

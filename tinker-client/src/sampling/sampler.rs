@@ -157,9 +157,9 @@ impl Sampler {
     ) -> Result<SampleResponse, Error> {
         let started = Instant::now();
         tracker.set(WaitingFor::Acceptance);
-        let call = repeatable::<SampleRequest>(Class::Sample)
-            .with_caller(tracker.method())
-            .with_weight(weight_of(&request.prompt));
+        let call = tracker.identify(
+            repeatable::<SampleRequest>(Class::Sample).with_weight(weight_of(&request.prompt)),
+        );
         let mut subscription = self
             .poller(connection, request.seq_id)
             .map(Poller::subscribe);

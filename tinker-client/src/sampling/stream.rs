@@ -96,7 +96,8 @@ impl Sampler {
                 .request(connection, METHOD, position, prompt.clone(), &options)
                 .await?;
             let slot = self.slot(connection).await;
-            if let Some(body) = open(connection, &request, &options.extra).await? {
+            let subject = Arc::clone(self.group.id());
+            if let Some(body) = open(connection, &request, &options.extra, subject).await? {
                 let events = Events::new(connection.api.answer_limit());
                 return Ok(live(body, events, options, slot));
             }
@@ -119,11 +120,13 @@ async fn open(
     connection: &Connection,
     request: &SampleRequest,
     extra: &Map<String, Value>,
+    subject: Arc<str>,
 ) -> Result<Option<Body>, Error> {
     let body = codec::to_json(OPERATION, &Extended { request, extra })?;
     // A lost stream cannot be resumed.
     let call = Call::new(OPERATION, Class::Sample)
         .with_caller(METHOD)
+        .with_subject(subject)
         .with_replay(Replay::Unsafe)
         .with_weight(weight_of(&request.prompt));
     let request = request::build(

@@ -223,6 +223,14 @@ fn stack_config(config: &Config) -> Result<TransportConfig, Error> {
     stack.breaker.clone_from(&config.breaker);
     stack.adaptive.clone_from(&config.adaptive);
     stack.hedge.clone_from(&config.hedge);
+    stack.key_header.clone_from(&config.dialect.key_header);
+    stack.proxy.clone_from(&config.proxy);
+    stack
+        .root_certificates
+        .extend_from_slice(&config.root_certificates);
+    stack
+        .client_certificate
+        .clone_from(&config.client_certificate);
     Ok(stack)
 }
 

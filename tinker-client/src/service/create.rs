@@ -173,9 +173,7 @@ where
     let (session, connection) = state.session().await?;
     tracker.set(WaitingFor::Acceptance);
     // Before a model exists, the caller decides what to do about a 402.
-    let call = repeatable::<O>(Class::Train)
-        .with_caller(tracker.method())
-        .with_billing(Billing::Raise);
+    let call = tracker.identify(repeatable::<O>(Class::Train).with_billing(Billing::Raise));
     let request = request(session.clone(), number);
     let request = Extended {
         request: &request,
@@ -188,7 +186,7 @@ where
         .await?;
     let model = O::model_of(made).or(named);
     let model = model.unwrap_or_else(|| ModelId::of_session(session, number));
-    TrainingClient::open(Arc::clone(state), model, tracker.method()).await
+    TrainingClient::open(Arc::clone(state), model, tracker).await
 }
 
 fn check_new_model(base_model: &str, options: &TrainingOptions) -> Result<(), InvalidValue> {

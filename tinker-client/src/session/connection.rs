@@ -16,7 +16,8 @@ use crate::session::source::{TransportSource, with_credential};
 use crate::session::{cancel::CancelQueue, flags::Flags};
 use crate::telemetry::Telemetry;
 use crate::wire::api::{Api, found};
-use crate::wire::request::{Form, PROTOCOL_VERSION, repeatable};
+use crate::wire::manner::Manner;
+use crate::wire::request::{Form, repeatable};
 
 const DYNAMIC_TIMEOUT: Duration = Duration::from_secs(10);
 const TELEMETRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,9 +53,11 @@ impl Connection {
             TransportSource::Stack { raw, .. } => raw,
             TransportSource::Finished(transport) => transport,
         };
-        let fixed = fixed_flags(&Api::new(first.clone(), config.answer_limit)).await?;
+        let manner = Manner::of(config)?;
+        let first = Api::new(first.clone(), config.answer_limit, manner.clone());
+        let fixed = fixed_flags(&first).await?;
         let (transport, credential) = transport(config, source, &fixed)?;
-        let api = Api::new(transport, config.answer_limit);
+        let api = Api::new(transport, config.answer_limit, manner);
         if let Some(telemetry) = telemetry {
             let api = api.clone();
             telemetry.start(move |batch| send_telemetry(api.clone(), batch));
@@ -78,7 +81,7 @@ impl Connection {
 /// Fetches the fixed flags. A server without them gets the defaults.
 async fn fixed_flags(api: &Api) -> Result<ClientConfig, Error> {
     let call = repeatable::<ClientConfigRequest>(Class::Session).with_billing(Billing::Raise);
-    let request = ClientConfigRequest::new(PROTOCOL_VERSION);
+    let request = ClientConfigRequest::new(api.manner().sdk_version());
     let flags = found(api.call(&request, call).await)?;
     Ok(flags.unwrap_or_else(|| {
         tracing::info!("the server has no client/config; using default limits");
@@ -89,7 +92,7 @@ async fn fixed_flags(api: &Api) -> Result<ClientConfig, Error> {
 /// Fetches the dynamic flags; `None` from a server without them.
 pub(crate) async fn dynamic_flags(api: &Api) -> Result<Option<DynamicConfig>, Error> {
     let call = repeatable::<DynamicConfigRequest>(Class::Session).with_timeout(DYNAMIC_TIMEOUT);
-    let request = DynamicConfigRequest::new(PROTOCOL_VERSION);
+    let request = DynamicConfigRequest::new(api.manner().sdk_version());
     found(api.call(&request, call).await)
 }
 

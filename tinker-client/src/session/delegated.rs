@@ -40,7 +40,8 @@ impl DelegatedAccess {
         } else {
             (raw, key)
         };
-        let api = Api::new(transport, state.config().answer_limit);
+        let manner = connection.api.manner().clone();
+        let api = Api::new(transport, state.config().answer_limit, manner);
         Ok(Self { api, credential })
     }
 

@@ -16,7 +16,7 @@ use crate::observe::{observer::ClientObservers, sink::EventSink};
 use crate::session::source::TransportSource;
 use crate::session::{connection, connection::Connection, flags::Flags, heartbeat};
 use crate::telemetry::Telemetry;
-use crate::wire::{api::Api, request::PROTOCOL_VERSION, request::repeatable};
+use crate::wire::{api::Api, request::repeatable};
 
 /// The session, flags and counters shared by all clients of one service. Nothing is sent before the first use.
 #[derive(Debug)]
@@ -46,7 +46,9 @@ enum Party {
 
 impl ClientState {
     pub(crate) fn new(config: Config, source: TransportSource, observers: Observers) -> Arc<Self> {
-        let telemetry = config.telemetry.then(Telemetry::new);
+        let telemetry = config
+            .telemetry
+            .then(|| Telemetry::new(&config.dialect.sdk_version));
         Arc::new(Self {
             events: EventSink::new(
                 ClientObservers::new(observers),
@@ -111,7 +113,7 @@ impl ClientState {
         self: &Arc<Self>,
         connection: &Arc<Connection>,
     ) -> Result<SessionId, Error> {
-        let mut request = CreateSession::new(PROTOCOL_VERSION);
+        let mut request = CreateSession::new(&self.config.dialect.sdk_version);
         request.tags.clone_from(&self.config.tags);
         request.user_metadata.clone_from(&self.config.user_metadata);
         request.project_id.clone_from(&self.config.project_id);

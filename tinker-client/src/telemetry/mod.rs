@@ -18,8 +18,6 @@ use uuid::Uuid;
 
 pub(crate) use report::Polled;
 
-use crate::wire::request::PROTOCOL_VERSION;
-
 /// Time for which events are collected into a batch.
 const PERIOD: Duration = Duration::from_secs(10);
 /// Time limit of a flush, so that a program that ends does not hang.
@@ -50,6 +48,8 @@ struct Queue {
 /// The sender named in every batch, and the signals for sending one.
 #[derive(Debug)]
 struct Origin {
+    /// The version to claim.
+    sdk_version: String,
     session: OnceLock<SessionId>,
     sessionless: String,
     /// Requests sending without waiting for more events.
@@ -60,12 +60,13 @@ struct Origin {
 
 impl Telemetry {
     /// A queue without a task.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(sdk_version: &str) -> Self {
         let (sender, receiver) = mpsc::channel(LIMIT);
         Self(Arc::new(Queue {
             events: sender,
             receiver: Mutex::new(Some(receiver)),
             origin: Arc::new(Origin {
+                sdk_version: sdk_version.to_owned(),
                 session: OnceLock::new(),
                 sessionless: format!("sessionless-{}", Uuid::new_v4()),
                 hurry: Notify::new(),
@@ -194,7 +195,7 @@ impl Origin {
         static PROCESS: LazyLock<String> = LazyLock::new(|| Uuid::new_v4().to_string());
         let session = self.session.get().map(SessionId::as_str);
         let session = session.unwrap_or(&self.sessionless);
-        SendTelemetry::new(events, PROTOCOL_VERSION, session, &PROCESS)
+        SendTelemetry::new(events, &self.sdk_version, session, &PROCESS)
     }
 }
 

@@ -39,13 +39,17 @@ impl TrainingClient {
     pub(crate) async fn open(
         state: Arc<ClientState>,
         model: ModelId,
-        method: &'static str,
+        tracker: &Tracker,
     ) -> Result<Self, Error> {
         let connection = state.connection().await?;
-        let call = repeatable::<GetInfo>(Class::Train).with_caller(method);
+        let call = tracker.identify(repeatable::<GetInfo>(Class::Train));
         let info = connection.api.call(&GetInfo::new(model), call).await?;
         let inner = Training {
-            group: Group::new(format!("training of {}", info.model_id), state.events()),
+            group: Group::with_id(
+                Arc::clone(tracker.group().id()),
+                format!("training of {}", info.model_id),
+                state.events(),
+            ),
             sequencer: Arc::default(),
             info,
             state,

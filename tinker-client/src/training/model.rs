@@ -67,7 +67,7 @@ impl Training {
         self.check()?;
         tracker.set(WaitingFor::Acceptance);
         let connection = self.state.connection().await?;
-        let call = repeatable::<O>(Class::Train).with_caller(tracker.method());
+        let call = tracker.identify(repeatable::<O>(Class::Train));
         let request = Extended {
             request: &request,
             extra,

@@ -126,7 +126,7 @@ impl Batch {
         tracker.set(WaitingFor::Acceptance);
         Submitted {
             operation: self.operation,
-            promises: self.promises(inner, connection, tracker.method()).await,
+            promises: self.promises(inner, connection, tracker).await,
         }
     }
 
@@ -134,10 +134,10 @@ impl Batch {
         &self,
         inner: &Training,
         connection: &Connection,
-        method: &'static str,
+        tracker: &Tracker,
     ) -> Vec<Result<Promise, Error>> {
         let started = Instant::now();
-        let submit = |index| self.submit_part(inner, connection, method, index, started);
+        let submit = |index| self.submit_part(inner, connection, tracker, index, started);
         let mut submitted = Vec::with_capacity(self.parts.len());
         if self.parts.len() > 1 && connection.flags.fixed().parallel_fwdbwd_chunks {
             let rest = join_all((1..self.parts.len()).map(submit)).await;
@@ -155,7 +155,7 @@ impl Batch {
         &self,
         inner: &Training,
         connection: &Connection,
-        method: &'static str,
+        tracker: &Tracker,
         index: usize,
         started: Instant,
     ) -> Result<Promise, Error> {
@@ -171,7 +171,7 @@ impl Batch {
         let pass =
             ForwardBackward::new(inner.info.model_id.clone(), seq_id, data, self.loss.clone())
                 .with_forward_only(self.forward_only);
-        let submitted = submit::submit(connection, (self.operation, method), pass, *bytes).await?;
+        let submitted = submit::submit(connection, (self.operation, tracker), pass, *bytes).await?;
         Ok(Promise {
             operation: self.operation,
             request_type: if self.forward_only {

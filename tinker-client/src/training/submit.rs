@@ -6,6 +6,7 @@ use tinker_types::wire::route;
 use tinker_types::{Endpoint, ForwardBackward, InvalidValue, Method, Submitted, proto};
 
 use crate::error::{Error, wants_json};
+use crate::operation::tracker::Tracker;
 use crate::session::connection::Connection;
 use crate::wire::request::{Form, locate};
 use crate::wire::{api::Answer, codec, request};
@@ -13,8 +14,8 @@ use crate::wire::{api::Answer, codec, request};
 /// Passes above this size are encoded on a blocking thread; smaller ones take about a millisecond.
 const LARGE: u64 = 512 * 1024;
 
-/// Name of an operation, and of the public method that started it.
-type Named = (&'static str, &'static str);
+/// Name of an operation, and its tracker.
+type Named<'a> = (&'static str, &'a Tracker);
 
 /// Submits a pass of the estimated size `bytes` in the form that the server accepts.
 ///
@@ -22,7 +23,7 @@ type Named = (&'static str, &'static str);
 /// same sequence id; if that is accepted, JSON is used from then on.
 pub(crate) async fn submit(
     connection: &Connection,
-    operation: Named,
+    operation: Named<'_>,
     pass: ForwardBackward,
     bytes: u64,
 ) -> Result<Submitted, Error> {
@@ -59,10 +60,11 @@ pub(crate) async fn submit(
 
 async fn send_json(
     connection: &Connection,
-    operation: Named,
+    operation: Named<'_>,
     pass: ForwardBackward,
     bytes: u64,
 ) -> Result<Answer, Error> {
+    let name = operation.0;
     // Servers of the JSON form have a separate route for passes without gradients.
     let path = locate(
         if pass.forward_only {
@@ -72,7 +74,7 @@ async fn send_json(
         },
         &[],
     );
-    let body = blocking_if(bytes > LARGE, move || codec::to_json(operation.0, &pass)).await?;
+    let body = blocking_if(bytes > LARGE, move || codec::to_json(name, &pass)).await?;
     let request = request::build(
         Method::Post,
         &path,
@@ -99,10 +101,10 @@ async fn blocking_if(
     }
 }
 
-fn describe((operation, method): Named, bytes: u64) -> Call {
+fn describe((operation, tracker): Named<'_>, bytes: u64) -> Call {
     // The server recognizes a repeat by its sequence id.
-    Call::new(operation, Class::Train)
-        .with_caller(method)
+    tracker
+        .identify(Call::new(operation, Class::Train))
         .with_replay(Replay::Safe)
         .with_weight(bytes)
 }

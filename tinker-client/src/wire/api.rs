@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::error::{Error, StatusError, detail_of};
 use crate::telemetry::Telemetry;
 use crate::wire::codec;
+use crate::wire::manner::Manner;
 use crate::wire::request::{Form, json_request};
 
 /// Sends typed messages over a transport and reads the answers. Cheap to clone.
@@ -18,6 +19,7 @@ pub(crate) struct Api {
     transport: Transport,
     answer_limit: u64,
     telemetry: Option<Telemetry>,
+    manner: Manner,
 }
 
 /// An answer with its whole body.
@@ -33,12 +35,18 @@ pub(crate) struct Answer {
 }
 
 impl Api {
-    pub(crate) fn new(transport: Transport, answer_limit: u64) -> Self {
+    pub(crate) fn new(transport: Transport, answer_limit: u64, manner: Manner) -> Self {
         Self {
             transport,
             answer_limit,
             telemetry: None,
+            manner,
         }
+    }
+
+    /// The manner in which requests are written.
+    pub(crate) fn manner(&self) -> &Manner {
+        &self.manner
     }
 
     /// Reports failed calls to telemetry.
@@ -95,8 +103,12 @@ impl Api {
     /// Sends a request; the body of the answer is a stream.
     pub(crate) async fn open(
         &self,
-        request: Request<Body>,
+        mut request: Request<Body>,
     ) -> Result<Response<Body>, TransportError> {
+        // Headers for the server do not go to the host of a download link.
+        if request.uri().authority().is_none() {
+            self.manner.complete(&mut request);
+        }
         Box::pin(self.transport.call(request)).await
     }
 
@@ -106,6 +118,7 @@ impl Api {
         if let Some(call) = request.extensions_mut().get_mut::<Call>() {
             call.whole = Some(self.answer_limit);
         }
+        self.manner.complete(&mut request);
         let operation = Call::of(&request).operation;
         let result = self.transport.call(request).await;
         let outcome = Disposition::of(&result).outcome;

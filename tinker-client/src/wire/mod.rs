@@ -5,4 +5,5 @@ pub(crate) mod blocking;
 pub(crate) mod codec;
 pub mod console;
 pub(crate) mod extra;
+pub(crate) mod manner;
 pub(crate) mod request;

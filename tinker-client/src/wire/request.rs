@@ -13,8 +13,8 @@ use crate::wire::codec;
 
 /// The protocol version of this client: the version of the official Python SDK that it matches.
 ///
-/// Sent in `sdk_version` fields and in a header, because servers may gate features on it. The `User-Agent` names this
-/// crate.
+/// Sent in `sdk_version` fields and in a header, because servers may gate features on it, unless
+/// [`Dialect::sdk_version`](crate::Dialect::sdk_version) is another one. The `User-Agent` names this crate.
 pub const PROTOCOL_VERSION: &str = "0.38.0";
 
 /// The form of a message.
@@ -67,10 +67,6 @@ pub(crate) fn build(
 /// Names the public method that makes the call.
 fn name_method(headers: &mut HeaderMap, caller: Option<&'static str>) {
     if let Some(name) = caller {
-        headers.insert(
-            HeaderName::from_static(header::SDK_VERSION),
-            HeaderValue::from_static(PROTOCOL_VERSION),
-        );
         headers.insert(
             HeaderName::from_static(header::SDK_METHOD),
             HeaderValue::from_static(name),

@@ -14,9 +14,9 @@ use crate::request::call::Call;
 use crate::request::spare::Spare;
 use crate::service::{Answer, Inner};
 
-pub(super) const X_API_KEY: HeaderName = HeaderName::from_static(header::API_KEY);
+const X_API_KEY: HeaderName = HeaderName::from_static(header::API_KEY);
 
-/// Sends the current token as `X-API-Key`.
+/// Sends the current token, as `X-API-Key` unless another header is set.
 ///
 /// - A request that already has the header, or that leads to another server, is not changed.
 /// - After a 401 whose `WWW-Authenticate` contains `error="invalid_token"`, the credential renews its token once, and
@@ -29,12 +29,22 @@ pub(super) const X_API_KEY: HeaderName = HeaderName::from_static(header::API_KEY
 #[derive(Debug, Clone)]
 pub struct AuthLayer {
     credential: Arc<dyn Credential>,
+    header: HeaderName,
 }
 
 impl AuthLayer {
     /// Sends tokens of `credential`.
     pub fn new(credential: Arc<dyn Credential>) -> Self {
-        Self { credential }
+        Self {
+            credential,
+            header: X_API_KEY,
+        }
+    }
+
+    tinker_types::setters! {
+        /// Sets the header of the token. In `Authorization`, and in any header whose name ends with `-authorization`,
+        /// the token follows the word `Bearer`.
+        with_header(name: HeaderName) => header = name;
     }
 }
 
@@ -49,6 +59,22 @@ impl AuthLayer {
         call.before_deadline(self.credential.token())
             .await?
             .map_err(|error| unusable(error, Stage::NotSent))
+    }
+
+    fn attach(
+        &self,
+        request: &mut Request<Body>,
+        token: &Token,
+        stage: Stage,
+    ) -> Result<(), TransportError> {
+        let value = if self.header.as_str().ends_with("authorization") {
+            token.bearer()
+        } else {
+            token.header()
+        };
+        let value = value.map_err(|error| unusable(error, stage))?;
+        request.headers_mut().insert(&self.header, value);
+        Ok(())
     }
 
     /// Another token, if `response` rejects the token as invalid and there is one.
@@ -69,7 +95,7 @@ impl AuthLayer {
 
 impl Around for AuthLayer {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
-        if !is_at_home(request) || request.headers().contains_key(X_API_KEY) {
+        if !is_at_home(request) || request.headers().contains_key(&self.header) {
             return inner.run(request).await;
         }
         let token = self.token(request).await?;
@@ -78,7 +104,7 @@ impl Around for AuthLayer {
         } else {
             None
         };
-        attach(request, &token, Stage::NotSent)?;
+        self.attach(request, &token, Stage::NotSent)?;
         loop {
             let response = inner.run(request).await?;
             let Some(spare) = again.take() else {
@@ -88,15 +114,9 @@ impl Around for AuthLayer {
                 return Ok(response);
             };
             *request = spare.into_request();
-            attach(request, &token, Stage::Answered)?;
+            self.attach(request, &token, Stage::Answered)?;
         }
     }
-}
-
-fn attach(request: &mut Request<Body>, token: &Token, stage: Stage) -> Result<(), TransportError> {
-    let value = token.header().map_err(|error| unusable(error, stage))?;
-    request.headers_mut().insert(X_API_KEY, value);
-    Ok(())
 }
 
 fn says_invalid_token(response: &Response<Body>) -> bool {
@@ -233,6 +253,24 @@ mod tests {
             .collect();
         assert_eq!(has_key, [true, true, false, false]);
         assert!(!format!("{requests:?}").contains("hunter2"));
+    }
+
+    #[tokio::test]
+    async fn another_header_is_used_where_one_is_set() {
+        for (name, value) in [
+            ("x-other-key", "tml-1"),
+            ("authorization", "Bearer tml-1"),
+            ("twinkle-authorization", "Bearer tml-1"),
+        ] {
+            let (leaf, seen) = scripted(&[]);
+            let layer = AuthLayer::new(Arc::new(ApiKey::new("tml-1")))
+                .with_header(HeaderName::from_static(name));
+            leaf.layer(layer).call(create()).await.unwrap();
+            let requests = seen.take();
+            assert_eq!(requests[0].headers()[name], value);
+            assert!(requests[0].headers()[name].is_sensitive());
+            assert!(!requests[0].headers().contains_key(X_API_KEY));
+        }
     }
 
     #[tokio::test]

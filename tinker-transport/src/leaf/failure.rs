@@ -10,17 +10,18 @@ use hyper_util::client::proxy::matcher::Matcher;
 use crate::error::{Kind, Stage, TransportError};
 use crate::request::base_url::BaseUrl;
 
-/// The way to servers: the proxies of the system, and whether anything on it has answered in HTTP.
+/// The way to servers: the proxies, and whether anything on it has answered in HTTP.
 pub(super) struct Route {
-    proxies: Matcher,
+    /// `None`: no request goes through a proxy.
+    proxies: Option<Matcher>,
     has_answered: AtomicBool,
 }
 
 impl Route {
-    /// The proxies that reqwest takes from the system.
-    pub(super) fn of_system() -> Self {
+    /// The way through these proxies.
+    pub(super) fn through(proxies: Option<Matcher>) -> Self {
         Self {
-            proxies: Matcher::from_system(),
+            proxies,
             has_answered: AtomicBool::new(false),
         }
     }
@@ -72,7 +73,7 @@ impl Route {
     /// Scheme, host and port, and the proxy that is used for them.
     fn describe(&self, uri: &Uri) -> String {
         let mut text = origin(uri);
-        if let Some(proxy) = self.proxies.intercept(uri) {
+        if let Some(proxy) = self.proxies.as_ref().and_then(|all| all.intercept(uri)) {
             // Writing to a string does not fail. Name and password of the proxy are not part of its URI.
             let _ = write!(text, " through the proxy {}", origin(proxy.uri()));
         }
@@ -205,7 +206,7 @@ mod tests {
             .no("inside.test")
             .build();
         let route = Route {
-            proxies,
+            proxies: Some(proxies),
             has_answered: AtomicBool::new(false),
         };
         let shown = |uri: &'static str| route.describe(&Uri::from_static(uri));

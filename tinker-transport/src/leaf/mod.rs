@@ -3,6 +3,7 @@
 mod failure;
 mod http2;
 mod pool;
+mod proxy;
 mod reqwest;
 mod tls;
 

@@ -30,6 +30,8 @@ pub struct Call {
     pub operation: &'static str,
     /// Public method of a client library that causes the call, if any.
     pub caller: Option<&'static str>,
+    /// Id that all calls about the same object share, for example about one model, if there is one.
+    pub subject: Option<Arc<str>>,
     /// Selects connections, limits and default policy.
     pub class: Class,
     /// Bytes charged against the class's limit. `None`: the length of the body.
@@ -82,6 +84,7 @@ impl Call {
         Self {
             operation,
             caller: None,
+            subject: None,
             class,
             weight: None,
             replay: Replay::Unsafe,
@@ -118,6 +121,9 @@ impl Call {
     tinker_types::setters! {
         /// Sets the public method that causes the call.
         with_caller(method: &'static str) => caller = Some(method);
+
+        /// Sets the id of the object that the call is about.
+        with_subject(id: Arc<str>) => subject = Some(id);
 
         /// Sets the charged bytes.
         with_weight(bytes: u64) => weight = Some(bytes);

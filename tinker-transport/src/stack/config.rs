@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
+use tinker_types::wire::header;
 
 use crate::credential::Credential;
 use crate::flow::class::{Class, PerClass};
@@ -14,6 +15,8 @@ use crate::flow::limits::ClassLimits;
 use crate::layer::{AdaptiveLayer, BreakerLayer, HedgeLayer};
 use crate::observe::observer::{Observer, Observers};
 use crate::policy::Policy;
+use crate::stack::identity::ClientCertificate;
+use crate::stack::proxy::Proxy;
 
 /// Settings of the default stack. Plain data: nothing here reads the environment.
 ///
@@ -29,8 +32,11 @@ use crate::policy::Policy;
 pub struct TransportConfig {
     /// Address of the server, with an optional path prefix. Checked when the transport is built.
     pub base_url: String,
-    /// Source of the header `X-API-Key`. `None`: no such header.
+    /// Source of the key. `None`: none is sent.
     pub credential: Option<Arc<dyn Credential>>,
+    /// Header of the key. Default: `X-API-Key`. In `Authorization`, and in any header whose name ends with
+    /// `-authorization`, the key follows the word `Bearer`.
+    pub key_header: HeaderName,
     /// `User-Agent`; by default name, version and platform of this crate.
     pub user_agent: String,
     /// Headers for every request to the server. Headers of the request itself take precedence. Values are treated as
@@ -54,6 +60,10 @@ pub struct TransportConfig {
     pub observers: Observers,
     /// PEM bundles of trusted certificates, in addition to those of the system.
     pub root_certificates: Vec<Bytes>,
+    /// Certificate of the client, for servers that ask for one. Default: none.
+    pub client_certificate: Option<ClientCertificate>,
+    /// Proxy of the network. Default: that of the environment and the system.
+    pub proxy: Proxy,
 }
 
 impl TransportConfig {
@@ -62,6 +72,7 @@ impl TransportConfig {
         Self {
             base_url: base_url.into(),
             credential: None,
+            key_header: HeaderName::from_static(header::API_KEY),
             user_agent: default_user_agent(),
             headers: HeaderMap::new(),
             limits: PerClass::default(),
@@ -72,12 +83,23 @@ impl TransportConfig {
             hedge: None,
             observers: Observers::new(),
             root_certificates: Vec::new(),
+            client_certificate: None,
+            proxy: Proxy::System,
         }
     }
 
     tinker_types::setters! {
         /// Sets the credential.
         with_credential(credential: impl Credential + 'static) => credential = Some(Arc::new(credential));
+
+        /// Sets the header of the key.
+        with_key_header(name: HeaderName) => key_header = name;
+
+        /// Sets the certificate of the client.
+        with_client_certificate(certificate: ClientCertificate) => client_certificate = Some(certificate);
+
+        /// Sets the proxy.
+        with_proxy(proxy: Proxy) => proxy = proxy;
 
         /// Sets the `User-Agent`.
         with_user_agent(user_agent: impl Into<String>) => user_agent = user_agent.into();
@@ -156,6 +178,7 @@ impl fmt::Debug for TransportConfig {
         f.debug_struct("TransportConfig")
             .field("base_url", &base_url)
             .field("credential", &self.credential)
+            .field("key_header", &self.key_header)
             .field("user_agent", &self.user_agent)
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("limits", &self.limits)
@@ -166,6 +189,8 @@ impl fmt::Debug for TransportConfig {
             .field("hedge", &self.hedge)
             .field("observers", &self.observers)
             .field("root_certificates", &self.root_certificates.len())
+            .field("client_certificate", &self.client_certificate)
+            .field("proxy", &self.proxy)
             .finish()
     }
 }

@@ -83,7 +83,9 @@ impl Stack {
             outer,
             attempt_slot: slot,
             base: BaseLayer::new(base),
-            auth: config.credential.map(AuthLayer::new),
+            auth: config
+                .credential
+                .map(|credential| AuthLayer::new(credential).with_header(config.key_header)),
             header: HeaderLayer::new(user_agent, config.headers),
             timeout: TimeoutLayer::new(config.limits),
         })

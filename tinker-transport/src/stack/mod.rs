@@ -2,5 +2,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod config;
+pub(crate) mod identity;
 pub(crate) mod layers;
+pub(crate) mod proxy;
 pub(crate) mod transport;

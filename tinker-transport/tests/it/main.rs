@@ -4,6 +4,7 @@
 mod dropping;
 mod examples;
 mod exchange;
+mod go_away;
 mod layers;
 mod opt_in;
 mod secrets;

@@ -248,3 +248,77 @@ async fn hedging_of_the_configuration_repeats_a_slow_read() {
     service.get_server_capabilities().await.unwrap();
     assert_eq!(server.seconds("get_server_capabilities"), [0.0, 2.0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dialect_sets_version_key_header_and_headers_of_models() {
+    let server = FakeServer::new();
+    let dialect = crate::Dialect::default()
+        .with_sdk_version("0.30.4")
+        .with_key_header(http::HeaderName::from_static("twinkle-authorization"))
+        .with_varying_header(http::HeaderName::from_static("x-request-id"), "r-{request}")
+        .with_varying_header(http::HeaderName::from_static("x-model"), "{model}");
+    let config = Config::new("http://fake")
+        .with_api_key("tml-1")
+        .with_telemetry(false)
+        .with_dialect(dialect);
+    let service = ServiceClient::builder()
+        .config(config)
+        .leaf(server.transport())
+        .build()
+        .unwrap();
+    let lora = crate::LoraConfig::new(4);
+    for _ in 0..2 {
+        let training = service.create_lora_training_client("base", lora.clone());
+        let training = training.await.unwrap();
+        let loss = crate::Loss::cross_entropy();
+        training
+            .forward(crate::testing::data(1), loss)
+            .await
+            .unwrap();
+        training.save_state("a").await.unwrap();
+    }
+    let seen = server.seen();
+    let session = &server.seen_at("create_session")[0];
+    assert_eq!(session.json()["sdk_version"], "0.30.4");
+    assert_eq!(session.header("x-model"), None);
+    let models: std::collections::BTreeSet<_> = seen
+        .iter()
+        .filter_map(|seen| seen.header("x-model"))
+        .collect();
+    assert_eq!(models.len(), 2, "one id for each model");
+    for seen in &seen {
+        assert_eq!(seen.header("twinkle-authorization"), Some("Bearer tml-1"));
+        assert!(seen.header("x-api-key").is_none());
+        let version = seen.header("x-sdk-version");
+        assert!(version.is_none_or(|version| version == "0.30.4"));
+        let is_about_a_model = [
+            "create_model",
+            "get_info",
+            "forward_backward",
+            "save_weights",
+        ]
+        .contains(&seen.path.as_str());
+        assert!(
+            !is_about_a_model || seen.header("x-model").is_some(),
+            "{}",
+            seen.path
+        );
+    }
+    let requests: std::collections::BTreeSet<_> = seen
+        .iter()
+        .map(|seen| seen.header("x-request-id"))
+        .collect();
+    assert_eq!(requests.len(), seen.len(), "one id for each request");
+    assert!(
+        requests
+            .iter()
+            .all(|id| id.is_some_and(|id| id.starts_with("r-")))
+    );
+}
+
+#[test]
+fn a_dialect_that_cannot_be_sent_is_refused_by_name() {
+    let dialect = crate::Dialect::default().with_sdk_version("0.1\n2");
+    let error = crate::wire::manner::Manner::of(&Config::new("http://fake").with_dialect(dialect));
+    assert!(error.unwrap_err().to_string().contains("sdk_version"));
+}

@@ -1,0 +1,85 @@
+//! The manner in which requests are written for a server.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, Request};
+use tinker_transport::{Body, Call};
+use tinker_types::wire::header;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::error::{ConfigError, Error};
+
+const MODEL: &str = "{model}";
+const REQUEST: &str = "{request}";
+
+/// The part of a [`Dialect`](crate::Dialect) that every request depends on. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Manner(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    has_official_form: bool,
+    sdk_version: String,
+    version_header: HeaderValue,
+    varying: Vec<(HeaderName, String)>,
+}
+
+impl Manner {
+    /// The manner that a configuration asks for.
+    pub(crate) fn of(config: &Config) -> Result<Self, Error> {
+        let dialect = &config.dialect;
+        let invalid =
+            |what: String| ConfigError::new(format!("{what} is not a valid header value"));
+        let version_header = HeaderValue::from_str(&dialect.sdk_version)
+            .map_err(|_| invalid("the version to claim (sdk_version)".to_owned()))?;
+        for (name, value) in &dialect.varying_headers {
+            HeaderValue::from_str(value).map_err(|_| invalid(format!("the value of {name}")))?;
+        }
+        Ok(Self(Arc::new(Inner {
+            has_official_form: config.has_official_form(),
+            sdk_version: dialect.sdk_version.clone(),
+            version_header,
+            varying: dialect.varying_headers.clone(),
+        })))
+    }
+
+    /// Whether requests have the form of the official client.
+    #[expect(dead_code, reason = "used by the next change")]
+    pub(crate) fn has_official_form(&self) -> bool {
+        self.0.has_official_form
+    }
+
+    /// The version to claim.
+    pub(crate) fn sdk_version(&self) -> &str {
+        &self.0.sdk_version
+    }
+
+    /// Adds the headers of this manner to a request for the server.
+    pub(crate) fn complete(&self, request: &mut Request<Body>) {
+        let inner = &self.0;
+        let call = request.extensions().get::<Call>();
+        let names_method = call.is_some_and(|call| call.caller.is_some());
+        let subject = call.and_then(|call| call.subject.clone());
+        let headers = request.headers_mut();
+        if names_method {
+            let name = HeaderName::from_static(header::SDK_VERSION);
+            headers.insert(name, inner.version_header.clone());
+        }
+        for (name, template) in &inner.varying {
+            let mut value = template.clone();
+            if value.contains(MODEL) {
+                let Some(subject) = &subject else {
+                    continue;
+                };
+                value = value.replace(MODEL, subject);
+            }
+            if value.contains(REQUEST) {
+                value = value.replace(REQUEST, &Uuid::new_v4().simple().to_string());
+            }
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}
