@@ -8,6 +8,7 @@ pub(crate) mod sample;
 pub(crate) mod serve;
 pub(crate) mod train;
 pub(crate) mod version;
+pub(crate) mod wait;
 
 use crate::context::Context;
 
@@ -20,6 +21,7 @@ pub(crate) enum Command {
     Serve(serve::Args),
     #[cfg(feature = "local")]
     Export(export::Args),
+    Wait(wait::Args),
     Completions(completions::Args),
     /// Print the version.
     Version,
@@ -38,6 +40,7 @@ pub(crate) async fn run(
         Command::Serve(args) => serve::run(args, context).await,
         #[cfg(feature = "local")]
         Command::Export(args) => export::run(&args, context),
+        Command::Wait(args) => Box::pin(wait::run(args, context)).await,
         Command::Completions(args) => completions::run(&args, line),
         Command::Version => version::run(context),
     }

@@ -108,6 +108,16 @@ xflags::xflags! {
             /// Seed of the weights (default 0).
             optional --seed seed: u64
         }
+        /// Install other servers of the API from PyPI, and run the command and the client against them; writes
+        /// docs/servers.md.
+        cmd servers {
+            /// This server only: skyrl or tuft.
+            optional server: String
+            /// Leave the servers running, and print their addresses.
+            optional --keep
+            /// A Python of version 3.12 or newer (default: the first of python3.12 and newer on the path).
+            optional --python path: PathBuf
+        }
         /// Write the example data under examples/data.
         cmd example-data {
             /// Write nothing; fail if a file is stale.

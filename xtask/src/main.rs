@@ -20,6 +20,7 @@ mod golden;
 mod lines;
 mod output;
 mod random_model;
+mod servers;
 mod trial;
 mod workspace;
 
@@ -43,6 +44,7 @@ fn main() -> anyhow::Result<()> {
             BenchCmd::Engine(flags) => bench::engine(&flags),
         },
         XtaskCmd::RandomModel(flags) => random_model::run(&flags),
+        XtaskCmd::Servers(flags) => servers::run(&flags),
         XtaskCmd::ExampleData(flags) => example_data::run(output::Mode::from_check(flags.check)),
     }
 }

@@ -1,0 +1,262 @@
+//! `tinker wait`: waits until a server does work.
+
+#![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tinker_client::transport::Class;
+use tinker_client::transport::policy::Standard;
+use tinker_client::{Config, Error, FinishReason, LoraConfig, ServiceClient};
+use tokio::time::Instant;
+
+use crate::context::Context;
+use crate::exit::{Interrupted, Usage};
+use crate::format;
+use crate::interrupt::Interrupt;
+use crate::report::Printable;
+use crate::style::TerminalStyle;
+
+/// Time limit of one request. Requests are repeated here until the whole time is over.
+const BRIEF: Duration = Duration::from_secs(6);
+
+/// Pause between attempts.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Interval of the lines on stderr.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Wait until a server is ready to train.
+///
+/// A health check is not enough: some servers answer it long before their engine has loaded the model. This opens a
+/// session, creates an adapter of rank 1, and removes it again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Exit codes: 0 if the server is ready, 1 if the time is over or the server refuses.
+
+Examples:
+  tinker wait http://gpu-1:8000
+  tinker wait http://gpu-1:8000 --timeout 1800 && tinker train data.jsonl --base-url http://gpu-1:8000
+  tinker wait http://gpu-1:8000 --session-only --json")]
+pub(crate) struct Args {
+    /// Address of the server [default: TINKER_BASE_URL].
+    #[arg(value_name = "URL")]
+    server: Option<String>,
+    /// Give up after this many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    timeout: u64,
+    /// Base model of the adapter [default: the first that the server lists].
+    #[arg(short, long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Open a session only, for a server that has no room for another adapter.
+    #[arg(long, conflicts_with = "model")]
+    session_only: bool,
+}
+
+/// The server is ready.
+#[derive(Debug, Serialize)]
+struct Answer {
+    url: String,
+    /// Time until it was ready.
+    seconds: f64,
+    /// Models that the server lists.
+    models: Vec<String>,
+    /// Base model of the adapter that was created and removed.
+    adapter: Option<String>,
+}
+
+impl Printable for Answer {
+    const JSON_LINE: bool = true;
+
+    fn to_text(&self, _: TerminalStyle) -> String {
+        let time = format::duration(Duration::from_secs_f64(self.seconds));
+        format!("{} is ready after {time}\n", self.url)
+    }
+}
+
+/// The time is over.
+#[derive(Debug, thiserror::Error)]
+#[error("{url} is not ready after {time}: {reason}")]
+struct NotReady {
+    url: String,
+    time: String,
+    reason: String,
+}
+
+/// Waits, and prints that the server is ready.
+pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+    let mut config = Config::from_env()?;
+    if let Some(url) = &args.server {
+        config.base_url.clone_from(url);
+    }
+    let interrupt = Interrupt::listen(context.printer, "stopping; Ctrl-C again exits at once")?;
+    let waiter = Waiter {
+        args: &args,
+        context,
+        config: &config,
+        started: Instant::now(),
+    };
+    tokio::select! {
+        biased;
+        () = interrupt.requested() => Err(Interrupted.into()),
+        ready = Box::pin(waiter.wait()) => context.report.print(&ready?),
+    }
+}
+
+struct Waiter<'a> {
+    args: &'a Args,
+    context: &'a Context,
+    config: &'a Config,
+    started: Instant,
+}
+
+impl Waiter<'_> {
+    async fn wait(&self) -> anyhow::Result<Answer> {
+        let limit = Duration::from_secs(self.args.timeout);
+        let end = self.started + limit;
+        let mut reported = self.started;
+        let mut reason = "no answer yet".to_owned();
+        loop {
+            let attempt = tokio::time::timeout_at(end, Box::pin(self.attempt(&mut reason)));
+            let error = match attempt.await {
+                Ok(Ok(ready)) => return Ok(ready),
+                Ok(Err(Failure::Final(error))) => return Err(error),
+                Ok(Err(Failure::NotYet(error))) => Some(error),
+                Err(_) => None,
+            };
+            if let Some(error) = error {
+                reason = chain(&error);
+            }
+            if Instant::now() + PAUSE >= end {
+                let not_ready = NotReady {
+                    url: self.config.base_url.clone(),
+                    time: format::duration(limit),
+                    reason,
+                };
+                return Err(not_ready.into());
+            }
+            if reported == self.started || reported.elapsed() >= REPORT_INTERVAL {
+                reported = Instant::now();
+                self.report(&reason);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    fn report(&self, reason: &str) {
+        let line = format!(
+            "for {}, {} of {}: {reason}",
+            self.config.base_url,
+            format::duration(self.started.elapsed()),
+            format::duration(Duration::from_secs(self.args.timeout)),
+        );
+        self.context.printer.print_labelled("waiting", &line);
+    }
+
+    /// One attempt. `stage` is set to what is waited for.
+    async fn attempt(&self, stage: &mut String) -> Result<Answer, Failure> {
+        let brief = Standard::new().with_time_limit(BRIEF);
+        let service = ServiceClient::builder()
+            .config(self.config.clone())
+            .configure_transport(move |stack| {
+                stack
+                    .with_policy(Class::Session, brief)
+                    .with_policy(Class::Rest, brief)
+            })
+            .build()
+            .map_err(|error| Failure::Final(error.into()))?;
+        let result = Box::pin(self.work(&service, stage)).await;
+        // The adapter and the session are removed. If that fails, the server removes idle sessions.
+        if let Err(error) = service.close(FinishReason::Success).await {
+            tracing::info!(%error, "the session could not be closed");
+        }
+        result
+    }
+
+    async fn work(&self, service: &ServiceClient, stage: &mut String) -> Result<Answer, Failure> {
+        let supported = service.get_server_capabilities().await?.supported_models;
+        let models: Vec<String> = supported
+            .into_iter()
+            .filter_map(|model| model.model_name)
+            .collect();
+        let adapter = if self.args.session_only {
+            service.check_access().await?;
+            None
+        } else {
+            let model = self.args.model.as_ref().or(models.first());
+            let model = model.cloned().ok_or_else(|| {
+                let message = format!(
+                    "{} names no models; choose one with --model, or use --session-only",
+                    self.config.base_url
+                );
+                Failure::Final(Usage(message).into())
+            })?;
+            Box::pin(self.create(service, &model, stage)).await?;
+            Some(model)
+        };
+        Ok(Answer {
+            url: self.config.base_url.clone(),
+            seconds: self.started.elapsed().as_secs_f64(),
+            models,
+            adapter,
+        })
+    }
+
+    /// Creates an adapter, and reports while the server works on it.
+    async fn create(
+        &self,
+        service: &ServiceClient,
+        model: &str,
+        stage: &mut String,
+    ) -> Result<(), Error> {
+        *stage = format!("it answers, but it has not created an adapter on {model}");
+        let mut created = service.create_lora_training_client(model, LoraConfig::new(1));
+        loop {
+            match tokio::time::timeout(REPORT_INTERVAL, &mut created).await {
+                Ok(created) => return created.map(drop),
+                Err(_) => self.report(stage),
+            }
+        }
+    }
+}
+
+/// Why an attempt failed.
+enum Failure {
+    /// The server may become ready.
+    NotYet(Error),
+    /// Waiting does not help.
+    Final(anyhow::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let is_final = match &error {
+            Error::Status(error) => {
+                let status = error.status();
+                status.is_client_error() && !matches!(status.as_u16(), 404 | 408 | 409 | 425 | 429)
+            }
+            Error::Transport(error) => error.is_auth(),
+            Error::Invalid(_) | Error::Config(_) => true,
+            _ => false,
+        };
+        if is_final {
+            Self::Final(error.into())
+        } else {
+            Self::NotYet(error)
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}

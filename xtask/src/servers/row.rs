@@ -1,0 +1,64 @@
+//! Rows of the table: what was tried on a server, and what came out.
+
+use std::time::Instant;
+
+/// One line of the table.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) what: &'static str,
+    /// A note, or the error.
+    pub(super) result: Result<String, String>,
+    pub(super) seconds: f64,
+}
+
+/// The rows of one server.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) title: &'static str,
+    pub(super) rows: Vec<Row>,
+}
+
+impl Rows {
+    pub(super) fn new(title: &'static str) -> Self {
+        Self {
+            title,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Tries something, prints its row and returns its value if it succeeded.
+    pub(super) fn attempt<T>(
+        &mut self,
+        what: &'static str,
+        attempt: impl FnOnce() -> anyhow::Result<(T, String)>,
+    ) -> Option<T> {
+        let started = Instant::now();
+        let (value, result) = match attempt() {
+            Ok((value, note)) => (Some(value), Ok(note)),
+            Err(error) => (None, Err(format!("{error:#}"))),
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        let row = Row {
+            what,
+            result,
+            seconds,
+        };
+        eprintln!("{:<11}  {}", self.title, row.to_line());
+        self.rows.push(row);
+        value
+    }
+
+    pub(super) fn failed(&self) -> usize {
+        self.rows.iter().filter(|row| row.result.is_err()).count()
+    }
+}
+
+impl Row {
+    fn to_line(&self) -> String {
+        let (word, note) = match &self.result {
+            Ok(note) => ("passed", note),
+            Err(error) => ("FAILED", error),
+        };
+        format!("{word}  {:<34} {:>6.1} s  {note}", self.what, self.seconds)
+    }
+}
