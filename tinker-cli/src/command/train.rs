@@ -6,6 +6,7 @@ mod job;
 mod pace;
 mod plan;
 mod record;
+mod recovery;
 mod run;
 mod run_folder;
 mod schedule;

@@ -34,6 +34,8 @@ pub(crate) struct Connection {
     tokenizer: Option<PathBuf>,
     /// Explains waits for a server.
     _narration: Option<Narration>,
+    /// What a new session on the server needs; `None` for the engine.
+    renewal: Option<(Box<Config>, Arc<Narrator>)>,
 }
 
 impl Connection {
@@ -45,11 +47,12 @@ impl Connection {
                 let narrator = Narrator::new(printer, &config.base_url);
                 let capabilities = Box::pin(first_answer(&config, &narrator)).await?;
                 let server = Some(config.base_url.clone());
-                let service = ServiceClient::new(*config)?;
+                let service = ServiceClient::new((*config).clone())?;
                 Ok(Self {
                     capabilities,
                     server,
                     _narration: Some(narrator.attach(&service)),
+                    renewal: Some((config, narrator)),
                     service,
                     #[cfg(feature = "local")]
                     engine: None,
@@ -67,9 +70,21 @@ impl Connection {
                     engine: Some(engine),
                     tokenizer,
                     _narration: None,
+                    renewal: None,
                 })
             }
         }
+    }
+
+    /// Replaces the session by a new one, after a restart of the server. False for the engine, which cannot be lost.
+    pub(crate) fn renew(&mut self) -> anyhow::Result<bool> {
+        let Some((config, narrator)) = &self.renewal else {
+            return Ok(false);
+        };
+        let service = ServiceClient::new((**config).clone())?;
+        self._narration = Some(narrator.attach(&service));
+        self.service = service;
+        Ok(true)
     }
 
     /// Closes the session. A failure is only logged: the work is done, and servers close idle sessions.

@@ -6,6 +6,7 @@ mod export;
 mod interrupt;
 mod outside;
 mod program;
+mod restart;
 mod sample;
 mod serve;
 mod several;

@@ -3,13 +3,16 @@
 use anyhow::Context as _;
 use tinker_client::{LoraConfig, SamplingClient, TrainingClient};
 use tinker_data::{EncodedDataset, EncodedQuestions, Renderer};
+use tinker_types::CheckpointPath;
+use tokio::time::Instant;
 
 use super::evaluate::{Score, answers};
 use super::plan::{DEFAULT_RANK, Plan};
 use super::record::Record;
+use super::recovery::{self, Recoveries, Recovery};
 use super::run_folder::RunFolder;
 use super::source::Source;
-use super::steps::{Steps, checkpoint_name};
+use super::steps::{Start, Steps, checkpoint_name};
 use super::{Args, suggest};
 use crate::connect::Connection;
 use crate::context::Context;
@@ -34,11 +37,11 @@ impl Job<'_> {
     /// Evaluates, trains, saves, evaluates again, and prints the result.
     pub(crate) async fn run(
         &self,
-        connection: &Connection,
+        connection: &mut Connection,
         loaded: Option<TrainingClient>,
         mut folder: RunFolder,
     ) -> anyhow::Result<()> {
-        let (training, before) = match Box::pin(self.start(connection, loaded)).await {
+        let (mut training, before) = match Box::pin(self.start(connection, loaded)).await {
             Ok(started) => started,
             Err(error) => {
                 folder.discard();
@@ -46,22 +49,31 @@ impl Job<'_> {
                 return Err(error);
             }
         };
+        let resume = self.plan.resume.as_ref();
         let mut record = Record {
             before,
+            done: self.plan.first_step,
+            saved: resume.map(|path| (self.plan.first_step, path.to_string())),
             ..Record::default()
         };
-        Box::pin(self.train(&training, &mut folder, &mut record)).await?;
+        let mut recoveries = Recoveries::default();
+        let started = Instant::now();
+        while let Err(error) =
+            Box::pin(self.train(&training, started, &mut folder, &mut record)).await
+        {
+            training = self
+                .recover(error, &mut recoveries, connection, &mut folder, &mut record)
+                .await?;
+        }
         if record.metrics.is_empty() && self.interrupt.is_requested() {
             folder.discard();
             self.context.printer.print_line("nothing was trained");
             return Err(Interrupted.into());
         }
-        record.done = self.plan.first_step + record.metrics.len();
         let interrupted = if record.done < self.plan.steps {
-            Box::pin(self.stop(&training, &mut record)).await?;
             true
         } else {
-            Box::pin(self.finish(&training, connection, &mut record)).await?
+            Box::pin(self.finish(connection, &mut record)).await?
         };
         let outcome = record.outcome(
             &self.plan,
@@ -128,23 +140,28 @@ impl Job<'_> {
         Ok(given)
     }
 
-    /// Runs the training steps, fewer than planned after an interrupt.
+    /// Runs the steps that are not done, fewer than planned after an interrupt, and saves the result.
     async fn train(
         &self,
         training: &TrainingClient,
+        started: Instant,
         folder: &mut RunFolder,
         record: &mut Record,
     ) -> anyhow::Result<()> {
         let plan = &self.plan;
+        let mut done = record.done;
         let mut steps = Steps::new(
             training,
             &self.encoded.examples,
             plan,
+            Start {
+                step: done,
+                time: started,
+            },
             self.interrupt.clone(),
         );
         let mut progress = Progress::start(self.context.printer, "train", plan.steps);
         let mut message = String::new();
-        let mut done = plan.first_step;
         while let Some((mut step, extras)) = steps
             .next(|waits_for| progress.update(done, format!("{message}  {waits_for}").trim_start()))
             .await?
@@ -169,8 +186,50 @@ impl Job<'_> {
             }
             folder.append(&step)?;
             record.metrics.push(step);
+            record.done = done;
         }
-        Ok(())
+        drop(progress);
+        if record.metrics.is_empty() && self.interrupt.is_requested() {
+            return Ok(());
+        }
+        if record.done < plan.steps {
+            self.stop(training, record).await
+        } else {
+            self.save(training, record).await
+        }
+    }
+
+    /// Continues a run that the server lost from its last checkpoint. Other errors are returned.
+    async fn recover(
+        &self,
+        error: anyhow::Error,
+        recoveries: &mut Recoveries,
+        connection: &mut Connection,
+        folder: &mut RunFolder,
+        record: &mut Record,
+    ) -> anyhow::Result<TrainingClient> {
+        let Some(Recovery { step, path }) = recoveries.after(&error, record) else {
+            let is_unsaved = record.saved.is_none() && recovery::is_lost(&error);
+            return Err(match is_unsaved {
+                true => error.context(
+                    "the server lost the run, and no checkpoint was saved; --save-every N saves some",
+                ),
+                false => error,
+            });
+        };
+        if self.interrupt.is_requested() || !connection.renew()? {
+            return Err(error);
+        }
+        let note = format!("the server lost the run ({error:#}); continuing from {path}");
+        self.context.printer.print_note(&note);
+        record.go_back(step - self.plan.first_step);
+        record.done = step;
+        folder.rewrite(&record.metrics)?;
+        let path: CheckpointPath = path.parse().context("cannot continue the run")?;
+        let loaded = connection
+            .service
+            .create_training_client_from_state_with_optimizer(&path);
+        Ok(loaded.await.context("cannot continue the run")?)
     }
 
     /// Evaluates during training, unless the user has requested a stop.
@@ -197,22 +256,16 @@ impl Job<'_> {
         }
     }
 
-    /// Saves the result of a complete run, then evaluates again. True if the user interrupted the evaluation.
-    async fn finish(
-        &self,
-        training: &TrainingClient,
-        connection: &Connection,
-        record: &mut Record,
-    ) -> anyhow::Result<bool> {
+    /// Saves the result of a complete run, before anything else can fail.
+    async fn save(&self, training: &TrainingClient, record: &mut Record) -> anyhow::Result<()> {
         let printer = self.context.printer;
         printer.print_labelled("trained", &record.pace.describe_whole(record.metrics.len()));
-        // Saved first, before anything else can fail.
         let name = self.args.name.as_str();
         let (state, weights) = (
             training.save_state(name),
             training.save_weights_for_sampler(name),
         );
-        let checkpoint = state
+        record.checkpoint = state
             .await
             .context("cannot save the checkpoint")?
             .path
@@ -223,10 +276,15 @@ impl Job<'_> {
         let next = suggest::sample(program, self.args, &sampler_path.to_string(), questions);
         record.next.push(next);
         record.sampler = Some(sampler_path.to_string());
+        Ok(())
+    }
 
+    /// Evaluates the saved result of a complete run. True if the user interrupted the evaluation.
+    async fn finish(&self, connection: &Connection, record: &mut Record) -> anyhow::Result<bool> {
+        let sampler_path = record.sampler.as_deref().unwrap_or_default();
         let evaluated = match connection
             .service
-            .create_sampling_client(&sampler_path)
+            .create_sampling_client(sampler_path)
             .await
         {
             Ok(sampler) => self.evaluate(&sampler, "after").await,
@@ -237,17 +295,17 @@ impl Job<'_> {
             .is_err_and(anyhow::Error::is::<Interrupted>);
         if !stopped {
             record.after = evaluated.with_context(|| {
+                let checkpoint = &record.checkpoint;
                 format!("the training is done and saved as {checkpoint}, but its evaluation failed")
             })?;
         }
-        record.checkpoint = checkpoint;
         Ok(stopped)
     }
 
     /// Saves the result of an interrupted run.
     async fn stop(&self, training: &TrainingClient, record: &mut Record) -> anyhow::Result<()> {
-        record.checkpoint = match record.saved.take() {
-            Some((step, path)) if step == record.done => path,
+        record.checkpoint = match &record.saved {
+            Some((step, path)) if *step == record.done => path.clone(),
             _ => training
                 .save_state(checkpoint_name(record.done))
                 .await

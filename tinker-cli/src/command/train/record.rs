@@ -85,6 +85,15 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// Drops all but the first steps, which are done again.
+    pub(crate) fn go_back(&mut self, steps: usize) {
+        self.metrics.truncate(steps);
+        self.pace = Pace::default();
+        for step in &self.metrics {
+            self.pace.add(step);
+        }
+    }
+
     /// Summarises the run.
     pub(crate) fn outcome(
         self,

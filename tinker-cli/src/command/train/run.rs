@@ -28,8 +28,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         destination = destination.without_checkpoints();
     }
     let source = Source::read(&args, context)?;
-    let connection = Connection::open(destination, context.printer).await?;
-    let result = Box::pin(train(&args, context, &source, resume, &connection)).await;
+    let mut connection = Connection::open(destination, context.printer).await?;
+    let result = Box::pin(train(&args, context, &source, resume, &mut connection)).await;
     connection.close(&result).await;
     result
 }
@@ -39,7 +39,7 @@ async fn train(
     context: &Context,
     source: &Source,
     resume: Option<CheckpointPath>,
-    connection: &Connection,
+    connection: &mut Connection,
 ) -> anyhow::Result<()> {
     // The base model of a checkpoint is known once it is loaded; loading trains nothing.
     let loaded = match &resume {

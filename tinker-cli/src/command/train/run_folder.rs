@@ -72,6 +72,14 @@ impl RunFolder {
             .with_context(|| format!("cannot write {}", self.path.join(METRICS).display()))
     }
 
+    /// Replaces the metrics.
+    pub(crate) fn rewrite(&mut self, steps: &[impl Serialize]) -> anyhow::Result<()> {
+        let path = self.path.join(METRICS);
+        self.metrics =
+            File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        steps.iter().try_for_each(|step| self.append(step))
+    }
+
     /// Writes a JSON file.
     pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> anyhow::Result<()> {
         let mut text = serde_json::to_string_pretty(value)?;
@@ -121,10 +129,11 @@ mod tests {
         folder.append(&[1]).unwrap();
         folder.append(&[2]).unwrap();
         folder.write(PLOT, "<svg/>").unwrap();
-        assert_eq!(
-            std::fs::read_to_string(path.join(METRICS)).unwrap(),
-            "[1]\n[2]\n"
-        );
+        let metrics = || std::fs::read_to_string(path.join(METRICS)).unwrap();
+        assert_eq!(metrics(), "[1]\n[2]\n");
+        folder.rewrite(&[[1]]).unwrap();
+        folder.append(&[3]).unwrap();
+        assert_eq!(metrics(), "[1]\n[3]\n");
         assert_eq!(
             files(&path),
             [CONFIG, PLOT, METRICS],

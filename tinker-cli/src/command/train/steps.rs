@@ -74,6 +74,15 @@ pub(crate) struct Steps<'a> {
     started: Instant,
 }
 
+/// Where the steps of a run, or of its continuation, begin.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    /// Number of steps that are done.
+    pub(crate) step: usize,
+    /// Start of the run, from which seconds are counted.
+    pub(crate) time: Instant,
+}
+
 /// A submitted step.
 struct InFlight {
     step: usize,
@@ -92,10 +101,11 @@ impl<'a> Steps<'a> {
         training: &'a TrainingClient,
         examples: &'a [EncodedExample],
         plan: &'a Plan,
+        start: Start,
         interrupt: Interrupt,
     ) -> Self {
         let mut batches = Batches::new(examples.len(), plan.batch_size, plan.seed);
-        for _ in 0..plan.first_step {
+        for _ in 0..start.step {
             batches.next();
         }
         Self {
@@ -104,9 +114,9 @@ impl<'a> Steps<'a> {
             plan,
             batches,
             interrupt,
-            next: plan.first_step,
+            next: start.step,
             in_flight: VecDeque::with_capacity(IN_FLIGHT),
-            started: Instant::now(),
+            started: start.time,
         }
     }
 

@@ -1,0 +1,234 @@
+//! Tests of training runs whose server is restarted, and of waiting for a server.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "waits for processes, whose time cannot be paused"
+)]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::program::{Run, Workplace};
+use crate::serve::Server;
+
+const TRAIN: [&str; 11] = [
+    "train",
+    "data.jsonl",
+    "--steps",
+    "24",
+    "--batch-size",
+    "8",
+    "--rank",
+    "4",
+    "--eval",
+    "eval.jsonl",
+    "--json",
+];
+
+fn workplace() -> Workplace {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    work.write_examples("eval.jsonl", 1);
+    work
+}
+
+fn free_port() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port().to_string()
+}
+
+/// Waits until a run has done some steps.
+fn wait_for_steps(work: &Workplace, folder: &str, steps: usize) {
+    let metrics = work.path(folder).join("metrics.jsonl");
+    let end = Instant::now() + Duration::from_mins(1);
+    while std::fs::read_to_string(&metrics)
+        .unwrap_or_default()
+        .lines()
+        .count()
+        < steps
+    {
+        assert!(Instant::now() < end, "the run does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn finish(run: Child) -> Run {
+    Run::of(run.wait_with_output().unwrap())
+}
+
+/// The losses of a run, by step.
+fn losses(run: &Value) -> Vec<(u64, f64)> {
+    let metrics = run["metrics"].as_array().unwrap();
+    let loss = |step: &Value| {
+        (
+            step["step"].as_u64().unwrap(),
+            step["loss"].as_f64().unwrap(),
+        )
+    };
+    metrics.iter().map(loss).collect()
+}
+
+#[test]
+fn a_run_continues_after_a_restart_of_its_server_with_the_same_losses() {
+    let work = workplace();
+    let port = free_port();
+    let serve = ["--port", &port, "--data-dir", "data"];
+    let server = Server::start_with(&work, &serve);
+    let place = ["--save-every", "6", "--base-url", &server.url.clone()];
+    let whole = work
+        .run(&[&TRAIN[..], &place, &["--output", "whole"]].concat())
+        .json();
+
+    let restarted = [&TRAIN[..], &place, &["--output", "restarted"]].concat();
+    let run = work.command(&restarted).spawn().unwrap();
+    wait_for_steps(&work, "restarted", 8);
+    drop(server);
+    let _server = Server::start_with(&work, &serve);
+    let run = finish(run);
+    assert!(
+        run.stderr.contains("continuing from tinker://"),
+        "{}",
+        run.stderr
+    );
+    let json = run.json();
+    assert_eq!(losses(&json), losses(&whole));
+    assert_eq!(json["status"], "finished");
+    let metrics = std::fs::read_to_string(work.path("restarted/metrics.jsonl")).unwrap();
+    assert_eq!(metrics.lines().count(), 24, "each step once");
+}
+
+#[test]
+fn a_lost_run_without_a_checkpoint_ends_with_advice() {
+    let work = workplace();
+    let port = free_port();
+    let serve = ["--port", &port, "--data-dir", "data"];
+    let server = Server::start_with(&work, &serve);
+    let place = ["--base-url", &server.url.clone(), "--output", "run"];
+    let run = work
+        .command(&[&TRAIN[..], &place].concat())
+        .spawn()
+        .unwrap();
+    wait_for_steps(&work, "run", 2);
+    drop(server);
+    let _server = Server::start_with(&work, &serve);
+    let run = finish(run);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("--save-every"), "{}", run.stderr);
+}
+
+#[test]
+fn a_server_that_starts_late_is_waited_for() {
+    let work = workplace();
+    let port = free_port();
+    let url = format!("http://127.0.0.1:{port}");
+    let wait = work
+        .command(&["wait", &url, "--timeout", "60", "--json"])
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    let _server = Server::start_with(&work, &["--port", &port]);
+    let run = finish(wait);
+    let ready = run.json();
+    assert_eq!(ready["url"], url);
+    assert_eq!(ready["adapter"], "tinker-local/tiny");
+    assert!(ready["seconds"].as_f64().unwrap() > 1.0);
+    assert!(run.stderr.contains("waiting"), "{}", run.stderr);
+}
+
+#[test]
+fn a_server_without_an_engine_is_not_ready() {
+    let work = workplace();
+    let stand_in = StandIn::start();
+    let run = work.run(&["wait", &stand_in, "--timeout", "4"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("has not created an adapter on m"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("is not ready after 4.0 s"),
+        "{}",
+        run.stderr
+    );
+    // A session needs no engine.
+    let session = work.run(&[
+        "wait",
+        &stand_in,
+        "--timeout",
+        "4",
+        "--session-only",
+        "--json",
+    ]);
+    assert_eq!(session.json()["adapter"], Value::Null);
+}
+
+#[test]
+fn nothing_at_the_address_ends_in_time_with_the_reason() {
+    let work = workplace();
+    let url = format!("http://127.0.0.1:{}", free_port());
+    let began = Instant::now();
+    let run = work.run(&["wait", &url, "--timeout", "2"]);
+    assert_eq!(run.code, 1);
+    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(
+        run.stderr.contains("is not ready after 2.0 s"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// A server that accepts everything, and whose engine never does anything.
+struct StandIn;
+
+impl StandIn {
+    fn start() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                std::thread::spawn(move || answer(socket));
+            }
+        });
+        url
+    }
+}
+
+fn answer(mut socket: std::net::TcpStream) {
+    let mut request = Vec::new();
+    let mut buffer = [0; 4096];
+    // The head and a small body arrive within a moment.
+    socket
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    while let Ok(read) = socket.read(&mut buffer) {
+        request.extend_from_slice(&buffer[..read]);
+        if read == 0 {
+            break;
+        }
+    }
+    let head = String::from_utf8_lossy(&request);
+    let path = head
+        .split(' ')
+        .nth(1)
+        .unwrap_or_default()
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
+    let body = match path {
+        "get_server_capabilities" => r#"{"supported_models":[{"model_name":"m"}]}"#,
+        "create_session" => r#"{"session_id":"s","type":"create_session"}"#,
+        "retrieve_future" => r#"{"type":"try_again","request_id":"1","queue_state":"active"}"#,
+        "config" => "{}",
+        _ => r#"{"request_id":"1","model_id":"1"}"#,
+    };
+    let length = body.len();
+    let _ = write!(
+        socket,
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+}
