@@ -17,8 +17,8 @@ use crate::interrupt::Interrupt;
 use crate::report::Printable;
 use crate::style::TerminalStyle;
 
-/// Time limit of one request. Requests are repeated here until the whole time is over.
-const BRIEF: Duration = Duration::from_secs(6);
+/// Time in which the client repeats a request. After it, the whole attempt is repeated here.
+const BRIEF: Duration = Duration::from_secs(1);
 
 /// Pause between attempts.
 const PAUSE: Duration = Duration::from_secs(1);

@@ -76,8 +76,8 @@ fn losses(run: &Value) -> Vec<(u64, f64)> {
 fn a_run_continues_after_a_restart_of_its_server_with_the_same_losses() {
     let work = workplace();
     let port = free_port();
-    let serve = ["--port", &port, "--data-dir", "data"];
-    let server = Server::start_with(&work, &serve);
+    let data = ["--data-dir", "data"];
+    let server = Server::start_at(&work, &port, &data);
     let place = ["--save-every", "6", "--base-url", &server.url.clone()];
     let whole = work
         .run(&[&TRAIN[..], &place, &["--output", "whole"]].concat())
@@ -87,7 +87,7 @@ fn a_run_continues_after_a_restart_of_its_server_with_the_same_losses() {
     let run = work.command(&restarted).spawn().unwrap();
     wait_for_steps(&work, "restarted", 8);
     drop(server);
-    let _server = Server::start_with(&work, &serve);
+    let _server = Server::start_at(&work, &port, &data);
     let run = finish(run);
     assert!(
         run.stderr.contains("continuing from tinker://"),
@@ -105,8 +105,8 @@ fn a_run_continues_after_a_restart_of_its_server_with_the_same_losses() {
 fn a_lost_run_without_a_checkpoint_ends_with_advice() {
     let work = workplace();
     let port = free_port();
-    let serve = ["--port", &port, "--data-dir", "data"];
-    let server = Server::start_with(&work, &serve);
+    let data = ["--data-dir", "data"];
+    let server = Server::start_at(&work, &port, &data);
     let place = ["--base-url", &server.url.clone(), "--output", "run"];
     let run = work
         .command(&[&TRAIN[..], &place].concat())
@@ -114,7 +114,7 @@ fn a_lost_run_without_a_checkpoint_ends_with_advice() {
         .unwrap();
     wait_for_steps(&work, "run", 2);
     drop(server);
-    let _server = Server::start_with(&work, &serve);
+    let _server = Server::start_at(&work, &port, &data);
     let run = finish(run);
     assert_eq!(run.code, 1);
     assert!(run.stderr.contains("--save-every"), "{}", run.stderr);
@@ -130,7 +130,7 @@ fn a_server_that_starts_late_is_waited_for() {
         .spawn()
         .unwrap();
     std::thread::sleep(Duration::from_millis(1500));
-    let _server = Server::start_with(&work, &["--port", &port]);
+    let _server = Server::start_at(&work, &port, &[]);
     let run = finish(wait);
     let ready = run.json();
     assert_eq!(ready["url"], url);
@@ -226,9 +226,15 @@ fn answer(mut socket: std::net::TcpStream) {
         "config" => "{}",
         _ => r#"{"request_id":"1","model_id":"1"}"#,
     };
+    // No uploads.
+    let status = if path.starts_with("external_weights") {
+        "404 Not Found"
+    } else {
+        "200 OK"
+    };
     let length = body.len();
     let _ = write!(
         socket,
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
     );
 }

@@ -16,7 +16,11 @@ impl Server {
     }
 
     pub(crate) fn start_with(work: &Workplace, more: &[&str]) -> Self {
-        let serve = ["serve", "--port", "0", "--quiet"];
+        Self::start_at(work, "0", more)
+    }
+
+    pub(crate) fn start_at(work: &Workplace, port: &str, more: &[&str]) -> Self {
+        let serve = ["serve", "--port", port, "--quiet"];
         let mut child = work.command(&[&serve[..], more].concat()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())

@@ -43,6 +43,11 @@ async fn train(
 ) -> anyhow::Result<()> {
     // The base model of a checkpoint is known once it is loaded; loading trains nothing.
     let loaded = match &resume {
+        // Uploaded weights come without the state of an optimizer.
+        Some(path) if path.kind() == CheckpointKind::External => {
+            let loaded = connection.service.create_training_client_from_state(path);
+            Some(loaded.await?)
+        }
         Some(path) => Some(
             connection
                 .service
@@ -138,12 +143,12 @@ fn base_model(info: &ModelInfo) -> String {
         .unwrap_or_default()
 }
 
-/// Parses the path of a checkpoint that training can continue from: one with the state of the optimizer.
+/// Parses the path of a checkpoint that training can continue from: a training checkpoint or uploaded weights.
 fn training_checkpoint(text: &str) -> Result<CheckpointPath, Usage> {
     let path: CheckpointPath = text
         .parse()
         .map_err(|error| Usage(format!("--resume: {error}")))?;
-    if path.kind() == CheckpointKind::Training {
+    if path.kind() != CheckpointKind::Sampler {
         return Ok(path);
     }
     Err(Usage(format!(
@@ -158,6 +163,7 @@ mod tests {
     #[test]
     fn only_training_checkpoints_can_be_resumed() {
         assert!(training_checkpoint("tinker://r/weights/final").is_ok());
+        assert!(training_checkpoint("tinker://r/external_weights/final").is_ok());
         let refused = training_checkpoint("tinker://r/sampler_weights/final").unwrap_err();
         assert!(refused.to_string().contains("holds sampling weights"));
         assert!(
