@@ -34,7 +34,7 @@ pub(crate) struct Connection {
     tokenizer: Option<PathBuf>,
     /// Explains waits for a server.
     _narration: Option<Narration>,
-    /// What a new session on the server needs; `None` for the engine.
+    /// Settings of a new session on the server; `None` for the engine.
     renewal: Option<(Box<Config>, Arc<Narrator>)>,
 }
 

@@ -1,4 +1,4 @@
-//! Rows of the table: what was tried on a server, and what came out.
+//! Rows of the table: trials and their results.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What is tried on each server.
+//! Trials on each server.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
