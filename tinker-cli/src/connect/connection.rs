@@ -33,9 +33,9 @@ pub(crate) struct Connection {
     engine: Option<tinker_local::LocalEngine>,
     tokenizer: Option<PathBuf>,
     /// Explains waits for a server.
-    _narration: Option<Narration>,
+    narration: Option<Narration>,
     /// Settings of a new session on the server; `None` for the engine.
-    renewal: Option<(Box<Config>, Arc<Narrator>)>,
+    renewal: Option<(Box<Config>, Printer)>,
 }
 
 impl Connection {
@@ -51,8 +51,8 @@ impl Connection {
                 Ok(Self {
                     capabilities,
                     server,
-                    _narration: Some(narrator.attach(&service)),
-                    renewal: Some((config, narrator)),
+                    narration: Some(narrator.attach(&service)),
+                    renewal: Some((config, printer)),
                     service,
                     #[cfg(feature = "local")]
                     engine: None,
@@ -69,7 +69,7 @@ impl Connection {
                     service,
                     engine: Some(engine),
                     tokenizer,
-                    _narration: None,
+                    narration: None,
                     renewal: None,
                 })
             }
@@ -78,11 +78,13 @@ impl Connection {
 
     /// Replaces the session by a new one, after a restart of the server. False for the engine, which cannot be lost.
     pub(crate) fn renew(&mut self) -> anyhow::Result<bool> {
-        let Some((config, narrator)) = &self.renewal else {
+        let Some((config, printer)) = &self.renewal else {
             return Ok(false);
         };
         let service = ServiceClient::new((**config).clone())?;
-        self._narration = Some(narrator.attach(&service));
+        // The promises of the old session are never fulfilled, and are not waited for.
+        let narrator = Narrator::new(*printer, &config.base_url);
+        drop(self.narration.replace(narrator.attach(&service)));
         self.service = service;
         Ok(true)
     }

@@ -210,11 +210,12 @@ impl Job<'_> {
     ) -> anyhow::Result<TrainingClient> {
         let Some(Recovery { step, path }) = recoveries.after(&error, record) else {
             let is_unsaved = record.saved.is_none() && recovery::is_lost(&error);
-            return Err(match is_unsaved {
-                true => error.context(
-                    "the server lost the run, and no checkpoint was saved; --save-every N saves some",
-                ),
-                false => error,
+            let advice =
+                "the server lost the run, and no checkpoint was saved; --save-every N saves some";
+            return Err(if is_unsaved {
+                error.context(advice)
+            } else {
+                error
             });
         };
         if self.interrupt.is_requested() || !connection.renew()? {
@@ -229,7 +230,7 @@ impl Job<'_> {
         let loaded = connection
             .service
             .create_training_client_from_state_with_optimizer(&path);
-        Ok(loaded.await.context("cannot continue the run")?)
+        loaded.await.context("cannot continue the run")
     }
 
     /// Evaluates during training, unless the user has requested a stop.

@@ -4,7 +4,7 @@ use tinker_client::{Error, ErrorCategory};
 
 use super::record::Record;
 
-/// Text of a 400 that SkyRL answers for a run that its restarted engine does not hold.
+/// Text of a 400 that `SkyRL` answers for a run that its restarted engine does not hold.
 const NOT_LOADED: &str = "not loaded";
 
 /// A checkpoint to continue from.
