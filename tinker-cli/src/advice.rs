@@ -67,7 +67,7 @@ fn hint(cause: &(dyn StdError + 'static), program: &str) -> Option<String> {
         return Some("try again with a lower --learning-rate".to_owned());
     }
     if cause.is::<DatasetError>() {
-        let hint = "nothing was trained; correct the file (--max-length leaves out long examples)";
+        let hint = "nothing was trained; correct the lines, or leave them out with --skip-bad (--max-length leaves out long examples)";
         return Some(hint.to_owned());
     }
     #[cfg(feature = "local")]

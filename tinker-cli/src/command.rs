@@ -1,6 +1,7 @@
 //! The subcommands: one file each, with its `Args` and `run`.
 
 pub(crate) mod completions;
+pub(crate) mod data;
 #[cfg(feature = "local")]
 pub(crate) mod export;
 pub(crate) mod sample;
@@ -17,6 +18,7 @@ use crate::context::Context;
 pub(crate) enum Command {
     Train(Box<train::Args>),
     Sample(Box<sample::Args>),
+    Data(Box<data::Args>),
     #[cfg(feature = "local")]
     Serve(serve::Args),
     #[cfg(feature = "local")]
@@ -36,6 +38,7 @@ pub(crate) async fn run(
     match command {
         Command::Train(args) => Box::pin(train::run(*args, context)).await,
         Command::Sample(args) => Box::pin(sample::run(*args, context)).await,
+        Command::Data(args) => data::run(*args, context),
         #[cfg(feature = "local")]
         Command::Serve(args) => serve::run(args, context).await,
         #[cfg(feature = "local")]

@@ -13,3 +13,4 @@ pub(crate) use args::EngineArgs;
 pub(crate) use args::{BUILT_IN_MODEL, DestinationArgs};
 pub(crate) use connection::Connection;
 pub(crate) use destination::Destination;
+pub(crate) use tokenizer::from_files as renderer_of_files;

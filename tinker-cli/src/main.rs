@@ -11,6 +11,7 @@ mod clock;
 mod command;
 mod connect;
 mod context;
+mod data_files;
 mod exit;
 mod format;
 mod interrupt;
@@ -20,6 +21,7 @@ mod printer;
 mod program;
 mod progress;
 mod report;
+mod shown_row;
 mod style;
 
 use std::process::ExitCode;

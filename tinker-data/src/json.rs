@@ -1,5 +1,6 @@
 //! JSON values that keep the order of keys and refuse repeated ones.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -57,6 +58,14 @@ impl Json {
     }
 }
 
+/// Compact JSON text.
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = serde_json::to_string(self).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
 impl From<&str> for Json {
     fn from(text: &str) -> Self {
         Self::String(text.to_owned())
@@ -101,6 +110,9 @@ impl<'de> Deserialize<'de> for Json {
 }
 
 struct JsonVisitor;
+
+/// Number of members up to which an object is searched for a repeated key.
+const SMALL: usize = 24;
 
 impl<'de> Visitor<'de> for JsonVisitor {
     type Value = Json;
@@ -148,8 +160,18 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let mut members: Vec<(String, Json)> = Vec::new();
+        // Keys of a large object, so that it is not searched for each of them.
+        let mut keys = HashSet::new();
         while let Some(key) = map.next_key::<String>()? {
-            if members.iter().any(|(name, _)| *name == key) {
+            let is_repeated = if members.len() < SMALL {
+                members.iter().any(|(name, _)| *name == key)
+            } else {
+                if keys.is_empty() {
+                    keys.extend(members.iter().map(|(name, _)| name.clone()));
+                }
+                !keys.insert(key.clone())
+            };
+            if is_repeated {
                 return Err(A::Error::custom(format!("the key {key:?} is repeated")));
             }
             members.push((key, map.next_value()?));

@@ -14,8 +14,9 @@ pub use chat::{
     without_empty_thought,
 };
 pub use dataset::{
-    Dataset, DatasetError, EncodedDataset, EncodedQuestions, ErrorKind, Example, LengthLimit,
-    LineError, Prompt, Question, Row, datums,
+    Counts, Dataset, DatasetError, EncodedDataset, EncodedQuestions, ErrorKind, Example, Format,
+    Index, LengthLimit, LineError, Notes, Prompt, Question, ReadOptions, Row, Rows, Span, Survey,
+    UnknownFormat, datums, held_out, matching,
 };
 pub use error::ChatError;
 pub use json::Json;

@@ -4,6 +4,7 @@
 //! No input may cause a panic, a hang or unbounded memory.
 
 mod answer;
+mod data;
 mod engine;
 mod folder;
 mod message;

@@ -12,7 +12,7 @@ use tinker_types::{
     StopReason, TensorData,
 };
 
-use super::{engine, folder, training};
+use super::{data, engine, folder, training};
 
 /// Longest recorded body that is used. Longer ones slow a fuzzer down.
 const LONGEST: usize = 2048;
@@ -38,6 +38,10 @@ pub(super) enum Kind {
     Generations,
     Cassettes,
     Templates,
+    DataLines,
+    DataLists,
+    DataTables,
+    DataCompressed,
     /// A response, after a choice of call and status.
     Answers,
     /// A request body, after a choice of endpoint.
@@ -181,6 +185,10 @@ pub(super) fn of(kind: Kind) -> Vec<Vec<u8>> {
             .chain([[&[5, 0, 0], EVENTS].concat()])
             .collect(),
         Kind::Requests => engine::seeds(),
+        Kind::DataLines => data::lines(),
+        Kind::DataLists => data::lists(),
+        Kind::DataTables => data::tables(),
+        Kind::DataCompressed => data::compressed(),
     };
     seeds.retain(|seed| seed.len() <= LONGEST);
     seeds.sort();

@@ -4,7 +4,7 @@ use tinker_engine::decoders as folder;
 use tinker_local::decoders as local;
 
 use super::seed::Kind;
-use super::{answer, engine, message, seed, text};
+use super::{answer, data, engine, message, seed, text};
 
 /// A decoder of arbitrary bytes.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +78,14 @@ pub const TARGETS: &[Target] = &[
     ),
     target("checkpoint_path", text::checkpoint_path, Kind::Addresses),
     target("cassette", text::cassette, Kind::Cassettes),
+    target("data_lines", data::data_lines, Kind::DataLines),
+    target("data_list", data::data_list, Kind::DataLists),
+    target("data_table", data::data_table, Kind::DataTables),
+    target(
+        "data_compressed",
+        data::data_compressed,
+        Kind::DataCompressed,
+    ),
     target("chat_template", text::chat_template, Kind::Templates),
     target(
         "tokenizer_config",

@@ -5,6 +5,7 @@ mod evaluate;
 mod job;
 mod pace;
 mod plan;
+mod preview;
 mod record;
 mod recovery;
 mod run;

@@ -51,7 +51,7 @@ fn downloaded(home: &Path, id: &str) -> Option<PathBuf> {
 
 /// The renderer of a folder, or of a file in one. A folder without a chat template gets the plain one.
 #[cfg(feature = "tokenizers")]
-pub(super) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
+pub(crate) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
     let folder = path.parent().filter(|_| path.is_file()).unwrap_or(path);
     let tokenizer = Tokenizer::from_folder(folder)?;
     tracing::info!(folder = %folder.display(), "tokenizer");
@@ -66,7 +66,7 @@ pub(super) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
 }
 
 #[cfg(not(feature = "tokenizers"))]
-pub(super) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
+pub(crate) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
     let message = format!(
         "this build cannot read the tokenizer in {}; build it with `--features tokenizers`",
         path.display()

@@ -69,7 +69,7 @@ fn errors_of_the_data_end_with_3_and_name_their_lines() {
     assert_eq!(run.code, 3);
     assert_eq!(
         run.stderr,
-        "error: data.jsonl has 1 error\n  data.jsonl:2: has no \"completion\"\n    fix: add \"completion\" with a text\nhint: nothing was trained; correct the file (--max-length leaves out long examples)\n"
+        "error: data.jsonl has 1 error\n  data.jsonl:2:1: has no \"completion\"\n    fix: add \"completion\"\nhint: nothing was trained; correct the lines, or leave them out with --skip-bad (--max-length leaves out long examples)\n"
     );
     work.write("data.jsonl", "");
     assert_eq!(work.run(&["train", "data.jsonl"]).code, 3);
@@ -81,13 +81,13 @@ fn errors_of_the_data_end_with_3_and_name_their_lines() {
 }
 
 #[test]
-fn other_failures_end_with_1() {
+fn missing_data_end_with_3() {
     let work = Workplace::new();
     let run = work.run(&["train", "missing.jsonl", "--quiet"]);
-    assert_eq!(run.code, 1);
+    assert_eq!(run.code, 3);
     assert!(
         run.stderr
-            .starts_with("error: cannot read missing.jsonl\n  because "),
+            .starts_with("error: missing.jsonl cannot be opened: "),
         "{}",
         run.stderr
     );

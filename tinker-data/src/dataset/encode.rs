@@ -103,7 +103,11 @@ impl EncodedDataset {
     }
 }
 
-fn encode(renderer: &Renderer, example: &Example) -> Result<Vec<EncodedExample>, ChatError> {
+/// The sequences of an example for supervised training.
+pub(super) fn encode(
+    renderer: &Renderer,
+    example: &Example,
+) -> Result<Vec<EncodedExample>, ChatError> {
     match example {
         Example::Completion { prompt, completion } => {
             Ok(vec![renderer.completion(prompt, completion)?])
@@ -161,6 +165,7 @@ mod tests {
         Dataset {
             path: "x.jsonl".into(),
             rows: completions.iter().enumerate().map(row).collect(),
+            ..Dataset::default()
         }
     }
 

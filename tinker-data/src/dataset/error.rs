@@ -93,6 +93,18 @@ impl LineError {
         self
     }
 
+    /// The same error of a whole file.
+    pub(super) fn at_file(mut self, path: &Path) -> Self {
+        self.path = Some(path.to_owned());
+        self
+    }
+
+    /// The same error in a column, counted from 1 in characters.
+    pub(super) fn at_column(mut self, column: Option<usize>) -> Self {
+        self.column = column;
+        self
+    }
+
     /// The file; `None` if it is that of the [`DatasetError`].
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
@@ -124,6 +136,31 @@ impl LineError {
     }
 }
 
+impl std::error::Error for LineError {}
+
+/// `path:line:column: reason`, without the fix.
+impl fmt::Display for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            path,
+            line,
+            column,
+            reason,
+            ..
+        } = self;
+        if let Some(path) = path {
+            write!(f, "{}:", path.display())?;
+        }
+        for place in [line, column].into_iter().flatten() {
+            write!(f, "{place}:")?;
+        }
+        if path.is_some() || line.is_some() {
+            f.write_str(" ")?;
+        }
+        f.write_str(reason)
+    }
+}
+
 /// A data file that cannot be used. Its message lists the first 20 errors, each as `path:line:column: reason` with a fix,
 /// and counts the others by kind.
 #[derive(Debug)]
@@ -135,6 +172,15 @@ pub struct DatasetError {
 }
 
 impl DatasetError {
+    /// The error of a whole file.
+    pub(super) fn of(path: &Path, error: LineError) -> Self {
+        Self {
+            path: path.to_owned(),
+            lines: vec![error],
+            unlisted: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn unless_empty(path: &Path, lines: Vec<LineError>) -> Result<(), Self> {
         Self::with_unlisted(path, lines, BTreeMap::new())
     }
@@ -154,6 +200,16 @@ impl DatasetError {
         })
     }
 
+    /// The error of a file with errors; `None` without any.
+    pub fn new(path: &Path, lines: Vec<LineError>) -> Option<Self> {
+        Self::unless_empty(path, lines).err()
+    }
+
+    /// The file, or the first one.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The errors, at least one; at most the first 100,000.
     pub fn lines(&self) -> &[LineError] {
         &self.lines
@@ -166,6 +222,13 @@ impl DatasetError {
             *counts.entry(line.kind).or_default() += 1;
         }
         counts
+    }
+}
+
+impl From<LineError> for DatasetError {
+    fn from(error: LineError) -> Self {
+        let path = error.path.clone().unwrap_or_default();
+        Self::of(&path, error)
     }
 }
 
@@ -191,12 +254,10 @@ impl fmt::Display for DatasetError {
         write!(f, "{path} has {count} error{plural}")?;
         let mut last_fix = "";
         for error in self.lines.iter().take(LISTED) {
-            let path = error.path.as_deref().unwrap_or(&self.path).display();
-            write!(f, "\n  {path}:")?;
-            for place in [error.line, error.column].into_iter().flatten() {
-                write!(f, "{place}:")?;
+            match &error.path {
+                Some(_) => write!(f, "\n  {error}")?,
+                None => write!(f, "\n  {path}: {error}")?,
             }
-            write!(f, " {}", error.reason)?;
             // A file made by a faulty program has the same error on each line.
             if error.fix != last_fix {
                 write!(f, "\n    fix: {}", error.fix)?;

@@ -1,21 +1,49 @@
-//! Data files: one JSON object per line, checked completely before any of it is used.
+//! Data files: rows in several formats and containers, and their encoding as datums.
 
+mod container;
+mod convert;
 mod encode;
 mod error;
+mod errors;
 mod example;
-mod line;
+mod fields;
+mod files;
+mod fingerprint;
+mod format;
+mod index;
+mod mix;
+mod notes;
+mod options;
+mod parse;
+mod place;
 mod prompt;
 mod question;
 mod reader;
 mod row;
+mod rows;
+mod span;
+mod split;
+mod spool;
+mod survey;
+mod value_error;
+mod write;
 
 pub use encode::{EncodedDataset, LengthLimit, datums};
 pub use error::{DatasetError, ErrorKind, LineError};
 pub use example::Example;
+pub use files::matching;
+pub use format::{Format, UnknownFormat};
+pub use index::Index;
+pub use notes::Notes;
+pub use options::ReadOptions;
 pub use prompt::Prompt;
 pub use question::{EncodedQuestions, Question};
 pub use reader::Dataset;
 pub use row::Row;
+pub use rows::Rows;
+pub use span::Span;
+pub use split::held_out;
+pub use survey::{Counts, Survey};
 
 #[cfg(test)]
 mod tests;

@@ -43,7 +43,8 @@ impl Row {
     }
 }
 
-fn question(example: &Example) -> Option<(Prompt, String)> {
+/// The prompt of an example with its answer.
+pub(super) fn question(example: &Example) -> Option<(Prompt, String)> {
     match example {
         Example::Completion { prompt, completion } => {
             Some((Prompt::Text(prompt.clone()), completion.clone()))

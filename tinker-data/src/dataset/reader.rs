@@ -1,60 +1,73 @@
-//! Reader of data files.
+//! Whole data files in memory.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::io::{Cursor, Read};
+use std::path::PathBuf;
 
-use super::error::{DatasetError, ErrorKind, LineError};
-use super::line;
+use super::error::DatasetError;
+use super::errors::Errors;
+use super::notes::Notes;
+use super::options::ReadOptions;
 use super::row::Row;
+use super::rows::Rows;
 
-/// The examples of a data file.
-#[derive(Debug, Clone, PartialEq)]
+/// The examples of data files.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Dataset {
-    /// Path of the file, for error messages.
+    /// Path of the file, for error messages; of the first one if there are several.
     pub path: PathBuf,
-    /// The examples, in the order of the file.
+    /// The examples, in the order of the files.
     pub rows: Vec<Row>,
+    /// How the files were read.
+    pub notes: Notes,
 }
 
 impl Dataset {
-    /// Parses the content of the file at `path`. Blank lines are skipped, and so is a byte order mark.
+    /// Parses the content of the file at `path`, in any container and format.
     ///
     /// # Errors
     /// Lines that are not examples, all of them at once, or a file without examples.
     pub fn parse(path: impl Into<PathBuf>, content: &[u8]) -> Result<Self, DatasetError> {
+        let source = Cursor::new(content.to_vec());
+        Self::read(path, source, &ReadOptions::default())
+    }
+
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// A file that cannot be read, lines that are not examples, or a file without examples.
+    pub fn open(path: impl Into<PathBuf>, options: &ReadOptions) -> Result<Self, DatasetError> {
         let path = path.into();
-        let shared: Arc<Path> = path.as_path().into();
-        let mut errors = Vec::new();
-        let mut rows = Vec::new();
-        let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-        for (index, bytes) in content.split(|&byte| byte == b'\n').enumerate() {
-            let line = index + 1;
-            let parsed = match std::str::from_utf8(bytes) {
-                Ok(text) if text.trim().is_empty() => continue,
-                Ok(text) => line::parse(text),
-                Err(_) => Err(LineError::new(
-                    ErrorKind::Encoding,
-                    "is not UTF-8 text",
-                    "save the file as UTF-8",
-                )),
-            };
-            match parsed {
-                Ok(example) => rows.push(Row {
-                    path: Arc::clone(&shared),
-                    line,
-                    example,
-                }),
-                Err(error) => errors.push(error.at_line(&shared, line)),
-            }
-        }
-        if rows.is_empty() && errors.is_empty() {
-            errors.push(LineError::new(
-                ErrorKind::Missing,
-                "holds no examples",
-                line::FORMS,
-            ));
-        }
-        DatasetError::unless_empty(&path, errors)?;
-        Ok(Self { path, rows })
+        Self::collect(Rows::open(&path, options)?, path, options)
+    }
+
+    /// Reads a source, which errors call `path`.
+    ///
+    /// # Errors
+    /// See [`Self::open`].
+    pub fn read(
+        path: impl Into<PathBuf>,
+        source: impl Read + Send + 'static,
+        options: &ReadOptions,
+    ) -> Result<Self, DatasetError> {
+        let path = path.into();
+        Self::collect(Rows::new(&path, source, options)?, path, options)
+    }
+
+    fn collect(mut rows: Rows, path: PathBuf, options: &ReadOptions) -> Result<Self, DatasetError> {
+        let mut errors = Errors::new(options.skip_bad);
+        let read = rows.by_ref().filter_map(|row| errors.keep(row)).collect();
+        let mut notes = rows.notes().clone();
+        notes.skipped = errors.finish(&path)?;
+        Ok(Self {
+            path,
+            rows: read,
+            notes,
+        })
+    }
+
+    /// Appends the examples of another file.
+    pub fn append(&mut self, mut other: Self) {
+        self.rows.append(&mut other.rows);
+        self.notes.add(&other.notes);
     }
 }

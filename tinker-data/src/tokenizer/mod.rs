@@ -94,6 +94,10 @@ impl Tokenizer {
 
     /// Tokens of a text that continues another one: without special tokens, and without the space that some tokenizers
     /// put before a text.
+    #[cfg_attr(
+        not(feature = "tokenizers"),
+        expect(clippy::unnecessary_wraps, reason = "other tokenizers can fail")
+    )]
     pub(crate) fn encode_rest(&self, text: &str) -> Result<Vec<u32>, ChatError> {
         match &self.0 {
             Kind::Bytes => Ok(ByteTokenizer.encode(text)),

@@ -1,28 +1,38 @@
 //! Arguments of `tinker train`.
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::connect::DestinationArgs;
+use crate::data_files::{ReadArgs, weight};
 
 /// Fine-tune a model on examples, and show what it learned.
 ///
 /// Samples answers to held-out prompts before and after training, and prints them side by side.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each line of the data is one of:
+Each row of the data is one of:
   {\"prompt\": \"...\", \"completion\": \"...\"}
   {\"messages\": [{\"role\": \"user\", \"content\": \"...\"}, {\"role\": \"assistant\", \"content\": \"...\"}]}
+  {\"conversations\": [{\"from\": \"human\", \"value\": \"...\"}, {\"from\": \"gpt\", \"value\": \"...\"}]}
+  {\"instruction\": \"...\", \"input\": \"...\", \"output\": \"...\"}
+  {\"question\": \"...\", \"answer\": \"...\"}
+  {\"text\": \"...\"}
+  {\"tokens\": [1, 2], \"weights\": [0, 1]}
+in JSON Lines, one JSON list, CSV or TSV with a header, or one of these compressed with gzip or zstd.
 
 Examples:
   tinker train examples/data/pig-latin.jsonl
   tinker train chats.jsonl --eval questions.jsonl --epochs 5 --output runs/chats
   tinker train more.jsonl --resume tinker://RUN/weights/final
   tinker train chats.jsonl --model ~/models/Qwen3-0.6B --batch-size 4
+  tinker train math.jsonl prose.jsonl --mix 2,0.5
+  zcat chats.jsonl.gz | tinker train - --eval questions.jsonl
   tinker train data.jsonl --dry-run")]
 pub(crate) struct Args {
-    /// Examples, one JSON object per line.
-    pub(super) data: PathBuf,
+    /// Files of examples, patterns such as 'data/*.jsonl', or `-` for standard input.
+    #[arg(required = true, value_name = "DATA")]
+    pub(super) data: Vec<PathBuf>,
     /// Held-out examples [default: DATA-eval.jsonl if it exists, else 5 % of DATA].
     #[arg(long, value_name = "FILE")]
     pub(super) eval: Option<PathBuf>,
@@ -38,6 +48,12 @@ pub(crate) struct Args {
     /// Folder for the records of the run [default: runs/DATA-TIME].
     #[arg(short, long, value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+    /// Number of times that the examples of each file are taken, in the order of the files: 2 takes them twice, 0.5 a
+    /// random half.
+    #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', value_parser = weight, help_heading = "Data")]
+    pub(super) mix: Vec<f64>,
     /// Check the data, print the plan, and stop.
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -93,6 +109,13 @@ fn positive(text: &str) -> Result<f64, String> {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
         Ok(_) => Err("must be greater than 0".to_owned()),
         Err(error) => Err(error.to_string()),
+    }
+}
+
+impl Args {
+    /// The first file of the data; its name stands for all.
+    pub(super) fn first_file(&self) -> &Path {
+        self.data.first().map_or(Path::new(""), PathBuf::as_path)
     }
 }
 

@@ -6,6 +6,7 @@ use tinker_types::{CheckpointKind, CheckpointPath, ModelInfo};
 use super::args::Args;
 use super::job::Job;
 use super::plan::{DryRun, Plan};
+use super::preview::preview;
 use super::record::Config;
 use super::run_folder::RunFolder;
 use super::source::Source;
@@ -81,6 +82,7 @@ async fn train(
                 .print_note(&format!("{left_out} longer than --max-length left out"));
         }
     }
+    preview(&source.split.train, &encoded, &renderer, context);
     let mut plan = Plan::new(args, model, resume, encoded.examples.len());
     if questions.questions.is_empty() {
         plan.eval_every = None;
@@ -88,7 +90,7 @@ async fn train(
     let folder = args
         .output
         .clone()
-        .unwrap_or_else(|| RunFolder::default_path(&args.data));
+        .unwrap_or_else(|| RunFolder::default_path(args.first_file()));
     if args.dry_run {
         let dry_run = DryRun {
             destination: connection.describe(),

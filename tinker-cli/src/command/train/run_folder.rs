@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use crate::clock;
+use crate::data_files::is_stdin;
 use crate::exit::Usage;
 
 /// Settings and the identity of the data.
@@ -35,6 +36,7 @@ impl RunFolder {
     /// The default folder: `runs/<data>-<time>`, with the time in UTC.
     pub(crate) fn default_path(data: &Path) -> PathBuf {
         let stem = data.file_stem().unwrap_or_default().to_string_lossy();
+        let stem = if is_stdin(data) { "stdin".into() } else { stem };
         Path::new("runs").join(format!("{stem}-{}", clock::now_compact()))
     }
 

@@ -2,13 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
-use sha2::{Digest as _, Sha256};
-use tinker_data::Dataset;
-
 use super::args::Args;
 use super::split::{Origin, Split, beside};
 use crate::context::Context;
+use crate::data_files::{formats, is_stdin, mixed, print_notes};
 use crate::format;
 
 /// The content of the files.
@@ -22,20 +19,35 @@ pub(crate) struct Source {
 impl Source {
     /// Reads the data, selects the held-out questions, and prints a summary.
     pub(crate) fn read(args: &Args, context: &Context) -> anyhow::Result<Self> {
-        let (data, sha256) = read(&args.data)?;
-        let neighbour = Some(beside(&args.data)).filter(|path| path.is_file());
+        let (parts, sha256) = args.read.read(&args.data)?;
+        let data = mixed(parts, &args.mix, args.seed)?;
+        let notes = data.notes.clone();
+        let neighbour = match &args.data[..] {
+            [only] if !is_stdin(only) => Some(beside(only)).filter(|path| path.is_file()),
+            _ => None,
+        };
         let split = match args.eval.clone().or(neighbour) {
             Some(eval) => {
-                let (eval, sha256) = read(&eval)?;
-                Split::with_file(data, eval, sha256)
+                let (eval, sha256) = args.read.read(&[eval])?;
+                Split::with_file(data, mixed(eval, &[], 0)?, sha256)
             }
             None => Split::by_share(data),
         };
         let examples = format::count(split.train.rows.len(), "example");
-        let path = args.data.display();
-        context
-            .printer
-            .print_labelled("data", &format!("{examples} from {path}"));
+        let files: Vec<String> = args
+            .data
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        context.printer.print_labelled(
+            "data",
+            &format!(
+                "{examples} from {} ({} read)",
+                files.join(", "),
+                formats(&notes)
+            ),
+        );
+        print_notes(&notes, context.printer);
         context
             .printer
             .print_labelled("held out", &split.describe());
@@ -60,31 +72,5 @@ impl Source {
             Origin::File { path, .. } => path,
             Origin::Share { .. } => self.path(),
         }
-    }
-}
-
-/// A data file and its SHA-256 in hexadecimal.
-fn read(path: &Path) -> anyhow::Result<(Dataset, String)> {
-    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let data = Dataset::parse(path, &bytes)?;
-    let digest = Sha256::digest(&bytes);
-    let hex = digest.iter().map(|byte| format!("{byte:02x}"));
-    Ok((data, hex.collect()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_hash_is_that_of_the_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.jsonl");
-        std::fs::write(&path, "{\"prompt\":\"a\",\"completion\":\"b\"}\n").unwrap();
-        let (_, sha256) = read(&path).unwrap();
-        assert_eq!(
-            sha256,
-            "e07d31bdddb9aeaff065bbece8d092e987394a88450a601b00d76c066f1088b2"
-        );
     }
 }

@@ -102,6 +102,7 @@ impl Split {
             train: Dataset {
                 path: data.path,
                 rows,
+                notes: data.notes,
             },
             held_out,
             origin: Origin::Share { prompts },
@@ -153,6 +154,7 @@ mod tests {
         Dataset {
             path: "x.jsonl".into(),
             rows: rows.collect(),
+            ..Dataset::default()
         }
     }
 

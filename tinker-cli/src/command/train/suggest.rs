@@ -49,7 +49,11 @@ pub(crate) fn resume(
     checkpoint: &str,
     done: usize,
 ) -> Suggestion {
-    let mut words = vec!["train".to_owned(), path(&args.data)];
+    let mut words = vec!["train".to_owned()];
+    words.extend(args.data.iter().map(|file| path(file)));
+    if args.read.skip_bad {
+        words.push("--skip-bad".to_owned());
+    }
     let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
     option("resume", checkpoint.to_owned());
     option("first-step", done.to_string());
@@ -59,6 +63,13 @@ pub(crate) fn resume(
     option("seed", plan.seed.to_string());
     if let Some(eval) = &args.eval {
         option("eval", path(eval));
+    }
+    if let Some(format) = args.read.format {
+        option("format", format.to_string());
+    }
+    if !args.mix.is_empty() {
+        let weights: Vec<String> = args.mix.iter().map(f64::to_string).collect();
+        option("mix", weights.join(","));
     }
     if let Some(every) = plan.eval_every {
         option("eval-every", every.to_string());

@@ -1,0 +1,2 @@
+#![no_main]
+tinker_fuzz::decoder!("data_list");

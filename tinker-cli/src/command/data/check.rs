@@ -1,0 +1,213 @@
+//! `tinker data check`: errors and counts of data files.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use tinker_data::{Counts, DatasetError, LineError, Survey, matching};
+
+use super::target::ModelArgs;
+use crate::context::Context;
+use crate::data_files::{ReadArgs, formats, note_lines};
+use crate::format::{self, labelled};
+use crate::report::Printable;
+use crate::style::{FAINT, LABEL, TerminalStyle, WARNING, paint};
+
+/// Largest width of a bar in the histogram.
+const BAR: usize = 40;
+
+/// Check data files, and count rows, tokens, lengths, duplicates and leaks.
+///
+/// Ends with exit code 3 if a line has an error.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinker data check chats.jsonl
+  tinker data check 'data/*.jsonl.gz' --eval eval.jsonl --max-length 4096
+  zcat chats.jsonl.gz | tinker data check - --model ~/models/Qwen3-0.6B --json")]
+pub(super) struct Args {
+    /// Files, patterns such as 'data/*.jsonl', or `-` for standard input.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Held-out data; rows with a prompt that is also there are counted as leaks.
+    #[arg(long, value_name = "FILE")]
+    eval: Vec<PathBuf>,
+    /// Count longer sequences.
+    #[arg(long, value_name = "TOKENS")]
+    max_length: Option<NonZeroUsize>,
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+/// Result of the check.
+#[derive(Debug, Serialize)]
+struct Checked<'a> {
+    files: Vec<String>,
+    tokenizer: String,
+    #[serde(flatten)]
+    counts: &'a Counts,
+    max_length: Option<usize>,
+    /// Whether held-out data were compared.
+    #[serde(skip)]
+    has_eval: bool,
+    errors: Vec<FileErrors>,
+}
+
+/// The errors of a file.
+#[derive(Debug, Serialize)]
+struct FileErrors {
+    file: String,
+    /// Number of errors by kind.
+    counts: std::collections::BTreeMap<tinker_data::ErrorKind, usize>,
+    lines: Vec<LineError>,
+}
+
+/// Checks and prints.
+pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    let mut survey = Survey::new(args.model.renderer()?);
+    if let Some(most) = args.max_length {
+        survey = survey.with_max_length(most.get());
+    }
+    let mut errors = Vec::new();
+    for path in matching(&args.eval)? {
+        let read = args.read.open(&path).and_then(|rows| survey.hold_out(rows));
+        errors.extend(read.err());
+    }
+    let files = matching(&args.files)?;
+    for path in &files {
+        let read = args.read.open(path);
+        errors.extend(
+            read.and_then(|rows| survey.add(rows, args.read.skip_bad))
+                .err(),
+        );
+    }
+    let of_file = |error: &DatasetError| FileErrors {
+        file: error.path().display().to_string(),
+        counts: error.counts(),
+        lines: error.lines().to_vec(),
+    };
+    context.report.print(&Checked {
+        files: files
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect(),
+        tokenizer: args.model.name(),
+        counts: survey.counts(),
+        max_length: args.max_length.map(usize::from),
+        has_eval: !args.eval.is_empty(),
+        errors: errors.iter().map(of_file).collect(),
+    })?;
+    let mut errors = errors.into_iter();
+    let Some(mut last) = errors.next() else {
+        return Ok(());
+    };
+    for error in errors {
+        context.printer.print_line(&last.to_string());
+        last = error;
+    }
+    Err(last.into())
+}
+
+impl Printable for Checked<'_> {
+    fn to_text(&self, style: TerminalStyle) -> String {
+        let counts = self.counts;
+        let number = |count: usize| format::number(count as u64);
+        let rows = format!(
+            "{} ({})",
+            format::count(counts.rows, "row"),
+            formats(&counts.notes)
+        );
+        let mut lines = vec![
+            ("data", self.files.join("  ")),
+            ("tokenizer", self.tokenizer.clone()),
+            (
+                "read",
+                if counts.rows == 0 {
+                    "nothing".to_owned()
+                } else {
+                    rows
+                },
+            ),
+        ];
+        if counts.sequences > 0 {
+            lines.push((
+                "tokens",
+                format!(
+                    "{} read, {} learned",
+                    number(counts.tokens),
+                    number(counts.learned)
+                ),
+            ));
+            lines.push((
+                "lengths",
+                format!(
+                    "{} of {} to {} tokens",
+                    format::count(counts.sequences, "sequence"),
+                    number(counts.shortest),
+                    number(counts.longest)
+                ),
+            ));
+        }
+        let mut text: String = lines
+            .iter()
+            .map(|(label, text)| labelled(LABEL, label, text) + "\n")
+            .collect();
+        text += &self.histogram(style);
+        for finding in self.findings() {
+            text += &format!("{}\n", labelled(WARNING, "note", &finding));
+        }
+        text
+    }
+}
+
+impl Checked<'_> {
+    fn histogram(&self, style: TerminalStyle) -> String {
+        let most = self.counts.lengths.values().copied().max().unwrap_or(1);
+        let bar = if style.unicode { "█" } else { "#" };
+        let rows = self.counts.lengths.iter().map(|(length, count)| {
+            let width = (count * BAR).div_ceil(most);
+            let count = paint(FAINT, format::number(*count as u64));
+            format!(
+                "  {:>12}  {} {count}\n",
+                format!("to {}", format::number(*length as u64)),
+                bar.repeat(width)
+            )
+        });
+        rows.collect()
+    }
+
+    fn findings(&self) -> Vec<String> {
+        let counts = self.counts;
+        let mut lines = note_lines(&counts.notes);
+        let mut add = |count: usize, noun: &str, rest: &str| {
+            if count > 0 {
+                lines.push(format!("{} {rest}", format::count(count, noun)));
+            }
+        };
+        let most = self.max_length.unwrap_or_default();
+        add(
+            counts.over_long,
+            "sequence",
+            &format!("longer than {most} tokens"),
+        );
+        add(counts.duplicates, "row", "equal to an earlier one");
+        add(counts.leaks, "row", "with a prompt that is also held out");
+        add(counts.empty_turns, "message", "without text");
+        add(
+            counts.control_tokens,
+            "row",
+            "with a control token of the tokenizer in a text; it ends a turn or starts one",
+        );
+        add(
+            counts.merged_seams,
+            "answer",
+            "would merge with the end of its prompt; move the space from the prompt to the answer",
+        );
+        if self.has_eval && counts.leaks == 0 {
+            lines.push("no prompt is also held out".to_owned());
+        }
+        lines
+    }
+}

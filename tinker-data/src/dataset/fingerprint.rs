@@ -1,0 +1,46 @@
+//! Fingerprints of examples and prompts.
+
+use std::hash::Hasher as _;
+
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
+
+use super::example::Example;
+use super::prompt::Prompt;
+use super::question::question;
+use crate::json::Json;
+
+impl Example {
+    /// Fingerprint of the example: equal examples have equal ones, on every machine and in every version.
+    pub fn fingerprint(&self) -> u128 {
+        hash(&self.to_json())
+    }
+
+    /// Fingerprint of the prompt: equal prompts have equal ones. That of the example if it has no prompt.
+    ///
+    /// The prompt of a conversation is what comes before its last answer.
+    pub fn prompt_fingerprint(&self) -> u128 {
+        let prompt = match self {
+            Self::Problem { prompt, .. } => Some(prompt.clone()),
+            other => question(other).map(|(prompt, _)| prompt),
+        };
+        prompt.map_or_else(|| self.fingerprint(), |prompt| hash(&prompt_json(prompt)))
+    }
+}
+
+fn prompt_json(prompt: Prompt) -> Json {
+    match prompt {
+        Prompt::Text(text) => Json::String(text),
+        Prompt::Chat(mut conversation) => {
+            for message in &mut conversation.messages {
+                message.weight = 1.0;
+            }
+            Example::Chat(conversation).to_json()
+        }
+    }
+}
+
+fn hash(json: &Json) -> u128 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(json.to_string().as_bytes());
+    hasher.finish128().into()
+}

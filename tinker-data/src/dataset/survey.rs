@@ -1,0 +1,281 @@
+//! Counts over data files.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Serialize;
+
+use super::encode::{encode, not_encodable};
+use super::error::{DatasetError, LineError};
+use super::errors::Errors;
+use super::example::Example;
+use super::notes::Notes;
+use super::prompt::Prompt;
+use super::row::Row;
+use super::rows::Rows;
+use crate::chat::{Message, Renderer};
+use crate::error::ChatError;
+
+/// Rows that are encoded at once, by all cores.
+const BATCH: usize = 2048;
+
+/// Reads data files and counts what they hold, with memory that grows by 48 bytes for each row.
+///
+/// ```
+/// use tinker_data::{ReadOptions, Renderer, Rows, Survey};
+///
+/// let data = b"{\"prompt\":\"a\",\"completion\":\" b\"}\n{\"prompt\":\"a\",\"completion\":\" b\"}\n";
+/// let mut survey = Survey::new(Renderer::plain());
+/// survey.add(Rows::new("x.jsonl", &data[..], &ReadOptions::new())?, false)?;
+/// let counts = survey.counts();
+/// assert_eq!((counts.rows, counts.duplicates), (2, 1));
+/// assert_eq!((counts.tokens, counts.learned), (8, 6)); // three letters and the end token; all but the prompt
+/// # Ok::<(), tinker_data::DatasetError>(())
+/// ```
+#[derive(Debug)]
+pub struct Survey {
+    renderer: Renderer,
+    max_length: Option<usize>,
+    counts: Counts,
+    seen: HashSet<u128>,
+    held_out: HashSet<u128>,
+}
+
+/// Counts over data files.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Rows that were read and encoded.
+    pub rows: usize,
+    /// Sequences that the rows are encoded as. A conversation may need one for each answer.
+    pub sequences: usize,
+    /// Tokens of all sequences.
+    pub tokens: usize,
+    /// Tokens that are learned.
+    pub learned: usize,
+    /// Tokens of the shortest sequence.
+    pub shortest: usize,
+    /// Tokens of the longest sequence.
+    pub longest: usize,
+    /// Number of sequences by length: under each power of two the lengths up to it, above the one before.
+    pub lengths: BTreeMap<usize, usize>,
+    /// Sequences above the largest length, if one is set.
+    pub over_long: usize,
+    /// Rows that are equal to an earlier one.
+    pub duplicates: usize,
+    /// Rows whose prompt is also in the held-out data.
+    pub leaks: usize,
+    /// Messages without any text or call.
+    pub empty_turns: usize,
+    /// Rows with a control token of the tokenizer in a text.
+    pub control_tokens: usize,
+    /// Answers whose first token would merge with the end of the prompt.
+    pub merged_seams: usize,
+    /// How the files were read.
+    pub notes: Notes,
+}
+
+/// One row, measured.
+#[derive(Debug, Default)]
+struct Measured {
+    lengths: Vec<usize>,
+    learned: usize,
+    merged_seams: usize,
+    empty_turns: usize,
+    has_control: bool,
+    fingerprint: u128,
+    prompt: u128,
+}
+
+impl Survey {
+    /// A survey of sequences as the renderer makes them.
+    pub fn new(renderer: Renderer) -> Self {
+        Self {
+            renderer,
+            max_length: None,
+            counts: Counts::default(),
+            seen: HashSet::new(),
+            held_out: HashSet::new(),
+        }
+    }
+
+    /// Counts sequences of more tokens as over-long.
+    #[must_use]
+    pub fn with_max_length(mut self, tokens: usize) -> Self {
+        self.max_length = Some(tokens);
+        self
+    }
+
+    /// Reads held-out data, whose prompts are not to be trained on. To be called before [`Self::add`].
+    ///
+    /// # Errors
+    /// Lines that are not examples, all of them at once.
+    pub fn hold_out(&mut self, mut rows: Rows) -> Result<(), DatasetError> {
+        let path = rows.path().to_owned();
+        let mut errors = Errors::new(false);
+        for row in rows.by_ref().filter_map(|row| errors.keep(row)) {
+            self.held_out.insert(row.example.prompt_fingerprint());
+        }
+        errors.finish(&path).map(drop)
+    }
+
+    /// Reads and encodes a file, with all cores. Rows without errors are counted even if others have some.
+    ///
+    /// # Errors
+    /// Lines that are not examples or that cannot be encoded, all of them at once. With `skip_bad` they are only counted.
+    pub fn add(&mut self, mut rows: Rows, skip_bad: bool) -> Result<(), DatasetError> {
+        let path = rows.path().to_owned();
+        let mut errors = Errors::new(skip_bad);
+        loop {
+            let read = rows.by_ref().take(BATCH);
+            let read: Vec<Result<Row, LineError>> = read.collect();
+            let is_last = read.len() < BATCH;
+            let encoded = in_parallel(read, |row| {
+                let row = row?;
+                measure(&self.renderer, &row.example)
+                    .map_err(|error| not_encodable(&error).at(&row))
+            });
+            for row in encoded.into_iter().filter_map(|row| errors.keep(row)) {
+                self.count(row);
+            }
+            if is_last {
+                break;
+            }
+        }
+        let mut notes = rows.notes().clone();
+        let finished = errors.finish(&path);
+        notes.skipped = *finished.as_ref().unwrap_or(&0);
+        self.counts.notes.add(&notes);
+        finished.map(drop)
+    }
+
+    /// The counts up to here.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    fn count(&mut self, row: Measured) {
+        let counts = &mut self.counts;
+        counts.rows += 1;
+        for tokens in row.lengths {
+            counts.shortest = match counts.sequences {
+                0 => tokens,
+                _ => counts.shortest.min(tokens),
+            };
+            counts.longest = counts.longest.max(tokens);
+            counts.sequences += 1;
+            counts.tokens += tokens;
+            *counts
+                .lengths
+                .entry(tokens.max(1).next_power_of_two())
+                .or_default() += 1;
+            counts.over_long += usize::from(self.max_length.is_some_and(|most| tokens > most));
+        }
+        counts.learned += row.learned;
+        counts.merged_seams += row.merged_seams;
+        counts.empty_turns += row.empty_turns;
+        counts.control_tokens += usize::from(row.has_control);
+        counts.duplicates += usize::from(!self.seen.insert(row.fingerprint));
+        counts.leaks += usize::from(self.held_out.contains(&row.prompt));
+    }
+}
+
+/// Applies a function to all items, on all cores, in order.
+fn in_parallel<T: Send, R: Send>(items: Vec<T>, apply: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let part = items.len().div_ceil(cores).max(64);
+    let mut items = items.into_iter();
+    std::thread::scope(|scope| {
+        let mut threads = Vec::new();
+        loop {
+            let items: Vec<T> = items.by_ref().take(part).collect();
+            if items.is_empty() {
+                break;
+            }
+            let apply = &apply;
+            threads.push(scope.spawn(move || items.into_iter().map(apply).collect::<Vec<R>>()));
+        }
+        let mut results = Vec::new();
+        for thread in threads {
+            match thread.join() {
+                Ok(part) => results.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        results
+    })
+}
+
+fn measure(renderer: &Renderer, example: &Example) -> Result<Measured, ChatError> {
+    let mut measured = Measured {
+        fingerprint: example.fingerprint(),
+        prompt: example.prompt_fingerprint(),
+        ..Measured::default()
+    };
+    match example {
+        Example::Preference { chosen, rejected } => {
+            for side in [chosen, rejected] {
+                sequences(renderer, side, &mut measured)?;
+            }
+        }
+        Example::Problem { prompt, .. } => {
+            let prompt = match prompt {
+                Prompt::Text(text) => renderer.text(text)?,
+                Prompt::Chat(conversation) => renderer.prompt(conversation)?,
+            };
+            measured.lengths.push(prompt.length().unwrap_or_default());
+        }
+        _ => sequences(renderer, example, &mut measured)?,
+    }
+    let tokenizer = renderer.tokenizer();
+    for text in texts(example) {
+        measured.has_control |= tokenizer.control_token_in(text).is_some();
+    }
+    measured.empty_turns = messages(example)
+        .filter(|message| is_empty(message))
+        .count();
+    Ok(measured)
+}
+
+fn sequences(
+    renderer: &Renderer,
+    example: &Example,
+    measured: &mut Measured,
+) -> Result<(), ChatError> {
+    for sequence in encode(renderer, example)? {
+        measured.lengths.push(sequence.tokens);
+        measured.learned += sequence.learned;
+        measured.merged_seams += sequence.merged_seams;
+    }
+    Ok(())
+}
+
+fn messages(example: &Example) -> Box<dyn Iterator<Item = &Message> + '_> {
+    match example {
+        Example::Chat(conversation)
+        | Example::Problem {
+            prompt: Prompt::Chat(conversation),
+            ..
+        } => Box::new(conversation.messages.iter()),
+        Example::Preference { chosen, rejected } => {
+            Box::new(messages(chosen).chain(messages(rejected)))
+        }
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+fn is_empty(message: &Message) -> bool {
+    message.text().trim().is_empty() && message.tool_calls.is_empty() && message.reasoning.is_none()
+}
+
+fn texts(example: &Example) -> Vec<&str> {
+    match example {
+        Example::Completion { prompt, completion } => vec![prompt, completion],
+        Example::Text(text)
+        | Example::Problem {
+            prompt: Prompt::Text(text),
+            ..
+        } => vec![text],
+        Example::Preference { chosen, rejected } => [texts(chosen), texts(rejected)].concat(),
+        other => messages(other).map(Message::text).collect(),
+    }
+}

@@ -1,0 +1,6 @@
+//! Tests of the library as its users call it.
+
+#![expect(clippy::unwrap_used, reason = "a missing value fails the test")]
+
+mod containers;
+mod published;
