@@ -8,6 +8,7 @@ mod custom_loss;
 mod download;
 pub mod error;
 pub mod flow;
+pub mod hub;
 mod observe;
 mod operation;
 mod promise;
@@ -25,7 +26,7 @@ mod testing;
 
 pub use config::credentials::{Credentials, CredentialsFile, KeyOrigin, StoredKey};
 pub use config::dialect::{Dialect, ForwardOnly, Wire};
-pub use config::{Config, ENVIRONMENT, OFFICIAL_BASE_URL, Variable};
+pub use config::{Config, ENVIRONMENT, HUB_ENVIRONMENT, OFFICIAL_BASE_URL, Variable};
 pub use custom_loss::autodiff;
 pub use custom_loss::graph::LossGraph;
 pub use custom_loss::handle::LossHandle;

@@ -2,11 +2,14 @@
 
 use http::{HeaderName, HeaderValue};
 
+use std::path::{Path, PathBuf};
+
 use super::{Config, OFFICIAL_BASE_URL};
 use crate::config::credentials::{CredentialsFile, StoredKey};
 use crate::error::{ConfigError, Error};
+use crate::hub::{HubConfig, HubError};
 
-/// An environment variable that [`Config::from_env`] reads.
+/// An environment variable that [`Config::from_env`] or [`HubConfig::from_env`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Variable {
@@ -118,6 +121,111 @@ impl CredentialsFile {
     }
 }
 
+/// All variables that [`HubConfig::from_env`] reads: those of `huggingface_hub`. An empty variable counts as unset.
+pub const HUB_ENVIRONMENT: &[Variable] = &[
+    Variable {
+        name: HF_HOME,
+        meaning: "folder of token and cache; default: huggingface in XDG_CACHE_HOME or ~/.cache",
+    },
+    Variable {
+        name: HF_HUB_CACHE,
+        meaning: "the cache; default: hub in HF_HOME",
+    },
+    Variable {
+        name: XDG_CACHE_HOME,
+        meaning: "folder of caches; default: ~/.cache",
+    },
+    Variable {
+        name: HF_ENDPOINT,
+        meaning: "address of the Hub; default: https://huggingface.co",
+    },
+    Variable {
+        name: HF_TOKEN,
+        meaning: "the token of the user",
+    },
+    Variable {
+        name: HF_TOKEN_PATH,
+        meaning: "the file of the token; default: token in HF_HOME",
+    },
+    Variable {
+        name: HF_HUB_OFFLINE,
+        meaning: "1, true, yes or on: use the cache only",
+    },
+];
+
+const HF_HOME: &str = "HF_HOME";
+const HF_HUB_CACHE: &str = "HF_HUB_CACHE";
+const XDG_CACHE_HOME: &str = "XDG_CACHE_HOME";
+const HF_ENDPOINT: &str = "HF_ENDPOINT";
+const HF_TOKEN: &str = "HF_TOKEN";
+const HF_TOKEN_PATH: &str = "HF_TOKEN_PATH";
+const HF_HUB_OFFLINE: &str = "HF_HUB_OFFLINE";
+
+impl HubConfig {
+    /// Settings from the environment; [`HUB_ENVIRONMENT`] lists the variables. If no token is set, it is that of
+    /// `hf auth login`.
+    ///
+    /// # Errors
+    /// No home folder, a variable that is not UTF-8, or a token's file that cannot be read.
+    pub fn from_env() -> Result<Self, HubError> {
+        let read = |name: &str| {
+            let refuse = |_| HubError::invalid(format!("{name}: is not UTF-8"));
+            std::env::var_os(name)
+                .map(|value| value.into_string().map_err(refuse))
+                .transpose()
+        };
+        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        Self::from_variables(home.as_deref(), read)
+    }
+
+    fn from_variables(
+        home: Option<&Path>,
+        read: impl Fn(&str) -> Result<Option<String>, HubError>,
+    ) -> Result<Self, HubError> {
+        let read = |name| {
+            let value = read(name)?.map(|value| value.trim().to_owned());
+            Ok::<_, HubError>(value.filter(|value| !value.is_empty()))
+        };
+        let path = |name| -> Result<Option<PathBuf>, HubError> {
+            let value = read(name)?;
+            Ok(value.map(|value| match (value.strip_prefix("~/"), home) {
+                (Some(rest), Some(home)) => home.join(rest),
+                _ => PathBuf::from(value),
+            }))
+        };
+        let unknown = || HubError::invalid("the home folder is unknown; set HF_HOME");
+        let folder = match (path(HF_HOME)?, path(XDG_CACHE_HOME)?) {
+            (Some(folder), _) => folder,
+            (None, Some(caches)) => caches.join("huggingface"),
+            (None, None) => home.ok_or_else(unknown)?.join(".cache").join("huggingface"),
+        };
+        let mut config = Self::new(path(HF_HUB_CACHE)?.unwrap_or_else(|| folder.join("hub")));
+        if let Some(endpoint) = read(HF_ENDPOINT)? {
+            config.endpoint = endpoint;
+        }
+        let is_on = |word: String| {
+            matches!(
+                word.to_ascii_lowercase().as_str(),
+                "1" | "true" | "yes" | "on"
+            )
+        };
+        config.is_offline = read(HF_HUB_OFFLINE)?.is_some_and(is_on);
+        let file = path(HF_TOKEN_PATH)?.unwrap_or_else(|| folder.join("token"));
+        let token = match read(HF_TOKEN)? {
+            Some(token) => Some(token),
+            None => match std::fs::read_to_string(&file) {
+                Ok(token) => Some(token.trim().to_owned()).filter(|token| !token.is_empty()),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+                Err(error) => return Err(HubError::disk(&file, "cannot be read", error)),
+            },
+        };
+        Ok(match token {
+            Some(token) => config.with_token(token),
+            None => config,
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,6 +277,54 @@ mod tests {
                 "{word}"
             );
         }
+    }
+
+    #[test]
+    fn the_hub_has_the_variables_of_python() {
+        let home = tempfile::tempdir().unwrap();
+        let hub = |variables: &[(&str, &str)]| {
+            let find = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                Ok(found.map(|(_, value)| (*value).to_owned()))
+            };
+            HubConfig::from_variables(Some(home.path()), find).unwrap()
+        };
+        let cache = home.path().join(".cache/huggingface");
+        let plain = hub(&[("HF_HUB_OFFLINE", "0"), ("HF_TOKEN", " ")]);
+        assert_eq!(
+            (plain.cache, plain.endpoint.as_str()),
+            (cache.join("hub"), "https://huggingface.co")
+        );
+        assert!(plain.token.is_none() && !plain.is_offline);
+        std::fs::create_dir_all(&cache).unwrap();
+        std::fs::write(cache.join("token"), "hf_stored\n").unwrap();
+        assert_eq!(hub(&[]).token.unwrap().expose(), "hf_stored");
+        assert_eq!(
+            hub(&[("XDG_CACHE_HOME", "/x")]).cache,
+            Path::new("/x/huggingface/hub")
+        );
+        assert_eq!(
+            hub(&[("HF_HOME", "~/h"), ("XDG_CACHE_HOME", "/x")]).cache,
+            home.path().join("h/hub")
+        );
+        let all = hub(&[
+            ("HF_HOME", "/h"),
+            ("HF_HUB_CACHE", "/c"),
+            ("HF_ENDPOINT", "http://localhost:1"),
+            ("HF_TOKEN", "hf_given"),
+            ("HF_HUB_OFFLINE", "ON"),
+        ]);
+        assert_eq!(
+            (all.cache.as_path(), all.endpoint.as_str()),
+            (Path::new("/c"), "http://localhost:1")
+        );
+        assert!(all.is_offline && all.token.as_ref().unwrap().expose() == "hf_given");
+        assert!(!format!("{all:?}").contains("hf_given"));
+        let elsewhere = cache.join("token").display().to_string();
+        let token = hub(&[("HF_HOME", "/h"), ("HF_TOKEN_PATH", &elsewhere)]).token;
+        assert_eq!(token.unwrap().expose(), "hf_stored");
+        let none = HubConfig::from_variables(None, |_| Ok(None)).unwrap_err();
+        assert!(none.to_string().contains("set HF_HOME"), "{none}");
     }
 
     #[test]

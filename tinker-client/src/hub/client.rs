@@ -1,0 +1,159 @@
+//! Client of the Hub and its cache.
+
+use std::path::PathBuf;
+
+use futures_util::{StreamExt, stream};
+
+use super::cache::RepositoryCache;
+use super::config::HubConfig;
+use super::error::{HubError, HubErrorKind};
+use super::pulled::{Pulled, PulledFile};
+use super::remote::Remote;
+use super::repository::{Repository, check_revision};
+use super::transfer::Transfer;
+use crate::download::options::DownloadOptions;
+
+/// The Hugging Face Hub with its cache. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    config: HubConfig,
+    remote: Remote,
+}
+
+/// The files to fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HubFiles {
+    /// A model: configuration, weights in safetensors, and tokenizer.
+    Model,
+    /// Tokenizer, chat templates and configuration.
+    Tokenizer,
+}
+
+impl HubFiles {
+    /// Whether a file of a repository is one of these.
+    fn has(self, name: &str) -> bool {
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        if let Some((folder, template)) = name.split_once('/') {
+            let is_template = folder == "additional_chat_templates" && extension == "jinja";
+            return is_template && !template.contains('/');
+        }
+        let is_index = name.strip_suffix(".index.json").is_some();
+        let is_text = matches!(extension, "json" | "jinja") && !is_index;
+        let is_weights = name.starts_with("model")
+            && (extension == "safetensors" || name == "model.safetensors.index.json");
+        let is_vocabulary = matches!(name, "merges.txt" | "tokenizer.model");
+        match self {
+            Self::Model => is_weights || is_text || is_vocabulary,
+            Self::Tokenizer => is_text,
+        }
+    }
+}
+
+impl Hub {
+    /// A client with these settings. Sends nothing.
+    ///
+    /// # Errors
+    /// An address or a token that cannot be used.
+    pub fn new(config: HubConfig) -> Result<Self, HubError> {
+        Ok(Self {
+            remote: Remote::new(&config)?,
+            config,
+        })
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &HubConfig {
+        &self.config
+    }
+
+    /// The folder of a branch, tag or commit in the cache, if it has any file of it. Sends nothing.
+    pub fn cached(&self, repository: &Repository, revision: &str) -> Option<PathBuf> {
+        check_revision(revision).ok()?;
+        RepositoryCache::new(&self.config.cache, repository).find(revision)
+    }
+
+    /// Fetches the files of a branch, tag or commit that the cache lacks.
+    ///
+    /// Files are checked by their hash, and an interrupted transfer is continued, now or by the next call. The token is
+    /// sent to the Hub only.
+    ///
+    /// # Errors
+    /// See [`HubErrorKind`]. Nothing is sent if [`HubConfig::is_offline`] is set.
+    pub async fn pull(
+        &self,
+        repository: &Repository,
+        revision: &str,
+        files: HubFiles,
+        options: &DownloadOptions,
+    ) -> Result<Pulled, HubError> {
+        check_revision(revision)?;
+        if self.config.is_offline {
+            let what = format!("{repository} cannot be fetched, because HF_HUB_OFFLINE is set");
+            return Err(HubError::new(HubErrorKind::Offline, what));
+        }
+        let cache = RepositoryCache::new(&self.config.cache, repository);
+        let listing = self.remote.list(repository, revision).await?;
+        let mut names: Vec<String> = listing
+            .files
+            .into_iter()
+            .filter(|name| files.has(name))
+            .collect();
+        names.sort();
+        if names.is_empty() {
+            let what = format!("{repository} has no files of a model in revision {revision}");
+            return Err(HubError::new(HubErrorKind::NotFound, what));
+        }
+        let transfers = names.iter().map(|name| async {
+            let transfer = Transfer {
+                remote: &self.remote,
+                cache: &cache,
+                repository,
+                commit: &listing.commit,
+                name,
+                options,
+            };
+            Box::pin(transfer.run()).await
+        });
+        let mut transfers = stream::iter(transfers).buffer_unordered(options.parallel.get());
+        let mut fetched = Vec::with_capacity(names.len());
+        while let Some(file) = transfers.next().await {
+            fetched.push(file?);
+        }
+        drop(transfers);
+        fetched.sort_by(|a: &PulledFile, b| a.name.cmp(&b.name));
+        cache.note(revision, &listing.commit)?;
+        Ok(Pulled {
+            folder: cache.snapshot(&listing.commit),
+            commit: listing.commit,
+            files: fetched,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_has_its_files() {
+        for (name, is_model, is_tokenizer) in [
+            ("config.json", true, true),
+            ("tokenizer.json", true, true),
+            ("chat_template.jinja", true, true),
+            ("additional_chat_templates/tool_use.jinja", true, true),
+            ("model.safetensors", true, false),
+            ("model-00001-of-00002.safetensors", true, false),
+            ("model.safetensors.index.json", true, false),
+            ("merges.txt", true, false),
+            ("pytorch_model.bin", false, false),
+            ("pytorch_model.bin.index.json", false, false),
+            ("consolidated.safetensors", false, false),
+            ("original/params.json", false, false),
+            ("README.md", false, false),
+        ] {
+            assert_eq!(HubFiles::Model.has(name), is_model, "{name}");
+            assert_eq!(HubFiles::Tokenizer.has(name), is_tokenizer, "{name}");
+        }
+    }
+}
