@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use tinker_client::chat::{ChatError, Learn, Message, Renderer};
+use tinker_client::chat::{ChatError, Message, Renderer};
 use tinker_client::{
     AdamParams, Datum, Error as ClientError, FinishReason, LoraConfig, Loss, ModelInput,
     SampleOptions, SamplingClient, SamplingParams, ServiceClient, TrainingClient,
@@ -65,7 +65,7 @@ async fn a_model_learns_is_sampled_saved_and_loaded() -> Outcome {
         .iter()
         .map(|(user, model)| {
             let messages = [Message::user(*user), Message::assistant(*model)].into();
-            let mut examples = chat.supervised(&messages, Learn::Turns)?;
+            let mut examples = chat.supervised(&messages)?;
             Ok(examples.remove(0).datum)
         })
         .collect::<Result<_, ChatError>>()?;

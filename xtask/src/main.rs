@@ -21,6 +21,7 @@ mod lines;
 mod output;
 mod random_model;
 mod servers;
+mod taught;
 mod trial;
 mod workspace;
 
@@ -45,6 +46,7 @@ fn main() -> anyhow::Result<()> {
         },
         XtaskCmd::RandomModel(flags) => random_model::run(&flags),
         XtaskCmd::Servers(flags) => servers::run(&flags),
+        XtaskCmd::Taught(flags) => taught::run(flags.python),
         XtaskCmd::ExampleData(flags) => example_data::run(output::Mode::from_check(flags.check)),
     }
 }

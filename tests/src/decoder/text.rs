@@ -45,7 +45,7 @@ pub(super) fn chat_template(bytes: &[u8]) {
     let _prompt = renderer.prompt(&messages.clone().into());
     let conversation = messages.into();
     for learn in Learn::ALL {
-        let _examples = renderer.supervised(&conversation, learn);
+        let _examples = renderer.clone().with_learn(learn).supervised(&conversation);
     }
 }
 

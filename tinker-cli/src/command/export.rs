@@ -8,7 +8,7 @@ use serde::Serialize;
 use tinker_local::{BaseModelSource, ExportTarget, Exported, SavedAdapter, Storage};
 use tinker_types::CheckpointPath;
 
-use crate::connect::{BUILT_IN_MODEL, engine};
+use crate::connect::{BUILT_IN_MODEL, engine, renderer_of_files};
 use crate::context::Context;
 use crate::exit::Usage;
 use crate::format;
@@ -112,7 +112,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         let saved = args.open()?;
         let base_model = saved.base_model().to_owned();
         if args.merged {
-            let base = saved.base(args.base.as_deref());
+            let base = with_template_end(saved.base(args.base.as_deref()));
             (
                 base_model,
                 "merged",
@@ -135,6 +135,23 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         folder: folder.display().to_string(),
         files: files.into_iter().map(file).collect(),
     })
+}
+
+/// The base with the token that its chat template writes after an answer among its end tokens.
+fn with_template_end(base: BaseModelSource) -> BaseModelSource {
+    let BaseModelSource::Folder(folder) = base else {
+        return base;
+    };
+    match renderer_of_files(folder.path()) {
+        Ok(renderer) => {
+            let ends = renderer.end_tokens().iter().copied();
+            BaseModelSource::Folder(folder.with_end_tokens(ends))
+        }
+        Err(error) => {
+            tracing::info!(%error, "the end tokens are those of config.json");
+            BaseModelSource::Folder(folder)
+        }
+    }
 }
 
 impl Args {

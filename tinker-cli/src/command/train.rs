@@ -1,6 +1,7 @@
 //! `tinker train`: supervised fine-tuning.
 
 mod args;
+mod encode;
 mod evaluate;
 mod job;
 mod pace;

@@ -14,7 +14,7 @@ pub(super) struct Ends {
     /// All of them, without repeats.
     pub(super) ids: Vec<u32>,
     /// Written forms, where they have one.
-    written: Vec<String>,
+    pub(super) written: Vec<String>,
     /// Notes for the user about them.
     pub(super) notes: Vec<String>,
 }

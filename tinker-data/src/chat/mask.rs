@@ -20,6 +20,14 @@ pub(super) struct Mask<'a> {
     pub(super) ends: &'a Ends,
 }
 
+/// How an answer was found.
+#[derive(Debug)]
+pub(super) struct Found {
+    rule: Rule,
+    /// A token would have crossed the end of the prompt.
+    is_merged: bool,
+}
+
 impl Mask<'_> {
     /// The sequences to learn from, each up to its last learned token.
     pub(super) fn sequences(
@@ -49,20 +57,35 @@ impl Mask<'_> {
             if message.weight == 0.0 || self.opens_without_prompt(conversation, index) {
                 continue;
             }
-            let answer = answer::find(self.template, conversation, index)?;
-            let rest = self.ends.cut(self.tokenizer, &answer.rest);
-            let parts = seam::join(self.tokenizer, &answer.prompt, &rest)?;
-            let (prompt, rest) = parts.tokens.split_at(parts.cuts[0]);
+            let (prompt, answer, found) = self.answer(conversation, index)?;
             let mut sequence = sequences
                 .pop_if(|before| prompt.starts_with(&before.tokens))
-                .unwrap_or_else(|| Sequence::new(answer.rule));
+                .unwrap_or_else(|| Sequence::new(found.rule));
             sequence.extend(&prompt[sequence.tokens.len()..], 0.0);
-            sequence.extend(rest, message.weight);
-            sequence.rule = sequence.rule.max(answer.rule);
-            sequence.merged += parts.merged;
+            sequence.extend(&answer, message.weight);
+            sequence.rule = sequence.rule.max(found.rule);
+            sequence.merged += usize::from(found.is_merged);
             sequences.push(sequence);
         }
         Ok(sequences)
+    }
+
+    /// Tokens of the prompt of an answer, and of the answer with its end token.
+    pub(super) fn answer(
+        &self,
+        conversation: &Conversation,
+        index: usize,
+    ) -> Result<(Vec<u32>, Vec<u32>, Found), ChatError> {
+        let answer = answer::find(self.template, conversation, index)?;
+        let rest = self.ends.cut(self.tokenizer, &answer.rest);
+        let parts = seam::join(self.tokenizer, &answer.prompt, &rest)?;
+        let mut prompt = parts.tokens;
+        let rest = prompt.split_off(parts.cuts[0]);
+        let found = Found {
+            rule: answer.rule,
+            is_merged: parts.merged > 0,
+        };
+        Ok((prompt, rest, found))
     }
 
     /// True for an answer that opens the conversation, if the template writes no prompt for it. It is context.

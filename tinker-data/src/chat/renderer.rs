@@ -22,6 +22,7 @@ pub struct Renderer {
     tokenizer: Tokenizer,
     template: Template,
     ends: Arc<Ends>,
+    learn: Learn,
 }
 
 impl Renderer {
@@ -31,7 +32,15 @@ impl Renderer {
             ends: Arc::new(Ends::new(&tokenizer, &template)),
             tokenizer,
             template,
+            learn: Learn::default(),
         }
+    }
+
+    /// Sets which answers of a conversation are learned; by default [`Learn::Turns`].
+    #[must_use]
+    pub fn with_learn(mut self, learn: Learn) -> Self {
+        self.learn = learn;
+        self
     }
 
     /// Tokenizer and template of the built-in model.
@@ -69,6 +78,11 @@ impl Renderer {
         &self.ends.ids
     }
 
+    /// Written forms of [`Self::end_tokens`]; the end token of the byte tokenizer has none.
+    pub fn end_texts(&self) -> &[String] {
+        &self.ends.written
+    }
+
     /// Notes for the user about the end tokens: files that name none, or that name different ones.
     pub fn notes(&self) -> &[String] {
         &self.ends.notes
@@ -97,15 +111,43 @@ impl Renderer {
         ))
     }
 
-    /// Training examples for cross entropy: weight 1, or that of the message, on the tokens of the answers that `learn`
-    /// selects, each up to and with its end token, and 0 on all others. The tokens before an answer are those of its
+    /// Tokens of the prompt for the last message, an answer of the assistant, and the tokens to write for it, with its
+    /// end token.
+    ///
+    /// # Errors
+    /// A last message of another role, or a conversation that the template does not accept.
+    pub fn question(&self, conversation: &Conversation) -> Result<(Vec<u32>, Vec<u32>), ChatError> {
+        let Some(last) = conversation.messages.last() else {
+            return Err(ChatError::new("messages is empty; pass at least one"));
+        };
+        if last.role != Role::Assistant {
+            return Err(ChatError::new(
+                "the last message is not an answer of the assistant",
+            ));
+        }
+        let (prompt, answer, _) = self
+            .mask()
+            .answer(conversation, conversation.messages.len() - 1)?;
+        Ok((prompt, answer))
+    }
+
+    fn mask(&self) -> Mask<'_> {
+        Mask {
+            tokenizer: &self.tokenizer,
+            template: &self.template,
+            ends: &self.ends,
+        }
+    }
+
+    /// Training examples for cross entropy: weight 1, or that of the message, on the tokens of the answers that
+    /// [`Self::with_learn`] selects, each up to and with its end token, and 0 on all others. The tokens before an answer are those of its
     /// prompt, as it is sampled. Messages after the last learned answer are left out.
     ///
     /// ```
-    /// use tinker_data::{Learn, Message, Renderer};
+    /// use tinker_data::{Message, Renderer};
     ///
     /// let messages = [Message::user("Hi"), Message::assistant("Hello")].into();
-    /// let examples = Renderer::plain().supervised(&messages, Learn::Turns)?;
+    /// let examples = Renderer::plain().supervised(&messages)?;
     /// assert_eq!(examples[0].learned, 6); // five letters and the end token
     /// # Ok::<(), tinker_data::ChatError>(())
     /// ```
@@ -115,12 +157,11 @@ impl Renderer {
     pub fn supervised(
         &self,
         conversation: &Conversation,
-        learn: Learn,
     ) -> Result<Vec<EncodedExample>, ChatError> {
         let answers = conversation.messages.iter().enumerate();
         let answers = answers.filter(|(_, message)| message.role == Role::Assistant);
         let answers: Vec<(usize, &Message)> = answers.collect();
-        let considered = match learn {
+        let considered = match self.learn {
             Learn::Last => &answers[answers.len().saturating_sub(1)..],
             _ => &answers,
         };
@@ -139,12 +180,7 @@ impl Renderer {
                 "messages[{index}] is an empty answer, which teaches the model to say nothing; remove it, or give it weight 0"
             )));
         }
-        let mask = Mask {
-            tokenizer: &self.tokenizer,
-            template: &self.template,
-            ends: &self.ends,
-        };
-        let sequences = mask.sequences(conversation, learn)?;
+        let sequences = self.mask().sequences(conversation, self.learn)?;
         if sequences.is_empty() {
             return Err(ChatError::new(
                 "the only answer opens the conversation, and the template writes no prompt for it",
@@ -175,16 +211,16 @@ impl Renderer {
         self.example(&sequence)
     }
 
-    /// Text of sampled tokens, without the end token.
+    /// Text of sampled tokens up to the first end token.
     ///
     /// # Errors
     /// See [`Tokenizer::decode`].
     pub fn answer(&self, tokens: &[u32]) -> Result<String, ChatError> {
-        let ended = tokens
-            .last()
-            .is_some_and(|last| self.ends.ids.contains(last));
+        let end = tokens
+            .iter()
+            .position(|token| self.ends.ids.contains(token));
         self.tokenizer
-            .decode(&tokens[..tokens.len() - usize::from(ended)])
+            .decode(&tokens[..end.unwrap_or(tokens.len())])
     }
 
     fn example(&self, sequence: &Sequence) -> Result<EncodedExample, ChatError> {

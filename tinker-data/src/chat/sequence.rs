@@ -66,6 +66,31 @@ impl EncodedExample {
         }
     }
 
+    /// The first `most` tokens; `None` if none of them is learned, or if the datum holds more than tokens and weights.
+    pub(crate) fn cut(&self, most: usize) -> Option<Self> {
+        let inputs = &self.datum.loss_fn_inputs;
+        let targets = inputs.get("target_tokens")?.as_i64()?;
+        let weights = inputs.get("weights")?.as_f32()?;
+        let input = self.datum.model_input.to_tokens().ok()?;
+        if inputs.len() != 2 || most == 0 {
+            return None;
+        }
+        let last = targets.get(most.checked_sub(2)?)?;
+        let mut tokens = input.get(..most - 1)?.to_vec();
+        tokens.push(u32::try_from(*last).ok()?);
+        let mut kept = vec![0.0];
+        kept.extend_from_slice(weights.get(..most - 1)?);
+        let sequence = Sequence {
+            tokens,
+            weights: kept,
+            rule: self.rule,
+            merged: self.merged_seams,
+        };
+        Self::new(&sequence)
+            .ok()
+            .filter(|shorter| shorter.learned > 0)
+    }
+
     pub(super) fn new(sequence: &Sequence) -> Result<Self, ChatError> {
         let Sequence {
             tokens, weights, ..

@@ -7,33 +7,50 @@ use tinker_types::Datum;
 
 use super::error::{DatasetError, ErrorKind, LineError};
 use super::example::Example;
+use super::length::{LengthLimit, too_long};
+use super::parallel;
 use super::reader::Dataset;
-use crate::chat::{EncodedExample, Learn, Renderer};
+use crate::chat::{EncodedExample, Renderer, Rule};
 use crate::error::ChatError;
-
-/// Limit on the tokens of a sequence, and what happens to longer ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LengthLimit {
-    /// A longer sequence is an error of its line.
-    Refuse(usize),
-    /// A longer sequence is left out.
-    LeaveOut(usize),
-    /// There is no known limit.
-    Unknown,
-}
 
 /// The examples of a data file as datums.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct EncodedDataset {
-    /// The examples, in the order of the file.
+    /// The sequences, in the order of the file.
     pub examples: Vec<EncodedExample>,
-    /// Number of examples that were longer than the limit.
+    /// One entry for each line, in the same order.
+    pub lines: Vec<EncodedLine>,
+    /// Number of sequences that were longer than the limit and left out.
     pub left_out: usize,
+    /// Number of sequences that were longer than the limit and lost their end.
+    pub cut: usize,
+    /// Tokens that are not learned because of the limit.
+    pub learned_lost: usize,
+}
+
+/// Result of encoding a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EncodedLine {
+    /// Line number, from 1.
+    pub line: usize,
+    /// Number of sequences within the limit.
+    pub sequences: usize,
+    /// Tokens of these sequences.
+    pub tokens: usize,
+    /// Learned tokens of these sequences.
+    pub learned: usize,
+    /// How the learned tokens were found; that of the sequence which is furthest from a plain rendering.
+    pub rule: Rule,
+    /// Seams between prompts and answers that a token would have crossed.
+    pub merged_seams: usize,
+    /// A text of the line contains a control token of the tokenizer, in its written form.
+    pub has_control_token: bool,
 }
 
 impl Dataset {
-    /// Encodes the examples.
+    /// Encodes the examples, on all cores.
     ///
     /// # Errors
     /// Lines that the renderer cannot encode or that are too long, all of them at once, or no example within the
@@ -43,24 +60,32 @@ impl Dataset {
         renderer: &Renderer,
         limit: LengthLimit,
     ) -> Result<EncodedDataset, DatasetError> {
+        self.encode_with_progress(renderer, limit, &|_| ())
+    }
+
+    /// The same as [`Self::encode`]. `progress` receives the number of rows that are done, from any thread.
+    ///
+    /// # Errors
+    /// See [`Self::encode`].
+    pub fn encode_with_progress(
+        &self,
+        renderer: &Renderer,
+        limit: LengthLimit,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<EncodedDataset, DatasetError> {
+        let rows = parallel::map(&self.rows, |row| encode(renderer, &row.example), progress);
         let mut errors = Vec::new();
         let mut encoded = EncodedDataset::default();
-        for row in &self.rows {
-            let examples = match encode(renderer, &row.example) {
-                Ok(examples) => examples,
-                Err(error) => {
-                    errors.push(not_encodable(&error).at(row));
-                    continue;
-                }
-            };
-            for example in examples {
-                match limit {
-                    LengthLimit::Refuse(most) if example.tokens > most => {
-                        errors.push(too_long(example.tokens, most).at(row));
+        for (row, examples) in self.rows.iter().zip(rows) {
+            match examples {
+                Ok(examples) => {
+                    let has_control_token = row.example.has_control_token(renderer.tokenizer());
+                    match encoded.add(row.line, examples, has_control_token, limit) {
+                        Ok(()) => {}
+                        Err(error) => errors.push(error.at(row)),
                     }
-                    LengthLimit::LeaveOut(most) if example.tokens > most => encoded.left_out += 1,
-                    _ => encoded.examples.push(example),
                 }
+                Err(error) => errors.push(not_encodable(&error).at(row)),
             }
         }
         if encoded.examples.is_empty() && errors.is_empty() {
@@ -91,9 +116,65 @@ pub fn datums(
 }
 
 impl EncodedDataset {
+    /// Adds the sequences of a line within the limit.
+    fn add(
+        &mut self,
+        line: usize,
+        examples: Vec<EncodedExample>,
+        has_control_token: bool,
+        limit: LengthLimit,
+    ) -> Result<(), LineError> {
+        let mut added = EncodedLine {
+            line,
+            sequences: 0,
+            tokens: 0,
+            learned: 0,
+            rule: Rule::Given,
+            merged_seams: 0,
+            has_control_token,
+        };
+        for mut example in examples {
+            match limit {
+                LengthLimit::Refuse(most) if example.tokens > most => {
+                    return Err(too_long(example.tokens, most));
+                }
+                LengthLimit::LeaveOut(most) if example.tokens > most => {
+                    self.left_out += 1;
+                    self.learned_lost += example.learned;
+                    continue;
+                }
+                LengthLimit::Cut(most) if example.tokens > most => {
+                    let learned = example.learned;
+                    let Some(shorter) = example.cut(most) else {
+                        self.left_out += 1;
+                        self.learned_lost += learned;
+                        continue;
+                    };
+                    example = shorter;
+                    self.cut += 1;
+                    self.learned_lost += learned - example.learned;
+                }
+                _ => {}
+            }
+            added.sequences += 1;
+            added.tokens += example.tokens;
+            added.learned += example.learned;
+            added.rule = added.rule.max(example.rule);
+            added.merged_seams += example.merged_seams;
+            self.examples.push(example);
+        }
+        self.lines.push(added);
+        Ok(())
+    }
+
     /// Tokens of all examples.
     pub fn tokens(&self) -> usize {
         self.examples.iter().map(|example| example.tokens).sum()
+    }
+
+    /// Learned tokens of all examples.
+    pub fn learned(&self) -> usize {
+        self.examples.iter().map(|example| example.learned).sum()
     }
 
     /// Tokens of the longest example; 0 if there are no examples.
@@ -112,7 +193,7 @@ pub(super) fn encode(
         Example::Completion { prompt, completion } => {
             Ok(vec![renderer.completion(prompt, completion)?])
         }
-        Example::Chat(conversation) => renderer.supervised(conversation, Learn::Turns),
+        Example::Chat(conversation) => renderer.supervised(conversation),
         Example::Text(text) => Ok(vec![renderer.completion("", text)?]),
         Example::Tokens(datum) => Ok(vec![EncodedExample::given(datum.clone())]),
         Example::Preference { .. } => Err(ChatError::new(
@@ -122,15 +203,6 @@ pub(super) fn encode(
             "a problem has no answer of the assistant to learn; it is for reinforcement learning",
         )),
     }
-}
-
-/// The error of a sequence above the limit.
-pub(super) fn too_long(tokens: usize, most: usize) -> LineError {
-    LineError::new(
-        ErrorKind::Length,
-        format!("has {tokens} tokens, more than the {most} a sequence may have"),
-        "shorten it, or leave out long examples",
-    )
 }
 
 /// The error of a text that the renderer refuses.
@@ -144,7 +216,7 @@ pub(super) fn not_encodable(error: &ChatError) -> LineError {
     LineError::new(
         ErrorKind::Encode,
         reason,
-        "change the line, or use another tokenizer",
+        "change the line, or use another chat template or tokenizer",
     )
 }
 

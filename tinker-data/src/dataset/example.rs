@@ -5,6 +5,7 @@ use tinker_types::Datum;
 use super::prompt::Prompt;
 use crate::chat::Conversation;
 use crate::json::Json;
+use crate::tokenizer::Tokenizer;
 
 /// A training example, before it is encoded.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,4 +41,30 @@ pub enum Example {
     },
     /// An example that is encoded already.
     Tokens(Datum),
+}
+
+impl Example {
+    /// Whether a text contains a control token of the tokenizer, in its written form.
+    pub fn has_control_token(&self, tokenizer: &Tokenizer) -> bool {
+        let is_in = |text: &str| tokenizer.control_token_in(text).is_some();
+        let is_in_chat = |conversation: &Conversation| {
+            let mut messages = conversation.messages.iter();
+            messages.any(|message| {
+                is_in(message.text()) || message.reasoning.as_deref().is_some_and(is_in)
+            })
+        };
+        match self {
+            Self::Completion { prompt, completion } => is_in(prompt) || is_in(completion),
+            Self::Text(text) => is_in(text),
+            Self::Chat(conversation) => is_in_chat(conversation),
+            Self::Problem { prompt, .. } => match prompt {
+                Prompt::Text(text) => is_in(text),
+                Prompt::Chat(conversation) => is_in_chat(conversation),
+            },
+            Self::Preference { chosen, rejected } => {
+                chosen.has_control_token(tokenizer) || rejected.has_control_token(tokenizer)
+            }
+            Self::Tokens(_) => false,
+        }
+    }
 }

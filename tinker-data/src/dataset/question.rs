@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use tinker_types::ModelInput;
 
-use super::encode::{LengthLimit, not_encodable, too_long};
+use super::encode::not_encodable;
 use super::error::DatasetError;
 use super::example::Example;
+use super::length::{LengthLimit, too_long};
 use super::prompt::Prompt;
 use super::row::Row;
-use crate::chat::{Message, Renderer, Role};
+use crate::chat::{Message, Renderer, Role, without_empty_thought};
 use crate::error::ChatError;
 
 /// Tokens that a sampled answer may have beyond the expected one, so that a longer answer is recognised as wrong.
@@ -25,7 +26,10 @@ pub struct Question {
     pub line: usize,
     /// The prompt.
     pub prompt: Prompt,
-    /// The expected answer.
+    /// The answer as a message; `None` for a text.
+    pub answer: Option<Message>,
+    /// Text of the expected answer. Of [`EncodedQuestions`] as the template writes it, with reasoning and calls, and
+    /// without a thought that is empty.
     pub expected: String,
 }
 
@@ -33,10 +37,12 @@ impl Row {
     /// The question that the last learned part of the example answers. `None` for texts and tokens, which have no
     /// prompt, and for problems without a reference answer.
     pub fn question(&self) -> Option<Question> {
-        let (prompt, expected) = question(&self.example)?;
+        let (prompt, answer) = question(&self.example)?;
+        let expected = answer.text().to_owned();
         Some(Question {
             path: Arc::clone(&self.path),
             line: self.line,
+            answer: matches!(prompt, Prompt::Chat(_)).then_some(answer),
             prompt,
             expected,
         })
@@ -44,22 +50,24 @@ impl Row {
 }
 
 /// The prompt of an example with its answer.
-pub(super) fn question(example: &Example) -> Option<(Prompt, String)> {
+pub(super) fn question(example: &Example) -> Option<(Prompt, Message)> {
     match example {
         Example::Completion { prompt, completion } => {
-            Some((Prompt::Text(prompt.clone()), completion.clone()))
+            Some((Prompt::Text(prompt.clone()), Message::assistant(completion)))
         }
         Example::Chat(conversation) => {
             let messages = &conversation.messages;
             let is_answer = |message: &Message| message.role == Role::Assistant;
-            let at = messages.iter().rposition(is_answer).unwrap_or_default();
-            let expected = messages.get(at).map_or("", Message::text).to_owned();
-            Some((Prompt::Chat(conversation.first(at)), expected))
+            let at = messages.iter().rposition(is_answer)?;
+            Some((
+                Prompt::Chat(conversation.first(at)),
+                messages.get(at)?.clone(),
+            ))
         }
         Example::Preference { chosen, .. } => question(chosen),
         Example::Problem { prompt, answer, .. } => {
             let answer = answer.as_ref()?.as_str()?;
-            Some((prompt.clone(), answer.to_owned()))
+            Some((prompt.clone(), Message::assistant(answer)))
         }
         Example::Text(_) | Example::Tokens(_) => None,
     }
@@ -90,8 +98,8 @@ impl EncodedQuestions {
         let mut errors = Vec::new();
         let mut encoded = Self::default();
         for question in questions {
-            let (prompt, answer) = match encode(renderer, question) {
-                Ok(lengths) => lengths,
+            let (prompt, answer, expected) = match encode(renderer, question) {
+                Ok(encoded) => encoded,
                 Err(error) => {
                     errors.push(not_encodable(&error).at_line(&question.path, question.line));
                     continue;
@@ -103,14 +111,16 @@ impl EncodedQuestions {
                     errors.push(too_long(whole, most).at_line(&question.path, question.line));
                     continue;
                 }
-                LengthLimit::LeaveOut(most) if whole > most => {
+                LengthLimit::LeaveOut(most) | LengthLimit::Cut(most) if whole > most => {
                     encoded.left_out += 1;
                     continue;
                 }
-                LengthLimit::Refuse(most) | LengthLimit::LeaveOut(most) => most - prompt.len(),
-                LengthLimit::Unknown => usize::MAX,
+                limit => limit.most().map_or(usize::MAX, |most| most - prompt.len()),
             };
-            encoded.questions.push(question.clone());
+            encoded.questions.push(Question {
+                expected,
+                ..question.clone()
+            });
             let prompt = ModelInput::from_tokens(prompt);
             encoded
                 .requests
@@ -127,19 +137,27 @@ impl EncodedQuestions {
     }
 }
 
-/// The tokens of the prompt, and the number of tokens of the expected answer with its end token.
-fn encode(renderer: &Renderer, question: &Question) -> Result<(Vec<u32>, usize), ChatError> {
-    let tokenizer = renderer.tokenizer();
-    let answer = tokenizer.encode(&question.expected)?.len() + 1;
-    let prompt = match &question.prompt {
-        Prompt::Text(text) => tokenizer.encode_with_special_tokens(text)?,
-        // A rendered prompt is text alone, so it always has tokens.
-        Prompt::Chat(conversation) => renderer
-            .prompt(conversation)?
-            .to_tokens()
-            .unwrap_or_default(),
-    };
-    Ok((prompt, answer))
+/// The tokens of the prompt, the number of tokens of the expected answer with its end token, and its text.
+fn encode(
+    renderer: &Renderer,
+    question: &Question,
+) -> Result<(Vec<u32>, usize, String), ChatError> {
+    match &question.prompt {
+        Prompt::Text(text) => {
+            // A text has tokens alone.
+            let prompt = renderer.text(text)?.to_tokens().unwrap_or_default();
+            let answer = renderer.tokenizer().encode(&question.expected)?.len() + 1;
+            Ok((prompt, answer, question.expected.clone()))
+        }
+        Prompt::Chat(conversation) => {
+            let mut whole = conversation.clone();
+            whole.messages.extend(question.answer.clone());
+            let (prompt, answer) = renderer.question(&whole)?;
+            let expected = renderer.answer(&answer)?;
+            let expected = without_empty_thought(&expected).to_owned();
+            Ok((prompt, answer.len(), expected))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -151,6 +169,7 @@ mod tests {
             path: Path::new("x.jsonl").into(),
             line: 1,
             prompt: Prompt::Text("ask".into()),
+            answer: None,
             expected: expected.into(),
         };
         let questions = [question("ab"), question("abcdef")];

@@ -25,7 +25,8 @@ pub enum StopRule {
     Never,
     /// At one of these tokens. The stop token is the sequence's last token.
     Tokens(Vec<u32>),
-    /// As soon as the generated text contains one of these. The tokens that completed it are kept.
+    /// As soon as the generated text contains one of these, and at the model's end tokens. The tokens that completed a
+    /// text are kept.
     Text(Vec<String>),
 }
 

@@ -16,10 +16,11 @@ use crate::model::{ModelConfig, TensorSource};
 
 const CONFIG: &str = "config.json";
 const WEIGHTS: &str = "model.safetensors";
+const GENERATION: &str = "generation_config.json";
 
 /// Files of a model besides its configuration and weights.
 const BESIDE: [&str; 10] = [
-    "generation_config.json",
+    GENERATION,
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
@@ -84,10 +85,18 @@ impl BaseModelSource {
             Self::Folder(folder) => {
                 let open = folder.open()?;
                 let path = absolute(folder.path())?;
-                let config: Value = read_json(&path.join(CONFIG), 1 << 20)?;
+                let mut config: Value = read_json(&path.join(CONFIG), 1 << 20)?;
+                set_ends(&mut config, &open.info.end_tokens);
                 let model = (&open.config, &open.tensors as &dyn TensorSource);
                 write(model, adapter, storage, output, config, |to| {
-                    beside(&path, to)
+                    beside(&path, to)?;
+                    let generation = to.join(GENERATION);
+                    if !generation.exists() {
+                        return Ok(());
+                    }
+                    let mut settings: Value = read_json(&generation, 1 << 20)?;
+                    set_ends(&mut settings, &open.info.end_tokens);
+                    write_json(&generation, &settings)
                 })
             }
         }
@@ -145,6 +154,15 @@ fn write(
         write_json(&to.join(CONFIG), &config)?;
         rest(to)
     })
+}
+
+/// Writes the end tokens into a configuration: one as a number, several as a list.
+fn set_ends(config: &mut Value, ids: &[u32]) {
+    match ids {
+        [] => {}
+        [id] => config["eos_token_id"] = (*id).into(),
+        ids => config["eos_token_id"] = ids.into(),
+    }
 }
 
 /// Copies the files beside the weights. Links become files.

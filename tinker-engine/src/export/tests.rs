@@ -158,6 +158,26 @@ fn a_base_is_written_as_it_is() {
     );
 }
 
+#[test]
+fn an_export_has_all_end_tokens() {
+    let place = tempfile::tempdir().unwrap();
+    let (from, to) = (place.path().join("base"), place.path().join("out"));
+    RandomFolder::qwen3().write(&from).unwrap();
+    let settings = "generation_config.json";
+    fs::write(from.join(settings), r#"{"eos_token_id": 7, "top_k": 20}"#).unwrap();
+    let folder = ModelFolder::new(&from).with_end_tokens([5]);
+    BaseModelSource::Folder(folder)
+        .write(None, &ExportTarget::new(&to))
+        .unwrap();
+    assert_eq!(config(&to)["eos_token_id"], serde_json::json!([7, 256, 5]));
+    let settings = fs::read(to.join(settings)).unwrap();
+    let settings: serde_json::Value = serde_json::from_slice(&settings).unwrap();
+    assert_eq!(
+        settings,
+        serde_json::json!({"eos_token_id": [7, 256, 5], "top_k": 20})
+    );
+}
+
 #[cfg(feature = "base-model")]
 #[test]
 fn the_built_in_model_becomes_a_folder() {

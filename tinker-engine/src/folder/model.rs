@@ -52,6 +52,7 @@ pub struct ModelFolder {
     name: Option<String>,
     context: Option<usize>,
     known_tokens_only: bool,
+    end_tokens: Vec<u32>,
 }
 
 impl ModelFolder {
@@ -62,6 +63,7 @@ impl ModelFolder {
             name: None,
             context: None,
             known_tokens_only: false,
+            end_tokens: Vec::new(),
         }
     }
 
@@ -84,6 +86,14 @@ impl ModelFolder {
     #[must_use]
     pub fn with_known_tokens_only(mut self) -> Self {
         self.known_tokens_only = true;
+        self
+    }
+
+    /// Adds tokens that end a sequence, such as the one that the chat template writes after an answer, to those that
+    /// the files name. Exports have all of them.
+    #[must_use]
+    pub fn with_end_tokens(mut self, ids: impl IntoIterator<Item = u32>) -> Self {
+        self.end_tokens.extend(ids);
         self
     }
 
@@ -124,6 +134,11 @@ impl ModelFolder {
             config.max_position_embeddings,
         );
         info.end_tokens = end_tokens(&path, file.eos_token_id, config.vocab_size)?;
+        for id in &self.end_tokens {
+            if !info.end_tokens.contains(id) {
+                info.end_tokens.push(*id);
+            }
+        }
         info.tokenizer = text.is_some().then(|| path.display().to_string());
         info.folder = Some(path);
         Ok(OpenFolder {
@@ -203,7 +218,7 @@ struct Generation {
     eos_token_id: Option<Ids>,
 }
 
-/// The end tokens: those of `generation_config.json`, else of `config.json`.
+/// The end tokens: those of `generation_config.json` and of `config.json`.
 fn end_tokens(folder: &Path, own: Option<Ids>, vocab_size: usize) -> Result<Vec<u32>, FolderError> {
     let path = folder.join("generation_config.json");
     let generation = if path.exists() {
@@ -211,9 +226,21 @@ fn end_tokens(folder: &Path, own: Option<Ids>, vocab_size: usize) -> Result<Vec<
     } else {
         None
     };
-    let mut ids = generation.or(own).map(Ids::into_vec).unwrap_or_default();
-    ids.retain(|id| (*id as usize) < vocab_size);
-    Ok(ids)
+    let mut all = Vec::new();
+    for (ids, path) in [(generation, path), (own, folder.join("config.json"))] {
+        for id in ids.map(Ids::into_vec).unwrap_or_default() {
+            if id as usize >= vocab_size {
+                let what = format!(
+                    "has eos_token_id {id}, but the vocabulary has {vocab_size} tokens; correct it"
+                );
+                return Err(FolderError::new(&path, what));
+            }
+            if !all.contains(&id) {
+                all.push(id);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// The end tokens of `generation_config.json`.

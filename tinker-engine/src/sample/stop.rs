@@ -8,6 +8,7 @@ use crate::vocabulary::Vocabulary;
 pub(super) enum StopWatch {
     Tokens(Vec<u32>),
     Text {
+        end_tokens: Vec<u32>,
         texts: Vec<Vec<u8>>,
         /// The end of the text so far, one byte shorter than the longest stop text.
         tail: Vec<u8>,
@@ -22,6 +23,7 @@ impl StopWatch {
             StopRule::Never => Self::Tokens(Vec::new()),
             StopRule::Tokens(tokens) => Self::Tokens(tokens.clone()),
             StopRule::Text(texts) => Self::Text {
+                end_tokens: end_tokens.to_vec(),
                 texts: texts.iter().map(|text| text.as_bytes().to_vec()).collect(),
                 tail: Vec::new(),
             },
@@ -32,7 +34,11 @@ impl StopWatch {
     pub(super) fn ends_with(&mut self, token: u32, vocabulary: &dyn Vocabulary) -> bool {
         match self {
             Self::Tokens(tokens) => tokens.contains(&token),
-            Self::Text { texts, tail } => {
+            Self::Text {
+                end_tokens,
+                texts,
+                tail,
+            } => {
                 tail.extend_from_slice(vocabulary.bytes(token));
                 let hit = texts
                     .iter()
@@ -40,7 +46,7 @@ impl StopWatch {
                 let longest = texts.iter().map(Vec::len).max().unwrap_or(0);
                 let excess = tail.len().saturating_sub(longest.saturating_sub(1));
                 tail.drain(..excess);
-                hit
+                hit || end_tokens.contains(&token)
             }
         }
     }
@@ -77,6 +83,7 @@ mod tests {
         assert_eq!(stops_at(&text, "one\ntwo\n\nthree"), Some(8));
         assert_eq!(stops_at(&text, "UserUser: x"), Some(8));
         assert_eq!(stops_at(&text, "User :"), None);
+        assert_eq!(stops_at(&text, "ab<|end|>User:"), Some(2));
         assert_eq!(
             stops_at(&StopRule::Text(vec!["d|>".to_owned()]), "a<|end|>"),
             Some(1)

@@ -3,6 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
+use super::encode::EncodeArgs;
 use crate::connect::DestinationArgs;
 use crate::data_files::{ReadArgs, weight};
 
@@ -91,9 +92,8 @@ pub(crate) struct Args {
     /// Random seed of the initial adapter weights and the order of the examples.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
     pub(super) seed: u64,
-    /// Leave out examples that are longer, instead of reporting them as errors.
-    #[arg(long, value_name = "TOKENS", help_heading = "Training")]
-    pub(super) max_length: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(super) encode: EncodeArgs,
     /// Also evaluate on the held-out prompts every N steps.
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub(super) eval_every: Option<NonZeroUsize>,

@@ -3,8 +3,8 @@
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde::Serialize;
 use tinker_client::SamplingClient;
-use tinker_data::{Question, Renderer};
-use tinker_types::{ModelInput, SamplingParams};
+use tinker_data::{Question, Renderer, without_empty_thought};
+use tinker_types::{ModelInput, SamplingParams, Stop};
 
 use crate::exit::Interrupted;
 use crate::interrupt::Interrupt;
@@ -14,7 +14,8 @@ use crate::progress::Progress;
 /// Largest number of samples in flight; the server batches them.
 const IN_FLIGHT: usize = 64;
 
-/// Number of held-out questions whose answer is exactly the expected one, apart from white space at the ends.
+/// Number of held-out questions whose answer is exactly the one that the template writes, apart from white space at the
+/// ends and a thought that is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub(crate) struct Score {
     pub(crate) exact: usize,
@@ -62,11 +63,16 @@ pub(crate) async fn answers(
     interrupt: &Interrupt,
 ) -> anyhow::Result<Vec<String>> {
     let mut progress = Progress::start(printer, label, requests.len());
+    let stop = Some(renderer.end_tokens().to_vec()).filter(|ends| !ends.is_empty());
     let mut responses = futures_util::stream::iter(requests)
         .map(|(prompt, max_tokens)| {
             let greedy = SamplingParams::default()
                 .with_temperature(0.0)
                 .with_max_tokens(u32::try_from(*max_tokens).unwrap_or(u32::MAX));
+            let greedy = match &stop {
+                Some(ends) => greedy.with_stop(Stop::Tokens(ends.clone())),
+                None => greedy,
+            };
             sampler.sample(prompt.clone(), greedy)
         })
         .buffered(IN_FLIGHT);
@@ -83,7 +89,8 @@ pub(crate) async fn answers(
             .sequences
             .first()
             .map(|sequence| &sequence.tokens[..]);
-        answers.push(renderer.answer(tokens.unwrap_or_default())?);
+        let answer = renderer.answer(tokens.unwrap_or_default())?;
+        answers.push(without_empty_thought(&answer).to_owned());
         progress.update(answers.len(), "");
     }
 }
@@ -100,6 +107,7 @@ mod tests {
             path: std::path::Path::new("x.jsonl").into(),
             line: 1,
             prompt: Prompt::Text("p".into()),
+            answer: None,
             expected: expected.to_owned(),
         };
         let questions = [

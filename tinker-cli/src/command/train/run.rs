@@ -1,9 +1,10 @@
 //! Preparation of a run: data, connection and plan.
 
-use tinker_data::{EncodedQuestions, LengthLimit};
+use tinker_data::EncodedQuestions;
 use tinker_types::{CheckpointKind, CheckpointPath, ModelInfo};
 
 use super::args::Args;
+use super::encode;
 use super::job::Job;
 use super::plan::{DryRun, Plan};
 use super::preview::preview;
@@ -62,25 +63,19 @@ async fn train(
         None => connection.base_model(args.model.as_deref())?,
     };
     let renderer = connection.renderer(&model)?;
-    let limit = match (args.max_length, connection.context_length(&model)) {
-        (Some(most), Some(context)) => LengthLimit::LeaveOut(most.get().min(context)),
-        (Some(most), None) => LengthLimit::LeaveOut(most.get()),
-        (None, Some(context)) => LengthLimit::Refuse(context),
-        (None, None) => LengthLimit::Unknown,
-    };
-    let encoded = source.split.train.encode(&renderer, limit)?;
+    let renderer = renderer.with_learn(args.encode.learn.into());
+    let limit = args.encode.limit(connection.context_length(&model))?;
+    let encoded = encode::encode(&source.split.train, &renderer, limit, context.printer)?;
     let held_out = &source.split.held_out;
     let questions = EncodedQuestions::new(&renderer, held_out, limit)?;
-    for (left_out, noun) in [
-        (encoded.left_out, "example"),
-        (questions.left_out, "held-out prompt"),
-    ] {
-        if left_out > 0 {
-            let left_out = format::count(left_out, noun);
-            context
-                .printer
-                .print_note(&format!("{left_out} longer than --max-length left out"));
-        }
+    for note in encode::notes(&encoded, &renderer) {
+        context.printer.print_note(&note);
+    }
+    if questions.left_out > 0 {
+        let left_out = format::count(questions.left_out, "held-out prompt");
+        context
+            .printer
+            .print_note(&format!("{left_out} longer than the limit left out"));
     }
     preview(&source.split.train, &encoded, &renderer, context);
     let mut plan = Plan::new(args, model, resume, encoded.examples.len());

@@ -77,12 +77,10 @@ pub(crate) fn resume(
     if let Some(every) = plan.save_every {
         option("save-every", every.to_string());
     }
-    if let Some(most) = args.max_length {
-        option("max-length", most.to_string());
-    }
     if args.name != "final" {
         option("name", args.name.clone());
     }
+    words.extend(args.encode.to_words());
     words.extend(args.destination.to_words());
     Suggestion {
         purpose: "continue",
@@ -110,6 +108,7 @@ mod tests {
             path: std::path::Path::new("x.jsonl").into(),
             line: 1,
             prompt,
+            answer: None,
             expected: "e".into(),
         }
     }

@@ -12,6 +12,10 @@ use crate::style::{BAD, FAINT, GOOD, LABEL, STRONG, TerminalStyle, paint};
 
 /// Largest number of rows in the table.
 const ROWS: usize = 8;
+/// Position of a difference, in characters, that is in sight in a narrow table.
+const IN_SIGHT: usize = 10;
+/// Number of characters that are shown before the first difference.
+const LEAD: usize = 4;
 /// Largest number of characters of a text in the table.
 const LONGEST: usize = 60;
 
@@ -107,14 +111,6 @@ impl Outcome {
             return String::new();
         }
         let shown = |text: &str| format::one_line(text, LONGEST, style.unicode);
-        let marked = |given: &GivenAnswer| {
-            let mark = if given.exact {
-                style.right()
-            } else {
-                style.wrong()
-            };
-            format!("{mark} {}", shown(&given.text))
-        };
         let mut table = Table::new();
         table
             .load_style(presets::NOTHING)
@@ -123,9 +119,19 @@ impl Outcome {
             .set_width((style.width - 2) as u16)
             .set_header(["prompt", "expected", "before", "after"]);
         for row in self.shown() {
+            let skipped = row.same_beginning();
+            let shown = |text: &str| shown(&from(text, skipped, style.ellipsis()));
+            let marked = |given: &GivenAnswer| {
+                let mark = if given.exact {
+                    style.right()
+                } else {
+                    style.wrong()
+                };
+                format!("{mark} {}", shown(&given.text))
+            };
             let after = row.after.as_ref().map(marked).unwrap_or_default();
             let mut cells = Row::from([
-                shown(&row.prompt),
+                format::one_line(&row.prompt, LONGEST, style.unicode),
                 shown(&row.expected),
                 marked(&row.before),
                 after,
@@ -155,9 +161,7 @@ impl Outcome {
     }
 
     fn shown(&self) -> impl Iterator<Item = &Sample> {
-        let count = self.samples.len();
-        let rows = count.min(ROWS);
-        (0..rows).map(move |row| &self.samples[row * count / rows])
+        shown_rows(self.samples.len()).map(|row| &self.samples[row])
     }
 
     fn rates(&self, style: TerminalStyle) -> String {
@@ -194,6 +198,38 @@ impl Outcome {
             format!("  {}\n    {}\n", next.purpose, paint(STRONG, &next.command))
         };
         self.summary.next.iter().map(show).collect()
+    }
+}
+
+/// Indices of the rows that the table shows, of `count` rows.
+fn shown_rows(count: usize) -> impl Iterator<Item = usize> {
+    let rows = count.min(ROWS);
+    (0..rows).map(move |row| row * count / rows)
+}
+
+impl Sample {
+    /// Number of characters at the start to leave out, so that the first difference to the expected answer is in sight.
+    fn same_beginning(&self) -> usize {
+        let expected = self.expected.trim();
+        let given = [Some(&self.before), self.after.as_ref()];
+        let wrong = given.into_iter().flatten().filter(|given| !given.exact);
+        let same = wrong.map(|given| {
+            let pairs = expected.chars().zip(given.text.trim().chars());
+            pairs.take_while(|(a, b)| a == b).count()
+        });
+        let same = same.min().unwrap_or(0);
+        if same > IN_SIGHT { same - LEAD } else { 0 }
+    }
+}
+
+/// A text without its first characters.
+fn from(text: &str, skipped: usize, ellipsis: &str) -> String {
+    match skipped {
+        0 => text.to_owned(),
+        skipped => {
+            let rest = text.trim().chars().skip(skipped);
+            format!("{ellipsis}{}", rest.collect::<String>())
+        }
     }
 }
 

@@ -5,6 +5,8 @@ mod folder;
 #[cfg(all(feature = "templates", feature = "tokenizers"))]
 mod merging;
 #[cfg(all(feature = "templates", feature = "tokenizers"))]
+mod property;
+#[cfg(all(feature = "templates", feature = "tokenizers"))]
 mod rules;
 
 fn shown(tokens: &[u32]) -> String {
@@ -30,9 +32,7 @@ fn every_answer_is_learned_and_nothing_else() {
         Message::assistant("Ok"),
         Message::user("late"),
     ];
-    let examples = Renderer::plain()
-        .supervised(&messages.into(), Learn::Turns)
-        .unwrap();
+    let examples = Renderer::plain().supervised(&messages.into()).unwrap();
     let datum = &examples[0].datum;
     let input = datum.model_input.to_tokens().unwrap();
     assert_eq!(
@@ -62,7 +62,7 @@ fn a_completion_is_what_datum_supervised_makes() {
 fn nothing_to_learn_is_refused() {
     assert!(
         Renderer::plain()
-            .supervised(&[Message::user("Hi")].into(), Learn::Turns)
+            .supervised(&[Message::user("Hi")].into())
             .is_err()
     );
     let tool = [
@@ -70,7 +70,7 @@ fn nothing_to_learn_is_refused() {
         Message::assistant("y"),
     ];
     let error = Renderer::plain()
-        .supervised(&tool.into(), Learn::Turns)
+        .supervised(&tool.into())
         .unwrap_err()
         .to_string();
     assert!(error.starts_with("messages[0].role"), "{error}");

@@ -91,13 +91,19 @@ fn a_folder_tells_its_name_tokenizer_and_end() {
     assert_eq!(info.folder, Some(absolute));
     fs::write(
         path.join("generation_config.json"),
-        r#"{"eos_token_id": [7, 9, 100000]}"#,
+        r#"{"eos_token_id": [7, 9]}"#,
     )
     .unwrap();
-    assert_eq!(
-        ModelFolder::new(&path).open().unwrap().info.end_tokens,
-        [7, 9]
-    );
+    let more = ModelFolder::new(&path).with_end_tokens([9, 5]);
+    assert_eq!(more.open().unwrap().info.end_tokens, [7, 9, 256, 5]);
+    fs::write(
+        path.join("generation_config.json"),
+        r#"{"eos_token_id": [7, 100000]}"#,
+    )
+    .unwrap();
+    let error = ModelFolder::new(&path).open().err().unwrap().to_string();
+    assert!(error.contains("eos_token_id 100000"), "{error}");
+    fs::remove_file(path.join("generation_config.json")).unwrap();
     fs::remove_file(path.join("tokenizer.json")).unwrap();
     assert_eq!(ModelFolder::new(&path).open().unwrap().info.tokenizer, None);
 

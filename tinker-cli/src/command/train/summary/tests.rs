@@ -96,6 +96,27 @@ fn the_table_shows_rows_from_all_over_with_marks() {
 }
 
 #[test]
+fn the_difference_is_in_sight() {
+    let mut outcome = outcome(1);
+    let beginning = "The opposite of wet is, as everyone knows, ";
+    let row = &mut outcome.samples[0];
+    row.expected = format!("{beginning}dry");
+    row.before = given(&format!("{beginning}damp"), false);
+    row.after = Some(given(&row.expected, true));
+    let text = outcome.to_text(TerminalStyle {
+        unicode: true,
+        width: 80,
+    });
+    let text = anstream::adapter::strip_str(&text).to_string();
+    let line = text.lines().nth(2).unwrap();
+    assert!(
+        line.contains("…s, dry") && line.contains("✗ …s, damp"),
+        "{line}"
+    );
+    assert!(line.chars().count() <= 80, "{line}");
+}
+
+#[test]
 fn plain_characters_are_enough() {
     let text = plain(&outcome(4), false);
     assert!(text.is_ascii(), "{text}");

@@ -61,10 +61,7 @@ fn a_folder_gives_prompts_and_weighted_examples() {
     assert_eq!(prompt, [7, 1, 3, 4, 8, 3, 7, 2, 3]);
 
     let examples = chat
-        .supervised(
-            &[Message::user("Hi"), Message::assistant("Hello")].into(),
-            Learn::Turns,
-        )
+        .supervised(&[Message::user("Hi"), Message::assistant("Hello")].into())
         .unwrap();
     let datum = &examples[0].datum;
     assert_eq!(

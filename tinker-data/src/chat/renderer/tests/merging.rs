@@ -105,11 +105,13 @@ pub(super) fn tokens(example: &EncodedExample) -> (Vec<u32>, Vec<u32>) {
 
 /// Text of tokens with the control tokens.
 pub(super) fn shown(renderer: &Renderer, tokens: &[u32]) -> String {
-    let show = |token: &u32| match token {
-        261..264 => renderer.tokenizer.written(*token).unwrap(),
-        token => renderer.tokenizer.decode(&[*token]).unwrap(),
+    let tokenizer = &renderer.tokenizer;
+    let runs = tokens.chunk_by(|a, b| !tokenizer.is_control(*a) && !tokenizer.is_control(*b));
+    let show = |run: &[u32]| match run {
+        [token] if tokenizer.is_control(*token) => tokenizer.written(*token).unwrap(),
+        run => tokenizer.decode(run).unwrap(),
     };
-    tokens.iter().map(show).collect()
+    runs.map(show).collect()
 }
 
 /// Context and learned text of each example of a conversation.
@@ -118,7 +120,11 @@ pub(super) fn learned(
     conversation: &Conversation,
     learn: Learn,
 ) -> Vec<(String, String)> {
-    let examples = renderer.supervised(conversation, learn).unwrap();
+    let examples = renderer
+        .clone()
+        .with_learn(learn)
+        .supervised(conversation)
+        .unwrap();
     let texts = examples.iter().map(|example| {
         let (all, learned) = tokens(example);
         let learned = shown(renderer, &learned);
@@ -167,7 +173,7 @@ fn the_same_seam_in_a_chat() {
         .unwrap()
         .to_tokens()
         .unwrap();
-    let examples = renderer.supervised(&conversation, Learn::Turns).unwrap();
+    let examples = renderer.supervised(&conversation).unwrap();
     let (all, learned) = tokens(&examples[0]);
     assert_eq!(all[..sent.len()], sent);
     assert_eq!(shown(&renderer, &learned), "yes<|im_end|>");
@@ -180,7 +186,11 @@ fn the_same_seam_in_a_chat() {
         .unwrap();
     assert!(sent.contains(&YES));
     assert_eq!(tokens(&examples[1]).0[..sent.len()], sent);
-    let all = renderer.supervised(&conversation, Learn::All).unwrap();
+    let all = renderer
+        .clone()
+        .with_learn(Learn::All)
+        .supervised(&conversation)
+        .unwrap();
     assert_eq!(
         shown(&renderer, &tokens(&all[0]).1),
         "yes<|im_end|>no<|im_end|>"
@@ -208,11 +218,7 @@ fn plain_text_gets_the_start_token_of_its_tokenizer_and_chats_do_not() {
     let (all, learned) = tokens(&renderer.completion("", "hi").unwrap());
     assert_eq!(shown(&renderer, &all), "<|endoftext|>hi<|im_end|>");
     assert_eq!(learned.len(), 3);
-    let (all, _) = tokens(
-        &renderer
-            .supervised(&exchanges(&[("a", "b")]), Learn::Turns)
-            .unwrap()[0],
-    );
+    let (all, _) = tokens(&renderer.supervised(&exchanges(&[("a", "b")])).unwrap()[0]);
     assert_eq!(all.iter().filter(|token| **token == TEXT_END).count(), 1);
     assert_eq!(all[0], TEXT_END);
 }

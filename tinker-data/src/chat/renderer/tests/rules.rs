@@ -56,7 +56,9 @@ fn each_answer_is_learned_as_it_was_when_it_was_last() {
     );
     assert_eq!(text_of(&conversation, REWRITES, Learn::Last), texts[1..]);
     let error = renderer(REWRITES)
-        .supervised(&conversation, Learn::All)
+        .clone()
+        .with_learn(Learn::All)
+        .supervised(&conversation)
         .unwrap_err()
         .to_string();
     assert!(
@@ -79,7 +81,7 @@ fn an_answer_follows_the_thought_that_its_prompt_opens() {
         [pair(prompt, "\n</think>\n\none<|im_end|>")]
     );
     let renderer = renderer(OPENS);
-    let examples = renderer.supervised(&conversation, Learn::Turns).unwrap();
+    let examples = renderer.supervised(&conversation).unwrap();
     assert_eq!(examples[0].rule, Rule::AfterOpening);
     let sent = renderer
         .prompt(&conversation.first(1))
@@ -120,7 +122,7 @@ fn a_template_that_writes_the_thought_continues_its_opening() {
     let conversation = exchanges(&[("A?", "because\n</think>\n\none")]);
     for (template, rule) in [(&template, Rule::AfterPrompt), (&tight, Rule::AfterOpening)] {
         let renderer = renderer(template);
-        let examples = renderer.supervised(&conversation, Learn::Turns).unwrap();
+        let examples = renderer.supervised(&conversation).unwrap();
         let learned = shown(&renderer, &tokens(&examples[0]).1);
         assert_eq!(
             (learned.as_str(), examples[0].rule),
@@ -167,7 +169,7 @@ fn instructions_that_move_stay_in_the_prompt() {
         Message::assistant("one"),
     ];
     let renderer = renderer(moves);
-    let examples = renderer.supervised(&messages.into(), Learn::Turns).unwrap();
+    let examples = renderer.supervised(&messages.into()).unwrap();
     let (all, learned) = tokens(&examples[0]);
     assert_eq!(
         shown(&renderer, &all),
@@ -184,7 +186,11 @@ fn messages_without_weight_are_context() {
     conversation.messages[5].weight = 0.5;
     for learn in [Learn::Turns, Learn::All] {
         let renderer = renderer(CHATML);
-        let examples = renderer.supervised(&conversation, learn).unwrap();
+        let examples = renderer
+            .clone()
+            .with_learn(learn)
+            .supervised(&conversation)
+            .unwrap();
         assert_eq!(examples.len(), 1);
         assert_eq!(
             shown(&renderer, &tokens(&examples[0]).1),
@@ -198,7 +204,9 @@ fn messages_without_weight_are_context() {
     }
     conversation.messages[5].weight = 0.0;
     let error = renderer(CHATML)
-        .supervised(&conversation, Learn::Last)
+        .clone()
+        .with_learn(Learn::Last)
+        .supervised(&conversation)
         .unwrap_err();
     assert!(error.to_string().contains("weight 0"), "{error}");
 }
@@ -206,17 +214,14 @@ fn messages_without_weight_are_context() {
 #[test]
 fn answers_that_teach_nothing_are_refused() {
     let empty = exchanges(&[("A?", "one"), ("B?", " ")]);
-    let error = renderer(CHATML)
-        .supervised(&empty, Learn::Turns)
-        .unwrap_err()
-        .to_string();
+    let error = renderer(CHATML).supervised(&empty).unwrap_err().to_string();
     assert!(
         error.starts_with("messages[3] is an empty answer"),
         "{error}"
     );
     let dropped = "{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% else %}<|im_end|>{% endif %}{% endfor %}";
     let error = renderer(dropped)
-        .supervised(&exchanges(&[("a", "b")]), Learn::Turns)
+        .supervised(&exchanges(&[("a", "b")]))
         .unwrap_err();
     assert!(error.to_string().contains("only an end token"), "{error}");
     let error = renderer(CHATML).completion("a", "").unwrap_err();
@@ -244,7 +249,9 @@ fn an_answer_that_opens_the_conversation_may_be_context() {
 #[test]
 fn a_template_without_marks_cannot_tell_what_to_learn() {
     let error = renderer(CHATML)
-        .supervised(&exchanges(&[("a", "b")]), Learn::Template)
+        .clone()
+        .with_learn(Learn::Template)
+        .supervised(&exchanges(&[("a", "b")]))
         .unwrap_err();
     assert!(error.to_string().contains("generation"), "{error}");
 }
