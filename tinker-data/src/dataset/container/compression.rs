@@ -1,6 +1,6 @@
 //! Compressed files.
 
-use std::io::{BufReader, Read};
+use std::io::Read;
 
 use crate::dataset::error::{ErrorKind, LineError};
 
