@@ -1,6 +1,7 @@
 //! `tinker sample`: text from a model or a checkpoint.
 
 mod answer;
+mod conversation;
 mod stream;
 
 use std::io::Read as _;
@@ -9,8 +10,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use tinker_client::{Error, SampleOptions};
-use tinker_data::Message;
-use tinker_types::{ModelInput, SamplingParams, Stop};
+use tinker_data::{Prompt, Renderer};
+use tinker_types::{SamplingParams, Stop};
 
 use crate::connect::{Connection, Destination, DestinationArgs};
 use crate::context::Context;
@@ -25,13 +26,15 @@ use stream::TextStream;
 Examples:
   tinker sample 'Once upon a time'
   tinker sample --chat 'What is the opposite of big?'
+  tinker sample --system 'You answer with one word.' 'What is the opposite of big?'
+  tinker sample --messages question.json --temperature 0
   tinker sample --model tinker://RUN/sampler_weights/final --temperature 0 'Hello'
   tinker sample --model ~/models/Qwen3-0.6B --chat 'Who are you?'
   echo 'Count to ten:' | tinker sample - --num-samples 3 --max-tokens 40 --json")]
 pub(crate) struct Args {
     /// Text to continue; `-` reads it from stdin.
     #[arg(
-        required_unless_present = "prompt_file",
+        required_unless_present_any = ["prompt_file", "messages"],
         conflicts_with = "prompt_file"
     )]
     prompt: Option<String>,
@@ -43,8 +46,22 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "MODEL")]
     model: Option<String>,
     /// Treat the prompt as a message of the user, and generate the answer of the assistant.
-    #[arg(long)]
+    #[arg(long, help_heading = "Chat")]
     chat: bool,
+    /// System message before the prompt; the prompt is then a message of the user.
+    #[arg(long, value_name = "TEXT", help_heading = "Chat")]
+    system: Option<String>,
+    /// Conversation to answer, instead of a prompt: a JSON list of messages, or an object with `messages` and `tools`.
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["prompt", "prompt_file", "system"],
+        help_heading = "Chat"
+    )]
+    messages: Option<PathBuf>,
+    /// Tools that the model may call, a JSON list of schemas; the prompt is then a message of the user.
+    #[arg(long, value_name = "FILE", help_heading = "Chat")]
+    tools: Option<PathBuf>,
     /// Largest number of tokens to generate.
     #[arg(long, value_name = "N", default_value = "256")]
     max_tokens: NonZeroU32,
@@ -68,7 +85,7 @@ pub(crate) struct Args {
     /// Random seed; the same seed gives the same text.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Stop when the text contains TEXT; can be repeated.
+    /// Stop when the text contains TEXT, as well as at the end of the answer; can be repeated.
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
     /// Print the log probability of each token.
@@ -82,7 +99,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let params = args.params();
     params.check().map_err(|error| Usage(error.to_string()))?;
-    let prompt = args.read_prompt()?;
+    let prompt = args.read()?;
     let destination =
         Destination::resolve(&args.destination, args.model.as_deref(), context.printer)?;
     let connection = Connection::open(destination, context.printer).await?;
@@ -104,7 +121,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
 
 async fn generate(
     args: &Args,
-    prompt: &str,
+    prompt: &Prompt,
     params: SamplingParams,
     connection: &Connection,
     context: &Context,
@@ -126,11 +143,11 @@ async fn generate(
         })?;
     let base = base.as_deref().or(sampler.base_model()).unwrap_or_default();
     let renderer = connection.renderer(base)?;
-    let input = if args.chat {
-        renderer.prompt(&[Message::user(prompt)].into())?
-    } else {
-        ModelInput::from_tokens(renderer.tokenizer().encode(prompt)?)
+    let input = match prompt {
+        Prompt::Chat(conversation) => renderer.prompt(conversation)?,
+        Prompt::Text(text) => renderer.text(text)?,
     };
+    let params = args.with_stop(params, &renderer);
     let prompt_tokens = input.length()?;
     let options = SampleOptions::new(params).with_num_samples(args.num_samples.get());
     if context.report.is_text() && !args.logprobs {
@@ -147,7 +164,7 @@ async fn generate(
     let texts = texts.map(|sequence| Generated::new(sequence, &renderer, args.logprobs));
     context.report.print(&Sampled {
         model: source,
-        prompt: prompt.to_owned(),
+        prompt: prompt.text().to_owned(),
         prompt_tokens,
         samples: texts.collect::<Result<_, _>>()?,
     })
@@ -167,6 +184,35 @@ impl Args {
             params = params.with_stop(Stop::Texts(self.stop.clone()));
         }
         params
+    }
+
+    /// Stops at the end tokens of the model and of its chat template. Texts of the user are added to them: a request holds
+    /// either tokens or texts, so the end tokens are then in their written form, for servers that do not add them.
+    fn with_stop(&self, params: SamplingParams, renderer: &Renderer) -> SamplingParams {
+        let ends = renderer.end_tokens();
+        if !self.stop.is_empty() {
+            let texts = self.stop.iter().chain(renderer.end_texts()).cloned();
+            params.with_stop(Stop::Texts(texts.collect()))
+        } else if ends.is_empty() {
+            params
+        } else {
+            params.with_stop(Stop::Tokens(ends.to_vec()))
+        }
+    }
+
+    /// The prompt with what belongs to it.
+    fn read(&self) -> anyhow::Result<Prompt> {
+        let mut conversation = match (&self.messages, &self.system) {
+            (Some(path), _) => conversation::read(path)?,
+            (None, None) if !self.chat && self.tools.is_none() => {
+                return Ok(Prompt::Text(self.read_prompt()?));
+            }
+            (None, system) => conversation::of_texts(system.as_deref(), &self.read_prompt()?),
+        };
+        if let Some(path) = &self.tools {
+            conversation::add_tools(&mut conversation, path)?;
+        }
+        Ok(Prompt::Chat(conversation))
     }
 
     fn read_prompt(&self) -> anyhow::Result<String> {

@@ -37,19 +37,33 @@ impl Generated {
         renderer: &Renderer,
         logprobs: bool,
     ) -> Result<Self, ChatError> {
-        let logprobs = sequence.logprobs.clone().filter(|_| logprobs);
+        // A server that stops at texts alone goes on behind the end of the answer.
+        let ends = renderer.end_tokens();
+        let end = sequence
+            .tokens
+            .iter()
+            .position(|token| ends.contains(token));
+        let count = end.map_or(sequence.tokens.len(), |end| end + 1);
+        let stop_reason = match end {
+            Some(_) => StopReason::Stop,
+            None => sequence.stop_reason,
+        };
+        let tokens = sequence.tokens[..count].to_vec();
+        let mut logprobs = sequence.logprobs.clone().filter(|_| logprobs);
+        if let Some(logprobs) = &mut logprobs {
+            logprobs.truncate(count);
+        }
         let pieces = match logprobs {
-            Some(_) => sequence
-                .tokens
+            Some(_) => tokens
                 .iter()
                 .map(|token| piece(*token, renderer))
                 .collect::<Result<_, _>>()?,
             None => Vec::new(),
         };
         Ok(Self {
-            text: renderer.answer(&sequence.tokens)?,
-            stop_reason: sequence.stop_reason,
-            tokens: sequence.tokens.clone(),
+            text: renderer.answer(&tokens)?,
+            stop_reason,
+            tokens,
             logprobs,
             pieces,
         })
@@ -58,7 +72,7 @@ impl Generated {
 
 /// Printable form of a token: its text, or its id in parentheses if it has no text.
 fn piece(token: u32, renderer: &Renderer) -> Result<String, ChatError> {
-    if renderer.tokenizer().end_token() == Some(token) {
+    if renderer.end_tokens().contains(&token) {
         return Ok("(end)".to_owned());
     }
     let text = renderer.tokenizer().decode(&[token])?;
@@ -137,6 +151,19 @@ mod tests {
             text,
             "a \n\n   -0.5000  a\n   -0.5000  ' '\n   -0.5000  (end)\n"
         );
+    }
+
+    #[test]
+    fn tokens_behind_the_end_are_left_out() {
+        let mut sequence = SampledSequence::new(StopReason::Length, vec![97, 256, 98]);
+        sequence.logprobs = Some(vec![-0.5; 3]);
+        let generated = Generated::new(&sequence, &Renderer::plain(), true).unwrap();
+        assert_eq!(
+            (generated.text.as_str(), &generated.tokens[..]),
+            ("a", &[97, 256][..])
+        );
+        assert_eq!(generated.stop_reason, StopReason::Stop);
+        assert_eq!(generated.logprobs.unwrap().len(), 2);
     }
 
     #[test]

@@ -195,7 +195,7 @@ impl Job<'_> {
         if record.done < plan.steps {
             self.stop(training, record).await
         } else {
-            self.save(training, record).await
+            self.save(training, folder, record).await
         }
     }
 
@@ -258,7 +258,12 @@ impl Job<'_> {
     }
 
     /// Saves the result of a complete run, before anything else can fail.
-    async fn save(&self, training: &TrainingClient, record: &mut Record) -> anyhow::Result<()> {
+    async fn save(
+        &self,
+        training: &TrainingClient,
+        folder: &RunFolder,
+        record: &mut Record,
+    ) -> anyhow::Result<()> {
         let printer = self.context.printer;
         printer.print_labelled("trained", &record.pace.describe_whole(record.metrics.len()));
         let name = self.args.name.as_str();
@@ -274,9 +279,10 @@ impl Job<'_> {
         let sampler_path = weights.await.context("cannot save the sampling weights")?;
         let program = &self.context.program;
         let questions = &self.questions.questions;
-        let next = suggest::sample(program, self.args, &sampler_path.to_string(), questions);
+        let sampler = sampler_path.to_string();
+        record.sampler = Some(sampler.clone());
+        let next = suggest::sample(program, self.args, &sampler, questions, folder)?;
         record.next.push(next);
-        record.sampler = Some(sampler_path.to_string());
         Ok(())
     }
 

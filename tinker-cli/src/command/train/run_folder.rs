@@ -22,7 +22,10 @@ pub(crate) const SUMMARY: &str = "summary.json";
 /// Plot of the loss.
 pub(crate) const PLOT: &str = "loss.svg";
 
-/// All files of a finished run.
+/// The conversation that the suggested command asks again, if options cannot express it.
+pub(crate) const QUESTION: &str = "question.json";
+
+/// All files of a finished run, apart from [`QUESTION`].
 pub(crate) const FILES: [&str; 5] = [CONFIG, METRICS, SAMPLES, SUMMARY, PLOT];
 
 /// An open run folder.

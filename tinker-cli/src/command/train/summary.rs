@@ -202,7 +202,7 @@ impl Outcome {
 }
 
 /// Indices of the rows that the table shows, of `count` rows.
-fn shown_rows(count: usize) -> impl Iterator<Item = usize> {
+pub(crate) fn shown_rows(count: usize) -> impl Iterator<Item = usize> {
     let rows = count.min(ROWS);
     (0..rows).map(move |row| row * count / rows)
 }
