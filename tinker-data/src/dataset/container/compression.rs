@@ -19,9 +19,9 @@ pub(super) fn is_compressed(head: &[u8]) -> bool {
 #[cfg(feature = "compression")]
 pub(super) fn decompressed(head: &[u8], bytes: Bytes) -> Result<Bytes, LineError> {
     if head.starts_with(GZIP) {
-        return Ok(Box::new(flate2::read::MultiGzDecoder::new(BufReader::new(
-            bytes,
-        ))));
+        return Ok(Box::new(flate2::read::MultiGzDecoder::new(
+            std::io::BufReader::new(bytes),
+        )));
     }
     let decoder = zstd::Decoder::new(bytes).map_err(|error| {
         let reason = format!("cannot be decompressed: {error}");
