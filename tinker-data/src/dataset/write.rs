@@ -5,7 +5,7 @@ use tinker_types::Datum;
 use super::example::Example;
 use super::format::Format;
 use super::prompt::Prompt;
-use crate::chat::{Conversation, Message, ToolCall};
+use crate::chat::{Conversation, Message, Role, ToolCall};
 use crate::json::Json;
 
 impl Example {
@@ -102,7 +102,7 @@ fn message(message: &Message) -> Json {
         let calls = message.tool_calls.iter().map(call).collect();
         push(&mut row, "tool_calls", Json::Array(calls));
     }
-    if message.weight.to_bits() != 1_f32.to_bits() && message.role == crate::chat::Role::Assistant {
+    if message.weight.to_bits() != 1_f32.to_bits() && message.role == Role::Assistant {
         push(&mut row, "weight", number(message.weight));
     }
     row
@@ -142,11 +142,8 @@ fn preference(chosen: &Example, rejected: &Example) -> Json {
             let list = |messages: &[Message]| Json::Array(messages.iter().map(context).collect());
             let mut row = object([
                 ("prompt", list(&chosen.messages[..shared])),
-                ("chosen", list(&chosen.messages[shared..])),
-                (
-                    "rejected",
-                    list(rejected.messages.get(shared..).unwrap_or_default()),
-                ),
+                ("chosen", list(&chosen.messages)),
+                ("rejected", list(&rejected.messages)),
             ]);
             columns(&mut row, chosen);
             row
@@ -170,9 +167,17 @@ fn problem(prompt: &Prompt, answer: Option<&Json>, metadata: &[(String, Json)]) 
     let mut row = match prompt {
         Prompt::Text(text) => object([("prompt", text.as_str().into())]),
         Prompt::Chat(conversation) => {
-            // Metadata may hold a column of the other name.
-            let is_taken = metadata.iter().any(|(key, _)| key == "prompt");
-            chat(if is_taken { "messages" } else { "prompt" }, conversation)
+            // The key by which the row is known as a problem again, whatever its metadata are.
+            let last = conversation.messages.last();
+            let is_open = last.is_some_and(|message| message.role != Role::Assistant);
+            chat(
+                if is_open && answer.is_some() {
+                    "messages"
+                } else {
+                    "prompt"
+                },
+                conversation,
+            )
         }
     };
     if let Some(answer) = answer {
@@ -197,17 +202,20 @@ fn weighted(datum: &Datum) -> Option<Json> {
     let input = datum.model_input.to_tokens().ok()?;
     let targets = datum.loss_fn_inputs.get("target_tokens")?.as_i64()?;
     let weights = datum.loss_fn_inputs.get("weights")?.as_f32()?;
-    let tokens: Vec<i64> = input.iter().copied().map(i64::from).collect();
-    let is_shifted = tokens.get(1..)? == targets.get(..targets.len().checked_sub(1)?)?;
-    if !is_shifted || datum.loss_fn_inputs.len() != 2 || weights.len() != targets.len() {
+    let last = u32::try_from(*targets.last()?).ok()?;
+    let whole: Vec<u32> = input.iter().copied().chain([last]).collect();
+    let all: Vec<f32> = std::iter::once(0.0)
+        .chain(weights.iter().copied())
+        .collect();
+    // Only a datum that these lists make again, with ids that fit the wire.
+    let is_same = Datum::weighted(&whole, &all).is_ok_and(|again| again == *datum);
+    if !is_same || whole.iter().any(|token| i32::try_from(*token).is_err()) {
         return None;
     }
-    let last = targets.last()?;
-    let tokens = tokens.iter().chain([last]);
-    let tokens = tokens.map(|token| Json::Number((*token).into())).collect();
-    let weights = [0.0].iter().chain(weights).map(|weight| number(*weight));
+    let tokens = whole.into_iter().map(|token| Json::Number(token.into()));
+    let weights = all.into_iter().map(number);
     Some(object([
-        ("tokens", Json::Array(tokens)),
+        ("tokens", Json::Array(tokens.collect())),
         ("weights", Json::Array(weights.collect())),
     ]))
 }

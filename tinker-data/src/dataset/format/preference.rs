@@ -83,13 +83,25 @@ fn messages(fields: &mut Fields, notes: &mut Notes) -> Result<[Example; 2], Valu
     if shared == 0 {
         return Err(no_beginning("a message"));
     }
-    let columns = chat::with_columns(Vec::new(), fields, notes)?;
+    let mut columns = chat::with_columns(Vec::new(), fields, notes)?;
+    for message in &mut columns.messages {
+        message.weight = 0.0;
+    }
     let example = |key: &str, mut messages: Vec<Message>| {
         if messages.len() <= shared {
             return Err(ValueError::new(
                 ErrorKind::Missing,
                 format!("has no answer in {key:?} after the common beginning"),
                 "add the answer of the assistant",
+            )
+            .at_key(key));
+        }
+        let mut answers = messages[shared..].iter();
+        if answers.any(|message| message.weight.to_bits() != 1_f32.to_bits()) {
+            return Err(ValueError::new(
+                ErrorKind::Unsupported,
+                format!("has a weight in {key:?}, which would be lost"),
+                "remove the weights; the answers of a pair are compared as a whole",
             )
             .at_key(key));
         }

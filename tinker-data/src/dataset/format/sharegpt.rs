@@ -61,6 +61,9 @@ fn calls(value: &str, notes: &mut Notes) -> Result<Message, ValueError> {
         Json::Array(calls) => calls,
         call => vec![call],
     };
+    if calls.is_empty() {
+        return Err(wrong());
+    }
     let calls = calls.into_iter();
     let calls = calls
         .map(|call| tool::function_of(call, None, notes).map_err(|error| error.under("value")));
