@@ -8,7 +8,7 @@ use tinker_data::DatasetError;
 use tinker_types::{ClientConfigRequest, CreateSession, Endpoint as _, GetServerCapabilities};
 
 use crate::command::train::Diverged;
-use crate::exit::{self, Interrupted, Usage};
+use crate::exit::{self, Interrupted, Limited, Usage};
 use crate::style::{BAD, FAINT, LABEL, paint};
 
 /// Prints an error to stderr, with its causes and a hint.
@@ -28,6 +28,9 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
         }
         if cause.is::<Usage>() {
             return exit::USAGE;
+        }
+        if cause.is::<Limited>() {
+            return exit::LIMITED;
         }
         if cause.is::<DatasetError>() {
             return exit::DATA;

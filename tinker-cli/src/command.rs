@@ -1,7 +1,10 @@
 //! The subcommands: one file each, with its `Args` and `run`.
 
+pub(crate) mod auth;
 pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod data;
+pub(crate) mod doctor;
 #[cfg(feature = "local")]
 pub(crate) mod export;
 pub(crate) mod sample;
@@ -24,6 +27,9 @@ pub(crate) enum Command {
     #[cfg(feature = "local")]
     Export(export::Args),
     Wait(wait::Args),
+    Doctor(doctor::Args),
+    Config(config::Args),
+    Auth(auth::Args),
     Completions(completions::Args),
     /// Print the version.
     Version,
@@ -44,6 +50,9 @@ pub(crate) async fn run(
         #[cfg(feature = "local")]
         Command::Export(args) => export::run(&args, context),
         Command::Wait(args) => Box::pin(wait::run(args, context)).await,
+        Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
+        Command::Config(args) => config::run(&args, context),
+        Command::Auth(args) => Box::pin(auth::run(args, context)).await,
         Command::Completions(args) => completions::run(&args, line),
         Command::Version => version::run(context),
     }

@@ -6,11 +6,16 @@ mod destination;
 #[cfg(feature = "local")]
 pub(crate) mod engine;
 mod narrator;
+mod server;
+mod server_or_engine;
 mod tokenizer;
 
 #[cfg(feature = "local")]
 pub(crate) use args::EngineArgs;
-pub(crate) use args::{BUILT_IN_MODEL, DestinationArgs};
+pub(crate) use args::{BUILT_IN_MODEL, DestinationArgs, ServerArgs};
 pub(crate) use connection::Connection;
 pub(crate) use destination::Destination;
+pub(crate) use server::Server;
+pub(crate) use server_or_engine::ServerOrEngine;
+pub(crate) use tokenizer::find as find_tokenizer;
 pub(crate) use tokenizer::from_files as renderer_of_files;

@@ -1,5 +1,6 @@
 //! Context of every command: where output goes, and the name of the program.
 
+use crate::options::Options;
 use crate::printer::Printer;
 use crate::program;
 use crate::report::{OutputFormat, Report};
@@ -32,11 +33,12 @@ pub(crate) struct Context {
     pub(crate) printer: Printer,
     /// Shell words that start this program again.
     pub(crate) program: String,
+    options: Options,
 }
 
 impl Context {
     /// Applies the options.
-    pub(crate) fn new(output: &OutputArgs) -> Self {
+    pub(crate) fn new(output: &OutputArgs, options: Options) -> Self {
         let style = TerminalStyle::detect(output.ascii);
         let format = if output.json {
             OutputFormat::Json
@@ -50,6 +52,17 @@ impl Context {
                 style,
             },
             program: program::name(),
+            options,
         }
+    }
+
+    /// Whether an option, for example `--rank`, is on the command line.
+    pub(crate) fn has_typed(&self, option: &str) -> bool {
+        self.options.typed.iter().any(|name| name == option)
+    }
+
+    /// Whether the command has an option.
+    pub(crate) fn offers(&self, option: &str) -> bool {
+        self.options.offered.iter().any(|name| name == option)
     }
 }

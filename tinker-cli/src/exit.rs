@@ -8,6 +8,8 @@ pub(crate) const ERROR: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// Invalid data file; nothing was trained.
 pub(crate) const DATA: u8 = 3;
+/// The examined server works with limits.
+pub(crate) const LIMITED: u8 = 4;
 /// Stopped by Ctrl-C or SIGTERM, after saving a checkpoint where possible.
 pub(crate) const INTERRUPTED: u8 = 130;
 
@@ -18,12 +20,18 @@ Exit codes:
   1    failure of the server, the engine or the disk
   2    invalid command line
   3    invalid data file; nothing was trained
+  4    the examined server works with limits
   130  stopped by Ctrl-C, after saving a checkpoint where possible";
 
 /// An invalid command line that the option parser accepts.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
+
+/// The command is done; its result has limits.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Limited(pub(crate) String);
 
 /// The user stopped the command.
 #[derive(Debug, thiserror::Error)]

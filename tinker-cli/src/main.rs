@@ -5,6 +5,8 @@
     reason = "output is assembled from pieces; speed does not matter"
 )]
 
+#[allow(dead_code, reason = "written by the server in a later change")]
+mod address;
 mod advice;
 mod args;
 mod clock;
@@ -16,6 +18,7 @@ mod exit;
 mod format;
 mod interrupt;
 mod log;
+mod options;
 mod plot;
 mod printer;
 mod program;
@@ -26,21 +29,24 @@ mod style;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 fn main() -> ExitCode {
-    let arguments = args::Arguments::parse();
+    let line = args::Arguments::command();
+    let matches = line.clone().get_matches();
+    let arguments = match args::Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
     log::install(arguments.output.verbose);
-    let context = context::Context::new(&arguments.output);
+    let options = options::Options::of(&line, &matches);
+    let context = context::Context::new(&arguments.output, options);
     let result = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| {
-            let line = args::Arguments::command();
-            runtime.block_on(command::run(arguments.command, line, &context))
-        });
+        .and_then(|runtime| runtime.block_on(command::run(arguments.command, line, &context)));
     match result {
         Ok(()) => ExitCode::from(exit::OK),
         Err(error) => {

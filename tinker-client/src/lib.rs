@@ -5,12 +5,15 @@ mod example;
 
 mod config;
 mod custom_loss;
+pub mod doctor;
 mod download;
 pub mod error;
 pub mod flow;
 pub mod hub;
 mod observe;
 mod operation;
+#[cfg(feature = "profiles")]
+pub mod profile;
 mod promise;
 mod rest;
 mod retry;

@@ -100,8 +100,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let params = args.params();
     params.check().map_err(|error| Usage(error.to_string()))?;
     let prompt = args.read()?;
-    let destination =
-        Destination::resolve(&args.destination, args.model.as_deref(), context.printer)?;
+    let destination = Destination::resolve(&args.destination, args.model.as_deref(), context)?;
     let connection = Connection::open(destination, context.printer).await?;
     let notice = "stopping; Ctrl-C again exits at once";
     let interrupt = Interrupt::listen(context.printer, notice)?;
@@ -133,14 +132,14 @@ async fn generate(
             (base.clone(), Some(base))
         }
     };
-    let sampler = connection
-        .service
-        .create_sampling_client(source.as_str())
-        .await
-        .map_err(|error| match error {
-            Error::Invalid(invalid) => Usage(format!("--model: {}", invalid.message())).into(),
-            error => anyhow::Error::from(error),
-        })?;
+    let created = connection.service.create_sampling_client(source.as_str());
+    let sampler = match created.await {
+        Ok(sampler) => sampler,
+        Err(Error::Invalid(invalid)) => {
+            return Err(Usage(format!("--model: {}", invalid.message())).into());
+        }
+        Err(error) => return Err(connection.explain_missing(&source, error).await),
+    };
     let base = base.as_deref().or(sampler.base_model()).unwrap_or_default();
     let renderer = connection.renderer(base)?;
     let input = match prompt {

@@ -5,6 +5,8 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use super::server::Server;
+
 /// Name of the model that is part of the engine.
 pub(crate) const BUILT_IN_MODEL: &str = "tinker-local/tiny";
 
@@ -12,18 +14,58 @@ pub(crate) const BUILT_IN_MODEL: &str = "tinker-local/tiny";
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Where to run")]
 pub(crate) struct DestinationArgs {
-    /// Address of a Tinker server [default: TINKER_BASE_URL; the hosted service if only TINKER_API_KEY is set; the
-    /// built-in engine if neither is].
-    #[arg(long, value_name = "URL")]
-    pub(super) base_url: Option<String>,
-    /// Use the built-in engine, even if the environment names a server.
-    #[arg(long, conflicts_with = "base_url")]
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+    /// Use the built-in engine, even if the environment or a profile names a server.
+    #[arg(long, conflicts_with_all = ["base_url", "server"])]
     pub(super) local: bool,
     /// The tokenizer.json of the model, or its folder [default: the one that the server names, if it is on this machine].
     #[arg(long, value_name = "PATH")]
     pub(super) tokenizer: Option<PathBuf>,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
+}
+
+/// Options that name a server.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct ServerArgs {
+    /// Address of a Tinker server [default: TINKER_BASE_URL; the hosted service if only TINKER_API_KEY is set; the
+    /// default profile; a running `tinker serve`; the built-in engine if there is none of these].
+    #[arg(long, value_name = "URL")]
+    pub(super) base_url: Option<String>,
+    /// Name of a server: a profile, or a built-in one such as skyrl or tuft; `tinker config list` shows them.
+    #[arg(long, value_name = "NAME", conflicts_with = "base_url")]
+    pub(super) server: Option<String>,
+}
+
+impl ServerArgs {
+    /// The server that options, environment or profiles name.
+    pub(crate) fn named(&self) -> anyhow::Result<Option<Server>> {
+        Server::named(self.base_url.as_deref(), self.server.as_deref())
+    }
+
+    /// The same options, or a server given as a positional argument: an address or a name.
+    pub(crate) fn with_target(&self, target: Option<&str>) -> Self {
+        match target.map(str::to_owned) {
+            None => self.clone(),
+            Some(target) if target.contains(['/', ':']) => Self {
+                base_url: Some(target),
+                server: None,
+            },
+            Some(target) => Self {
+                base_url: None,
+                server: Some(target),
+            },
+        }
+    }
+
+    /// The named server, else a running `tinker serve`.
+    pub(crate) fn find(&self) -> anyhow::Result<Option<Server>> {
+        let server = self.named()?;
+        #[cfg(feature = "local")]
+        let server = server.or_else(Server::running);
+        Ok(server)
+    }
 }
 
 /// Options of the built-in engine.
@@ -71,7 +113,8 @@ impl DestinationArgs {
         }
         let folder = |path: &PathBuf| path.display().to_string();
         for (name, value) in [
-            ("--base-url", self.base_url.clone()),
+            ("--base-url", self.server.base_url.clone()),
+            ("--server", self.server.server.clone()),
             ("--tokenizer", self.tokenizer.as_ref().map(folder)),
             ("--data-dir", self.engine.data_dir.as_ref().map(folder)),
             (

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tinker_client::transport::Class;
 use tinker_client::transport::policy::Standard;
-use tinker_client::{Config, FinishReason, ServerCapabilities, ServiceClient};
+use tinker_client::transport::{Class, without_user};
+use tinker_client::{
+    CheckpointPath, Config, Error, FinishReason, ServerCapabilities, ServiceClient,
+};
 use tinker_data::Renderer;
 use tinker_types::SupportedModel;
 
@@ -44,7 +46,7 @@ impl Connection {
         let tokenizer = destination.tokenizer;
         match destination.kind {
             Kind::Server(config) => {
-                let narrator = Narrator::new(printer, &config.base_url);
+                let narrator = Narrator::new(printer, &config.shown_base_url());
                 let capabilities = Box::pin(first_answer(&config, &narrator)).await?;
                 let server = Some(config.base_url.clone());
                 let service = ServiceClient::new((*config).clone())?;
@@ -83,10 +85,37 @@ impl Connection {
         };
         let service = ServiceClient::new((**config).clone())?;
         // The promises of the old session are never fulfilled, and are not waited for.
-        let narrator = Narrator::new(*printer, &config.base_url);
+        let narrator = Narrator::new(*printer, &config.shown_base_url());
         drop(self.narration.replace(narrator.attach(&service)));
         self.service = service;
         Ok(true)
+    }
+
+    /// Adds the addresses of the run's checkpoints to the error of one that does not exist.
+    pub(crate) async fn explain_missing(&self, path: &str, error: Error) -> anyhow::Error {
+        // Some servers list them by themselves.
+        let is_missing = matches!(&error, Error::Status(status)
+            if status.status().as_u16() == 404 && !status.detail().contains(CheckpointPath::SCHEME));
+        let Some(wanted) = path.parse::<CheckpointPath>().ok().filter(|_| is_missing) else {
+            return error.into();
+        };
+        let checkpoints = self.service.checkpoints();
+        let listed = checkpoints
+            .list_by_run(wanted.run())
+            .await
+            .unwrap_or_default();
+        let known = listed.iter().map(|found| found.tinker_path.to_string());
+        let known: Vec<String> = known.collect();
+        if known.is_empty() {
+            return error.into();
+        }
+        let what = format!("{path} does not exist; the run has {}", known.join(", "));
+        anyhow::Error::from(error).context(what)
+    }
+
+    /// Explains the waits of a service on stderr, until the returned value is dropped.
+    pub(crate) fn watch(service: &ServiceClient, base_url: &str, printer: Printer) -> Narration {
+        Narrator::new(printer, &without_user(base_url)).attach(service)
     }
 
     /// Closes the session. A failure is only logged: the work is done, and servers close idle sessions.

@@ -2,12 +2,16 @@
 
 use std::path::PathBuf;
 
-use tinker_client::transport::{BaseUrl, system_proxy};
-use tinker_client::{Config, OFFICIAL_BASE_URL};
+use tinker_client::Config;
 
 use super::args::DestinationArgs;
+use super::server::{Origin, Server};
+use crate::context::Context;
 use crate::exit::Usage;
 use crate::printer::Printer;
+
+/// Options of the engine in this process.
+const ENGINE_OPTIONS: [&str; 4] = ["--data-dir", "--threads", "--context", "--decode"];
 
 /// Where a command runs: a server, or the engine inside this program.
 #[derive(Debug)]
@@ -25,18 +29,19 @@ pub(super) enum Kind {
 }
 
 impl Destination {
-    /// Resolves the destination and prints it. Without a server in the options or the environment, it is the built-in
-    /// engine, which loads `model` if that is a folder or a checkpoint of one.
+    /// Resolves the destination and prints it. Without a server in the options, the environment or the profiles, and
+    /// without a running one, it is the built-in engine, which loads `model` if that is a folder or a checkpoint of one.
     pub(crate) fn resolve(
         args: &DestinationArgs,
         model: Option<&str>,
-        printer: Printer,
+        context: &Context,
     ) -> anyhow::Result<Self> {
-        let server = if args.local { None } else { server(args)? };
-        let kind = match server {
-            Some(config) => {
-                printer.print_labelled("server", &describe(&config)?);
-                Kind::Server(Box::new(config))
+        let printer = context.printer;
+        let kind = match server(args, model, context)? {
+            Some(server) => {
+                refuse_inert(&server, context)?;
+                printer.print_labelled("server", &describe(&server));
+                Kind::Server(Box::new(server.config))
             }
             None => engine(args, model, printer)?,
         };
@@ -57,37 +62,65 @@ impl Destination {
     }
 }
 
-/// The address of the server and the proxy in between, for people. An address that holds a password is refused.
-fn describe(config: &Config) -> anyhow::Result<String> {
-    let parsed: Result<BaseUrl, _> = config.base_url.parse();
-    let server = parsed.map_err(|error| Usage(error.to_string()))?;
-    Ok(match system_proxy(&server) {
-        Some(proxy) => format!("{server}, through the proxy {proxy}"),
-        None => server.to_string(),
-    })
+/// The address of the server, what named it, and the proxy in between, for people.
+fn describe(server: &Server) -> String {
+    let mut text = server.config.shown_base_url();
+    if let Some(proxy) = server.proxy() {
+        text += &format!(", through the proxy {proxy}");
+    }
+    if server.origin != Origin::Option {
+        text += &format!(" ({})", server.origin);
+    }
+    text
 }
 
-fn server(args: &DestinationArgs) -> anyhow::Result<Option<Config>> {
-    let mut config = Config::from_env()?;
-    if let Some(url) = &args.base_url {
-        config.base_url.clone_from(url);
-    }
-    let is_named = args.base_url.is_some()
-        || config.base_url != OFFICIAL_BASE_URL
-        || config.api_key.is_some()
-        || config.credential_command.is_some();
-    if !is_named {
+/// The chosen server. A running `tinker serve` is used only if nothing asks for the engine in this process.
+fn server(
+    args: &DestinationArgs,
+    model: Option<&str>,
+    context: &Context,
+) -> anyhow::Result<Option<Server>> {
+    if args.local {
         return Ok(None);
     }
-    let engine = &args.engine;
-    if engine.data_dir.is_some() || engine.threads.is_some() || engine.context.is_some() {
-        let message = format!(
-            "--data-dir, --threads and --context are options of the built-in engine, but the destination is {}; add --local",
-            config.base_url
-        );
-        return Err(Usage(message).into());
+    let typed = ENGINE_OPTIONS
+        .into_iter()
+        .find(|name| context.has_typed(name));
+    if let Some(server) = args.server.named()? {
+        if let Some(option) = typed {
+            let message = format!(
+                "{option} is an option of the built-in engine, but the destination is {} ({}); add --local, or leave the option out",
+                server.config.shown_base_url(),
+                server.origin
+            );
+            return Err(Usage(message).into());
+        }
+        return Ok(Some(server));
     }
-    Ok(Some(config))
+    let is_folder = model.is_some_and(|model| std::path::Path::new(model).is_dir());
+    if typed.is_some() || is_folder {
+        return Ok(None);
+    }
+    args.server.find()
+}
+
+/// Refuses typed options that have no effect on the server, and notes defaults that have none.
+fn refuse_inert(server: &Server, context: &Context) -> anyhow::Result<()> {
+    let name = server.row.map_or("the server", |row| row.title);
+    for inert in server.inert_options() {
+        if context.has_typed(inert.option) {
+            let message = format!("{} has no effect on {name}: {}", inert.option, inert.why);
+            return Err(Usage(message).into());
+        }
+        if inert.has_default && context.offers(inert.option) {
+            let note = format!(
+                "the default of {} has no effect on {name}: {}",
+                inert.option, inert.why
+            );
+            context.printer.print_note(&note);
+        }
+    }
+    Ok(())
 }
 
 #[cfg(feature = "local")]
@@ -99,7 +132,7 @@ fn engine(args: &DestinationArgs, model: Option<&str>, printer: Printer) -> anyh
     let why = if args.local {
         ""
     } else {
-        "no TINKER_API_KEY or TINKER_BASE_URL set: "
+        "no server is named or running: "
     };
     printer.print_line(&format!(
         "{why}using the local engine ({})",

@@ -40,7 +40,7 @@ struct State {
 
 /// Keeps the explanations running; they end with it.
 #[derive(Debug)]
-pub(super) struct Narration(JoinHandle<()>);
+pub(crate) struct Narration(JoinHandle<()>);
 
 impl Drop for Narration {
     fn drop(&mut self) {

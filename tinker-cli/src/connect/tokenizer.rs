@@ -37,6 +37,14 @@ pub(super) fn of_model(model: &str, id: &str) -> anyhow::Result<Renderer> {
     Err(Usage(message).into())
 }
 
+/// Finds the tokenizer of a model: its place, or why it is not usable.
+pub(crate) fn find(model: &str, id: &str) -> Result<String, String> {
+    match of_model(model, id) {
+        Ok(_) => Ok(format!("{id} is on this machine")),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 /// Folder of the current files of a name in the cache of `hf download`.
 fn downloaded(home: &Path, id: &str) -> Option<PathBuf> {
     let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('\\');

@@ -10,6 +10,7 @@ mod program;
 mod restart;
 mod sample;
 mod serve;
+mod servers;
 mod several;
 mod train;
 mod waiting;

@@ -59,6 +59,10 @@ impl Workplace {
             "TINKER_API_KEY",
             "TINKER_BASE_URL",
             "TINKER_CREDENTIAL_CMD",
+            "XDG_CONFIG_HOME",
+            "XDG_STATE_HOME",
+            "HTTP_PROXY",
+            "http_proxy",
             "LC_ALL",
             "LANG",
         ] {

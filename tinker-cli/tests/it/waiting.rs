@@ -140,6 +140,66 @@ fn the_proxy_is_named_without_its_password() {
     assert!(!stderr.contains("s3cr3t"), "{stderr}");
 }
 
+/// A server that answers each path that contains a part with a status and a body, and others with `{}`.
+fn serve(answers: &'static [(&'static str, u16, &'static str)]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = Vec::new();
+            let mut part = [0; 4096];
+            while !request.windows(4).any(|end| end == b"\r\n\r\n") {
+                match stream.read(&mut part) {
+                    Ok(count @ 1..) => request.extend_from_slice(&part[..count]),
+                    _ => break,
+                }
+            }
+            let request = String::from_utf8_lossy(&request);
+            let path = request.split(' ').nth(1).unwrap_or_default();
+            let found = answers.iter().find(|(part, ..)| path.contains(part));
+            let (_, status, body) = found.copied().unwrap_or(("", 200, "{}"));
+            let answer = format!(
+                "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+                body.len()
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    address
+}
+
+#[test]
+fn a_missing_checkpoint_is_answered_with_those_that_exist() {
+    let address = serve(&[
+        ("get_server_capabilities", 200, "{\"supported_models\":[]}"),
+        ("create_session", 200, "{\"session_id\":\"s\"}"),
+        (
+            "create_sampling_session",
+            404,
+            "{\"detail\":\"no such checkpoint\"}",
+        ),
+        (
+            "training_runs/r/checkpoints",
+            200,
+            "{\"checkpoints\":[{\"checkpoint_id\":\"weights/a\",\"checkpoint_type\":\"training\",\"time\":\"2026-01-01T00:00:00Z\",\"tinker_path\":\"tinker://r/weights/a\"}]}",
+        ),
+    ]);
+    let work = Workplace::new();
+    let address = format!("http://{address}");
+    let run = work.run(&[
+        "sample",
+        "hi",
+        "--base-url",
+        &address,
+        "--model",
+        "tinker://r/sampler_weights/b",
+    ]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    let text = "tinker://r/sampler_weights/b does not exist; the run has tinker://r/weights/a";
+    assert!(run.stderr.contains(text), "{}", run.stderr);
+}
+
 #[test]
 fn a_slash_too_many_is_named() {
     let work = Workplace::new();

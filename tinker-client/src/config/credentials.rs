@@ -1,6 +1,6 @@
 //! The credentials file.
 
-mod disk;
+pub(crate) mod disk;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -15,7 +15,7 @@ use crate::service::client::ServiceClient;
 use crate::session::{source::TransportSource, state::ClientState};
 
 /// Base URL of a leaf in this process.
-const LEAF_URL: &str = "http://in-process";
+pub(crate) const LEAF_URL: &str = "http://in-process";
 
 type Configure = Box<dyn FnOnce(TransportConfig) -> TransportConfig + Send>;
 

@@ -25,7 +25,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         .map(training_checkpoint)
         .transpose()?;
     let model = args.resume.as_deref().or(args.model.as_deref());
-    let mut destination = Destination::resolve(&args.destination, model, context.printer)?;
+    let mut destination = Destination::resolve(&args.destination, model, context)?;
     if args.dry_run && resume.is_none() {
         destination = destination.without_checkpoints();
     }
@@ -46,16 +46,20 @@ async fn train(
     // The base model of a checkpoint is known once it is loaded; loading trains nothing.
     let loaded = match &resume {
         // Uploaded weights come without the state of an optimizer.
-        Some(path) if path.kind() == CheckpointKind::External => {
-            let loaded = connection.service.create_training_client_from_state(path);
-            Some(loaded.await?)
+        Some(path) => {
+            let service = &connection.service;
+            let loading = if path.kind() == CheckpointKind::External {
+                service.create_training_client_from_state(path)
+            } else {
+                service.create_training_client_from_state_with_optimizer(path)
+            };
+            match loading.await {
+                Ok(loaded) => Some(loaded),
+                Err(error) => {
+                    return Err(connection.explain_missing(&path.to_string(), error).await);
+                }
+            }
         }
-        Some(path) => Some(
-            connection
-                .service
-                .create_training_client_from_state_with_optimizer(path)
-                .await?,
-        ),
         None => None,
     };
     let model = match &loaded {

@@ -1,11 +1,12 @@
 //! Atomic replacement of a private file.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
 /// Writes a temporary file beside the target, then renames it.
-pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -15,11 +16,13 @@ pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)?;
-    let name = format!(".credentials.json.{:016x}", fastrand::u64(..));
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{:016x}", fastrand::u64(..)));
     let beside = folder.join(name);
     let written = write(&beside, content).and_then(|()| fs::rename(&beside, path));
     if written.is_err() {
-        // The temporary file holds a key.
+        // The temporary file may hold a key.
         let _ = fs::remove_file(&beside);
     }
     written
