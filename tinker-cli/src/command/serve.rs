@@ -1,5 +1,7 @@
 //! `tinker serve`: the engine as an HTTP server.
 
+mod plan;
+
 use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -30,8 +32,12 @@ Examples:
   tinker serve --port 0 --data-dir checkpoints
   tinker serve --model ~/models/Qwen3-0.6B --context 4096
   tinker serve --model small=models/a --model large=models/b --model tinker-local/tiny
+  tinker serve plan --server skyrl --model Qwen/Qwen3-8B --gpus 8 --nodes 2
   TINKER_BASE_URL=http://127.0.0.1:8700 tinker sample 'Once upon a time'")]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Args {
+    #[command(subcommand)]
+    plan: Option<Action>,
     /// Address to listen on.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
@@ -46,6 +52,12 @@ pub(crate) struct Args {
     engine: EngineArgs,
     #[command(flatten)]
     limits: LimitArgs,
+}
+
+/// Other actions than serving.
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    Plan(plan::Args),
 }
 
 /// Memory limits. The server refuses requests beyond a limit with a message that names it.
@@ -126,6 +138,9 @@ impl Printable for Listening {
 
 /// Serves until Ctrl-C or SIGTERM.
 pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+    if let Some(Action::Plan(args)) = &args.plan {
+        return plan::run(args, context);
+    }
     let listener = listen(&args).await?;
     let mut setup = EngineSetup::new(&args.engine)?;
     for model in &args.model {

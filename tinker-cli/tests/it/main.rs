@@ -6,6 +6,7 @@ mod data;
 mod export;
 mod interrupt;
 mod outside;
+mod plan;
 mod program;
 mod restart;
 mod sample;

@@ -27,7 +27,7 @@ use row::Rows;
 use server::{Kind, MODEL, Server};
 use trial::{Binaries, Site};
 
-/// Installs and starts each server, runs every trial, and writes docs/servers.md if all servers were tried.
+/// Installs and starts each server, runs every trial, and writes docs/servers.md.
 pub(crate) fn run(flags: &Servers) -> anyhow::Result<()> {
     let kinds = Kind::named(flags.server.as_deref())?;
     let shell = Shell::new()?;
@@ -46,7 +46,7 @@ pub(crate) fn run(flags: &Servers) -> anyhow::Result<()> {
     };
     let root = environment::root(&target)?;
     let model = export(&shell, &binaries.tinker, &root)?;
-    let mut tables = Vec::new();
+    let mut failed = 0;
     for kind in kinds {
         let environment =
             Environment::install(&shell, &root, kind.name(), flags.python.as_deref())?;
@@ -68,12 +68,12 @@ pub(crate) fn run(flags: &Servers) -> anyhow::Result<()> {
             server.stop();
             hand_over(&root, &binaries, &work, &mut rows, flags)?;
         }
-        tables.push(rows);
+        failed += rows.failed();
+        if !flags.keep {
+            page::write(&root, kind, &rows)?;
+        }
     }
-    if flags.server.is_none() && !flags.keep {
-        page::write(&tables)?;
-    }
-    match tables.iter().map(Rows::failed).sum() {
+    match failed {
         0 => Ok(()),
         failed => bail!("{failed} rows failed"),
     }

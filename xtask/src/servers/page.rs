@@ -1,6 +1,9 @@
 //! docs/servers.md.
 
+use std::path::Path;
+
 use super::row::{Row, Rows};
+use super::server::Kind;
 use crate::output::Mode;
 
 const INTRODUCTION: &str = "\
@@ -15,14 +18,21 @@ TuFT samples with vLLM, which needs a GPU. In this run a small sampler with tran
 (`tests/python/servers/tuft_cpu.py`); training, checkpoints and the API are TuFT's.
 ";
 
-/// Writes the page.
-pub(super) fn write(tables: &[Rows]) -> anyhow::Result<()> {
+/// Keeps the rows of a server, and writes the page from the last rows of every server.
+pub(super) fn write(root: &Path, kind: Kind, rows: &Rows) -> anyhow::Result<()> {
+    let file = |kind: Kind| root.join(format!("{}.json", kind.name()));
+    std::fs::write(file(kind), serde_json::to_vec_pretty(rows)?)?;
     let mut page = INTRODUCTION.to_owned();
-    for rows in tables {
+    for kind in Kind::ALL {
+        let Ok(kept) = std::fs::read(file(kind)) else {
+            eprintln!("docs/servers.md is written once every server was tried");
+            return Ok(());
+        };
+        let rows: Rows = serde_json::from_slice(&kept)?;
         page.push_str("\n## ");
-        page.push_str(rows.title);
+        page.push_str(&rows.title);
         page.push('\n');
-        if rows.title.starts_with("TuFT") {
+        if kind == Kind::Tuft {
             page += TUFT;
         }
         page += "\n| trial | result | |\n|---|---|---|\n";

@@ -2,26 +2,28 @@
 
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 /// One line of the table.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Row {
-    pub(super) what: &'static str,
+    pub(super) what: String,
     /// A note, or the error.
     pub(super) result: Result<String, String>,
     pub(super) seconds: f64,
 }
 
 /// The rows of one server.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Rows {
-    pub(super) title: &'static str,
+    pub(super) title: String,
     pub(super) rows: Vec<Row>,
 }
 
 impl Rows {
-    pub(super) fn new(title: &'static str) -> Self {
+    pub(super) fn new(title: &str) -> Self {
         Self {
-            title,
+            title: title.to_owned(),
             rows: Vec::new(),
         }
     }
@@ -29,7 +31,7 @@ impl Rows {
     /// Tries something, prints its row and returns its value if it succeeded.
     pub(super) fn attempt<T>(
         &mut self,
-        what: &'static str,
+        what: &str,
         attempt: impl FnOnce() -> anyhow::Result<(T, String)>,
     ) -> Option<T> {
         let started = Instant::now();
@@ -39,7 +41,7 @@ impl Rows {
         };
         let seconds = started.elapsed().as_secs_f64();
         let row = Row {
-            what,
+            what: what.to_owned(),
             result,
             seconds,
         };

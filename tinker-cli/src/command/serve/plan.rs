@@ -1,0 +1,257 @@
+//! `tinker serve plan`: how to start another server, for models that need GPUs.
+
+mod known;
+mod layout;
+mod skyrl;
+mod tuft;
+
+use std::num::NonZeroU16;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::exit::Usage;
+use crate::format::shell_word;
+use crate::report::Printable;
+use crate::style::{FAINT, STRONG, TerminalStyle, paint};
+use known::{Known, SERVERS};
+use layout::Layout;
+
+/// Print the commands, settings and ports that start another server.
+///
+/// For models that need GPUs. Nothing is installed, written or started.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinker serve plan --server skyrl --model Qwen/Qwen3-8B --gpus 8 --nodes 2
+  tinker serve plan --server tuft --model ./merged --gpus 4
+  tinker serve plan --server skyrl --model Qwen/Qwen3-8B --json")]
+pub(crate) struct Args {
+    /// The server; an unknown name prints the list.
+    #[arg(long, value_name = "NAME")]
+    server: String,
+    /// Base model: a name on Hugging Face, or a folder, as `tinker export --merged` writes it.
+    #[arg(short, long, value_name = "MODEL")]
+    model: String,
+    /// GPUs of each machine [default: 1].
+    #[arg(long, value_name = "N")]
+    gpus: Option<NonZeroU16>,
+    /// Number of machines [default: 1].
+    #[arg(long, value_name = "N")]
+    nodes: Option<NonZeroU16>,
+    /// GPUs that share one copy of the model for sampling [default: 1].
+    #[arg(long, value_name = "N")]
+    tensor_parallel: Option<NonZeroU16>,
+    /// Port of the API [default: that of the server].
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+}
+
+/// How to start a server.
+#[derive(Debug, Serialize)]
+struct Plan {
+    server: &'static str,
+    title: &'static str,
+    model: String,
+    /// GPUs in all; `None` if the server's own configuration decides.
+    gpus: Option<u32>,
+    files: Vec<File>,
+    steps: Vec<Step>,
+    ports: Vec<Port>,
+    notes: Vec<String>,
+}
+
+/// A file to write before the start.
+#[derive(Debug, Serialize)]
+struct File {
+    name: &'static str,
+    text: String,
+}
+
+/// Commands to run.
+#[derive(Debug, Serialize)]
+struct Step {
+    purpose: String,
+    commands: Vec<String>,
+}
+
+/// A port that has to be reachable.
+#[derive(Debug, Serialize)]
+struct Port {
+    port: u16,
+    purpose: &'static str,
+}
+
+impl Printable for Plan {
+    fn to_text(&self, style: TerminalStyle) -> String {
+        let gpus = match self.gpus {
+            Some(1) => " on 1 GPU".to_owned(),
+            Some(gpus) => format!(" on {gpus} GPUs"),
+            None => String::new(),
+        };
+        let title = format!("{} with {}{gpus}", self.title, self.model);
+        let mut text = format!("{}\n", paint(STRONG, title));
+        text += &format!("{}\n", paint(FAINT, "Nothing was installed or started."));
+        for File { name, text: body } in &self.files {
+            text += &format!("\nWrite {name}:\n\n");
+            text.extend(body.lines().map(|line| format!("    {line}\n")));
+        }
+        for (index, step) in self.steps.iter().enumerate() {
+            text += &format!("\n{}. {}:\n\n", index + 1, step.purpose);
+            text.extend(step.commands.iter().map(|line| format!("    {line}\n")));
+        }
+        if !self.ports.is_empty() {
+            text += "\nPorts:\n";
+        }
+        for Port { port, purpose } in &self.ports {
+            text += &format!("  {port:<6} {purpose}\n");
+        }
+        if !self.notes.is_empty() {
+            text += "\nTo know:\n";
+        }
+        for note in &self.notes {
+            let lines = wrapped(note, style.width.saturating_sub(4).max(40));
+            text += &format!("  - {}\n", lines.join("\n    "));
+        }
+        text
+    }
+}
+
+/// Prints the plan.
+pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    let server = SERVERS.iter().find(|server| server.name == args.server);
+    let server = server.ok_or_else(|| unknown(&args.server))?;
+    let mut plan = match server.name {
+        "skyrl" => skyrl::plan(args, server)?,
+        "tuft" => tuft::plan(args, server)?,
+        _ => documented(args, server)?,
+    };
+    plan.notes
+        .extend(server.notes.iter().map(|&note| note.to_owned()));
+    plan.steps.push(connect(args, server, &context.program));
+    context.report.print(&plan)
+}
+
+fn unknown(name: &str) -> Usage {
+    let known: Vec<&str> = SERVERS.iter().map(|server| server.name).collect();
+    Usage(format!(
+        "no plan for a server {name:?}; there is one for {}",
+        known.join(", ")
+    ))
+}
+
+/// A server whose documented start command is all that is known.
+fn documented(args: &Args, server: &'static Known) -> Result<Plan, Usage> {
+    for (option, is_given) in [
+        ("--gpus", args.gpus.is_some()),
+        ("--nodes", args.nodes.is_some()),
+        ("--tensor-parallel", args.tensor_parallel.is_some()),
+        ("--port", args.port.is_some()),
+    ] {
+        if is_given {
+            return Err(Usage(format!(
+                "{option} has no effect on the plan of {}; set it in the configuration of that server",
+                server.title
+            )));
+        }
+    }
+    let model = args.model()?;
+    let mut notes: Vec<String> = args.folder_note().into_iter().collect();
+    let word = shell_word(&model);
+    let start = server.start.iter().map(|line| line.replace("MODEL", &word));
+    if !server.start.iter().any(|line| line.contains("MODEL")) {
+        notes.push(format!(
+            "set the model, {model}, in the configuration or the script of the server"
+        ));
+    }
+    Ok(Plan {
+        server: server.name,
+        title: server.title,
+        model,
+        gpus: None,
+        files: Vec::new(),
+        steps: vec![Step {
+            purpose: format!("In the environment of {}, start the server", server.title),
+            commands: start.collect(),
+        }],
+        ports: Vec::new(),
+        notes,
+    })
+}
+
+impl Args {
+    fn layout(&self) -> Layout {
+        let number = |given: Option<NonZeroU16>| given.map_or(1, u16::from);
+        Layout {
+            gpus: number(self.gpus),
+            nodes: number(self.nodes),
+            tensor_parallel: number(self.tensor_parallel),
+        }
+    }
+
+    /// The model as the server reads it: a folder by its absolute path.
+    fn model(&self) -> Result<String, Usage> {
+        let path = Path::new(&self.model);
+        if path.is_dir() {
+            let full = std::fs::canonicalize(path)
+                .map_err(|error| Usage(format!("--model {}: {error}", self.model)))?;
+            return Ok(full.display().to_string());
+        }
+        let looks_like_path = path.is_absolute() || self.model.starts_with('.');
+        if looks_like_path || self.model.starts_with("tinker://") {
+            return Err(Usage(format!(
+                "--model {}: not a folder; give a name on Hugging Face or the folder of a model, as `tinker export --merged` \
+                 writes it",
+                self.model
+            )));
+        }
+        Ok(self.model.clone())
+    }
+
+    /// A note if the model is a folder of this machine.
+    fn folder_note(&self) -> Option<String> {
+        let is_folder = Path::new(&self.model).is_dir();
+        is_folder.then(|| {
+            "the folder of the model must have the same path on every machine of the server"
+                .to_owned()
+        })
+    }
+}
+
+/// Commands that wait for the server and use it.
+fn connect(args: &Args, server: &Known, program: &str) -> Step {
+    let url = format!("http://HEAD:{}", args.port.unwrap_or(server.port));
+    let mut commands = Vec::new();
+    if let Some(key) = server.key {
+        commands.push(format!("export TINKER_API_KEY={key}"));
+    }
+    commands.push(format!("{program} wait {url} --timeout 1800"));
+    commands.push(format!(
+        "{program} train DATA.jsonl --base-url {url} --save-every 50"
+    ));
+    Step {
+        purpose: "Here, wait until it is ready, and train; HEAD is the machine of the API"
+            .to_owned(),
+        commands,
+    }
+}
+
+/// Text as lines of at most `width` characters.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().filter(|line| {
+            line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width
+        });
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
