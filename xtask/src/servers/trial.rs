@@ -211,15 +211,15 @@ fn restart(site: &mut Site<'_>) -> anyhow::Result<((), String)> {
     let output = finished(run)?;
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     let run = read(&output)?;
-    let resumed = errors.lines().find(|line| line.contains("continuing from"));
+    let from = errors
+        .split_once("continuing from ")
+        .and_then(|(_, rest)| rest.lines().next()?.rsplit('/').next());
+    let went_on = match from {
+        Some(checkpoint) => format!("went on from checkpoint {checkpoint}"),
+        None => "no step was lost".to_owned(),
+    };
     let note = learned(&run, "40")?;
-    Ok((
-        (),
-        format!(
-            "stopped after step {at}; {}; {note}",
-            resumed.unwrap_or("no step was lost").trim()
-        ),
-    ))
+    Ok(((), format!("stopped after step {at}, {went_on}; {note}")))
 }
 
 /// Trains on the engine of this project, and returns the folder of the merged model and the log probabilities of the text.
