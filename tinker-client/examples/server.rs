@@ -11,7 +11,8 @@
 #![expect(clippy::print_stdout, reason = "results for people and scripts")]
 
 use tinker_client::{
-    AdamParams, Datum, LoraConfig, Loss, ModelInput, SamplingParams, ServiceClient, TrainingClient,
+    AdamParams, Datum, LoraConfig, Loss, ModelInput, SamplingParams, ServiceClient, Stop,
+    TrainingClient,
 };
 use tinker_types::FinishReason;
 
@@ -50,7 +51,9 @@ async fn learn(service: &ServiceClient) -> Result<()> {
     let sampler = training.save_weights_and_get_sampling_client().await?;
     let greedy = SamplingParams::default()
         .with_temperature(0.0)
-        .with_max_tokens(16);
+        .with_max_tokens(16)
+        // Some servers stop at the end token of the model only if the request names it.
+        .with_stop(Stop::Tokens(vec![END]));
     let prompt = ModelInput::from_tokens(tokens("grass ->"));
     let answer = sampler.sample(prompt, greedy).await?;
     let learned = [tokens(" green"), vec![END]].concat();
