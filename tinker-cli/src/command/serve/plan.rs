@@ -2,21 +2,21 @@
 
 mod known;
 mod layout;
+mod outline;
 mod skyrl;
+mod target;
 mod tuft;
 
 use std::num::NonZeroU16;
 use std::path::Path;
 
-use serde::Serialize;
-
 use crate::context::Context;
 use crate::exit::Usage;
 use crate::format::shell_word;
-use crate::report::Printable;
-use crate::style::{FAINT, STRONG, TerminalStyle, paint};
 use known::{Known, SERVERS};
 use layout::Layout;
+use outline::{Plan, Step};
+use target::Target;
 
 /// Print the commands, settings and ports that start another server.
 ///
@@ -48,84 +48,15 @@ pub(crate) struct Args {
     port: Option<u16>,
 }
 
-/// How to start a server.
-#[derive(Debug, Serialize)]
-struct Plan {
-    server: &'static str,
-    title: &'static str,
-    model: String,
-    /// GPUs in all; `None` if the server's own configuration decides.
-    gpus: Option<u32>,
-    files: Vec<File>,
-    steps: Vec<Step>,
-    ports: Vec<Port>,
-    notes: Vec<String>,
-}
-
-/// A file to write before the start.
-#[derive(Debug, Serialize)]
-struct File {
-    name: &'static str,
-    text: String,
-}
-
-/// Commands to run.
-#[derive(Debug, Serialize)]
-struct Step {
-    purpose: String,
-    commands: Vec<String>,
-}
-
-/// A port that has to be reachable.
-#[derive(Debug, Serialize)]
-struct Port {
-    port: u16,
-    purpose: &'static str,
-}
-
-impl Printable for Plan {
-    fn to_text(&self, style: TerminalStyle) -> String {
-        let gpus = match self.gpus {
-            Some(1) => " on 1 GPU".to_owned(),
-            Some(gpus) => format!(" on {gpus} GPUs"),
-            None => String::new(),
-        };
-        let title = format!("{} with {}{gpus}", self.title, self.model);
-        let mut text = format!("{}\n", paint(STRONG, title));
-        text += &format!("{}\n", paint(FAINT, "Nothing was installed or started."));
-        for File { name, text: body } in &self.files {
-            text += &format!("\nWrite {name}:\n\n");
-            text.extend(body.lines().map(|line| format!("    {line}\n")));
-        }
-        for (index, step) in self.steps.iter().enumerate() {
-            text += &format!("\n{}. {}:\n\n", index + 1, step.purpose);
-            text.extend(step.commands.iter().map(|line| format!("    {line}\n")));
-        }
-        if !self.ports.is_empty() {
-            text += "\nPorts:\n";
-        }
-        for Port { port, purpose } in &self.ports {
-            text += &format!("  {port:<6} {purpose}\n");
-        }
-        if !self.notes.is_empty() {
-            text += "\nTo know:\n";
-        }
-        for note in &self.notes {
-            let lines = wrapped(note, style.width.saturating_sub(4).max(40));
-            text += &format!("  - {}\n", lines.join("\n    "));
-        }
-        text
-    }
-}
-
 /// Prints the plan.
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let server = SERVERS.iter().find(|server| server.name == args.server);
     let server = server.ok_or_else(|| unknown(&args.server))?;
+    let target = args.target()?;
     let mut plan = match server.name {
-        "skyrl" => skyrl::plan(args, server)?,
-        "tuft" => tuft::plan(args, server)?,
-        _ => documented(args, server)?,
+        "skyrl" => skyrl::plan(&target, server)?,
+        "tuft" => tuft::plan(&target, server)?,
+        _ => documented(args, target, server)?,
     };
     plan.notes
         .extend(server.notes.iter().map(|&note| note.to_owned()));
@@ -142,7 +73,7 @@ fn unknown(name: &str) -> Usage {
 }
 
 /// A server whose documented start command is all that is known.
-fn documented(args: &Args, server: &'static Known) -> Result<Plan, Usage> {
+fn documented(args: &Args, target: Target, server: &'static Known) -> Result<Plan, Usage> {
     for (option, is_given) in [
         ("--gpus", args.gpus.is_some()),
         ("--nodes", args.nodes.is_some()),
@@ -156,8 +87,8 @@ fn documented(args: &Args, server: &'static Known) -> Result<Plan, Usage> {
             )));
         }
     }
-    let model = args.model()?;
-    let mut notes: Vec<String> = args.folder_note().into_iter().collect();
+    let mut notes: Vec<String> = target.folder_note().into_iter().collect();
+    let Target { model, .. } = target;
     let word = shell_word(&model);
     let start = server.start.iter().map(|line| line.replace("MODEL", &word));
     if !server.start.iter().any(|line| line.contains("MODEL")) {
@@ -181,13 +112,18 @@ fn documented(args: &Args, server: &'static Known) -> Result<Plan, Usage> {
 }
 
 impl Args {
-    fn layout(&self) -> Layout {
+    fn target(&self) -> Result<Target, Usage> {
         let number = |given: Option<NonZeroU16>| given.map_or(1, u16::from);
-        Layout {
-            gpus: number(self.gpus),
-            nodes: number(self.nodes),
-            tensor_parallel: number(self.tensor_parallel),
-        }
+        Ok(Target {
+            name: self.model.clone(),
+            model: self.model()?,
+            layout: Layout {
+                gpus: number(self.gpus),
+                nodes: number(self.nodes),
+                tensor_parallel: number(self.tensor_parallel),
+            },
+            port: self.port,
+        })
     }
 
     /// The model as the server reads it: a folder by its absolute path.
@@ -208,15 +144,6 @@ impl Args {
         }
         Ok(self.model.clone())
     }
-
-    /// A note if the model is a folder of this machine.
-    fn folder_note(&self) -> Option<String> {
-        let is_folder = Path::new(&self.model).is_dir();
-        is_folder.then(|| {
-            "the folder of the model must have the same path on every machine of the server"
-                .to_owned()
-        })
-    }
 }
 
 /// Commands that wait for the server and use it.
@@ -235,23 +162,4 @@ fn connect(args: &Args, server: &Known, program: &str) -> Step {
             .to_owned(),
         commands,
     }
-}
-
-/// Text as lines of at most `width` characters.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let line = lines.last_mut().filter(|line| {
-            line.is_empty() || line.chars().count() + 1 + word.chars().count() <= width
-        });
-        match line {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            None => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
