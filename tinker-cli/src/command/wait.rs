@@ -10,6 +10,7 @@ use tinker_client::transport::policy::Standard;
 use tinker_client::{Config, Error, FinishReason, LoraConfig, ServiceClient};
 use tokio::time::Instant;
 
+use crate::connect::ServerArgs;
 use crate::context::Context;
 use crate::exit::{Interrupted, Usage};
 use crate::format;
@@ -39,9 +40,11 @@ Examples:
   tinker wait http://gpu-1:8000 --timeout 1800 && tinker train data.jsonl --base-url http://gpu-1:8000
   tinker wait http://gpu-1:8000 --session-only --json")]
 pub(crate) struct Args {
-    /// Address of the server [default: TINKER_BASE_URL].
-    #[arg(value_name = "URL")]
-    server: Option<String>,
+    /// Address or name of the server [default: as for the other commands].
+    #[arg(value_name = "URL|NAME", conflicts_with_all = ["base_url", "server"])]
+    target: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Give up after this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     timeout: u64,
@@ -85,10 +88,9 @@ struct NotReady {
 
 /// Waits, and prints that the server is ready.
 pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
-    let mut config = Config::from_env()?;
-    if let Some(url) = &args.server {
-        config.base_url.clone_from(url);
-    }
+    let server = args.server.with_target(args.target.as_deref()).find()?;
+    let server = server.ok_or_else(|| Usage("name a server to wait for".to_owned()))?;
+    let config = server.config;
     let interrupt = Interrupt::listen(context.printer, "stopping; Ctrl-C again exits at once")?;
     let waiter = Waiter {
         args: &args,
@@ -129,7 +131,7 @@ impl Waiter<'_> {
             }
             if Instant::now() + PAUSE >= end {
                 let not_ready = NotReady {
-                    url: self.config.base_url.clone(),
+                    url: self.config.shown_base_url(),
                     time: format::duration(limit),
                     reason,
                 };
@@ -146,7 +148,7 @@ impl Waiter<'_> {
     fn report(&self, reason: &str) {
         let line = format!(
             "for {}, {} of {}: {reason}",
-            self.config.base_url,
+            self.config.shown_base_url(),
             format::duration(self.started.elapsed()),
             format::duration(Duration::from_secs(self.args.timeout)),
         );
@@ -195,7 +197,7 @@ impl Waiter<'_> {
             Some(model)
         };
         Ok(Answer {
-            url: self.config.base_url.clone(),
+            url: self.config.shown_base_url(),
             seconds: self.started.elapsed().as_secs_f64(),
             models,
             adapter,

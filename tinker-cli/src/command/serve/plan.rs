@@ -1,10 +1,10 @@
 //! `tinker serve plan`: how to start another server, for models that need GPUs.
 
+mod deployment;
 mod known;
 mod layout;
 mod outline;
 mod skyrl;
-mod target;
 mod tuft;
 
 use std::num::NonZeroU16;
@@ -13,10 +13,10 @@ use std::path::Path;
 use crate::context::Context;
 use crate::exit::Usage;
 use crate::format::shell_word;
+use deployment::Deployment;
 use known::{Known, SERVERS};
 use layout::Layout;
 use outline::{Plan, Step};
-use target::Target;
 
 /// Print the commands, settings and ports that start another server.
 ///
@@ -52,11 +52,11 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let server = SERVERS.iter().find(|server| server.name == args.server);
     let server = server.ok_or_else(|| unknown(&args.server))?;
-    let target = args.target()?;
+    let deployment = args.deployment()?;
     let mut plan = match server.name {
-        "skyrl" => skyrl::plan(&target, server)?,
-        "tuft" => tuft::plan(&target, server)?,
-        _ => documented(args, target, server)?,
+        "skyrl" => skyrl::plan(&deployment, server)?,
+        "tuft" => tuft::plan(&deployment, server)?,
+        _ => documented(args, deployment, server)?,
     };
     plan.notes
         .extend(server.notes.iter().map(|&note| note.to_owned()));
@@ -73,7 +73,7 @@ fn unknown(name: &str) -> Usage {
 }
 
 /// A server whose documented start command is all that is known.
-fn documented(args: &Args, target: Target, server: &'static Known) -> Result<Plan, Usage> {
+fn documented(args: &Args, deployment: Deployment, server: &'static Known) -> Result<Plan, Usage> {
     for (option, is_given) in [
         ("--gpus", args.gpus.is_some()),
         ("--nodes", args.nodes.is_some()),
@@ -87,8 +87,8 @@ fn documented(args: &Args, target: Target, server: &'static Known) -> Result<Pla
             )));
         }
     }
-    let mut notes: Vec<String> = target.folder_note().into_iter().collect();
-    let Target { model, .. } = target;
+    let mut notes: Vec<String> = deployment.folder_note().into_iter().collect();
+    let Deployment { model, .. } = deployment;
     let word = shell_word(&model);
     let start = server.start.iter().map(|line| line.replace("MODEL", &word));
     if !server.start.iter().any(|line| line.contains("MODEL")) {
@@ -112,9 +112,9 @@ fn documented(args: &Args, target: Target, server: &'static Known) -> Result<Pla
 }
 
 impl Args {
-    fn target(&self) -> Result<Target, Usage> {
+    fn deployment(&self) -> Result<Deployment, Usage> {
         let number = |given: Option<NonZeroU16>| given.map_or(1, u16::from);
-        Ok(Target {
+        Ok(Deployment {
             name: self.model.clone(),
             model: self.model()?,
             layout: Layout {

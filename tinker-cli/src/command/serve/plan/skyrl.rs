@@ -4,9 +4,9 @@
 
 use serde_json::json;
 
+use super::deployment::Deployment;
 use super::known::Known;
 use super::outline::{Plan, Port, Step};
-use super::target::Target;
 use crate::exit::Usage;
 use crate::format::shell_word;
 
@@ -17,10 +17,10 @@ const UV: &str = "uv run --extra tinker --extra fsdp";
 const RAY_PORT: u16 = 6379;
 
 /// Commands of a checkout, with Ray over several machines.
-pub(super) fn plan(target: &Target, server: &'static Known) -> Result<Plan, Usage> {
-    let layout = target.layout;
-    let model = target.model.clone();
-    let port = target.port.unwrap_or(server.port);
+pub(super) fn plan(deployment: &Deployment, server: &'static Known) -> Result<Plan, Usage> {
+    let layout = deployment.layout;
+    let model = deployment.model.clone();
+    let port = deployment.port.unwrap_or(server.port);
     // Training and sampling share the GPUs, so both use all of them.
     let backend = json!({
         "trainer.placement.colocate_all": true,
@@ -65,7 +65,7 @@ pub(super) fn plan(target: &Target, server: &'static Known) -> Result<Plan, Usag
          a disk that stays"
             .to_owned(),
     ];
-    notes.extend(target.folder_note());
+    notes.extend(deployment.folder_note());
     Ok(Plan {
         server: server.name,
         title: server.title,

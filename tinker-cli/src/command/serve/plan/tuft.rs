@@ -2,25 +2,25 @@
 
 use serde_json::json;
 
+use super::deployment::Deployment;
 use super::known::Known;
 use super::outline::{File, Plan, Port, Step};
-use super::target::Target;
 use crate::exit::Usage;
 
 /// Name of the configuration file.
 const FILE: &str = "tuft.yaml";
 
 /// A configuration file and the start command.
-pub(super) fn plan(target: &Target, server: &'static Known) -> Result<Plan, Usage> {
-    let layout = target.layout;
+pub(super) fn plan(deployment: &Deployment, server: &'static Known) -> Result<Plan, Usage> {
+    let layout = deployment.layout;
     if layout.nodes > 1 {
         let message = "TuFT is documented for one machine; leave out --nodes, or plan for skyrl";
         return Err(Usage(message.to_owned()));
     }
-    let model = target.model.clone();
-    let port = target.port.unwrap_or(server.port);
+    let model = deployment.model.clone();
+    let port = deployment.port.unwrap_or(server.port);
     let mut settings = json!({
-        "model_name": &target.name,
+        "model_name": &deployment.name,
         "model_path": &model,
         "max_model_len": 32768,
         "max_lora_rank": 32,
@@ -51,7 +51,7 @@ pub(super) fn plan(target: &Target, server: &'static Known) -> Result<Plan, Usag
         }
         notes.push(format!("{training} of the GPUs train, {sampling} sample"));
     }
-    notes.extend(target.folder_note());
+    notes.extend(deployment.folder_note());
     let config = json!({
         "checkpoint_dir": "/var/lib/tuft/checkpoints",
         "authorized_users": {"tml-CHOOSE-A-KEY": "me"},

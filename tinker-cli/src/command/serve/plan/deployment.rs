@@ -6,7 +6,7 @@ use super::layout::Layout;
 
 /// Model, GPUs and port of a plan.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct Deployment {
     /// Name of the model, as it was given.
     pub(super) name: String,
     /// The model as the server reads it: a folder by its absolute path.
@@ -16,7 +16,7 @@ pub(super) struct Target {
     pub(super) port: Option<u16>,
 }
 
-impl Target {
+impl Deployment {
     /// A note if the model is a folder of this machine.
     pub(super) fn folder_note(&self) -> Option<String> {
         let note = "the folder of the model must have the same path on every machine of the server";
