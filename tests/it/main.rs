@@ -13,4 +13,5 @@ mod secrets;
 mod support;
 mod tenants;
 mod training;
+mod upload;
 mod vectors;

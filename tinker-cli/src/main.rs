@@ -5,7 +5,6 @@
     reason = "output is assembled from pieces; speed does not matter"
 )]
 
-#[allow(dead_code, reason = "written by the server in a later change")]
 mod address;
 mod advice;
 mod args;

@@ -1,6 +1,7 @@
 //! CPU backend: the engine behind the [`Backend`] trait.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::sync::Arc;
 
 use crate::adapter::{Adapter, without_base_copies};
@@ -9,7 +10,7 @@ use crate::backend::{
     SampleJob, SampleOutput, SampledTokens, SamplingWeights, StopRule, TrainBatch, TrainOutput,
 };
 use crate::base::{ByteVocabulary, END, TOKENIZER};
-use crate::model::{Model, ModelConfig, TensorFile, TensorSource, Weights};
+use crate::model::{Lora, Model, ModelConfig, TensorFile, TensorSource, Weights};
 use crate::sample::{Sampler, SamplerBounds, cache_bytes};
 use crate::threads::ThreadPool;
 use crate::train::{TrainingPool, train};
@@ -247,11 +248,18 @@ impl Backend for CpuBackend {
 
     fn snapshot(&self, adapter: AdapterId) -> Result<SamplingWeights, BackendError> {
         let found = known(self.adapters.get(&adapter), adapter)?;
-        Ok(SamplingWeights(found.packed()))
+        Ok(SamplingWeights(found.snapshot()))
     }
 
     fn restore(&self, state: &AdapterState) -> Result<SamplingWeights, BackendError> {
-        Ok(SamplingWeights(self.adapter(state)?.packed()))
+        Ok(SamplingWeights(self.adapter(state)?.snapshot()))
+    }
+
+    fn read_weights(&self, from: &mut dyn Read) -> Result<SamplingWeights, BackendError> {
+        let lora = Lora::read(from).map_err(|error| {
+            BackendError::server(format!("the sampling weights cannot be read: {error}"))
+        })?;
+        Ok(SamplingWeights(Arc::new(lora)))
     }
 
     fn submit(&mut self, job: SampleJob) -> Result<JobId, BackendError> {

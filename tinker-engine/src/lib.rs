@@ -15,6 +15,7 @@ mod adapter;
 mod cpu;
 mod folder;
 mod kernels;
+mod memory;
 mod model;
 mod random;
 mod sample;
@@ -27,5 +28,6 @@ pub use cpu::CpuBackend;
 #[doc(hidden)]
 pub use folder::decoders;
 pub use folder::{FolderError, ModelFolder, Storage};
+pub use memory::release_memory;
 pub use model::{Arch, ModelConfig, RopeScaling};
 pub use vocabulary::Vocabulary;

@@ -2,16 +2,20 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
 use tinker_engine::{CpuBackend, FolderError, ModelFolder};
+use tinker_types::LossFn;
 
+use crate::convert::is_computed;
 use crate::local::LocalEngine;
 use crate::shared::Shared;
+use crate::shelf::Shelf;
 use crate::sign::Signer;
 use crate::store::{Store, StoreError};
+use crate::substitute::Substitutes;
 use crate::work::{Operations, Served};
 use crate::{Behavior, Limits};
 use tinker_engine::backend::{Backend, BackendError};
@@ -38,6 +42,19 @@ pub enum BuildError {
     /// The system returned no random numbers.
     #[error("no signing key could be drawn")]
     Random(#[source] io::Error),
+    /// A loss can't be substituted.
+    #[error("the loss {name} can't be computed as {by}: {why}")]
+    Substitute {
+        /// The loss to be replaced.
+        name: String,
+        /// The loss to compute instead.
+        by: String,
+        /// The reason.
+        why: &'static str,
+    },
+    /// The files of the built-in tokenizer could not be written.
+    #[error("the files of the built-in tokenizer could not be written to the data folder")]
+    Tokenizer(#[source] io::Error),
     /// The library was built without the built-in model, and no backend was given.
     #[error("there is no model: give a backend, or build with the feature base-model")]
     NoModel,
@@ -80,6 +97,8 @@ pub struct LocalEngineBuilder {
     with_builtin: bool,
     limits: Limits,
     behavior: Behavior,
+    substitutes: Vec<(LossFn, LossFn)>,
+    tokenizer_files: bool,
 }
 
 impl LocalEngineBuilder {
@@ -93,6 +112,8 @@ impl LocalEngineBuilder {
             with_builtin: false,
             limits: Limits::default(),
             behavior: Behavior::default(),
+            substitutes: Vec::new(),
+            tokenizer_files: false,
         }
     }
 
@@ -127,7 +148,20 @@ impl LocalEngineBuilder {
         self
     }
 
+    /// Computes a loss that the engine does not offer, such as `stable_reinforce`, as another one. Constants of the requested
+    /// loss are dropped. New sessions carry a warning, and the metrics of such a pass have the entry
+    /// `substituted/<loss>_by_<other>:mean`. Can be called several times.
+    #[must_use]
+    pub fn substitute_loss(mut self, name: LossFn, by: LossFn) -> Self {
+        self.substitutes.push((name, by));
+        self
+    }
+
     tinker_types::setters! {
+        /// Writes the built-in tokenizer as a Hugging Face folder into the data folder, and reports its path as the id of
+        /// the tokenizer. The official Python client on the same machine can load it. Default false: the id is a name.
+        tokenizer_files(wanted: bool) => tokenizer_files = wanted;
+
         /// Serves the model of a backend instead of the built-in one.
         backend(backend: Box<dyn Backend>) => backend = Some(backend);
 
@@ -167,21 +201,50 @@ impl LocalEngineBuilder {
             }
             backends.push(self.configure(backend));
         }
-        let data_dir = Arc::from(store.root());
+        let data_dir: Arc<Path> = Arc::from(store.root());
+        let shelf = Shelf::new(store.samplers()?, self.limits.sampler_bytes);
+        let substitutes = self.substitutes()?;
         let signer = Signer::new().map_err(|error| BuildError::Random(error.into()))?;
         let served = backends
             .into_iter()
             .map(|backend| Served::start(backend, &self.limits));
-        let served = served
-            .collect::<io::Result<_>>()
+        let mut served = served
+            .collect::<io::Result<Vec<_>>>()
             .map_err(BuildError::Thread)?;
-        let operations = Operations::new(self.limits, served, store);
+        if self.tokenizer_files {
+            for served in &mut served {
+                served
+                    .write_tokenizer(&data_dir)
+                    .map_err(BuildError::Tokenizer)?;
+            }
+        }
+        let operations = Operations::new(self.limits, served, store, shelf, substitutes);
         let operations = operations.map_err(BuildError::Thread)?;
         let shared = Shared::new(operations, self.behavior, is_temporary, signer);
         Ok(LocalEngine {
             shared: Arc::new(shared),
             data_dir,
         })
+    }
+
+    fn substitutes(&self) -> Result<Substitutes, BuildError> {
+        let mut substitutes = Substitutes::default();
+        for (name, by) in &self.substitutes {
+            let why = if is_computed(name) || *name == LossFn::Custom {
+                "the engine computes it itself"
+            } else if is_computed(by) {
+                substitutes.insert(name.clone(), by.clone());
+                continue;
+            } else {
+                "the engine does not compute the substitute"
+            };
+            return Err(BuildError::Substitute {
+                name: name.as_str().to_owned(),
+                by: by.as_str().to_owned(),
+                why,
+            });
+        }
+        Ok(substitutes)
     }
 
     fn configure(&self, backend: CpuBackend) -> Box<dyn Backend> {

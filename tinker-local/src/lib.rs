@@ -58,16 +58,18 @@
 //! In `gspo`, `s = exp(sum m (lp - q) / sum m)` over a datum with the mask `m` (`sequence_ratio_mask`), and each token has
 //! the gradient `-s A` with respect to its `lp` where it is not clipped.
 //!
-//! Uploaded losses are graphs of some 150 operations of PyTorch. `stable_reinforce` is refused: its definition is not
-//! public. The optimizer is AdamW (Loshchilov and Hutter, 2019, <https://arxiv.org/abs/1711.05101>) as implemented by
+//! Uploaded losses are graphs of some 150 operations of PyTorch. `stable_reinforce` is refused, as its definition is not
+//! public, unless [`LocalEngineBuilder::substitute_loss`] names another loss to compute in its place. The optimizer is AdamW (Loshchilov and Hutter, 2019, <https://arxiv.org/abs/1711.05101>) as implemented by
 //! PyTorch.
 //!
 //! # The data folder
 //! `checkpoints/<run>/<kind>/<name>/` holds one checkpoint in PEFT's layout: `adapter_config.json`,
 //! `adapter_model.safetensors`, `checkpoint.json` (path, base model, times, file sizes), and, for checkpoints to train on
 //! from, `optimizer.safetensors`. Colons in the run's id become underscores in the folder's name. `run.json` beside them
-//! describes the run and its session, so that lists survive a restart; loading does not need it. `tmp` holds unfinished
-//! writes; `lock` and `owner` identify the process that uses the folder. Files and folders are readable by their owner
+//! describes the run and its session, so that lists survive a restart; loading does not need it. `expired.json` lists
+//! checkpoints of the run that have expired. `tmp` holds unfinished writes; `samplers` holds weights of samplers that were
+//! moved out of memory, and is emptied at the start; `tokenizers` holds the built-in tokenizer's files, if they are
+//! wanted; `lock` and `owner` identify the process that uses the folder. Files and folders are readable by their owner
 //! only.
 
 mod api;
@@ -92,10 +94,13 @@ mod refusal;
 mod serve;
 mod service;
 mod shared;
+mod shelf;
 mod sign;
 mod state;
 mod store;
 mod stream;
+mod substitute;
+mod tokenizer;
 mod usage;
 mod work;
 

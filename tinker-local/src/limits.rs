@@ -45,8 +45,13 @@ pub struct Limits {
     pub sessions: usize,
     /// Models in training. Beyond it new ones are refused. Default 64.
     pub models: usize,
-    /// Samplers whose weights are kept in memory. Beyond it the least recently used one is removed. Default 256.
+    /// Samplers whose weights are kept, in memory or in files. Beyond it the least recently used one is removed. Default
+    /// 256.
     pub samplers: usize,
+    /// Bytes of the weights of samplers in memory. Beyond it the least recently used ones are moved to files in the data
+    /// folder, and read again when they are needed; a request waits while the weights that are in use leave no room for its
+    /// own. Weights larger than the bound are in memory only while they are used. Default 1 GiB.
+    pub sampler_bytes: usize,
     /// Results that are kept. Beyond it the oldest are dropped, fetched ones first. Default 16384.
     pub kept_results: usize,
     /// Bytes of these results. Default 256 MiB.
@@ -86,6 +91,7 @@ impl Default for Limits {
             sessions: 4096,
             models: 64,
             samplers: 256,
+            sampler_bytes: 1024 * MIB,
             kept_results: 16_384,
             kept_bytes: 256 * MIB,
             kept_after_fetch: Duration::from_mins(2),

@@ -42,6 +42,7 @@ schemas!(
     ExchangedToken,
     ExternalWeightsUrls,
     FinishSession,
+    FinishWeightsUpload,
     ForwardBackwardOutput,
     FoundSessions,
     GetInfo,
@@ -78,6 +79,7 @@ schemas!(
     SessionHeartbeat,
     SessionInfo,
     Sessions,
+    StartWeightsUpload,
     Submitted,
     TelemetryAccepted,
     TensorData,
@@ -89,6 +91,8 @@ schemas!(
     WeightsInfo,
     WeightsInfoRequest,
     WeightsLoaded,
+    WeightsUpload,
+    WeightsUploaded,
     Whoami,
 );
 

@@ -26,9 +26,20 @@ const CLIENTS: [(&str, &str, &str); 2] = [
     ("tinker==0.24.1", "conformance-older", "older.py"),
 ];
 
-/// Installs the official clients into separate environments, starts a server and runs their scripts. With the path of
+/// The script that every version runs.
+const LOOP: &str = "loop.py";
+
+/// Versions that run the loop besides [`CLIENTS`]: the first, and two between. Their number is small, as each takes a
+/// minute to install.
+const OTHERS: [&str; 2] = ["0.3.0", "0.15.0"];
+
+/// Versions that run it on request.
+const MORE: [&str; 5] = ["0.9.0", "0.18.2", "0.25.0", "0.30.4", "0.36.0"];
+
+/// Installs the official clients into separate environments, starts a server and runs their scripts; with `all`, those of
+/// every version that the project was tested with. With the path of
 /// a Python that has torch, the newer client also runs custom losses, and uploads them to a server that executes them.
-pub(crate) fn run(torch: Option<&Path>) -> anyhow::Result<()> {
+pub(crate) fn run(torch: Option<&Path>, all: bool) -> anyhow::Result<()> {
     let shell = Shell::new()?;
     let root = workspace_root();
     shell.change_dir(&root);
@@ -43,7 +54,17 @@ pub(crate) fn run(torch: Option<&Path>) -> anyhow::Result<()> {
             Some(torch) => install_with_torch(&shell, &target.join(WITH_TORCH), torch)?,
             None => install(&shell, &target.join(folder), Path::new("python3"), version)?,
         };
-        run_script(&shell, &python, script, &server)
+        for script in [script, LOOP] {
+            run_script(&shell, &python, script, &server)
+                .with_context(|| format!("the official client {version} found a difference"))?;
+        }
+    }
+    let more: &[&str] = if all { &MORE } else { &[] };
+    for version in OTHERS.iter().chain(more) {
+        let folder = target.join(format!("conformance-{version}"));
+        let package = format!("tinker=={version}");
+        let python = install(&shell, &folder, Path::new("python3"), &package)?;
+        run_script(&shell, &python, LOOP, &server)
             .with_context(|| format!("the official client {version} found a difference"))?;
     }
     if torch.is_some() {
@@ -64,6 +85,8 @@ fn run_script(shell: &Shell, python: &Path, script: &str, server: &Server) -> an
     Ok(cmd!(shell, "{python} {script} {url}").run()?)
 }
 
+/// Makes an environment with a version of the client. The first versions do not install transformers by themselves, which
+/// `get_tokenizer` needs.
 fn install(shell: &Shell, folder: &Path, base: &Path, version: &str) -> anyhow::Result<PathBuf> {
     let python = folder.join(PYTHON);
     if !python.exists() {
@@ -71,7 +94,7 @@ fn install(shell: &Shell, folder: &Path, base: &Path, version: &str) -> anyhow::
     }
     cmd!(
         shell,
-        "{python} -m pip install --quiet --disable-pip-version-check {version}"
+        "{python} -m pip install --quiet --disable-pip-version-check {version} transformers"
     )
     .run()?;
     Ok(python)

@@ -35,6 +35,8 @@ xflags::xflags! {
         cmd conformance {
             /// A Python with torch, for the rows that need it; they are skipped otherwise.
             optional --python path: PathBuf
+            /// Run every version of the client, not only four of them.
+            optional --all
         }
         /// Make the goldens of the engine's tests with PyTorch, transformers and peft.
         cmd golden {

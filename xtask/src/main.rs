@@ -38,7 +38,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Kill(flags) => trial::kill(&flags),
         XtaskCmd::Fuzz(flags) => trial::fuzz(&flags),
         XtaskCmd::FaultRun(flags) => fault_run::run(&flags),
-        XtaskCmd::Conformance(flags) => conformance::run(flags.python.as_deref()),
+        XtaskCmd::Conformance(flags) => conformance::run(flags.python.as_deref(), flags.all),
         XtaskCmd::Golden(flags) => golden::run(output::Mode::from_check(flags.check), flags.python),
         XtaskCmd::BaseModel(flags) => base_model::run(&flags),
         XtaskCmd::Bench(flags) => match flags.subcommand {

@@ -110,6 +110,9 @@ impl Backend for Counted {
     fn restore(&self, state: &AdapterState) -> Result<SamplingWeights, BackendError> {
         self.model.restore(state)
     }
+    fn read_weights(&self, from: &mut dyn std::io::Read) -> Result<SamplingWeights, BackendError> {
+        self.inner.read_weights(from)
+    }
 
     fn cancel(&mut self, job: JobId) {
         self.model.cancel(job);

@@ -9,8 +9,10 @@ use std::num::NonZeroUsize;
 use anyhow::Context as _;
 use serde::Serialize;
 use tinker_local::Limits;
+use tinker_types::LossFn;
 use tokio::net::TcpListener;
 
+use crate::address::{AddressFile, ServerAddress};
 use crate::connect::EngineArgs;
 use crate::connect::engine::EngineSetup;
 use crate::context::Context;
@@ -48,6 +50,10 @@ pub(crate) struct Args {
     /// tinker-local/tiny].
     #[arg(short, long, value_name = "MODEL")]
     model: Vec<String>,
+    /// Compute a loss that the engine does not offer as another one, for example stable_reinforce=importance_sampling; can
+    /// be repeated. Sessions and metrics say that it was substituted.
+    #[arg(long, value_name = "NAME=NAME", value_parser = substitute)]
+    substitute_loss: Vec<(LossFn, LossFn)>,
     #[command(flatten)]
     engine: EngineArgs,
     #[command(flatten)]
@@ -71,9 +77,12 @@ struct LimitArgs {
     /// Largest number of adapters in training [default: 64].
     #[arg(long, value_name = "N")]
     max_adapters: Option<NonZeroUsize>,
-    /// Largest number of samplers in memory; beyond it, the least recently used one is evicted [default: 256].
+    /// Largest number of samplers; beyond it, the least recently used one is removed [default: 256].
     #[arg(long, value_name = "N")]
     max_samplers: Option<NonZeroUsize>,
+    /// Memory for the weights of samplers, in MiB; beyond it, those least recently used wait in files [default: 1024].
+    #[arg(long, value_name = "MIB")]
+    max_sampler_memory: Option<NonZeroUsize>,
     /// Largest number of waiting training operations; beyond it, clients have to retry later (429) [default: 1024].
     #[arg(long, value_name = "N")]
     max_queued_operations: Option<NonZeroUsize>,
@@ -108,6 +117,9 @@ impl LimitArgs {
         }
         if let Some(mib) = self.max_cache {
             limits.cache_bytes = Some(mib.get().saturating_mul(MIB));
+        }
+        if let Some(mib) = self.max_sampler_memory {
+            limits.sampler_bytes = mib.get().saturating_mul(MIB);
         }
         if let Some(mib) = self.max_request {
             limits.body_bytes = mib.get().saturating_mul(MIB);
@@ -146,7 +158,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     for model in &args.model {
         setup.add(model)?;
     }
-    let engine = setup.start(args.limits.to_limits())?;
+    let engine = setup.start_serving(args.limits.to_limits(), &args.substitute_loss)?;
     let interrupt = Interrupt::listen(context.printer, "stopping; Ctrl-C again exits at once")?;
     let url = format!(
         "http://{}",
@@ -159,11 +171,35 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     };
     context.report.print(&listening)?;
     introduce(&listening, &args, context, engine.data_dir());
+    let _address = publish(&listening, context);
     tinker_local::serve(listener, engine, async move { interrupt.requested().await })
         .await
         .context("the server failed")?;
     context.printer.print_line("stopped");
     Ok(())
+}
+
+/// Writes the address file, which is removed with the returned value. Without one, commands on this machine need the URL.
+fn publish(listening: &Listening, context: &Context) -> Option<AddressFile> {
+    let path = ServerAddress::path()?;
+    let written = ServerAddress::of_this_process(&listening.url).write(path.clone());
+    written
+        .inspect_err(|error| {
+            let path = format::path(&path);
+            let note = format!("the address file {path} could not be written: {error}");
+            context.printer.print_note(&note);
+        })
+        .ok()
+}
+
+/// Parses `NAME=NAME`.
+fn substitute(text: &str) -> Result<(LossFn, LossFn), String> {
+    match text.split_once('=') {
+        Some((name, by)) if !name.is_empty() && !by.is_empty() => {
+            Ok((LossFn::from_name(name), LossFn::from_name(by)))
+        }
+        _ => Err("give two losses, for example stable_reinforce=importance_sampling".to_owned()),
+    }
 }
 
 fn introduce(listening: &Listening, args: &Args, context: &Context, data_dir: &std::path::Path) {

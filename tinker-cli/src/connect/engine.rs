@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use tinker_client::{Config, ServiceClient};
-use tinker_local::{Decode, Limits, LocalEngine, ModelFolder, SavedAdapter};
+use tinker_local::{Decode, Limits, LocalEngine, LocalEngineBuilder, ModelFolder, SavedAdapter};
+use tinker_types::LossFn;
 
 use super::args::{BUILT_IN_MODEL, DecodeArg, EngineArgs};
 use crate::exit::Usage;
@@ -111,7 +112,24 @@ impl EngineSetup {
 
     /// Starts the engine.
     pub(crate) fn start(self, limits: Limits) -> anyhow::Result<LocalEngine> {
-        let mut builder = LocalEngine::builder().limits(limits).decode(self.decode);
+        self.start_with(LocalEngine::builder().limits(limits))
+    }
+
+    /// Starts the engine for clients of other programs.
+    pub(crate) fn start_serving(
+        self,
+        limits: Limits,
+        substitutes: &[(LossFn, LossFn)],
+    ) -> anyhow::Result<LocalEngine> {
+        let builder = LocalEngine::builder().limits(limits).tokenizer_files(true);
+        let add = |builder: LocalEngineBuilder, (name, by): &(LossFn, LossFn)| {
+            builder.substitute_loss(name.clone(), by.clone())
+        };
+        self.start_with(substitutes.iter().fold(builder, add))
+    }
+
+    fn start_with(self, builder: LocalEngineBuilder) -> anyhow::Result<LocalEngine> {
+        let mut builder = builder.decode(self.decode);
         if self.has_checkpoints {
             builder = builder.data_dir(self.data_dir);
         }

@@ -12,6 +12,9 @@ const FILES: &str = "tokenizer.json and tokenizer_config.json";
 /// The renderer of a model whose server reports this tokenizer id: a folder, as `tinker serve` reports it, or a name on
 /// Hugging Face, whose files are read from the cache of `hf download`. Nothing is downloaded.
 pub(super) fn of_model(model: &str, id: &str) -> anyhow::Result<Renderer> {
+    if let Some(tokenizer) = Tokenizer::from_id(id) {
+        return Ok(Renderer::new(tokenizer, Template::plain()));
+    }
     let folder = Path::new(id);
     if folder.is_absolute() {
         if folder.join("tokenizer.json").is_file() {
@@ -22,9 +25,6 @@ pub(super) fn of_model(model: &str, id: &str) -> anyhow::Result<Renderer> {
              {FILES} into a folder here and name that with --tokenizer"
         );
         return Err(Usage(message).into());
-    }
-    if let Some(tokenizer) = Tokenizer::from_id(id) {
-        return Ok(Renderer::new(tokenizer, Template::plain()));
     }
     let id = id.split(':').next().unwrap_or(id);
     if let Some(folder) = std::env::home_dir().and_then(|home| downloaded(&home, id)) {
@@ -120,6 +120,7 @@ mod tests {
             );
         }
         assert!(of_model("m", "tinker-local/bytes:v1").is_ok());
+        assert!(of_model("m", "/data/tokenizers/tinker-local/bytes").is_ok());
         assert!(of_model("tinker-local/tiny", "tinker-local/tiny").is_ok());
     }
 }

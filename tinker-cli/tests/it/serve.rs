@@ -55,6 +55,33 @@ const SAMPLE: [&str; 7] = [
 ];
 
 #[test]
+fn a_server_leaves_its_address_while_it_runs() {
+    let work = Workplace::new();
+    let file = work.path(".local/state/tinker/server.json");
+    let mut server = Server::start_with(&work, &["--substitute-loss", "new=ppo"]);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while !file.exists() && std::time::Instant::now() < deadline {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let address: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(address["url"], server.url);
+    assert_eq!(address["pid"], server.child.id());
+    assert!(address["started"].as_str().unwrap().starts_with("20"));
+    let pid = server.child.id().to_string();
+    Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(server.child.wait().unwrap().success());
+    assert!(!file.exists());
+    for (given, why) in [
+        ("x", "give two losses"),
+        ("ppo=dro", "can't be computed as dro"),
+    ] {
+        let run = work.run(&["serve", "--port", "0", "--substitute-loss", given]);
+        assert!(run.code != 0 && run.stderr.contains(why), "{}", run.stderr);
+    }
+}
+
+#[test]
 fn other_commands_use_a_server() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);

@@ -9,6 +9,7 @@ pub(crate) mod list_options;
 pub(crate) mod pages;
 pub(crate) mod runs;
 pub(crate) mod sessions;
+mod upload;
 mod whoami;
 
 #[cfg(test)]

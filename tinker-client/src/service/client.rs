@@ -114,7 +114,8 @@ impl ServiceClient {
     /// ```
     ///
     /// # Errors
-    /// A path that is not a training checkpoint, before anything is sent; a checkpoint that does not exist.
+    /// A path that is neither a training checkpoint nor an [uploaded](crate::CheckpointClient::upload) one, before anything
+    /// is sent; a checkpoint that does not exist.
     pub fn create_training_client_from_state(
         &self,
         checkpoint: impl Into<LoadOptions>,

@@ -204,7 +204,9 @@ fn check_load(options: &LoadOptions, with_optimizer: bool) -> Result<CheckpointP
         .path
         .parse()
         .map_err(|error: InvalidValue| error.within("path"))?;
-    if path.kind() != CheckpointKind::Training {
+    // An uploaded adapter is an external checkpoint, and has no optimizer state.
+    let is_upload = path.kind() == CheckpointKind::External && !with_optimizer;
+    if path.kind() != CheckpointKind::Training && !is_upload {
         let why = format!(
             "{path} is not a training checkpoint; use a path tinker://<run>/weights/<name>"
         );

@@ -53,10 +53,12 @@ impl Tokenizer {
         Ok(Self(Kind::HuggingFace(std::sync::Arc::new(tokenizer))))
     }
 
-    /// The tokenizer with this id, if it needs no files. A revision after a colon is ignored.
+    /// The tokenizer with this id, if it needs no files. A revision after a colon is ignored. The id of the byte tokenizer
+    /// may also be a folder that ends with its name, as `tinker serve` reports it for clients that need files.
     pub fn from_id(id: &str) -> Option<Self> {
         let name = id.split(':').next().unwrap_or(id);
-        BYTES.contains(&name).then(Self::bytes)
+        let is_folder = id.ends_with(&format!("/{}", BYTES[0]));
+        (is_folder || BYTES.contains(&name)).then(Self::bytes)
     }
 
     /// The tokenizer that a model names, if it needs no files.
@@ -241,6 +243,9 @@ mod tests {
         let mut names = ModelData::default();
         names.tokenizer_id = Some("tinker-local/bytes:v1".into());
         let mut info = ModelInfo::new("m".into(), names);
+        assert!(Tokenizer::for_model(&info).is_ok());
+        let folder = "/data/tokenizers/tinker-local/bytes";
+        info.model_data.tokenizer_id = Some(folder.into());
         assert!(Tokenizer::for_model(&info).is_ok());
         info.model_data.tokenizer_id = None;
         info.model_data.model_name = Some("tinker-local/tiny".into());

@@ -1,6 +1,6 @@
 //! Trainable adapter: parameters, accumulated gradients, optimizer state.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use super::optimizer::{AdamW, norm};
 use crate::backend::{
@@ -20,6 +20,8 @@ pub(crate) struct Adapter {
     optimizer: AdamW,
     /// The parameters packed, until they change.
     packed: OnceLock<Arc<Lora>>,
+    /// The part of the packed parameters that samplers share, as long as one has it and the parameters are the same.
+    snapshot: Mutex<Weak<Lora>>,
 }
 
 impl Adapter {
@@ -54,6 +56,7 @@ impl Adapter {
             grads: vec![0.0; n],
             optimizer,
             packed: OnceLock::new(),
+            snapshot: Mutex::default(),
         }
     }
 
@@ -68,6 +71,18 @@ impl Adapter {
             self.packed
                 .get_or_init(|| Arc::new(Lora::new(&self.layout, &self.data))),
         )
+    }
+
+    /// The packed parameters for the forward pass alone. Shared by all who ask before the next step; later steps do not
+    /// change them.
+    pub(crate) fn snapshot(&self) -> Arc<Lora> {
+        let mut shared = self.snapshot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = shared.upgrade() {
+            return known;
+        }
+        let lora = Arc::new(Lora::new(&self.layout, &self.data).without_backward());
+        *shared = Arc::downgrade(&lora);
+        lora
     }
 
     /// Adds the gradients of one batch.
@@ -107,6 +122,7 @@ impl Adapter {
         self.data = data;
         self.optimizer = optimizer;
         self.packed = OnceLock::new();
+        self.snapshot = Mutex::default();
         Ok(norm)
     }
 

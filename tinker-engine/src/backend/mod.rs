@@ -4,6 +4,8 @@
 //! likes inside a call. Every method checks its input before it changes any state: a refused request leaves weights,
 //! gradients and caches exactly as they were.
 
+use std::io::Read;
+
 mod adapter;
 mod error;
 mod model_info;
@@ -13,7 +15,9 @@ mod training;
 pub use adapter::{AdamStep, AdapterId, AdapterSpec, AdapterState, NamedTensor, OptimizerState};
 pub use error::{BackendError, ErrorCategory};
 pub use model_info::BaseModelInfo;
-pub use sampling::{JobId, SampleJob, SampleOutput, SampledTokens, SamplingWeights, StopRule};
+pub use sampling::{
+    JobId, SampleJob, SampleOutput, SampledTokens, SamplingWeights, Snapshot, StopRule,
+};
 pub use training::{LossKind, TrainBatch, TrainDatum, TrainOutput};
 
 /// A model that trains adapters and samples from them.
@@ -56,6 +60,9 @@ pub trait Backend: Send {
 
     /// Sampling weights from a checkpoint.
     fn restore(&self, state: &AdapterState) -> Result<SamplingWeights, BackendError>;
+
+    /// Reads sampling weights that [`Snapshot::write`] has written. They are the same to the bit.
+    fn read_weights(&self, from: &mut dyn Read) -> Result<SamplingWeights, BackendError>;
 
     /// Checks a sampling job and queues it.
     fn submit(&mut self, job: SampleJob) -> Result<JobId, BackendError>;

@@ -1,5 +1,7 @@
 //! Sampling jobs and their results.
 
+use std::any::Any;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 /// Identifies a sampling job within one backend.
@@ -8,7 +10,19 @@ pub struct JobId(pub u64);
 
 /// Snapshot of an adapter's weights to sample from. Cheap to clone; freed when the last clone drops.
 #[derive(Clone)]
-pub struct SamplingWeights(pub Arc<dyn std::any::Any + Send + Sync>);
+pub struct SamplingWeights(pub Arc<dyn Snapshot>);
+
+/// The content of [`SamplingWeights`].
+pub trait Snapshot: Any + Send + Sync {
+    /// Bytes of memory that it takes.
+    fn bytes(&self) -> usize;
+
+    /// Writes it in the form that [`Backend::read_weights`](super::Backend::read_weights) of the same backend reads.
+    ///
+    /// # Errors
+    /// The bytes cannot be written.
+    fn write(&self, to: &mut dyn Write) -> io::Result<()>;
+}
 
 impl std::fmt::Debug for SamplingWeights {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -73,9 +87,10 @@ pub struct SampleJob {
 pub struct SampledTokens {
     /// Generated token ids.
     pub tokens: Vec<u32>,
-    /// Log probability of each token under the model, before temperature, `top_k` and `top_p`.
+    /// Log probability of each token among all tokens, `[T]`: that of the softmax of `logits / temperature`, so `top_k` and
+    /// `top_p` do not change it. At temperature 0 it is that at 1.
     pub logprobs: Vec<f32>,
-    /// Most likely tokens at each position, if requested.
+    /// Most likely tokens at each position with their log probabilities under the same distribution, if requested.
     pub topk: Vec<Vec<(u32, f32)>>,
     /// Whether a stop rule ended it; otherwise its length did.
     pub stopped: bool,
@@ -86,7 +101,8 @@ pub struct SampledTokens {
 pub struct SampleOutput {
     /// The sequences, in order.
     pub sequences: Vec<SampledTokens>,
-    /// Log probability of each prompt token given those before it; NaN at position 0.
+    /// Log probability of each prompt token given those before it, at temperature 1; NaN at position 0. The other fields
+    /// about the prompt are at temperature 1 as well.
     pub prompt_logprobs: Option<Vec<f32>>,
     /// Most likely tokens at each prompt position; empty at position 0.
     pub topk_prompt_logprobs: Option<Vec<Vec<(u32, f32)>>>,

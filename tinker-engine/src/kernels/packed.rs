@@ -139,6 +139,24 @@ impl Packed {
         }
     }
 
+    /// Its numbers as they are stored. Empty for a matrix of half precision.
+    pub(crate) fn floats(&self) -> &[f32] {
+        match &self.panels {
+            Elements::F32(panels) => panels,
+            Elements::F16(_) | Elements::Bf16(_) => &[],
+        }
+    }
+
+    /// A `[k, n]` matrix of its stored numbers; `None` if that is not how many it has.
+    pub(crate) fn from_floats(panels: Vec<f32>, k: usize, n: usize) -> Option<Self> {
+        let len = n.div_ceil(PANEL).checked_mul(k)?.checked_mul(PANEL)?;
+        (panels.len() == len).then_some(Self {
+            panels: Elements::F32(panels),
+            k,
+            n,
+        })
+    }
+
     /// Number of columns.
     pub(crate) fn columns(&self) -> usize {
         self.n

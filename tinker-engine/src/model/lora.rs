@@ -74,7 +74,7 @@ pub(crate) struct LoraBlock {
 }
 
 /// A whole adapter.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Lora {
     pub(crate) blocks: Vec<LoraBlock>,
     pub(crate) head: Option<LoraSite>,
@@ -102,6 +102,26 @@ impl Lora {
             blocks,
             head: site(&layout.head),
         }
+    }
+
+    /// Drops the matrices of the backward pass, half of its memory: what remains can be sampled from.
+    pub(crate) fn without_backward(mut self) -> Self {
+        let blocks = self.blocks.iter_mut();
+        let sites = blocks.flat_map(|block| {
+            [
+                &mut block.qkv,
+                &mut block.o,
+                &mut block.gate_up,
+                &mut block.down,
+            ]
+        });
+        for site in sites.chain([&mut self.head]).flatten() {
+            site.a_backward = Packed::default();
+            for part in &mut site.parts {
+                part.b_backward = Packed::default();
+            }
+        }
+        self
     }
 
     /// Whether it fits the shape of a model.

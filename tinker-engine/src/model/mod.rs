@@ -8,6 +8,7 @@ mod head;
 mod layout;
 mod load;
 mod lora;
+mod lora_file;
 mod lora_layout;
 mod packed;
 mod pass;

@@ -1,5 +1,6 @@
 //! Draw of a token from logits.
 
+use super::measure::Measure;
 use crate::kernels::{WEIGHT_BLOCK, first_greatest, softmax_weights};
 use crate::model::room;
 use crate::random::Random;
@@ -23,6 +24,30 @@ pub(super) struct DrawScratch {
     sums: Vec<f32>,
     candidates: Vec<u32>,
     masked: Vec<f32>,
+    /// Of the last draw at a temperature above 0: the greatest logit, the inverse temperature, and the total weight of all
+    /// tokens.
+    last: (f32, f32, f64),
+}
+
+impl DrawScratch {
+    /// Of the last draw at a temperature above 0: the greatest logit, the inverse of the temperature, and the logarithm of
+    /// the sum of `exp(by * (logit - greatest))` over all tokens, excluded or not.
+    pub(super) fn normaliser(&self) -> (f32, f32, f32) {
+        let (most, by, total) = self.last;
+        (most, by, total.ln() as f32)
+    }
+
+    /// The weights of all tokens, their sums by block, and their total.
+    fn weigh(&mut self, logits: &[f32], most: f32, temperature: f32) -> f64 {
+        let n = logits.len();
+        let weights = room(&mut self.weights, n);
+        let sums = room(&mut self.sums, n.div_ceil(WEIGHT_BLOCK));
+        let by = (1.0 / temperature).min(f32::MAX);
+        softmax_weights(logits, most, by, weights, sums);
+        let total = sums.iter().copied().map(f64::from).sum();
+        self.last = (most, by, total);
+        total
+    }
 }
 
 impl Draw {
@@ -45,6 +70,10 @@ impl Draw {
         }
         let token = self.choose(&masked, random, scratch);
         scratch.masked = masked;
+        // Log probabilities are those among all tokens.
+        if self.temperature > 0.0 {
+            scratch.weigh(logits, logits[first_greatest(logits)], self.temperature);
+        }
         token
     }
 
@@ -56,16 +85,19 @@ impl Draw {
         scratch: &mut DrawScratch,
     ) -> u32 {
         let best = first_greatest(logits);
-        if self.temperature == 0.0 || self.top_k == Some(1) {
+        if self.temperature == 0.0 {
             return best as u32;
         }
         let n = logits.len();
-        let weights = room(&mut scratch.weights, n);
-        let sums = room(&mut scratch.sums, n.div_ceil(WEIGHT_BLOCK));
-        let by = (1.0 / self.temperature).min(f32::MAX);
-        softmax_weights(logits, logits[best], by, weights, sums);
+        let total = scratch.weigh(logits, logits[best], self.temperature);
+        let (weights, sums) = (
+            &scratch.weights[..n],
+            &scratch.sums[..n.div_ceil(WEIGHT_BLOCK)],
+        );
         let best = best as u32;
-        let total: f64 = sums.iter().copied().map(f64::from).sum();
+        if self.top_k == Some(1) {
+            return best;
+        }
         let limited = self.top_k.is_some_and(|k| k < n) || self.top_p < 1.0;
         if !limited {
             return pick_any(weights, sums, total, random).unwrap_or(best);
@@ -176,7 +208,7 @@ fn at_weight(tokens: impl Iterator<Item = u32>, weights: &[f32], mut left: f64) 
 }
 
 /// The `k` most likely tokens with their log probabilities, most likely first.
-pub(super) fn top(logits: &[f32], norm: f32, k: usize) -> Vec<(u32, f32)> {
+pub(super) fn top(logits: &[f32], measure: Measure, k: usize) -> Vec<(u32, f32)> {
     let k = k.min(logits.len());
     if k == 0 {
         return Vec::new();
@@ -193,7 +225,7 @@ pub(super) fn top(logits: &[f32], norm: f32, k: usize) -> Vec<(u32, f32)> {
     }
     ids.sort_unstable_by(by_rank);
     ids.into_iter()
-        .map(|id| (id, logits[id as usize] - norm))
+        .map(|id| (id, measure.logprob(logits[id as usize])))
         .collect()
 }
 
@@ -342,7 +374,8 @@ mod tests {
 
     #[test]
     fn the_top_is_sorted_and_ties_go_to_the_lower_id() {
-        let top: Vec<u32> = top(&LOGITS, 0.0, 3).into_iter().map(|(id, _)| id).collect();
+        let top = top(&LOGITS, Measure::Plain { norm: 0.0 }, 3);
+        let top: Vec<u32> = top.into_iter().map(|(id, _)| id).collect();
         assert_eq!(top, [1, 4, 2]);
     }
 }

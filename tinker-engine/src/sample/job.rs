@@ -1,11 +1,12 @@
 //! A checked sampling job.
 
+use std::any::Any;
 use std::sync::Arc;
 
 use super::draw::Draw;
 use super::prefix::PAGE;
 use super::stop::StopWatch;
-use crate::backend::{BackendError, SampleJob, StopRule};
+use crate::backend::{BackendError, SampleJob, Snapshot, StopRule};
 use crate::model::{KeyValues, Lora, Model, ModelConfig};
 use crate::train::check_tokens;
 
@@ -16,6 +17,11 @@ const MOST_SAMPLES: usize = 4096;
 pub(crate) fn cache_bytes(config: &ModelConfig, tokens: usize) -> usize {
     let pages = tokens.div_ceil(PAGE) * config.num_hidden_layers;
     (KeyValues::page_len(config) * size_of::<f32>()).saturating_mul(pages)
+}
+
+fn downcast(weights: Arc<dyn Snapshot>) -> Option<Arc<Lora>> {
+    let weights: Arc<dyn Any + Send + Sync> = weights;
+    weights.downcast().ok()
 }
 
 /// Mebibytes, rounded up.
@@ -120,9 +126,9 @@ impl Spec {
                  (`cache_bytes`, or `tinker serve --max-cache`)"
             ));
         }
-        let lora = match job.weights.map(|weights| weights.0.downcast::<Lora>()) {
+        let lora = match job.weights.map(|weights| downcast(weights.0)) {
             None => None,
-            Some(Ok(lora)) if lora.fits(model) => Some(lora),
+            Some(Some(lora)) if lora.fits(model) => Some(lora),
             Some(_) => {
                 return Err(BackendError::server(
                     "the sampling weights were made for another model",

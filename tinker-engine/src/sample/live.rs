@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::draw::{DrawScratch, top};
 use super::job::Spec;
+use super::measure::Measure;
 use super::scratch::Scratch;
 use super::stop::StopWatch;
 use crate::backend::{JobId, SampledTokens};
@@ -89,11 +90,14 @@ impl Live {
             .draw
             .choose_except(excluded, logits, random, scratch);
         self.output.tokens.push(token);
-        self.output.logprobs.push(logits[token as usize] - norm);
+        let measure = Measure::of_draw(self.spec.draw.temperature, norm, scratch.normaliser());
+        self.output
+            .logprobs
+            .push(measure.logprob(logits[token as usize]));
         if self.spec.topk_sample > 0 {
             self.output
                 .topk
-                .push(top(logits, norm, self.spec.topk_sample));
+                .push(top(logits, measure, self.spec.topk_sample));
         }
         self.output.stopped = self.stop.ends_with(token, vocabulary);
         if self.output.stopped || self.output.tokens.len() >= self.spec.limit {

@@ -5,6 +5,7 @@ mod draw;
 mod fill;
 mod job;
 mod live;
+mod measure;
 mod prefix;
 mod prompt;
 mod sampler;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::draw::{Draw, DrawScratch, top};
 use super::job::Spec;
+use super::measure::Measure;
 use super::prefix::PAGE;
 use crate::model::{KeyValues, ModelConfig};
 use crate::random::Random;
@@ -133,7 +134,8 @@ impl Part {
             self.logprobs.push(logprob(*next));
         }
         if spec.topk_prompt > 0 {
-            self.topk.push(top(logits, norm, spec.topk_prompt));
+            self.topk
+                .push(top(logits, Measure::Plain { norm }, spec.topk_prompt));
         }
         if let Some(targets) = spec.target_prompt.get(row) {
             let logprobs = targets.iter().map(|token| logprob(*token));

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::Read;
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
@@ -12,25 +13,23 @@ use http_body_util::BodyExt;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::null::without_nulls;
-use crate::Limits;
 use crate::refusal::Refusal;
 use crate::state::Admitted;
 
 /// Largest window of a compressed body: 2^26 bytes. Level 22 uses twice as much and is refused.
 const WINDOW_LOG: u32 = 26;
 
-/// Reads and decompresses a body, within the limits of size and time.
+/// Reads and decompresses a body, within these limits of size and time.
 pub(super) async fn read<B>(
     headers: &HeaderMap,
     body: B,
-    limits: &Limits,
+    (most, time): (usize, Duration),
     admitted: &mut Admitted,
 ) -> Result<Bytes, Refusal>
 where
     B: Body,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let (most, time) = (limits.body_bytes, limits.body_time);
     let body = tokio::time::timeout(time, collect(body, most, admitted));
     let body = body.await.map_err(|_| {
         let detail = format!("the body took more than {time:?} to arrive");

@@ -25,6 +25,7 @@ pub(super) fn listed(record: Record) -> Checkpoint {
     checkpoint.size_bytes = Some(record.size());
     checkpoint.expires_at = record.expires;
     checkpoint.public = record.public;
+    checkpoint.base_model = Some(record.base_model);
     checkpoint.user_metadata = Some(record.user_metadata);
     checkpoint
 }

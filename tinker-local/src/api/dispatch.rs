@@ -72,7 +72,12 @@ where
     // Held until the request is answered: a request that waits for a result keeps its body.
     let mut admitted = shared.intake.enter()?;
     let limits = &shared.operations.limits;
-    let body = body::read(&head.headers, body, limits, &mut admitted).await?;
+    let most = if route.takes_file {
+        limits.arriving_bytes
+    } else {
+        limits.body_bytes
+    };
+    let body = body::read(&head.headers, body, (most, limits.body_time), &mut admitted).await?;
     shared.operations.end_silent_sessions();
     let call = Call {
         shared,

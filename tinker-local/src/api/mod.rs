@@ -28,6 +28,7 @@ mod tarball;
 mod target;
 mod trace;
 mod training;
+mod upload;
 mod weights;
 
 #[cfg(feature = "decoders")]

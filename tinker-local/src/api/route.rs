@@ -11,7 +11,7 @@ use super::response::Response;
 use super::target::Target;
 use super::{
     account, audit, billing, checkpoint, config, external, future, model, poll, run, sampling,
-    search, session, tarball, trace, training, weights,
+    search, session, tarball, trace, training, upload, weights,
 };
 use crate::refusal::Refusal;
 
@@ -27,6 +27,8 @@ pub(super) struct Route {
     pub(super) is_newer: bool,
     /// It needs no token where tokens are required.
     pub(super) is_open: bool,
+    /// Its body is a file.
+    pub(super) takes_file: bool,
 }
 
 /// Handler of a request.
@@ -53,6 +55,7 @@ impl Route {
             handler,
             is_newer: false,
             is_open: false,
+            takes_file: false,
         }
     }
 
@@ -61,6 +64,14 @@ impl Route {
         let mut file = Self::at(Method::Get, template, handler).open();
         file.prefix = route::FILES;
         file
+    }
+
+    /// A file, which is sent to a signed link.
+    const fn upload(template: &'static str, handler: Handler) -> Self {
+        let mut upload = Self::at(Method::Put, template, handler).open();
+        upload.prefix = route::FILES;
+        upload.takes_file = true;
+        upload
     }
 
     const fn newer(mut self) -> Self {
@@ -130,6 +141,8 @@ const ROUTES: &[Route] = &[
     Route::of::<types::UnpublishCheckpoint>(Handler::Later(|call| Box::pin(checkpoint::set_public(call, false)))),
     Route::of::<types::SetCheckpointTtl>(later!(checkpoint::set_lifetime)),
     Route::of::<types::GetExternalWeightsUrls>(later!(external::urls)).newer(),
+    Route::of::<types::StartWeightsUpload>(Now(upload::start)).newer(),
+    Route::of::<types::FinishWeightsUpload>(later!(upload::finish)).newer(),
     Route::of::<types::GetCheckpointArchiveUrl>(later!(tarball::url)),
     Route::of::<types::GetAuditLog>(Now(audit::list)),
     Route::of::<types::GetBillingUsage>(Now(billing::usage)),
@@ -137,6 +150,7 @@ const ROUTES: &[Route] = &[
     Route::file(route::TRACE, Now(trace::file)),
     Route::file(route::ARCHIVE, later!(tarball::file)),
     Route::file(route::FILE, later!(external::file)),
+    Route::upload(route::UPLOAD, later!(upload::file)),
 ];
 
 impl Target {
@@ -281,6 +295,8 @@ mod tests {
                 "retrieve_futures",
                 "cancel_future",
                 "training_runs/{run}/checkpoints/{kind}/{name}/external_weights_urls",
+                "external_weights_upload_start",
+                "external_weights_upload_finish",
                 "billing/usage/checkpoints/current",
             ]
         );
@@ -294,6 +310,7 @@ mod tests {
                 route::TRACE,
                 route::ARCHIVE,
                 route::FILE,
+                route::UPLOAD,
             ]
         );
     }

@@ -24,6 +24,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Response, Refusal> {
             "checkpoints of this engine are removed when it stops; start it with a data folder to keep them".to_owned(),
         );
     }
+    created.warning_message = call.operations.substitutes.warning();
     Ok(response::json(&created))
 }
 

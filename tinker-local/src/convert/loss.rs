@@ -70,12 +70,20 @@ pub(super) fn objective(loss: &Loss) -> Result<Objective, InvalidValue> {
             return Ok(Objective::Gspo { low, high });
         }
         LossFn::StableReinforce => {
-            return refuse("is not offered here: its definition is not public");
+            return refuse(
+                "is not offered here, as its definition is not public; the owner of the engine can name a substitute, for \
+                 example `tinker serve --substitute-loss stable_reinforce=importance_sampling`",
+            );
         }
         LossFn::Custom => return custom(loss).map(Objective::Custom),
         _ => return refuse("is not a loss this engine knows"),
     };
     Ok(Objective::Direct(kind))
+}
+
+/// Whether the engine computes a loss of this name by itself, without an upload.
+pub(crate) fn is_computed(name: &LossFn) -> bool {
+    *name != LossFn::Custom && objective(&Loss::new(name.clone())).is_ok()
 }
 
 /// The id of an uploaded loss.

@@ -14,6 +14,7 @@ mod report;
 mod sample;
 
 pub(crate) use choice::pass;
+pub(crate) use loss::is_computed;
 pub(crate) use optimizer::{adam_step, adapter_spec, check_family};
 use output::output;
 pub(crate) use pass::Pass;

@@ -45,6 +45,7 @@ fn saved(
         overwrite: false,
         lifetime: None,
         user_metadata: BTreeMap::new(),
+        uploaded: false,
     };
     Store::open(data.path())
         .unwrap()

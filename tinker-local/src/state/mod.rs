@@ -12,6 +12,7 @@ mod registry;
 mod sampler;
 mod sequence;
 mod timeline;
+mod uploads;
 
 pub(crate) use catalog::Catalog;
 pub(crate) use completions::Poller;
@@ -23,3 +24,4 @@ pub(crate) use promises::{Found, Full, PromiseWriter, Promises};
 pub(crate) use registry::{Absent, Registry};
 pub(crate) use sampler::{Sampler, Weights};
 pub(crate) use sequence::Arrival;
+pub(crate) use uploads::{Upload, Uploads};

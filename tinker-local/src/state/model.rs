@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use tinker_engine::backend::{AdapterId, AdapterSpec, SamplingWeights};
+use tinker_engine::backend::{AdapterId, AdapterSpec};
 use tinker_types::SessionId;
 
 use super::promise::Failure;
 use super::sequence::Sequence;
+use crate::shelf::Kept;
 
 /// Index of a base model in the list of the models that an engine serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub(crate) struct Model<T> {
     /// Its session has ended: it is removed as soon as no operation is left that can start.
     pub(crate) is_ending: bool,
     /// Weights that its in-flight samplers share.
-    pub(crate) inflight: Option<Arc<Mutex<Option<SamplingWeights>>>>,
+    pub(crate) inflight: Option<Arc<Mutex<Option<Arc<Kept>>>>>,
 }
 
 impl<T> Model<T> {

@@ -2,25 +2,25 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tinker_engine::backend::SamplingWeights;
 use tinker_types::{CheckpointPath, SessionId};
 
 use super::model::BaseId;
+use crate::shelf::Kept;
 
 /// The weights of a sampler.
 #[derive(Debug, Clone)]
 pub(crate) enum Weights {
     /// They never change.
-    Fixed(Option<SamplingWeights>),
+    Fixed(Option<Arc<Kept>>),
     /// They follow the model's later in-flight saves.
-    Following(Arc<Mutex<Option<SamplingWeights>>>),
+    Following(Arc<Mutex<Option<Arc<Kept>>>>),
 }
 
 impl Weights {
     /// Replaces the weights in `cell` by `newest` and returns weights that follow the cell.
     pub(crate) fn following(
-        cell: &mut Option<Arc<Mutex<Option<SamplingWeights>>>>,
-        newest: Option<SamplingWeights>,
+        cell: &mut Option<Arc<Mutex<Option<Arc<Kept>>>>>,
+        newest: Option<Arc<Kept>>,
     ) -> Self {
         let cell = cell.get_or_insert_with(|| Arc::new(Mutex::new(None)));
         *cell.lock().unwrap_or_else(PoisonError::into_inner) = newest;
@@ -28,7 +28,7 @@ impl Weights {
     }
 
     /// The current weights.
-    pub(crate) fn current(&self) -> Option<SamplingWeights> {
+    pub(crate) fn current(&self) -> Option<Arc<Kept>> {
         match self {
             Self::Fixed(weights) => weights.clone(),
             Self::Following(cell) => cell.lock().unwrap_or_else(PoisonError::into_inner).clone(),

@@ -54,6 +54,7 @@ impl Store {
             expired: Expired::default(),
         };
         store.settle()?;
+        store.clear_uploads()?;
         store.scan()?;
         store.drop_expired();
         Ok(store)
@@ -67,6 +68,11 @@ impl Store {
 
     pub(crate) fn root(&self) -> &Path {
         self.folder.root()
+    }
+
+    /// An empty folder for weights of samplers.
+    pub(crate) fn samplers(&self) -> Result<PathBuf, StoreError> {
+        self.folder.samplers()
     }
 
     /// Removes leftovers of interrupted writes. An overwritten checkpoint whose successor is incomplete is put back

@@ -94,6 +94,14 @@ impl Folder {
         self.root.join("tmp")
     }
 
+    /// An empty folder for weights of samplers.
+    pub(super) fn samplers(&self) -> Result<PathBuf, StoreError> {
+        let folder = self.root.join("samplers");
+        disk::remove_all(&folder).map_err(StoreError::io("remove", &folder))?;
+        disk::make_folder(&folder).map_err(StoreError::io("make folder", &folder))?;
+        Ok(folder)
+    }
+
     pub(super) fn checkpoints(&self) -> PathBuf {
         self.root.join(CHECKPOINTS)
     }

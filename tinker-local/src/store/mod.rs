@@ -4,6 +4,8 @@
 //! <data folder>/                        0700
 //!   lock                                held while a process uses the folder
 //!   owner                               id of that process, for error messages of others
+//!   samplers/                           weights of samplers that were moved out of memory; emptied at the start
+//!   uploads/<id>/                       files of adapters that are being uploaded; emptied at the start
 //!   tmp/                                writes in progress; leftovers are removed when the folder is opened
 //!   checkpoints/<run>/run.json          the run and its session, for lists; not needed to load anything
 //!   checkpoints/<run>/expired.json      checkpoints of the run that have expired, for error messages
@@ -36,6 +38,7 @@ mod runs;
 mod saved;
 mod tarball;
 mod tensors;
+mod uploads;
 mod write;
 
 pub(crate) use archive::Archive;
@@ -47,3 +50,4 @@ pub(crate) use probe::read_any;
 pub(crate) use record::{NewCheckpoint, Record};
 pub(crate) use saved::Saved;
 pub(crate) use tarball::Tarball;
+pub(crate) use uploads::UPLOADED;

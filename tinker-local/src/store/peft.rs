@@ -57,6 +57,14 @@ pub(super) struct ReadConfig {
 }
 
 impl ReadConfig {
+    /// Numerator of the scaling of an adapter whose rank must be this one.
+    pub(super) fn alpha_of_rank(&self, rank: usize) -> Result<f32, String> {
+        if self.r != rank {
+            return Err(format!("r is {}, the upload's rank is {rank}", self.r));
+        }
+        self.alpha()
+    }
+
     /// Numerator of the scaling `alpha / rank`.
     pub(super) fn alpha(&self) -> Result<f32, String> {
         let unknown = match self {

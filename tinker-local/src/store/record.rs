@@ -23,6 +23,8 @@ pub(crate) struct NewCheckpoint {
     pub(crate) overwrite: bool,
     pub(crate) lifetime: Option<std::time::Duration>,
     pub(crate) user_metadata: BTreeMap<String, String>,
+    /// It was uploaded: an external checkpoint that can be loaded.
+    pub(crate) uploaded: bool,
 }
 
 impl NewCheckpoint {
@@ -55,6 +57,9 @@ pub(crate) struct Record {
     pub(crate) public: bool,
     #[serde(default)]
     pub(crate) user_metadata: BTreeMap<String, String>,
+    /// It was uploaded: an external checkpoint that can be loaded.
+    #[serde(default)]
+    pub(super) uploaded: bool,
     #[serde(with = "AdapterShape")]
     pub(crate) adapter: AdapterSpec,
     /// Sizes of the other files in bytes, by name.
@@ -85,6 +90,7 @@ impl Record {
             expires: checkpoint.lifetime.map(clock::calendar_after),
             public: false,
             user_metadata: checkpoint.user_metadata.clone(),
+            uploaded: checkpoint.uploaded,
             adapter: adapter.clone(),
             files,
         }
@@ -114,6 +120,18 @@ impl Record {
 
     pub(super) fn has_expired(&self) -> bool {
         self.expires.is_some_and(|at| at <= clock::calendar())
+    }
+
+    /// Refuses files that were saved for use elsewhere.
+    pub(crate) fn check_loadable(&self) -> Result<(), StoreError> {
+        if self.path.kind() != CheckpointKind::External || self.uploaded {
+            return Ok(());
+        }
+        Err(StoreError::Unfit {
+            path: self.path.clone(),
+            why: "holds files for use elsewhere; give one saved for training or sampling"
+                .to_owned(),
+        })
     }
 
     pub(crate) fn check_base_model(&self, served: &str) -> Result<(), StoreError> {

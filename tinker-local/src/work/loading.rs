@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use tinker_types::{
-    CheckpointKind, CheckpointPath, InvalidValue, LoadTarget, LoadWeights, ModelId, RequestId,
-    RequestType, WeightsLoaded,
+    CheckpointPath, InvalidValue, LoadTarget, LoadWeights, ModelId, RequestId, RequestType,
+    WeightsLoaded,
 };
 
 use super::creation::{NewRun, settle_creation};
@@ -89,6 +89,7 @@ impl Operations {
         let path = path.clone();
         let found = self.archive.ask(move |store| store.find(&path).cloned());
         let record = found.await?;
+        record.check_loadable()?;
         let base = asked.or_else(|| self.find_base(&record.base_model));
         let served: Vec<&str> = match base {
             Some(base) => vec![&self.info(base).name],
@@ -100,17 +101,10 @@ impl Operations {
     }
 }
 
-/// The path of a checkpoint that holds adapters.
+/// The path of a checkpoint.
 pub(super) fn adapter_path(field: &str, text: &str) -> Result<CheckpointPath, Refusal> {
-    let path: CheckpointPath = text
-        .parse()
-        .map_err(|e: InvalidValue| Refusal::from(e.within(field)))?;
-    if path.kind() == CheckpointKind::External {
-        return Err(Refusal::invalid(format!(
-            "{field}: {path} holds files for use elsewhere; give one saved for training or sampling"
-        )));
-    }
-    Ok(path)
+    text.parse()
+        .map_err(|e: InvalidValue| Refusal::from(e.within(field)))
 }
 
 /// Replaces the adapter of a model by one from a checkpoint.
@@ -125,6 +119,7 @@ fn load(path: CheckpointPath, with_optimizer: bool) -> Run {
             let state = match store
                 .load(&path, with_optimizer)
                 .and_then(|(record, state)| {
+                    record.check_loadable()?;
                     record.check_base_model(&base_model)?;
                     Ok(state)
                 }) {

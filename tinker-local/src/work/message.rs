@@ -40,3 +40,10 @@ pub(crate) struct Sampling {
     pub(crate) weights: Weights,
     pub(crate) reply: Reply,
 }
+
+impl Sampling {
+    /// Whether there is memory for its weights beside those that are in use.
+    pub(super) fn has_room(&self) -> bool {
+        self.weights.current().is_none_or(|kept| kept.has_room())
+    }
+}

@@ -15,6 +15,7 @@ mod sessions;
 mod share;
 mod submission;
 mod training;
+mod uploads;
 mod watch;
 mod worker;
 

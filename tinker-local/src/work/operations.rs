@@ -18,8 +18,12 @@ use crate::Limits;
 use crate::audit::AuditTrail;
 use crate::note::SessionNote;
 use crate::refusal::Refusal;
-use crate::state::{Absent, BaseId, Catalog, Failure, Model, PromiseWriter, Promises, Registry};
+use crate::shelf::Shelf;
+use crate::state::{
+    Absent, BaseId, Catalog, Failure, Model, PromiseWriter, Promises, Registry, Uploads,
+};
 use crate::store::{Archive, Store};
+use crate::substitute::Substitutes;
 use crate::usage::Ledger;
 
 /// An adapter and the base model that it adapts.
@@ -34,6 +38,9 @@ pub(crate) struct Operations {
     catalog: Mutex<Catalog>,
     pub(crate) promises: Arc<Promises>,
     pub(crate) archive: Archive,
+    pub(crate) shelf: Arc<Shelf>,
+    pub(crate) substitutes: Substitutes,
+    uploads: Mutex<Uploads>,
     pub(crate) audit: Arc<AuditTrail>,
     pub(crate) usage: Arc<Ledger>,
     archive_thread: Option<JoinHandle<()>>,
@@ -68,7 +75,13 @@ pub(crate) struct ModelLock {
 }
 
 impl Operations {
-    pub(crate) fn new(limits: Limits, served: Vec<Served>, store: Store) -> io::Result<Self> {
+    pub(crate) fn new(
+        limits: Limits,
+        served: Vec<Served>,
+        store: Store,
+        shelf: Arc<Shelf>,
+        substitutes: Substitutes,
+    ) -> io::Result<Self> {
         let audit = Arc::new(AuditTrail::default());
         let catalog = Catalog::of(store.origins());
         let (archive, thread) = Archive::start(store.with_audit(Arc::clone(&audit)))?;
@@ -79,6 +92,9 @@ impl Operations {
             registry: Mutex::new(Registry::new()),
             catalog: Mutex::new(catalog),
             archive,
+            shelf,
+            substitutes,
+            uploads: Mutex::default(),
             audit,
             usage: Arc::default(),
             archive_thread: Some(thread),
@@ -125,6 +141,10 @@ impl Operations {
 
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry<Operation>> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn uploads(&self) -> MutexGuard<'_, Uploads> {
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn catalog(&self) -> MutexGuard<'_, Catalog> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tinker_engine::backend::BackendError;
 use tinker_types::wire::stream::StreamTokens;
 use tinker_types::{
     CreateSamplingSession, RequestId, RequestType, SampleRequest, SamplingSessionId,
@@ -42,9 +43,11 @@ impl Operations {
                 let (_, state) = state.await?;
                 let entry = Entry::new("checkpoint_read").of_checkpoint(&path);
                 self.audit.note(entry.for_purpose("sampling"));
-                let restored = self
-                    .worker(base)
-                    .ask(move |backend| backend.restore(&state));
+                let shelf = Arc::clone(&self.shelf);
+                let restored = self.worker(base).ask(move |backend| {
+                    let weights = backend.restore(&state)?;
+                    Ok::<_, BackendError>(shelf.keep(weights))
+                });
                 (base, Some(restored.await??), Some(path))
             }
             (None, Some(base)) => (base, None, None),

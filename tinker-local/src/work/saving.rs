@@ -78,7 +78,7 @@ impl Operations {
             if request.age_encryption_recipients.is_some() {
                 return Err(Refusal::invalid(
                     "age_encryption_recipients: is not offered here, files of a local engine are written as they are; \
-                     leave it out and encrypt them after the download",
+                     leave it out and encrypt them after the download, for example with `age -r RECIPIENT FILE`",
                 ));
             }
             let kind = CheckpointKind::External;
@@ -118,6 +118,7 @@ impl Operations {
             overwrite: false,
             lifetime,
             user_metadata: BTreeMap::new(),
+            uploaded: false,
         })
     }
 
@@ -199,9 +200,10 @@ fn saved(path: CheckpointPath, size: Option<u64>) -> Payload {
 fn sampler(id: SamplingSessionId, follow: bool) -> Run {
     Box::new(move |context| {
         let (model, base) = (context.model.clone(), context.base);
+        let shelf = Arc::clone(&context.operations.shelf);
         context.run(move |backend, adapter, lock, promise| {
             let weights = match backend.snapshot(adapter) {
-                Ok(snapshot) => Some(snapshot),
+                Ok(snapshot) => Some(shelf.keep(snapshot)),
                 Err(failed) => return promise.fail(failed),
             };
             lock.with_operations(|operations| {

@@ -179,6 +179,7 @@ impl Schedule {
     fn admit(&mut self) {
         while self.live.len() < self.most_jobs
             && let Some(next) = self.next_waiting()
+            && (self.live.is_empty() || self.waiting[next].has_room())
             && let Some(sampling) = self.waiting.remove(next)
         {
             if !sampling.reply.promise.is_settled() {
@@ -210,10 +211,15 @@ impl Schedule {
             weights,
             reply,
         } = sampling;
-        job.weights = weights.current();
         reply.promise.mark_running();
         let backend = &mut *self.backend;
-        let submit = || reply.span.in_scope(|| backend.submit(job));
+        let submit = || {
+            reply.span.in_scope(|| {
+                let loaded = weights.current().map(|kept| kept.load(backend));
+                job.weights = loaded.transpose()?;
+                backend.submit(job)
+            })
+        };
         match catch_unwind(AssertUnwindSafe(submit)) {
             Ok(Ok(id)) => {
                 self.live.insert(id, reply);

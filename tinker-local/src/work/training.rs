@@ -21,11 +21,12 @@ impl Operations {
         decode: impl FnOnce() -> Result<ForwardBackward, Refusal>,
     ) -> Result<RequestId, Refusal> {
         self.submit(submission, || {
-            let request = decode()?;
+            let mut request = decode()?;
+            let substituted = self.substitutes.apply(&mut request.loss);
             self.check_data_count(request.data.len())?;
             let custom_loss = |id: &LossId| self.loss_of(&request.model_id, id);
             let pass = convert::pass(&request, self.info_of(&request.model_id)?, custom_loss)?;
-            Ok(train(pass))
+            Ok(train(pass, substituted))
         })
     }
 
@@ -50,7 +51,8 @@ impl Operations {
     }
 }
 
-fn train(pass: Pass) -> Run {
+/// Runs a pass. `substituted` is the name of the metric that reports another loss than the requested one.
+fn train(pass: Pass, substituted: Option<String>) -> Run {
     Box::new(move |context| {
         let usage = Arc::clone(&context.operations.usage);
         let session = context.model.session();
@@ -60,7 +62,10 @@ fn train(pass: Pass) -> Run {
             if output.is_ok() {
                 usage.add(&session, Kind::Training, tokens);
             }
-            let output = output.map(|output| Payload::Output(encode_output(&output)));
+            let output = output.map(|mut output| {
+                output.metrics.extend(substituted.map(|name| (name, 1.0)));
+                Payload::Output(encode_output(&output))
+            });
             promise.settle(output.map_err(Failure::from));
         });
     })

@@ -62,6 +62,9 @@ impl Backend for Fragile {
     fn restore(&self, state: &AdapterState) -> Result<SamplingWeights, BackendError> {
         self.inner.restore(state)
     }
+    fn read_weights(&self, from: &mut dyn std::io::Read) -> Result<SamplingWeights, BackendError> {
+        self.inner.read_weights(from)
+    }
     fn submit(&mut self, job: SampleJob) -> Result<JobId, BackendError> {
         self.is_doomed |= job.prompt.contains(&FATAL);
         self.inner.submit(job)

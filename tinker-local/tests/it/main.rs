@@ -21,6 +21,7 @@ mod poll;
 mod prompt;
 mod refused;
 mod restart;
+mod samplers;
 mod sampling;
 #[cfg(feature = "serve")]
 mod serve;
@@ -28,3 +29,4 @@ mod stream;
 mod support;
 mod tarball;
 mod training;
+mod upload;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tinker_types::{Datum, ForwardBackward, Loss, LossFn};
 
-use crate::support::{BASE, client, data, request, save_body, step_body};
+use crate::support::{BASE, Client, builder, client, data, request, save_body, step_body};
 
 #[tokio::test]
 async fn a_model_learns() {
@@ -270,6 +270,55 @@ async fn a_wrong_request_is_refused_with_the_place_and_the_fix() {
     client
         .output(&client.forward_backward(&model, 5).await)
         .await;
+}
+
+#[tokio::test]
+async fn a_loss_can_be_substituted_and_is_reported() {
+    let (stable, sampled) = (LossFn::StableReinforce, LossFn::ImportanceSampling);
+    let engine = builder().substitute_loss(stable.clone(), sampled.clone());
+    let client = Client::of(&engine.build().unwrap());
+    let plain = self::client();
+    let body = json!({"sdk_version": "0"});
+    let session = client.post("create_session", body.clone()).await.json();
+    let warning = session["warning_message"].as_str().unwrap();
+    assert!(
+        warning.contains("stable_reinforce as importance_sampling"),
+        "{warning}"
+    );
+    assert!(plain.post("create_session", body).await.json()["warning_message"].is_null());
+
+    let datum = Datum::reinforced(&[97, 98], &[99, 100], &[-1.0; 2], &[1.0, -0.5]).unwrap();
+    let pass =
+        |model: &str, loss: Loss| ForwardBackward::new(model.into(), 1, vec![datum.clone()], loss);
+    let (_, model) = client.model().await;
+    let (_, other) = plain.model().await;
+    let loss = Loss::stable_reinforce().with("beta", 0.3);
+    let substituted = client.pass(&pass(&model, loss)).await.promise();
+    let substituted = client.output(&substituted).await;
+    let direct = plain
+        .pass(&pass(&other, Loss::importance_sampling()))
+        .await
+        .promise();
+    let direct = plain.output(&direct).await;
+    assert_eq!(substituted.loss_fn_outputs, direct.loss_fn_outputs);
+    assert_eq!(substituted.loss_sum(), direct.loss_sum());
+    let metric = "substituted/stable_reinforce_by_importance_sampling:mean";
+    assert_eq!(substituted.metrics.get(metric), Some(&1.0));
+    assert_eq!(direct.metrics.get(metric), None);
+    let refused = plain.pass(&pass(&other, Loss::stable_reinforce())).await;
+    assert!(
+        refused.detail().contains("--substitute-loss"),
+        "{}",
+        refused.detail()
+    );
+
+    for (name, by) in [(sampled.clone(), LossFn::Ppo), (stable, LossFn::Custom)] {
+        let refused = builder().substitute_loss(name, by).build().unwrap_err();
+        assert!(
+            refused.to_string().contains("can't be computed as"),
+            "{refused}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -63,6 +63,9 @@ pub struct Checkpoint {
     #[serde_as(as = "Option<Iso8601>")]
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
+    /// Name of the base model, from servers of newer versions of the API.
+    #[serde(default)]
+    pub base_model: Option<String>,
 }
 
 impl Checkpoint {
@@ -77,6 +80,7 @@ impl Checkpoint {
             public: false,
             user_metadata: None,
             expires_at: None,
+            base_model: None,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod external;
 mod listing;
 mod path;
+mod upload;
 mod weights;
 
 pub use external::{SaveWeightsExternal, SavedExternal};
@@ -12,6 +13,9 @@ pub use listing::{
     ListRunCheckpoints, PublishCheckpoint, SetCheckpointTtl, UnpublishCheckpoint, WeightsCopied,
 };
 pub use path::{CheckpointKind, CheckpointPath};
+pub use upload::{
+    FinishWeightsUpload, StartWeightsUpload, UploadUrl, WeightsUpload, WeightsUploaded,
+};
 pub use weights::{
     LoadTarget, LoadWeights, SamplerSaveKind, SaveWeights, SaveWeightsForSampler, SavedForSampler,
     SavedWeights, WeightsInfo, WeightsInfoRequest, WeightsLoaded,

@@ -39,7 +39,8 @@ pub struct SamplingParams {
     pub seed: Option<u64>,
     /// Stop condition; unset, the model's own end token.
     pub stop: Option<Stop>,
-    /// Divisor of the logits. 0 selects the most likely token. Default 1.
+    /// Divisor of the logits. 0 selects the most likely token. Default 1. Log probabilities of the sample are those at this
+    /// temperature, see [`SampledSequence::logprobs`](crate::SampledSequence::logprobs).
     pub temperature: f64,
     /// Number of most likely tokens to keep; -1, the default, keeps all.
     pub top_k: i64,

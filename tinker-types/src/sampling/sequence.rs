@@ -30,11 +30,14 @@ pub struct SampledSequence {
     pub sequence_id: Option<SequenceId>,
     /// The sampled token ids, `[n]`. The stop token, if one ended it, is the last.
     pub tokens: Vec<u32>,
-    /// Log probability of each token before temperature and filters, `[n]`, in nats, if the server
-    /// reports it.
+    /// Log probability of each token, `[n]`, in nats, if the server reports it. At a temperature `t` it is that of
+    /// `softmax(logits / t)`; `top_k` and `top_p` do not change it. With the engine of this project it is that at 1 if `t`
+    /// is 0. Log probabilities of training passes and of prompts are always those at 1, so the ratio of a policy that is
+    /// trained on its samples compares like with like only if they were drawn at temperature 1.
     #[serde(default)]
     pub logprobs: Option<Vec<f32>>,
-    /// Most likely tokens at each position, `[n]` lists, if requested.
+    /// Most likely tokens at each position with their log probabilities at the same temperature, `[n]` lists, if
+    /// requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topk_logprobs: Option<Vec<Vec<TokenLogprob>>>,
 }

@@ -29,6 +29,9 @@ pub const FILE: &str = "{run}/{kind}/{name}/{file}";
 /// All files of a checkpoint as a tar archive, below [`FILES`].
 pub const ARCHIVE: &str = "{run}/{kind}/{name}.tar";
 
+/// A file of an upload, below [`FILES`].
+pub const UPLOAD: &str = "uploads/{upload}/{file}";
+
 /// The trace of a session, below [`FILES`].
 pub const TRACE: &str = "traces/{session}";
 

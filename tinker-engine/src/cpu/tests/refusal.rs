@@ -1,5 +1,5 @@
 use super::*;
-use crate::backend::NamedTensor;
+use crate::backend::{NamedTensor, Snapshot};
 
 #[test]
 fn bad_batches_are_refused_by_datum_and_field_and_change_nothing() {
@@ -156,7 +156,7 @@ fn bad_jobs_are_refused() {
             "stop holds an empty text",
         ),
         (
-            with(&|j| j.weights = Some(SamplingWeights(Arc::new(1)))),
+            with(&|j| j.weights = Some(SamplingWeights(Arc::new(Foreign)))),
             "the sampling weights",
         ),
     ] {
@@ -288,4 +288,17 @@ fn an_adapter_keeps_the_scaling_it_came_with() {
     assert_eq!(backend.export(scaled, false).unwrap(), state);
     state.alpha = f32::INFINITY;
     assert!(backend.import(&state).is_err());
+}
+
+/// Weights of another backend.
+struct Foreign;
+
+impl Snapshot for Foreign {
+    fn bytes(&self) -> usize {
+        0
+    }
+
+    fn write(&self, _: &mut dyn std::io::Write) -> std::io::Result<()> {
+        Ok(())
+    }
 }

@@ -174,8 +174,99 @@ fn sequences_end_where_they_should() {
     assert_eq!(full.prompt_logprobs.unwrap().len(), 128);
 }
 
+/// Log probabilities of all tokens at a temperature, from those at 1.
+fn tempered(plain: &[(u32, f32)], temperature: f32) -> Vec<f64> {
+    let most = plain[0].1;
+    let scaled = |logprob: f32| (f64::from(logprob) - f64::from(most)) / f64::from(temperature);
+    let total: f64 = (plain.iter())
+        .map(|(_, logprob)| scaled(*logprob).exp())
+        .sum();
+    let mut all = vec![0.0; plain.len()];
+    for (token, logprob) in plain {
+        all[*token as usize] = scaled(*logprob) - total.ln();
+    }
+    all
+}
+
 #[test]
-fn logprobs_are_of_the_untempered_model_and_the_top_is_the_top() {
+fn logprobs_are_those_at_the_temperature_whatever_is_cut_off() {
+    let mut backend = backend();
+    let id = trained(&mut backend, 2, 4);
+    let weights = Some(backend.snapshot(id).unwrap());
+    let mut plain = job(weights.clone(), tokens(0, 8), 3);
+    (plain.topk_sample_logprobs, plain.max_tokens) = (300, Some(1));
+    let plain = sample(&mut backend, vec![plain])
+        .remove(0)
+        .sequences
+        .remove(0);
+    let plain = &plain.topk[0];
+    for temperature in [0.0, 1e-30, 0.5, 1.0, 1.5, 20.0] {
+        for (top_k, top_p) in [
+            (None, 1.0),
+            (Some(3), 1.0),
+            (None, 0.4),
+            (Some(1), 1.0),
+            (Some(9), 0.7),
+        ] {
+            let mut cut = job(weights.clone(), tokens(0, 8), 0);
+            (cut.temperature, cut.top_k, cut.top_p) = (temperature, top_k, top_p);
+            (cut.num_samples, cut.max_tokens, cut.topk_sample_logprobs) = (20, Some(1), 5);
+            (cut.prompt_logprobs, cut.topk_prompt_logprobs) = (true, 2);
+            let output = sample(&mut backend, vec![cut]).remove(0);
+            // At 0 the draw is certain: the numbers are those at 1.
+            let at = if temperature == 0.0 { 1.0 } else { temperature };
+            let wanted = tempered(plain, at);
+            for sequence in &output.sequences {
+                let (token, logprob) = (sequence.tokens[0], sequence.logprobs[0]);
+                let want = wanted[token as usize];
+                let apart = (f64::from(logprob) - want).abs();
+                assert!(
+                    logprob.is_finite() && apart < 1e-4,
+                    "{temperature} {logprob} {want}"
+                );
+                let top = sequence.topk[0].iter();
+                assert!(top.clone().all(|(_, logprob)| logprob.is_finite()));
+                let own: Vec<f32> = top
+                    .filter(|(id, _)| *id == token)
+                    .map(|(_, logprob)| *logprob)
+                    .collect();
+                assert!(own.is_empty() || own == [logprob], "the lists agree");
+            }
+            // What is reported of the prompt does not depend on how tokens are drawn.
+            let mut prompt = job(weights.clone(), tokens(0, 8), 0);
+            (prompt.prompt_logprobs, prompt.topk_prompt_logprobs) = (true, 2);
+            let prompt = sample(&mut backend, vec![prompt]).remove(0);
+            assert_eq!(
+                output.prompt_logprobs.unwrap()[1..],
+                prompt.prompt_logprobs.unwrap()[1..]
+            );
+            assert_eq!(output.topk_prompt_logprobs, prompt.topk_prompt_logprobs);
+        }
+    }
+}
+
+#[test]
+fn weights_that_were_written_and_read_are_the_same() {
+    let mut backend = backend();
+    let id = trained(&mut backend, 2, 4);
+    let snapshot = backend.snapshot(id).unwrap();
+    let again = backend.snapshot(id).unwrap();
+    assert!(Arc::ptr_eq(&snapshot.0, &again.0), "kept once");
+    let mut bytes = Vec::new();
+    snapshot.0.write(&mut bytes).unwrap();
+    assert!(bytes.len() >= snapshot.0.bytes() && bytes.len() < snapshot.0.bytes() + 4096);
+    let read = backend.read_weights(&mut &bytes[..]).unwrap();
+    let ask = |weights| job(Some(weights), tokens(1, 20), 5);
+    let both = sample(&mut backend, vec![ask(snapshot), ask(read)]);
+    assert_same(&both[0], &both[1]);
+    let cut = &bytes[..bytes.len() - 1];
+    assert!(backend.read_weights(&mut &*cut).is_err());
+    bytes[24..32].fill(255);
+    assert!(backend.read_weights(&mut &bytes[..]).is_err());
+}
+
+#[test]
+fn the_top_is_the_top() {
     let mut backend = backend();
     let mut greedy = job(None, tokens(0, 8), 3);
     (

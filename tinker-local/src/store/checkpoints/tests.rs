@@ -44,6 +44,7 @@ fn new(path: &str) -> NewCheckpoint {
         overwrite: false,
         lifetime: None,
         user_metadata: BTreeMap::from([("note".into(), "x".into())]),
+        uploaded: false,
     }
 }
 

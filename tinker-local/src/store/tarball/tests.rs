@@ -45,6 +45,7 @@ fn save(store: &mut Store, value: f32) {
         overwrite: true,
         lifetime: None,
         user_metadata: std::collections::BTreeMap::new(),
+        uploaded: false,
     };
     store.save(&new, &state).unwrap();
 }

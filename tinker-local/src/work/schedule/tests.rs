@@ -61,6 +61,9 @@ impl Backend for Script {
     fn restore(&self, _: &AdapterState) -> Result<SamplingWeights, BackendError> {
         refused()
     }
+    fn read_weights(&self, _: &mut dyn std::io::Read) -> Result<SamplingWeights, BackendError> {
+        refused()
+    }
 
     fn submit(&mut self, job: SampleJob) -> Result<JobId, BackendError> {
         let id = JobId(self.next);
