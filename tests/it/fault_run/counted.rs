@@ -111,7 +111,7 @@ impl Backend for Counted {
         self.model.restore(state)
     }
     fn read_weights(&self, from: &mut dyn std::io::Read) -> Result<SamplingWeights, BackendError> {
-        self.inner.read_weights(from)
+        self.model.read_weights(from)
     }
 
     fn cancel(&mut self, job: JobId) {

@@ -38,7 +38,7 @@ impl DrawScratch {
     }
 
     /// The weights of all tokens, their sums by block, and their total.
-    fn weigh(&mut self, logits: &[f32], most: f32, temperature: f32) -> f64 {
+    fn fill_weights(&mut self, logits: &[f32], most: f32, temperature: f32) -> f64 {
         let n = logits.len();
         let weights = room(&mut self.weights, n);
         let sums = room(&mut self.sums, n.div_ceil(WEIGHT_BLOCK));
@@ -72,7 +72,7 @@ impl Draw {
         scratch.masked = masked;
         // Log probabilities are those among all tokens.
         if self.temperature > 0.0 {
-            scratch.weigh(logits, logits[first_greatest(logits)], self.temperature);
+            scratch.fill_weights(logits, logits[first_greatest(logits)], self.temperature);
         }
         token
     }
@@ -89,7 +89,7 @@ impl Draw {
             return best as u32;
         }
         let n = logits.len();
-        let total = scratch.weigh(logits, logits[best], self.temperature);
+        let total = scratch.fill_weights(logits, logits[best], self.temperature);
         let (weights, sums) = (
             &scratch.weights[..n],
             &scratch.sums[..n.div_ceil(WEIGHT_BLOCK)],
