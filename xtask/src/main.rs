@@ -19,6 +19,7 @@ mod flags;
 mod golden;
 mod lines;
 mod output;
+mod parity;
 mod random_model;
 mod servers;
 mod taught;
@@ -40,6 +41,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::FaultRun(flags) => fault_run::run(&flags),
         XtaskCmd::Conformance(flags) => conformance::run(flags.python.as_deref(), flags.all),
         XtaskCmd::Golden(flags) => golden::run(output::Mode::from_check(flags.check), flags.python),
+        XtaskCmd::Parity(flags) => parity::run(flags.python.as_deref()),
         XtaskCmd::BaseModel(flags) => base_model::run(&flags),
         XtaskCmd::Bench(flags) => match flags.subcommand {
             BenchCmd::Engine(flags) => bench::engine(&flags),
