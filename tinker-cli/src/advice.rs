@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io::ErrorKind;
 
 use tinker_client::Error;
+use tinker_client::hub::{HubError, HubErrorKind};
 use tinker_data::DatasetError;
 use tinker_types::{ClientConfigRequest, CreateSession, Endpoint as _, GetServerCapabilities};
 
@@ -35,6 +36,10 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
         if cause.is::<DatasetError>() {
             return exit::DATA;
         }
+        let hub = cause.downcast_ref::<HubError>();
+        if hub.is_some_and(|error| error.kind() == HubErrorKind::Invalid) {
+            return exit::USAGE;
+        }
         // A reader that stops early, as in `tinker sample ... | head`, is not a failure.
         if let Some(io) = cause.downcast_ref::<std::io::Error>()
             && io.kind() == std::io::ErrorKind::BrokenPipe
@@ -65,6 +70,13 @@ fn describe(error: &anyhow::Error, program: &str) -> String {
 fn hint(cause: &(dyn StdError + 'static), program: &str) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<Error>() {
         return of_client(error, program);
+    }
+    if let Some(error) = cause.downcast_ref::<HubError>()
+        && error.kind() == HubErrorKind::Unreachable
+    {
+        let hint =
+            "check the network and HF_ENDPOINT; received data is kept, and the next call continues";
+        return Some(hint.to_owned());
     }
     if cause.is::<Diverged>() {
         return Some("try again with a lower --learning-rate".to_owned());

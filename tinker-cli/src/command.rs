@@ -7,6 +7,7 @@ pub(crate) mod data;
 pub(crate) mod doctor;
 #[cfg(feature = "local")]
 pub(crate) mod export;
+pub(crate) mod pull;
 pub(crate) mod sample;
 #[cfg(feature = "local")]
 pub(crate) mod serve;
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     #[cfg(feature = "local")]
     Export(export::Args),
     Wait(wait::Args),
+    Pull(pull::Args),
     Doctor(doctor::Args),
     Config(config::Args),
     Auth(auth::Args),
@@ -50,6 +52,7 @@ pub(crate) async fn run(
         #[cfg(feature = "local")]
         Command::Export(args) => export::run(&args, context),
         Command::Wait(args) => Box::pin(wait::run(args, context)).await,
+        Command::Pull(args) => Box::pin(pull::run(args, context)).await,
         Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
         Command::Config(args) => config::run(&args, context),
         Command::Auth(args) => Box::pin(auth::run(args, context)).await,

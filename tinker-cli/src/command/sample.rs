@@ -141,7 +141,7 @@ async fn generate(
         Err(error) => return Err(connection.explain_missing(&source, error).await),
     };
     let base = base.as_deref().or(sampler.base_model()).unwrap_or_default();
-    let renderer = connection.renderer(base)?;
+    let renderer = connection.renderer(base).await?;
     let input = match prompt {
         Prompt::Chat(conversation) => renderer.prompt(conversation)?,
         Prompt::Text(text) => renderer.text(text)?,

@@ -19,7 +19,8 @@ pub(crate) struct DestinationArgs {
     /// Use the built-in engine, even if the environment or a profile names a server.
     #[arg(long, conflicts_with_all = ["base_url", "server"])]
     pub(super) local: bool,
-    /// The tokenizer.json of the model, or its folder [default: the one that the server names, if it is on this machine].
+    /// The tokenizer.json of the model, its folder, or a name on the Hugging Face Hub [default: the one that the server
+    /// names: its folder, else the cache of the Hub, else the Hub].
     #[arg(long, value_name = "PATH")]
     pub(super) tokenizer: Option<PathBuf>,
     #[command(flatten)]

@@ -34,6 +34,7 @@ pub(crate) struct Connection {
     #[cfg(feature = "local")]
     engine: Option<tinker_local::LocalEngine>,
     tokenizer: Option<PathBuf>,
+    printer: Printer,
     /// Explains waits for a server.
     narration: Option<Narration>,
     /// Settings of a new session on the server; `None` for the engine.
@@ -59,6 +60,7 @@ impl Connection {
                     #[cfg(feature = "local")]
                     engine: None,
                     tokenizer,
+                    printer,
                 })
             }
             #[cfg(feature = "local")]
@@ -73,6 +75,7 @@ impl Connection {
                     tokenizer,
                     narration: None,
                     renewal: None,
+                    printer,
                 })
             }
         }
@@ -188,13 +191,13 @@ impl Connection {
     }
 
     /// The renderer of a model: tokenizer and chat template.
-    pub(crate) fn renderer(&self, model: &str) -> anyhow::Result<Renderer> {
+    pub(crate) async fn renderer(&self, model: &str) -> anyhow::Result<Renderer> {
         if let Some(path) = &self.tokenizer {
-            return tokenizer::from_files(path);
+            return tokenizer::named(path, self.printer).await;
         }
         let supported = self.supported(model);
         let id = supported.and_then(|supported| supported.tokenizer_id.as_deref());
-        tokenizer::of_model(model, id.unwrap_or(model))
+        tokenizer::of_model(model, id.unwrap_or(model), self.printer).await
     }
 }
 

@@ -81,7 +81,7 @@ impl EngineSetup {
         };
         if cfg!(not(feature = "tokenizers")) {
             let message = format!(
-                "this build cannot read the tokenizer in {}; build it with `--features tokenizers`. (`serve --model` works \
+                "this build cannot read the tokenizer in {}; build it with the feature `tokenizers`. (`serve --model` works \
                  without, for clients with a tokenizer.)",
                 folder.path().display()
             );

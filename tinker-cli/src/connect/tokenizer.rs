@@ -2,16 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
+use tinker_client::DownloadOptions;
+use tinker_client::hub::{Hub, HubConfig, HubFiles, Repository};
 use tinker_data::{Renderer, Template, Tokenizer};
 
 use crate::exit::Usage;
+use crate::printer::Printer;
 
 /// The files of a tokenizer, for messages.
 const FILES: &str = "tokenizer.json and tokenizer_config.json";
 
 /// The renderer of a model whose server reports this tokenizer id: a folder, as `tinker serve` reports it, or a name on
-/// Hugging Face, whose files are read from the cache of `hf download`. Nothing is downloaded.
-pub(super) fn of_model(model: &str, id: &str) -> anyhow::Result<Renderer> {
+/// the Hugging Face Hub, whose files are taken from its cache or fetched.
+pub(super) async fn of_model(model: &str, id: &str, printer: Printer) -> anyhow::Result<Renderer> {
     if let Some(tokenizer) = Tokenizer::from_id(id) {
         return Ok(Renderer::new(tokenizer, Template::plain()));
     }
@@ -26,35 +30,90 @@ pub(super) fn of_model(model: &str, id: &str) -> anyhow::Result<Renderer> {
         );
         return Err(Usage(message).into());
     }
-    let id = id.split(':').next().unwrap_or(id);
-    if let Some(folder) = std::env::home_dir().and_then(|home| downloaded(&home, id)) {
+    let (name, revision) = id.split_once(':').unwrap_or((id, "main"));
+    let Ok(repository) = name.parse() else {
+        let message = format!(
+            "the tokenizer of {model} is {name:?}, which is not a name on the Hugging Face Hub; name a folder that holds \
+             {FILES} with --tokenizer"
+        );
+        return Err(Usage(message).into());
+    };
+    let hub = Hub::new(HubConfig::from_env()?)?;
+    from_hub(&hub, &repository, revision, printer)
+        .await
+        .with_context(|| {
+            format!(
+                "the tokenizer of {model} is not on this machine and cannot be fetched; name a folder that holds {FILES} \
+                 with --tokenizer, or fetch it where there is a network: tinker pull {name} --tokenizer-only"
+            )
+        })
+}
+
+/// Finds the tokenizer of a model on this machine: its place, or why it is not usable. Nothing is downloaded.
+pub(crate) fn find(model: &str, id: &str) -> Result<String, String> {
+    let usable = |folder: &Path| from_files(folder).map_err(|error| error.to_string());
+    if Tokenizer::from_id(id).is_none() {
+        let (name, revision) = id.split_once(':').unwrap_or((id, "main"));
+        let folder = if Path::new(id).is_absolute() {
+            Some(PathBuf::from(id))
+        } else {
+            let config = HubConfig::from_env().and_then(Hub::new);
+            let hub = config.map_err(|error| error.to_string())?;
+            name.parse()
+                .ok()
+                .and_then(|repository: Repository| hub.cached(&repository, revision))
+        };
+        let folder = folder.filter(|folder| folder.join("tokenizer.json").is_file());
+        let folder = folder.ok_or_else(|| {
+            format!(
+                "the tokenizer {name} of {model} is not on this machine; fetch it with `tinker pull {name} --tokenizer-only`"
+            )
+        })?;
+        usable(&folder)?;
+    }
+    Ok(format!("{id} is on this machine"))
+}
+
+/// The renderer of the tokenizer that the user names: a folder, a file in one, or a name on the Hugging Face Hub.
+pub(super) async fn named(path: &Path, printer: Printer) -> anyhow::Result<Renderer> {
+    if path.exists() {
+        return from_files(path);
+    }
+    let Some(Ok(repository)) = path.to_str().map(str::parse) else {
+        let message = format!(
+            "--tokenizer {}: does not exist; give a folder with {FILES}, or a name on the Hugging Face Hub",
+            path.display()
+        );
+        return Err(Usage(message).into());
+    };
+    let hub = Hub::new(HubConfig::from_env()?)?;
+    from_hub(&hub, &repository, "main", printer)
+        .await
+        .with_context(|| format!("--tokenizer {repository}: is no folder, and cannot be fetched"))
+}
+
+/// The renderer of a repository, from the cache or fetched.
+async fn from_hub(
+    hub: &Hub,
+    repository: &Repository,
+    revision: &str,
+    printer: Printer,
+) -> anyhow::Result<Renderer> {
+    let has_tokenizer = |folder: &Path| folder.join("tokenizer.json").exists();
+    let cached = hub.cached(repository, revision);
+    if let Some(folder) = cached.filter(|folder| has_tokenizer(folder)) {
         return from_files(&folder);
     }
-    let message = format!(
-        "the tokenizer of {model} is not on this machine; fetch it with `hf download {id} tokenizer.json \
-         tokenizer_config.json`, or name a folder that holds {FILES} with --tokenizer"
-    );
-    Err(Usage(message).into())
-}
-
-/// Finds the tokenizer of a model: its place, or why it is not usable.
-pub(crate) fn find(model: &str, id: &str) -> Result<String, String> {
-    match of_model(model, id) {
-        Ok(_) => Ok(format!("{id} is on this machine")),
-        Err(error) => Err(error.to_string()),
+    let endpoint = &hub.config().endpoint;
+    printer.print_labelled("tokenizer", &format!("{repository}, from {endpoint}"));
+    let options = DownloadOptions::default();
+    let pulled = Box::pin(hub.pull(repository, revision, HubFiles::Tokenizer, &options)).await?;
+    if !has_tokenizer(&pulled.folder) {
+        let message =
+            format!("{repository} has no tokenizer.json; name the folder of one with --tokenizer");
+        return Err(Usage(message).into());
     }
-}
-
-/// Folder of the current files of a name in the cache of `hf download`.
-fn downloaded(home: &Path, id: &str) -> Option<PathBuf> {
-    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('\\');
-    let name = id.split('/').all(is_plain).then(|| id.replace('/', "--"))?;
-    let repository = home
-        .join(".cache/huggingface/hub")
-        .join(format!("models--{name}"));
-    let revision = std::fs::read_to_string(repository.join("refs/main")).ok()?;
-    let folder = repository.join("snapshots").join(revision.trim());
-    folder.join("tokenizer.json").is_file().then_some(folder)
+    from_files(&pulled.folder)
 }
 
 /// The renderer of a folder, or of a file in one. A folder without a chat template gets the plain one.
@@ -76,7 +135,7 @@ pub(crate) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
 #[cfg(not(feature = "tokenizers"))]
 pub(crate) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
     let message = format!(
-        "this build cannot read the tokenizer in {}; build it with `--features tokenizers`",
+        "this build cannot read the tokenizer in {}; build it with the feature `tokenizers`",
         path.display()
     );
     Err(Usage(message).into())
@@ -85,42 +144,81 @@ pub(crate) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::style::TerminalStyle;
 
-    #[test]
-    fn downloads_are_found_by_their_name() {
-        let home = tempfile::tempdir().unwrap();
-        let hub = home.path().join(".cache/huggingface/hub/models--org--name");
-        assert_eq!(downloaded(home.path(), "org/name"), None);
-        for (folder, file, text) in [
-            ("refs", "main", "abc\n"),
-            ("snapshots/abc", "tokenizer.json", "{}"),
-        ] {
-            std::fs::create_dir_all(hub.join(folder)).unwrap();
-            std::fs::write(hub.join(folder).join(file), text).unwrap();
-        }
-        assert_eq!(
-            downloaded(home.path(), "org/name"),
-            Some(hub.join("snapshots/abc"))
-        );
-        for other in ["org/other", "org", "../org/name", "org/../name", ""] {
-            assert_eq!(downloaded(home.path(), other), None, "{other}");
+    fn quiet() -> Printer {
+        Printer {
+            quiet: true,
+            style: TerminalStyle::detect(true),
         }
     }
 
-    #[test]
-    fn errors_name_the_fix_for_a_missing_tokenizer() {
+    #[tokio::test]
+    async fn errors_name_the_fix_for_a_missing_tokenizer() {
         for (id, message) in [
             ("/no/such/folder", "on the server's machine"),
-            ("org/none:main", "hf download org/none tokenizer.json"),
+            (
+                "org/no/ne",
+                "\"org/no/ne\", which is not a name on the Hugging Face Hub",
+            ),
         ] {
-            let error = of_model("m", id).unwrap_err().to_string();
+            let error = of_model("m", id, quiet()).await.unwrap_err().to_string();
             assert!(
                 error.contains(message) && error.contains("--tokenizer"),
                 "{error}"
             );
         }
-        assert!(of_model("m", "tinker-local/bytes:v1").is_ok());
-        assert!(of_model("m", "/data/tokenizers/tinker-local/bytes").is_ok());
-        assert!(of_model("tinker-local/tiny", "tinker-local/tiny").is_ok());
+        assert!(
+            of_model("m", "tinker-local/bytes:v1", quiet())
+                .await
+                .is_ok()
+        );
+        assert!(
+            of_model("m", "/data/tokenizers/tinker-local/bytes", quiet())
+                .await
+                .is_ok()
+        );
+        assert!(
+            of_model("tinker-local/tiny", "tinker-local/tiny", quiet())
+                .await
+                .is_ok()
+        );
+        let error = named(Path::new("/no/such/folder"), quiet())
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("--tokenizer /no/such/folder: does not exist"),
+            "{error}"
+        );
+    }
+
+    #[cfg(feature = "tokenizers")]
+    #[tokio::test]
+    async fn the_cache_comes_before_the_hub() {
+        let cache = tempfile::tempdir().unwrap();
+        let hub = Hub::new(HubConfig::new(cache.path()).with_offline(true)).unwrap();
+        let repository: Repository = "org/name".parse().unwrap();
+        let error = from_hub(&hub, &repository, "main", quiet())
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().contains("HF_HUB_OFFLINE is set"),
+            "{error}"
+        );
+        let folder = cache.path().join("models--org--name");
+        for (folder, file, text) in [
+            (folder.join("refs"), "main", "abc\n"),
+            (
+                folder.join("snapshots/abc"),
+                "tokenizer.json",
+                r#"{"version": "1.0", "added_tokens": [], "model": {"type": "WordLevel", "vocab": {"a": 7}, "unk_token": "a"}}"#,
+            ),
+        ] {
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join(file), text).unwrap();
+        }
+        let renderer = from_hub(&hub, &repository, "main", quiet()).await.unwrap();
+        assert_eq!(renderer.tokenizer().encode("a").unwrap(), [7]);
     }
 }

@@ -8,6 +8,7 @@ mod interrupt;
 mod outside;
 mod plan;
 mod program;
+mod pull;
 mod restart;
 mod sample;
 mod serve;

@@ -63,6 +63,10 @@ impl Workplace {
             "XDG_STATE_HOME",
             "HTTP_PROXY",
             "http_proxy",
+            "HF_HOME",
+            "HF_HUB_CACHE",
+            "HF_TOKEN",
+            "XDG_CACHE_HOME",
             "LC_ALL",
             "LANG",
         ] {

@@ -66,7 +66,7 @@ async fn train(
         Some(training) => base_model(training.info()),
         None => connection.base_model(args.model.as_deref())?,
     };
-    let renderer = connection.renderer(&model)?;
+    let renderer = connection.renderer(&model).await?;
     let renderer = renderer.with_learn(args.encode.learn.into());
     let limit = args.encode.limit(connection.context_length(&model))?;
     let encoded = encode::encode(&source.split.train, &renderer, limit, context.printer)?;
