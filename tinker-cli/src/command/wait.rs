@@ -189,7 +189,7 @@ impl Waiter<'_> {
             let model = model.cloned().ok_or_else(|| {
                 let message = format!(
                     "{} names no models; choose one with --model, or use --session-only",
-                    self.config.base_url
+                    self.config.shown_base_url()
                 );
                 Failure::Final(Usage(message).into())
             })?;
