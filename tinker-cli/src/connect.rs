@@ -8,6 +8,7 @@ pub(crate) mod engine;
 mod narrator;
 mod server;
 mod server_or_engine;
+mod template;
 mod tokenizer;
 
 #[cfg(feature = "local")]
@@ -17,5 +18,6 @@ pub(crate) use connection::Connection;
 pub(crate) use destination::Destination;
 pub(crate) use server::Server;
 pub(crate) use server_or_engine::ServerOrEngine;
+pub(crate) use template::TemplateArgs;
 pub(crate) use tokenizer::find as find_tokenizer;
 pub(crate) use tokenizer::from_files as renderer_of_files;

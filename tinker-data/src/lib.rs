@@ -10,8 +10,8 @@ mod model_folder;
 mod tokenizer;
 
 pub use chat::{
-    Conversation, EncodedExample, Learn, Message, Renderer, Role, Rule, Template, ToolCall,
-    without_empty_thought,
+    Conversation, EncodedExample, Learn, Message, Rendered, Renderer, Role, Rule, Template,
+    ToolCall, without_empty_thought,
 };
 pub use dataset::{
     Counts, Dataset, DatasetError, EncodedDataset, EncodedLine, EncodedQuestions, ErrorKind,

@@ -301,9 +301,14 @@ fn cassettes() -> Vec<Vec<u8>> {
     lines.map(String::into_bytes).collect()
 }
 
-const TEMPLATES: [&str; 4] = [
+const TEMPLATES: [&str; 9] = [
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}",
     "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' + message.content.strip() }}{%- endfor %}",
     "{% set ns = namespace(x=0) %}{% for m in messages %}{% set ns.x = ns.x + loop.index %}{% generation %}{{ m.content | trim | upper }}{% endgeneration %}{% endfor %}",
     "{{ raise_exception('no') if messages[0]['role'] == 'system' else messages | tojson }}{% macro f(a) %}{{ a[1:] }}{% endmacro %}{{ f('abc') }}",
+    "{% set n = namespace(l=[]) %}{% for i in range(9) %}{% set n.l = n.l + [{'a': n.l}] %}{% endfor %}{{ n.l | tojson(indent=2) }}{{ n.l[::-1] }}",
+    "{% for t in tools %}{% for k, v in t.items() %}{{ k }}={{ v }}{{ t.items is defined }}{% endfor %}{% endfor %}{# {% generation %} #}{% raw %}{{ {% endraw %}",
+    "{{ '%s' | format(1) }}{{ '{:>9}'.format(2) }}{{ 'a-b'.rsplit('-', 1) }}{{ ' a'.rjust(9).title() }}{{ 'x'.replace('', 'y') | indent(3) }}{{ strftime_now('%d %b %Y') }}",
+    "{% macro f(n) %}{% set x = n %}{% if n %}{{ f(n - 1) }}{% endif %}{{ caller is defined }}{% endmacro %}{% call f(3) %}{{ loop }}{% endcall %}{% for a in [1] recursive %}{{ loop([]) }}{% endfor %}",
+    "{{ messages | map(attribute='role') | join(', ') }}{{ messages | selectattr('content', 'defined') | list | length }}{{ messages | rejectattr('tool_calls') | first | tojson(sort_keys=true, ensure_ascii=true) }}",
 ];

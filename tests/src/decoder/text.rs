@@ -4,7 +4,7 @@ use std::fs::write;
 
 use serde_json::json;
 use tempfile::TempDir;
-use tinker_data::{Learn, Message, Renderer, Template, Tokenizer};
+use tinker_data::{Conversation, Json, Learn, Message, Renderer, Template, Tokenizer, ToolCall};
 use tinker_transport::testing::Cassette;
 use tinker_types::CheckpointPath;
 
@@ -36,14 +36,32 @@ pub(super) fn chat_template(bytes: &[u8]) {
     else {
         return;
     };
-    let renderer = Renderer::new(Tokenizer::bytes(), template);
-    let messages = [
+    let mut call = Message::assistant("<think>");
+    call.reasoning = Some("so".to_owned());
+    let arguments = [
+        ("x\u{301}".to_owned(), Json::Null),
+        ("items".to_owned(), true.into()),
+    ];
+    let arguments = Json::Object(arguments.into());
+    call.tool_calls = vec![ToolCall::new("{% generation %}", arguments.clone())];
+    let mut conversation = Conversation::from([
         Message::system("{{ messages }}"),
         Message::user("<|end|>\u{1f980}"),
-        Message::assistant("<think>"),
-    ];
-    let _prompt = renderer.prompt(&messages.clone().into());
-    let conversation = messages.into();
+        call,
+    ]);
+    conversation.tools = vec![arguments];
+    for is_prompt in [false, true] {
+        if let Ok(rendered) = template.render(&conversation, is_prompt) {
+            for block in rendered.generated {
+                assert!(
+                    rendered.text.get(block).is_some(),
+                    "a block is a part of the text"
+                );
+            }
+        }
+    }
+    let renderer = Renderer::new(Tokenizer::bytes(), template);
+    let _prompt = renderer.prompt(&conversation);
     for learn in Learn::ALL {
         let _examples = renderer.clone().with_learn(learn).supervised(&conversation);
     }

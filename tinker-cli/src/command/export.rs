@@ -8,7 +8,7 @@ use serde::Serialize;
 use tinker_local::{BaseModelSource, ExportTarget, Exported, SavedAdapter, Storage};
 use tinker_types::CheckpointPath;
 
-use crate::connect::{BUILT_IN_MODEL, engine, renderer_of_files};
+use crate::connect::{BUILT_IN_MODEL, TemplateArgs, engine, renderer_of_files};
 use crate::context::Context;
 use crate::exit::Usage;
 use crate::format;
@@ -142,7 +142,7 @@ fn with_template_end(base: BaseModelSource) -> BaseModelSource {
     let BaseModelSource::Folder(folder) = base else {
         return base;
     };
-    match renderer_of_files(folder.path()) {
+    match renderer_of_files(folder.path(), &TemplateArgs::default()) {
         Ok(renderer) => {
             let ends = renderer.end_tokens().iter().copied();
             BaseModelSource::Folder(folder.with_end_tokens(ends))

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::server::Server;
+use super::template::TemplateArgs;
 
 /// Name of the model that is part of the engine.
 pub(crate) const BUILT_IN_MODEL: &str = "tinker-local/tiny";
@@ -23,6 +24,8 @@ pub(crate) struct DestinationArgs {
     /// names: its folder, else the cache of the Hub, else the Hub].
     #[arg(long, value_name = "PATH")]
     pub(super) tokenizer: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) template: TemplateArgs,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
 }
@@ -129,6 +132,7 @@ impl DestinationArgs {
         ] {
             words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
         }
+        words.extend(self.template.to_words());
         words
     }
 }

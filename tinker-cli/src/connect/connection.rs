@@ -17,6 +17,7 @@ use super::destination::{Destination, Kind};
 #[cfg(feature = "local")]
 use super::engine;
 use super::narrator::{Narration, Narrator};
+use super::template::TemplateArgs;
 use super::tokenizer;
 use crate::exit::{Interrupted, Usage};
 use crate::printer::Printer;
@@ -35,6 +36,7 @@ pub(crate) struct Connection {
     engine: Option<tinker_local::LocalEngine>,
     tokenizer: Option<PathBuf>,
     printer: Printer,
+    template: TemplateArgs,
     /// Explains waits for a server.
     narration: Option<Narration>,
     /// Settings of a new session on the server; `None` for the engine.
@@ -44,7 +46,7 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects to the server, or starts the engine.
     pub(crate) async fn open(destination: Destination, printer: Printer) -> anyhow::Result<Self> {
-        let tokenizer = destination.tokenizer;
+        let (tokenizer, template) = (destination.tokenizer, destination.template);
         match destination.kind {
             Kind::Server(config) => {
                 let narrator = Narrator::new(printer, &config.shown_base_url());
@@ -61,6 +63,7 @@ impl Connection {
                     engine: None,
                     tokenizer,
                     printer,
+                    template,
                 })
             }
             #[cfg(feature = "local")]
@@ -73,6 +76,7 @@ impl Connection {
                     service,
                     engine: Some(engine),
                     tokenizer,
+                    template,
                     narration: None,
                     renewal: None,
                     printer,
@@ -193,11 +197,12 @@ impl Connection {
     /// The renderer of a model: tokenizer and chat template.
     pub(crate) async fn renderer(&self, model: &str) -> anyhow::Result<Renderer> {
         if let Some(path) = &self.tokenizer {
-            return tokenizer::named(path, self.printer).await;
+            return tokenizer::named(path, &self.template, self.printer).await;
         }
         let supported = self.supported(model);
         let id = supported.and_then(|supported| supported.tokenizer_id.as_deref());
-        tokenizer::of_model(model, id.unwrap_or(model), self.printer).await
+        let id = id.unwrap_or(model);
+        tokenizer::of_model(model, id, &self.template, self.printer).await
     }
 }
 

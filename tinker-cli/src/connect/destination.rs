@@ -6,6 +6,7 @@ use tinker_client::Config;
 
 use super::args::DestinationArgs;
 use super::server::{Origin, Server};
+use super::template::TemplateArgs;
 use crate::context::Context;
 use crate::exit::Usage;
 use crate::printer::Printer;
@@ -18,6 +19,7 @@ const ENGINE_OPTIONS: [&str; 4] = ["--data-dir", "--threads", "--context", "--de
 pub(crate) struct Destination {
     pub(super) kind: Kind,
     pub(super) tokenizer: Option<PathBuf>,
+    pub(super) template: TemplateArgs,
 }
 
 /// The kinds of destinations.
@@ -48,6 +50,7 @@ impl Destination {
         Ok(Self {
             kind,
             tokenizer: args.tokenizer.clone(),
+            template: args.template.clone(),
         })
     }
 

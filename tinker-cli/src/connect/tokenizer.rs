@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tinker_client::DownloadOptions;
 use tinker_client::hub::{Hub, HubConfig, HubFiles, Repository};
-use tinker_data::{Renderer, Template, Tokenizer};
+use tinker_data::{Renderer, Tokenizer};
 
+use super::template::TemplateArgs;
 use crate::exit::Usage;
 use crate::printer::Printer;
 
@@ -15,14 +16,19 @@ const FILES: &str = "tokenizer.json and tokenizer_config.json";
 
 /// The renderer of a model whose server reports this tokenizer id: a folder, as `tinker serve` reports it, or a name on
 /// the Hugging Face Hub, whose files are taken from its cache or fetched.
-pub(super) async fn of_model(model: &str, id: &str, printer: Printer) -> anyhow::Result<Renderer> {
+pub(super) async fn of_model(
+    model: &str,
+    id: &str,
+    template: &TemplateArgs,
+    printer: Printer,
+) -> anyhow::Result<Renderer> {
     if let Some(tokenizer) = Tokenizer::from_id(id) {
-        return Ok(Renderer::new(tokenizer, Template::plain()));
+        return Ok(Renderer::new(tokenizer, template.plain()?));
     }
     let folder = Path::new(id);
     if folder.is_absolute() {
         if folder.join("tokenizer.json").is_file() {
-            return from_files(folder);
+            return from_files(folder, template);
         }
         let message = format!(
             "the tokenizer of {model} is in {id} on the server's machine, and this machine has no such folder; copy its \
@@ -39,7 +45,7 @@ pub(super) async fn of_model(model: &str, id: &str, printer: Printer) -> anyhow:
         return Err(Usage(message).into());
     };
     let hub = Hub::new(HubConfig::from_env()?)?;
-    from_hub(&hub, &repository, revision, printer)
+    from_hub(&hub, &repository, revision, template, printer)
         .await
         .with_context(|| {
             format!(
@@ -51,7 +57,9 @@ pub(super) async fn of_model(model: &str, id: &str, printer: Printer) -> anyhow:
 
 /// Finds the tokenizer of a model on this machine: its place, or why it is not usable. Nothing is downloaded.
 pub(crate) fn find(model: &str, id: &str) -> Result<String, String> {
-    let usable = |folder: &Path| from_files(folder).map_err(|error| error.to_string());
+    let usable = |folder: &Path| {
+        from_files(folder, &TemplateArgs::default()).map_err(|error| error.to_string())
+    };
     if Tokenizer::from_id(id).is_none() {
         let (name, revision) = id.split_once(':').unwrap_or((id, "main"));
         let folder = if Path::new(id).is_absolute() {
@@ -75,9 +83,13 @@ pub(crate) fn find(model: &str, id: &str) -> Result<String, String> {
 }
 
 /// The renderer of the tokenizer that the user names: a folder, a file in one, or a name on the Hugging Face Hub.
-pub(super) async fn named(path: &Path, printer: Printer) -> anyhow::Result<Renderer> {
+pub(super) async fn named(
+    path: &Path,
+    template: &TemplateArgs,
+    printer: Printer,
+) -> anyhow::Result<Renderer> {
     if path.exists() {
-        return from_files(path);
+        return from_files(path, template);
     }
     let Some(Ok(repository)) = path.to_str().map(str::parse) else {
         let message = format!(
@@ -87,7 +99,7 @@ pub(super) async fn named(path: &Path, printer: Printer) -> anyhow::Result<Rende
         return Err(Usage(message).into());
     };
     let hub = Hub::new(HubConfig::from_env()?)?;
-    from_hub(&hub, &repository, "main", printer)
+    from_hub(&hub, &repository, "main", template, printer)
         .await
         .with_context(|| format!("--tokenizer {repository}: is no folder, and cannot be fetched"))
 }
@@ -97,12 +109,13 @@ async fn from_hub(
     hub: &Hub,
     repository: &Repository,
     revision: &str,
+    template: &TemplateArgs,
     printer: Printer,
 ) -> anyhow::Result<Renderer> {
     let has_tokenizer = |folder: &Path| folder.join("tokenizer.json").exists();
     let cached = hub.cached(repository, revision);
     if let Some(folder) = cached.filter(|folder| has_tokenizer(folder)) {
-        return from_files(&folder);
+        return from_files(&folder, template);
     }
     let endpoint = &hub.config().endpoint;
     printer.print_labelled("tokenizer", &format!("{repository}, from {endpoint}"));
@@ -113,27 +126,20 @@ async fn from_hub(
             format!("{repository} has no tokenizer.json; name the folder of one with --tokenizer");
         return Err(Usage(message).into());
     }
-    from_files(&pulled.folder)
+    from_files(&pulled.folder, template)
 }
 
-/// The renderer of a folder, or of a file in one. A folder without a chat template gets the plain one.
+/// The renderer of a folder, or of a file in one.
 #[cfg(feature = "tokenizers")]
-pub(crate) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
+pub(crate) fn from_files(path: &Path, template: &TemplateArgs) -> anyhow::Result<Renderer> {
     let folder = path.parent().filter(|_| path.is_file()).unwrap_or(path);
     let tokenizer = Tokenizer::from_folder(folder)?;
     tracing::info!(folder = %folder.display(), "tokenizer");
-    Ok(Renderer::from_folder(folder).unwrap_or_else(|error| {
-        let error: &dyn std::error::Error = &error;
-        tracing::warn!(
-            error,
-            "no chat template: conversations are rendered as lines of User: and Assistant:"
-        );
-        Renderer::new(tokenizer, Template::plain())
-    }))
+    Ok(Renderer::new(tokenizer, template.of_folder(folder)?))
 }
 
 #[cfg(not(feature = "tokenizers"))]
-pub(crate) fn from_files(path: &Path) -> anyhow::Result<Renderer> {
+pub(crate) fn from_files(path: &Path, _: &TemplateArgs) -> anyhow::Result<Renderer> {
     let message = format!(
         "this build cannot read the tokenizer in {}; build it with the feature `tokenizers`",
         path.display()
@@ -162,31 +168,53 @@ mod tests {
                 "\"org/no/ne\", which is not a name on the Hugging Face Hub",
             ),
         ] {
-            let error = of_model("m", id, quiet()).await.unwrap_err().to_string();
+            let error = of_model("m", id, &TemplateArgs::default(), quiet())
+                .await
+                .unwrap_err()
+                .to_string();
             assert!(
                 error.contains(message) && error.contains("--tokenizer"),
                 "{error}"
             );
         }
         assert!(
-            of_model("m", "tinker-local/bytes:v1", quiet())
-                .await
-                .is_ok()
-        );
-        assert!(
-            of_model("m", "/data/tokenizers/tinker-local/bytes", quiet())
-                .await
-                .is_ok()
-        );
-        assert!(
-            of_model("tinker-local/tiny", "tinker-local/tiny", quiet())
-                .await
-                .is_ok()
-        );
-        let error = named(Path::new("/no/such/folder"), quiet())
+            of_model(
+                "m",
+                "tinker-local/bytes:v1",
+                &TemplateArgs::default(),
+                quiet()
+            )
             .await
-            .unwrap_err()
-            .to_string();
+            .is_ok()
+        );
+        assert!(
+            of_model(
+                "m",
+                "/data/tokenizers/tinker-local/bytes",
+                &TemplateArgs::default(),
+                quiet()
+            )
+            .await
+            .is_ok()
+        );
+        assert!(
+            of_model(
+                "tinker-local/tiny",
+                "tinker-local/tiny",
+                &TemplateArgs::default(),
+                quiet()
+            )
+            .await
+            .is_ok()
+        );
+        let error = named(
+            Path::new("/no/such/folder"),
+            &TemplateArgs::default(),
+            quiet(),
+        )
+        .await
+        .unwrap_err()
+        .to_string();
         assert!(
             error.contains("--tokenizer /no/such/folder: does not exist"),
             "{error}"
@@ -199,7 +227,7 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let hub = Hub::new(HubConfig::new(cache.path()).with_offline(true)).unwrap();
         let repository: Repository = "org/name".parse().unwrap();
-        let error = from_hub(&hub, &repository, "main", quiet())
+        let error = from_hub(&hub, &repository, "main", &TemplateArgs::default(), quiet())
             .await
             .unwrap_err();
         assert!(
@@ -218,7 +246,9 @@ mod tests {
             std::fs::create_dir_all(&folder).unwrap();
             std::fs::write(folder.join(file), text).unwrap();
         }
-        let renderer = from_hub(&hub, &repository, "main", quiet()).await.unwrap();
+        let renderer = from_hub(&hub, &repository, "main", &TemplateArgs::default(), quiet())
+            .await
+            .unwrap();
         assert_eq!(renderer.tokenizer().encode("a").unwrap(), [7]);
     }
 }

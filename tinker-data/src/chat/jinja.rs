@@ -1,160 +1,182 @@
 //! Jinja chat templates, as Hugging Face models have them.
 
-use std::collections::BTreeMap;
+mod arguments;
+mod check;
+mod clock;
+mod context;
+mod depth;
+mod dict;
+mod dumps;
+mod environment;
+mod filter;
+mod generating;
+mod generator;
+mod json;
+mod letter;
+mod list;
+mod method;
+mod number;
+mod print;
+mod refusal;
+mod safe;
+mod scan;
+mod source;
+mod text;
+mod track;
+mod view;
 
-use minijinja::syntax::SyntaxConfig;
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::sync::Arc;
+
 use minijinja::{Environment, ErrorKind, Value};
 
+use self::clock::Clock;
+use self::source::Source;
+use self::track::Track;
 use super::conversation::Conversation;
 use super::rendered::Rendered;
 use crate::error::ChatError;
+use crate::json::Json;
 
-/// Name of the template within its environment; error messages show it.
-const NAME: &str = "chat_template";
+/// Name of the template within its environment.
+const NAME: &str = "chat template";
 
-/// Limit on the steps of one rendering, about 100 times what a long conversation takes. Templates are untrusted, and
-/// nested loops would otherwise run without end.
-const FUEL: u64 = 20_000_000;
+/// Steps of one rendering. One step also pays for 64 bytes of text that the template makes, so that this bounds
+/// memory: templates are untrusted.
+const STEPS: u64 = 2_000_000;
+
+/// Levels of calls of macros and loops. A macro counts as five.
+const DEEPEST: usize = 300;
+
+/// Longest text of one rendering, apart from what the conversation adds.
+const LONGEST: usize = 64 << 20;
 
 /// A compiled template and the special tokens that it can refer to.
 #[derive(Debug)]
 pub(super) struct Jinja {
+    /// Name in error messages.
+    place: String,
     environment: Environment<'static>,
+    source: Source,
     special_tokens: BTreeMap<String, String>,
 }
 
 impl Jinja {
+    /// Compiles a template. Error messages call it `place`.
     pub(super) fn new(
+        place: &str,
         source: &str,
         special_tokens: BTreeMap<String, String>,
     ) -> Result<Self, ChatError> {
-        let refuse = |error: minijinja::Error| {
-            ChatError::new("the chat template is not valid Jinja").with_source(error)
-        };
-        // The white-space settings of `transformers`, for which the templates are written.
-        let syntax = SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build()
-            .map_err(refuse)?;
-        let mut environment = Environment::new();
-        environment.set_syntax(syntax);
-        environment.set_fuel(Some(FUEL));
-        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        let source = Source::new(source)
+            .map_err(|(line, reason)| ChatError::new(format!("{place}, line {line}: {reason}")))?;
+        Self::compile(place, source, special_tokens, Clock::System)
+    }
+
+    /// The same template at a fixed local time.
+    pub(super) fn at(&self, local_time: &str) -> Result<Self, ChatError> {
+        Self::compile(
+            &self.place,
+            self.source.clone(),
+            self.special_tokens.clone(),
+            Clock::fixed(local_time)?,
+        )
+    }
+
+    fn compile(
+        place: &str,
+        source: Source,
+        special_tokens: BTreeMap<String, String>,
+        clock: Clock,
+    ) -> Result<Self, ChatError> {
+        let refuse = |error: minijinja::Error| failure(place, "is not valid Jinja", &error);
+        let mut environment = environment::new(clock).map_err(refuse)?;
+        environment.add_filter(source.iterable.clone(), filter::iterable);
+        environment.add_filter(source.kept.clone(), depth::kept);
+        environment.set_recursion_limit(DEEPEST);
         environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_function("raise_exception", |message: String| -> Result<Value, _> {
-            Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
-        });
-        environment
-            .add_template_owned(NAME, without_generation_marks(source))
+            .add_template_owned(NAME, source.text.clone())
             .map_err(refuse)?;
         Ok(Self {
+            place: place.to_owned(),
             environment,
+            source,
             special_tokens,
         })
     }
 
-    /// The text of the conversation, followed by the start of the next answer if `is_prompt`.
+    /// The text of the conversation, followed by the start of the next answer if `is_prompt`. `args` are variables that
+    /// the conversation does not set.
     pub(super) fn render(
         &self,
         conversation: &Conversation,
+        args: &[(String, Json)],
         is_prompt: bool,
     ) -> Result<Rendered, ChatError> {
-        Ok(Rendered::text(self.write(conversation, is_prompt)?))
-    }
-
-    fn write(&self, conversation: &Conversation, is_prompt: bool) -> Result<String, ChatError> {
-        let messages: Vec<Value> = conversation
-            .messages
-            .iter()
-            .map(|message| {
-                Value::from_pairs([("role", message.role.as_str()), ("content", message.text())])
-            })
-            .collect();
-        let special_tokens = self
-            .special_tokens
-            .iter()
-            .map(|(name, token)| (name.as_str(), Value::from(token.as_str())));
-        let context = Value::from_pairs(special_tokens.chain([
-            ("messages", Value::from(messages)),
-            ("add_generation_prompt", Value::from(is_prompt)),
-        ]));
-        self.environment
+        let mut variables =
+            context::variables(conversation, &self.special_tokens, args, is_prompt)?;
+        let track = Arc::new(Track::default());
+        let function = Value::from_dyn_object(track.clone());
+        variables.insert(self.source.generation.clone(), function);
+        let size = context::size(conversation);
+        let mut environment = self.environment.clone();
+        environment.set_fuel(Some(context::steps(conversation).saturating_add(STEPS)));
+        let mut writer = track.writer(LONGEST.saturating_add(size.saturating_mul(8)));
+        environment
             .get_template(NAME)
-            .and_then(|template| template.render(context))
-            .map_err(|error| {
-                ChatError::new("the chat template does not accept these messages")
-                    .with_source(error)
+            .and_then(|template| {
+                template.render_captured_to(Value::from(variables), &mut writer)?;
+                Ok(())
             })
+            .map_err(|error| failure(&self.place, "does not accept these messages", &error))?;
+        let text = String::from_utf8(writer.into_text())
+            .map_err(|error| ChatError::new("the text is not UTF-8").with_source(error))?;
+        Ok(Rendered {
+            text,
+            generated: track.ranges().unwrap_or_default(),
+            ..Rendered::default()
+        })
     }
 }
 
-/// Replaces `{% generation %}` and `{% endgeneration %}`, which mark answers for other tools and render nothing, by
-/// comments with the same white-space control.
-fn without_generation_marks(source: &str) -> String {
-    let mut kept = String::with_capacity(source.len());
-    let mut rest = source;
-    while let Some(start) = rest.find("{%") {
-        // Starts after the opening mark: in `{%}` opening and closing mark would share a character.
-        let (before, inside) = (&rest[..start], &rest[start + 2..]);
-        let Some((tag, after)) = inside.split_once("%}") else {
-            break;
-        };
-        rest = after;
-        let word = tag.trim_matches(|c: char| matches!(c, '-' | '+') || c.is_whitespace());
-        if matches!(word, "generation" | "endgeneration") {
-            kept.extend([before, "{#", &tag.replace(word, ""), "#}"]);
-        } else {
-            kept.extend([before, "{%", tag, "%}"]);
+/// An error of the engine with the line and the expression of the template.
+fn failure(place: &str, what: &str, error: &minijinja::Error) -> ChatError {
+    use std::fmt::Write as _;
+    let mut message = place.to_owned();
+    if let Some(line) = error.line() {
+        let _infallible = write!(message, ", line {line}");
+    }
+    let _infallible = write!(message, ": {what}: ");
+    match error.kind() {
+        ErrorKind::OutOfFuel => {
+            message.push_str("it takes more steps or memory than a template may");
+        }
+        ErrorKind::WriteFailure => {
+            let cause = error
+                .source()
+                .map_or_else(|| error.to_string(), ToString::to_string);
+            message.push_str(&cause);
+        }
+        ErrorKind::InvalidOperation if error.detail().is_some() => {
+            message.push_str(error.detail().unwrap_or_default());
+        }
+        kind => {
+            let _infallible = write!(message, "{kind}");
+            if let Some(detail) = error.detail() {
+                let _infallible = write!(message, ": {detail}");
+            }
         }
     }
-    kept.push_str(rest);
-    kept
+    let source = error.template_source().zip(error.range());
+    if let Some(part) = source.and_then(|(source, range)| source.get(range)) {
+        let part: String = part.split_whitespace().collect::<Vec<_>>().join(" ");
+        if !part.is_empty() && part.chars().count() <= 120 {
+            let _infallible = write!(message, " (in `{part}`)");
+        }
+    }
+    ChatError::new(message)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chat::Message;
-
-    #[test]
-    fn a_template_may_refuse() {
-        let jinja = Jinja::new("{{ raise_exception('no system turn') }}", BTreeMap::new()).unwrap();
-        let error = jinja
-            .render(&[Message::system("x")].into(), false)
-            .unwrap_err();
-        let source = std::error::Error::source(&error).unwrap().to_string();
-        assert!(source.contains("no system turn"), "{source}");
-    }
-
-    #[test]
-    fn an_endless_template_is_stopped() {
-        let source =
-            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
-        let jinja = Jinja::new(source, BTreeMap::new()).unwrap();
-        let error = jinja.write(&[].into(), false).unwrap_err();
-        let source = std::error::Error::source(&error).unwrap().to_string();
-        assert!(source.contains("fuel"), "{source}");
-    }
-
-    #[test]
-    fn marks_that_are_none_are_left_to_the_parser() {
-        for source in [
-            "{%}",
-            "{%%}",
-            "{%",
-            "{% generation",
-            "a{%} b {% generation %}",
-        ] {
-            assert!(Jinja::new(source, BTreeMap::new()).is_err(), "{source}");
-        }
-    }
-
-    #[test]
-    fn generation_marks_write_nothing() {
-        let source = "a {%- generation -%} b {% endgeneration %}c";
-        let jinja = Jinja::new(source, BTreeMap::new()).unwrap();
-        assert_eq!(jinja.write(&[].into(), false).unwrap(), "ab c");
-    }
-}
+mod tests;

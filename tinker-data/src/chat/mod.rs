@@ -15,11 +15,14 @@ mod rule;
 mod seam;
 mod sequence;
 mod template;
+#[cfg(feature = "templates")]
+mod template_files;
 
 pub use answer::without_empty_thought;
 pub use conversation::Conversation;
 pub use learn::Learn;
 pub use message::{Message, Role, ToolCall};
+pub use rendered::Rendered;
 pub use renderer::Renderer;
 pub use rule::Rule;
 pub use sequence::EncodedExample;

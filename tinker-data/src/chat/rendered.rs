@@ -4,14 +4,16 @@ use std::ops::Range;
 
 /// The text that a template writes for a conversation.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Rendered {
+#[non_exhaustive]
+pub struct Rendered {
     /// The text, with special tokens in their written form.
-    pub(crate) text: String,
+    pub text: String,
     /// Byte offsets in the text at which the tokenizer's end token is, in order. For templates of tokenizers whose
     /// end token has no written form.
-    pub(crate) ends: Vec<usize>,
-    /// Byte ranges of the text that the template itself marks as answers, with `generation` blocks, in order.
-    pub(crate) generated: Vec<Range<usize>>,
+    pub ends: Vec<usize>,
+    /// Byte ranges of the text that the template itself marks as answers, with `generation` blocks, in order. Empty if a
+    /// block is in a macro or in a `set` block, where its place in the text is not known.
+    pub generated: Vec<Range<usize>>,
 }
 
 impl Rendered {

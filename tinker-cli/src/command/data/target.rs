@@ -5,9 +5,9 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use tinker_data::Renderer;
+use tinker_data::{Renderer, Tokenizer};
 
-use crate::connect::renderer_of_files;
+use crate::connect::{TemplateArgs, renderer_of_files};
 use crate::exit::Usage;
 
 /// The model whose tokenizer and template are used.
@@ -17,14 +17,16 @@ pub(super) struct ModelArgs {
     /// the built-in model].
     #[arg(short, long, visible_alias = "tokenizer", value_name = "FOLDER")]
     model: Option<PathBuf>,
+    #[command(flatten)]
+    template: TemplateArgs,
 }
 
 impl ModelArgs {
     /// The tokenizer and the template.
     pub(super) fn renderer(&self) -> anyhow::Result<Renderer> {
         match &self.model {
-            Some(folder) => renderer_of_files(folder),
-            None => Ok(Renderer::plain()),
+            Some(folder) => renderer_of_files(folder, &self.template),
+            None => Ok(Renderer::new(Tokenizer::bytes(), self.template.plain()?)),
         }
     }
 
