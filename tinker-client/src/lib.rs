@@ -57,6 +57,7 @@ pub use sampling::stream::SampleStream;
 pub use service::builder::ServiceClientBuilder;
 pub use service::call::RawCall;
 pub use service::client::ServiceClient;
+pub use session::learned::ServerFacts;
 pub use training::client::TrainingClient;
 pub use training::options::export::ExportOptions;
 pub use training::options::load::LoadOptions;

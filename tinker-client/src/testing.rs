@@ -11,7 +11,8 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tinker_transport::{Body, Kind, Observers, Stage, Transport, TransportError};
 use tinker_types::{
-    Datum, ForwardBackwardOutput, LoraConfig, SampleResponse, SampledSequence, StopReason, proto,
+    Datum, ForwardBackward, ForwardBackwardOutput, LoraConfig, SampleResponse, SampledSequence,
+    StopReason, proto,
 };
 use tokio::time::Instant;
 
@@ -272,7 +273,8 @@ impl FakeServer {
                 let names = json!({"model_name": "base", "tokenizer_id": "tinker-local/bytes"});
                 json!({"model_id": seen.text("model_id"), "model_data": names})
             }
-            "forward_backward" => return self.accept_pass(seen),
+            "forward_backward" | "forward" => return self.accept_pass(seen),
+            "unload_model" => json!({"request_id": "unloaded"}),
             "optim_step" => json!({"request_id": format!("step-{seq_id}")}),
             "save_weights_external" => {
                 json!({"request_id": format!("export-{}", seen.text("path"))})
@@ -302,7 +304,12 @@ impl FakeServer {
     }
 
     fn accept_pass(&self, seen: &Seen) -> Reply {
-        let Ok(pass) = proto::decode_request(seen.body.clone()) else {
+        let pass = if seen.header("content-type") == Some("application/json") {
+            serde_json::from_slice(&seen.body).map_err(|_| ())
+        } else {
+            proto::decode_request(seen.body.clone()).map_err(|_| ())
+        };
+        let Ok(pass): Result<ForwardBackward, ()> = pass else {
             return Reply::status(422, json!({"detail": "malformed"}));
         };
         let id = format!("pass-{}", pass.seq_id);

@@ -20,6 +20,7 @@ mod expected;
 mod forms;
 mod json;
 mod known;
+mod left_out;
 mod message;
 mod notation;
 mod notes;

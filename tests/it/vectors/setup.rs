@@ -65,6 +65,7 @@ fn config_of(vector: &Vector, first: Option<&Exchange>) -> Result<Config, String
         config.display_name = session.display_name;
     }
     config.telemetry = vector.area() == "telemetry";
+    config.dialect.official_form = Some(true);
     Ok(known::configure(&vector.name, config))
 }
 

@@ -59,8 +59,8 @@ pub enum Wire {
 #[non_exhaustive]
 pub enum ForwardOnly {
     /// By URL for passes in JSON. For passes in protobuf by flag, after a test on a throw-away model whether the server
-    /// honours it: a server that does not would add gradients. No test for the hosted service and for a
-    /// [leaf](crate::ServiceClientBuilder::leaf).
+    /// honours it: a server that does not would add gradients. No test for the hosted service, the local server
+    /// and a [leaf](crate::ServiceClientBuilder::leaf).
     #[default]
     Auto,
     /// As `Auto`, and tested for the hosted service and a leaf as well.

@@ -84,6 +84,12 @@ pub(crate) fn wants_json(status: u16, body: &[u8]) -> bool {
     }
 }
 
+/// Whether the refusal of a JSON body comes from a server that expects protobuf.
+pub(crate) fn wants_protobuf(status: u16, body: &[u8]) -> bool {
+    let says = || detail_of(body).to_ascii_lowercase().contains("protobuf");
+    status == 415 || (matches!(status, 400 | 422) && says())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,7 +116,12 @@ mod tests {
             assert!(wants_json(422, body));
         }
         assert!(wants_json(400, text));
-        assert!(wants_json(415, b""));
+        assert!(wants_json(415, b"") && wants_protobuf(415, b""));
+        assert!(wants_protobuf(
+            400,
+            br#"{"detail":"expected application/x-protobuf"}"#
+        ));
+        assert!(!wants_protobuf(422, field) && !wants_protobuf(500, b"protobuf"));
 
         let data = br#"{"detail":[{"loc":["body","data",0,"weights"],"msg":"too long"}]}"#;
         assert!(!wants_json(422, data));

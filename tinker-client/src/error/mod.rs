@@ -1,16 +1,19 @@
 //! Errors: the cause, whether the work may have been done, and what to do next.
 
+mod advice;
 mod detail;
 mod download;
+mod gone;
 mod kinds;
 mod loss;
+mod status;
 mod timed_out;
 
 pub use download::DownloadFailed;
-pub use kinds::{
-    Closed, ConfigError, DecodeError, ExportFailed, Gone, RequestFailed, StatusError, Unreachable,
-};
+pub use gone::Gone;
+pub use kinds::{Closed, ConfigError, DecodeError, ExportFailed, RequestFailed, Unreachable};
 pub use loss::{LossFailed, Poisoned};
+pub use status::StatusError;
 pub use timed_out::TimedOut;
 pub use tinker_transport::TransportError;
 pub use tinker_types::InvalidValue;
@@ -18,7 +21,8 @@ pub use tinker_types::InvalidValue;
 use tinker_transport::Kind;
 use tinker_types::ErrorCategory;
 
-pub(crate) use detail::{detail_of, wants_json};
+pub(crate) use advice::{Advice, Cause, Refusal};
+pub(crate) use detail::{detail_of, wants_json, wants_protobuf};
 
 /// An error of a call.
 ///
@@ -132,9 +136,7 @@ impl Error {
     pub fn is_user_error(&self) -> bool {
         match self {
             Self::Invalid(_) | Self::Config(_) | Self::Loss(_) => true,
-            Self::Status(error) => {
-                error.status().is_client_error() && !is_temporary(error.status().as_u16())
-            }
+            Self::Status(error) => error.status().is_client_error() && !is_temporary(error),
             Self::Failed(error) => error.category() == ErrorCategory::User,
             Self::Partly(error) => error.first().is_user_error(),
             Self::Transport(error) => {
@@ -159,9 +161,7 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Transport(error) => error.is_retryable(),
-            Self::Status(error) => {
-                error.status().is_server_error() || is_temporary(error.status().as_u16())
-            }
+            Self::Status(error) => error.status().is_server_error() || is_temporary(error),
             Self::Failed(error) => error.category() == ErrorCategory::Server,
             Self::Unreachable(_) | Self::TimedOut(_) => true,
             Self::Gone(error) => error.has_expired(),
@@ -190,7 +190,8 @@ impl Error {
             Self::Transport(error) => error.may_have_been_received(),
             Self::Status(error) => {
                 let status = error.status();
-                let is_open = status.is_server_error() || matches!(status.as_u16(), 408 | 409);
+                let is_conflict = matches!(status.as_u16(), 408 | 409) && !error.is_name_taken();
+                let is_open = status.is_server_error() || is_conflict;
                 error.request_id().is_some() || is_open
             }
             Self::Failed(error) => error.category() != ErrorCategory::User,
@@ -240,9 +241,9 @@ impl PartlyDone {
     }
 }
 
-/// Statuses of temporary refusals.
-fn is_temporary(status: u16) -> bool {
-    matches!(status, 408 | 409 | 429)
+/// Whether a refusal is temporary.
+fn is_temporary(error: &StatusError) -> bool {
+    matches!(error.status().as_u16(), 408 | 409 | 429) && !error.is_name_taken()
 }
 
 #[cfg(test)]
@@ -276,13 +277,13 @@ mod tests {
                 false,
             ),
             (
-                Gone::new("asample", "r".into(), true).into(),
+                Gone::new("asample", "r".into(), true, String::new()).into(),
                 false,
                 true,
                 true,
             ),
             (
-                Gone::new("optim_step", "r".into(), false).into(),
+                Gone::new("optim_step", "r".into(), false, String::new()).into(),
                 false,
                 false,
                 true,

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use crate::error::Poisoned;
+use crate::error::{Error, Poisoned};
 
 /// Hands out sequence ids and turns for one model.
 ///
@@ -28,6 +28,8 @@ struct State {
     waiting: HashMap<u64, oneshot::Sender<()>>,
     /// The cause, if sequence ids were reserved that the server will never receive.
     poison: Option<Arc<str>>,
+    /// The latest sequence id whose request was refused.
+    refused: Option<u64>,
 }
 
 impl Sequencer {
@@ -48,6 +50,34 @@ impl Sequencer {
     /// Refuses all later operations: the server waits for ids that will never be sent.
     pub(crate) fn poison(&self, cause: &str) {
         self.state().poison.get_or_insert_with(|| cause.into());
+    }
+
+    /// Takes back sequence ids that were not sent. If later ones are in use, the gap makes the model unusable.
+    pub(crate) fn give_back(&self, ids: Range<u64>, cause: &str) {
+        {
+            let mut state = self.state();
+            if state.sequence_ids + 1 == ids.end {
+                state.sequence_ids = ids.start - 1;
+                return;
+            }
+        }
+        self.poison(cause);
+    }
+
+    /// Records a refused request. Its sequence id is not used again.
+    pub(crate) fn note<T>(&self, seq_id: u64, result: Result<T, Error>) -> Result<T, Error> {
+        if let Err(Error::Status(error)) = &result
+            && error.status().is_client_error()
+        {
+            let mut state = self.state();
+            state.refused = state.refused.max(Some(seq_id));
+        }
+        result
+    }
+
+    /// The latest sequence id whose request was refused.
+    pub(crate) fn refused(&self) -> Option<u64> {
+        self.state().refused
     }
 
     pub(crate) fn check(&self) -> Result<(), Poisoned> {

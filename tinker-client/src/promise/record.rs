@@ -15,6 +15,8 @@ pub(crate) struct Promise {
     pub(crate) started: Instant,
     /// Time from the start to the acceptance.
     pub(crate) accepted_after: Duration,
+    /// Sequence id of an earlier request of the same model that the server refused.
+    pub(crate) behind: Option<u64>,
 }
 
 /// Knowledge about a promise before the first poll.
@@ -37,6 +39,7 @@ impl Promise {
             request_id: submitted.request_id,
             started,
             accepted_after: started.elapsed(),
+            behind: None,
         }
     }
 }

@@ -149,7 +149,7 @@ impl Promise {
             if answer.form == Form::Protobuf {
                 return Ok(PollOutcome::Done(Payload::Protobuf(answer.body)));
             }
-            let body = codec::from_json(self.operation, &answer.body)?;
+            let body = codec::value(self.operation, &answer.body)?;
             let retrieved = Retrieved::from_json(body)
                 .map_err(|error| DecodeError::new(self.operation, error.to_string()))?;
             return match retrieved {
@@ -198,7 +198,9 @@ impl Promise {
             }
             status @ (StatusCode::NOT_FOUND | StatusCode::GONE) => {
                 let has_expired = status == StatusCode::GONE;
-                Err(Gone::new(self.operation, self.request_id.clone(), has_expired).into())
+                let detail = answer.detail();
+                let id = self.request_id.clone();
+                Err(Gone::new(self.operation, id, has_expired, detail).into())
             }
             status if status.is_server_error() => {
                 poll.note_failure(Some(status), &answer.detail());

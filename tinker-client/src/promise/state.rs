@@ -1,5 +1,7 @@
 //! The state of polling for one promise, and its reports.
 
+use std::time::Duration;
+
 use http::StatusCode;
 use tinker_transport::Call;
 use tinker_types::QueueStatus;
@@ -11,6 +13,9 @@ use crate::observe::event::{ClientEvent, PromiseStep};
 use crate::operation::tracker::Tracker;
 use crate::operation::waiting::{Waiting, WaitingFor};
 use crate::telemetry::Polled;
+
+/// Time after which an earlier refused request is named as a possible reason for waiting.
+const GAP_AFTER: Duration = Duration::from_secs(5);
 
 /// The state of polling for one promise. Reports every change to the tracker, the observers and telemetry; a drop
 /// before the end counts as cancelled.
@@ -63,11 +68,20 @@ impl<'a> PollState<'a> {
 
     /// Records the queue state that the server reports.
     pub(super) fn note_queue_state(&mut self, status: QueueStatus) {
-        let (state, reason) = (status.queue_state, status.queue_state_reason);
+        let state = status.queue_state;
+        let reason = status.queue_state_reason.or_else(|| self.gap());
         self.tracker
             .group()
             .note_queue_state(state.as_ref(), reason.as_deref());
         self.set(WaitingFor::Server { state, reason });
+    }
+
+    /// A possible reason for a result that does not come: some servers wait forever for a sequence id that they refused.
+    fn gap(&self) -> Option<String> {
+        let number = self.promise.behind?;
+        (self.accepted.elapsed() >= GAP_AFTER).then(|| {
+            format!("it may be waiting for request {number} of this model, which it refused")
+        })
     }
 
     /// Sets the reason for waiting and reports a change.

@@ -29,7 +29,8 @@ impl Policy for ConflictsPass {
     }
 }
 
-/// Treats a 409 as final: for a request that sets a state it means that the state is set already.
+/// Treats a 409 as final: for a request that sets a state it means that the state is set already, for a save that its
+/// name is taken.
 #[derive(Debug)]
 pub(crate) struct ConflictIsFinal(pub(crate) Standard);
 
@@ -43,5 +44,25 @@ impl Policy for ConflictIsFinal {
 
     fn remaining_time(&self, effort: &Effort) -> Option<Duration> {
         self.0.remaining_time(effort)
+    }
+}
+
+/// The policy of a pass while the form that the server accepts is not known: a 500 may be the answer to the wrong form,
+/// so it is returned at once.
+#[derive(Debug)]
+pub(crate) struct FormUnsettled;
+
+impl Policy for FormUnsettled {
+    fn verdict(&self, effort: &Effort, disposition: &Disposition) -> Verdict {
+        match disposition.outcome {
+            Outcome::Transient(StatusCode::INTERNAL_SERVER_ERROR | StatusCode::NOT_IMPLEMENTED) => {
+                Verdict::Stop
+            }
+            _ => ConflictsPass.verdict(effort, disposition),
+        }
+    }
+
+    fn remaining_time(&self, effort: &Effort) -> Option<Duration> {
+        ConflictsPass.remaining_time(effort)
     }
 }

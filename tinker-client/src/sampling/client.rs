@@ -12,7 +12,7 @@ use super::sampler::Sampler;
 use crate::error::Error;
 use crate::operation::{pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::sampling::options::SampleOptions;
-use crate::session::state::ClientState;
+use crate::session::{lease::ModelLease, state::ClientState};
 
 /// Draws sequences from one set of weights.
 ///
@@ -34,6 +34,19 @@ impl SamplingClient {
         base_model: Option<String>,
     ) -> Self {
         let sampler = Sampler::new(state, session, id, base_model, CopyNumber::Original);
+        Self::of(sampler)
+    }
+
+    /// A sampler of a model, which is not unloaded before the sampler is dropped.
+    pub(crate) fn of_model(
+        state: &Arc<ClientState>,
+        session: SessionId,
+        id: SamplingSessionId,
+        base_model: Option<String>,
+        lease: Arc<ModelLease>,
+    ) -> Self {
+        let mut sampler = Sampler::new(state, session, id, base_model, CopyNumber::Original);
+        sampler.lease = Some(lease);
         Self::of(sampler)
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn create(state: &Arc<ClientState>, source: SamplingSource) -> Pendin
                 Some(name)
             }
             SamplingSource::Checkpoint(path) => {
-                request.model_path = Some(path);
+                request.model_path = Some(connection.api.manner().address(&path));
                 None
             }
         };
@@ -76,7 +76,7 @@ fn check_source(source: &SamplingSource) -> Result<(), InvalidValue> {
         )),
         SamplingSource::BaseModel(_) => Ok(()),
         SamplingSource::Checkpoint(path) => {
-            let parsed: Result<CheckpointPath, _> = path.parse();
+            let parsed = CheckpointPath::parse_for_sampling(path);
             parsed.map(|_| ()).map_err(|error| error.within("source"))
         }
     }

@@ -4,25 +4,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::StatusCode;
 use serde_json::{Map, Value};
-use tinker_transport::Class;
 use tinker_transport::policy::Backoff;
+use tinker_transport::{Call, Class};
 use tinker_types::wire::SEQ_IDS_PER_COPY;
 use tinker_types::{
     Chunk, ModelInput, PollTarget, SampleRequest, SampleResponse, SamplingSessionId, SessionId,
+    Stop, Submitted,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::abandon::Abandon;
 use super::copy::CopyNumber;
-use super::response::{check_response, name};
-use crate::error::Error;
+use super::response::{check_response, name, text_length};
+use crate::error::{Error, StatusError};
 use crate::operation::{group::Group, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::poller::Poller;
 use crate::promise::record::{Hint, Promise};
 use crate::sampling::options::SampleOptions;
-use crate::session::{connection::Connection, state::ClientState};
+use crate::session::{connection::Connection, lease::ModelLease, state::ClientState};
 use crate::wire::{extra::Extended, request::repeatable};
 
 /// Back-off before a sample whose promise expired is submitted again.
@@ -45,6 +47,8 @@ pub(super) struct Sampler {
     /// The poller for all samples, if the server asks for one.
     poller: OnceLock<Poller>,
     pub(super) group: Arc<Group>,
+    /// The model whose weights are sampled from, if it may have to be unloaded.
+    pub(super) lease: Option<Arc<ModelLease>>,
 }
 
 impl Sampler {
@@ -62,6 +66,7 @@ impl Sampler {
             id,
             base_model,
             records_stability: false,
+            lease: None,
             number,
             positions: AtomicU64::new(0),
             slots: OnceLock::new(),
@@ -95,6 +100,9 @@ impl Sampler {
         let seq_id = number * SEQ_IDS_PER_COPY + position;
         let mut request = options.request(self.id.clone(), seq_id, prompt);
         request.record_stability_info |= self.records_stability;
+        if !connection.api.manner().has_official_form() {
+            list_stop(&mut request);
+        }
         Ok(request)
     }
 
@@ -108,6 +116,7 @@ impl Sampler {
     ) -> Result<SampleResponse, Error> {
         let connection = self.state.connection().await?;
         let _slot = self.slot(connection).await;
+        let length = text_length(&prompt);
         let mut attempt = 0;
         loop {
             self.state.check_open()?;
@@ -127,7 +136,7 @@ impl Sampler {
                     attempt += 1;
                     position = self.next_position();
                 }
-                Ok(response) => return check_response(response, options),
+                Ok(response) => return check_response(response, options, length),
                 Err(error) => return Err(error),
             }
         }
@@ -151,7 +160,7 @@ impl Sampler {
     async fn sample_once(
         &self,
         connection: &Arc<Connection>,
-        request: SampleRequest,
+        mut request: SampleRequest,
         extra: &Map<String, Value>,
         tracker: &Tracker,
     ) -> Result<SampleResponse, Error> {
@@ -163,11 +172,13 @@ impl Sampler {
         let mut subscription = self
             .poller(connection, request.seq_id)
             .map(Poller::subscribe);
-        let request = Extended {
-            request: &request,
-            extra,
+        let submitted = submit(connection, &request, extra, call.clone()).await;
+        let mut submitted = match submitted {
+            Err(Error::Status(error)) if refuses_stop(&error) && list_stop(&mut request) => {
+                submit(connection, &request, extra, call).await?
+            }
+            submitted => submitted?,
         };
-        let mut submitted = connection.api.call(&request, call).await?;
         let names = submitted.sample_sequence_ids.take();
         let abandon = Abandon::new(connection, submitted.request_id.clone());
         let promise = Promise::of::<SampleRequest>(submitted, started);
@@ -187,6 +198,37 @@ impl Sampler {
         name(&mut response, names);
         Ok(response)
     }
+}
+
+async fn submit(
+    connection: &Connection,
+    request: &SampleRequest,
+    extra: &Map<String, Value>,
+    call: Call,
+) -> Result<Submitted, Error> {
+    connection
+        .api
+        .call(&Extended { request, extra }, call)
+        .await
+}
+
+/// Writes a single stop text as a list, which every server takes. Returns false if there is none.
+fn list_stop(request: &mut SampleRequest) -> bool {
+    match request.sampling_params.stop.take() {
+        Some(Stop::Text(text)) => {
+            request.sampling_params.stop = Some(Stop::Texts(vec![text]));
+            true
+        }
+        other => {
+            request.sampling_params.stop = other;
+            false
+        }
+    }
+}
+
+/// Whether a refusal names the stop condition.
+fn refuses_stop(error: &StatusError) -> bool {
+    error.status() == StatusCode::UNPROCESSABLE_ENTITY && error.detail().contains("stop")
 }
 
 /// Weight of a sample in bytes: ten per text token, the size of other chunks.

@@ -14,7 +14,7 @@ pub enum SamplingSource {
 
 impl From<String> for SamplingSource {
     fn from(text: String) -> Self {
-        if text.starts_with("tinker://") {
+        if CheckpointPath::is_address(&text) {
             Self::Checkpoint(text)
         } else {
             Self::BaseModel(text)

@@ -18,7 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::SamplingClient;
 use super::event::SampleEvent;
-use super::response::check_response;
+use super::response::{check_response, text_length};
 use super::sampler::{Sampler, weight_of};
 use super::sse::Events;
 use crate::error::{DecodeError, Error, StatusError, detail_of};
@@ -26,7 +26,7 @@ use crate::operation::{tracker::Tracker, waiting::WaitingFor};
 use crate::sampling::options::SampleOptions;
 use crate::session::connection::Connection;
 use crate::wire::request::{Form, locate};
-use crate::wire::{codec, extra::Extended, request};
+use crate::wire::{extra::Extended, request};
 
 const OPERATION: &str = route::STREAM_SAMPLE;
 const METHOD: &str = "SamplingClient.stream";
@@ -99,7 +99,7 @@ impl Sampler {
             let subject = Arc::clone(self.group.id());
             if let Some(body) = open(connection, &request, &options.extra, subject).await? {
                 let events = Events::new(connection.api.answer_limit());
-                return Ok(live(body, events, options, slot));
+                return Ok(live(body, events, options, text_length(&prompt), slot));
             }
             if !connection.lacks_streaming.swap(true, Ordering::Relaxed) {
                 tracing::info!(
@@ -122,7 +122,8 @@ async fn open(
     extra: &Map<String, Value>,
     subject: Arc<str>,
 ) -> Result<Option<Body>, Error> {
-    let body = codec::to_json(OPERATION, &Extended { request, extra })?;
+    let manner = connection.api.manner();
+    let body = manner.to_json(OPERATION, &Extended { request, extra })?;
     // A lost stream cannot be resumed.
     let call = Call::new(OPERATION, Class::Sample)
         .with_caller(METHOD)
@@ -158,6 +159,7 @@ fn live(
     body: Body,
     events: Events,
     options: SampleOptions,
+    length: Option<usize>,
     slot: Option<OwnedSemaphorePermit>,
 ) -> BoxStream<'static, Result<SampleEvent, Error>> {
     let frames = http_body_util::BodyStream::new(body);
@@ -171,7 +173,7 @@ fn live(
             loop {
                 match ready.pop_front().transpose()? {
                     Some(SampleEvent::Done(response)) => {
-                        let response = check_response(*response, &options)?;
+                        let response = check_response(*response, &options, length)?;
                         return Ok(Some((SampleEvent::Done(Box::new(response)), None)));
                     }
                     Some(event) => return Ok(Some((event, Some((frames, events, ready, slot))))),

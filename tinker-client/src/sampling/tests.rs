@@ -85,14 +85,14 @@ async fn servers_may_name_no_sequences() {
 async fn an_older_server_may_answer_json() {
     let server = FakeServer::new();
     let client = server.sampling().await;
-    let body = json!({"type": "sample", "prompt_logprobs": [null, -1.5],
+    let body = json!({"type": "sample", "prompt_logprobs": [null, -1.5, -2.5],
                       "sequences": [{"stop_reason": "length", "tokens": [7], "logprobs": [-0.5]}]});
     server.on("retrieve_future", move |_| Some(Reply::json(body.clone())));
     let response = client.sample(prompt(), params()).await.unwrap();
     assert_eq!(response.sequences[0].tokens, [7]);
     assert_eq!(
         client.compute_logprobs(prompt()).await.unwrap(),
-        [None, Some(-1.5)]
+        [None, Some(-1.5), Some(-2.5)]
     );
     let body = server.seen_at("asample")[1].json();
     assert_eq!(

@@ -158,7 +158,11 @@ impl ServiceClientBuilder {
                     .because(error)
             })?;
             let builder = Box::new(builder);
-            TransportSource::Stack { builder, raw }
+            TransportSource::Stack {
+                builder,
+                raw,
+                is_in_process: self.has_leaf,
+            }
         };
         let state = ClientState::new(self.config, source, observers);
         Ok(ServiceClient::from_state(state))

@@ -15,7 +15,7 @@ use crate::operation::pending::Pending;
 use crate::rest::{copy, copy_options::CopyOptions};
 use crate::sampling;
 use crate::sampling::{client::SamplingClient, handle::SamplerHandle, source::SamplingSource};
-use crate::session::{ask::ask, state::ClientState};
+use crate::session::{ask::ask, learned::ServerFacts, state::ClientState};
 use crate::training::{
     client::TrainingClient, options::load::LoadOptions, options::training::TrainingOptions,
 };
@@ -280,6 +280,22 @@ impl ServiceClient {
     ) -> Result<CheckpointPath, Error> {
         let method = "ServiceClient.copy_weights";
         copy::copy_weights(&self.state, method, options.into()).await
+    }
+
+    /// Findings about the server so far; `None` before the first request.
+    ///
+    #[doc = setup!(training)]
+    /// use tinker_client::{Datum, Loss, Wire};
+    ///
+    /// let data = vec![Datum::supervised(&[72, 105], &[33])];
+    /// training.forward_backward(data, Loss::cross_entropy()).await?;
+    /// assert_eq!(service.learned().and_then(|facts| facts.wire), Some(Wire::Protobuf));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn learned(&self) -> Option<ServerFacts> {
+        let connection = self.state.opened_connection()?;
+        Some(connection.learned.facts())
     }
 
     /// Link to the session in the web console of the hosted service; to the list of sessions before the session is open.

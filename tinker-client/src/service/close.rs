@@ -10,6 +10,7 @@ use tinker_types::{FinishReason, FinishSession, SessionId};
 use super::client::ServiceClient;
 use crate::error::Error;
 use crate::session::connection::Connection;
+use crate::session::lease;
 use crate::wire::request::repeatable;
 
 /// Time limit for reporting the end of a session, so that a program that ends does not hang.
@@ -86,11 +87,11 @@ impl ServiceClient {
             .with_caller("ServiceClient.close")
             .with_policy(Standard::new().with_time_limit(FINISH_LIMIT));
         let reported = match connection.api.call_void(&request, call).await {
-            // 404: servers without this route end a session when its heartbeats stop. 410: the session has ended,
-            // possibly by an earlier attempt whose answer was lost.
-            Err(Error::Status(error))
-                if matches!(error.status(), StatusCode::NOT_FOUND | StatusCode::GONE) =>
-            {
+            // The session has ended, possibly by an earlier attempt whose answer was lost.
+            Err(Error::Status(error)) if error.status() == StatusCode::GONE => Ok(()),
+            // Servers without this route end a session when its heartbeats stop, and some keep its models even then.
+            Err(Error::Status(error)) if matches!(error.status().as_u16(), 404 | 405 | 501) => {
+                lease::unload_all(&self.state, connection).await;
                 Ok(())
             }
             result => result,

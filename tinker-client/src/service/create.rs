@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use crate::error::{Error, StatusError};
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
-use crate::session::{ask::ask, delegated::DelegatedAccess, state::ClientState};
+use crate::session::{ask::ask, delegated::DelegatedAccess, lease::ModelLease, state::ClientState};
 use crate::training::{
     client::TrainingClient, model::MakesModel, options::load::LoadOptions,
     options::training::TrainingOptions,
@@ -57,12 +57,14 @@ pub(super) fn load(
         "ServiceClient.create_training_client_from_state"
     };
     start(state, method, move |state, number, tracker| async move {
+        let manner = state.connection().await?.api.manner().clone();
         let request = |session_id, model_seq_id| {
             let target = LoadTarget::NewModel {
                 session_id,
                 model_seq_id,
             };
             let mut request = LoadWeights::new(target, &path);
+            request.path = manner.address(&request.path);
             request.optimizer = with_optimizer;
             request.base_model.clone_from(&options.base_model);
             request.optimizer_config.clone_from(&options.optimizer);
@@ -186,7 +188,8 @@ where
         .await?;
     let model = O::model_of(made).or(named);
     let model = model.unwrap_or_else(|| ModelId::of_session(session, number));
-    TrainingClient::open(Arc::clone(state), model, tracker).await
+    let lease = ModelLease::new(state, model.clone());
+    TrainingClient::open(Arc::clone(state), model, lease, tracker).await
 }
 
 fn check_new_model(base_model: &str, options: &TrainingOptions) -> Result<(), InvalidValue> {

@@ -109,7 +109,7 @@ async fn a_failed_start_is_told_and_tried_anew_by_the_next_call() {
     let error = service.create_sampling_client("base").await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "client/config: the server answered 403 Forbidden: no access"
+        "client/config: the server answered 403 Forbidden: no access; the key was refused; check TINKER_API_KEY"
     );
     assert!(error.is_user_error());
     assert!(service.create_sampling_client("base").await.is_ok());
@@ -256,7 +256,7 @@ async fn what_is_refused_here_is_not_sent() {
         assert!(matches!(error, Error::Invalid(_)), "{error}");
     }
     let error = service
-        .create_sampling_client("tinker://r/a")
+        .create_sampling_client("tinker://r")
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Invalid(_)), "{error}");

@@ -1,23 +1,26 @@
 //! The connection to a server: what was negotiated, and what depends on it.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use http::header::SERVER;
 use tinker_transport::{Billing, Call, Class, Credential, Exchange, Transport, TransportBuilder};
+use tinker_types::wire::header;
 use tinker_types::{
     ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, Endpoint, SendTelemetry,
 };
 
 use crate::config::Config;
+use crate::config::dialect::{ForwardOnly, Wire};
 use crate::error::{ConfigError, Error};
 use crate::flow::{budget::ByteBudget, limits::with_server_limits};
 use crate::session::source::{TransportSource, with_credential};
-use crate::session::{cancel::CancelQueue, flags::Flags};
+use crate::session::{cancel::CancelQueue, flags::Flags, learned::Learned};
 use crate::telemetry::Telemetry;
-use crate::wire::api::{Api, found};
+use crate::wire::api::{Answer, Api, found};
 use crate::wire::manner::Manner;
-use crate::wire::request::{Form, repeatable};
+use crate::wire::request::repeatable;
 
 const DYNAMIC_TIMEOUT: Duration = Duration::from_secs(10);
 const TELEMETRY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,9 +34,18 @@ pub(crate) struct Connection {
     pub(crate) answers: ByteBudget,
     /// Budget for the bytes of training passes being encoded and sent.
     pub(crate) passes: ByteBudget,
-    /// The encoding in which the server accepts training requests, once it is known. Current servers accept protobuf, so
-    /// it is tried first. For a server that refuses it and accepts JSON, JSON is used for the life of the client.
-    pub(crate) encoding: OnceLock<Form>,
+    /// Findings about the server.
+    pub(crate) learned: Arc<Learned>,
+    /// The server in messages.
+    pub(crate) name: String,
+    /// The configured form of passes.
+    pub(crate) wire: Wire,
+    /// The configured form of passes without gradients.
+    pub(crate) forward_only: ForwardOnly,
+    /// The server is the hosted service, the local server or a service in this process, and not tested.
+    pub(crate) is_trusted: bool,
+    /// The server has reported a loss, or the lack of one was logged.
+    pub(crate) has_reported_loss: AtomicBool,
     /// The server is known not to stream tokens.
     pub(crate) lacks_streaming: AtomicBool,
     pub(crate) cancels: CancelQueue,
@@ -55,7 +67,7 @@ impl Connection {
         };
         let manner = Manner::of(config)?;
         let first = Api::new(first.clone(), config.answer_limit, manner.clone());
-        let fixed = fixed_flags(&first).await?;
+        let (fixed, is_local) = fixed_flags(&first).await?;
         let (transport, credential) = transport(config, source, &fixed)?;
         let api = Api::new(transport, config.answer_limit, manner);
         if let Some(telemetry) = telemetry {
@@ -67,7 +79,12 @@ impl Connection {
         Ok(Self {
             answers: ByteBudget::new(flags.fixed().inflight_response_bytes_semaphore_size),
             passes: ByteBudget::new(flags.fixed().fwdbwd_dispatch_bytes_semaphore_size),
-            encoding: OnceLock::new(),
+            learned: Learned::of(source.has_url().then_some(config.base_url.as_str())),
+            name: config.shown_base_url(),
+            wire: config.dialect.wire,
+            forward_only: config.dialect.forward_only,
+            is_trusted: config.is_official() || source.is_in_process() || is_local,
+            has_reported_loss: AtomicBool::new(false),
             lacks_streaming: AtomicBool::new(false),
             cancels: CancelQueue::start(api.clone(), Arc::clone(&flags)),
             unreachable_after: config.unreachable_after,
@@ -78,14 +95,22 @@ impl Connection {
     }
 }
 
-/// Fetches the fixed flags. A server without them gets the defaults.
-async fn fixed_flags(api: &Api) -> Result<ClientConfig, Error> {
+/// Fetches the fixed flags, and finds out whether the server is the local server of this project. A server without
+/// flags gets the defaults.
+async fn fixed_flags(api: &Api) -> Result<(ClientConfig, bool), Error> {
     let call = repeatable::<ClientConfigRequest>(Class::Session).with_billing(Billing::Raise);
     let request = ClientConfigRequest::new(api.manner().sdk_version());
-    let flags = found(api.call(&request, call).await)?;
+    let request = api.manner().request(&request, call)?;
+    let read = |answer: Answer| {
+        let server = answer.headers.get(SERVER);
+        let name = server.map_or(&b""[..], |server| server.as_bytes());
+        let is_local = name.starts_with(header::LOCAL_SERVER.as_bytes());
+        Ok((answer.into_message()?, is_local))
+    };
+    let flags = found(api.exchange(request, read).await)?;
     Ok(flags.unwrap_or_else(|| {
         tracing::info!("the server has no client/config; using default limits");
-        ClientConfig::default()
+        (ClientConfig::default(), false)
     }))
 }
 
@@ -111,7 +136,7 @@ fn transport(
     flags: &ClientConfig,
 ) -> Result<(Transport, Option<Arc<dyn Credential>>), Error> {
     let (builder, raw) = match source {
-        TransportSource::Stack { builder, raw } => (TransportBuilder::clone(builder), raw),
+        TransportSource::Stack { builder, raw, .. } => (TransportBuilder::clone(builder), raw),
         TransportSource::Finished(transport) => return Ok((transport.clone(), None)),
     };
     let builder = builder.configure(|stack| with_server_limits(stack, flags));

@@ -6,5 +6,7 @@ pub(crate) mod connection;
 pub(crate) mod delegated;
 pub(crate) mod flags;
 pub(crate) mod heartbeat;
+pub(crate) mod learned;
+pub(crate) mod lease;
 pub(crate) mod source;
 pub(crate) mod state;

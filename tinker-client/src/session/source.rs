@@ -11,9 +11,35 @@ pub(crate) enum TransportSource {
     Stack {
         builder: Box<TransportBuilder>,
         raw: Transport,
+        /// The leaf is a service of the caller, not the network.
+        is_in_process: bool,
     },
     /// A transport that the caller finished.
     Finished(Transport),
+}
+
+impl TransportSource {
+    /// Whether the leaf is a service of the caller.
+    pub(crate) fn is_in_process(&self) -> bool {
+        matches!(
+            self,
+            Self::Stack {
+                is_in_process: true,
+                ..
+            }
+        )
+    }
+
+    /// Whether the configured base URL is the address of the server.
+    pub(crate) fn has_url(&self) -> bool {
+        matches!(
+            self,
+            Self::Stack {
+                is_in_process: false,
+                ..
+            }
+        )
+    }
 }
 
 /// A builder with another credential.

@@ -1,11 +1,12 @@
 //! State shared by all clients of one service.
 
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tinker_transport::{Class, Observers};
-use tinker_types::{CreateSession, SessionCreated, SessionId};
+use tinker_types::{CreateSession, ModelId, SessionCreated, SessionId};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
@@ -30,6 +31,8 @@ pub(crate) struct ClientState {
     samplers: AtomicU64,
     /// Custom losses registered with the session.
     pub(crate) losses: Losses,
+    /// Models of this client that were not released.
+    own_models: Mutex<BTreeSet<ModelId>>,
     /// The party that ended the session, once it has ended.
     ended_by: OnceLock<Party>,
     /// Set once the server has confirmed the end of the session.
@@ -62,6 +65,7 @@ impl ClientState {
             models: AtomicU64::new(0),
             samplers: AtomicU64::new(0),
             losses: Losses::default(),
+            own_models: Mutex::default(),
             ended_by: OnceLock::new(),
             finished: OnceCell::new(),
             tasks: Mutex::new(JoinSet::new()),
@@ -148,6 +152,25 @@ impl ClientState {
     /// Number of the next sampler of the session.
     pub(crate) fn next_sampler(&self) -> u64 {
         self.samplers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_model(&self, model: ModelId) {
+        self.own_models().insert(model);
+    }
+
+    /// Returns false if the model was taken already.
+    pub(crate) fn remove_model(&self, model: &ModelId) -> bool {
+        self.own_models().remove(model)
+    }
+
+    pub(crate) fn take_models(&self) -> BTreeSet<ModelId> {
+        std::mem::take(&mut *self.own_models())
+    }
+
+    fn own_models(&self) -> MutexGuard<'_, BTreeSet<ModelId>> {
+        self.own_models
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses work after the end of the session.

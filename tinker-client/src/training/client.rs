@@ -15,7 +15,7 @@ use super::{custom, passes};
 use crate::custom_loss::{handle::LossHandle, value::CustomLoss};
 use crate::error::Error;
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
-use crate::session::state::ClientState;
+use crate::session::{lease::ModelLease, state::ClientState};
 use crate::wire::request::repeatable;
 use crate::wire::{codec::Output, console};
 
@@ -39,6 +39,7 @@ impl TrainingClient {
     pub(crate) async fn open(
         state: Arc<ClientState>,
         model: ModelId,
+        lease: Arc<ModelLease>,
         tracker: &Tracker,
     ) -> Result<Self, Error> {
         let connection = state.connection().await?;
@@ -52,6 +53,7 @@ impl TrainingClient {
             ),
             sequencer: Arc::default(),
             info,
+            lease,
             state,
         };
         Ok(Self {
@@ -68,11 +70,17 @@ impl TrainingClient {
         access_token: Option<AccessToken>,
         extra: Map<String, Value>,
     ) -> Pending<WeightsLoaded> {
+        let written = path.to_string();
+        let connection = self.inner.state.opened_connection();
+        let address = connection.map(|open| open.api.manner().address(&written));
+        let address = address.unwrap_or(written);
         self.operate(
             method,
             extra,
             |model_id, seq_id| {
-                let mut request = LoadWeights::new(LoadTarget::Existing { model_id, seq_id }, path);
+                let target = LoadTarget::Existing { model_id, seq_id };
+                let mut request = LoadWeights::new(target, path);
+                request.path = address;
                 request.optimizer = with_optimizer;
                 request.weights_access_token = access_token;
                 request

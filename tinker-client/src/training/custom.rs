@@ -83,7 +83,7 @@ impl Custom {
                 return Err(error);
             }
         };
-        let submitted = batch.submit(inner, connection, tracker).await;
+        let submitted = batch.submit(inner, connection, tracker).await?;
         gap.is_closed = true;
         drop(gap);
         drop(self);
@@ -101,7 +101,7 @@ impl Custom {
     ) -> Result<(Batch, CustomLoss), Error> {
         inner.check()?;
         let forward = self.batch(Arc::clone(&self.bare), true);
-        let submitted = forward.submit(inner, connection, tracker).await;
+        let submitted = forward.submit(inner, connection, tracker).await?;
         let output = submitted.results(connection, tracker).await?;
         let (data, bare) = (Arc::clone(&self.data), Arc::clone(&self.bare));
         let (weighted, custom) = blocking::run(move || {

@@ -3,10 +3,12 @@
 pub(crate) mod client;
 pub(crate) mod combine;
 pub(crate) mod custom;
+pub(crate) mod forward;
 pub(crate) mod model;
 pub(crate) mod options;
 pub(crate) mod part;
 pub(crate) mod passes;
+pub(crate) mod report;
 pub(crate) mod saves;
 pub(crate) mod submit;
 

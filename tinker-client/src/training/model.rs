@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use tinker_transport::Class;
+use tinker_transport::policy::Standard;
 use tinker_types::{
     CreateModel, LoadWeights, ModelCreated, ModelId, ModelInfo, Operation, WeightsLoaded,
 };
@@ -13,7 +14,8 @@ use crate::error::Error;
 use crate::operation::sequencer::{Sequencer, Turn};
 use crate::operation::{group::Group, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
-use crate::session::state::ClientState;
+use crate::retry::conflict::ConflictIsFinal;
+use crate::session::{lease::ModelLease, state::ClientState};
 use crate::wire::request::repeatable;
 use crate::wire::{codec::Output, extra::Extended};
 
@@ -24,6 +26,7 @@ pub(super) struct Training {
     pub(super) info: ModelInfo,
     pub(super) sequencer: Arc<Sequencer>,
     pub(super) group: Arc<Group>,
+    pub(super) lease: Arc<ModelLease>,
 }
 
 /// An operation that creates a model.
@@ -51,6 +54,12 @@ impl Training {
         Ok(self.sequencer.check()?)
     }
 
+    /// Name of the base model, if the server reports it.
+    pub(super) fn base_model(&self) -> Option<&str> {
+        let data = self.info.model_data.model_name.as_deref();
+        data.or(self.info.model_name.as_deref())
+    }
+
     /// Submits an operation in its turn and waits for its result.
     pub(super) async fn run<O>(
         &self,
@@ -63,19 +72,24 @@ impl Training {
         O: Operation<Output: Output> + Send + Sync,
     {
         let started = Instant::now();
+        let seq_id = turn.ids().start;
         turn.begins().await;
         self.check()?;
         tracker.set(WaitingFor::Acceptance);
         let connection = self.state.connection().await?;
-        let call = tracker.identify(repeatable::<O>(Class::Train));
+        let mut call = tracker.identify(repeatable::<O>(Class::Train));
+        if O::REQUEST_TYPE.is_save() {
+            call = call.with_policy(ConflictIsFinal(Standard::new()));
+        }
         let request = Extended {
             request: &request,
             extra,
         };
-        let submitted = connection.api.call(&request, call).await?;
+        let submitted = connection.api.call(&request, call).await;
+        let submitted = self.sequencer.note(seq_id, submitted)?;
+        let mut promise = Promise::of::<O>(submitted, started);
+        promise.behind = self.sequencer.refused();
         drop(turn);
-        Promise::of::<O>(submitted, started)
-            .resolve(connection, tracker)
-            .await
+        promise.resolve(connection, tracker).await
     }
 }

@@ -1,6 +1,7 @@
 //! Passes of a batch: split, submitted in order, combined.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use futures_util::future::join_all;
 use tinker_types::{Datum, ForwardBackward, ForwardBackwardOutput, Loss, RequestType};
@@ -11,8 +12,11 @@ use crate::error::{Closed, Error, PartlyDone};
 use crate::operation::{pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
 use crate::session::connection::Connection;
+use crate::training::combine::combine;
+use crate::training::forward;
 use crate::training::part::{self, Part};
-use crate::training::{combine::combine, submit};
+use crate::training::report::Report;
+use crate::training::submit::{Outgoing, submit};
 
 /// A batch and its requests.
 pub(super) struct Batch {
@@ -70,7 +74,14 @@ pub(super) fn start(
     Pending::detached(tracker.clone(), async move {
         turn.begins().await;
         inner.check()?;
-        let submitted = batch.submit(&inner, &connection, &tracker).await;
+        let submitted = match batch.submit(&inner, &connection, &tracker).await {
+            Ok(submitted) => submitted,
+            Err(error) => {
+                // Nothing was sent.
+                inner.sequencer.give_back(turn.ids(), &error.to_string());
+                return Err(error);
+            }
+        };
         // The turn ends while the results are waited for.
         drop(turn);
         submitted.results(&connection, &tracker).await
@@ -81,6 +92,7 @@ pub(super) fn start(
 pub(super) struct Submitted {
     operation: &'static str,
     promises: Vec<Result<Promise, Error>>,
+    report: Report,
 }
 
 impl Submitted {
@@ -104,7 +116,19 @@ impl Submitted {
             }
         }
         match first_error {
-            None => Ok(combine(done)),
+            None => {
+                let mut whole = combine(done);
+                if !self.report.complete(&mut whole)
+                    && !connection.has_reported_loss.swap(true, Ordering::Relaxed)
+                {
+                    let loss = self.report.loss();
+                    tracing::warn!(
+                        loss,
+                        "the server does not report the loss of passes, and it cannot be computed from what it reports"
+                    );
+                }
+                Ok(whole)
+            }
             Some(error) if done.is_empty() => Err(error),
             Some(error) => Err(PartlyDone::new(operation, done.len(), requests, error).into()),
         }
@@ -120,14 +144,25 @@ impl Batch {
     pub(super) async fn submit(
         self,
         inner: &Training,
-        connection: &Connection,
+        connection: &Arc<Connection>,
         tracker: &Tracker,
-    ) -> Submitted {
+    ) -> Result<Submitted, Error> {
         tracker.set(WaitingFor::Acceptance);
-        Submitted {
+        let by_url = self.forward_only && {
+            let subject = forward::Subject {
+                state: &inner.state,
+                connection,
+                base_model: inner.base_model(),
+                rank: inner.info.lora_rank,
+                tracker,
+            };
+            Box::pin(forward::goes_by_url(&subject)).await?
+        };
+        Ok(Submitted {
             operation: self.operation,
-            promises: self.promises(inner, connection, tracker).await,
-        }
+            report: Report::of(&self.data, &self.loss),
+            promises: self.promises(inner, connection, tracker, by_url).await,
+        })
     }
 
     async fn promises(
@@ -135,9 +170,10 @@ impl Batch {
         inner: &Training,
         connection: &Connection,
         tracker: &Tracker,
+        by_url: bool,
     ) -> Vec<Result<Promise, Error>> {
         let started = Instant::now();
-        let submit = |index| self.submit_part(inner, connection, tracker, index, started);
+        let submit = |index| self.submit_part(inner, connection, tracker, index, (started, by_url));
         let mut submitted = Vec::with_capacity(self.parts.len());
         if self.parts.len() > 1 && connection.flags.fixed().parallel_fwdbwd_chunks {
             let rest = join_all((1..self.parts.len()).map(submit)).await;
@@ -157,7 +193,7 @@ impl Batch {
         connection: &Connection,
         tracker: &Tracker,
         index: usize,
-        started: Instant,
+        (started, by_url): (Instant, bool),
     ) -> Result<Promise, Error> {
         let Part { data, bytes } = &self.parts[index];
         // The budget is taken before the encoding, so that a batch of any size is encoded a few requests at a time.
@@ -171,7 +207,15 @@ impl Batch {
         let pass =
             ForwardBackward::new(inner.info.model_id.clone(), seq_id, data, self.loss.clone())
                 .with_forward_only(self.forward_only);
-        let submitted = submit::submit(connection, (self.operation, tracker), pass, *bytes).await?;
+        let outgoing = Outgoing {
+            operation: self.operation,
+            tracker,
+            pass,
+            bytes: *bytes,
+            by_url,
+        };
+        let submitted = submit(connection, outgoing).await;
+        let submitted = inner.sequencer.note(seq_id, submitted)?;
         Ok(Promise {
             operation: self.operation,
             request_type: if self.forward_only {
@@ -182,6 +226,7 @@ impl Batch {
             request_id: submitted.request_id,
             started,
             accepted_after: started.elapsed(),
+            behind: inner.sequencer.refused(),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Saving: checkpoints, files, samplers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Map;
 use tinker_types::{
@@ -185,9 +186,15 @@ impl TrainingClient {
                     .ok_or_else(|| missing("a `sampling_session_id`"))?;
                 let session = inner.state.opened_session().cloned();
                 let session = session.ok_or_else(Closed::by_caller)?;
-                let base_model = inner.info.model_data.model_name.clone();
-                let base_model = base_model.or_else(|| inner.info.model_name.clone());
-                Ok(SamplingClient::new(&inner.state, session, id, base_model))
+                let base_model = inner.base_model().map(str::to_owned);
+                let lease = Arc::clone(&inner.lease);
+                Ok(SamplingClient::of_model(
+                    &inner.state,
+                    session,
+                    id,
+                    base_model,
+                    lease,
+                ))
             },
         )
     }

@@ -5,8 +5,10 @@ use tinker_transport::{Call, Class, Compression, Replay};
 use tinker_types::wire::route;
 use tinker_types::{Endpoint, ForwardBackward, InvalidValue, Method, Submitted, proto};
 
-use crate::error::{Error, wants_json};
+use crate::config::dialect::Wire;
+use crate::error::{Advice, Cause, Error, StatusError, wants_json, wants_protobuf};
 use crate::operation::tracker::Tracker;
+use crate::retry::conflict::FormUnsettled;
 use crate::session::connection::Connection;
 use crate::wire::request::{Form, locate};
 use crate::wire::{api::Answer, codec, request};
@@ -14,97 +16,138 @@ use crate::wire::{api::Answer, codec, request};
 /// Passes above this size are encoded on a blocking thread; smaller ones take about a millisecond.
 const LARGE: u64 = 512 * 1024;
 
-/// Name of an operation, and its tracker.
-type Named<'a> = (&'static str, &'a Tracker);
+/// A pass on its way to the server.
+#[derive(Clone)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) operation: &'static str,
+    pub(crate) tracker: &'a Tracker,
+    pub(crate) pass: ForwardBackward,
+    /// Estimated size.
+    pub(crate) bytes: u64,
+    /// Whether a pass without gradients goes to the URL for those, in whatever form. In JSON it always does.
+    pub(crate) by_url: bool,
+}
 
-/// Submits a pass of the estimated size `bytes` in the form that the server accepts.
+/// Submits a pass in the form that the server accepts.
 ///
-/// If the server refuses protobuf in a way that shows that it expects JSON, the pass is sent once more as JSON with the
-/// same sequence id; if that is accepted, JSON is used from then on.
+/// If the server refuses the first form in a way that shows that it expects the other, the pass is sent once in the other
+/// form, with the same sequence id; the form that is accepted is used from then on. A 500 counts as such a refusal only
+/// while no form was accepted yet. A pass that was accepted is never sent again.
 pub(crate) async fn submit(
     connection: &Connection,
-    operation: Named<'_>,
-    pass: ForwardBackward,
-    bytes: u64,
+    pass: Outgoing<'_>,
 ) -> Result<Submitted, Error> {
-    let form = connection.encoding.get().copied();
-    if form == Some(Form::Json) {
-        return send_json(connection, operation, pass, bytes)
-            .await?
-            .into_message();
-    }
-    let body = encode(pass.clone(), bytes).await?;
-    let mut call = describe(operation, bytes);
-    if connection.flags.fixed().proto_compress_fwdbwd {
-        call = call.with_compression(Compression::Zstd);
-    }
-    let path = locate(ForwardBackward::ROUTE, &[]);
-    let request = request::build(Method::Post, &path, Form::Protobuf, body, call)?;
-    let answer = connection.api.send(request).await?;
+    let settled = match connection.wire {
+        Wire::Json => return last(connection, pass, Form::Json).await?.into_message(),
+        Wire::Protobuf => return last(connection, pass, Form::Protobuf).await?.into_message(),
+        Wire::Auto => connection.learned.form(),
+    };
+    let first = settled.unwrap_or(Form::Protobuf);
+    let answer = send(connection, pass.clone(), first, settled.is_none()).await?;
     if answer.status.is_success() {
-        connection.encoding.get_or_init(|| Form::Protobuf);
+        connection.learned.set_form(first);
         return answer.into_message();
     }
-    if form.is_some() || !wants_json(answer.status.as_u16(), &answer.body) {
+    let is_open = settled.is_none() && matches!(answer.status.as_u16(), 500 | 501);
+    if !is_open && !refuses(&answer, first) {
         return answer.into_message();
     }
-    let second = send_json(connection, operation, pass, bytes).await?;
-    // JSON is not accepted either, or has no such route: report the first refusal.
-    if matches!(second.status.as_u16(), 404 | 405 | 415) {
-        return answer.into_message();
+    let other = first.other();
+    let second = send(connection, pass.clone(), other, is_open).await?;
+    if second.status.is_success() {
+        tracing::info!(server = %connection.name, form = other.name(), "the server accepts training passes in this form only");
+        connection.learned.set_form(other);
+        return second.into_message();
     }
-    tracing::info!("the server accepts training requests as JSON only; using JSON");
-    connection.encoding.get_or_init(|| Form::Json);
-    second.into_message()
-}
-
-async fn send_json(
-    connection: &Connection,
-    operation: Named<'_>,
-    pass: ForwardBackward,
-    bytes: u64,
-) -> Result<Answer, Error> {
-    let name = operation.0;
-    // Servers of the JSON form have a separate route for passes without gradients.
-    let path = locate(
-        if pass.forward_only {
-            route::FORWARD
+    if matches!(second.status.as_u16(), 404 | 405) || refuses(&second, other) {
+        // The other form is not accepted either, or has no such route, so the first answer counts.
+        return if is_open {
+            last(connection, pass, first).await?.into_message()
         } else {
-            ForwardBackward::ROUTE
-        },
-        &[],
-    );
-    let body = blocking_if(bytes > LARGE, move || codec::to_json(name, &pass)).await?;
-    let request = request::build(
-        Method::Post,
-        &path,
-        Form::Json,
-        body,
-        describe(operation, bytes),
-    )?;
-    Ok(connection.api.send(request).await?)
+            both(answer)
+        };
+    }
+    if !is_open {
+        tracing::info!(server = %connection.name, form = other.name(), "the server reads training passes in this form only");
+        connection.learned.set_form(other);
+        return second.into_message();
+    }
+    if !second.status.is_server_error() {
+        // The server read it and refuses its content.
+        return second.into_message();
+    }
+    both(last(connection, pass, first).await?)
 }
 
-async fn encode(pass: ForwardBackward, bytes: u64) -> Result<Bytes, Error> {
-    let encode = move || proto::encode_request(&pass).map_err(|error: InvalidValue| error.into());
-    blocking_if(bytes > LARGE, encode).await
+/// Sends a pass in the only form that is left, with all retries.
+async fn last(connection: &Connection, pass: Outgoing<'_>, form: Form) -> Result<Answer, Error> {
+    send(connection, pass, form, false).await
 }
 
-async fn blocking_if(
-    is_large: bool,
-    work: impl FnOnce() -> Result<Bytes, Error> + Send + 'static,
-) -> Result<Bytes, Error> {
-    if is_large {
-        crate::wire::blocking::run(work).await
-    } else {
-        work()
+/// The message of an answer; an error names both forms.
+fn both(answer: Answer) -> Result<Submitted, Error> {
+    answer.into_message().map_err(|error| match error {
+        Error::Status(error) => {
+            let text = "the pass was sent as protobuf and as JSON, and the server took neither";
+            let advice = Advice::new(Cause::Forms, text);
+            let named: StatusError = error.or_advice(advice);
+            named.into()
+        }
+        other => other,
+    })
+}
+
+/// Whether a refusal shows that the server expects the other form.
+fn refuses(answer: &Answer, form: Form) -> bool {
+    let status = answer.status.as_u16();
+    match form {
+        Form::Protobuf => wants_json(status, &answer.body),
+        Form::Json => wants_protobuf(status, &answer.body),
     }
 }
 
-fn describe((operation, tracker): Named<'_>, bytes: u64) -> Call {
+async fn send(
+    connection: &Connection,
+    pass: Outgoing<'_>,
+    form: Form,
+    is_open: bool,
+) -> Result<Answer, Error> {
+    let Outgoing {
+        operation,
+        tracker,
+        pass,
+        bytes,
+        by_url,
+    } = pass;
+    // Servers of the JSON form have a separate route for passes without gradients.
+    let by_url = by_url || form == Form::Json;
+    let path = if pass.forward_only && by_url {
+        route::FORWARD
+    } else {
+        ForwardBackward::ROUTE
+    };
     // The server recognizes a repeat by its sequence id.
-    tracker
+    let mut call = tracker
         .identify(Call::new(operation, Class::Train))
         .with_replay(Replay::Safe)
-        .with_weight(bytes)
+        .with_weight(bytes);
+    if is_open {
+        call = call.with_policy(FormUnsettled);
+    }
+    if form == Form::Protobuf && connection.flags.fixed().proto_compress_fwdbwd {
+        call = call.with_compression(Compression::Zstd);
+    }
+    let encode = move || match form {
+        Form::Json => codec::to_json(operation, &pass),
+        Form::Protobuf => {
+            proto::encode_request(&pass).map_err(|error: InvalidValue| Error::from(error))
+        }
+    };
+    let body: Bytes = if bytes > LARGE {
+        crate::wire::blocking::run(encode).await?
+    } else {
+        encode()?
+    };
+    let request = request::build(Method::Post, &locate(path, &[]), form, body, call)?;
+    Ok(connection.api.send(request).await?)
 }

@@ -1,3 +1,7 @@
+mod dialect;
+mod forward;
+mod refused;
+
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -302,7 +306,7 @@ async fn checkpoints_and_samplers() {
     assert_eq!(sampler.base_model(), Some("base"));
     assert_eq!(
         server.seen_at("save_weights_for_sampler")[1].json(),
-        json!({"model_id": "s:train:0", "sampling_session_seq_id": 0, "kind": "snapshot",
+        json!({"model_id": "s:train:0", "sampling_session_seq_id": 0,
                "seq_id": 3, "type": "save_weights_for_sampler"})
     );
     assert!(server.seen_at("create_sampling_session").is_empty());

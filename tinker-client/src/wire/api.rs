@@ -2,16 +2,16 @@
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use tinker_transport::{Body, Call, Disposition, Effort, Outcome, Transport, TransportError};
 use tinker_types::{Endpoint, proto};
 use tokio::time::Instant;
 
-use crate::error::{Error, StatusError, detail_of};
+use crate::error::{Advice, Error, Refusal, StatusError, detail_of};
 use crate::telemetry::Telemetry;
 use crate::wire::codec;
 use crate::wire::manner::Manner;
-use crate::wire::request::{Form, json_request};
+use crate::wire::request::Form;
 
 /// Sends typed messages over a transport and reads the answers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,6 +31,8 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     operation: &'static str,
+    method: Method,
+    uri: Uri,
     attempts: u32,
 }
 
@@ -66,7 +68,7 @@ impl Api {
         endpoint: &E,
         call: Call,
     ) -> Result<E::Response, Error> {
-        let request = json_request(endpoint, call)?;
+        let request = self.manner.request(endpoint, call)?;
         self.exchange(request, Answer::into_message).await
     }
 
@@ -76,7 +78,7 @@ impl Api {
         endpoint: &E,
         call: Call,
     ) -> Result<(), Error> {
-        let request = json_request(endpoint, call)?;
+        let request = self.manner.request(endpoint, call)?;
         self.exchange(request, Answer::into_nothing).await
     }
 
@@ -120,6 +122,7 @@ impl Api {
         }
         self.manner.complete(&mut request);
         let operation = Call::of(&request).operation;
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let result = self.transport.call(request).await;
         let outcome = Disposition::of(&result).outcome;
         let (head, body) = result?.into_parts();
@@ -138,6 +141,8 @@ impl Api {
             headers: head.headers,
             body: body.collect(self.answer_limit).await?,
             operation,
+            method,
+            uri,
             attempts: head
                 .extensions
                 .get::<Effort>()
@@ -173,14 +178,25 @@ impl Answer {
 
     /// The error of the status, under the name of another operation than the one that was called.
     pub(crate) fn into_error_of(self, operation: &'static str) -> StatusError {
-        StatusError::new(self.status, operation, detail_of(&self.body)).with_attempts(self.attempts)
+        let detail = detail_of(&self.body);
+        let advice = Advice::about(&Refusal {
+            status: self.status,
+            operation,
+            method: &self.method,
+            path: self.uri.path(),
+            body: &self.body,
+            detail: &detail,
+        });
+        StatusError::new(self.status, operation, detail)
+            .with_attempts(self.attempts)
+            .with_advice(advice)
     }
 }
 
-/// The message of an answer; `None` for a 404, from a server without the route or the object.
+/// The message of an answer; `None` from a server without the route or the object.
 pub(crate) fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
-        Err(Error::Status(error)) if error.status() == StatusCode::NOT_FOUND => Ok(None),
+        Err(Error::Status(error)) if matches!(error.status().as_u16(), 404 | 405 | 501) => Ok(None),
         answer => answer.map(Some),
     }
 }

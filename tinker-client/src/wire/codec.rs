@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tinker_types::wire::NullsAbsent;
 use tinker_types::{
     CustomLossCreated, ForwardBackwardOutput, InvalidValue, ModelCreated, OptimStepOutput,
     SampleResponse, SavedExternal, SavedForSampler, SavedWeights, WeightsLoaded, proto,
@@ -29,24 +30,21 @@ pub(crate) fn from_json<T: DeserializeOwned>(
     operation: &'static str,
     body: &[u8],
 ) -> Result<T, DecodeError> {
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    read(operation, &mut reader)
+    from_value(operation, value(operation, body)?)
 }
 
-/// Decodes a message from a JSON value.
+/// Reads an answer that is any JSON value.
+pub(crate) fn value(operation: &'static str, body: &[u8]) -> Result<Value, DecodeError> {
+    serde_json::from_slice(body)
+        .map_err(|error| DecodeError::new(operation, "the answer is not JSON").because(error))
+}
+
+/// Decodes a message from a JSON value. A field that is null counts as missing.
 fn from_value<T: DeserializeOwned>(
     operation: &'static str,
     value: Value,
 ) -> Result<T, DecodeError> {
-    read(operation, value)
-}
-
-fn read<'de, T, R>(operation: &'static str, reader: R) -> Result<T, DecodeError>
-where
-    T: DeserializeOwned,
-    R: serde::Deserializer<'de, Error = serde_json::Error>,
-{
-    serde_path_to_error::deserialize(reader).map_err(|error| {
+    serde_path_to_error::deserialize(NullsAbsent(value)).map_err(|error| {
         let field = match error.path().to_string() {
             path if path == "." => "the answer".to_owned(),
             path => format!("{path} of the answer"),
@@ -145,6 +143,10 @@ mod tests {
             "get_info: model_data.arch of the answer does not match the protocol"
         );
         assert!(from_json::<ModelInfo>("get_info", b"<html>").is_err());
+        let nulls =
+            br#"{"model_data":{"arch":null},"model_id":"m","optimizer_config":null,"type":null}"#;
+        let info = from_json::<ModelInfo>("get_info", nulls).unwrap();
+        assert_eq!(info.model_id.as_str(), "m");
     }
 
     #[test]

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
 use tinker_transport::{Body, Call};
-use tinker_types::wire::header;
+use tinker_types::{Endpoint, wire::header};
 use uuid::Uuid;
 
 use crate::config::Config;
 use crate::error::{ConfigError, Error};
+use crate::wire::codec;
+use crate::wire::lean::Lean;
+use crate::wire::request::json_request;
 
 const MODEL: &str = "{model}";
 const REQUEST: &str = "{request}";
@@ -21,6 +25,8 @@ pub(crate) struct Manner(Arc<Inner>);
 struct Inner {
     has_official_form: bool,
     sdk_version: String,
+    /// Scheme of addresses, if it is not the usual one.
+    scheme: Option<String>,
     version_header: HeaderValue,
     varying: Vec<(HeaderName, String)>,
 }
@@ -39,15 +45,49 @@ impl Manner {
         Ok(Self(Arc::new(Inner {
             has_official_form: config.has_official_form(),
             sdk_version: dialect.sdk_version.clone(),
+            scheme: Some(dialect.path_scheme.clone()).filter(|scheme| scheme != "tinker"),
             version_header,
             varying: dialect.varying_headers.clone(),
         })))
     }
 
     /// Whether requests have the form of the official client.
-    #[expect(dead_code, reason = "used by the next change")]
     pub(crate) fn has_official_form(&self) -> bool {
         self.0.has_official_form
+    }
+
+    /// A message as a JSON body.
+    pub(crate) fn to_json<E: Endpoint>(
+        &self,
+        operation: &'static str,
+        message: &E,
+    ) -> Result<Bytes, Error> {
+        if self.0.has_official_form {
+            codec::to_json(operation, message)
+        } else {
+            codec::to_json(operation, &Lean(message))
+        }
+    }
+
+    /// The request of a message, with a JSON body.
+    pub(crate) fn request<E: Endpoint>(
+        &self,
+        message: &E,
+        call: Call,
+    ) -> Result<Request<Body>, Error> {
+        if self.0.has_official_form {
+            json_request(message, call)
+        } else {
+            json_request(&Lean(message), call)
+        }
+    }
+
+    /// The address of a checkpoint in the scheme of the server.
+    pub(crate) fn address(&self, path: &str) -> String {
+        match (&self.0.scheme, path.split_once("://")) {
+            (Some(scheme), Some((_, rest))) => format!("{scheme}://{rest}"),
+            _ => path.to_owned(),
+        }
     }
 
     /// The version to claim.

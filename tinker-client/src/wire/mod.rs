@@ -5,5 +5,6 @@ pub(crate) mod blocking;
 pub(crate) mod codec;
 pub mod console;
 pub(crate) mod extra;
+pub(crate) mod lean;
 pub(crate) mod manner;
 pub(crate) mod request;

@@ -75,6 +75,22 @@ fn name_method(headers: &mut HeaderMap, caller: Option<&'static str>) {
 }
 
 impl Form {
+    /// The other form.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Json => Self::Protobuf,
+            Self::Protobuf => Self::Json,
+        }
+    }
+
+    /// The name of the form.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Json => "JSON",
+            Self::Protobuf => "protobuf",
+        }
+    }
+
     pub(crate) fn media_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Json => "application/json",

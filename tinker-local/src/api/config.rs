@@ -1,6 +1,9 @@
 //! Capabilities and client configuration.
 
+use http::HeaderValue;
+use http::header::SERVER;
 use serde_json::json;
+use tinker_types::wire::header;
 use tinker_types::{Health, ServerCapabilities, SupportedModel};
 
 use super::call::Call;
@@ -10,7 +13,12 @@ pub(super) fn client(call: &Call<'_>) -> Response {
     let behavior = call.shared.behavior();
     let mut config = behavior.client_config.clone();
     config.pjwt_auth_enabled = behavior.token_lifetime.is_some();
-    response::json(&config)
+    let mut response = response::json(&config);
+    let server = format!("{}/{}", header::LOCAL_SERVER, env!("CARGO_PKG_VERSION"));
+    if let Ok(server) = HeaderValue::from_str(&server) {
+        response.headers_mut().insert(SERVER, server);
+    }
+    response
 }
 
 pub(super) fn dynamic(call: &Call<'_>) -> Response {

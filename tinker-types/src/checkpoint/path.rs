@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -45,16 +46,51 @@ pub struct CheckpointPath {
     run: ModelId,
     kind: CheckpointKind,
     name: String,
+    /// The address as a server wrote it, if that has another form.
+    written: Option<Arc<str>>,
 }
 
 impl CheckpointPath {
-    /// Beginning of every address.
+    /// Beginning of an address.
     pub const SCHEME: &'static str = "tinker://";
+
+    /// Beginning of an address of other servers.
+    pub const OTHER_SCHEME: &'static str = "twinkle://";
+
+    /// Whether a text begins like an address of a checkpoint.
+    pub fn is_address(text: &str) -> bool {
+        text.starts_with(Self::SCHEME) || text.starts_with(Self::OTHER_SCHEME)
+    }
+
+    /// Parses the address of weights to sample from. Some servers write it without the kind, `tinker://<run>/<name>`.
+    ///
+    /// # Errors
+    /// As for any address.
+    pub fn parse_for_sampling(text: &str) -> Result<Self, InvalidValue> {
+        let parts = Self::rest(text).map_or(Vec::new(), |rest| rest.split('/').collect());
+        let [run, name] = parts[..] else {
+            return text.parse();
+        };
+        let mut path = Self::from_parts(run, CheckpointKind::Sampler.as_str(), name)?;
+        path.written = Some(text.into());
+        Ok(path)
+    }
+
+    fn rest(text: &str) -> Option<&str> {
+        text.strip_prefix(Self::SCHEME)
+            .or_else(|| text.strip_prefix(Self::OTHER_SCHEME))
+    }
 
     /// Builds an address. The name must be one path segment.
     pub fn try_new(run: ModelId, kind: CheckpointKind, name: &str) -> Result<Self, InvalidValue> {
         let name = name.to_owned();
-        Self { run, kind, name }.to_string().parse()
+        let path = Self {
+            run,
+            kind,
+            name,
+            written: None,
+        };
+        path.to_string().parse()
     }
 
     /// Parses the three parts of an address, for example those of a route.
@@ -94,9 +130,7 @@ impl FromStr for CheckpointPath {
             let form = "a checkpoint path is tinker://<run>/<weights|sampler_weights|external_weights>/<name>";
             InvalidValue::new("", format!("{text:?} {why}; {form}"))
         };
-        let rest = text
-            .strip_prefix(Self::SCHEME)
-            .ok_or_else(|| refuse("does not start with tinker://"))?;
+        let rest = Self::rest(text).ok_or_else(|| refuse("does not start with tinker://"))?;
         if rest.ends_with('/') {
             return Err(refuse("ends with a slash; drop the / at the end"));
         }
@@ -122,13 +156,17 @@ impl FromStr for CheckpointPath {
             run: ModelId::from(run),
             kind,
             name: name.to_owned(),
+            written: (!text.starts_with(Self::SCHEME)).then(|| text.into()),
         })
     }
 }
 
 impl fmt::Display for CheckpointPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}/{}", Self::SCHEME, self.run, self.id())
+        match &self.written {
+            Some(text) => f.write_str(text),
+            None => write!(f, "{}{}/{}", Self::SCHEME, self.run, self.id()),
+        }
     }
 }
 
@@ -149,6 +187,31 @@ impl From<CheckpointPath> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_keeps_the_form_in_which_a_server_wrote_it() {
+        for text in ["tinker://r/s1", "twinkle://r/s1"] {
+            assert!(text.parse::<CheckpointPath>().is_err(), "{text}");
+            let path = CheckpointPath::parse_for_sampling(text).unwrap();
+            assert_eq!((path.kind(), path.name()), (CheckpointKind::Sampler, "s1"));
+            assert_eq!(path.to_string(), text);
+        }
+        let text = "twinkle://r/weights/a";
+        let path: CheckpointPath = text.parse().unwrap();
+        assert_eq!(
+            (path.kind(), path.to_string()),
+            (CheckpointKind::Training, text.into())
+        );
+        for bad in [
+            "tinker://r",
+            "tinker://r/",
+            "tinker://r/..",
+            "tinker:///s1",
+            "other://r/s1",
+        ] {
+            assert!(CheckpointPath::parse_for_sampling(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn refuses_what_is_no_address() {

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_with::skip_serializing_none;
 
@@ -149,7 +150,7 @@ endpoint!(
 #[non_exhaustive]
 pub struct SavedForSampler {
     /// Address of the named checkpoint.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "sampler_path")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub path: Option<CheckpointPath>,
     /// Id of the sampler without a name.
@@ -157,6 +158,13 @@ pub struct SavedForSampler {
     pub sampling_session_id: Option<SamplingSessionId>,
     #[serde(rename = "type", default)]
     tag: SaveForSamplerTag,
+}
+
+/// In this response an address may lack the kind.
+fn sampler_path<'de, D: Deserializer<'de>>(source: D) -> Result<Option<CheckpointPath>, D::Error> {
+    let text = Option::<String>::deserialize(source)?;
+    text.map(|text| CheckpointPath::parse_for_sampling(&text).map_err(D::Error::custom))
+        .transpose()
 }
 
 impl SavedForSampler {

@@ -11,6 +11,7 @@ use crate::{LoraConfig, ModelId, OptimizerConfig, SessionId};
 
 type_tag!(CreateModelTag, "create_model");
 type_tag!(GetInfoTag, "get_info");
+type_tag!(UnloadModelTag, "unload_model");
 
 /// Starts a training run: new adapters of a base model.
 #[skip_serializing_none]
@@ -76,6 +77,16 @@ tagged! {
 }
 
 endpoint!(GetInfo => ModelInfo, "get_info");
+
+tagged! {
+    /// Releases a model before its session ends. Answered with a promise.
+    UnloadModel as UnloadModelTag {
+        /// The model.
+        model_id: ModelId
+    }
+}
+
+endpoint!(UnloadModel => serde::de::IgnoredAny, "unload_model");
 
 /// Properties of a model.
 #[skip_serializing_none]

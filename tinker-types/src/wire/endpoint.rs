@@ -109,6 +109,14 @@ impl RequestType {
         }
     }
 
+    /// Whether the operation saves weights under a name.
+    pub const fn is_save(self) -> bool {
+        matches!(
+            self,
+            Self::SaveWeights | Self::SaveWeightsForSampler | Self::SaveWeightsExternal
+        )
+    }
+
     /// Whether the result travels as protobuf.
     pub const fn is_protobuf(self) -> bool {
         matches!(self, Self::Forward | Self::ForwardBackward | Self::Sample)

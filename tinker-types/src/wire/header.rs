@@ -38,3 +38,7 @@ pub const SAMPLING_BACKPRESSURE: &str = "x-tinker-sampling-backpressure";
 
 /// Credential for a checkpoint that belongs to another user, on [`CopyWeights`](crate::CopyWeights).
 pub const WEIGHTS_ACCESS_TOKEN: &str = "x-tinker-weights-access-token";
+
+/// Beginning of the response header `Server` of the local server, on [`ClientConfig`](crate::ClientConfig). A slash and the
+/// version follow.
+pub const LOCAL_SERVER: &str = "tinker-local-server";

@@ -6,6 +6,7 @@
 mod endpoint;
 pub mod header;
 mod id;
+mod nulls;
 pub mod route;
 pub mod stream;
 
@@ -14,3 +15,4 @@ pub(crate) use endpoint::{endpoint, tagged, type_tag};
 pub use id::{
     LossId, ModelId, RequestId, SEQ_IDS_PER_COPY, SamplingSessionId, SequenceId, SessionId,
 };
+pub use nulls::NullsAbsent;

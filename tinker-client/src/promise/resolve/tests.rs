@@ -197,6 +197,13 @@ async fn a_promise_that_is_gone_says_what_can_be_done() {
     let error = step(&client).await.unwrap_err();
     assert_eq!(
         error.to_string(),
+        "optim_step: words (the server answered 404 to a poll for the result of request step-1)"
+    );
+    let unknown = Reply::status(404, json!({"detail": "unknown request step-1"}));
+    let (_, client) = polled(vec![unknown]).await;
+    let error = step(&client).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
         "optim_step: the server does not know request step-1 (404), for example after a restart; saved checkpoints can be loaded again"
     );
     let (_, client) = polled(vec![status(410)]).await;

@@ -1,0 +1,149 @@
+//! Findings about a server.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::config::dialect::{ForwardOnly, Wire};
+use crate::wire::request::Form;
+
+/// Time after which findings are renewed: the server may have been replaced by another version.
+const LIFETIME: Duration = Duration::from_hours(1);
+
+/// Servers of this process, by base URL.
+static SERVERS: LazyLock<Mutex<HashMap<String, Arc<Learned>>>> = LazyLock::new(Mutex::default);
+
+/// Findings about one server. All clients of one base URL in this process share it.
+#[derive(Debug, Default)]
+pub(crate) struct Learned {
+    form: Mutex<Option<(Form, Instant)>>,
+    forward: tokio::sync::Mutex<Option<(ForwardForm, Instant)>>,
+    /// Whether the server has a route that ends a session.
+    pub(crate) ends_sessions: OnceCell<bool>,
+}
+
+/// The way in which a server takes passes without gradients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ForwardForm {
+    /// A flag in the message.
+    Flag,
+    /// A URL.
+    Url,
+    /// None: it ignores the flag and has no URL.
+    None,
+}
+
+/// Findings of a client about its server, see
+/// [`ServiceClient::learned`](crate::ServiceClient::learned). They are renewed after an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerFacts {
+    /// Form in which the server accepted a training pass; `None` before the first one.
+    pub wire: Option<Wire>,
+    /// The way in which it takes passes without gradients; `None` before the first one, and if it was not tested.
+    pub forward_only: Option<ForwardOnly>,
+}
+
+impl Learned {
+    /// Findings about the server at this base URL. A service in this process has no URL and is known to its client
+    /// only.
+    pub(crate) fn of(base_url: Option<&str>) -> Arc<Self> {
+        let Some(url) = base_url else {
+            return Arc::default();
+        };
+        let mut servers = lock(&SERVERS);
+        Arc::clone(
+            servers
+                .entry(url.trim().trim_end_matches('/').to_owned())
+                .or_default(),
+        )
+    }
+
+    /// The form that the server accepted.
+    pub(crate) fn form(&self) -> Option<Form> {
+        fresh(*lock(&self.form))
+    }
+
+    pub(crate) fn set_form(&self, form: Form) {
+        let mut known = lock(&self.form);
+        if fresh(*known) != Some(form) {
+            *known = Some((form, Instant::now()));
+        }
+    }
+
+    /// The way in which the server takes passes without gradients, found out with `find` on first use.
+    pub(crate) async fn forward<E>(
+        &self,
+        find: impl AsyncFnOnce() -> Result<ForwardForm, E>,
+    ) -> Result<ForwardForm, E> {
+        let mut known = self.forward.lock().await;
+        if let Some(form) = fresh(*known) {
+            return Ok(form);
+        }
+        let form = find().await?;
+        *known = Some((form, Instant::now()));
+        Ok(form)
+    }
+
+    pub(crate) fn facts(&self) -> ServerFacts {
+        let forward = self.forward.try_lock().ok().and_then(|known| fresh(*known));
+        ServerFacts {
+            wire: self.form().map(|form| match form {
+                Form::Json => Wire::Json,
+                Form::Protobuf => Wire::Protobuf,
+            }),
+            forward_only: forward.and_then(|form| match form {
+                ForwardForm::Flag => Some(ForwardOnly::Flag),
+                ForwardForm::Url => Some(ForwardOnly::Url),
+                ForwardForm::None => None,
+            }),
+        }
+    }
+}
+
+fn fresh<T>(known: Option<(T, Instant)>) -> Option<T> {
+    known
+        .filter(|(_, since)| since.elapsed() < LIFETIME)
+        .map(|(value, _)| value)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn knowledge_is_shared_by_url_and_ages() {
+        let url = Some("http://learned.test/a");
+        Learned::of(url).set_form(Form::Json);
+        assert_eq!(
+            Learned::of(Some("http://learned.test/a/")).form(),
+            Some(Form::Json)
+        );
+        assert_eq!(Learned::of(Some("http://learned.test")).form(), None);
+        assert_eq!(Learned::of(None).form(), None);
+        let found = |form| async move { Ok::<_, ()>(form) };
+        let known = Learned::of(url);
+        assert_eq!(
+            known.forward(async || found(ForwardForm::Url).await).await,
+            Ok(ForwardForm::Url)
+        );
+        assert_eq!(
+            known.forward(async || found(ForwardForm::Flag).await).await,
+            Ok(ForwardForm::Url)
+        );
+        assert_eq!(known.facts().forward_only, Some(ForwardOnly::Url));
+        tokio::time::advance(LIFETIME).await;
+        assert_eq!(known.form(), None);
+        assert_eq!(
+            known.forward(async || found(ForwardForm::Flag).await).await,
+            Ok(ForwardForm::Flag)
+        );
+    }
+}
