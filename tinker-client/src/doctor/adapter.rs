@@ -219,7 +219,7 @@ pub(super) fn loss(subject: &mut Subject) -> BoxFuture<'_, Finding> {
 pub(super) fn wire(subject: &mut Subject) -> BoxFuture<'_, Finding> {
     async move {
         let connection = subject.service.state().opened_connection();
-        let form = connection.and_then(|connection| connection.encoding.get());
+        let form = connection.and_then(|connection| connection.learned.form());
         match form {
             Some(form) => Finding::passed(
                 format!("training passes in {form:?}"),
