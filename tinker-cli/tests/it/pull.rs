@@ -36,6 +36,7 @@ fn serve(mut stream: &TcpStream) {
             _ if path.starts_with("/api/models/org/gated") => {
                 (401, "X-Error-Code: GatedRepo\r\n", String::new())
             }
+            _ if path.starts_with("/api/models/org/other") => (404, "", String::new()),
             "main" => {
                 let files =
                     r#"[{"rfilename": "tokenizer.json"}, {"rfilename": "model.safetensors"}]"#;

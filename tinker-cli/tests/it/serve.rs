@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command};
 
-use crate::program::Workplace;
+use crate::program::{Run, Workplace};
 
 pub(crate) struct Server {
     child: Child,
@@ -116,15 +116,18 @@ fn other_commands_use_a_server() {
     );
 
     let second = work.run(&["sample", "Hello"]);
+    assert_eq!(second.code, 0, "{}", second.stderr);
+    assert!(
+        second.stderr.contains(&server.url),
+        "the running server is used and named: {}",
+        second.stderr
+    );
+    let second = work.run(&["sample", "Hello", "--local"]);
     assert_eq!(
         second.code, 1,
         "the folder of checkpoints belongs to the server"
     );
-    assert!(
-        second.stderr.contains("is in use") && second.stderr.contains("TINKER_BASE_URL"),
-        "{}",
-        second.stderr
-    );
+    assert!(second.stderr.contains("is in use"), "{}", second.stderr);
 }
 
 #[test]
@@ -177,9 +180,20 @@ fn the_tokenizer_is_the_one_that_the_server_reports() {
     };
     assert_eq!(there("mine", &[]).json()["samples"], expected);
 
-    let missing = there("org/bare", &[]);
-    assert_eq!(missing.code, 2, "{}", missing.stderr);
-    for part in ["hf download org/bare tokenizer.json", "--tokenizer"] {
+    let mut offline = work.command(
+        &[
+            &SAMPLE[..],
+            &["--base-url", &server.url, "--model", "org/bare"],
+        ]
+        .concat(),
+    );
+    let missing = Run::of(offline.env("HF_HUB_OFFLINE", "1").output().unwrap());
+    assert_eq!(missing.code, 1, "{}", missing.stderr);
+    for part in [
+        "tinker pull org/bare --tokenizer-only",
+        "--tokenizer",
+        "HF_HUB_OFFLINE",
+    ] {
         assert!(missing.stderr.contains(part), "{}", missing.stderr);
     }
     assert_eq!(

@@ -6,7 +6,9 @@ use tokio::time::Instant;
 
 use super::finding::{Finding, told};
 use super::subject::Subject;
+use crate::config::dialect::Wire;
 use crate::error::Error;
+use crate::wire::request::Form;
 
 const RANK: u32 = 8;
 /// Learning rate of the step.
@@ -219,7 +221,11 @@ pub(super) fn loss(subject: &mut Subject) -> BoxFuture<'_, Finding> {
 pub(super) fn wire(subject: &mut Subject) -> BoxFuture<'_, Finding> {
     async move {
         let connection = subject.service.state().opened_connection();
-        let form = connection.and_then(|connection| connection.learned.form());
+        let form = connection.and_then(|connection| match connection.wire {
+            Wire::Json => Some(Form::Json),
+            Wire::Protobuf => Some(Form::Protobuf),
+            Wire::Auto => connection.learned.form(),
+        });
         match form {
             Some(form) => Finding::passed(
                 format!("training passes in {form:?}"),

@@ -12,7 +12,6 @@ use tinker_transport::policy::Never;
 use tinker_transport::{Body, Call, Class, Proxy, Replay};
 use tinker_types::wire::route;
 use tinker_types::{Endpoint as _, GetHealth};
-use tokio::time::Instant;
 use url::{Host, Url};
 
 use super::finding::{Finding, told};
@@ -104,7 +103,6 @@ pub(super) fn connection(subject: &mut Subject) -> BoxFuture<'_, Finding> {
         let is_secure = base_url.trim_start().starts_with("https:");
         let is_near =
             Url::parse(&base_url).is_ok_and(|url| is_near(&url)) || subject.is_in_process();
-        let began = Instant::now();
         let response = match health(subject).await {
             Ok(response) => response,
             Err(error) => {
@@ -113,13 +111,9 @@ pub(super) fn connection(subject: &mut Subject) -> BoxFuture<'_, Finding> {
                     .with_advice("check that the server is running, its address, and the proxy");
             }
         };
-        let (status, time) = (response.status(), began.elapsed());
+        let status = response.status();
         let tls = if is_secure { "TLS" } else { "no TLS" };
-        let found = format!(
-            "HTTP {status} after {} ms, {:?}, {tls}",
-            time.as_millis(),
-            response.version()
-        );
+        let found = format!("HTTP {status}, {:?}, {tls}", response.version());
         match status.as_u16() {
             200..=299 if is_secure || is_near => Finding::passed(found, "the server answers"),
             200..=299 => Finding::limited(found, "key and data travel unencrypted")

@@ -96,6 +96,10 @@ impl ServiceClient {
             }
             result => result,
         };
+        if reported.is_ok() {
+            // The end of the session releases its models.
+            self.state.take_models();
+        }
         if let Some(telemetry) = self.state.events().telemetry() {
             telemetry.flush().await;
         }

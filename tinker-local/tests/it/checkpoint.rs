@@ -286,8 +286,8 @@ async fn weights_are_saved_as_files_and_fetched_by_signed_links() {
         .await;
     assert!(wrong.status == 400 && wrong.detail().contains("save_weights_external"));
     // Training cannot continue from exported files.
-    let load =
-        json!({"session_id": "s", "model_seq_id": 9, "path": saved["path"], "optimizer": false});
+    let session = client.session().await;
+    let load = json!({"session_id": session, "model_seq_id": 9, "path": saved["path"], "optimizer": false});
     assert_eq!(client.post("load_weights", load).await.status, 422);
     let info = client
         .post("weights_info", json!({"tinker_path": saved["path"]}))

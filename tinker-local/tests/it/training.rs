@@ -288,15 +288,16 @@ async fn a_loss_can_be_substituted_and_is_reported() {
     assert!(plain.post("create_session", body).await.json()["warning_message"].is_null());
 
     let datum = Datum::reinforced(&[97, 98], &[99, 100], &[-1.0; 2], &[1.0, -0.5]).unwrap();
-    let pass =
-        |model: &str, loss: Loss| ForwardBackward::new(model.into(), 1, vec![datum.clone()], loss);
+    let pass = |model: &str, number, loss: Loss| {
+        ForwardBackward::new(model.into(), number, vec![datum.clone()], loss)
+    };
     let (_, model) = client.model().await;
     let (_, other) = plain.model().await;
     let loss = Loss::stable_reinforce().with("beta", 0.3);
-    let substituted = client.pass(&pass(&model, loss)).await.promise();
+    let substituted = client.pass(&pass(&model, 1, loss)).await.promise();
     let substituted = client.output(&substituted).await;
     let direct = plain
-        .pass(&pass(&other, Loss::importance_sampling()))
+        .pass(&pass(&other, 1, Loss::importance_sampling()))
         .await
         .promise();
     let direct = plain.output(&direct).await;
@@ -305,7 +306,7 @@ async fn a_loss_can_be_substituted_and_is_reported() {
     let metric = "substituted/stable_reinforce_by_importance_sampling:mean";
     assert_eq!(substituted.metrics.get(metric), Some(&1.0));
     assert_eq!(direct.metrics.get(metric), None);
-    let refused = plain.pass(&pass(&other, Loss::stable_reinforce())).await;
+    let refused = plain.pass(&pass(&other, 2, Loss::stable_reinforce())).await;
     assert!(
         refused.detail().contains("--substitute-loss"),
         "{}",

@@ -14,7 +14,7 @@ async fn exported() -> (Vec<(String, Bytes)>, Bytes) {
     let (_, model) = client.model().await;
     client.pass(&request(&model, 1)).await.promise();
     client.step(&model, 2).await;
-    let save = client.post("save_weights_external", save_body(&model, 3, "x"));
+    let save = client.post("save_weights_external", external_body(&model, 3, "x"));
     client.done(&save.await.promise()).await;
     let place = format!("training_runs/{model}/checkpoints/external_weights/x");
     let reply = client.get(&format!("{place}/external_weights_urls")).await;
@@ -24,6 +24,13 @@ async fn exported() -> (Vec<(String, Bytes)>, Bytes) {
         files.push((name, client.follow(&url).await.body));
     }
     (files, client.probe(&model, 4).await)
+}
+
+/// The request of an external checkpoint.
+fn external_body(model: &str, number: u64, name: &str) -> Value {
+    let mut body = save_body(model, number, name);
+    body["type"] = "save_weights_external".into();
+    body
 }
 
 async fn start(client: &Client, rank: u32) -> WeightsUpload {
@@ -155,7 +162,7 @@ async fn files_that_hold_no_adapter_of_the_shape_are_refused() {
 async fn files_saved_for_use_elsewhere_are_not_loaded() {
     let client = client();
     let (session, model) = client.model().await;
-    let save = client.post("save_weights_external", save_body(&model, 1, "x"));
+    let save = client.post("save_weights_external", external_body(&model, 1, "x"));
     client.done(&save.await.promise()).await;
     let path = format!("tinker://{model}/external_weights/x");
     let load = json!({"session_id": session, "model_seq_id": 1, "path": path, "optimizer": false});

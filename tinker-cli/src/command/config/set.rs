@@ -47,6 +47,10 @@ pub(super) fn get(file: &ProfileFile, setting: &str) -> anyhow::Result<String> {
 pub(super) fn set(file: &ProfileFile, setting: &str, value: &str) -> anyhow::Result<()> {
     let path = parts(setting)?;
     let document = open(file)?;
+    let head = match file.read_text()? {
+        Some(_) => String::new(),
+        None => format!("{TEMPLATE}\n"),
+    };
     let typed = value.parse::<Value>().ok().filter(|value| {
         matches!(
             value,
@@ -58,7 +62,7 @@ pub(super) fn set(file: &ProfileFile, setting: &str, value: &str) -> anyhow::Res
     for value in typed.into_iter().chain([Value::from(value)]) {
         let mut document = document.clone();
         put(&mut document, &path, value).with_context(|| format!("{setting} cannot be set"))?;
-        match file.write(&document.to_string()) {
+        match file.write(&format!("{head}{document}")) {
             Ok(()) => return Ok(()),
             Err(error) => refused.get_or_insert(error),
         };
@@ -88,7 +92,7 @@ pub(super) fn unset(file: &ProfileFile, setting: &str) -> anyhow::Result<()> {
 }
 
 fn open(file: &ProfileFile) -> anyhow::Result<DocumentMut> {
-    let text = file.read_text()?.unwrap_or_else(|| TEMPLATE.to_owned());
+    let text = file.read_text()?.unwrap_or_default();
     // The parser's message quotes the line, which may hold a key.
     text.parse().map_err(|_| {
         let checked = file.read();
@@ -129,10 +133,13 @@ fn put(document: &mut DocumentMut, path: &[Key], mut value: Value) -> anyhow::Re
     let table = item
         .as_table_like_mut()
         .with_context(|| format!("{} is inside of a value", last.get()))?;
-    if let Some(Item::Value(old)) = table.get(last.get()) {
+    if let Some(Item::Value(old)) = table.get_mut(last.get()) {
         *value.decor_mut() = old.decor().clone();
+        // In place, so that the comment before the key stays.
+        *old = value;
+    } else {
+        table.insert(last.get(), Item::Value(value));
     }
-    table.insert(last.get(), Item::Value(value));
     Ok(())
 }
 

@@ -32,6 +32,7 @@ pub(super) fn register(environment: &mut Environment<'_>) {
     environment.add_filter("default", default);
     environment.add_filter("d", default);
     environment.add_filter("indent", indent);
+    environment.add_filter("format", format);
     environment.add_filter("center", |value: &Value, width: Option<i64>| {
         text::pad(&print::text(value)?, "center", width.unwrap_or(80), " ")
     });
@@ -289,4 +290,14 @@ fn map(value: &Value, function: impl FnOnce(&str) -> String) -> Result<Value, Er
     } else {
         Value::from(text)
     })
+}
+
+/// Text with values in place of `%s` and the like, within bounds.
+fn format(
+    state: &mut State<'_, '_>,
+    format: &Value,
+    args: Rest<ValueOrKwargs>,
+) -> Result<Value, Error> {
+    text::check_widths(format.as_str().unwrap_or_default())?;
+    minijinja::filters::format(state, format, args)
 }

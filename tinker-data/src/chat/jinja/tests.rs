@@ -139,7 +139,7 @@ fn errors_name_the_line_and_the_construct() {
         ),
         (
             "{{ 1\n | nope }}",
-            "T, line 2: does not accept these messages: unknown filter: filter nope is unknown",
+            "T, line 1: does not accept these messages: unknown filter: filter nope is unknown",
         ),
         (
             "{{ ('<' | safe) + '<' }}",

@@ -108,7 +108,10 @@ pub(super) fn call(
             let width = args.integer(0)?;
             Value::from(pad(text, method, width.unwrap_or(0), fill)?)
         }
-        "format" => Value::from(formatting::format(FormatStyle::StrFormat, text, args)?),
+        "format" => {
+            check_widths(text)?;
+            Value::from(formatting::format(FormatStyle::StrFormat, text, args)?)
+        }
         _ => return Err(Error::from(ErrorKind::UnknownMethod)),
     })
 }
@@ -350,6 +353,22 @@ fn missing(text: &str, width: i64) -> Result<usize, Error> {
         )));
     }
     Ok(missing)
+}
+
+/// Refuses a format text with a width or a precision above the limit.
+pub(super) fn check_widths(format: &str) -> Result<(), Error> {
+    let numbers = format.split(|c: char| !c.is_ascii_digit());
+    let is_long = |number: &str| {
+        number
+            .parse::<usize>()
+            .map_or(!number.is_empty(), |n| n > LONGEST)
+    };
+    if numbers.into_iter().any(is_long) || format.contains("%*") || format.contains(".*") {
+        return Err(refuse(format!(
+            "a text is formatted to at most {LONGEST} characters, with widths in the format itself"
+        )));
+    }
+    Ok(())
 }
 
 /// `ljust`, `rjust` or `center`.
