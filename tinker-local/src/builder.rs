@@ -233,7 +233,7 @@ impl LocalEngineBuilder {
             let why = if is_computed(name) || *name == LossFn::Custom {
                 "the engine computes it itself"
             } else if is_computed(by) {
-                substitutes.insert(name.clone(), by.clone());
+                substitutes.insert(name, by.clone());
                 continue;
             } else {
                 "the engine does not compute the substitute"

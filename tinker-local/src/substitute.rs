@@ -9,7 +9,7 @@ use tinker_types::{Loss, LossFn};
 pub(crate) struct Substitutes(BTreeMap<String, LossFn>);
 
 impl Substitutes {
-    pub(crate) fn insert(&mut self, name: LossFn, by: LossFn) {
+    pub(crate) fn insert(&mut self, name: &LossFn, by: LossFn) {
         self.0.insert(name.as_str().to_owned(), by);
     }
 

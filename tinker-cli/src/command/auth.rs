@@ -3,6 +3,7 @@
 #![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
 
 use std::io::IsTerminal as _;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Serialize;
@@ -215,6 +216,9 @@ async fn logout(args: &ServerArgs, context: &Context) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Time that `auth status` waits for an answer.
+const STATUS_LIMIT: Duration = Duration::from_secs(10);
+
 async fn status(args: &ServerArgs, context: &Context) -> anyhow::Result<()> {
     let (config, by) = config(args)?;
     let server = config.shown_base_url();
@@ -224,14 +228,17 @@ async fn status(args: &ServerArgs, context: &Context) -> anyhow::Result<()> {
         let _connection = Connection::watch(&service, &config.base_url, context.printer);
         service.check_access().await
     };
-    let error = result.await.err();
+    let error = match tokio::time::timeout(STATUS_LIMIT, result).await {
+        Ok(result) => result.err().map(|error| error.to_string()),
+        Err(_) => Some(format!("no answer within {} s", STATUS_LIMIT.as_secs())),
+    };
     let is_accessible = error.is_none();
     context.report.print(&Status {
         server,
         by,
         has_key,
         is_accessible,
-        error: error.map(|error| error.to_string()),
+        error,
     })?;
     if is_accessible {
         return Ok(());

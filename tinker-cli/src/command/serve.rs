@@ -50,7 +50,7 @@ pub(crate) struct Args {
     /// tinker-local/tiny].
     #[arg(short, long, value_name = "MODEL")]
     model: Vec<String>,
-    /// Compute a loss that the engine does not offer as another one, for example stable_reinforce=importance_sampling; can
+    /// Compute a loss that the engine does not offer as another one, for example `stable_reinforce=importance_sampling`; can
     /// be repeated. Sessions and metrics say that it was substituted.
     #[arg(long, value_name = "NAME=NAME", value_parser = substitute)]
     substitute_loss: Vec<(LossFn, LossFn)>,

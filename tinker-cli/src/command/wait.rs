@@ -1,7 +1,5 @@
 //! `tinker wait`: waits until a server does work.
 
-#![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
-
 use std::time::Duration;
 
 use serde::Serialize;

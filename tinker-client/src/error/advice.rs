@@ -188,11 +188,11 @@ fn unknown_field(body: &[u8]) -> Option<String> {
             .to_ascii_lowercase();
         let is_unknown = error["type"] == "extra_forbidden" || says.contains("extra inputs");
         let place = error["loc"].as_array().filter(|_| is_unknown)?;
-        let names = place
+        let mut names = place
             .iter()
             .filter_map(Value::as_str)
             .filter(|name| *name != "body");
-        names.last().map(str::to_owned)
+        names.next_back().map(str::to_owned)
     })
 }
 

@@ -68,7 +68,7 @@ impl SamplingClient {
         }
         let sampler = Arc::clone(&self.inner);
         let position = sampler.next_position();
-        let events = async move { sampler.events(position, prompt, options).await };
+        let events = async move { Box::pin(sampler.events(position, prompt, options)).await };
         SampleStream(stream::once(events).try_flatten().boxed())
     }
 }

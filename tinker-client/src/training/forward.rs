@@ -80,7 +80,7 @@ async fn test(subject: &Subject<'_>) -> Result<ForwardForm, Error> {
     let server = &subject.connection.name;
     match form {
         ForwardForm::Flag => {
-            tracing::debug!(%server, "the flag of passes without gradients is honoured")
+            tracing::debug!(%server, "the flag of passes without gradients is honoured");
         }
         ForwardForm::Url => {
             tracing::info!(%server, "passes without gradients go to the route `forward`");
@@ -126,13 +126,12 @@ impl<'a> Trial<'a> {
         }
         let second = self.forward(2, false).await?;
         let step = self.step(3).await?;
-        let is_honoured = match gradient_norm(&step) {
-            Some(norm) => norm == 0.0,
-            None => {
-                let after = self.forward(4, false).await?;
-                let noise = distance(&first, &second);
-                distance(&first, &after) <= CHANGE.max(NOISE * noise)
-            }
+        let is_honoured = if let Some(norm) = gradient_norm(&step) {
+            norm == 0.0
+        } else {
+            let after = self.forward(4, false).await?;
+            let noise = distance(&first, &second);
+            distance(&first, &after) <= CHANGE.max(NOISE * noise)
         };
         if is_honoured {
             return Ok(ForwardForm::Flag);

@@ -101,6 +101,7 @@ async fn weights_that_cannot_be_moved_to_a_file_are_named_as_lost() {
 
 /// 200 samplers of rank 32 on a vocabulary of 152,000 tokens: 20 MB each. Takes minutes.
 #[cfg(target_os = "linux")]
+#[expect(clippy::print_stdout, reason = "figures for whoever asks for them")]
 #[tokio::test]
 #[ignore = "takes minutes"]
 async fn two_hundred_large_samplers_stay_within_the_bound() {

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::Request;
 use rustls::ServerConfig;
@@ -131,7 +131,7 @@ async fn requests_that_a_closing_connection_did_not_process_are_sent_again_at_on
     };
     // The version is known after the first response.
     assert_eq!(send(1000).await, "done");
-    let started = Instant::now();
+    let started = tokio::time::Instant::now();
     let tasks: Vec<_> = (0..80).map(|number| tokio::spawn(send(number))).collect();
     for task in tasks {
         assert_eq!(task.await.unwrap(), "done");

@@ -16,7 +16,7 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Conversation> {
     } else {
         text
     };
-    parse(path, row)
+    parse(path, &row)
 }
 
 /// A message of the user after a system message, if there is one.
@@ -32,7 +32,7 @@ pub(super) fn add_tools(conversation: &mut Conversation, path: &Path) -> anyhow:
     let row = format!(
         "{{\"messages\": [{{\"role\": \"user\", \"content\": \"-\"}}], \"tools\": {tools}}}"
     );
-    conversation.tools = parse(path, row)?.tools;
+    conversation.tools = parse(path, &row)?.tools;
     Ok(())
 }
 
@@ -41,7 +41,7 @@ fn text_of(path: &Path) -> anyhow::Result<String> {
 }
 
 /// Parses a row of a data file that has a conversation.
-fn parse(path: &Path, row: String) -> anyhow::Result<Conversation> {
+fn parse(path: &Path, row: &str) -> anyhow::Result<Conversation> {
     // One row of JSON Lines has no line break; outside of texts it means nothing.
     let row = row.replace(['\r', '\n'], " ");
     let options = ReadOptions::new().with_format(Format::Rl);

@@ -1,4 +1,4 @@
-//! The plan for TuFT.
+//! The plan for `TuFT`.
 
 use serde_json::json;
 
