@@ -21,6 +21,10 @@ use crate::model_folder::TokenizerConfig;
 pub struct Template {
     kind: Kind,
     /// Variables for every conversation.
+    #[cfg_attr(
+        not(feature = "templates"),
+        expect(dead_code, reason = "read by Jinja templates only")
+    )]
     args: Arc<[(String, Json)]>,
 }
 

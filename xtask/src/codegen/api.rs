@@ -24,7 +24,10 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
             "serde_json",
         ],
     ),
-    ("tinker-data", &["serde", "serde_core", "tinker_types"]),
+    (
+        "tinker-data",
+        &["serde", "serde_core", "serde_json", "tinker_types"],
+    ),
     (
         "tinker-transport",
         &[
@@ -61,6 +64,7 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
     (
         "tinker-local",
         &[
+            "jiff",
             "bytes",
             "http",
             "http_body",
