@@ -6,6 +6,7 @@ mod error;
 mod json;
 #[cfg(any(feature = "templates", feature = "tokenizers"))]
 mod model_file;
+#[cfg(any(feature = "templates", feature = "tokenizers"))]
 mod model_folder;
 mod tokenizer;
 

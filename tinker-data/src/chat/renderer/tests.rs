@@ -3,6 +3,8 @@ use super::*;
 #[cfg(all(feature = "templates", feature = "tokenizers"))]
 mod folder;
 #[cfg(all(feature = "templates", feature = "tokenizers"))]
+mod masks;
+#[cfg(all(feature = "templates", feature = "tokenizers"))]
 mod merging;
 #[cfg(all(feature = "templates", feature = "tokenizers"))]
 mod property;
