@@ -18,7 +18,7 @@ pub enum Status {
     Passed,
     /// Different, without a loss.
     Noted,
-    /// Not checked, because an earlier check failed or there is nothing to check.
+    /// Skipped: an earlier check failed, or the check does not apply.
     Skipped,
     /// Something does not work; training and sampling do.
     Limited,
@@ -51,7 +51,7 @@ pub struct Finding {
     pub found: String,
     /// Its meaning for the user.
     pub meaning: String,
-    /// The remedy; `None` if there is nothing to do.
+    /// Recommended action, if any.
     pub advice: Option<String>,
 }
 

@@ -20,7 +20,7 @@ use crate::model_folder::TokenizerConfig;
 #[derive(Debug, Clone)]
 pub struct Template {
     kind: Kind,
-    /// Variables for every conversation.
+    /// Variables passed to the template with each conversation.
     #[cfg_attr(
         not(feature = "templates"),
         expect(dead_code, reason = "read by Jinja templates only")

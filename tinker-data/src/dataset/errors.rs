@@ -36,7 +36,7 @@ impl Errors {
                 self.rows += 1;
                 return Some(row);
             }
-            // What breaks off cannot be told from a complete file.
+            // A truncated response looks like a complete file.
             Err(error) if self.skip_bad && error.line().is_some() => self.skipped += 1,
             Err(error) => self.add(error),
         }

@@ -24,7 +24,7 @@ const EMBEDDING: &str = "model.embed_tokens.weight";
 /// `model.safetensors.index.json` (f32, f16 or bf16), and the tokenizer for clients. Nothing is read before the model
 /// is loaded.
 ///
-/// Whatever `config.json` says that this engine does not support or know is an error with the name of the field. If the
+/// Unknown or unsupported fields of `config.json` are errors that name the field. If the
 /// head is tied to the embedding but the weights hold a head that differs, that head is used, as in `transformers`.
 ///
 /// ```

@@ -134,7 +134,7 @@ pub(crate) fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
         Ok(value) => return Ok(value),
         Err(error) => error,
     };
-    // The types read null only where a value is optional, and clients may write it for every field with a default.
+    // The types accept null for optional values only. Clients may send null for any field that has a default.
     if serde_json::from_slice::<IgnoredAny>(body).is_err() {
         return Err(error);
     }

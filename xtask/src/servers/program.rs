@@ -110,7 +110,7 @@ fn drained(child: &mut Child) -> [Reader; 2] {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
             if let Some(mut source) = source {
-                // What was read before an error is still shown.
+                // Print the rows that were read before the error.
                 let _ = source.read_to_end(&mut bytes);
             }
             bytes

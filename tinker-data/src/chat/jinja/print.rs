@@ -155,8 +155,8 @@ fn quoted(text: &str, out: &mut impl Write) -> fmt::Result {
     out.write_char(quote)
 }
 
-/// The rule of `str.isprintable`. The escapes of the standard library follow the same rule for every character that is
-/// not the first.
+/// Equivalent of `str.isprintable`. The escapes of the standard library follow the same rule, except for the first
+/// character.
 fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();

@@ -232,7 +232,7 @@ fn logprobs_are_those_at_the_temperature_whatever_is_cut_off() {
                     .collect();
                 assert!(own.is_empty() || own == [logprob], "the lists agree");
             }
-            // What is reported of the prompt does not depend on how tokens are drawn.
+            // Prompt log probabilities do not depend on the sampling parameters.
             let mut prompt = job(weights.clone(), tokens(0, 8), 0);
             (prompt.prompt_logprobs, prompt.topk_prompt_logprobs) = (true, 2);
             let prompt = sample(&mut backend, vec![prompt]).remove(0);
