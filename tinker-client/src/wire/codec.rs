@@ -4,7 +4,6 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tinker_types::wire::NullsAbsent;
 use tinker_types::{
     CustomLossCreated, ForwardBackwardOutput, InvalidValue, ModelCreated, OptimStepOutput,
     SampleResponse, SavedExternal, SavedForSampler, SavedWeights, WeightsLoaded, proto,
@@ -39,12 +38,16 @@ pub(crate) fn value(operation: &'static str, body: &[u8]) -> Result<Value, Decod
         .map_err(|error| DecodeError::new(operation, "the answer is not JSON").because(error))
 }
 
-/// Decodes a message from a JSON value. A field that is null counts as missing.
+/// Decodes a message from a JSON value. If that fails, fields that are null count as missing.
 fn from_value<T: DeserializeOwned>(
     operation: &'static str,
-    value: Value,
+    mut value: Value,
 ) -> Result<T, DecodeError> {
-    serde_path_to_error::deserialize(NullsAbsent(value)).map_err(|error| {
+    if let Ok(message) = T::deserialize(&value) {
+        return Ok(message);
+    }
+    remove_nulls(&mut value);
+    serde_path_to_error::deserialize(value).map_err(|error| {
         let field = match error.path().to_string() {
             path if path == "." => "the answer".to_owned(),
             path => format!("{path} of the answer"),
@@ -52,6 +55,18 @@ fn from_value<T: DeserializeOwned>(
         DecodeError::new(operation, format!("{field} does not match the protocol"))
             .because(error.into_inner())
     })
+}
+
+/// Removes the members of objects that are null, at any depth.
+fn remove_nulls(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|_, member| !member.is_null());
+            members.values_mut().for_each(remove_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_nulls),
+        _ => {}
+    }
 }
 
 /// An undecoded result.
@@ -147,6 +162,38 @@ mod tests {
             br#"{"model_data":{"arch":null},"model_id":"m","optimizer_config":null,"type":null}"#;
         let info = from_json::<ModelInfo>("get_info", nulls).unwrap();
         assert_eq!(info.model_id.as_str(), "m");
+    }
+
+    #[test]
+    fn a_null_is_a_missing_field_at_any_depth() {
+        let info = json!({"model_data": {"arch": null, "model_name": "m"}, "model_id": "r",
+            "optimizer_config": null, "is_lora": null, "lora_rank": 8, "type": null});
+        let info: ModelInfo = from_value("get_info", info).unwrap();
+        assert_eq!(info.lora_rank, Some(8));
+        let saved: SavedWeights = from_value(
+            "save",
+            json!({"path": "tinker://r/weights/a", "type": null}),
+        )
+        .unwrap();
+        assert_eq!(saved.path.name(), "a");
+        let sample = json!({
+            "sequences": [{"stop_reason": "stop", "tokens": [1], "logprobs": null, "sequence_id": null}],
+            "prompt_logprobs": [null, -1.5], "prompt_cache_hit_tokens": null});
+        let sample: SampleResponse = from_value("sample", sample).unwrap();
+        assert_eq!(sample.prompt_logprobs, Some(vec![None, Some(-1.5)]));
+        let output = json!({"loss_fn_output_type": null,
+            "loss_fn_outputs": [{"logprobs": {"data": [-0.5], "dtype": "float32", "shape": null}}],
+            "metrics": {"loss:sum": null, "tokens:sum": 1.0}});
+        let output: ForwardBackwardOutput = from_value("forward", output).unwrap();
+        assert_eq!(
+            (output.loss_sum(), output.metrics["tokens:sum"]),
+            (None, 1.0)
+        );
+        let error = from_value::<ModelInfo>("get_info", json!({"model_id": null})).unwrap_err();
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("missing field"), "{cause}");
+        let any = json!({"a": null});
+        assert_eq!(from_value::<Value>("call", any.clone()).unwrap(), any);
     }
 
     #[test]

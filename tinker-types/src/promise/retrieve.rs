@@ -152,7 +152,7 @@ impl Retrieved {
                 .unwrap_or(0);
             return Ok(Self::SizeOnly { bytes });
         }
-        if let Some(error) = object.get("error") {
+        if let Some(error) = object.get("error").filter(|error| !error.is_null()) {
             let error = error
                 .as_str()
                 .map_or_else(|| error.to_string(), str::to_owned);
@@ -204,6 +204,11 @@ mod tests {
             };
             assert_eq!(Retrieved::from_json(body).unwrap(), failed);
         }
+        let result = json!({"error": null, "path": "x"});
+        assert_eq!(
+            Retrieved::from_json(result.clone()).unwrap(),
+            Retrieved::Done(result)
+        );
         assert!(Retrieved::from_json(json!(null)).is_err());
         assert_eq!(
             Retrieved::from_json(json!({})).unwrap(),

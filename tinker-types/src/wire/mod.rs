@@ -6,7 +6,6 @@
 mod endpoint;
 pub mod header;
 mod id;
-mod nulls;
 pub mod route;
 pub mod stream;
 
@@ -15,4 +14,3 @@ pub(crate) use endpoint::{endpoint, tagged, type_tag};
 pub use id::{
     LossId, ModelId, RequestId, SEQ_IDS_PER_COPY, SamplingSessionId, SequenceId, SessionId,
 };
-pub use nulls::NullsAbsent;
