@@ -177,36 +177,14 @@ mod tests {
                 "{error}"
             );
         }
-        assert!(
-            of_model(
-                "m",
-                "tinker-local/bytes:v1",
-                &TemplateArgs::default(),
-                quiet()
-            )
-            .await
-            .is_ok()
-        );
-        assert!(
-            of_model(
-                "m",
-                "/data/tokenizers/tinker-local/bytes",
-                &TemplateArgs::default(),
-                quiet()
-            )
-            .await
-            .is_ok()
-        );
-        assert!(
-            of_model(
-                "tinker-local/tiny",
-                "tinker-local/tiny",
-                &TemplateArgs::default(),
-                quiet()
-            )
-            .await
-            .is_ok()
-        );
+        for (model, tokenizer) in [
+            ("m", "tinker-local/bytes:v1"),
+            ("m", "/data/tokenizers/tinker-local/bytes"),
+            ("tinker-local/tiny", "tinker-local/tiny"),
+        ] {
+            let found = of_model(model, tokenizer, &TemplateArgs::default(), quiet()).await;
+            assert!(found.is_ok(), "{model} {tokenizer}");
+        }
         let error = named(
             Path::new("/no/such/folder"),
             &TemplateArgs::default(),

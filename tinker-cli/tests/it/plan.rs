@@ -2,17 +2,18 @@
 
 use crate::program::Workplace;
 
+const SKYRL: &[&str] = &[
+    "serve",
+    "plan",
+    "--server",
+    "skyrl",
+    "--model",
+    "Qwen/Qwen3-8B",
+];
+
 #[test]
 fn a_plan_divides_the_gpus() {
     let work = Workplace::new();
-    let plan = [
-        "serve",
-        "plan",
-        "--server",
-        "skyrl",
-        "--model",
-        "Qwen/Qwen3-8B",
-    ];
     let gpus = [
         "--gpus",
         "8",
@@ -22,7 +23,7 @@ fn a_plan_divides_the_gpus() {
         "4",
         "--json",
     ];
-    let plan = work.run(&[&plan[..], &gpus].concat()).json();
+    let plan = work.run(&[SKYRL, &gpus].concat()).json();
     assert_eq!(plan["gpus"], 16);
     let steps = plan["steps"].as_array().unwrap();
     let start = steps[3]["commands"][0].as_str().unwrap();
@@ -46,15 +47,7 @@ fn a_plan_divides_the_gpus() {
 #[test]
 fn a_plan_for_one_machine_needs_no_ray() {
     let work = Workplace::new();
-    let plan = [
-        "serve",
-        "plan",
-        "--server",
-        "skyrl",
-        "--model",
-        "Qwen/Qwen3-8B",
-    ];
-    let text = work.run(&plan).stdout;
+    let text = work.run(SKYRL).stdout;
     assert!(!text.contains("ray start"), "{text}");
     assert!(
         text.contains("tinker wait http://HEAD:8000") || text.contains(" wait http://HEAD:8000")

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use server::{Behavior, HubServer};
 use tinker_client::DownloadOptions;
-use tinker_client::hub::{Hub, HubConfig, HubErrorKind, HubFiles, Repository};
+use tinker_client::hub::{Hub, HubConfig, HubError, HubErrorKind, HubFiles, Pulled, Repository};
 
 const TOKEN: &str = "hf_secret";
 
@@ -25,8 +25,17 @@ fn repository() -> Repository {
     "org/name".parse().unwrap()
 }
 
+async fn pull(hub: &Hub, files: HubFiles, options: &DownloadOptions) -> Result<Pulled, HubError> {
+    hub.pull(&repository(), "main", files, options).await
+}
+
 fn weights() -> Vec<u8> {
     (0..300_000_u32).flat_map(u32::to_le_bytes).collect()
+}
+
+fn assert_has_weights(pulled: &Pulled) {
+    let kept = std::fs::read(pulled.folder.join("model.safetensors")).unwrap();
+    assert!(kept == weights(), "{} bytes differ", kept.len());
 }
 
 /// A model with a small file, one in a folder, and weights on another server.
@@ -62,10 +71,7 @@ async fn a_model_arrives_whole_in_the_layout_of_the_cache() {
             seen.fetch_max(progress.received, Ordering::Relaxed);
         }
     });
-    let pulled = hub
-        .pull(&repository(), "main", HubFiles::Model, &options)
-        .await
-        .unwrap();
+    let pulled = pull(&hub, HubFiles::Model, &options).await.unwrap();
     assert_eq!(received.load(Ordering::Relaxed), 1_200_000);
     let names: Vec<&str> = pulled.files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(
@@ -92,10 +98,7 @@ async fn a_model_arrives_whole_in_the_layout_of_the_cache() {
         std::fs::read_to_string(folder.join("refs/main")).unwrap(),
         server::COMMIT
     );
-    assert_eq!(
-        std::fs::read(pulled.folder.join("model.safetensors")).unwrap(),
-        weights()
-    );
+    assert_has_weights(&pulled);
     let template = pulled
         .folder
         .join("additional_chat_templates/tool_use.jinja");
@@ -107,10 +110,7 @@ async fn a_model_arrives_whole_in_the_layout_of_the_cache() {
     );
     // A second call fetches nothing.
     let before = server.count("GET /org/name/resolve");
-    let again = hub
-        .pull(&repository(), "main", HubFiles::Model, &options)
-        .await
-        .unwrap();
+    let again = pull(&hub, HubFiles::Model, &options).await.unwrap();
     assert!(again.files.iter().all(|file| !file.is_new));
     assert_eq!(server.count("GET /org/name/resolve"), before);
 }
@@ -121,9 +121,7 @@ async fn the_token_is_sent_to_the_hub_only() {
     let place = tempfile::tempdir().unwrap();
     let hub = hub(&server, place.path());
     let options = DownloadOptions::default();
-    hub.pull(&repository(), "main", HubFiles::Model, &options)
-        .await
-        .unwrap();
+    pull(&hub, HubFiles::Model, &options).await.unwrap();
     assert!(
         server
             .requests()
@@ -151,14 +149,8 @@ async fn a_cut_download_is_continued() {
     let place = tempfile::tempdir().unwrap();
     let hub = hub(&server, place.path());
     let options = DownloadOptions::default();
-    let pulled = hub
-        .pull(&repository(), "main", HubFiles::Model, &options)
-        .await
-        .unwrap();
-    assert_eq!(
-        std::fs::read(pulled.folder.join("model.safetensors")).unwrap(),
-        weights()
-    );
+    let pulled = pull(&hub, HubFiles::Model, &options).await.unwrap();
+    assert_has_weights(&pulled);
     let ranges: Vec<String> = server
         .requests_elsewhere()
         .iter()
@@ -185,14 +177,8 @@ async fn a_later_call_continues_an_earlier_one() {
     let hub = hub(&server, place.path());
     let options = DownloadOptions::default();
     std::fs::write(&part, &weights()[..700_001]).unwrap();
-    let pulled = hub
-        .pull(&repository(), "main", HubFiles::Model, &options)
-        .await
-        .unwrap();
-    assert_eq!(
-        std::fs::read(pulled.folder.join("model.safetensors")).unwrap(),
-        weights()
-    );
+    let pulled = pull(&hub, HubFiles::Model, &options).await.unwrap();
+    assert_has_weights(&pulled);
     let continued = server.requests_elsewhere();
     assert!(
         continued[0].contains("range: bytes=700001-"),
@@ -212,14 +198,10 @@ async fn damaged_content_is_discarded() {
     let part = blobs.join(format!("{hash}.incomplete"));
     std::fs::write(&part, vec![7; 700_000]).unwrap();
     let options = DownloadOptions::default();
-    let pulled = hub(&server, place.path())
-        .pull(&repository(), "main", HubFiles::Model, &options)
+    let pulled = pull(&hub(&server, place.path()), HubFiles::Model, &options)
         .await
         .unwrap();
-    assert_eq!(
-        std::fs::read(pulled.folder.join("model.safetensors")).unwrap(),
-        weights()
-    );
+    assert_has_weights(&pulled);
 
     // A server that sends other content than it announces.
     for name in ["model.safetensors", "config.json"] {
@@ -229,8 +211,7 @@ async fn damaged_content_is_discarded() {
         })
         .await;
         let place = tempfile::tempdir().unwrap();
-        let error = hub(&server, place.path())
-            .pull(&repository(), "main", HubFiles::Model, &options)
+        let error = pull(&hub(&server, place.path()), HubFiles::Model, &options)
             .await
             .unwrap_err();
         assert_eq!(error.kind(), HubErrorKind::Damaged);
@@ -314,10 +295,7 @@ async fn refusals_say_what_to_do() {
         }
         let hub = Hub::new(config).unwrap();
         let options = DownloadOptions::default();
-        let error = hub
-            .pull(&repository(), "main", HubFiles::Model, &options)
-            .await
-            .unwrap_err();
+        let error = pull(&hub, HubFiles::Model, &options).await.unwrap_err();
         assert_eq!(error.kind(), kind, "{error}");
         assert!(
             error.to_string().contains(part) && !error.to_string().contains(TOKEN),
@@ -355,8 +333,7 @@ async fn hostile_answers_stay_outside_of_the_cache() {
     ] {
         let server = model(behavior).await;
         let options = DownloadOptions::default();
-        let error = hub(&server, &cache)
-            .pull(&repository(), "main", HubFiles::Tokenizer, &options)
+        let error = pull(&hub(&server, &cache), HubFiles::Tokenizer, &options)
             .await
             .unwrap_err();
         assert_eq!(error.kind(), HubErrorKind::Answer, "{error}");
@@ -376,15 +353,11 @@ async fn offline_only_the_cache_is_used() {
     let place = tempfile::tempdir().unwrap();
     let options = DownloadOptions::default();
     let online = hub(&server, place.path());
-    let pulled = online
-        .pull(&repository(), "main", HubFiles::Tokenizer, &options)
-        .await
-        .unwrap();
+    let pulled = pull(&online, HubFiles::Tokenizer, &options).await.unwrap();
     assert!(!pulled.folder.join("model.safetensors").exists());
     let sent = server.requests().len();
     let offline = Hub::new(online.config().clone().with_offline(true)).unwrap();
-    let error = offline
-        .pull(&repository(), "main", HubFiles::Tokenizer, &options)
+    let error = pull(&offline, HubFiles::Tokenizer, &options)
         .await
         .unwrap_err();
     assert_eq!(error.kind(), HubErrorKind::Offline);

@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::Request;
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use tinker_transport::{Body, Call, Class, Replay, Transport, TransportConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -83,15 +81,7 @@ async fn serve(
 /// A server that closes each connection after `most` requests: its address, its certificate, the number of requests that
 /// it processed.
 async fn start(most: usize) -> (SocketAddr, String, Arc<AtomicUsize>) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let mut config =
-        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
-            .unwrap();
+    let (certificate, mut config) = crate::certificate::localhost();
     config.alpn_protocols = vec![b"h2".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -108,7 +98,7 @@ async fn start(most: usize) -> (SocketAddr, String, Arc<AtomicUsize>) {
             });
         }
     });
-    (address, made.cert.pem(), processed)
+    (address, certificate, processed)
 }
 
 #[tokio::test(flavor = "multi_thread")]

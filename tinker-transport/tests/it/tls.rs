@@ -11,8 +11,6 @@ use http_body_util::Full;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use rustls::ServerConfig;
-use rustls::pki_types::PrivateKeyDer;
 use tinker_transport::policy::{Never, Policy, Standard};
 use tinker_transport::{
     Body, Call, Class, Kind, Replay, Stage, Transport, TransportConfig, TransportError,
@@ -32,15 +30,7 @@ struct Server {
 
 impl Server {
     async fn start() -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-        let mut config =
-            ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-                .with_safe_default_protocol_versions()
-                .unwrap()
-                .with_no_client_auth()
-                .with_single_cert(vec![made.cert.der().clone()], key)
-                .unwrap();
+        let (certificate, mut config) = crate::certificate::localhost();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let old = TlsAcceptor::from(Arc::new(config.clone()));
         config.alpn_protocols.insert(0, b"h2".to_vec());
@@ -83,7 +73,7 @@ impl Server {
         });
         Self {
             address,
-            certificate: made.cert.pem(),
+            certificate,
             accepted,
             is_http1,
             seen,

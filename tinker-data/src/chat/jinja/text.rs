@@ -242,11 +242,8 @@ fn pieces<'a>(
                 rest = rest[end..].trim_start_matches(letter::is_space);
             }
             if !rest.is_empty() {
-                pieces.push(rest.trim_end_matches(letter::is_space));
-                // The rest keeps its white space at the end.
-                if let Some(last) = pieces.last_mut() {
-                    *last = rest;
-                }
+                // It keeps its white space at the end.
+                pieces.push(rest);
             }
             Ok(pieces)
         }
