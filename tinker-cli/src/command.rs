@@ -12,6 +12,7 @@ pub(crate) mod sample;
 #[cfg(feature = "local")]
 pub(crate) mod serve;
 pub(crate) mod train;
+pub(crate) mod unload;
 pub(crate) mod version;
 pub(crate) mod wait;
 
@@ -28,6 +29,7 @@ pub(crate) enum Command {
     #[cfg(feature = "local")]
     Export(export::Args),
     Wait(wait::Args),
+    Unload(unload::Args),
     Pull(pull::Args),
     Doctor(doctor::Args),
     Config(config::Args),
@@ -52,6 +54,7 @@ pub(crate) async fn run(
         #[cfg(feature = "local")]
         Command::Export(args) => export::run(&args, context),
         Command::Wait(args) => Box::pin(wait::run(args, context)).await,
+        Command::Unload(args) => Box::pin(unload::run(args, context)).await,
         Command::Pull(args) => Box::pin(pull::run(args, context)).await,
         Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
         Command::Config(args) => config::run(&args, context),

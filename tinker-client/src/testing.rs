@@ -120,6 +120,18 @@ impl Reply {
         }
     }
 
+    /// No connection can be opened.
+    pub(crate) fn unreachable() -> Self {
+        Self {
+            after: Duration::ZERO,
+            result: Err(TransportError::new(
+                Kind::Connect,
+                Stage::NotSent,
+                "cannot connect",
+            )),
+        }
+    }
+
     /// No answer within any time limit.
     pub(crate) fn never() -> Self {
         Self::json(Value::Null).after(Duration::from_secs(1 << 30))

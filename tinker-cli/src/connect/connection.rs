@@ -134,6 +134,13 @@ impl Connection {
         };
         if let Err(error) = self.service.close(reason).await {
             tracing::info!(%error, "the session could not be closed");
+            return;
+        }
+        for run in self.service.loaded_models() {
+            let note = format!(
+                "the run stays loaded on the server, whose sampler checkpoints need it; free its place with `tinker unload {run}`"
+            );
+            self.printer.print_note(&note);
         }
     }
 

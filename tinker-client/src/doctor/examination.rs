@@ -112,6 +112,8 @@ impl Examination {
             watch(&finding);
             findings.push(finding);
         }
+        // Its checkpoints are deleted.
+        service.state().keep_no_model();
         if let Err(error) = service.close(FinishReason::Success).await {
             tracing::info!(%error, "the session could not be closed");
         }

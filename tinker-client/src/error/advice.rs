@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use http::{Method, StatusCode};
 use serde_json::Value;
 use tinker_types::{
-    ClientConfigRequest, CreateSession, Endpoint, GetServerCapabilities, SaveWeights,
-    SaveWeightsExternal, SaveWeightsForSampler,
+    ClientConfigRequest, CreateSession, Endpoint, GetServerCapabilities, SampleRequest,
+    SaveWeights, SaveWeightsExternal, SaveWeightsForSampler,
 };
 
 /// A refused request and its answer.
@@ -34,6 +34,10 @@ pub(crate) enum Cause {
     Name,
     /// Both forms of a pass were refused.
     Forms,
+    /// All places for models are taken.
+    Places,
+    /// The model of a checkpoint is not loaded.
+    Unloaded,
 }
 
 /// Advice about a refusal.
@@ -124,6 +128,11 @@ impl Advice {
             let (method, path) = (refusal.method, refusal.path);
             let text = format!("this server does not have the route {method} {path}");
             return Some(Self::new(Cause::Route, text));
+        }
+        if status == 400 && refusal.operation == SampleRequest::NAME && words.contains("not loaded")
+        {
+            let text = "this server samples from a checkpoint only while its run is loaded; continue the run from its training checkpoint, and save it again";
+            return Some(Self::new(Cause::Unloaded, text));
         }
         if status == 409 && SAVES.contains(&refusal.operation) {
             let mut text = "a checkpoint of this name exists; choose another name".to_owned();
@@ -276,6 +285,13 @@ mod tests {
                 "",
                 Cause::Name,
                 "another name",
+            ),
+            (
+                400,
+                "asample",
+                r#"{"detail":"Model m not loaded"}"#,
+                Cause::Unloaded,
+                "only while its run is loaded",
             ),
         ] {
             let advice = about(status, operation, body).unwrap();

@@ -53,6 +53,12 @@ impl RequestFailed {
         }
     }
 
+    /// Adds advice to the message.
+    pub(crate) fn with_advice(mut self, advice: &str) -> Self {
+        self.message = format!("{}; {advice}", self.message).into();
+        self
+    }
+
     /// Name of the operation.
     pub fn operation(&self) -> &'static str {
         self.operation

@@ -4,15 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use http::StatusCode;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Poisoned};
 
 /// Hands out sequence ids and turns for one model.
 ///
-/// Both are reserved when a method is called, so the order of calls is the order on the wire, however the sending
-/// tasks are scheduled. A turn begins when every earlier turn has ended: its requests were accepted or have finally
-/// failed, or its task was dropped.
+/// A turn is reserved when a method is called, so the order of calls is the order on the wire, however the sending
+/// tasks are scheduled. It begins when every earlier turn has ended: its requests were accepted or have finally failed,
+/// or its task was dropped. Ids are taken within a turn, so one that sends nothing leaves no gap.
 #[derive(Debug, Default)]
 pub(crate) struct Sequencer {
     state: Mutex<State>,
@@ -30,20 +31,19 @@ struct State {
     poison: Option<Arc<str>>,
     /// The latest sequence id whose request was refused.
     refused: Option<u64>,
+    /// Ids of failed requests that the server may not have counted.
+    open: BTreeSet<u64>,
 }
 
 impl Sequencer {
-    /// Reserves the next turn with this many sequence ids. The first id of a model is 1.
-    pub(crate) fn reserve(self: &Arc<Self>, ids: usize) -> Turn {
+    /// Reserves the next turn.
+    pub(crate) fn reserve(self: &Arc<Self>) -> Turn {
         let mut state = self.state();
-        let first = state.sequence_ids + 1;
-        state.sequence_ids += ids as u64;
         let number = state.turns;
         state.turns += 1;
         Turn {
             sequencer: Arc::clone(self),
             number,
-            ids: first..first + ids as u64,
         }
     }
 
@@ -52,27 +52,28 @@ impl Sequencer {
         self.state().poison.get_or_insert_with(|| cause.into());
     }
 
-    /// Takes back sequence ids that were not sent. If later ones are in use, the gap makes the model unusable.
-    pub(crate) fn give_back(&self, ids: Range<u64>, cause: &str) {
-        {
+    /// Records a failed request. Its sequence id is not used again.
+    pub(crate) fn note<T>(&self, seq_id: u64, result: Result<T, Error>) -> Result<T, Error> {
+        if let Err(error) = &result {
             let mut state = self.state();
-            if state.sequence_ids + 1 == ids.end {
-                state.sequence_ids = ids.start - 1;
-                return;
+            if may_be_uncounted(error) {
+                state.open.insert(seq_id);
+            }
+            if matches!(error, Error::Status(error) if error.status().is_client_error()) {
+                state.refused = state.refused.max(Some(seq_id));
             }
         }
-        self.poison(cause);
+        result
     }
 
-    /// Records a refused request. Its sequence id is not used again.
-    pub(crate) fn note<T>(&self, seq_id: u64, result: Result<T, Error>) -> Result<T, Error> {
-        if let Err(Error::Status(error)) = &result
-            && error.status().is_client_error()
-        {
-            let mut state = self.state();
-            state.refused = state.refused.max(Some(seq_id));
-        }
-        result
+    /// The first sequence id of a failed request that the server may not have counted.
+    pub(crate) fn first_open(&self) -> Option<u64> {
+        self.state().open.first().copied()
+    }
+
+    /// Records that the server has counted a sequence id.
+    pub(crate) fn close(&self, seq_id: u64) {
+        self.state().open.remove(&seq_id);
     }
 
     /// The latest sequence id whose request was refused.
@@ -110,18 +111,44 @@ impl Sequencer {
     }
 }
 
+/// Whether the server may not have counted the sequence id of a failed request: it did not receive the request, or
+/// something in front of it answered. Other refusals count.
+fn may_be_uncounted(error: &Error) -> bool {
+    match error {
+        Error::Status(error) => {
+            let status = error.status();
+            status == StatusCode::PAYLOAD_TOO_LARGE || status.is_server_error()
+        }
+        Error::Transport(_) | Error::Invalid(_) => true,
+        _ => false,
+    }
+}
+
 /// A turn in the order of a model; ends on drop.
 #[derive(Debug)]
 pub(crate) struct Turn {
     sequencer: Arc<Sequencer>,
     number: u64,
-    ids: Range<u64>,
 }
 
 impl Turn {
-    /// The sequence ids of this turn.
-    pub(crate) fn ids(&self) -> Range<u64> {
-        self.ids.clone()
+    /// Takes the next sequence ids, after the turn has begun. The first id of a model is 1.
+    pub(crate) fn take(&self, ids: usize) -> Range<u64> {
+        let mut state = self.sequencer.state();
+        let first = state.sequence_ids + 1;
+        state.sequence_ids += ids as u64;
+        first..first + ids as u64
+    }
+
+    /// Returns the ids that were taken last, none of which was sent.
+    pub(crate) fn give_back(&self, ids: &Range<u64>) {
+        let mut state = self.sequencer.state();
+        debug_assert_eq!(
+            state.sequence_ids + 1,
+            ids.end,
+            "only the last ids are returned"
+        );
+        state.sequence_ids = ids.start - 1;
     }
 
     /// Waits until every earlier turn has ended.
@@ -155,17 +182,21 @@ mod tests {
     #[test]
     fn ids_begin_at_1_and_have_no_gaps() {
         let sequencer = Arc::new(Sequencer::default());
-        let ids: Vec<_> = [1, 3, 1].map(|n| sequencer.reserve(n).ids()).into();
+        let turn = sequencer.reserve();
+        let ids: Vec<_> = [1, 3, 1].map(|n| turn.take(n)).into();
         assert_eq!(ids, [1..2, 2..5, 5..6]);
+        turn.give_back(&(5..6));
+        turn.give_back(&(2..5));
+        assert_eq!(turn.take(1), 2..3);
     }
 
     #[tokio::test]
     async fn a_turn_that_ends_early_does_not_open_the_next_too_soon() {
         let sequencer = Arc::new(Sequencer::default());
         let (first, second, third) = (
-            sequencer.reserve(1),
-            sequencer.reserve(1),
-            sequencer.reserve(1),
+            sequencer.reserve(),
+            sequencer.reserve(),
+            sequencer.reserve(),
         );
         drop(second);
         let mut begins = tokio_test::task::spawn(third.begins());
@@ -196,7 +227,7 @@ mod tests {
                 let sequencer = Arc::new(Sequencer::default());
                 let mut tasks = tokio::task::JoinSet::new();
                 for (index, (before, within, fate)) in turns.into_iter().enumerate() {
-                    let (turn, log) = (sequencer.reserve(1), Arc::clone(&log));
+                    let (turn, log) = (sequencer.reserve(), Arc::clone(&log));
                     tasks.spawn(async move {
                         tokio::time::sleep(Duration::from_millis(before)).await;
                         if fate == 0 {

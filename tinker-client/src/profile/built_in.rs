@@ -16,8 +16,13 @@ pub struct BuiltIn {
     pub title: &'static str,
     /// Address by default; `None` if it has none.
     pub base_url: Option<&'static str>,
-    /// Command that starts the server; empty for hosted ones.
-    pub start: &'static str,
+    /// Commands that start the server, with `MODEL` for its base model and `FILE` for its configuration; empty if none is
+    /// documented.
+    pub start: &'static [&'static str],
+    /// Whether its base model may be a folder in the layout of Hugging Face.
+    pub takes_folder: bool,
+    /// Key to use for a server that checks one: a key that it accepts by default, or a placeholder.
+    pub key: Option<&'static str>,
     /// Variable that holds the key, for servers that check one.
     pub key_env: Option<&'static str>,
     /// Header of the key; `None` for `X-API-Key`.
@@ -54,7 +59,9 @@ const PLAIN: BuiltIn = BuiltIn {
     name: "",
     title: "",
     base_url: None,
-    start: "",
+    start: &[],
+    takes_folder: false,
+    key: None,
     key_env: None,
     key_header: None,
     wire: Wire::Auto,
@@ -86,7 +93,8 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "local",
         title: "tinker serve",
         base_url: Some("http://127.0.0.1:8700"),
-        start: "tinker serve",
+        start: &["tinker serve --model MODEL"],
+        takes_folder: true,
         forward_only: ForwardOnly::Flag,
         notes: &["any key is accepted"],
         ..PLAIN
@@ -95,15 +103,19 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "skyrl",
         title: "SkyRL 0.4",
         base_url: Some("http://localhost:8000"),
-        start: "uv run --extra tinker --extra fsdp -m skyrl.tinker.api --base-model MODEL --backend fsdp",
+        start: &[
+            "uv run --extra tinker --extra fsdp -m skyrl.tinker.api --base-model MODEL --backend fsdp",
+        ],
+        takes_folder: true,
         wire: Wire::Protobuf,
         forward_only: ForwardOnly::Flag,
         notes: &[
-            "health is reported before the engine is ready",
+            "health is reported before the engine is ready: use `tinker wait`",
             "a pass reports no loss; it is computed from the log probabilities",
             "lists of sessions and of all checkpoints are missing",
             "the number of adapters is limited by max_lora_adapters",
             "rank, alpha, targets and seed of an adapter are partly ignored",
+            "a sampler checkpoint can be sampled only while its run is loaded; free its place with `tinker unload`",
         ],
         ..PLAIN
     },
@@ -111,7 +123,8 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "skyrl-0.3",
         title: "SkyRL 0.3",
         base_url: Some("http://localhost:8000"),
-        start: "uv run --with skyrl -m skyrl.tinker.api --base-model MODEL",
+        start: &["uv run --with skyrl -m skyrl.tinker.api --base-model MODEL"],
+        takes_folder: true,
         wire: Wire::Json,
         forward_only: ForwardOnly::Url,
         notes: &[
@@ -119,6 +132,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
             "a pass reports no loss; it is computed from the log probabilities",
             "the number of adapters is limited by max_lora_adapters",
             "rank, alpha, targets and seed of an adapter are partly ignored",
+            "a sampler checkpoint can be sampled only while its run is loaded; free its place with `tinker unload`",
         ],
         ..PLAIN
     },
@@ -126,7 +140,9 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "tuft",
         title: "TuFT 0.2",
         base_url: Some("http://localhost:10610"),
-        start: "tuft launch --port 10610 --config FILE",
+        start: &["tuft launch --port 10610 --config FILE"],
+        takes_folder: true,
+        key: Some("tml-CHOOSE-A-KEY"),
         key_env: Some("TINKER_API_KEY"),
         wire: Wire::Protobuf,
         forward_only: ForwardOnly::Flag,
@@ -142,7 +158,11 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "miles",
         title: "Miles gateway",
         base_url: Some("http://localhost:10613"),
-        start: "python examples/multi_lora/serve_qwen3_30b_a3b_tinker.py serve",
+        start: &[
+            "python examples/multi_lora/serve_qwen3_30b_a3b_tinker.py prepare",
+            "python examples/multi_lora/serve_qwen3_30b_a3b_tinker.py serve",
+        ],
+        key: Some("KEY"),
         key_env: Some("TINKER_API_KEY"),
         wire: Wire::Protobuf,
         notes: &[
@@ -156,6 +176,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "tinker-cloud",
         title: "tinker-cloud",
         base_url: Some("http://localhost:8000"),
+        key: Some("tml-dev-key"),
         key_env: Some("TINKER_API_KEY"),
         notes: &[
             "the key is tml-dev-key by default",
@@ -167,7 +188,8 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "open-rl",
         title: "open-rl",
         base_url: Some("http://localhost:9003"),
-        start: "make server BASE_MODEL=MODEL SAMPLING_BACKEND=torch",
+        start: &["make server BASE_MODEL=MODEL SAMPLING_BACKEND=torch"],
+        takes_folder: true,
         notes: &["sparse tensors, bf16 and images are refused"],
         ..PLAIN
     },
@@ -175,7 +197,9 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "verl",
         title: "verl-tinker",
         base_url: Some("http://localhost:8000"),
-        start: "python -m verl_tinker.start --config FILE",
+        start: &["python -m verl_tinker.start --config FILE"],
+        takes_folder: true,
+        key: Some("tml-KEY"),
         key_env: Some("TINKER_API_KEY"),
         wire: Wire::Json,
         forward_only: ForwardOnly::Url,
@@ -194,7 +218,9 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "twinkle",
         title: "Twinkle-kit 0.5",
         base_url: Some("http://localhost:8000"),
-        start: "ray start --head; twinkle-server launch --config FILE",
+        start: &["ray start --head", "twinkle-server launch --config FILE"],
+        takes_folder: true,
+        key: Some("KEY"),
         key_env: Some("TINKER_API_KEY"),
         key_header: Some("twinkle-authorization"),
         wire: Wire::Json,
@@ -220,7 +246,8 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "arctic",
         title: "Arctic platform",
         base_url: Some("http://localhost:8112"),
-        start: "python -m arctic_platform.integrations.tinker.serve --model MODEL --port 8112",
+        start: &["python -m arctic_platform.integrations.tinker.serve --model MODEL --port 8112"],
+        takes_folder: true,
         wire: Wire::Json,
         inert: &[
             InertOption {
@@ -245,7 +272,8 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "hatchery",
         title: "hatchery",
         base_url: Some("http://localhost:8420"),
-        start: "python -m hatchery.core.local_dev",
+        start: &["python -m hatchery.core.local_dev"],
+        key: Some("dev"),
         key_env: Some("TINKER_API_KEY"),
         wire: Wire::Json,
         forward_only: ForwardOnly::Url,
@@ -258,6 +286,12 @@ impl BuiltIn {
     /// The row of a name.
     pub fn find(name: &str) -> Option<&'static Self> {
         BUILT_IN.iter().find(|row| row.name == name)
+    }
+
+    /// Port of its default address; `None` if that is the port of its scheme.
+    pub fn port(&self) -> Option<u16> {
+        let uri: http::Uri = self.base_url?.parse().ok()?;
+        uri.port_u16()
     }
 
     /// The row as a profile.
@@ -290,6 +324,7 @@ mod tests {
         for (index, row) in BUILT_IN.iter().enumerate() {
             assert!(BUILT_IN[..index].iter().all(|other| other.name != row.name));
             assert!(row.inert.iter().all(|inert| inert.option.starts_with("--")));
+            assert!(row.start.is_empty() || row.port().is_some());
             let config = row.to_profile().to_config().unwrap();
             assert_eq!(Some(config.base_url.as_str()), row.base_url);
             assert_eq!(config.has_official_form(), row.name == "hosted");

@@ -67,6 +67,7 @@ impl ServiceClient {
             return Ok(());
         };
         if !is_ours {
+            self.state.forget_models();
             return Ok(());
         }
         let report = || self.report_finish(session, connection, reason, detail);
@@ -87,19 +88,20 @@ impl ServiceClient {
             .with_caller("ServiceClient.close")
             .with_policy(Standard::new().with_time_limit(FINISH_LIMIT));
         let reported = match connection.api.call_void(&request, call).await {
-            // The session has ended, possibly by an earlier attempt whose answer was lost.
-            Err(Error::Status(error)) if error.status() == StatusCode::GONE => Ok(()),
             // Servers without this route end a session when its heartbeats stop, and some keep its models even then.
             Err(Error::Status(error)) if matches!(error.status().as_u16(), 404 | 405 | 501) => {
                 lease::unload_all(&self.state, connection).await;
                 Ok(())
             }
+            // A session that is gone has ended, possibly by an earlier attempt whose answer was lost. Its end releases its
+            // models.
+            Err(Error::Status(error)) if error.status() != StatusCode::GONE => Err(error.into()),
+            Ok(()) | Err(Error::Status(_)) => {
+                self.state.forget_models();
+                Ok(())
+            }
             result => result,
         };
-        if reported.is_ok() {
-            // The end of the session releases its models.
-            self.state.take_models();
-        }
         if let Some(telemetry) = self.state.events().telemetry() {
             telemetry.flush().await;
         }

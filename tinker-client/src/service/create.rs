@@ -10,7 +10,7 @@ use tinker_types::{
 };
 use tokio::time::Instant;
 
-use crate::error::{Error, StatusError};
+use crate::error::{Advice, Cause, Error, StatusError};
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
 use crate::session::{ask::ask, delegated::DelegatedAccess, lease::ModelLease, state::ClientState};
@@ -181,15 +181,58 @@ where
         request: &request,
         extra,
     };
-    let submitted = Box::pin(connection.api.call(&request, call)).await?;
+    let submitted = Box::pin(connection.api.call(&request, call)).await;
+    let submitted = submitted.map_err(|error| with_places(state, error))?;
     let named = submitted.model_id.clone();
-    let made: O::Output = Promise::of::<O>(submitted, started)
-        .resolve(connection, tracker)
-        .await?;
+    let promise = Promise::of::<O>(submitted, started);
+    let made = promise.resolve(connection, tracker).await;
+    let made: O::Output = made.map_err(|error| with_places(state, error))?;
     let model = O::model_of(made).or(named);
     let model = model.unwrap_or_else(|| ModelId::of_session(session, number));
     let lease = ModelLease::new(state, model.clone());
     TrainingClient::open(Arc::clone(state), model, lease, tracker).await
+}
+
+/// Adds the models that hold a place on the server to its refusal of another one.
+fn with_places(state: &ClientState, error: Error) -> Error {
+    let is_full = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        let is_limit = [
+            "maximum number",
+            "max_lora_adapters",
+            "too many",
+            "which is the most",
+        ];
+        is_limit.iter().any(|sign| text.contains(sign))
+            && ["adapter", "model"]
+                .iter()
+                .any(|thing| text.contains(thing))
+    };
+    let advice = || {
+        let loaded = state.loaded_models().into_iter();
+        let named = loaded.map(|(model, is_kept)| {
+            let why = if is_kept {
+                "kept for its sampler checkpoints"
+            } else {
+                "in use"
+            };
+            format!("{model} ({why})")
+        });
+        let named: Vec<String> = named.collect();
+        let holders = if named.is_empty() {
+            "other clients or earlier runs hold all places".to_owned()
+        } else {
+            format!("this client holds {}", named.join(", "))
+        };
+        format!("{holders}; free a place with ServiceClient::unload_model, or `tinker unload RUN`")
+    };
+    match error {
+        Error::Status(error) if is_full(error.detail()) => {
+            error.or_advice(Advice::new(Cause::Places, advice())).into()
+        }
+        Error::Failed(error) if is_full(error.message()) => error.with_advice(&advice()).into(),
+        other => other,
+    }
 }
 
 fn check_new_model(base_model: &str, options: &TrainingOptions) -> Result<(), InvalidValue> {

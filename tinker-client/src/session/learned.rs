@@ -20,6 +20,8 @@ static SERVERS: LazyLock<Mutex<HashMap<String, Arc<Learned>>>> = LazyLock::new(M
 #[derive(Debug, Default)]
 pub(crate) struct Learned {
     form: Mutex<Option<(Form, Instant)>>,
+    /// A form that was accepted once, after a fault of the server with the other.
+    likely: Mutex<Option<(Form, Instant)>>,
     forward: tokio::sync::Mutex<Option<(ForwardForm, Instant)>>,
     /// Whether the server has a route that ends a session.
     pub(crate) ends_sessions: OnceCell<bool>,
@@ -68,10 +70,22 @@ impl Learned {
     }
 
     pub(crate) fn set_form(&self, form: Form) {
+        *lock(&self.likely) = None;
         let mut known = lock(&self.form);
         if fresh(*known) != Some(form) {
             *known = Some((form, Instant::now()));
         }
+    }
+
+    /// Records that a form was accepted after a fault of the server with the other, by a pass whose submission began at
+    /// this time. Returns true if an earlier pass has found the same.
+    pub(crate) fn confirms(&self, form: Form, began: Instant) -> bool {
+        let mut likely = lock(&self.likely);
+        let is_confirmed = likely.is_some_and(|(known, since)| known == form && since <= began);
+        if !is_confirmed && likely.is_none_or(|(known, _)| known != form) {
+            *likely = Some((form, Instant::now()));
+        }
+        is_confirmed
     }
 
     /// The way in which the server takes passes without gradients, found out with `find` on first use.

@@ -20,7 +20,8 @@ use crate::wire::request::{Form, address, build, repeatable};
 /// Time limit for releasing models, so that a program that ends does not hang.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A model of this client. When the last clone of its clients is dropped, it is unloaded where nothing else releases it.
+/// A model of this client. When the last clone of its clients is dropped, it is unloaded where nothing else releases it,
+/// unless a sampler checkpoint of it has a name: some servers sample from such a checkpoint only while its model is loaded.
 #[derive(Debug)]
 pub(crate) struct ModelLease {
     state: Arc<ClientState>,
@@ -33,13 +34,18 @@ impl ModelLease {
         let state = Arc::clone(state);
         Arc::new(Self { state, model })
     }
+
+    /// Keeps the model loaded after its clients are dropped.
+    pub(crate) fn keep(&self) {
+        self.state.keep_model(&self.model);
+    }
 }
 
 impl Drop for ModelLease {
     fn drop(&mut self) {
         let state = &self.state;
         // The hosted service ends sessions.
-        if !state.remove_model(&self.model) || state.config().has_official_form() {
+        if !state.release_model(&self.model) || state.config().has_official_form() {
             return;
         }
         let (Some(connection), Some(session)) = (state.opened_connection(), state.opened_session())
@@ -58,10 +64,13 @@ impl Drop for ModelLease {
     }
 }
 
-/// Unloads all models of a client whose session the server does not end.
+/// Unloads all models of a client whose session the server does not end, except those that are kept.
 pub(crate) async fn unload_all(state: &ClientState, connection: &Connection) {
-    let models = state.take_models();
+    let models = state.release_models();
     join_all(models.into_iter().map(|model| unload(connection, model))).await;
+    for (model, _) in state.loaded_models() {
+        tracing::info!(%model, "stays loaded on the server, as its sampler checkpoints need it");
+    }
 }
 
 async fn unload(connection: &Connection, model: ModelId) {

@@ -1,6 +1,6 @@
 //! State shared by all clients of one service.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -31,8 +31,8 @@ pub(crate) struct ClientState {
     samplers: AtomicU64,
     /// Custom losses registered with the session.
     pub(crate) losses: Losses,
-    /// Models of this client that were not released.
-    own_models: Mutex<BTreeSet<ModelId>>,
+    /// Models of this client that were not released, and whether they are kept after their clients are dropped.
+    own_models: Mutex<BTreeMap<ModelId, bool>>,
     /// The party that ended the session, once it has ended.
     ended_by: OnceLock<Party>,
     /// Set once the server has confirmed the end of the session.
@@ -155,19 +155,56 @@ impl ClientState {
     }
 
     pub(crate) fn add_model(&self, model: ModelId) {
-        self.own_models().insert(model);
+        self.own_models().insert(model, false);
     }
 
-    /// Returns false if the model was taken already.
-    pub(crate) fn remove_model(&self, model: &ModelId) -> bool {
-        self.own_models().remove(model)
+    /// Keeps a model when its clients are dropped and the session is closed.
+    pub(crate) fn keep_model(&self, model: &ModelId) {
+        if let Some(is_kept) = self.own_models().get_mut(model) {
+            *is_kept = true;
+        }
     }
 
-    pub(crate) fn take_models(&self) -> BTreeSet<ModelId> {
-        std::mem::take(&mut *self.own_models())
+    /// Keeps no model.
+    pub(crate) fn keep_no_model(&self) {
+        self.own_models()
+            .values_mut()
+            .for_each(|is_kept| *is_kept = false);
     }
 
-    fn own_models(&self) -> MutexGuard<'_, BTreeSet<ModelId>> {
+    /// Takes a model that is not kept. Returns false if there is none.
+    pub(crate) fn release_model(&self, model: &ModelId) -> bool {
+        let mut models = self.own_models();
+        models.get(model) == Some(&false) && models.remove(model).is_some()
+    }
+
+    /// Takes all models that are not kept.
+    pub(crate) fn release_models(&self) -> Vec<ModelId> {
+        let mut models = self.own_models();
+        let released = models.extract_if(.., |_, is_kept| !*is_kept);
+        released.map(|(model, _)| model).collect()
+    }
+
+    /// Forgets a model that the server has released.
+    pub(crate) fn forget_model(&self, model: &ModelId) {
+        self.own_models().remove(model);
+    }
+
+    /// Forgets all models, which the server has released.
+    pub(crate) fn forget_models(&self) {
+        self.own_models().clear();
+    }
+
+    /// Models of this client that were not released, and whether they are kept.
+    pub(crate) fn loaded_models(&self) -> Vec<(ModelId, bool)> {
+        let models = self.own_models();
+        models
+            .iter()
+            .map(|(model, is_kept)| (model.clone(), *is_kept))
+            .collect()
+    }
+
+    fn own_models(&self) -> MutexGuard<'_, BTreeMap<ModelId, bool>> {
         self.own_models
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

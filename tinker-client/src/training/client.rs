@@ -70,16 +70,16 @@ impl TrainingClient {
         access_token: Option<AccessToken>,
         extra: Map<String, Value>,
     ) -> Pending<WeightsLoaded> {
-        let written = path.to_string();
+        let (path, written) = (path.clone(), path.to_string());
         let connection = self.inner.state.opened_connection();
         let address = connection.map(|open| open.api.manner().address(&written));
         let address = address.unwrap_or(written);
         self.operate(
             method,
             extra,
-            |model_id, seq_id| {
+            move |model_id, seq_id| {
                 let target = LoadTarget::Existing { model_id, seq_id };
-                let mut request = LoadWeights::new(target, path);
+                let mut request = LoadWeights::new(target, &path);
                 request.path = address;
                 request.optimizer = with_optimizer;
                 request.weights_access_token = access_token;
@@ -317,7 +317,7 @@ impl TrainingClient {
         &self,
         method: &'static str,
         extra: Map<String, Value>,
-        request: impl FnOnce(ModelId, u64) -> O,
+        request: impl FnOnce(ModelId, u64) -> O + Send + 'static,
         finish: impl FnOnce(O::Output, &Training) -> Result<T, Error> + Send + 'static,
     ) -> Pending<T>
     where
@@ -327,8 +327,7 @@ impl TrainingClient {
         if let Err(error) = self.inner.check() {
             return Pending::refused(error);
         }
-        let turn = self.inner.sequencer.reserve(1);
-        let request = request(self.model_id().clone(), turn.ids().start);
+        let turn = self.inner.sequencer.reserve();
         let inner = Arc::clone(&self.inner);
         let tracker = Tracker::new(method, &inner.group, WaitingFor::Turn);
         Pending::detached(tracker.clone(), async move {

@@ -7,7 +7,7 @@ use tinker_transport::BoxError;
 use tinker_types::{Datum, ForwardBackwardOutput, InvalidValue, Loss, TensorData};
 
 use super::model::Training;
-use super::passes::{self, Batch};
+use super::passes::{self, Batch, Submitted};
 use crate::custom_loss::value::CustomLoss;
 use crate::error::{DecodeError, Error, LossFailed};
 use crate::operation::sequencer::{Sequencer, Turn};
@@ -31,6 +31,8 @@ struct Custom {
     bare: Arc<[Datum]>,
     parts: Vec<Part>,
     turn: Turn,
+    /// Sequence id of the first request, once the turn has begun.
+    first_id: u64,
 }
 
 /// Reserves a turn with sequence ids for both passes and starts the operation.
@@ -54,10 +56,11 @@ pub(super) fn start(
     };
     let parts = passes::split(&bare, &connection);
     let custom = Custom {
-        turn: inner.sequencer.reserve(2 * parts.len()),
+        turn: inner.sequencer.reserve(),
         data,
         bare,
         parts,
+        first_id: 0,
     };
     let inner = Arc::clone(inner);
     let tracker = Tracker::new(METHOD, &inner.group, WaitingFor::Turn);
@@ -68,15 +71,29 @@ pub(super) fn start(
 
 impl Custom {
     async fn run(
-        self,
+        mut self,
         inner: &Training,
         connection: &Arc<Connection>,
         tracker: &Tracker,
         function: Function,
     ) -> Result<ForwardBackwardOutput, Error> {
-        let mut gap = Gap::new(&inner.sequencer);
         self.turn.begins().await;
-        let (batch, custom) = match self.prepare(inner, connection, tracker, function).await {
+        inner.check()?;
+        inner.close_gaps(connection, tracker).await?;
+        let ids = self.turn.take(2 * self.parts.len());
+        self.first_id = ids.start;
+        let forward = self.batch(Arc::clone(&self.bare), true);
+        let submitted = match forward.submit(inner, connection, tracker).await {
+            Ok(submitted) => submitted,
+            Err(error) => {
+                // Nothing was sent.
+                self.turn.give_back(&ids);
+                return Err(error);
+            }
+        };
+        let mut gap = Gap::new(&inner.sequencer);
+        let prepared = self.prepare(submitted, connection, tracker, function);
+        let (batch, custom) = match prepared.await {
             Ok(prepared) => prepared,
             Err(error) => {
                 gap.cause = error.to_string();
@@ -91,17 +108,14 @@ impl Custom {
         Ok(report(output, custom))
     }
 
-    /// Runs the forward pass and the function, and prepares the backward pass.
+    /// Waits for the forward pass, runs the function, and prepares the backward pass.
     async fn prepare(
         &self,
-        inner: &Training,
+        submitted: Submitted,
         connection: &Arc<Connection>,
         tracker: &Tracker,
         function: Function,
     ) -> Result<(Batch, CustomLoss), Error> {
-        inner.check()?;
-        let forward = self.batch(Arc::clone(&self.bare), true);
-        let submitted = forward.submit(inner, connection, tracker).await?;
         let output = submitted.results(connection, tracker).await?;
         let (data, bare) = (Arc::clone(&self.data), Arc::clone(&self.bare));
         let (weighted, custom) = blocking::run(move || {
@@ -122,7 +136,7 @@ impl Custom {
             loss: Loss::cross_entropy(),
             forward_only,
             parts: self.parts.clone(),
-            first_id: self.turn.ids().start + skipped as u64,
+            first_id: self.first_id + skipped as u64,
         }
     }
 }

@@ -121,10 +121,10 @@ impl<'a> Trial<'a> {
 
     async fn find(&self) -> Result<ForwardForm, Error> {
         let first = self.forward(1, false).await?;
+        let second = self.forward(2, false).await?;
         if self.subject.connection.learned.form() == Some(Form::Json) {
             return Ok(ForwardForm::Url);
         }
-        let second = self.forward(2, false).await?;
         let step = self.step(3).await?;
         let is_honoured = if let Some(norm) = gradient_norm(&step) {
             norm == 0.0

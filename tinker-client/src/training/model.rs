@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 use tinker_transport::Class;
 use tinker_transport::policy::Standard;
 use tinker_types::{
-    CreateModel, LoadWeights, ModelCreated, ModelId, ModelInfo, Operation, WeightsLoaded,
+    CreateModel, Endpoint as _, ForwardBackward, LoadWeights, Loss, LossFn, ModelCreated, ModelId,
+    ModelInfo, Operation, WeightsLoaded,
 };
 use tokio::time::Instant;
 
@@ -15,9 +16,13 @@ use crate::operation::sequencer::{Sequencer, Turn};
 use crate::operation::{group::Group, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
 use crate::retry::conflict::ConflictIsFinal;
-use crate::session::{lease::ModelLease, state::ClientState};
+use crate::session::{connection::Connection, lease::ModelLease, state::ClientState};
+use crate::training::submit::{Outgoing, submit};
 use crate::wire::request::repeatable;
 use crate::wire::{codec::Output, extra::Extended};
+
+/// Name of a loss that no server has.
+const NO_LOSS: &str = "no_operation";
 
 /// One model in training.
 #[derive(Debug)]
@@ -60,10 +65,39 @@ impl Training {
         data.or(self.info.model_name.as_deref())
     }
 
+    /// Closes gaps in the sequence ids, which would block all later operations. A gap is left by a request that the server
+    /// did not receive. Each is filled with a pass that every server refuses or ignores: it has no data, and no such loss
+    /// exists. If the server has counted the id, this is a repeat without effect.
+    pub(super) async fn close_gaps(
+        &self,
+        connection: &Connection,
+        tracker: &Tracker,
+    ) -> Result<(), Error> {
+        while let Some(seq_id) = self.sequencer.first_open() {
+            let model = self.info.model_id.clone();
+            let loss = Loss::new(LossFn::from_name(NO_LOSS));
+            let outgoing = Outgoing {
+                operation: ForwardBackward::NAME,
+                tracker,
+                pass: ForwardBackward::new(model, seq_id, Vec::new(), loss),
+                bytes: 100,
+                by_url: false,
+            };
+            match submit(connection, outgoing).await {
+                Err(error @ Error::Transport(_)) => return Err(error),
+                Err(Error::Status(error)) if error.status().is_server_error() => {
+                    return Err(error.into());
+                }
+                _ => self.sequencer.close(seq_id),
+            }
+        }
+        Ok(())
+    }
+
     /// Submits an operation in its turn and waits for its result.
     pub(super) async fn run<O>(
         &self,
-        request: O,
+        request: impl FnOnce(ModelId, u64) -> O,
         extra: &Map<String, Value>,
         turn: Turn,
         tracker: &Tracker,
@@ -72,11 +106,13 @@ impl Training {
         O: Operation<Output: Output> + Send + Sync,
     {
         let started = Instant::now();
-        let seq_id = turn.ids().start;
         turn.begins().await;
         self.check()?;
         tracker.set(WaitingFor::Acceptance);
         let connection = self.state.connection().await?;
+        Box::pin(self.close_gaps(connection, tracker)).await?;
+        let seq_id = turn.take(1).start;
+        let request = request(self.info.model_id.clone(), seq_id);
         let mut call = tracker.identify(repeatable::<O>(Class::Train));
         if O::REQUEST_TYPE.is_save() {
             call = call.with_policy(ConflictIsFinal(Standard::new()));

@@ -47,7 +47,7 @@ pub(super) fn split(data: &[Datum], connection: &Connection) -> Vec<Part> {
     )
 }
 
-/// Reserves a turn with one sequence id per request and starts the operation.
+/// Reserves a turn and starts the operation, with one sequence id for each request.
 pub(super) fn start(
     inner: &Arc<Training>,
     (operation, method): (&'static str, &'static str),
@@ -60,25 +60,27 @@ pub(super) fn start(
         Err(error) => return Pending::refused(error),
     };
     let parts = split(&data, &connection);
-    let turn = inner.sequencer.reserve(parts.len());
-    let batch = Batch {
-        operation,
-        first_id: turn.ids().start,
-        data,
-        loss,
-        forward_only,
-        parts,
-    };
+    let turn = inner.sequencer.reserve();
     let inner = Arc::clone(inner);
     let tracker = Tracker::new(method, &inner.group, WaitingFor::Turn);
     Pending::detached(tracker.clone(), async move {
         turn.begins().await;
         inner.check()?;
+        inner.close_gaps(&connection, &tracker).await?;
+        let ids = turn.take(parts.len());
+        let batch = Batch {
+            operation,
+            first_id: ids.start,
+            data,
+            loss,
+            forward_only,
+            parts,
+        };
         let submitted = match batch.submit(&inner, &connection, &tracker).await {
             Ok(submitted) => submitted,
             Err(error) => {
                 // Nothing was sent.
-                inner.sequencer.give_back(turn.ids(), &error.to_string());
+                turn.give_back(&ids);
                 return Err(error);
             }
         };
@@ -137,7 +139,7 @@ impl Submitted {
 
 impl Batch {
     /// Submits every request, even if others fail: the server processes accepted requests in any case, and a missing
-    /// sequence id would block all later ones.
+    /// sequence id would block all later ones. An error means that nothing was sent.
     ///
     /// In parallel submission the first request is sent last, because the server starts when it receives that one. The
     /// data is freed when all requests are submitted.
@@ -158,10 +160,15 @@ impl Batch {
             };
             Box::pin(forward::goes_by_url(&subject)).await?
         };
+        let promises = self.promises(inner, connection, tracker, by_url).await;
+        if promises.iter().any(Result::is_ok) {
+            // An accepted request would wait for one before it that the server did not receive.
+            let _ = inner.close_gaps(connection, tracker).await;
+        }
         Ok(Submitted {
             operation: self.operation,
             report: Report::of(&self.data, &self.loss),
-            promises: self.promises(inner, connection, tracker, by_url).await,
+            promises,
         })
     }
 

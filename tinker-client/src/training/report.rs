@@ -19,9 +19,9 @@ impl Report {
         Self::Weights(data.iter().map(weights).collect())
     }
 
-    /// Adds the loss to an output without metrics. Returns false if that is not possible.
+    /// Adds the loss to an output without one. Returns false if that is not possible.
     pub(super) fn complete(&self, output: &mut ForwardBackwardOutput) -> bool {
-        if !output.metrics.is_empty() {
+        if output.metrics.keys().any(|name| name.starts_with("loss")) {
             return true;
         }
         let Self::Weights(weights) = self else {

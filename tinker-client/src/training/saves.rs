@@ -40,7 +40,7 @@ impl TrainingClient {
         self.operate(
             "TrainingClient.save_state",
             options.extra,
-            |model, seq_id| {
+            move |model, seq_id| {
                 let mut request = SaveWeights::new(model, seq_id, &options.name);
                 request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
                 request.overwrite = options.overwrite;
@@ -53,6 +53,10 @@ impl TrainingClient {
 
     /// Saves weights for sampling under a name. Pass the path to
     /// [`create_sampling_client`](crate::ServiceClient::create_sampling_client), now or later.
+    ///
+    /// Some servers sample from such a checkpoint only while its model is loaded. Where the end of a session does not
+    /// release its models, this model stays loaded until
+    /// [`unload_model`](crate::ServiceClient::unload_model) is called.
     ///
     #[doc = setup!(training)]
     /// let path = training.save_weights_for_sampler("step-100").await?;
@@ -75,13 +79,16 @@ impl TrainingClient {
         self.operate(
             "TrainingClient.save_weights_for_sampler",
             options.extra,
-            |model, seq_id| {
+            move |model, seq_id| {
                 let mut request = SaveWeightsForSampler::named(model, seq_id, &options.name);
                 request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
                 request.user_metadata = notes(options.user_metadata);
                 request
             },
-            |saved: SavedForSampler, _| Ok(saved.path.ok_or_else(|| missing("a `path`"))?),
+            |saved: SavedForSampler, inner| {
+                inner.lease.keep();
+                Ok(saved.path.ok_or_else(|| missing("a `path`"))?)
+            },
         )
     }
 
@@ -113,7 +120,7 @@ impl TrainingClient {
         self.operate(
             "TrainingClient.save_weights_external",
             Map::new(),
-            |model, seq_id| {
+            move |model, seq_id| {
                 let mut request = SaveWeightsExternal::new(model, seq_id, &options.name);
                 request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
                 request.age_encryption_recipients =
@@ -175,7 +182,7 @@ impl TrainingClient {
         self.operate(
             method,
             Map::new(),
-            |model, seq_id| {
+            move |model, seq_id| {
                 let mut request = SaveWeightsForSampler::ephemeral(model, seq_id, sampler);
                 request.kind = kind;
                 request

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use tinker_transport::{Call, Class, Compression, Replay};
 use tinker_types::wire::route;
 use tinker_types::{Endpoint, ForwardBackward, InvalidValue, Method, Submitted, proto};
+use tokio::time::Instant;
 
 use crate::config::dialect::Wire;
 use crate::error::{Advice, Cause, Error, StatusError, wants_json, wants_protobuf};
@@ -32,7 +33,8 @@ pub(crate) struct Outgoing<'a> {
 ///
 /// If the server refuses the first form in a way that shows that it expects the other, the pass is sent once in the other
 /// form, with the same sequence id; the form that is accepted is used from then on. A 500 counts as such a refusal only
-/// while no form was accepted yet. A pass that was accepted is never sent again.
+/// while no form was accepted yet, and as it may be a passing fault, the other form is used from then on only after this
+/// has happened twice. A pass that was accepted is never sent again.
 pub(crate) async fn submit(
     connection: &Connection,
     pass: Outgoing<'_>,
@@ -43,6 +45,7 @@ pub(crate) async fn submit(
         Wire::Auto => connection.learned.form(),
     };
     let first = settled.unwrap_or(Form::Protobuf);
+    let began = Instant::now();
     let answer = send(connection, pass.clone(), first, settled.is_none()).await?;
     if answer.status.is_success() {
         connection.learned.set_form(first);
@@ -55,6 +58,9 @@ pub(crate) async fn submit(
     let other = first.other();
     let second = send(connection, pass.clone(), other, is_open).await?;
     if second.status.is_success() {
+        if is_open && !connection.learned.confirms(other, began) {
+            return second.into_message();
+        }
         tracing::info!(server = %connection.name, form = other.name(), "the server accepts training passes in this form only");
         connection.learned.set_form(other);
         return second.into_message();
@@ -68,8 +74,6 @@ pub(crate) async fn submit(
         };
     }
     if !is_open {
-        tracing::info!(server = %connection.name, form = other.name(), "the server reads training passes in this form only");
-        connection.learned.set_form(other);
         return second.into_message();
     }
     if !second.status.is_server_error() {

@@ -1,7 +1,6 @@
 //! `tinker serve plan`: how to start another server, for models that need GPUs.
 
 mod deployment;
-mod known;
 mod layout;
 mod outline;
 mod skyrl;
@@ -10,11 +9,12 @@ mod tuft;
 use std::num::NonZeroU16;
 use std::path::Path;
 
+use tinker_client::profile::{BUILT_IN, BuiltIn};
+
 use crate::context::Context;
 use crate::exit::Usage;
 use crate::format::shell_word;
 use deployment::Deployment;
-use known::{Known, SERVERS};
 use layout::Layout;
 use outline::{Plan, Step};
 
@@ -50,7 +50,7 @@ pub(crate) struct Args {
 
 /// Prints the plan.
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let server = SERVERS.iter().find(|server| server.name == args.server);
+    let server = BuiltIn::find(&args.server).filter(|server| !server.start.is_empty());
     let server = server.ok_or_else(|| unknown(&args.server))?;
     let deployment = args.deployment()?;
     let mut plan = match server.name {
@@ -65,7 +65,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
 }
 
 fn unknown(name: &str) -> Usage {
-    let known: Vec<&str> = SERVERS.iter().map(|server| server.name).collect();
+    let known = BUILT_IN.iter().filter(|server| !server.start.is_empty());
+    let known: Vec<&str> = known.map(|server| server.name).collect();
     Usage(format!(
         "no plan for a server {name:?}; there is one for {}",
         known.join(", ")
@@ -73,7 +74,11 @@ fn unknown(name: &str) -> Usage {
 }
 
 /// A server whose documented start command is all that is known.
-fn documented(args: &Args, deployment: Deployment, server: &'static Known) -> Result<Plan, Usage> {
+fn documented(
+    args: &Args,
+    deployment: Deployment,
+    server: &'static BuiltIn,
+) -> Result<Plan, Usage> {
     for (option, is_given) in [
         ("--gpus", args.gpus.is_some()),
         ("--nodes", args.nodes.is_some()),
@@ -147,8 +152,9 @@ impl Args {
 }
 
 /// Commands that wait for the server and use it.
-fn connect(args: &Args, server: &Known, program: &str) -> Step {
-    let url = format!("http://HEAD:{}", args.port.unwrap_or(server.port));
+fn connect(args: &Args, server: &BuiltIn, program: &str) -> Step {
+    let port = args.port.or_else(|| server.port()).unwrap_or(80);
+    let url = format!("http://HEAD:{port}");
     let mut commands = Vec::new();
     if let Some(key) = server.key {
         commands.push(format!("export TINKER_API_KEY={key}"));

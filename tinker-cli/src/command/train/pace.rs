@@ -21,16 +21,22 @@ pub(crate) struct Pace {
 impl Pace {
     /// Adds a finished step.
     pub(crate) fn add(&mut self, step: &Step) {
-        self.smoothed = KEEP * self.smoothed + (1.0 - KEEP) * step.loss;
-        self.weight = KEEP * self.weight + (1.0 - KEEP);
+        if let Some(loss) = step.loss {
+            self.smoothed = KEEP * self.smoothed + (1.0 - KEEP) * loss;
+            self.weight = KEEP * self.weight + (1.0 - KEEP);
+        }
         self.steps += 1;
         self.tokens += step.tokens;
         self.seconds = step.seconds;
     }
 
-    /// Exponential moving average of the loss, corrected for its start at 0.
-    pub(crate) fn loss(&self) -> f64 {
-        self.smoothed / self.weight
+    /// Exponential moving average of the loss, corrected for its start at 0; `None` if no step has a loss.
+    pub(crate) fn loss(&self) -> Option<f64> {
+        (self.weight > 0.0).then(|| self.smoothed / self.weight)
+    }
+
+    fn shown_loss(&self) -> String {
+        self.loss().map_or_else(|| "-".to_owned(), format::loss)
     }
 
     /// Tokens per second since the start.
@@ -55,7 +61,7 @@ impl Pace {
             format::count(steps, "step"),
             format::duration(Duration::from_secs_f64(self.seconds)),
             format::number(self.tokens_per_second() as u64),
-            format::loss(self.loss()),
+            self.shown_loss(),
         )
     }
 
@@ -68,7 +74,7 @@ impl Pace {
     pub(crate) fn describe(&self, left: usize) -> String {
         format!(
             "loss {}  {} tokens/s  {} left",
-            format::loss(self.loss()),
+            self.shown_loss(),
             format::number(self.tokens_per_second() as u64),
             format::duration(self.time_for(left)),
         )
@@ -79,12 +85,12 @@ impl Pace {
 mod tests {
     use super::*;
 
-    fn step(step: usize, loss: f64) -> Step {
+    fn step(step: usize, loss: impl Into<Option<f64>>) -> Step {
         Step {
             number: step,
             tokens: 1000,
             learned_tokens: 500,
-            loss,
+            loss: loss.into(),
             learning_rate: 1.0,
             grad_norm: None,
             seconds: step as f64 * 0.5,
@@ -98,7 +104,7 @@ mod tests {
         let mut pace = Pace::default();
         for number in 1..=5 {
             pace.add(&step(number, 2.0));
-            assert!((pace.loss() - 2.0).abs() < 1e-12);
+            assert!((pace.loss().unwrap() - 2.0).abs() < 1e-12);
         }
         assert_eq!(pace.describe(10), "loss 2.000  2,000 tokens/s  5.0 s left");
     }
@@ -109,6 +115,16 @@ mod tests {
         for number in 1..=50 {
             pace.add(&step(number, if number < 30 { 2.0 } else { 1.0 }));
         }
-        assert!(pace.loss() > 1.0 && pace.loss() < 1.2);
+        let loss = pace.loss().unwrap();
+        assert!(loss > 1.0 && loss < 1.2);
+    }
+
+    #[test]
+    fn steps_without_a_loss_are_shown_without_one() {
+        let mut pace = Pace::default();
+        pace.add(&step(1, None));
+        assert_eq!(pace.describe(10), "loss -  2,000 tokens/s  5.0 s left");
+        pace.add(&step(2, 2.0));
+        assert!(pace.describe(10).starts_with("loss 2.000 "));
     }
 }

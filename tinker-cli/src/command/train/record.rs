@@ -168,6 +168,7 @@ fn rows(questions: &[Question], before: &[String], after: &[String]) -> Vec<Samp
 }
 
 fn mean_loss(steps: &[Step]) -> Option<f64> {
-    let sum: f64 = steps.iter().map(|step| step.loss).sum();
-    (!steps.is_empty()).then(|| sum / steps.len() as f64)
+    let losses: Vec<f64> = steps.iter().filter_map(|step| step.loss).collect();
+    let sum: f64 = losses.iter().sum();
+    (!losses.is_empty()).then(|| sum / losses.len() as f64)
 }

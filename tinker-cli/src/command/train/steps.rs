@@ -30,8 +30,9 @@ pub(crate) struct Step {
     pub(crate) tokens: usize,
     /// Number of tokens in the batch that are learned.
     pub(crate) learned_tokens: usize,
-    /// Cross entropy in nats per learned token, before the step.
-    pub(crate) loss: f64,
+    /// Cross entropy in nats per learned token, before the step; `None` if the server reports neither it nor the log
+    /// probabilities that it follows from.
+    pub(crate) loss: Option<f64>,
     pub(crate) learning_rate: f64,
     /// Norm of the gradient of the summed loss; `None` if the server does not report it.
     pub(crate) grad_norm: Option<f64>,
@@ -143,11 +144,9 @@ impl<'a> Steps<'a> {
         let update = watched(&mut submitted.update, &mut report)
             .await
             .with_context(failed)?;
-        let sum = output.loss_sum().with_context(|| {
-            format!("step {number}: the result has no metric \"loss:sum\", which holds the loss")
-        })?;
-        let loss = sum / submitted.learned.max(1) as f64;
-        if !loss.is_finite() {
+        let learned = submitted.learned.max(1) as f64;
+        let loss = output.loss_sum().map(|sum| sum / learned);
+        if let Some(loss) = loss.filter(|loss| !loss.is_finite()) {
             return Err(Diverged { step: number, loss }.into());
         }
         let mut extras = Extras::default();

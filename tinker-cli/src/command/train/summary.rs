@@ -250,7 +250,7 @@ pub(crate) fn curve(metrics: &[Step]) -> Curve {
         x_label: "step".to_owned(),
         points: metrics
             .iter()
-            .map(|step| (step.number as f64, step.loss))
+            .filter_map(|step| Some((step.number as f64, step.loss?)))
             .collect(),
     }
 }

@@ -64,13 +64,24 @@ async fn json_is_tried_after_a_500_to_protobuf_and_remembered() {
         .forward(data(1), Loss::cross_entropy())
         .await
         .unwrap();
-    assert_eq!(forms(&server), "pjjj");
+    assert_eq!(forms(&server), "pjpjj");
     let passes = server.seen_at("forward_backward");
     let first = proto::decode_request(passes[0].body.clone()).unwrap();
     assert_eq!(passes[1].json()["seq_id"], first.seq_id, "the same number");
     assert_eq!(server.seen_at("forward").len(), 1, "in JSON by URL");
     let waited = passes[1].at.checked_sub(passes[0].at).unwrap();
     assert!(waited < Duration::from_millis(100), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_passing_fault_in_the_first_pass_settles_no_form() {
+    let server = FakeServer::new();
+    server.then("forward_backward", vec![Reply::status(500, json!({}))]);
+    let client = training(&server, Dialect::default()).await;
+    for _ in 0..3 {
+        pass(&client).await.unwrap();
+    }
+    assert_eq!(forms(&server), "pjpp");
 }
 
 #[tokio::test(start_paused = true)]
@@ -273,6 +284,39 @@ async fn models_are_unloaded_where_the_server_does_not_end_sessions() {
         server.seen_at("unload_model").is_empty(),
         "the session ends"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_with_a_named_sampler_checkpoint_stays_loaded() {
+    let server = FakeServer::new();
+    server.always("sessions/s/finish", 404, json!({"detail": "Not Found"}));
+    let full = "Maximum number of LoRA adapters (2) reached";
+    server.on("retrieve_future", move |seen| {
+        let is_third = seen.json()["request_id"] == "model-2";
+        is_third.then(|| Reply::status(400, json!({"detail": full})))
+    });
+    let service = service(&server, Dialect::default());
+    let make = || service.create_lora_training_client("base", LoraConfig::new(4));
+    let (first, second) = (make().await.unwrap(), make().await.unwrap());
+    first.save_weights_for_sampler("a").await.unwrap();
+    second.save_state("a").await.unwrap();
+    drop(first);
+    let error = make().await.unwrap_err().to_string();
+    let holders = "s:train:0 (kept for its sampler checkpoints), s:train:1 (in use)";
+    for words in [full, holders, "`tinker unload RUN`"] {
+        assert!(error.contains(words), "{error}");
+    }
+    service.close(FinishReason::Success).await.unwrap();
+    let unloaded = |server: &FakeServer| {
+        let seen = server.seen_at("unload_model").into_iter();
+        let models = seen.map(|seen| seen.json()["model_id"].as_str().unwrap().to_owned());
+        models.collect::<Vec<_>>()
+    };
+    assert_eq!(unloaded(&server), ["s:train:1"]);
+    assert_eq!(service.loaded_models(), ["s:train:0".into()]);
+    service.unload_model("s:train:0").await.unwrap();
+    assert_eq!(unloaded(&server), ["s:train:1", "s:train:0"]);
+    assert!(service.loaded_models().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

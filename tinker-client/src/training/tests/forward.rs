@@ -75,8 +75,16 @@ async fn a_forward_pass_that_would_train_is_refused_and_the_client_stays_usable(
         assert!(matches!(error, Error::Config(_)), "{error}");
         assert!(error.to_string().contains("would add gradients"), "{error}");
     }
-    pass(&client).await.unwrap();
-    client.optim_step(AdamParams::new(1e-3)).await.unwrap();
+    let refused = client.forward(data(1), Loss::cross_entropy());
+    // Both are queued behind a pass that is refused before it is sent.
+    let (pass, step) = (pass(&client), client.optim_step(AdamParams::new(1e-3)));
+    assert!(refused.await.is_err());
+    pass.await.unwrap();
+    step.await.unwrap();
+    let squares = |_: &[crate::Datum], _: &[Vec<f32>]| Err::<crate::CustomLoss, _>("unreachable");
+    let custom = client.forward_backward_custom(data(1), squares);
+    assert!(matches!(custom.await, Err(Error::Config(_))));
+    client.save_state("a").await.unwrap();
     let of_ours = |seen: &Seen| seen.json()["model_id"] == "s:train:0";
     let step = server
         .seen_at("optim_step")

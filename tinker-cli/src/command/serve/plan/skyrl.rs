@@ -3,9 +3,9 @@
 #![expect(clippy::doc_markdown, reason = "names of other projects")]
 
 use serde_json::json;
+use tinker_client::profile::BuiltIn;
 
 use super::deployment::Deployment;
-use super::known::Known;
 use super::outline::{Plan, Port, Step};
 use crate::exit::Usage;
 use crate::format::shell_word;
@@ -17,10 +17,10 @@ const UV: &str = "uv run --extra tinker --extra fsdp";
 const RAY_PORT: u16 = 6379;
 
 /// Commands of a checkout, with Ray over several machines.
-pub(super) fn plan(deployment: &Deployment, server: &'static Known) -> Result<Plan, Usage> {
+pub(super) fn plan(deployment: &Deployment, server: &'static BuiltIn) -> Result<Plan, Usage> {
     let layout = deployment.layout;
     let model = deployment.model.clone();
-    let port = deployment.port.unwrap_or(server.port);
+    let port = deployment.port.or_else(|| server.port()).unwrap_or(80);
     // Training and sampling share the GPUs, so both use all of them.
     let backend = json!({
         "trainer.placement.colocate_all": true,

@@ -1,9 +1,9 @@
 //! The plan for `TuFT`.
 
 use serde_json::json;
+use tinker_client::profile::BuiltIn;
 
 use super::deployment::Deployment;
-use super::known::Known;
 use super::outline::{File, Plan, Port, Step};
 use crate::exit::Usage;
 
@@ -11,14 +11,14 @@ use crate::exit::Usage;
 const FILE: &str = "tuft.yaml";
 
 /// A configuration file and the start command.
-pub(super) fn plan(deployment: &Deployment, server: &'static Known) -> Result<Plan, Usage> {
+pub(super) fn plan(deployment: &Deployment, server: &'static BuiltIn) -> Result<Plan, Usage> {
     let layout = deployment.layout;
     if layout.nodes > 1 {
         let message = "TuFT is documented for one machine; leave out --nodes, or plan for skyrl";
         return Err(Usage(message.to_owned()));
     }
     let model = deployment.model.clone();
-    let port = deployment.port.unwrap_or(server.port);
+    let port = deployment.port.or_else(|| server.port()).unwrap_or(80);
     let mut settings = json!({
         "model_name": &deployment.name,
         "model_path": &model,

@@ -22,7 +22,7 @@ fn step(step: usize) -> Step {
         number: step,
         tokens: 10,
         learned_tokens: 5,
-        loss: 1.0 / step as f64,
+        loss: Some(1.0 / step as f64),
         learning_rate: 0.1,
         grad_norm: Some(2.0),
         seconds: step as f64,
