@@ -12,6 +12,12 @@ pub(crate) fn now_compact() -> String {
     compact(Timestamp::now())
 }
 
+/// Current time, for files.
+pub(crate) fn system_now() -> std::time::SystemTime {
+    let since = std::time::Duration::try_from(Timestamp::now().as_duration());
+    std::time::SystemTime::UNIX_EPOCH + since.unwrap_or_default()
+}
+
 fn readable(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -48,7 +48,7 @@ pub(crate) async fn run(
     match command {
         Command::Train(args) => Box::pin(train::run(*args, context)).await,
         Command::Sample(args) => Box::pin(sample::run(*args, context)).await,
-        Command::Data(args) => data::run(*args, context),
+        Command::Data(args) => Box::pin(data::run(*args, context)).await,
         #[cfg(feature = "local")]
         Command::Serve(args) => serve::run(args, context).await,
         #[cfg(feature = "local")]

@@ -20,4 +20,6 @@ pub(crate) use server::Server;
 pub(crate) use server_or_engine::ServerOrEngine;
 pub(crate) use template::TemplateArgs;
 pub(crate) use tokenizer::find as find_tokenizer;
+#[cfg(feature = "local")]
 pub(crate) use tokenizer::from_files as renderer_of_files;
+pub(crate) use tokenizer::named as renderer_of_name;

@@ -1,16 +1,19 @@
 //! Data files of the command line: names, patterns and standard input.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sha2::{Digest as _, Sha256};
-use tinker_data::{Dataset, DatasetError, Format, Notes, ReadOptions, Rows, matching};
+use tinker_data::{
+    DatasetError, Format, Index, Notes, ReadOptions, Row, Rows, matching, open_file,
+};
 
 use crate::exit::Usage;
 use crate::format;
 use crate::printer::Printer;
+use crate::watched::{Unit, watched};
 
 /// Options of reading data files.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -35,36 +38,120 @@ impl ReadArgs {
 
     /// Opens a file, or standard input for `-`.
     pub(crate) fn open(&self, path: &Path) -> Result<Rows, DatasetError> {
-        if is_stdin(path) {
-            return Rows::new(path, std::io::stdin(), &self.options());
-        }
-        Rows::open(path, &self.options())
+        self.open_counted(path, &Arc::default())
     }
 
-    /// Reads all files into memory. The digest is that of `cat FILES | sha256sum`.
-    pub(crate) fn read(&self, names: &[PathBuf]) -> anyhow::Result<(Vec<Dataset>, String)> {
-        let digest = Arc::new(Mutex::new(Sha256::new()));
-        let options = self.options();
-        let mut read = Vec::new();
-        for path in matching(names)? {
-            let source: Box<dyn Read + Send> = if is_stdin(&path) {
-                Box::new(std::io::stdin())
-            } else {
-                // Refuses folders, FIFOs and devices.
-                Rows::open(&path, &options)?;
-                Box::new(File::open(&path)?)
-            };
-            let digest = Arc::clone(&digest);
-            read.push(Dataset::read(path, Hashed { source, digest }, &options)?);
+    /// The same as [`Self::open`]. The bytes that are read are added to `count`.
+    pub(crate) fn open_counted(
+        &self,
+        path: &Path,
+        count: &Arc<AtomicU64>,
+    ) -> Result<Rows, DatasetError> {
+        let source: Box<dyn Read + Send> = if is_stdin(path) {
+            Box::new(std::io::stdin())
+        } else {
+            Box::new(open_file(path)?)
+        };
+        let counted = Counted {
+            source,
+            count: Arc::clone(count),
+            digest: None,
+        };
+        Rows::new(path, counted, &self.options())
+    }
+
+    /// Checks the rows of all files, and shows the progress. `each` receives every row. What cannot be read twice is
+    /// copied to a temporary file in `folder`, by default that of the system.
+    pub(crate) fn index(
+        &self,
+        names: &[PathBuf],
+        folder: Option<&Path>,
+        printer: Printer,
+        each: &mut dyn FnMut(&Row),
+    ) -> anyhow::Result<Indexed> {
+        let files = matching(names)?;
+        let mut rows = Index::new(self.options());
+        if let Some(folder) = folder {
+            rows = rows.with_folder(folder);
         }
+        let (count, digest) = (Arc::<AtomicU64>::default(), Arc::default());
+        let total = bytes(&files);
+        watched(
+            printer,
+            "read",
+            (total, Unit::BYTES),
+            &Arc::clone(&count),
+            || {
+                for path in &files {
+                    let (count, digest) = (Arc::clone(&count), Some(Arc::clone(&digest)));
+                    if is_stdin(path) {
+                        let source = std::io::stdin();
+                        let source = Counted {
+                            source,
+                            count,
+                            digest,
+                        };
+                        rows.add_with(path, source, each)?;
+                    } else {
+                        let counted = |source| Counted {
+                            source,
+                            count,
+                            digest,
+                        };
+                        rows.open_with(path, counted, each)?;
+                    }
+                }
+                Ok::<(), DatasetError>(())
+            },
+        )?;
+        let digest: &Mutex<Sha256> = &digest;
         let digest = digest
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-            .finalize();
-        let hex = digest.iter().map(|byte| format!("{byte:02x}"));
-        Ok((read, hex.collect()))
+            .clone();
+        let hex = digest
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Ok(Indexed { rows, sha256: hex })
     }
+}
+
+/// Data files whose rows can be read in any order.
+#[derive(Debug)]
+pub(crate) struct Indexed {
+    pub(crate) rows: Index,
+    /// SHA-256 of the files, as `cat FILES | sha256sum` prints it.
+    pub(crate) sha256: String,
+}
+
+impl Indexed {
+    /// Numbers of the rows, in their order or mixed by weights.
+    pub(crate) fn order(&self, weights: &[f64], seed: u64) -> Result<Vec<usize>, Usage> {
+        let files = self.rows.paths().len();
+        if weights.is_empty() {
+            return Ok((0..self.rows.len()).collect());
+        }
+        if weights.len() != files {
+            let message = format!(
+                "--mix has {}, and there are {}; give one weight for each file",
+                format::count(weights.len(), "weight"),
+                format::count(files, "file")
+            );
+            return Err(Usage(message));
+        }
+        Ok(self.rows.mixed(weights, seed))
+    }
+}
+
+/// Bytes of files; 0 if one of them has no known length.
+pub(crate) fn bytes(files: &[PathBuf]) -> u64 {
+    let length = |path: &PathBuf| {
+        let metadata = path.metadata().ok()?;
+        metadata.is_file().then_some(metadata.len())
+    };
+    files.iter().map(length).sum::<Option<u64>>().unwrap_or(0)
 }
 
 /// Parses the weight of a file in a mixture.
@@ -73,28 +160,6 @@ pub(crate) fn weight(text: &str) -> Result<f64, String> {
         Ok(weight) if (0.0..=1e6).contains(&weight) => Ok(weight),
         _ => Err("give a number from 0 to 1000000".to_owned()),
     }
-}
-
-/// One data set of several files: one after the other, or mixed by weight.
-pub(crate) fn mixed(parts: Vec<Dataset>, weights: &[f64], seed: u64) -> Result<Dataset, Usage> {
-    if weights.is_empty() {
-        let mut parts = parts.into_iter();
-        let mut all = parts.next().unwrap_or_default();
-        parts.for_each(|part| all.append(part));
-        return Ok(all);
-    }
-    if weights.len() != parts.len() {
-        let message = format!(
-            "--mix has {}, and there are {}; give one weight for each file",
-            format::count(weights.len(), "weight"),
-            format::count(parts.len(), "file")
-        );
-        return Err(Usage(message));
-    }
-    Ok(Dataset::mix(
-        parts.into_iter().zip(weights.iter().copied()).collect(),
-        seed,
-    ))
 }
 
 /// Whether a name stands for standard input.
@@ -145,17 +210,21 @@ pub(crate) fn formats(notes: &Notes) -> String {
     formats.join(", ")
 }
 
-/// A source whose bytes are hashed while they are read.
-struct Hashed {
-    source: Box<dyn Read + Send>,
-    digest: Arc<Mutex<Sha256>>,
+/// A source whose bytes are counted and, if there is a digest, hashed while they are read.
+struct Counted<R> {
+    source: R,
+    count: Arc<AtomicU64>,
+    digest: Option<Arc<Mutex<Sha256>>>,
 }
 
-impl Read for Hashed {
+impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.source.read(buffer)?;
-        let mut digest = self.digest.lock().unwrap_or_else(PoisonError::into_inner);
-        digest.update(&buffer[..count]);
+        self.count.fetch_add(count as u64, Ordering::Relaxed);
+        if let Some(digest) = &self.digest {
+            let mut digest = digest.lock().unwrap_or_else(PoisonError::into_inner);
+            digest.update(&buffer[..count]);
+        }
         Ok(count)
     }
 }
@@ -169,10 +238,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.jsonl");
         std::fs::write(&path, "{\"prompt\":\"a\",\"completion\":\"b\"}\n").unwrap();
-        let (read, sha256) = ReadArgs::default().read(&[path]).unwrap();
-        assert_eq!(read.len(), 1);
+        let quiet = Printer {
+            quiet: true,
+            style: crate::style::TerminalStyle::detect(true),
+        };
+        let read = ReadArgs::default().index(&[path], None, quiet, &mut |_| ());
+        let read = read.unwrap();
+        assert_eq!(read.rows.len(), 1);
         assert_eq!(
-            sha256,
+            read.sha256,
             "e07d31bdddb9aeaff065bbece8d092e987394a88450a601b00d76c066f1088b2"
         );
     }

@@ -12,7 +12,9 @@ mod clock;
 mod command;
 mod connect;
 mod context;
+mod data_errors;
 mod data_files;
+mod encoding;
 mod exit;
 mod format;
 mod interrupt;
@@ -25,6 +27,7 @@ mod progress;
 mod report;
 mod shown_row;
 mod style;
+mod watched;
 
 use std::process::ExitCode;
 

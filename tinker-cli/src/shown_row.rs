@@ -1,7 +1,7 @@
 //! A row of data as the model sees it.
 
 use serde::Serialize;
-use tinker_data::{DatasetError, Format, Renderer, Row};
+use tinker_data::{Format, LineError, Renderer, Row};
 
 use crate::format::{self, labelled};
 use crate::style::{FAINT, GOOD, LABEL, TerminalStyle, paint};
@@ -36,7 +36,7 @@ struct Part {
 
 impl ShownRow {
     /// Encodes a row.
-    pub(crate) fn new(renderer: &Renderer, row: &Row) -> Result<Self, DatasetError> {
+    pub(crate) fn new(renderer: &Renderer, row: &Row) -> Result<Self, LineError> {
         let mut sequences = Vec::new();
         for (example, spans) in row.spans(renderer)? {
             let parts = spans.into_iter().map(|span| Part {
@@ -76,8 +76,9 @@ impl ShownRow {
         self
     }
 
-    /// The row for people: learned text is in brackets and coloured. Texts are whole.
-    pub(crate) fn to_text(&self, style: TerminalStyle, ids: bool) -> String {
+    /// The row for people: learned text is in brackets and coloured. Texts are whole. Sequences of more than `most` tokens
+    /// are marked.
+    pub(crate) fn to_text(&self, style: TerminalStyle, ids: bool, most: Option<usize>) -> String {
         let mut text = String::new();
         let place = format!("{}:{}", self.file, self.line);
         for (index, sequence) in self.sequences.iter().enumerate() {
@@ -90,7 +91,11 @@ impl ShownRow {
                 format::count(sequence.tokens, "token"),
                 format::number(sequence.learned as u64)
             );
-            let head = format!("{place}  {}{part}, {counts}", self.format);
+            let long = match most {
+                Some(most) if sequence.tokens > most => format!(", longer than {most}"),
+                _ => String::new(),
+            };
+            let head = format!("{place}  {}{part}, {counts}{long}", self.format);
             text += &format!("{}\n", labelled(LABEL, "row", &head));
             for line in sequence.to_text(style).lines() {
                 text += &format!("    {line}\n");

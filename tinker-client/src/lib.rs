@@ -29,7 +29,7 @@ mod testing;
 
 pub use config::credentials::{Credentials, CredentialsFile, KeyOrigin, StoredKey};
 pub use config::dialect::{Dialect, ForwardOnly, Wire};
-pub use config::{Config, ENVIRONMENT, HUB_ENVIRONMENT, OFFICIAL_BASE_URL, Variable};
+pub use config::{Config, ENVIRONMENT, HUB_ENVIRONMENT, OFFICIAL_BASE_URL, Variable, cache_folder};
 pub use custom_loss::autodiff;
 pub use custom_loss::graph::LossGraph;
 pub use custom_loss::handle::LossHandle;

@@ -1,7 +1,8 @@
 //! Speed and memory of reading: `cargo run --release -p tinker-data --example throughput -- [FILE] [MIB]`.
 //!
-//! Writes a file of chats of the given size if it does not exist, reads it row by row, and prints megabytes per second
-//! and, on Linux, the largest resident memory.
+//! Writes a file of chats of the given size if it does not exist. Reads it row by row on one core, then counts it as
+//! `tinker data check` does, with the byte tokenizer and on all cores. Prints megabytes per second and, on Linux, the
+//! largest resident memory.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 #![expect(
@@ -14,7 +15,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::Path;
 use std::time::Instant;
 
-use tinker_data::{ReadOptions, Rows};
+use tinker_data::{ReadOptions, Renderer, Rows, Survey};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -25,25 +26,31 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if !Path::new(&path).exists() {
         write(Path::new(&path), mebibytes << 20)?;
     }
-    let size = std::fs::metadata(&path)?.len();
+    let megabytes = std::fs::metadata(&path)?.len() as f64 / 1e6;
+    let options = ReadOptions::new();
     let start = Instant::now();
-    let mut rows = Rows::open(&path, &ReadOptions::new())?;
     let mut count = 0_usize;
-    for row in rows.by_ref() {
+    for row in Rows::open(&path, &options)? {
         row?;
         count += 1;
     }
-    let seconds = start.elapsed().as_secs_f64();
-    println!(
-        "{count} rows, {:.1} MB, {:.0} MB/s on one core",
-        size as f64 / 1e6,
-        size as f64 / 1e6 / seconds
-    );
-    if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
-        let peak = status.lines().find(|line| line.starts_with("VmHWM"));
-        println!("{}", peak.unwrap_or_default());
-    }
+    report("read", count, megabytes, start);
+    let start = Instant::now();
+    let mut survey = Survey::new(Renderer::plain());
+    survey.add(Rows::open(&path, &options)?, false)?;
+    report("counted", survey.counts().rows, megabytes, start);
     Ok(())
+}
+
+fn report(done: &str, rows: usize, megabytes: f64, start: Instant) {
+    let seconds = start.elapsed().as_secs_f64();
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak = status.lines().find(|line| line.starts_with("VmHWM"));
+    let peak = peak.unwrap_or_default().replace(['\t', ' '], "");
+    println!(
+        "{done} {rows} rows, {megabytes:.0} MB, at {:.0} MB/s; {peak}",
+        megabytes / seconds
+    );
 }
 
 /// Writes chats of a few hundred bytes.

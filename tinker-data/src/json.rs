@@ -45,6 +45,21 @@ impl Json {
         }
     }
 
+    /// Bytes of its texts and keys, and one for each other value.
+    pub(crate) fn text_length(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) | Self::Number(_) => 1,
+            Self::String(text) => text.len(),
+            Self::Array(items) => items.iter().map(Self::text_length).sum(),
+            Self::Object(members) => {
+                let lengths = members.iter();
+                lengths
+                    .map(|(key, value)| key.len() + value.text_length())
+                    .sum()
+            }
+        }
+    }
+
     /// The kind of value, for error messages.
     pub fn kind(&self) -> &'static str {
         match self {

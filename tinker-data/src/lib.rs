@@ -3,6 +3,7 @@
 mod chat;
 mod dataset;
 mod error;
+mod hashing;
 mod json;
 #[cfg(any(feature = "templates", feature = "tokenizers"))]
 mod model_file;
@@ -15,9 +16,10 @@ pub use chat::{
     ToolCall, without_empty_thought,
 };
 pub use dataset::{
-    Counts, Dataset, DatasetError, EncodedDataset, EncodedLine, EncodedQuestions, ErrorKind,
-    Example, Format, Index, LengthLimit, LineError, Notes, Prompt, Question, ReadOptions, Row,
-    Rows, Span, Survey, UnknownFormat, datums, held_out, matching,
+    Counts, Dataset, DatasetError, EncodedCounts, EncodedDataset, EncodedLine, EncodedQuestions,
+    ErrorKind, Example, Format, FoundLines, Index, LengthLimit, LineError, Notes, Prompt, Question,
+    ReadOptions, Row, Rows, Sequences, Span, Survey, UnknownFormat, datums, held_out, matching,
+    open_file,
 };
 pub use error::ChatError;
 pub use json::Json;

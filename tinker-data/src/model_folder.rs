@@ -54,6 +54,12 @@ impl TokenizerConfig {
         &self.fields[name]
     }
 
+    /// The content of the files.
+    #[cfg(feature = "tokenizers")]
+    pub(crate) fn text(&self) -> String {
+        format!("{}\n{}", self.fields, self.older)
+    }
+
     /// Names such as `eos_token` with their tokens, which the files hold as text or under `content`.
     pub(crate) fn special_tokens(&self) -> BTreeMap<String, String> {
         let mut all = tokens(&self.fields);

@@ -40,6 +40,18 @@ pub(crate) fn run(skip_tests: bool) -> anyhow::Result<()> {
         Ok(cmd!(shell, "cargo doc --workspace --no-deps --all-features").run()?)
     })?;
     step("each feature of each library", feature::run)?;
+    // The tests above are without this feature: its library takes longer to build than all of them.
+    step("tests of Parquet files", || {
+        let tests = [
+            "--package",
+            "tinker-data",
+            "--features",
+            "parquet",
+            "--test",
+            "it",
+        ];
+        Ok(cmd!(shell, "cargo test {tests...} parquet").run()?)
+    })?;
     step("licences and sources", || check_licences(&shell))?;
     eprintln!("all checks passed");
     Ok(())

@@ -28,11 +28,11 @@ enum Action {
 }
 
 /// Runs the subcommand.
-pub(crate) fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     match args.action {
-        Action::Check(args) => check::run(&args, context),
-        Action::Show(args) => show::run(&args, context),
-        Action::Convert(args) => convert::run(&args, context),
+        Action::Check(args) => Box::pin(check::run(&args, context)).await,
+        Action::Show(args) => Box::pin(show::run(&args, context)).await,
+        Action::Convert(args) => Box::pin(convert::run(&args, context)).await,
         Action::Split(args) => split::run(&args, context),
     }
 }

@@ -1,7 +1,8 @@
 //! `tinker train`: supervised fine-tuning.
 
 mod args;
-mod encode;
+mod cache;
+mod encoded;
 mod evaluate;
 mod job;
 mod pace;

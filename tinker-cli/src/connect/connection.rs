@@ -204,7 +204,7 @@ impl Connection {
     /// The renderer of a model: tokenizer and chat template.
     pub(crate) async fn renderer(&self, model: &str) -> anyhow::Result<Renderer> {
         if let Some(path) = &self.tokenizer {
-            return tokenizer::named(path, &self.template, self.printer).await;
+            return tokenizer::named("--tokenizer", path, &self.template, self.printer).await;
         }
         let supported = self.supported(model);
         let id = supported.and_then(|supported| supported.tokenizer_id.as_deref());

@@ -82,8 +82,10 @@ pub(crate) fn find(model: &str, id: &str) -> Result<String, String> {
     Ok(format!("{id} is on this machine"))
 }
 
-/// The renderer of the tokenizer that the user names: a folder, a file in one, or a name on the Hugging Face Hub.
-pub(super) async fn named(
+/// The renderer of the tokenizer that the user names with `option`: a folder, a file in one, the built-in model, or a name
+/// on the Hugging Face Hub, whose files are taken from its cache or fetched.
+pub(crate) async fn named(
+    option: &str,
     path: &Path,
     template: &TemplateArgs,
     printer: Printer,
@@ -91,9 +93,12 @@ pub(super) async fn named(
     if path.exists() {
         return from_files(path, template);
     }
+    if let Some(tokenizer) = path.to_str().and_then(Tokenizer::from_id) {
+        return Ok(Renderer::new(tokenizer, template.plain()?));
+    }
     let Some(Ok(repository)) = path.to_str().map(str::parse) else {
         let message = format!(
-            "--tokenizer {}: does not exist; give a folder with {FILES}, or a name on the Hugging Face Hub",
+            "{option} {}: does not exist; give a folder with {FILES}, or a name on the Hugging Face Hub",
             path.display()
         );
         return Err(Usage(message).into());
@@ -101,7 +106,7 @@ pub(super) async fn named(
     let hub = Hub::new(HubConfig::from_env()?)?;
     from_hub(&hub, &repository, "main", template, printer)
         .await
-        .with_context(|| format!("--tokenizer {repository}: is no folder, and cannot be fetched"))
+        .with_context(|| format!("{option} {repository}: is no folder, and cannot be fetched"))
 }
 
 /// The renderer of a repository, from the cache or fetched.
@@ -186,6 +191,7 @@ mod tests {
             assert!(found.is_ok(), "{model} {tokenizer}");
         }
         let error = named(
+            "--tokenizer",
             Path::new("/no/such/folder"),
             &TemplateArgs::default(),
             quiet(),

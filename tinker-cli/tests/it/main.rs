@@ -4,6 +4,7 @@
 
 mod data;
 mod export;
+mod hostile;
 mod interrupt;
 mod outside;
 mod plan;

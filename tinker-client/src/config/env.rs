@@ -154,6 +154,17 @@ impl ProfileFile {
     }
 }
 
+/// The folder for what can be made again: `tinker` in `XDG_CACHE_HOME` or `~/.cache`; `None` without a home folder.
+pub fn cache_folder() -> Option<PathBuf> {
+    let absolute = |folder: std::ffi::OsString| {
+        Some(PathBuf::from(folder)).filter(|folder| folder.is_absolute())
+    };
+    let folder = std::env::var_os(XDG_CACHE_HOME).and_then(absolute);
+    let home = || std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+    let folder = folder.or_else(|| Some(home()?.join(".cache")))?;
+    Some(folder.join("tinker"))
+}
+
 impl CredentialsFile {
     /// The file of the user, `~/.tinker/credentials.json`; `None` without a home folder.
     pub fn of_user() -> Option<Self> {

@@ -18,7 +18,7 @@ use tinker_transport::{
     without_user,
 };
 
-pub use env::{ENVIRONMENT, HUB_ENVIRONMENT, Variable};
+pub use env::{ENVIRONMENT, HUB_ENVIRONMENT, Variable, cache_folder};
 
 use crate::config::dialect::Dialect;
 use crate::error::{ConfigError, Error};

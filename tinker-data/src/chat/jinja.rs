@@ -49,6 +49,14 @@ const STEPS: u64 = 2_000_000;
 /// Levels of calls of macros and loops. A macro counts as five.
 const DEEPEST: usize = 300;
 
+/// The function that gives the local time in a format.
+const CLOCK: &str = "strftime_now";
+
+/// Parts of formats that change within a day.
+const TIME_OF_DAY: [&str; 14] = [
+    "%H", "%-H", "%I", "%-I", "%M", "%-M", "%S", "%-S", "%p", "%f", "%c", "%X", "%T", "%s",
+];
+
 /// Longest text of one rendering, apart from what the conversation adds.
 const LONGEST: usize = 64 << 20;
 
@@ -60,6 +68,7 @@ pub(super) struct Jinja {
     environment: Environment<'static>,
     source: Source,
     special_tokens: BTreeMap<String, String>,
+    clock: Clock,
 }
 
 impl Jinja {
@@ -103,7 +112,20 @@ impl Jinja {
             environment,
             source,
             special_tokens,
+            clock,
         })
+    }
+
+    /// Everything that determines what the template writes: its text, the special tokens, and the date if it asks for
+    /// the time. `None` if it may ask for the time of day.
+    pub(super) fn identity(&self) -> Option<String> {
+        let Source { text, .. } = &self.source;
+        let date = match text.contains(CLOCK) {
+            true if TIME_OF_DAY.iter().any(|part| text.contains(part)) => return None,
+            true => self.clock.format("%Y-%m-%d").ok()?,
+            false => String::new(),
+        };
+        Some(format!("{date} {:?} {text}", self.special_tokens))
     }
 
     /// The text of the conversation, followed by the start of the next answer if `is_prompt`. `args` are variables that

@@ -2,6 +2,7 @@
 
 mod answer;
 mod conversation;
+mod digest;
 mod ends;
 #[cfg(feature = "templates")]
 mod jinja;
@@ -26,4 +27,5 @@ pub use rendered::Rendered;
 pub use renderer::Renderer;
 pub use rule::Rule;
 pub use sequence::EncodedExample;
+pub(crate) use sequence::parts;
 pub use template::Template;

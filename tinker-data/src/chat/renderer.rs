@@ -131,6 +131,16 @@ impl Renderer {
         Ok((prompt, answer))
     }
 
+    /// The template.
+    pub(super) fn template(&self) -> &Template {
+        &self.template
+    }
+
+    /// The answers that are learned.
+    pub(super) fn learn(&self) -> Learn {
+        self.learn
+    }
+
     fn mask(&self) -> Mask<'_> {
         Mask {
             tokenizer: &self.tokenizer,

@@ -32,6 +32,19 @@ impl Sequence {
     }
 }
 
+/// Tokens of the whole sequence and the weight of each, from which a datum can be made again. `None` for a datum that
+/// holds more, or whose targets are not its input shifted by one.
+pub(crate) fn parts(datum: &Datum) -> Option<(Vec<u32>, Vec<f32>)> {
+    let inputs = &datum.loss_fn_inputs;
+    let targets = inputs.get("target_tokens")?.as_i64()?;
+    let mut tokens = datum.model_input.to_tokens().ok()?;
+    tokens.push(u32::try_from(*targets.last()?).ok()?);
+    let mut weights = vec![0.0];
+    weights.extend_from_slice(inputs.get("weights")?.as_f32()?);
+    let again = Datum::weighted(&tokens, &weights).ok()?;
+    (again == *datum).then_some((tokens, weights))
+}
+
 /// An example as a datum for cross entropy.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -66,27 +79,27 @@ impl EncodedExample {
         }
     }
 
+    /// An example from its [`parts`].
+    pub(crate) fn from_parts(
+        tokens: Vec<u32>,
+        weights: Vec<f32>,
+        rule: Rule,
+        merged_seams: usize,
+    ) -> Result<Self, ChatError> {
+        Self::new(&Sequence {
+            tokens,
+            weights,
+            rule,
+            merged: merged_seams,
+        })
+    }
+
     /// The first `most` tokens; `None` if none of them is learned, or if the datum holds more than tokens and weights.
     pub(crate) fn cut(&self, most: usize) -> Option<Self> {
-        let inputs = &self.datum.loss_fn_inputs;
-        let targets = inputs.get("target_tokens")?.as_i64()?;
-        let weights = inputs.get("weights")?.as_f32()?;
-        let input = self.datum.model_input.to_tokens().ok()?;
-        if inputs.len() != 2 || most == 0 {
-            return None;
-        }
-        let last = targets.get(most.checked_sub(2)?)?;
-        let mut tokens = input.get(..most - 1)?.to_vec();
-        tokens.push(u32::try_from(*last).ok()?);
-        let mut kept = vec![0.0];
-        kept.extend_from_slice(weights.get(..most - 1)?);
-        let sequence = Sequence {
-            tokens,
-            weights: kept,
-            rule: self.rule,
-            merged: self.merged_seams,
-        };
-        Self::new(&sequence)
+        let (mut tokens, mut weights) = parts(&self.datum)?;
+        tokens.truncate(most);
+        weights.truncate(most);
+        Self::from_parts(tokens, weights, self.rule, self.merged_seams)
             .ok()
             .filter(|shorter| shorter.learned > 0)
     }

@@ -214,6 +214,30 @@ impl Template {
         }
     }
 
+    /// Everything that determines what the template writes; `None` if that is the time of day.
+    #[cfg_attr(
+        not(feature = "templates"),
+        expect(clippy::unnecessary_wraps, reason = "other templates can have none")
+    )]
+    pub(super) fn identity(&self) -> Option<String> {
+        let kind = match &self.kind {
+            Kind::Plain => "plain".to_owned(),
+            Kind::Refusing(reason) => format!("refusing {reason}"),
+            #[cfg(feature = "templates")]
+            Kind::Jinja(named) => {
+                let mut text = named.names.clone();
+                for jinja in [&named.default, &named.tool_use] {
+                    match jinja {
+                        Some(jinja) => text += &format!("\njinja {}", jinja.identity()?),
+                        None => text += "\nnone",
+                    }
+                }
+                text
+            }
+        };
+        Some(format!("{kind}\n{:?}", self.args))
+    }
+
     #[cfg(feature = "templates")]
     fn one(jinja: Jinja) -> Self {
         let named = Named {

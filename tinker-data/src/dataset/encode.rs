@@ -10,6 +10,7 @@ use super::example::Example;
 use super::length::{LengthLimit, too_long};
 use super::parallel;
 use super::reader::Dataset;
+use super::row::Row;
 use crate::chat::{EncodedExample, Renderer, Rule};
 use crate::error::ChatError;
 
@@ -73,27 +74,21 @@ impl Dataset {
         limit: LengthLimit,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<EncodedDataset, DatasetError> {
-        let rows = parallel::map(&self.rows, |row| encode(renderer, &row.example), progress);
+        let rows = parallel::map(
+            &self.rows,
+            |row| EncodedRow::new(renderer, row, limit),
+            progress,
+        );
         let mut errors = Vec::new();
         let mut encoded = EncodedDataset::default();
-        for (row, examples) in self.rows.iter().zip(rows) {
-            match examples {
-                Ok(examples) => {
-                    let has_control_token = row.example.has_control_token(renderer.tokenizer());
-                    match encoded.add(row.line, examples, has_control_token, limit) {
-                        Ok(()) => {}
-                        Err(error) => errors.push(error.at(row)),
-                    }
-                }
-                Err(error) => errors.push(not_encodable(&error).at(row)),
+        for row in rows {
+            match row {
+                Ok(row) => encoded.add(row),
+                Err(error) => errors.push(error),
             }
         }
         if encoded.examples.is_empty() && errors.is_empty() {
-            errors.push(LineError::new(
-                ErrorKind::Length,
-                "holds no example that is short enough",
-                "raise the limit, or shorten the examples",
-            ));
+            errors.push(nothing_short_enough());
         }
         DatasetError::unless_empty(&self.path, errors)?;
         Ok(encoded)
@@ -116,55 +111,12 @@ pub fn datums(
 }
 
 impl EncodedDataset {
-    /// Adds the sequences of a line within the limit.
-    fn add(
-        &mut self,
-        line: usize,
-        examples: Vec<EncodedExample>,
-        has_control_token: bool,
-        limit: LengthLimit,
-    ) -> Result<(), LineError> {
-        let mut added = EncodedLine {
-            line,
-            sequences: 0,
-            tokens: 0,
-            learned: 0,
-            rule: Rule::Given,
-            merged_seams: 0,
-            has_control_token,
-        };
-        for mut example in examples {
-            match limit {
-                LengthLimit::Refuse(most) if example.tokens > most => {
-                    return Err(too_long(example.tokens, most));
-                }
-                LengthLimit::LeaveOut(most) if example.tokens > most => {
-                    self.left_out += 1;
-                    self.learned_lost += example.learned;
-                    continue;
-                }
-                LengthLimit::Cut(most) if example.tokens > most => {
-                    let learned = example.learned;
-                    let Some(shorter) = example.cut(most) else {
-                        self.left_out += 1;
-                        self.learned_lost += learned;
-                        continue;
-                    };
-                    example = shorter;
-                    self.cut += 1;
-                    self.learned_lost += learned - example.learned;
-                }
-                _ => {}
-            }
-            added.sequences += 1;
-            added.tokens += example.tokens;
-            added.learned += example.learned;
-            added.rule = added.rule.max(example.rule);
-            added.merged_seams += example.merged_seams;
-            self.examples.push(example);
-        }
-        self.lines.push(added);
-        Ok(())
+    fn add(&mut self, row: EncodedRow) {
+        self.examples.extend(row.examples);
+        self.lines.push(row.line);
+        self.left_out += row.left_out;
+        self.cut += row.cut;
+        self.learned_lost += row.learned_lost;
     }
 
     /// Tokens of all examples.
@@ -182,6 +134,90 @@ impl EncodedDataset {
         let tokens = self.examples.iter().map(|example| example.tokens);
         tokens.max().unwrap_or(0)
     }
+}
+
+/// A row, encoded within a limit.
+#[derive(Debug)]
+pub(super) struct EncodedRow {
+    pub(super) line: EncodedLine,
+    /// The sequences within the limit.
+    pub(super) examples: Vec<EncodedExample>,
+    pub(super) left_out: usize,
+    pub(super) cut: usize,
+    pub(super) learned_lost: usize,
+}
+
+impl EncodedRow {
+    pub(super) fn new(
+        renderer: &Renderer,
+        row: &Row,
+        limit: LengthLimit,
+    ) -> Result<Self, LineError> {
+        let examples =
+            encode(renderer, &row.example).map_err(|error| not_encodable(&error).at(row))?;
+        let mut encoded = Self {
+            line: EncodedLine {
+                line: row.line,
+                sequences: 0,
+                tokens: 0,
+                learned: 0,
+                rule: Rule::Given,
+                merged_seams: 0,
+                has_control_token: row.example.has_control_token(renderer.tokenizer()),
+            },
+            examples: Vec::with_capacity(examples.len()),
+            left_out: 0,
+            cut: 0,
+            learned_lost: 0,
+        };
+        for example in examples {
+            encoded.add(example, limit).map_err(|error| error.at(row))?;
+        }
+        Ok(encoded)
+    }
+
+    /// Adds a sequence, if it is within the limit.
+    fn add(&mut self, mut example: EncodedExample, limit: LengthLimit) -> Result<(), LineError> {
+        let (tokens, learned) = (example.tokens, example.learned);
+        match limit {
+            LengthLimit::Refuse(most) if tokens > most => return Err(too_long(tokens, most)),
+            LengthLimit::LeaveOut(most) if tokens > most => {
+                self.leave_out(learned);
+                return Ok(());
+            }
+            LengthLimit::Cut(most) if tokens > most => {
+                let Some(shorter) = example.cut(most) else {
+                    self.leave_out(learned);
+                    return Ok(());
+                };
+                example = shorter;
+                self.cut += 1;
+                self.learned_lost += learned - example.learned;
+            }
+            _ => {}
+        }
+        self.line.sequences += 1;
+        self.line.tokens += example.tokens;
+        self.line.learned += example.learned;
+        self.line.rule = self.line.rule.max(example.rule);
+        self.line.merged_seams += example.merged_seams;
+        self.examples.push(example);
+        Ok(())
+    }
+
+    fn leave_out(&mut self, learned: usize) {
+        self.left_out += 1;
+        self.learned_lost += learned;
+    }
+}
+
+/// The error of data of which no sequence is within the limit.
+pub(super) fn nothing_short_enough() -> LineError {
+    LineError::new(
+        ErrorKind::Length,
+        "holds no example that is short enough",
+        "raise the limit, or shorten the examples",
+    )
 }
 
 /// The sequences of an example for supervised training.

@@ -43,6 +43,11 @@ impl Errors {
         None
     }
 
+    /// Whether there are rows, and no errors but those that were left out.
+    pub(super) fn has_only_rows(&self) -> bool {
+        self.rows > 0 && self.lines.is_empty()
+    }
+
     fn add(&mut self, error: LineError) {
         // A wrong encoding is one fault of the file, although many lines show it.
         let is_encoding = error.kind() == ErrorKind::Encoding;
@@ -58,14 +63,25 @@ impl Errors {
     /// The number of lines that were left out, or the errors of the file at `path`.
     pub(super) fn finish(mut self, path: &Path) -> Result<usize, DatasetError> {
         if self.rows == 0 && self.lines.is_empty() {
-            let reason = match self.skipped {
-                0 => "holds no examples".to_owned(),
-                skipped => format!("holds no examples, only {skipped} lines with errors"),
-            };
-            self.lines
-                .push(LineError::new(ErrorKind::Missing, reason, forms()));
+            self.lines.push(empty(self.skipped));
         }
         DatasetError::with_unlisted(path, self.lines, self.unlisted)?;
         Ok(self.skipped)
+    }
+}
+
+/// The error of a file without examples, of which lines with errors were left out.
+fn empty(skipped: usize) -> LineError {
+    let reason = match skipped {
+        0 => "holds no examples".to_owned(),
+        skipped => format!("holds no examples, only {skipped} lines with errors"),
+    };
+    LineError::new(ErrorKind::Missing, reason, forms())
+}
+
+impl DatasetError {
+    /// The error of a file that was read to its end and holds no examples.
+    pub fn empty(path: &Path) -> Self {
+        Self::of(path, empty(0))
     }
 }

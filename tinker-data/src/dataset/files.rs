@@ -1,7 +1,9 @@
 //! Names of data files.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use super::container;
 use super::error::{DatasetError, ErrorKind, LineError};
 
 /// The files that names stand for, in order: a name with `*`, `?` or `[` that is not the name of a file stands for all
@@ -20,6 +22,15 @@ pub fn matching(names: &[PathBuf]) -> Result<Vec<PathBuf>, DatasetError> {
         }
     }
     Ok(files)
+}
+
+/// Opens a data file.
+///
+/// # Errors
+/// A file that cannot be opened, and folders, FIFOs and devices.
+pub fn open_file(path: impl AsRef<Path>) -> Result<File, DatasetError> {
+    let path = path.as_ref();
+    container::open(path).map_err(|error| DatasetError::of(path, error))
 }
 
 fn expanded(name: &Path, pattern: &str) -> Result<Vec<PathBuf>, DatasetError> {

@@ -40,7 +40,10 @@ fn prompt_json(prompt: Prompt) -> Json {
 }
 
 fn hash(json: &Json) -> u128 {
+    let mut text = Vec::with_capacity(json.text_length() * 5 / 4 + 64);
+    // Writing to memory does not fail.
+    let _infallible = serde_json::to_writer(&mut text, json);
     let mut hasher = SipHasher13::new();
-    hasher.write(json.to_string().as_bytes());
+    hasher.write(&text);
     hasher.finish128().into()
 }

@@ -1,35 +1,31 @@
 //! Mixtures of several data files.
 
-use super::reader::Dataset;
+use super::index::Index;
 
-impl Dataset {
-    /// Mixes data sets, in an order that the seed determines.
+impl Index {
+    /// Numbers of the rows of a mixture of the files, in an order that the seed determines; [`Self::select`] applies it.
     ///
-    /// A weight is the number of times that each row is taken: 2 takes every row twice, 0.5 a random half of the rows, 1.5
-    /// every row once and a random half again. Weights that are negative or not finite count as 0.
+    /// A weight is the number of times that each row of a file is taken: 2 takes every row twice, 0.5 a random half of
+    /// the rows, 1.5 every row once and a random half again. Weights that are missing, negative or not finite count as 0.
     ///
     /// ```
-    /// use tinker_data::Dataset;
+    /// use tinker_data::{Index, ReadOptions};
     ///
-    /// let math = Dataset::parse("math.jsonl", br#"{"text": "1 + 1 = 2"}"#)?;
-    /// let prose = Dataset::parse("prose.jsonl", br#"{"text": "Once upon a time"}"#)?;
-    /// let mixture = Dataset::mix(vec![(math, 3.0), (prose, 1.0)], 0);
-    /// assert_eq!(mixture.rows.len(), 4);
+    /// let mut index = Index::new(ReadOptions::new());
+    /// index.add("math.jsonl", &br#"{"text": "1 + 1 = 2"}"#[..])?;
+    /// index.add("prose.jsonl", &br#"{"text": "Once upon a time"}"#[..])?;
+    /// index.select(&index.mixed(&[3.0, 1.0], 0));
+    /// assert_eq!(index.len(), 4);
     /// # Ok::<(), tinker_data::DatasetError>(())
     /// ```
-    pub fn mix(parts: Vec<(Self, f64)>, seed: u64) -> Self {
+    pub fn mixed(&self, weights: &[f64], seed: u64) -> Vec<usize> {
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut mixture = Self::default();
-        for (part, weight) in parts {
-            if mixture.path.as_os_str().is_empty() {
-                mixture.path.clone_from(&part.path);
-            }
-            mixture.notes.add(&part.notes);
-            for at in taken(part.rows.len(), weight, &mut random) {
-                mixture.rows.push(part.rows[at].clone());
-            }
+        let mut mixture = Vec::new();
+        for (part, weight) in self.parts().into_iter().zip(weights) {
+            let taken = taken(part.len(), *weight, &mut random);
+            mixture.extend(taken.into_iter().map(|at| part.start + at));
         }
-        random.shuffle(&mut mixture.rows);
+        random.shuffle(&mut mixture);
         mixture
     }
 }

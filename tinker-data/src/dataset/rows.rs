@@ -5,9 +5,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::container::{self, Position, Record, Records};
+use super::container::{Position, Record, Records};
 use super::error::{DatasetError, ErrorKind, LineError};
 use super::example::Example;
+use super::files::open_file;
 use super::format::Reader;
 use super::notes::Notes;
 use super::options::ReadOptions;
@@ -46,6 +47,7 @@ pub struct Rows {
     /// Part of the buffer that is the record, and its offset in the file.
     record: Range<usize>,
     offset: u64,
+    length: usize,
     /// Keep the text of rows of tables, too.
     keep_text: bool,
     /// The rest of a line that holds several records, because files were joined.
@@ -67,8 +69,7 @@ impl Rows {
     /// A file that cannot be opened, is empty or is of a kind that is not read, and folders, FIFOs and devices.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self, DatasetError> {
         let path = path.as_ref();
-        let file = container::open(path).map_err(|error| DatasetError::of(path, error))?;
-        Self::new(path, file, options)
+        Self::new(path, open_file(path)?, options)
     }
 
     /// Reads from a source, which errors call `path`.
@@ -90,6 +91,7 @@ impl Rows {
             buffer: Vec::new(),
             record: 0..0,
             offset: 0,
+            length: 0,
             keep_text: false,
             rest: None,
         })
@@ -110,6 +112,11 @@ impl Rows {
         self.records.is_plain()
     }
 
+    /// Approximate bytes of the last row.
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+
     /// Keeps the JSON text of each row for [`Self::text`].
     pub(super) fn keep_text(&mut self) {
         self.keep_text = true;
@@ -128,6 +135,7 @@ impl Rows {
     }
 
     fn value(&mut self, line: usize, value: Json) -> Result<(usize, Example), LineError> {
+        self.length = value.text_length();
         if self.keep_text {
             self.buffer = value.to_string().into_bytes();
             self.record = 0..self.buffer.len();
@@ -156,6 +164,7 @@ impl Rows {
         };
         let text = self.first(stripped, at);
         self.record = start..start + text.len();
+        self.length = text.len();
         let place = |offset: usize, error: LineError| {
             let (line, column) = at.of(text, offset);
             error.at_line(&self.path, line).at_column(Some(column))

@@ -3,7 +3,7 @@
 use tinker_types::Datum;
 
 use super::encode::{encode, not_encodable};
-use super::error::DatasetError;
+use super::error::LineError;
 use super::example::Example;
 use super::prompt::Prompt;
 use super::row::Row;
@@ -31,7 +31,7 @@ impl Row {
     pub fn spans(
         &self,
         renderer: &Renderer,
-    ) -> Result<Vec<(EncodedExample, Vec<Span>)>, DatasetError> {
+    ) -> Result<Vec<(EncodedExample, Vec<Span>)>, LineError> {
         let encoded = match &self.example {
             Example::Preference { chosen, rejected } => {
                 encode(renderer, chosen).and_then(|mut both| {
@@ -50,7 +50,7 @@ impl Row {
             });
             shown.collect()
         });
-        shown.map_err(|error| DatasetError::of(&self.path, not_encodable(&error).at(self)))
+        shown.map_err(|error| not_encodable(&error).at(self))
     }
 }
 

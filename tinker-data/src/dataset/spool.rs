@@ -4,12 +4,18 @@ use std::collections::hash_map::RandomState;
 use std::fs::{File, OpenOptions};
 use std::hash::BuildHasher as _;
 use std::io;
+use std::path::Path;
 
-/// Creates an empty file in the folder for temporary files that only this process can reach, and that is gone when it is
-/// closed.
-pub(super) fn temporary() -> io::Result<File> {
+use super::error::{DatasetError, ErrorKind, LineError};
+
+/// Creates an empty file in a folder, by default that for temporary files. Only this process can reach it, and it is gone
+/// when it is closed.
+pub(super) fn temporary(folder: Option<&Path>) -> io::Result<File> {
     let name = RandomState::new().hash_one(std::process::id());
-    let path = std::env::temp_dir().join(format!("tinker-data-{name:016x}"));
+    let name = format!(".tinker-data-{name:016x}");
+    let path = folder
+        .map_or_else(std::env::temp_dir, Path::to_owned)
+        .join(name);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true);
     #[cfg(unix)]
@@ -29,4 +35,17 @@ pub(super) fn temporary() -> io::Result<File> {
     #[cfg(not(windows))]
     std::fs::remove_file(&path)?;
     Ok(file)
+}
+
+/// The error of a data file that cannot be read, or copied to a temporary file in a folder.
+pub(super) fn failed(path: &Path, folder: Option<&Path>, error: &io::Error) -> DatasetError {
+    let (copies, fix) = match folder {
+        Some(folder) => (folder.to_owned(), "check the disk and the permissions"),
+        None => (
+            std::env::temp_dir(),
+            "check the disk; TMPDIR names another folder for copies",
+        ),
+    };
+    let reason = format!("cannot be read, or copied to {}: {error}", copies.display());
+    DatasetError::of(path, LineError::new(ErrorKind::File, reason, fix))
 }

@@ -9,14 +9,15 @@ use super::error::{DatasetError, LineError};
 use super::errors::Errors;
 use super::example::Example;
 use super::notes::Notes;
+use super::parallel;
 use super::prompt::Prompt;
 use super::row::Row;
 use super::rows::Rows;
 use crate::chat::{Message, Renderer};
 use crate::error::ChatError;
 
-/// Rows that are encoded at once, by all cores.
-const BATCH: usize = 2048;
+/// Rows and bytes that are encoded at once, by all cores.
+const BATCH: (usize, usize) = (4096, 16 << 20);
 
 /// Reads data files and counts what they hold, with memory that grows by 48 bytes for each row.
 ///
@@ -126,19 +127,25 @@ impl Survey {
         let path = rows.path().to_owned();
         let mut errors = Errors::new(skip_bad);
         loop {
-            let read = rows.by_ref().take(BATCH);
-            let read: Vec<Result<Row, LineError>> = read.collect();
-            let is_last = read.len() < BATCH;
-            let encoded = in_parallel(read, |row| {
-                let row = row?;
-                measure(&self.renderer, &row.example)
-                    .map_err(|error| not_encodable(&error).at(&row))
-            });
+            let mut read: Vec<Result<Row, LineError>> = Vec::new();
+            let mut bytes = 0;
+            while read.len() < BATCH.0 && bytes < BATCH.1 {
+                let Some(row) = rows.next() else { break };
+                bytes += rows.length();
+                read.push(row);
+            }
+            if read.is_empty() {
+                break;
+            }
+            let has_held_out = !self.held_out.is_empty();
+            let measure = |row: &Result<Row, LineError>| {
+                let row = row.as_ref().map_err(LineError::clone)?;
+                measure(&self.renderer, &row.example, has_held_out)
+                    .map_err(|error| not_encodable(&error).at(row))
+            };
+            let encoded = parallel::map(&read, measure, &|_| ());
             for row in encoded.into_iter().filter_map(|row| errors.keep(row)) {
                 self.count(row);
-            }
-            if is_last {
-                break;
             }
         }
         let mut notes = rows.notes().clone();
@@ -179,36 +186,18 @@ impl Survey {
     }
 }
 
-/// Applies a function to all items, on all cores, in order.
-fn in_parallel<T: Send, R: Send>(items: Vec<T>, apply: impl Fn(T) -> R + Sync) -> Vec<R> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let part = items.len().div_ceil(cores).max(64);
-    let mut items = items.into_iter();
-    std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        loop {
-            let items: Vec<T> = items.by_ref().take(part).collect();
-            if items.is_empty() {
-                break;
-            }
-            let apply = &apply;
-            threads.push(scope.spawn(move || items.into_iter().map(apply).collect::<Vec<R>>()));
-        }
-        let mut results = Vec::new();
-        for thread in threads {
-            match thread.join() {
-                Ok(part) => results.extend(part),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        results
-    })
-}
-
-fn measure(renderer: &Renderer, example: &Example) -> Result<Measured, ChatError> {
+fn measure(
+    renderer: &Renderer,
+    example: &Example,
+    has_held_out: bool,
+) -> Result<Measured, ChatError> {
     let mut measured = Measured {
         fingerprint: example.fingerprint(),
-        prompt: example.prompt_fingerprint(),
+        prompt: if has_held_out {
+            example.prompt_fingerprint()
+        } else {
+            0
+        },
         ..Measured::default()
     };
     match example {

@@ -5,7 +5,7 @@ use tinker_types::Datum;
 use super::example::Example;
 use super::format::Format;
 use super::prompt::Prompt;
-use crate::chat::{Conversation, Message, Role, ToolCall};
+use crate::chat::{Conversation, Message, Role, ToolCall, parts};
 use crate::json::Json;
 
 impl Example {
@@ -199,21 +199,13 @@ fn tokens(datum: &Datum) -> Json {
 }
 
 fn weighted(datum: &Datum) -> Option<Json> {
-    let input = datum.model_input.to_tokens().ok()?;
-    let targets = datum.loss_fn_inputs.get("target_tokens")?.as_i64()?;
-    let weights = datum.loss_fn_inputs.get("weights")?.as_f32()?;
-    let last = u32::try_from(*targets.last()?).ok()?;
-    let whole: Vec<u32> = input.iter().copied().chain([last]).collect();
-    let all: Vec<f32> = std::iter::once(0.0)
-        .chain(weights.iter().copied())
-        .collect();
-    // Only a datum that these lists make again, with ids that fit the wire.
-    let is_same = Datum::weighted(&whole, &all).is_ok_and(|again| again == *datum);
-    if !is_same || whole.iter().any(|token| i32::try_from(*token).is_err()) {
+    let (tokens, weights) = parts(datum)?;
+    // Only ids that fit the wire.
+    if tokens.iter().any(|token| i32::try_from(*token).is_err()) {
         return None;
     }
-    let tokens = whole.into_iter().map(|token| Json::Number(token.into()));
-    let weights = all.into_iter().map(number);
+    let tokens = tokens.into_iter().map(|token| Json::Number(token.into()));
+    let weights = weights.into_iter().map(number);
     Some(object([
         ("tokens", Json::Array(tokens.collect())),
         ("weights", Json::Array(weights.collect())),

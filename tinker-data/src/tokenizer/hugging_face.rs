@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write as _;
 use std::ops::Range;
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use super::added::add_configured;
 use super::ends::{self, Named};
 use super::prefix::without_prefix_space;
 use crate::error::ChatError;
+use crate::hashing::Hashing;
 use crate::model_file;
 use crate::model_folder::TokenizerConfig;
 
@@ -23,6 +25,8 @@ pub(super) struct HuggingFace {
     control_starts: Vec<u8>,
     end: Option<u32>,
     ends: Vec<Named>,
+    /// Digest of the files.
+    digest: [u8; 16],
 }
 
 impl HuggingFace {
@@ -30,6 +34,13 @@ impl HuggingFace {
         let path = folder.join("tokenizer.json");
         let refuse = |reason: &str| ChatError::new(format!("{}: {reason}", path.display()));
         let bytes = model_file::read(&path)?.ok_or_else(|| refuse("does not exist"))?;
+        let config = TokenizerConfig::read(folder)?;
+        let mut ends = ends::read(folder)?;
+        let mut files = Hashing::new(std::io::sink());
+        let hashed = files
+            .write_all(&bytes)
+            .and_then(|()| write!(files, "{} {ends:?}", config.text()));
+        hashed.map_err(|error| refuse("cannot be loaded").with_source(error))?;
         let mut tokenizer = tokenizers::Tokenizer::from_bytes(bytes)
             .map_err(|error| refuse("cannot be loaded").with_source(error))?;
         // Settings of the program that saved the file: transformers applies them only on request.
@@ -37,7 +48,6 @@ impl HuggingFace {
         tokenizer
             .with_truncation(None)
             .map_err(|error| refuse("cannot be loaded").with_source(error))?;
-        let config = TokenizerConfig::read(folder)?;
         add_configured(&mut tokenizer, &config, folder)?;
         tokenizer.set_encode_special_tokens(config.field("split_special_tokens") == true);
         let end = config
@@ -54,7 +64,6 @@ impl HuggingFace {
         let mut control_starts: Vec<u8> = starts.collect();
         control_starts.sort_unstable();
         control_starts.dedup();
-        let mut ends = ends::read(folder)?;
         ends.extend(end.map(|id| Named {
             file: "tokenizer_config.json",
             ids: vec![id],
@@ -66,7 +75,13 @@ impl HuggingFace {
             control_starts,
             end,
             ends,
+            digest: files.digest(),
         })
+    }
+
+    /// Digest of the files.
+    pub(super) fn digest(&self) -> [u8; 16] {
+        self.digest
     }
 
     pub(super) fn encode(&self, text: &str) -> Result<Vec<u32>, ChatError> {

@@ -121,6 +121,15 @@ impl Tokenizer {
         }
     }
 
+    /// Digest of the files that determine the tokens of a text; `None` for bytes.
+    pub(crate) fn digest(&self) -> Option<[u8; 16]> {
+        match &self.0 {
+            Kind::Bytes => None,
+            #[cfg(feature = "tokenizers")]
+            Kind::HuggingFace(tokenizer) => Some(tokenizer.digest()),
+        }
+    }
+
     /// Number of ids: one more than the greatest id of a token. A model may have more ids than its tokenizer.
     pub fn vocab_size(&self) -> usize {
         match &self.0 {

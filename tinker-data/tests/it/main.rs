@@ -3,4 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 mod containers;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod published;

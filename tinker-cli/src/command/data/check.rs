@@ -2,16 +2,19 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::Serialize;
-use tinker_data::{Counts, DatasetError, LineError, Survey, matching};
+use tinker_data::{Counts, Survey, matching};
 
-use super::target::ModelArgs;
+use super::target::{ModelArgs, finish};
 use crate::context::Context;
-use crate::data_files::{ReadArgs, formats, note_lines};
+use crate::data_errors::FileErrors;
+use crate::data_files::{ReadArgs, bytes, formats, note_lines};
 use crate::format::{self, labelled};
 use crate::report::Printable;
 use crate::style::{FAINT, LABEL, TerminalStyle, WARNING, paint};
+use crate::watched::{Unit, watched};
 
 /// Largest width of a bar in the histogram.
 const BAR: usize = 40;
@@ -55,39 +58,28 @@ struct Checked<'a> {
     errors: Vec<FileErrors>,
 }
 
-/// The errors of a file.
-#[derive(Debug, Serialize)]
-struct FileErrors {
-    file: String,
-    /// Number of errors by kind.
-    counts: std::collections::BTreeMap<tinker_data::ErrorKind, usize>,
-    lines: Vec<LineError>,
-}
-
 /// Checks and prints.
-pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let mut survey = Survey::new(args.model.renderer()?);
+pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+    let mut survey = Survey::new(args.model.renderer(context.printer).await?);
     if let Some(most) = args.max_length {
         survey = survey.with_max_length(most.get());
     }
-    let mut errors = Vec::new();
-    for path in matching(&args.eval)? {
-        let read = args.read.open(&path).and_then(|rows| survey.hold_out(rows));
-        errors.extend(read.err());
-    }
-    let files = matching(&args.files)?;
-    for path in &files {
-        let read = args.read.open(path);
-        errors.extend(
-            read.and_then(|rows| survey.add(rows, args.read.skip_bad))
-                .err(),
-        );
-    }
-    let of_file = |error: &DatasetError| FileErrors {
-        file: error.path().display().to_string(),
-        counts: error.counts(),
-        lines: error.lines().to_vec(),
-    };
+    let (eval, files) = (matching(&args.eval)?, matching(&args.files)?);
+    let all = [&eval[..], &files].concat();
+    let count = Arc::default();
+    let total = (bytes(&all), Unit::BYTES);
+    let errors = watched(context.printer, "check", total, &Arc::clone(&count), || {
+        let open = |path: &PathBuf| args.read.open_counted(path, &count);
+        let mut errors = Vec::new();
+        for path in &eval {
+            errors.extend(open(path).and_then(|rows| survey.hold_out(rows)).err());
+        }
+        for path in &files {
+            let read = open(path).and_then(|rows| survey.add(rows, args.read.skip_bad));
+            errors.extend(read.err());
+        }
+        errors
+    });
     context.report.print(&Checked {
         files: files
             .iter()
@@ -97,17 +89,9 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         counts: survey.counts(),
         max_length: args.max_length.map(usize::from),
         has_eval: !args.eval.is_empty(),
-        errors: errors.iter().map(of_file).collect(),
+        errors: errors.iter().map(FileErrors::new).collect(),
     })?;
-    let mut errors = errors.into_iter();
-    let Some(mut last) = errors.next() else {
-        return Ok(());
-    };
-    for error in errors {
-        context.printer.print_line(&last.to_string());
-        last = error;
-    }
-    Err(last.into())
+    finish(errors, context.printer)
 }
 
 impl Printable for Checked<'_> {

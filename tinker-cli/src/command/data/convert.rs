@@ -1,15 +1,16 @@
 //! `tinker data convert`: data files in another format.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::Serialize;
-use tinker_data::{Dataset, DatasetError, Example, Json, LengthLimit, LineError, Renderer, Row};
+use tinker_data::{DatasetError, Example, Index, Json, LengthLimit, LineError, Row};
 
 use super::target::{ModelArgs, create, refuse_same};
 use crate::context::Context;
-use crate::data_files::{ReadArgs, mixed, print_notes, weight};
+use crate::data_files::{ReadArgs, print_notes, weight};
+use crate::encoding::encode;
 use crate::format::{self, labelled};
 use crate::report::Printable;
 use crate::style::{LABEL, TerminalStyle};
@@ -67,55 +68,86 @@ struct Converted {
 }
 
 /// Converts and writes.
-pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
+pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     refuse_same(&args.files, &args.output)?;
-    let renderer = args.model.renderer()?;
-    let (parts, _) = args.read.read(&args.files)?;
-    let dataset = mixed(parts, &args.mix, args.seed)?;
-    print_notes(&dataset.notes, context.printer);
-    let lines = args.lines(&dataset, &renderer)?;
-    let mut output = create(&args.output, args.force)?;
-    let written = lines.iter().try_for_each(|line| writeln!(output, "{line}"));
-    let written = written.and_then(|()| output.flush());
-    written.with_context(|| format!("cannot write {}", args.output.display()))?;
+    let printer = context.printer;
+    let mut read = args.read.index(&args.files, None, printer, &mut |_| ())?;
+    let order = read.order(&args.mix, args.seed)?;
+    read.rows.select(&order);
+    print_notes(read.rows.notes(), printer);
+    let rows = if args.to == WrittenFormat::Tokens {
+        let renderer = args.model.renderer(context.printer).await?;
+        let sequences = encode(&read.rows, &renderer, LengthLimit::Unknown, printer)?;
+        let mut output = Output::create(args)?;
+        for example in sequences.examples() {
+            output.write(&Example::Tokens(example?.datum).to_json())?;
+        }
+        output.finish()?
+    } else {
+        // All rows are converted before the file is made, so that it is whole or absent.
+        args.check(&read.rows)?;
+        let mut output = Output::create(args)?;
+        for row in read.rows.rows() {
+            output.write(&args.converted(&row?).map_err(DatasetError::from)?)?;
+        }
+        output.finish()?
+    };
     if args.output.as_os_str() == "-" {
         return Ok(());
     }
     context.report.print(&Converted {
         output: args.output.display().to_string(),
-        rows: lines.len(),
+        rows,
     })
 }
 
 impl Args {
-    /// The rows to write.
-    fn lines(&self, dataset: &Dataset, renderer: &Renderer) -> anyhow::Result<Vec<Json>> {
-        if self.to == WrittenFormat::Tokens {
-            let encoded = dataset.encode(renderer, LengthLimit::Unknown)?;
-            let examples = encoded.examples.into_iter();
-            return Ok(examples
-                .map(|example| Example::Tokens(example.datum).to_json())
-                .collect());
-        }
-        let convert = |row: &Row| -> Result<Json, LineError> {
-            Ok(match self.to {
-                WrittenFormat::Chat => row.to_chat()?.to_json(),
-                WrittenFormat::PromptCompletion => row.to_completion()?.to_json(),
-                WrittenFormat::Same | WrittenFormat::Tokens => row.example.to_json(),
-            })
-        };
-        let mut lines = Vec::new();
+    /// Refuses rows that cannot be converted, all of them at once.
+    fn check(&self, rows: &Index) -> Result<(), DatasetError> {
         let mut errors = Vec::new();
-        for row in &dataset.rows {
-            match convert(row) {
-                Ok(line) => lines.push(line),
-                Err(error) => errors.push(error),
-            }
+        for row in rows.rows() {
+            errors.extend(self.converted(&row?).err());
         }
-        match DatasetError::new(&dataset.path, errors) {
-            Some(error) => Err(error.into()),
-            None => Ok(lines),
-        }
+        let path = rows.paths().next().unwrap_or("".as_ref());
+        DatasetError::new(path, errors).map_or(Ok(()), Err)
+    }
+
+    fn converted(&self, row: &Row) -> Result<Json, LineError> {
+        Ok(match self.to {
+            WrittenFormat::Chat => row.to_chat()?.to_json(),
+            WrittenFormat::PromptCompletion => row.to_completion()?.to_json(),
+            WrittenFormat::Same | WrittenFormat::Tokens => row.example.to_json(),
+        })
+    }
+}
+
+/// The file that is written.
+struct Output<'a> {
+    path: &'a Path,
+    file: Box<dyn Write>,
+    rows: usize,
+}
+
+impl<'a> Output<'a> {
+    fn create(args: &'a Args) -> anyhow::Result<Self> {
+        Ok(Self {
+            path: &args.output,
+            file: create(&args.output, args.force)?,
+            rows: 0,
+        })
+    }
+
+    fn write(&mut self, line: &Json) -> anyhow::Result<()> {
+        self.rows += 1;
+        let written = writeln!(self.file, "{line}");
+        written.with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    /// Number of rows.
+    fn finish(mut self) -> anyhow::Result<usize> {
+        let written = self.file.flush();
+        written.with_context(|| format!("cannot write {}", self.path.display()))?;
+        Ok(self.rows)
     }
 }
 

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::Serialize;
-use tinker_data::{Index, held_out, matching};
+use tinker_data::{Row, held_out, matching};
 
 use super::target::{create, refuse_same};
 use crate::context::Context;
-use crate::data_files::{ReadArgs, is_stdin, print_notes};
+use crate::data_files::{ReadArgs, print_notes};
 use crate::exit::Usage;
 use crate::format::{self, labelled};
 use crate::report::Printable;
@@ -85,19 +85,11 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     for output in [&train, &eval] {
         refuse_same(&files, output)?;
     }
-    let mut index = Index::new(args.read.options());
-    for path in &files {
-        if is_stdin(path) {
-            index.add(path, std::io::stdin())?;
-        } else {
-            index.open(path)?;
-        }
-    }
+    let mut prompts = Vec::new();
+    let mut each = |row: &Row| prompts.push(row.example.prompt_fingerprint());
+    let read = args.read.index(&files, None, context.printer, &mut each)?;
+    let index = read.rows;
     print_notes(index.notes(), context.printer);
-    let prompts = index
-        .rows()
-        .map(|row| Ok(row?.example.prompt_fingerprint()));
-    let prompts = prompts.collect::<anyhow::Result<Vec<u128>>>()?;
     let held_out = held_out(&prompts, args.share, args.seed);
     let mut train = Output::create(train, args.force)?;
     let mut eval = Output::create(eval, args.force)?;

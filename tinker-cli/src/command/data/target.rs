@@ -1,33 +1,38 @@
-//! Tokenizer and template that data are encoded with, and files that results are written to.
+//! Common parts of the subcommands: the model that data are encoded for, files that are written, errors of files.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use tinker_data::{Renderer, Tokenizer};
+use tinker_data::{DatasetError, Renderer};
 
-use crate::connect::{TemplateArgs, renderer_of_files};
+use crate::connect::{BUILT_IN_MODEL, TemplateArgs, renderer_of_name};
+use crate::encoding::LearnArg;
 use crate::exit::Usage;
+use crate::printer::Printer;
 
 /// The model whose tokenizer and template are used.
 #[derive(Debug, clap::Args)]
 pub(super) struct ModelArgs {
-    /// Folder of a Hugging Face model or tokenizer, whose tokenizer and chat template encode the data [default: those of
-    /// the built-in model].
-    #[arg(short, long, visible_alias = "tokenizer", value_name = "FOLDER")]
+    /// Model whose tokenizer and chat template encode the data: a folder, or a name on the Hugging Face Hub, whose files
+    /// are taken from its cache or fetched [default: the built-in model].
+    #[arg(short, long, visible_alias = "tokenizer", value_name = "MODEL")]
     model: Option<PathBuf>,
     #[command(flatten)]
     template: TemplateArgs,
+    /// Answers of a conversation to learn.
+    #[arg(long, value_name = "ANSWERS", value_enum, default_value_t)]
+    learn: LearnArg,
 }
 
 impl ModelArgs {
     /// The tokenizer and the template.
-    pub(super) fn renderer(&self) -> anyhow::Result<Renderer> {
-        match &self.model {
-            Some(folder) => renderer_of_files(folder, &self.template),
-            None => Ok(Renderer::new(Tokenizer::bytes(), self.template.plain()?)),
-        }
+    pub(super) async fn renderer(&self, printer: Printer) -> anyhow::Result<Renderer> {
+        let model = self.model.as_deref();
+        let name = model.unwrap_or(Path::new(BUILT_IN_MODEL));
+        let renderer = renderer_of_name("--model", name, &self.template, printer).await?;
+        Ok(renderer.with_learn(self.learn.into()))
     }
 
     /// Their name.
@@ -37,6 +42,15 @@ impl ModelArgs {
             None => "the built-in model (a token is a byte)".to_owned(),
         }
     }
+}
+
+/// Prints the errors of files; the last one is the error of the command.
+pub(super) fn finish(mut errors: Vec<DatasetError>, printer: Printer) -> anyhow::Result<()> {
+    let last = errors.pop();
+    for error in errors {
+        printer.print_line(&error.to_string());
+    }
+    last.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Creates a file for results. An existing one is kept, unless `force` is set; `-` is stdout.

@@ -3,9 +3,9 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use super::encode::EncodeArgs;
 use crate::connect::DestinationArgs;
 use crate::data_files::{ReadArgs, weight};
+use crate::encoding::EncodeArgs;
 
 /// Fine-tune a model on examples, and show what it learned.
 ///
@@ -55,6 +55,9 @@ pub(crate) struct Args {
     /// random half.
     #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', value_parser = weight, help_heading = "Data")]
     pub(super) mix: Vec<f64>,
+    /// Encode the data anew, and do not keep the result in the cache folder.
+    #[arg(long, help_heading = "Data")]
+    pub(super) no_cache: bool,
     /// Check the data, print the plan, and stop.
     #[arg(long)]
     pub(super) dry_run: bool,

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use tinker_client::{LoraConfig, SamplingClient, TrainingClient};
-use tinker_data::{EncodedDataset, EncodedQuestions, Renderer};
+use tinker_data::{EncodedQuestions, Renderer, Sequences};
 use tinker_types::CheckpointPath;
 use tokio::time::Instant;
 
@@ -28,7 +28,7 @@ pub(crate) struct Job<'a> {
     pub(crate) source: &'a Source,
     pub(crate) plan: Plan,
     pub(crate) renderer: Renderer,
-    pub(crate) encoded: EncodedDataset,
+    pub(crate) encoded: Sequences,
     pub(crate) questions: EncodedQuestions,
     pub(crate) interrupt: Interrupt,
 }
@@ -152,7 +152,7 @@ impl Job<'_> {
         let mut done = record.done;
         let mut steps = Steps::new(
             training,
-            &self.encoded.examples,
+            &self.encoded,
             plan,
             Start {
                 step: done,

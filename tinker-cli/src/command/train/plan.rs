@@ -1,7 +1,7 @@
 //! Plan of a run: its settings, complete before the run starts.
 
 use serde::Serialize;
-use tinker_data::EncodedDataset;
+use tinker_data::EncodedCounts;
 use tinker_types::CheckpointPath;
 
 use super::args::Args;
@@ -71,9 +71,9 @@ impl Plan {
     }
 
     /// Approximate number of tokens that the remaining steps read.
-    pub(crate) fn tokens(&self, data: &EncodedDataset) -> usize {
+    pub(crate) fn tokens(&self, data: &EncodedCounts) -> usize {
         let batches = (self.steps - self.first_step) * self.batch_size;
-        batches * data.tokens() / data.examples.len().max(1)
+        batches * data.tokens / data.sequences.max(1)
     }
 
     /// One line for people.

@@ -1,7 +1,7 @@
 //! Records of a run: its settings and its result.
 
 use serde::Serialize;
-use tinker_data::{EncodedDataset, EncodedQuestions, Question};
+use tinker_data::{EncodedCounts, EncodedQuestions, Question};
 
 use super::args::Args;
 use super::evaluate::{Score, is_exact};
@@ -45,7 +45,7 @@ impl<'a> Config<'a> {
         destination: &'a str,
         source: &'a Source,
         plan: &'a Plan,
-        encoded: &EncodedDataset,
+        encoded: &EncodedCounts,
         questions: &EncodedQuestions,
     ) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl<'a> Config<'a> {
             destination,
             data: source.path().display().to_string(),
             data_sha256: &source.sha256,
-            examples: encoded.examples.len(),
+            examples: encoded.sequences,
             examples_left_out: encoded.left_out,
             held_out: source.eval_path().display().to_string(),
             held_out_sha256: match &source.split.origin {

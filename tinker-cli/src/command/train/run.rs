@@ -1,10 +1,12 @@
 //! Preparation of a run: data, connection and plan.
 
+use std::path::Path;
+
 use tinker_data::EncodedQuestions;
 use tinker_types::{CheckpointKind, CheckpointPath, ModelInfo};
 
 use super::args::Args;
-use super::encode;
+use super::encoded::encoded;
 use super::job::Job;
 use super::plan::{DryRun, Plan};
 use super::preview::preview;
@@ -13,6 +15,8 @@ use super::run_folder::RunFolder;
 use super::source::Source;
 use crate::connect::{Connection, Destination};
 use crate::context::Context;
+use crate::data_errors;
+use crate::encoding;
 use crate::exit::Usage;
 use crate::format;
 use crate::interrupt::Interrupt;
@@ -29,10 +33,27 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     if args.dry_run && resume.is_none() {
         destination = destination.without_checkpoints();
     }
-    let source = Source::read(&args, context)?;
+    let output = args
+        .output
+        .clone()
+        .unwrap_or_else(|| RunFolder::default_path(args.first_file()));
+    // The disk of the run folder has room for copies of the data; a dry run writes nothing there.
+    let spool = RunFolder::nearest(&output).filter(|_| !args.dry_run);
+    let source = Source::read(&args, spool.as_deref(), context);
+    data_errors::print_if_json(&source, context.report)?;
+    let source = source?;
     let mut connection = Connection::open(destination, context.printer).await?;
-    let result = Box::pin(train(&args, context, &source, resume, &mut connection)).await;
+    let result = Box::pin(train(
+        &args,
+        context,
+        &source,
+        &output,
+        resume,
+        &mut connection,
+    ))
+    .await;
     connection.close(&result).await;
+    data_errors::print_if_json(&result, context.report)?;
     result
 }
 
@@ -40,6 +61,7 @@ async fn train(
     args: &Args,
     context: &Context,
     source: &Source,
+    output: &Path,
     resume: Option<CheckpointPath>,
     connection: &mut Connection,
 ) -> anyhow::Result<()> {
@@ -69,10 +91,10 @@ async fn train(
     let renderer = connection.renderer(&model).await?;
     let renderer = renderer.with_learn(args.encode.learn.into());
     let limit = args.encode.limit(connection.context_length(&model))?;
-    let encoded = encode::encode(&source.split.train, &renderer, limit, context.printer)?;
+    let encoded = encoded(args, source, &renderer, limit, context)?;
     let held_out = &source.split.held_out;
     let questions = EncodedQuestions::new(&renderer, held_out, limit)?;
-    for note in encode::notes(&encoded, &renderer) {
+    for note in encoding::notes(encoded.counts(), &renderer) {
         context.printer.print_note(&note);
     }
     if questions.left_out > 0 {
@@ -81,28 +103,25 @@ async fn train(
             .printer
             .print_note(&format!("{left_out} longer than the limit left out"));
     }
-    preview(&source.split.train, &encoded, &renderer, context);
-    let mut plan = Plan::new(args, model, resume, encoded.examples.len());
+    preview(&source.split.train, encoded.counts(), &renderer, context);
+    let mut plan = Plan::new(args, model, resume, encoded.len());
     if questions.questions.is_empty() {
         plan.eval_every = None;
     }
-    let folder = args
-        .output
-        .clone()
-        .unwrap_or_else(|| RunFolder::default_path(args.first_file()));
     if args.dry_run {
+        let counts = encoded.counts();
         let dry_run = DryRun {
             destination: connection.describe(),
             data: source.path().display().to_string(),
             data_sha256: source.sha256.clone(),
-            examples: encoded.examples.len(),
-            examples_left_out: encoded.left_out,
-            example_tokens: encoded.tokens(),
-            longest_example_tokens: encoded.longest(),
+            examples: counts.sequences,
+            examples_left_out: counts.left_out,
+            example_tokens: counts.tokens,
+            longest_example_tokens: counts.longest,
             held_out_prompts: questions.questions.len(),
-            training_tokens: plan.tokens(&encoded),
+            training_tokens: plan.tokens(counts),
             sampling_tokens: 2 * questions.max_tokens(),
-            run_folder: folder.display().to_string(),
+            run_folder: output.display().to_string(),
             checkpoint: &args.name,
             plan: &plan,
         };
@@ -111,13 +130,13 @@ async fn train(
     context.printer.print_labelled("plan", &plan.describe());
 
     let folder = RunFolder::create(
-        &folder,
+        output,
         &Config::new(
             args,
             connection.describe(),
             source,
             &plan,
-            &encoded,
+            encoded.counts(),
             &questions,
         ),
     )?;

@@ -43,6 +43,15 @@ impl RunFolder {
         Path::new("runs").join(format!("{stem}-{}", clock::now_compact()))
     }
 
+    /// The folder itself, or the nearest one above it that exists.
+    pub(crate) fn nearest(path: &Path) -> Option<PathBuf> {
+        let here = |path: &Path| match path.as_os_str().is_empty() {
+            true => PathBuf::from("."),
+            false => path.to_owned(),
+        };
+        path.ancestors().map(here).find(|path| path.is_dir())
+    }
+
     /// Creates the folder and writes the settings, so that a folder that cannot be written is an error before the run.
     pub(crate) fn create(path: &Path, config: &impl Serialize) -> anyhow::Result<Self> {
         let cannot = || format!("cannot create the run folder {}", path.display());

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::args::Args;
-use super::split::{Origin, Split, beside};
+use super::split::{Origin, Split, beside, fingerprint};
 use crate::context::Context;
-use crate::data_files::{formats, is_stdin, mixed, print_notes};
+use crate::data_files::{formats, is_stdin, print_notes};
 use crate::format;
 
 /// The content of the files.
@@ -17,29 +17,48 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// Reads the data, selects the held-out questions, and prints a summary.
-    pub(crate) fn read(args: &Args, context: &Context) -> anyhow::Result<Self> {
-        let (parts, sha256) = args.read.read(&args.data)?;
-        let data = mixed(parts, &args.mix, args.seed)?;
-        let notes = data.notes.clone();
+    /// Checks the data, selects the held-out questions, and prints a summary. What cannot be read twice is copied to a
+    /// temporary file in `folder`.
+    pub(crate) fn read(
+        args: &Args,
+        folder: Option<&Path>,
+        context: &Context,
+    ) -> anyhow::Result<Self> {
+        let printer = context.printer;
+        let mut prompts = Vec::new();
+        let mut data = args.read.index(&args.data, folder, printer, &mut |row| {
+            prompts.push(fingerprint(row));
+        })?;
+        if !args.mix.is_empty() {
+            let order = data.order(&args.mix, args.seed)?;
+            prompts = order.iter().map(|at| prompts[*at]).collect();
+            data.rows.select(&order);
+        }
+        let notes = data.rows.notes().clone();
         let neighbour = match &args.data[..] {
             [only] if !is_stdin(only) => Some(beside(only)).filter(|path| path.is_file()),
             _ => None,
         };
         let split = match args.eval.clone().or(neighbour) {
-            Some(eval) => {
-                let (eval, sha256) = args.read.read(&[eval])?;
-                Split::with_file(data, mixed(eval, &[], 0)?, sha256)
+            Some(path) => {
+                let mut questions = Vec::new();
+                let names = std::slice::from_ref(&path);
+                let eval = args.read.index(names, folder, printer, &mut |row| {
+                    questions.extend(row.question());
+                })?;
+                let sha256 = eval.sha256;
+                let origin = Origin::File { path, sha256 };
+                Split::with_file(data.rows, &prompts, questions, origin)
             }
-            None => Split::by_share(data),
+            None => Split::by_share(data.rows, &prompts)?,
         };
-        let examples = format::count(split.train.rows.len(), "example");
+        let examples = format::count(split.train.len(), "example");
         let files: Vec<String> = args
             .data
             .iter()
             .map(|path| path.display().to_string())
             .collect();
-        context.printer.print_labelled(
+        printer.print_labelled(
             "data",
             &format!(
                 "{examples} from {} ({} read)",
@@ -47,23 +66,22 @@ impl Source {
                 formats(&notes)
             ),
         );
-        print_notes(&notes, context.printer);
-        context
-            .printer
-            .print_labelled("held out", &split.describe());
-        let leaked = split.leaked();
-        if leaked > 0 {
-            let prompts = format::count(leaked, "held-out prompt");
-            context
-                .printer
-                .print_note(&format!("{prompts} of these also in the training data"));
+        print_notes(&notes, printer);
+        printer.print_labelled("held out", &split.describe());
+        if split.leaked > 0 {
+            let prompts = format::count(split.leaked, "held-out prompt");
+            printer.print_note(&format!("{prompts} of these also in the training data"));
         }
-        Ok(Self { sha256, split })
+        Ok(Self {
+            sha256: data.sha256,
+            split,
+        })
     }
 
     /// The file of the training data.
     pub(crate) fn path(&self) -> &Path {
-        &self.split.train.path
+        let mut paths = self.split.train.paths();
+        paths.next().unwrap_or_else(|| Path::new(""))
     }
 
     /// The file of the questions.

@@ -4,15 +4,17 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
-use tinker_data::{Dataset, Prompt, Question, Row};
+use tinker_data::{DatasetError, Index, Prompt, Question, Row};
 
 use crate::format;
 
 /// Training examples and held-out questions.
 #[derive(Debug)]
 pub(crate) struct Split {
-    pub(crate) train: Dataset,
+    pub(crate) train: Index,
     pub(crate) held_out: Vec<Question>,
+    /// Number of held-out prompts that are also trained on, so that their answers prove little.
+    pub(crate) leaked: usize,
     pub(crate) origin: Origin,
 }
 
@@ -25,10 +27,16 @@ pub(crate) enum Origin {
     Share { prompts: usize },
 }
 
-type Digest = [u8; 32];
+/// Fingerprint of a prompt: equal prompts have equal ones. A row without a prompt has none.
+type Fingerprint = Option<std::num::NonZeroU128>;
 
-/// Fingerprint of a prompt: equal prompts have equal ones.
-fn digest(prompt: &Prompt) -> Digest {
+/// Fingerprint of the prompt of a row.
+pub(crate) fn fingerprint(row: &Row) -> Fingerprint {
+    row.question()
+        .and_then(|question| of_prompt(&question.prompt))
+}
+
+fn of_prompt(prompt: &Prompt) -> Fingerprint {
     let mut hash = Sha256::new();
     match prompt {
         Prompt::Text(text) => hash.update(text),
@@ -40,13 +48,8 @@ fn digest(prompt: &Prompt) -> Digest {
             }
         }
     }
-    hash.finalize().into()
-}
-
-/// Fingerprints of the prompts, in the order of the rows. Rows without a prompt have none.
-fn digests(rows: &[Row]) -> Vec<Digest> {
-    let questions = rows.iter().filter_map(Row::question);
-    questions.map(|question| digest(&question.prompt)).collect()
+    let start = hash.finalize().first_chunk().copied().unwrap_or_default();
+    std::num::NonZeroU128::new(u128::from_be_bytes(start))
 }
 
 /// The evaluation file beside a data file: `x-eval.jsonl` for `x.jsonl`.
@@ -61,61 +64,53 @@ pub(crate) fn beside(data: &Path) -> PathBuf {
 }
 
 impl Split {
-    /// Trains on all of `data`, and evaluates on `eval`, a file with this hash.
-    pub(crate) fn with_file(data: Dataset, eval: Dataset, sha256: String) -> Self {
+    /// Trains on all of `data`, whose rows have these prompts, and evaluates on the questions of the file `origin`.
+    pub(crate) fn with_file(
+        data: Index,
+        prompts: &[Fingerprint],
+        questions: Vec<Question>,
+        origin: Origin,
+    ) -> Self {
+        let asked = |question: &Question| of_prompt(&question.prompt);
+        let different: HashSet<Fingerprint> = questions.iter().map(asked).collect();
+        let trained = prompts.iter().filter(|prompt| different.contains(prompt));
+        let trained: HashSet<Fingerprint> = trained.copied().collect();
+        let is_trained = |question: &&Question| trained.contains(&asked(question));
         Self {
             train: data,
-            held_out: eval.rows.iter().filter_map(Row::question).collect(),
-            origin: Origin::File {
-                path: eval.path,
-                sha256,
-            },
+            leaked: questions.iter().filter(is_trained).count(),
+            held_out: questions,
+            origin,
         }
     }
 
     /// Holds out 5 % of the prompts, 8 to 64 of them but at most a quarter. The choice depends on the prompts only, so
     /// that a longer file or another order keeps it. Examples with the same prompt stay together.
-    pub(crate) fn by_share(data: Dataset) -> Self {
-        let mut order = digests(&data.rows);
+    pub(crate) fn by_share(mut data: Index, prompts: &[Fingerprint]) -> Result<Self, DatasetError> {
+        let mut order: Vec<Fingerprint> = prompts.iter().copied().filter(Option::is_some).collect();
         order.sort_unstable();
         order.dedup();
-        let prompts = order.len();
+        let different = order.len();
         order.truncate((order.len() / 20).clamp(8, 64).min(order.len() / 4));
-        let chosen: HashSet<Digest> = order.into_iter().collect();
+        let chosen: HashSet<Fingerprint> = order.into_iter().collect();
 
         let mut seen = HashSet::new();
         let mut held_out = Vec::new();
-        let mut rows = Vec::new();
-        for row in data.rows {
-            let Some(question) = row.question() else {
-                rows.push(row);
-                continue;
-            };
-            let digest = digest(&question.prompt);
-            if !chosen.contains(&digest) {
-                rows.push(row);
-            } else if seen.insert(digest) {
-                held_out.push(question);
+        let mut train = Vec::with_capacity(prompts.len());
+        for (at, prompt) in prompts.iter().enumerate() {
+            if !chosen.contains(prompt) {
+                train.push(at);
+            } else if seen.insert(*prompt) {
+                held_out.extend(data.row(at)?.question());
             }
         }
-        Self {
-            train: Dataset {
-                path: data.path,
-                rows,
-                notes: data.notes,
-            },
+        data.select(&train);
+        Ok(Self {
+            train: data,
             held_out,
-            origin: Origin::Share { prompts },
-        }
-    }
-
-    /// Number of held-out prompts that are also trained on, so that their answers prove little.
-    pub(crate) fn leaked(&self) -> usize {
-        let trained: HashSet<Digest> = digests(&self.train.rows).into_iter().collect();
-        self.held_out
-            .iter()
-            .filter(|question| trained.contains(&digest(&question.prompt)))
-            .count()
+            leaked: 0,
+            origin: Origin::Share { prompts: different },
+        })
     }
 
     /// One line for people.
@@ -137,25 +132,26 @@ impl Split {
 
 #[cfg(test)]
 mod tests {
-    use tinker_data::Example;
+    use tinker_data::ReadOptions;
 
     use super::*;
 
-    fn file(lines: &[(String, &str)]) -> Dataset {
-        let example = |(prompt, completion): &(String, &str)| Example::Completion {
-            prompt: prompt.clone(),
-            completion: (*completion).to_owned(),
+    /// Data and the prompts of its rows.
+    fn file(lines: &[(String, &str)]) -> (Index, Vec<Fingerprint>) {
+        let line = |(prompt, completion): &(String, &str)| {
+            format!("{{\"prompt\":\"{prompt}\",\"completion\":\"{completion}\"}}\n")
         };
-        let rows = lines.iter().enumerate().map(|(at, line)| Row {
-            path: Path::new("x.jsonl").into(),
-            line: at + 1,
-            example: example(line),
-        });
-        Dataset {
-            path: "x.jsonl".into(),
-            rows: rows.collect(),
-            ..Dataset::default()
-        }
+        let text: String = lines.iter().map(line).collect();
+        let (mut index, mut prompts) = (Index::new(ReadOptions::new()), Vec::new());
+        let mut each = |row: &Row| prompts.push(fingerprint(row));
+        let source = std::io::Cursor::new(text);
+        index.add_with("x.jsonl", source, &mut each).unwrap();
+        (index, prompts)
+    }
+
+    fn by_share(lines: &[(String, &str)]) -> Split {
+        let (index, prompts) = file(lines);
+        Split::by_share(index, &prompts).unwrap()
     }
 
     fn numbered(range: std::ops::Range<usize>) -> Vec<(String, &'static str)> {
@@ -179,9 +175,9 @@ mod tests {
             (400, 20),
             (4000, 64),
         ] {
-            let split = Split::by_share(file(&numbered(0..lines)));
+            let split = by_share(&numbered(0..lines));
             assert_eq!(split.held_out.len(), held_out, "{lines} lines");
-            assert_eq!(split.train.rows.len() + held_out, lines);
+            assert_eq!(split.train.len() + held_out, lines);
         }
     }
 
@@ -190,12 +186,17 @@ mod tests {
         let lines = numbered(0..400);
         let mut turned = lines.clone();
         turned.reverse();
-        let (first, second) = (
-            Split::by_share(file(&lines)),
-            Split::by_share(file(&turned)),
-        );
+        let (first, second) = (by_share(&lines), by_share(&turned));
         assert_eq!(prompts(&first), prompts(&second));
-        assert_eq!(first.leaked(), 0);
+        // As in earlier versions, so that their runs can be continued.
+        assert_eq!(prompts(&first)[..2], ["prompt 19", "prompt 207"]);
+        let trained = first.train.rows().map(|row| fingerprint(&row.unwrap()));
+        let trained: HashSet<Fingerprint> = trained.collect();
+        let asked = first
+            .held_out
+            .iter()
+            .map(|question| of_prompt(&question.prompt));
+        assert!(asked.into_iter().all(|prompt| !trained.contains(&prompt)));
     }
 
     #[test]
@@ -206,22 +207,21 @@ mod tests {
                 .into_iter()
                 .map(|(prompt, _)| (prompt, "another answer")),
         );
-        let split = Split::by_share(file(&lines));
-        assert_eq!(
-            (split.held_out.len(), split.train.rows.len()),
-            (8, 200 - 16)
-        );
-        assert_eq!(split.leaked(), 0);
+        let split = by_share(&lines);
+        assert_eq!((split.held_out.len(), split.train.len()), (8, 200 - 16));
     }
 
     #[test]
     fn prompts_in_both_files_are_noticed() {
-        let split = Split::with_file(
-            file(&numbered(0..50)),
-            file(&numbered(47..60)),
-            String::new(),
-        );
-        assert_eq!((split.held_out.len(), split.leaked()), (13, 3));
+        let (data, prompts) = file(&numbered(0..50));
+        let (eval, _) = file(&numbered(47..60));
+        let questions = eval.rows().filter_map(|row| row.unwrap().question());
+        let origin = Origin::File {
+            path: "eval.jsonl".into(),
+            sha256: String::new(),
+        };
+        let split = Split::with_file(data, &prompts, questions.collect(), origin);
+        assert_eq!((split.held_out.len(), split.leaked), (13, 3));
     }
 
     #[test]

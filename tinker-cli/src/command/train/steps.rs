@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Serialize;
 use tinker_client::{Pending, SamplingClient, TrainingClient};
-use tinker_data::EncodedExample;
+use tinker_data::{EncodedExample, Sequences};
 use tinker_types::{AdamParams, Datum, ForwardBackwardOutput, Loss, OptimStepOutput, SavedWeights};
 use tokio::time::Instant;
 
@@ -66,7 +66,7 @@ pub(crate) struct Diverged {
 /// The steps of a run, some of them in flight.
 pub(crate) struct Steps<'a> {
     training: &'a TrainingClient,
-    examples: &'a [EncodedExample],
+    examples: &'a Sequences,
     plan: &'a Plan,
     batches: Batches,
     interrupt: Interrupt,
@@ -100,7 +100,7 @@ impl<'a> Steps<'a> {
     /// The steps of a plan. Nothing is submitted yet.
     pub(crate) fn new(
         training: &'a TrainingClient,
-        examples: &'a [EncodedExample],
+        examples: &'a Sequences,
         plan: &'a Plan,
         start: Start,
         interrupt: Interrupt,
@@ -131,7 +131,7 @@ impl<'a> Steps<'a> {
             && self.next < self.plan.steps
             && !self.interrupt.is_requested()
         {
-            self.submit();
+            self.submit()?;
         }
         let Some(mut submitted) = self.in_flight.pop_front() else {
             return Ok(None);
@@ -180,17 +180,17 @@ impl<'a> Steps<'a> {
         Ok(Some((step, extras)))
     }
 
-    fn submit(&mut self) {
+    fn submit(&mut self) -> anyhow::Result<()> {
         let step = self.next;
         self.next += 1;
-        let chosen: Vec<&EncodedExample> = self
-            .batches
-            .next()
-            .unwrap_or_default()
-            .into_iter()
-            .map(|index| &self.examples[index])
-            .collect();
-        let data: Vec<Datum> = chosen.iter().map(|example| example.datum.clone()).collect();
+        let batch = self.batches.next().unwrap_or_default();
+        let chosen = batch.into_iter().map(|index| self.examples.get(index));
+        let chosen: Vec<EncodedExample> = chosen
+            .collect::<Result<_, _>>()
+            .context("cannot read the encoded data")?;
+        let tokens = chosen.iter().map(|example| example.tokens).sum();
+        let learned = chosen.iter().map(|example| example.learned).sum();
+        let data: Vec<Datum> = chosen.into_iter().map(|example| example.datum).collect();
         let rate = learning_rate(self.plan.learning_rate, step, self.plan.steps);
         let pass = self.training.forward_backward(data, Loss::cross_entropy());
         let update = self.training.optim_step(AdamParams::new(rate));
@@ -205,14 +205,15 @@ impl<'a> Steps<'a> {
             is_due(self.plan.save_every).then(|| self.training.save_state(checkpoint_name(done)));
         self.in_flight.push_back(InFlight {
             step,
-            tokens: chosen.iter().map(|example| example.tokens).sum(),
-            learned: chosen.iter().map(|example| example.learned).sum(),
+            tokens,
+            learned,
             learning_rate: rate,
             pass,
             update,
             sampler,
             saved,
         });
+        Ok(())
     }
 }
 

@@ -36,7 +36,7 @@ mod present {
     impl Rows {
         /// Reads the footer. A source that cannot seek is copied to a temporary file.
         pub(in super::super) fn new(mut bytes: Bytes) -> Result<Self, LineError> {
-            let mut file = spool::temporary().map_err(|error| unreadable(&error))?;
+            let mut file = spool::temporary(None).map_err(|error| unreadable(&error))?;
             io::copy(&mut bytes, &mut file).map_err(|error| unreadable(&error))?;
             let file = guarded(|| SerializedFileReader::new(file))?;
             Ok(Self {

@@ -1,20 +1,17 @@
-//! Encoding of the data, with notes for the user about it.
+//! Encoding of data, with notes for the user about it.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::ValueEnum;
-use tinker_data::{Dataset, DatasetError, EncodedDataset, Learn, LengthLimit, Renderer, Rule};
-use tokio::time::Instant;
+use tinker_data::{
+    DatasetError, EncodedCounts, Index, Learn, LengthLimit, Renderer, Rule, Sequences,
+};
 
 use crate::exit::Usage;
 use crate::format;
 use crate::printer::Printer;
-use crate::progress::Progress;
-
-/// Time between two updates of the progress.
-const TICK: Duration = Duration::from_millis(100);
+use crate::watched::{Unit, watched};
 
 /// Options of encoding.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,13 +19,13 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) struct EncodeArgs {
     /// Answers of a conversation to learn.
     #[arg(long, value_name = "ANSWERS", value_enum, default_value_t)]
-    pub(super) learn: LearnArg,
+    pub(crate) learn: LearnArg,
     /// Largest number of tokens of a sequence [default: the context length of the model].
     #[arg(long, value_name = "TOKENS")]
-    pub(super) max_length: Option<NonZeroUsize>,
+    pub(crate) max_length: Option<NonZeroUsize>,
     /// Treatment of longer sequences [default: drop with --max-length, else refuse].
     #[arg(long, value_name = "TREATMENT", value_enum)]
-    pub(super) too_long: Option<TooLong>,
+    pub(crate) too_long: Option<TooLong>,
 }
 
 /// Answers of a conversation to learn.
@@ -69,7 +66,7 @@ impl From<LearnArg> for Learn {
 
 impl EncodeArgs {
     /// The limit for a model with this context length.
-    pub(super) fn limit(&self, context: Option<usize>) -> Result<LengthLimit, Usage> {
+    pub(crate) fn limit(&self, context: Option<usize>) -> Result<LengthLimit, Usage> {
         let requested = self.max_length.map(usize::from);
         let Some(most) = requested.into_iter().chain(context).min() else {
             return match self.too_long {
@@ -88,7 +85,7 @@ impl EncodeArgs {
     }
 
     /// The options as shell words, for a suggested command.
-    pub(super) fn to_words(&self) -> Vec<String> {
+    pub(crate) fn to_words(&self) -> Vec<String> {
         let name = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
             value().map(|value| value.get_name().to_owned())
         };
@@ -112,52 +109,26 @@ impl EncodeArgs {
 }
 
 /// Encodes the data on all cores, and shows the progress.
-pub(super) fn encode(
-    data: &Dataset,
+pub(crate) fn encode(
+    data: &Index,
     renderer: &Renderer,
     limit: LengthLimit,
     printer: Printer,
-) -> Result<EncodedDataset, DatasetError> {
-    let rows = data.rows.len();
-    let (done, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let started = Instant::now();
-    std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            let mut progress = None;
-            while !is_over.load(Ordering::Acquire) {
-                std::thread::park_timeout(TICK);
-                let done = done.load(Ordering::Relaxed);
-                // Small files are done before a bar can be read.
-                if started.elapsed() > Duration::from_secs(1) {
-                    let progress =
-                        progress.get_or_insert_with(|| Progress::start(printer, "encode", rows));
-                    progress.update(done, &time_left(started.elapsed(), done, rows));
-                }
-            }
-        });
-        let encoded = data.encode_with_progress(renderer, limit, &|rows| {
-            done.fetch_max(rows, Ordering::Relaxed);
-        });
-        is_over.store(true, Ordering::Release);
-        watcher.thread().unpark();
-        encoded
+) -> Result<Sequences, DatasetError> {
+    let done = AtomicU64::new(0);
+    let total = (data.len() as u64, Unit::ROWS);
+    watched(printer, "encode", total, &done, || {
+        data.encode(renderer, limit, &|rows| {
+            done.fetch_max(rows as u64, Ordering::Relaxed);
+        })
     })
 }
 
-/// The time that the other rows need at the same speed.
-fn time_left(elapsed: Duration, done: usize, rows: usize) -> String {
-    if done == 0 {
-        return String::new();
-    }
-    let left = elapsed.mul_f64((rows - done.min(rows)) as f64 / done as f64);
-    format!("{} left", format::duration(left))
-}
-
 /// Notes about the data, for people.
-pub(super) fn notes(encoded: &EncodedDataset, renderer: &Renderer) -> Vec<String> {
+pub(crate) fn notes(counts: &EncodedCounts, renderer: &Renderer) -> Vec<String> {
     let mut notes = renderer.notes().to_vec();
-    let learned = format::number(encoded.learned_lost as u64);
-    for (count, done) in [(encoded.cut, "cut"), (encoded.left_out, "left out")] {
+    let learned = format::number(counts.learned_lost as u64);
+    for (count, done) in [(counts.cut, "cut"), (counts.left_out, "left out")] {
         if count > 0 {
             let sequences = format::count(count, "sequence");
             notes.push(format!(
@@ -165,27 +136,31 @@ pub(super) fn notes(encoded: &EncodedDataset, renderer: &Renderer) -> Vec<String
             ));
         }
     }
-    let lines = |test: &dyn Fn(&tinker_data::EncodedLine) -> bool| {
-        let mut lines = encoded.lines.iter().filter(|line| test(line));
-        let first = lines.next().map(|line| line.line);
-        first.map(|first| (format::count(lines.count() + 1, "line"), first))
-    };
-    if let Some((count, first)) = lines(&|line| line.merged_seams > 0) {
+    if counts.skipped > 0 {
+        let rows = format::count(counts.skipped, "row");
+        notes.push(format!("{rows} that cannot be encoded left out"));
+    }
+    let seams = counts.merged_seams;
+    if seams.count > 0 {
+        let (lines, first) = (format::count(seams.count, "line"), seams.first);
         notes.push(format!(
-            "{count} merged at the seam (the first is line {first}): a token would cross the end of the prompt, so the \
+            "{lines} merged at the seam (the first is line {first}): a token would cross the end of the prompt, so the \
              answer is encoded apart, as it is sampled; move the space or line break from the prompt to the answer"
         ));
     }
-    if let Some((count, first)) = lines(&|line| line.has_control_token) {
+    let control = counts.control_tokens;
+    if control.count > 0 {
+        let (lines, first) = (format::count(control.count, "line"), control.first);
         notes.push(format!(
-            "{count} with a control token in a text, such as the end of a turn (the first is line {first}): the model \
+            "{lines} with a control token in a text, such as the end of a turn (the first is line {first}): the model \
              reads it as control, not as letters"
         ));
     }
     for rule in [Rule::AfterOpening, Rule::AfterChangedPrompt] {
-        if let Some((count, first)) = lines(&|line| line.rule == rule) {
+        if let Some(found) = counts.rules.get(&rule) {
+            let (lines, first) = (format::count(found.count, "line"), found.first);
             notes.push(format!(
-                "learned in {count} (the first is line {first}): {rule}"
+                "learned in {lines} (the first is line {first}): {rule}"
             ));
         }
     }
@@ -194,11 +169,14 @@ pub(super) fn notes(encoded: &EncodedDataset, renderer: &Renderer) -> Vec<String
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::command::train::Args;
+    use clap::{Args as _, FromArgMatches as _};
 
-    fn limit(options: &[&str], context: Option<usize>) -> Option<LengthLimit> {
-        Args::parsed(options).encode.limit(context).ok()
+    use super::*;
+
+    fn parsed(options: &[&str]) -> EncodeArgs {
+        let command = EncodeArgs::augment_args(clap::Command::new("x").no_binary_name(true));
+        let matches = command.try_get_matches_from(options).unwrap();
+        EncodeArgs::from_arg_matches(&matches).unwrap()
     }
 
     #[test]
@@ -215,15 +193,16 @@ mod tests {
                 LengthLimit::Refuse(5),
             ),
         ] {
-            assert_eq!(limit(options, context), Some(expected), "{options:?}");
+            let limit = parsed(options).limit(context).ok();
+            assert_eq!(limit, Some(expected), "{options:?}");
         }
-        assert_eq!(limit(&["--too-long", "cut"], None), None);
+        assert!(parsed(&["--too-long", "cut"]).limit(None).is_err());
     }
 
     #[test]
     fn options_are_repeated() {
         let options = ["--learn", "last", "--max-length", "5", "--too-long", "cut"];
-        assert_eq!(Args::parsed(&options).encode.to_words(), options);
-        assert!(Args::parsed(&[]).encode.to_words().is_empty());
+        assert_eq!(parsed(&options).to_words(), options);
+        assert!(parsed(&[]).to_words().is_empty());
     }
 }
