@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::provenance::check_tiles;
-use crate::{InvalidValue, ModelInput, ProvenanceSpan, SequenceId, TensorData};
+use crate::{
+    Advantages, InvalidValue, ModelInput, ProvenanceSpan, SampledSequence, SequenceId, TensorData,
+};
 
 /// A training example: a model input and the arrays its loss requires, for example target tokens and their weights.
 ///
@@ -85,6 +87,69 @@ impl Datum {
             .with_input("target_tokens", targets)
             .with_input("logprobs", padded(logprobs))
             .with_input("advantages", padded(advantages)))
+    }
+
+    /// For policy-gradient losses: a sampled sequence after its prompt, which must be text. `advantages` is one value for
+    /// the whole sequence, or one for each of its tokens. If the server reported the id of the sequence, the provenance
+    /// of the tokens is recorded.
+    ///
+    /// ```
+    /// use tinker_types::{Datum, SampledSequence, StopReason};
+    ///
+    /// let mut sequence = SampledSequence::new(StopReason::Stop, vec![3, 4]);
+    /// sequence.logprobs = Some(vec![-0.5, -0.6]);
+    /// let datum = Datum::from_sample(&[1, 2].into(), &sequence, 1.5)?;
+    /// assert_eq!(datum.advantages(), Some(&[0.0, 1.5, 1.5][..]));
+    /// # Ok::<(), tinker_types::InvalidValue>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The prompt is not text, the sequence is empty or has no log probabilities, or the lengths differ.
+    pub fn from_sample(
+        prompt: &ModelInput,
+        sequence: &SampledSequence,
+        advantages: impl Into<Advantages>,
+    ) -> Result<Self, InvalidValue> {
+        let prompt = prompt.to_tokens().map_err(|e| e.within("prompt"))?;
+        let sampled = &sequence.tokens;
+        if sampled.is_empty() {
+            let why = "is empty; leave out samples without tokens";
+            return Err(InvalidValue::new("sequence.tokens", why));
+        }
+        let Some(logprobs) = &sequence.logprobs else {
+            let why = "is missing; the loss needs the log probabilities of the sampling policy";
+            return Err(InvalidValue::new("sequence.logprobs", why));
+        };
+        let advantages = match advantages.into() {
+            Advantages::Sequence(value) => vec![value; sampled.len()],
+            Advantages::Tokens(values) => values,
+        };
+        let datum = Self::reinforced(&prompt, sampled, logprobs, &advantages)?;
+        match &sequence.sequence_id {
+            Some(id) if !prompt.is_empty() => datum.with_provenance_of(id.clone(), prompt.len()),
+            _ => Ok(datum),
+        }
+    }
+
+    /// Weights of the targets, `[T]`, or `[T, K]` row by row; `None` if there are none, so that each target counts as 1, or
+    /// if they are not dense float32.
+    pub fn weights(&self) -> Option<&[f32]> {
+        self.loss_fn_inputs.get("weights")?.as_f32()
+    }
+
+    /// Advantages of the targets, `[T]`, if there are any.
+    pub fn advantages(&self) -> Option<&[f32]> {
+        self.loss_fn_inputs.get("advantages")?.as_f32()
+    }
+
+    /// Number of targets that contribute to the loss: those whose weight and advantage are not 0. A datum without either
+    /// learns each target.
+    pub fn learned_tokens(&self) -> usize {
+        let nonzero = |values: &[f32]| values.iter().filter(|value| **value != 0.0).count();
+        let targets = || self.loss_fn_inputs.get("target_tokens");
+        self.advantages()
+            .or_else(|| self.weights())
+            .map_or_else(|| targets().map_or(0, TensorData::cells), nonzero)
     }
 
     /// Records where the tokens came from: contiguous spans with one position for each input token, and one for each
@@ -255,6 +320,31 @@ mod tests {
             [0.0, 1.0, 2.0]
         );
         assert!(Datum::reinforced(&[1], &[2], &[], &[1.0]).is_err());
+    }
+
+    #[test]
+    fn a_sample_becomes_a_datum() {
+        let mut sequence = SampledSequence::new(crate::StopReason::Stop, vec![3, 4]);
+        let prompt = ModelInput::from([1, 2]);
+        let error = |sequence: &SampledSequence, advantages: Advantages| {
+            let datum = Datum::from_sample(&prompt, sequence, advantages);
+            datum.unwrap_err().to_string()
+        };
+        assert!(error(&sequence, 1.0.into()).starts_with("sequence.logprobs: is missing"));
+        sequence.logprobs = Some(vec![-0.5, -0.6]);
+        assert!(error(&sequence, vec![1.0].into()).contains("has 1 values for 2 tokens"));
+        let datum = Datum::from_sample(&prompt, &sequence, vec![1.0, 0.0]).unwrap();
+        let by_hand = Datum::reinforced(&[1, 2], &[3, 4], &[-0.5, -0.6], &[1.0, 0.0]);
+        assert_eq!(datum, by_hand.unwrap());
+        assert_eq!(datum.learned_tokens(), 1);
+        sequence.sequence_id = Some("q".into());
+        let recorded = Datum::from_sample(&prompt, &sequence, 1.0).unwrap();
+        assert_eq!(recorded.model_input_spans.len(), 2);
+        sequence.tokens.clear();
+        assert!(error(&sequence, 1.0.into()).starts_with("sequence.tokens: is empty"));
+        let supervised = Datum::supervised(&[1, 2], &[3, 4]);
+        assert_eq!(supervised.weights(), Some(&[0.0, 1.0, 1.0][..]));
+        assert_eq!(supervised.learned_tokens(), 2);
     }
 
     #[test]

@@ -75,3 +75,21 @@ impl ModelInput {
             .sum()
     }
 }
+
+impl From<Vec<u32>> for ModelInput {
+    fn from(tokens: Vec<u32>) -> Self {
+        Self::from_tokens(tokens)
+    }
+}
+
+impl From<&[u32]> for ModelInput {
+    fn from(tokens: &[u32]) -> Self {
+        Self::from_tokens(tokens)
+    }
+}
+
+impl<const N: usize> From<[u32; N]> for ModelInput {
+    fn from(tokens: [u32; N]) -> Self {
+        Self::from_tokens(tokens)
+    }
+}

@@ -137,6 +137,26 @@ impl ForwardBackwardOutput {
         self.metrics.get("loss:sum").copied()
     }
 
+    /// The mean loss of a learned token: [`loss_sum`](Self::loss_sum) over the sum of the weights of `data`, the data of
+    /// this pass, in nats. For cross entropy. `None` if the server reports no loss, or all weights are 0.
+    ///
+    /// ```
+    /// use tinker_types::{Datum, ForwardBackwardOutput};
+    ///
+    /// let mut output = ForwardBackwardOutput::default();
+    /// output.metrics.insert("loss:sum".into(), 3.0);
+    /// let data = [Datum::supervised(&[1, 2], &[3, 4])];
+    /// assert_eq!(output.mean_loss(&data), Some(1.5));
+    /// ```
+    pub fn mean_loss(&self, data: &[Datum]) -> Option<f64> {
+        let weight = |datum: &Datum| match datum.weights() {
+            Some(weights) => weights.iter().map(|weight| f64::from(*weight)).sum(),
+            None => datum.learned_tokens() as f64,
+        };
+        let weights: f64 = data.iter().map(weight).sum();
+        Some(self.loss_sum()? / weights).filter(|mean| mean.is_finite())
+    }
+
     /// Log probability of each target of the datum with this index, from 0, in the order of its `target_tokens`, in
     /// nats. `None` if the index is out of range.
     pub fn logprobs(&self, datum: usize) -> Option<&[f32]> {
