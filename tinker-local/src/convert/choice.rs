@@ -17,7 +17,9 @@ pub(crate) fn pass(
     custom_loss: impl FnOnce(&LossId) -> Result<Arc<CustomLoss>, InvalidValue>,
 ) -> Result<Pass, InvalidValue> {
     let (data, forward_only) = (&request.data[..], request.forward_only);
-    match objective(&request.loss)? {
+    let objective = objective(&request.loss)?;
+    request.loss.check(data)?;
+    match objective {
         Objective::Direct(kind) => Ok(Pass {
             batch: datum::batch(data, kind, forward_only, model)?,
             surrogate: None,

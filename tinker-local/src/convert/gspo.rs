@@ -20,7 +20,7 @@
 use tinker_engine::backend::{BaseModelInfo, LossKind, TrainBatch, TrainDatum};
 use tinker_types::{Datum, InvalidValue};
 
-use super::datum::{Inputs, convert, each};
+use super::datum::{convert, each, floats};
 use super::pass::{Pass, Slopes};
 
 /// Inputs of the loss of one sequence besides the log probabilities.
@@ -70,14 +70,12 @@ fn sequence(
     let policy = LossKind::Ppo { low, high };
     let converted = convert(datum, policy, model, room)?;
     let positions = converted.tokens.len();
-    let inputs = Inputs { datum, positions };
-    let mask = inputs.required("sequence_ratio_mask", |_| true)?;
     let sequence = Sequence {
         sampled: converted.logprobs.unwrap_or_default(),
         advantages: converted.advantages.unwrap_or_default(),
         low: converted.clip_low.unwrap_or_else(|| vec![low; positions]),
         high: converted.clip_high.unwrap_or_else(|| vec![high; positions]),
-        mask,
+        mask: floats(datum, "sequence_ratio_mask").unwrap_or_default(),
     };
     let refuse = |at: usize, name: &str, why: String| {
         Err(InvalidValue::new(
@@ -221,9 +219,6 @@ mod tests {
                 .starts_with("data[0].loss_fn_inputs.sequence_ratio_mask[1]: is 0.5")
         );
         assert!(message(datum([0.0; 4])).contains("is 0 everywhere"));
-        let mut missing = datum([1.0; 4]);
-        missing.loss_fn_inputs.remove("sequence_ratio_mask");
-        assert!(message(missing).contains("sequence_ratio_mask: is missing"));
         let odd = datum([1.0; 4]).with_input("logprobs", vec![f32::NAN, -1.0, -2.0, -0.5]);
         assert!(message(odd).contains("logprobs[0]: is NaN"));
         // Without advantages the mask may be empty.

@@ -35,15 +35,10 @@ pub(super) fn objective(loss: &Loss) -> Result<Objective, InvalidValue> {
             format!("{} {why}; {AVAILABLE}", loss.name.as_str()),
         ))
     };
+    loss.check_constants()?;
     let kind = match &loss.name {
-        LossFn::CrossEntropy => {
-            constants(loss, &[])?;
-            LossKind::CrossEntropy
-        }
-        LossFn::ImportanceSampling => {
-            constants(loss, &[])?;
-            LossKind::ImportanceSampling
-        }
+        LossFn::CrossEntropy => LossKind::CrossEntropy,
+        LossFn::ImportanceSampling => LossKind::ImportanceSampling,
         LossFn::Ppo => {
             let (low, high) = clip(loss, 0.8, 1.2)?;
             LossKind::Ppo { low, high }
@@ -52,19 +47,9 @@ pub(super) fn objective(loss: &Loss) -> Result<Objective, InvalidValue> {
             let (low, high) = clip(loss, 0.0, 4.0)?;
             LossKind::Cispo { low, high }
         }
-        LossFn::Dro => {
-            let [beta] = constants(loss, &["beta"])?[..] else {
-                return refuse("takes beta");
-            };
-            let beta = beta.unwrap_or(0.01);
-            if beta < 0.0 {
-                return Err(InvalidValue::new(
-                    "loss_fn_config.beta",
-                    format!("is {beta}; it is 0 or more"),
-                ));
-            }
-            LossKind::Dro { beta: beta as f32 }
-        }
+        LossFn::Dro => LossKind::Dro {
+            beta: loss.number("beta").unwrap_or(0.01) as f32,
+        },
         LossFn::Gspo => {
             let (low, high) = clip(loss, GSPO_LOW, GSPO_HIGH)?;
             return Ok(Objective::Gspo { low, high });
@@ -75,7 +60,7 @@ pub(super) fn objective(loss: &Loss) -> Result<Objective, InvalidValue> {
                  example `tinker serve --substitute-loss stable_reinforce=importance_sampling`",
             );
         }
-        LossFn::Custom => return custom(loss).map(Objective::Custom),
+        LossFn::Custom => return Ok(Objective::Custom(id(loss))),
         _ => return refuse("is not a loss this engine knows"),
     };
     Ok(Objective::Direct(kind))
@@ -86,64 +71,20 @@ pub(crate) fn is_computed(name: &LossFn) -> bool {
     *name != LossFn::Custom && objective(&Loss::new(name.clone())).is_ok()
 }
 
-/// The id of an uploaded loss.
-fn custom(loss: &Loss) -> Result<LossId, InvalidValue> {
+/// The id of an uploaded loss. The constants were checked.
+fn id(loss: &Loss) -> LossId {
     match loss.config.get("loss_id") {
-        Some(LossValue::Text(id)) if loss.config.len() == 1 => Ok(LossId::from(id.as_str())),
-        Some(LossValue::Text(_)) => Err(InvalidValue::new(
-            "loss_fn_config",
-            "has more than loss_id, which is all that custom takes",
-        )),
-        _ => Err(InvalidValue::new(
-            "loss_fn_config.loss_id",
-            "is missing; upload a loss with create_custom_loss and give its id",
-        )),
+        Some(LossValue::Text(id)) => LossId::from(id.as_str()),
+        _ => LossId::from(""),
     }
 }
 
+/// The bounds of the ratio, with these defaults.
 fn clip(loss: &Loss, low: f64, high: f64) -> Result<(f32, f32), InvalidValue> {
-    let given = constants(loss, &["clip_low_threshold", "clip_high_threshold"])?;
-    let (low, high) = (given[0].unwrap_or(low), given[1].unwrap_or(high));
-    if low < 0.0 || low > high {
-        let why = format!(
-            "{low} to {high} is not a range of ratios; give 0 <= low <= high, bounds of the ratio itself"
-        );
-        return Err(InvalidValue::new("loss_fn_config.clip_low_threshold", why));
-    }
+    let low = loss.number("clip_low_threshold").unwrap_or(low);
+    let high = loss.number("clip_high_threshold").unwrap_or(high);
+    loss.clone().with_clip(low, high).check_constants()?;
     Ok((low as f32, high as f32))
-}
-
-/// The values of a loss's constants, in the order of `names`. Other keys are refused.
-fn constants(loss: &Loss, names: &[&str]) -> Result<Vec<Option<f64>>, InvalidValue> {
-    for (key, value) in &loss.config {
-        let place = format!("loss_fn_config.{key}");
-        if !names.contains(&key.as_str()) {
-            let takes = if names.is_empty() {
-                "no constants".to_owned()
-            } else {
-                names.join(" and ")
-            };
-            return Err(InvalidValue::new(
-                place,
-                format!("is not known; {} takes {takes}", loss.name.as_str()),
-            ));
-        }
-        match value {
-            LossValue::Number(number) if number.is_finite() => {}
-            LossValue::Number(number) => {
-                return Err(InvalidValue::new(
-                    place,
-                    format!("is {number}; give a finite number"),
-                ));
-            }
-            LossValue::Text(_) => return Err(InvalidValue::new(place, "is a text; give a number")),
-        }
-    }
-    let number = |name: &&str| match loss.config.get(*name) {
-        Some(LossValue::Number(number)) => Some(*number),
-        _ => None,
-    };
-    Ok(names.iter().map(number).collect())
 }
 
 #[cfg(test)]
@@ -205,13 +146,8 @@ mod tests {
         assert!(message(&Loss::new(LossFn::Custom)).contains("upload a loss"));
         let odd = Loss::new(LossFn::Custom).with("loss_id", 3.0);
         assert!(message(&odd).starts_with("loss_fn_config.loss_id"));
-        assert_eq!(
-            message(&Loss::ppo().with("epsilon", 0.2)),
-            "loss_fn_config.epsilon: is not known; ppo takes clip_low_threshold and clip_high_threshold"
-        );
-        assert!(message(&Loss::cross_entropy().with("beta", 1.0)).contains("takes no constants"));
-        assert!(message(&Loss::ppo().with_clip(1.2, 0.8)).contains("not a range"));
-        assert!(message(&Loss::dro().with_beta(f64::NAN)).contains("finite"));
-        assert!(message(&Loss::dro().with("beta", "x")).contains("text"));
+        assert!(message(&Loss::ppo().with("epsilon", 0.2)).contains("is not known"));
+        let low = Loss::ppo().with("clip_low_threshold", 1.5);
+        assert!(message(&low).contains("1.5 to 1.2 is not a range"));
     }
 }

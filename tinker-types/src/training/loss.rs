@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::{IntoDeserializer, value};
 use serde::{Deserialize, Serialize};
 
-use crate::error::each;
-use crate::{Chunk, DType, Datum, Elements, InvalidValue, TensorData};
+use crate::DType;
 
 /// Name of a loss.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,8 +56,7 @@ impl LossFn {
         known.unwrap_or_else(|_: value::Error| Self::Other(name.to_owned()))
     }
 
-    /// Arrays that each datum requires; `None` if only the server has that information. Optional arrays are not
-    /// included: the `weights` of cross entropy, which default to 1.
+    /// Arrays that each datum requires; `None` if only the server has that information.
     pub fn required_inputs(&self) -> Option<&'static [LossInput]> {
         const TARGETS: LossInput = LossInput {
             name: "target_tokens",
@@ -87,15 +85,31 @@ impl LossFn {
             Self::Other(_) => None,
         }
     }
+
+    /// Arrays that a datum may have besides: the `weights` of cross entropy, which default to 1, and the bounds of single
+    /// targets for losses that clip.
+    pub fn optional_inputs(&self) -> &'static [LossInput] {
+        const WEIGHTS: LossInput = LossInput {
+            name: "weights",
+            dtype: DType::Float32,
+        };
+        const LOW: LossInput = LossInput {
+            name: "clip_low_threshold",
+            dtype: DType::Float32,
+        };
+        const HIGH: LossInput = LossInput {
+            name: "clip_high_threshold",
+            dtype: DType::Float32,
+        };
+        match self {
+            Self::CrossEntropy => &[WEIGHTS],
+            Self::Ppo | Self::Cispo | Self::Gspo => &[LOW, HIGH],
+            _ => &[],
+        }
+    }
 }
 
-/// Optional weights of cross entropy.
-const WEIGHTS: LossInput = LossInput {
-    name: "weights",
-    dtype: DType::Float32,
-};
-
-/// An array that a loss requires for each datum.
+/// An array that a loss takes for each datum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LossInput {
     /// Key in `loss_fn_inputs`.
@@ -197,102 +211,6 @@ impl Loss {
         self.config.insert(name.into(), value.into());
         self
     }
-
-    /// Validates datums as far as possible without the server: inputs are present and can be trained on, loss inputs
-    /// are present and have the right type and length, numbers are finite, target ids are not negative.
-    ///
-    /// # Errors
-    /// The first invalid datum, with the field, the cause and the fix.
-    pub fn check(&self, data: &[Datum]) -> Result<(), InvalidValue> {
-        if data.is_empty() {
-            return Err(InvalidValue::new(
-                "data",
-                "is empty; give at least one datum",
-            ));
-        }
-        each(data, "data", |datum| self.check_datum(datum))
-    }
-
-    fn check_datum(&self, datum: &Datum) -> Result<(), InvalidValue> {
-        let chunks = &datum.model_input.chunks;
-        if chunks
-            .iter()
-            .all(|chunk| chunk.length().is_ok_and(|n| n == 0))
-        {
-            return Err(InvalidValue::new(
-                "model_input",
-                "is empty; a datum needs at least one input token",
-            ));
-        }
-        each::<_, _, ()>(chunks, "model_input.chunks", Chunk::check_trainable)?;
-        datum.check_provenance()?;
-        if self.name == LossFn::StableReinforce && datum.model_input_spans.is_empty() {
-            let why = "is missing; stable_reinforce requires the provenance of tokens, see Datum::with_provenance_of";
-            return Err(InvalidValue::new("model_input_spans", why));
-        }
-        let Some(required) = self.name.required_inputs() else {
-            return Ok(());
-        };
-        let is_weighted =
-            self.name == LossFn::CrossEntropy && datum.loss_fn_inputs.contains_key(WEIGHTS.name);
-        for input in required.iter().chain(is_weighted.then_some(&WEIGHTS)) {
-            self.check_input(datum, *input)
-                .map_err(|e| e.within(format!("loss_fn_inputs.{}", input.name)))?;
-        }
-        Ok(())
-    }
-
-    fn check_input(&self, datum: &Datum, input: LossInput) -> Result<(), InvalidValue> {
-        let Some(tensor) = datum.loss_fn_inputs.get(input.name) else {
-            return Err(InvalidValue::new(
-                "",
-                format!("is missing; {} needs it", self.name.as_str()),
-            ));
-        };
-        if tensor.dtype() != input.dtype {
-            let (have, want) = (tensor.dtype(), input.dtype);
-            return Err(InvalidValue::new(
-                "",
-                format!("is {have:?}, must be {want:?}").to_lowercase(),
-            ));
-        }
-        // Only the server may know the length of an image.
-        if let Ok(positions) = datum.model_input.length() {
-            let rows = tensor.positions();
-            if rows != positions {
-                let form =
-                    format!("has {rows} positions for {positions} input tokens; give one for each");
-                return Err(InvalidValue::new("", form));
-            }
-        }
-        check_numbers(tensor)
-    }
-}
-
-fn check_numbers(tensor: &TensorData) -> Result<(), InvalidValue> {
-    let refuse = |at: usize, what: &dyn std::fmt::Display, why: &str| {
-        Err(InvalidValue::new(
-            format!("[{at}]"),
-            format!("is {what}; {why}"),
-        ))
-    };
-    match tensor.elements() {
-        Elements::Float32(values) => match values.iter().position(|v| !v.is_finite()) {
-            Some(at) => refuse(at, &values[at], "losses take finite numbers"),
-            None => Ok(()),
-        },
-        Elements::Int64(values) => match values
-            .iter()
-            .position(|&v| v < 0 || v > i64::from(i32::MAX))
-        {
-            Some(at) => refuse(
-                at,
-                &values[at],
-                "token ids are not negative and fit 32 bits",
-            ),
-            None => Ok(()),
-        },
-    }
 }
 
 impl From<f64> for LossValue {
@@ -322,59 +240,5 @@ mod tests {
             );
             assert_eq!(serde_json::to_string(&loss).unwrap(), json);
         }
-    }
-
-    #[test]
-    fn a_fault_is_named_with_its_place() {
-        let good = Datum::supervised(&[1, 2], &[3]);
-        let message = |bad: Datum| {
-            Loss::cross_entropy()
-                .check(&[good.clone(), bad])
-                .unwrap_err()
-                .to_string()
-        };
-        assert!(Loss::cross_entropy().check(&[]).is_err());
-        assert!(message(Datum::default()).starts_with("data[1].model_input: "));
-        assert!(
-            message(good.clone().with_input("weights", vec![1.0]))
-                .contains("1 positions for 2 input tokens")
-        );
-        assert_eq!(
-            message(good.clone().with_input("weights", vec![1.0, f32::NAN])),
-            "data[1].loss_fn_inputs.weights[1]: is NaN; losses take finite numbers"
-        );
-        assert!(
-            message(good.clone().with_input("target_tokens", vec![-1_i64, 0]))
-                .contains("target_tokens[0]")
-        );
-        assert!(
-            message(good.clone().with_input("weights", vec![1_i64, 0]))
-                .contains("is int64, must be float32")
-        );
-        let mut pointer = good.clone();
-        pointer.model_input.chunks = vec![crate::Chunk::text([u32::MAX])];
-        assert!(
-            message(pointer).starts_with("data[1].model_input.chunks[0].tokens[0]: 4294967295")
-        );
-        let reinforced = Datum::reinforced(&[1], &[2, 3], &[-1.0; 2], &[1.0; 2]).unwrap();
-        let check = |datum: &Datum| Loss::stable_reinforce().check(std::slice::from_ref(datum));
-        let error = check(&reinforced).unwrap_err().to_string();
-        assert!(
-            error.starts_with("data[0].model_input_spans: is missing"),
-            "{error}"
-        );
-        let mut recorded = reinforced.with_provenance_of("q", 1).unwrap();
-        assert!(check(&recorded).is_ok());
-        recorded.model_input_spans.pop();
-        let error = check(&recorded).unwrap_err().to_string();
-        assert!(
-            error.starts_with("data[0].model_input_spans: cover 1 positions"),
-            "{error}"
-        );
-        let ppo = Loss::ppo().check(&[good]).unwrap_err().to_string();
-        assert_eq!(
-            ppo,
-            "data[0].loss_fn_inputs.logprobs: is missing; ppo needs it"
-        );
     }
 }

@@ -1,5 +1,6 @@
 //! Training: models, losses, optimizers, passes and steps.
 
+mod check;
 mod graph;
 mod lora;
 mod loss;

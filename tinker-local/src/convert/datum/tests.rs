@@ -1,6 +1,7 @@
-use tinker_types::{Chunk, Image, ImageFormat, Loss, ModelInput};
+use tinker_types::{
+    Chunk, Elements, ForwardBackward, Image, ImageFormat, Loss, ModelInput, TensorData,
+};
 
-use super::super::loss::{Objective, objective};
 use super::*;
 
 fn model() -> BaseModelInfo {
@@ -8,12 +9,14 @@ fn model() -> BaseModelInfo {
 }
 
 fn convert_one(datum: Datum, loss: &Loss) -> Result<TrainDatum, String> {
-    let Objective::Direct(kind) = objective(loss).map_err(|e| e.to_string())? else {
-        panic!("{loss:?} is no loss of the engine")
-    };
-    batch(&[datum], kind, false, &model())
-        .map(|mut batch| batch.data.remove(0))
-        .map_err(|e| e.to_string())
+    converted(&[datum], loss).map(|mut data| data.remove(0))
+}
+
+fn converted(data: &[Datum], loss: &Loss) -> Result<Vec<TrainDatum>, String> {
+    let request = ForwardBackward::new("m".into(), 1, data, loss.clone());
+    let pass = super::super::pass(&request, &model(), |_| panic!("{loss:?} is uploaded"));
+    pass.map(|pass| pass.batch.data)
+        .map_err(|error| error.to_string())
 }
 
 fn supervised(datum: Datum) -> Result<TrainDatum, String> {
@@ -62,8 +65,10 @@ fn sparse_targets_are_spread_and_need_weights() {
 
 #[test]
 fn a_huge_sparse_matrix_is_refused_before_it_is_spread() {
-    let ids = TensorData::csr(Elements::Int64([].into()), [0, 0, 0], [], [2, 1 << 50]).unwrap();
-    let datum = Datum::new(ModelInput::from_tokens([1, 2])).with_input("target_tokens", ids);
+    let matrix = |elements| TensorData::csr(elements, [0, 0, 0], [], [2, 1 << 50]).unwrap();
+    let datum = Datum::new(ModelInput::from_tokens([1, 2]))
+        .with_input("target_tokens", matrix(Elements::Int64([].into())))
+        .with_input("weights", matrix(Elements::Float32([].into())));
     assert!(supervised(datum).unwrap_err().contains("give 1 to 10"));
 }
 
@@ -75,20 +80,18 @@ fn faults_are_named_with_place_and_fix() {
         expected_tokens: Some(1),
     };
     let cases = [
+        (Datum::default(), "data[0].model_input: is empty"),
         (
-            Datum::default(),
-            "data[0].model_input.chunks: hold no token",
-        ),
-        (
-            Datum::new(ModelInput::from_tokens([1; 5])),
+            Datum::supervised(&[1; 5], &[1]),
             "data[0].model_input.chunks: hold 5 tokens, tiny takes at most 4",
         ),
         (
-            Datum::new(ModelInput::from_tokens([1, 10])),
+            Datum::supervised(&[1, 10], &[1]),
             "data[0].model_input.chunks[0].tokens[1]: is 10; the ids of tiny run from 0 to 9",
         ),
         (
-            Datum::new(ModelInput::new(vec![Chunk::Image(image)])),
+            Datum::new(ModelInput::new(vec![Chunk::Image(image)]))
+                .with_input("target_tokens", vec![1_i64]),
             "data[0].model_input.chunks[0]: is not text; tiny reads text only",
         ),
         (
@@ -121,14 +124,14 @@ fn faults_are_named_with_place_and_fix() {
         ),
         (
             good().with_input("weight", vec![1.0_f32, 1.0]),
-            "loss_fn_inputs.weight: is not known; this loss takes target_tokens and weights",
+            "loss_fn_inputs.weight: is not known; cross_entropy takes target_tokens, and optionally weights",
         ),
     ];
     for (datum, message) in cases {
         let said = supervised(datum).unwrap_err();
         assert!(said.contains(message), "{said} does not say {message}");
     }
-    assert!(batch(&[], LossKind::CrossEntropy, false, &model()).is_err());
+    assert!(converted(&[], &Loss::cross_entropy()).is_err());
 }
 
 #[test]
@@ -137,7 +140,7 @@ fn policy_losses_need_their_arrays() {
     assert!(
         convert_one(good(), &ppo)
             .unwrap_err()
-            .contains("advantages: is missing")
+            .contains("logprobs: is missing")
     );
     let datum = Datum::reinforced(&[1], &[2, 3], &[-0.5, -0.6], &[1.0, -1.0]).unwrap();
     let converted = convert_one(
