@@ -9,12 +9,17 @@ use super::var::Var;
 use crate::custom_loss::value::CustomLoss;
 
 /// A penalty on the log probabilities of the targets, added to a loss by [`regularize`]. Its value and gradient are
-/// exact. It does not depend on weights or activations.
+/// exact. It does not depend on the model's weights or activations.
+///
+/// Each target counts with its `w`, the loss input `weights` of its datum, which is 1 where a datum has none. So a prompt
+/// with the weight 0 has no effect, as in the cross entropy; [`over_all_targets`](Self::over_all_targets) counts each
+/// target as 1.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Regularizer {
     name: String,
     weight: f64,
     penalty: Penalty,
+    ignores_weights: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -30,43 +35,44 @@ enum Penalty {
 }
 
 impl Regularizer {
-    /// `sum |lp|`.
+    /// `sum w |lp|`.
     pub fn l1(weight: f64) -> Self {
         Self::new("l1", weight, Penalty::L1)
     }
 
-    /// `sum lp^2`.
+    /// `sum w lp^2`.
     pub fn l2(weight: f64) -> Self {
         Self::new("l2", weight, Penalty::L2)
     }
 
-    /// `r sum |lp| + (1 - r) sum lp^2`, with `r` from 0 to 1.
+    /// `r sum w |lp| + (1 - r) sum w lp^2`, with `r` from 0 to 1.
     pub fn elastic_net(weight: f64, l1_ratio: f64) -> Self {
         Self::new("elastic_net", weight, Penalty::ElasticNet(l1_ratio))
     }
 
-    /// `sum p lp`, the negative contribution of the targets to the entropy. A positive weight favors high entropy.
+    /// `sum w p lp`, the negative contribution of the targets to the entropy. A positive weight favors high entropy.
     pub fn entropy(weight: f64) -> Self {
         Self::new("entropy", weight, Penalty::Entropy)
     }
 
-    /// `sum (exp(q - lp) - (q - lp) - 1)`, an estimate of the KL divergence from a reference. `q` are the log
+    /// `sum w (exp(q - lp) - (q - lp) - 1)`, an estimate of the KL divergence from a reference. `q` are the log
     /// probabilities of the reference, in the loss input of each datum with this key.
     pub fn kl(weight: f64, reference: impl Into<String>) -> Self {
         Self::new("kl", weight, Penalty::Kl(reference.into()))
     }
 
-    /// `sum (lp - lp')^2 / T` over consecutive pairs of data, two views of the same targets.
+    /// `sum w w' (lp - lp')^2 / sum w w'` over consecutive pairs of data, two views of the same targets.
     pub fn consistency(weight: f64) -> Self {
         Self::new("consistency", weight, Penalty::Consistency)
     }
 
-    /// Sum over all pairs of data of the squared cosine between their log probabilities, which must have the same length.
+    /// Sum over all pairs of data of the squared cosine between their `w lp`, which must have the same length.
     pub fn orthogonality(weight: f64) -> Self {
         Self::new("orthogonality", weight, Penalty::Orthogonality)
     }
 
     /// `(|g| - target)^2`, where `g` is the gradient of the unregularized loss with respect to all log probabilities.
+    /// Only that loss decides which targets count.
     pub fn gradient_penalty(weight: f64, target: f64) -> Self {
         Self::new("gradient_penalty", weight, Penalty::Gradient(target))
     }
@@ -76,11 +82,19 @@ impl Regularizer {
         with_name(name: impl Into<String>) => name = name.into();
     }
 
+    /// Counts each target as 1, whatever its weight.
+    #[must_use]
+    pub fn over_all_targets(mut self) -> Self {
+        self.ignores_weights = true;
+        self
+    }
+
     fn new(name: &str, weight: f64, penalty: Penalty) -> Self {
         Self {
             name: name.to_owned(),
             weight,
             penalty,
+            ignores_weights: false,
         }
     }
 
@@ -100,13 +114,34 @@ impl Regularizer {
         }
     }
 
+    /// The weight of each target.
+    fn weights(&self, data: &[Datum], leaves: &[Var]) -> Result<Vec<Var>, InvalidValue> {
+        let of = |(index, (datum, lp)): (usize, (&Datum, &Var))| {
+            let given = datum.loss_fn_inputs.get("weights");
+            let Some(given) = given.filter(|_| !self.ignores_weights) else {
+                return Ok(Var::from_f32(&vec![1.0; lp.len()]));
+            };
+            let dense = given.to_dense();
+            let values = dense.as_f32().filter(|values| values.len() == lp.len());
+            values.map(Var::from_f32).ok_or_else(|| {
+                let why = format!("is no float32 value for each of {} targets", lp.len());
+                InvalidValue::new(format!("data[{index}].loss_fn_inputs.weights"), why)
+            })
+        };
+        data.iter().zip(leaves).enumerate().map(of).collect()
+    }
+
     /// The weighted penalty: one number.
     fn term(&self, base: &Var, data: &[Datum], leaves: &[Var]) -> Result<Var, InvalidValue> {
         self.check()?;
         let refuse = |why: String| InvalidValue::new(format!("regularizer {}", self.name), why);
-        let over = |of: &dyn Fn(&Var) -> Var| leaves.iter().map(of).sum::<Var>();
-        let l1 = || over(&|lp| lp.abs().sum());
-        let l2 = || over(&|lp| (lp * lp).sum());
+        let weights = self.weights(data, leaves)?;
+        let over = |of: &dyn Fn(&Var) -> Var| {
+            let terms = leaves.iter().zip(&weights);
+            terms.map(|(lp, w)| (w * of(lp)).sum()).sum::<Var>()
+        };
+        let l1 = || over(&Var::abs);
+        let l2 = || over(&|lp| lp * lp);
         let fits = |left: &Var, right: &Var| {
             let (left, right) = (left.len(), right.len());
             let why = || {
@@ -120,10 +155,11 @@ impl Regularizer {
             Penalty::L1 => l1(),
             Penalty::L2 => l2(),
             Penalty::ElasticNet(ratio) => *ratio * l1() + (1.0 - ratio) * l2(),
-            Penalty::Entropy => over(&|lp| (lp.exp() * lp).sum()),
+            Penalty::Entropy => over(&|lp| lp.exp() * lp),
             Penalty::Kl(key) => {
                 let mut sum = Var::constant(0.0);
-                for (index, (datum, lp)) in data.iter().zip(leaves).enumerate() {
+                let targets = data.iter().zip(leaves).zip(&weights);
+                for (index, ((datum, lp), w)) in targets.enumerate() {
                     let tensor = datum.loss_fn_inputs.get(key);
                     let values = tensor.and_then(|tensor| tensor.as_f32());
                     let values = values.ok_or_else(|| {
@@ -134,7 +170,7 @@ impl Regularizer {
                     let reference = Var::from_f32(values);
                     fits(&reference, lp)?;
                     let ahead = reference - lp;
-                    sum = sum + (ahead.exp() - &ahead - 1.0).sum();
+                    sum = sum + (w * (ahead.exp() - &ahead - 1.0)).sum();
                 }
                 sum
             }
@@ -144,17 +180,24 @@ impl Regularizer {
                     return Err(refuse(why));
                 }
                 let mut sum = Var::constant(0.0);
-                for pair in leaves.chunks_exact(2) {
+                let pairs = leaves.chunks_exact(2).zip(weights.chunks_exact(2));
+                for (pair, both) in pairs {
                     fits(&pair[0], &pair[1])?;
                     let apart = &pair[0] - &pair[1];
-                    sum = sum + (&apart * &apart).mean();
+                    let w = &both[0] * &both[1];
+                    let count: f64 = w.values().iter().sum();
+                    if count != 0.0 {
+                        sum = sum + (w * &apart * &apart).sum() / count;
+                    }
                 }
                 sum
             }
             Penalty::Orthogonality => {
                 let mut sum = Var::constant(0.0);
-                for (index, left) in leaves.iter().enumerate() {
-                    for right in &leaves[index + 1..] {
+                let weighted = leaves.iter().zip(&weights).map(|(lp, w)| w * lp);
+                let weighted: Vec<Var> = weighted.collect();
+                for (index, left) in weighted.iter().enumerate() {
+                    for right in &weighted[index + 1..] {
                         fits(left, right)?;
                         let dot = (left * right).sum();
                         let lengths = (left * left).sum() * (right * right).sum();

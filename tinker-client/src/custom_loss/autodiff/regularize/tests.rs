@@ -106,7 +106,11 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
     let logprobs = vec![vec![-1.0, -2.0], vec![-1.0]];
     let plain = |_: &[Datum], logprobs: &[Var]| Ok::<_, InvalidValue>(logprobs[0].sum());
     let refused = |term: Regularizer, logprobs: &[Vec<f32>]| {
-        regularize(plain, [term])(&data(), logprobs)
+        let mut data = data();
+        for datum in &mut data {
+            datum.loss_fn_inputs.remove("weights");
+        }
+        regularize(plain, [term])(&data, logprobs)
             .unwrap_err()
             .to_string()
     };
@@ -116,4 +120,40 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
     assert!(refused(Regularizer::kl(1.0, "nowhere"), &logprobs).contains("loss_fn_inputs.nowhere"));
     assert!(refused(Regularizer::elastic_net(1.0, 2.0), &logprobs).contains("l1_ratio"));
     assert!(refused(Regularizer::l1(f64::NAN), &logprobs).contains("weight"));
+}
+
+#[test]
+fn a_prompt_has_no_effect_unless_it_is_asked_for() {
+    let penalty = |term: &Regularizer, prompt: usize| {
+        // Two views of a completion of three tokens, behind a prompt of this length.
+        let tokens: Vec<u32> = vec![1; prompt];
+        let datum = Datum::supervised(&tokens, &[3, 4, 5]);
+        let behind = |prompt_value: f32, values: [f32; 3]| {
+            [vec![prompt_value; prompt - 1], values.to_vec()].concat()
+        };
+        let view = |values| behind(-4.0, values);
+        let reference = behind(-5.0, [-0.6, -1.0, -2.5]);
+        let data = vec![datum.with_input("reference", reference); 2];
+        let logprobs = [view([-0.5, -1.25, -2.0]), view([-0.75, -0.25, -3.0])];
+        let none = |_: &[Datum], _: &[Var]| Ok::<_, InvalidValue>(Var::constant(0.0));
+        let custom = regularize(none, [term.clone()])(&data, &logprobs).unwrap();
+        let gradients = custom.gradients.iter();
+        let gradients: Vec<f32> = gradients
+            .flat_map(|all| all[prompt - 1..].to_vec())
+            .collect();
+        (custom.loss, gradients)
+    };
+    let near = |left: f64, right: f64| (left - right).abs() < 1e-6 * (1.0 + left.abs());
+    for term in all().into_iter().take(7) {
+        let (short, long) = (penalty(&term, 1), penalty(&term, 59));
+        assert!(near(short.0, long.0), "{term:?}: {} {}", short.0, long.0);
+        for (short, long) in short.1.iter().zip(&long.1) {
+            assert!(near(f64::from(*short), f64::from(*long)), "{term:?}");
+        }
+        // With the same values in both views, the difference of a prompt is 0.
+        if !matches!(term.penalty, Penalty::Consistency) {
+            let term = term.over_all_targets();
+            assert!(!near(penalty(&term, 1).0, penalty(&term, 59).0), "{term:?}");
+        }
+    }
 }
