@@ -109,12 +109,8 @@ impl ReadArgs {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
-        let hex = digest
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        Ok(Indexed { rows, sha256: hex })
+        let sha256 = format::hex(&digest.finalize());
+        Ok(Indexed { rows, sha256 })
     }
 }
 

@@ -225,14 +225,15 @@ impl Template {
             Kind::Refusing(reason) => format!("refusing {reason}"),
             #[cfg(feature = "templates")]
             Kind::Jinja(named) => {
-                let mut text = named.names.clone();
-                for jinja in [&named.default, &named.tool_use] {
-                    match jinja {
-                        Some(jinja) => text += &format!("\njinja {}", jinja.identity()?),
-                        None => text += "\nnone",
-                    }
-                }
-                text
+                let identity = |jinja: &Option<_>| match jinja {
+                    Some(jinja) => Jinja::identity(jinja),
+                    None => Some("none".to_owned()),
+                };
+                let (names, default) = (&named.names, identity(&named.default)?);
+                format!(
+                    "{names}\njinja {default}\njinja {}",
+                    identity(&named.tool_use)?
+                )
             }
         };
         Some(format!("{kind}\n{:?}", self.args))

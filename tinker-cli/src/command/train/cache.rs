@@ -5,10 +5,11 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use sha2::{Digest as _, Sha256};
+use crate::format;
 use tinker_data::Sequences;
 
 use crate::clock;
+use crate::format;
 
 /// Bytes of all entries together. Those that were not used for the longest time are removed first.
 const MOST: u64 = 4 << 30;
@@ -37,12 +38,7 @@ impl Key {
 
     fn name(&self) -> String {
         let digest = self.0.clone().finalize();
-        let hex: String = digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        format!("{hex}.{ENDING}")
+        format!("{}.{ENDING}", format::hex(&digest[..16]))
     }
 }
 
@@ -92,12 +88,11 @@ impl Cache {
     fn shrink(&self, kept: &Path) -> io::Result<()> {
         let mut entries: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
-            let (path, metadata) =
-                match entry.and_then(|entry| Ok((entry.path(), entry.metadata()?))) {
-                    Ok(found) => found,
-                    // Removed by another process.
-                    Err(_) => continue,
-                };
+            let found = entry.and_then(|entry| Ok((entry.path(), entry.metadata()?)));
+            // Another process may have removed it.
+            let Ok((path, metadata)) = found else {
+                continue;
+            };
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if metadata.is_file() && name.contains(&format!(".{ENDING}")) {
                 entries.push((metadata.modified()?, metadata.len(), path));

@@ -45,9 +45,12 @@ impl RunFolder {
 
     /// The folder itself, or the nearest one above it that exists.
     pub(crate) fn nearest(path: &Path) -> Option<PathBuf> {
-        let here = |path: &Path| match path.as_os_str().is_empty() {
-            true => PathBuf::from("."),
-            false => path.to_owned(),
+        let here = |path: &Path| {
+            if path.as_os_str().is_empty() {
+                PathBuf::from(".")
+            } else {
+                path.to_owned()
+            }
         };
         path.ancestors().map(here).find(|path| path.is_dir())
     }

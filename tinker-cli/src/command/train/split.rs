@@ -87,12 +87,12 @@ impl Split {
     /// Holds out 5 % of the prompts, 8 to 64 of them but at most a quarter. The choice depends on the prompts only, so
     /// that a longer file or another order keeps it. Examples with the same prompt stay together.
     pub(crate) fn by_share(mut data: Index, prompts: &[Fingerprint]) -> Result<Self, DatasetError> {
-        let mut order: Vec<Fingerprint> = prompts.iter().copied().filter(Option::is_some).collect();
+        let mut order: Vec<_> = prompts.iter().flatten().copied().collect();
         order.sort_unstable();
         order.dedup();
         let different = order.len();
         order.truncate((order.len() / 20).clamp(8, 64).min(order.len() / 4));
-        let chosen: HashSet<Fingerprint> = order.into_iter().collect();
+        let chosen: HashSet<Fingerprint> = order.into_iter().map(Some).collect();
 
         let mut seen = HashSet::new();
         let mut held_out = Vec::new();

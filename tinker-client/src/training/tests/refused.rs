@@ -229,11 +229,8 @@ async fn every_call_works_after_every_kind_of_refusal() {
             }
             is_refusing.store(false, Ordering::Relaxed);
             for (_, good) in CALLS {
-                match timeout(LONG, good(&clients)).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => panic!("{place}: then {error}"),
-                    Err(_) => panic!("{place}: then no result"),
-                }
+                let result = timeout(LONG, good(&clients)).await;
+                result.expect(&place).expect(&place);
             }
             let closed = clients.service.close(FinishReason::Success).await;
             assert!(closed.is_ok(), "{place}");
