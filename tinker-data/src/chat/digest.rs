@@ -22,7 +22,8 @@ impl Renderer {
     }
 }
 
-#[cfg(all(test, feature = "templates", feature = "tokenizers"))]
+#[cfg(test)]
+#[cfg(all(feature = "templates", feature = "tokenizers"))]
 mod tests {
     use super::*;
     use crate::chat::{Learn, Template};

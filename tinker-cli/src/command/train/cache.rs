@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::format;
+use sha2::{Digest as _, Sha256};
 use tinker_data::Sequences;
 
 use crate::clock;
