@@ -7,6 +7,7 @@ use super::message::Message;
 use super::rendered::Rendered;
 use super::rule::Rule;
 use super::template::Template;
+use super::tools;
 use crate::error::ChatError;
 
 /// Marks of a thought: its start and its end.
@@ -50,6 +51,7 @@ pub(super) fn find(
     let prompt = template.render(&conversation.first(index), true)?;
     let whole = template.render(&through, false)?;
     if let Some(rest) = whole.after(&prompt) {
+        refuse_unwritten(&through, index, &rest.text)?;
         return Ok(Answer {
             start: prompt.text.len(),
             prompt,
@@ -63,19 +65,23 @@ pub(super) fn find(
     let content = start_of_content(template, &through, &whole.text);
     let same = common(&prompt.text, &whole.text).min(content);
     let (start, rule) = if same >= opening {
-        (same, Rule::AfterOpening)
+        let start = outside_of_mark(&whole.text, opening, same);
+        (start, Rule::AfterOpening)
     } else {
-        let start = anchor(&prompt.text, &whole.text[..content]).ok_or_else(|| {
+        let found = anchor(&prompt.text, &whole.text[..content]);
+        // The texts are the same up to there.
+        let start = found.filter(|start| *start >= same).ok_or_else(|| {
             ChatError::new(format!(
                 "messages[{index}]: the template writes the messages before this answer otherwise once the answer is there, so the place of the answer cannot be found; use a template that writes each message alike"
             ))
         })?;
         (start, Rule::AfterChangedPrompt)
     };
-    let rest = through.messages.last().map_or_else(
-        || Cow::Borrowed(&whole.text[start..]),
-        |message| after_opening(message, &prompt.text, &whole.text[start..]),
-    );
+    let rest = match through.messages.last() {
+        Some(message) => after_opening(message, &prompt.text, &whole.text[start..]),
+        None => Cow::Borrowed(&whole.text[start..]),
+    };
+    refuse_unwritten(&through, index, &rest)?;
     Ok(Answer {
         rest: Rendered {
             text: rest.into_owned(),
@@ -95,6 +101,55 @@ fn common(a: &str, b: &str) -> usize {
         .take_while(|(a, b)| a == b)
         .map(|(a, _)| a.len_utf8())
         .sum()
+}
+
+/// The offset `at`, or the start of the mark, such as `<think>`, that it lies within. The template writes what is between
+/// `from` and `at`.
+fn outside_of_mark(text: &str, from: usize, at: usize) -> usize {
+    let written = &text[from..at];
+    let open = written.rfind(['<', '[', '\u{25c1}']);
+    let open = open.filter(|open| !written[*open..].contains(['>', ']', '\u{25b7}']));
+    open.map_or(at, |open| from + open)
+}
+
+/// Refuses an answer of which the template leaves out the thought or a call.
+fn refuse_unwritten(through: &Conversation, index: usize, rest: &str) -> Result<(), ChatError> {
+    let Some(message) = through.messages.last() else {
+        return Ok(());
+    };
+    if let Some(name) = tools::unwritten_call(message, rest) {
+        return Err(ChatError::new(format!(
+            "messages[{index}]: the chat template does not write the call of {name:?}, so it would not be learned; use a template for tools, or give the message weight 0"
+        )));
+    }
+    let text = message.text();
+    let ends = THOUGHTS.into_iter();
+    let ends = ends.filter_map(|(_, close)| Some(text.rfind(close)? + close.len()));
+    if !rest.contains(text[ends.max().unwrap_or(0)..].trim()) {
+        return Err(ChatError::new(format!(
+            "messages[{index}]: the chat template does not write the text of this answer as it is, so it would not be learned; change the text, or use another template"
+        )));
+    }
+    if !rest.contains(thought(message)) {
+        return Err(ChatError::new(format!(
+            "messages[{index}]: the chat template does not write the thought of this answer after its prompt, so it would not be learned; use a template, or a --template-arg, that asks for thoughts, or remove the thought"
+        )));
+    }
+    Ok(())
+}
+
+/// The thought of an answer, from its own key or at the start of the content; empty if there is none.
+fn thought(message: &Message) -> &str {
+    let in_content = || {
+        let thoughts = THOUGHTS.into_iter();
+        let mut thoughts = thoughts.filter_map(|(open, close)| {
+            let (before, _) = message.text().split_once(close)?;
+            Some(before.trim().strip_prefix(open).unwrap_or(before))
+        });
+        thoughts.next()
+    };
+    let own = message.reasoning.as_deref();
+    own.or_else(in_content).unwrap_or_default().trim()
 }
 
 /// Byte offset in `whole` at which the content of the last message begins, found by rendering another one in its place.
@@ -133,10 +188,17 @@ fn open_thought(prompt: &str) -> Option<(&'static str, &'static str)> {
 
 /// The text to write after a prompt that may have opened a thought: the thought, its end, and the answer.
 fn after_opening<'t>(message: &Message, prompt: &str, answer: &'t str) -> Cow<'t, str> {
-    let Some((open, close)) = open_thought(prompt) else {
-        return answer.into();
-    };
     let on_new_line = prompt.ends_with('\n');
+    let Some((open, close)) = open_thought(prompt) else {
+        // A thought that the prompt has ended is not written again.
+        let is_ended = |(_, close): &(&str, &str)| prompt.trim_end().ends_with(close);
+        let ended = THOUGHTS.into_iter().find(is_ended);
+        let after = ended.and_then(|(_, close)| Some(answer.split_once(close)?.1));
+        return match after {
+            Some(after) if on_new_line => after.trim_start_matches('\n').into(),
+            after => after.unwrap_or(answer).into(),
+        };
+    };
     if let Some(inside) = answer.trim_start().strip_prefix(open) {
         // The template writes the whole thought, of which the prompt has the start.
         let inside = if on_new_line {
@@ -146,13 +208,10 @@ fn after_opening<'t>(message: &Message, prompt: &str, answer: &'t str) -> Cow<'t
         };
         return inside.into();
     }
-    let in_content = message.text().split_once(close).map(|(thought, _)| thought);
     if answer.contains(close) {
         return answer.into();
     }
-    let thought = message.reasoning.as_deref().or(in_content);
-    let thought = thought.unwrap_or_default().trim();
-    let thought = thought.strip_prefix(open).unwrap_or(thought).trim();
+    let thought = thought(message);
     if on_new_line {
         format!("{thought}\n{close}\n\n{}", answer.trim_start_matches('\n')).into()
     } else {

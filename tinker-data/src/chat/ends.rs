@@ -2,11 +2,14 @@
 
 use super::answer;
 use super::conversation::Conversation;
-use super::message::Message;
+use super::message::{Message, ToolCall};
 use super::rendered::Rendered;
 use super::template::Template;
-use crate::error::ChatError;
+use crate::json::Json;
 use crate::tokenizer::Tokenizer;
+
+/// Name of a tool that is called to see how the template ends calls.
+const TOOL: &str = "get_time";
 
 /// The tokens that end an answer: those that the model's files name, and the one that the template writes.
 #[derive(Debug, Default)]
@@ -27,14 +30,17 @@ impl Ends {
             notes.push(format!("{file} names no end token in eos_token_id"));
         }
         named.retain(|(_, ids)| !ids.is_empty());
-        let written = written_by(tokenizer, template);
-        if matches!(written, Ok(None)) {
+        let known: Vec<u32> = named.iter().flat_map(|(_, ids)| ids).copied().collect();
+        let written = written_by(tokenizer, template, &known);
+        if written.as_ref().is_some_and(|written| !written.ends_texts) {
             notes.push(
                 "the chat template writes no end token after an answer, so the model does not learn to stop".to_owned(),
             );
         }
-        let written = written.ok().flatten();
-        named.extend(written.map(|id| ("the chat template", vec![id])));
+        let written = written.map_or_else(Vec::new, |written| written.ids);
+        if !written.is_empty() {
+            named.push(("the chat template", written));
+        }
         let mut ids: Vec<u32> = Vec::new();
         for id in named.iter().flat_map(|(_, ids)| ids) {
             if !ids.contains(id) {
@@ -96,24 +102,93 @@ impl Ends {
     }
 }
 
-/// The token that the template writes after an answer, found with a short conversation. An error if the template does
-/// not accept that.
-fn written_by(tokenizer: &Tokenizer, template: &Template) -> Result<Option<u32>, ChatError> {
-    let probe: Conversation = [Message::user("a"), Message::assistant("b")].into();
-    let answer = answer::find(template, &probe, 1)?;
-    if !answer.rest.ends.is_empty() {
-        return Ok(tokenizer.end_token());
+/// The end tokens of a template.
+#[derive(Debug)]
+struct Written {
+    /// The tokens after an answer, and after an answer that calls tools.
+    ids: Vec<u32>,
+    /// Whether there is one after an answer without calls.
+    ends_texts: bool,
+}
+
+/// The tokens that the template writes after an answer, and after an answer that calls tools, found with short
+/// conversations. `None` if the template accepts none of these. `known` are the tokens that the files of the model name.
+fn written_by(tokenizer: &Tokenizer, template: &Template, known: &[u32]) -> Option<Written> {
+    let question = Message::user("a");
+    let text = Message::assistant("b");
+    let mut call = Message::assistant("");
+    call.tool_calls = vec![ToolCall::new(TOOL, Json::Object(Vec::new()))];
+    call.tool_calls[0].id = Some("call00001".to_owned());
+    let mut calls = call.clone();
+    calls.tool_calls.extend(call.tool_calls.clone());
+    calls.tool_calls[1].id = Some("call00002".to_owned());
+    let plain = |answer| Conversation::from([question.clone(), answer]);
+    let with_tool = |answer| Conversation {
+        tools: vec![tool()],
+        ..plain(answer)
+    };
+    let first = |probes: [Conversation; 2]| {
+        let mut answers = probes.iter().map(|probe| answer::find(template, probe, 1));
+        answers.find_map(Result::ok)
+    };
+    let after_text = first([plain(text.clone()), with_tool(text)]);
+    let after_call = first([with_tool(calls), with_tool(call)]);
+    if after_text.is_none() && after_call.is_none() {
+        return None;
     }
-    let mut left = answer.rest.text.trim_end();
-    let mut first = None;
+    let end = after_text.map(|answer| end_of(tokenizer, &answer.rest, known));
+    let mut ids: Vec<u32> = end.flatten().into_iter().collect();
+    if let Some(answer) = after_call {
+        let known = [known, &ids].concat();
+        let end = end_of(tokenizer, &answer.rest, &known);
+        ids.extend(end.filter(|end| !ids.contains(end)));
+    }
+    Some(Written {
+        ids,
+        ends_texts: end != Some(None),
+    })
+}
+
+/// The token that ends an answer: the first known one of those behind its text, else the first that is not within the
+/// text.
+fn end_of(tokenizer: &Tokenizer, rest: &Rendered, known: &[u32]) -> Option<u32> {
+    if !rest.ends.is_empty() {
+        return tokenizer.end_token();
+    }
+    let mut left = rest.text.trim_end();
+    let mut behind = Vec::new();
     while let Some(before) = tokenizer.before_control_token(left) {
-        first = Some(&left[before.len()..]);
+        let written = &left[before.len()..];
+        if let Ok([id]) = tokenizer.encode(written).as_deref() {
+            behind.insert(0, (*id, written));
+        }
         left = before.trim_end();
     }
-    let tokens = first.map(|token| tokenizer.encode(token)).transpose()?;
-    Ok(tokens
-        .and_then(|tokens| <[u32; 1]>::try_from(tokens).ok())
-        .map(|[id]| id))
+    let is_known = behind.iter().find(|(id, _)| known.contains(id));
+    let is_new = || behind.iter().find(|(_, written)| !left.contains(written));
+    is_known.or_else(is_new).map(|(id, _)| *id)
+}
+
+/// A tool to call.
+fn tool() -> Json {
+    let object = |members: Vec<(&str, Json)>| {
+        let members = members.into_iter();
+        Json::Object(
+            members
+                .map(|(key, value)| (key.to_owned(), value))
+                .collect(),
+        )
+    };
+    let parameters = object(vec![
+        ("type", "object".into()),
+        ("properties", object(Vec::new())),
+    ]);
+    let function = object(vec![
+        ("name", TOOL.into()),
+        ("description", TOOL.into()),
+        ("parameters", parameters),
+    ]);
+    object(vec![("type", "function".into()), ("function", function)])
 }
 
 /// Tokens for people: `<|im_end|> (151645)`.

@@ -16,6 +16,7 @@ mod letter;
 mod list;
 mod method;
 mod number;
+mod plus;
 mod print;
 mod refusal;
 mod safe;
@@ -103,6 +104,9 @@ impl Jinja {
         let mut environment = environment::new(clock).map_err(refuse)?;
         environment.add_filter(source.iterable.clone(), filter::iterable);
         environment.add_filter(source.kept.clone(), depth::kept);
+        if let Some(name) = &source.plus {
+            environment.add_filter(name.clone(), plus::add);
+        }
         environment.set_recursion_limit(DEEPEST);
         environment
             .add_template_owned(NAME, source.text.clone())

@@ -10,6 +10,7 @@ use super::rule::Rule;
 use super::seam;
 use super::sequence::Sequence;
 use super::template::Template;
+use super::tools;
 use crate::error::ChatError;
 use crate::tokenizer::Tokenizer;
 
@@ -77,6 +78,7 @@ impl Mask<'_> {
         index: usize,
     ) -> Result<(Vec<u32>, Vec<u32>, Found), ChatError> {
         let answer = answer::find(self.template, conversation, index)?;
+        tools::refuse_unwritten(conversation, &answer.prompt.text)?;
         let rest = self.ends.cut(self.tokenizer, &answer.rest);
         let parts = seam::join(self.tokenizer, &answer.prompt, &rest)?;
         let mut prompt = parts.tokens;
@@ -110,6 +112,7 @@ impl Mask<'_> {
                 continue;
             }
             let found = answer::find(self.template, conversation, index)?;
+            tools::refuse_unwritten(conversation, &found.prompt.text)?;
             let rest = &found.whole.text[found.start..];
             let rest = self.ends.cut(self.tokenizer, &Rendered::text(rest));
             let end = found.start + rest.text.len();
@@ -143,6 +146,7 @@ impl Mask<'_> {
     /// The conversation as one sequence, with the `generation` blocks of the template learned.
     fn blocks(&self, conversation: &Conversation) -> Result<Sequence, ChatError> {
         let whole = self.template.render(conversation, false)?;
+        tools::refuse_unwritten(conversation, &whole.text)?;
         if whole.generated.is_empty() {
             return Err(ChatError::new(
                 "the chat template marks nothing with {% generation %}, so it does not tell what to learn; use --learn turns",

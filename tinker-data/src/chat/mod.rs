@@ -18,6 +18,7 @@ mod sequence;
 mod template;
 #[cfg(feature = "templates")]
 mod template_files;
+mod tools;
 
 pub use answer::without_empty_thought;
 pub use conversation::Conversation;

@@ -13,6 +13,7 @@ use super::rule::Rule;
 use super::seam;
 use super::sequence::{EncodedExample, Sequence};
 use super::template::Template;
+use super::tools;
 use crate::error::ChatError;
 use crate::tokenizer::Tokenizer;
 
@@ -91,12 +92,13 @@ impl Renderer {
     /// A prompt to sample from: the conversation so far and the start of the next answer.
     ///
     /// # Errors
-    /// No messages, or messages that the template does not accept.
+    /// No messages, messages that the template does not accept, or tools that it does not write.
     pub fn prompt(&self, conversation: &Conversation) -> Result<ModelInput, ChatError> {
         if conversation.messages.is_empty() {
             return Err(ChatError::new("messages is empty; pass at least one"));
         }
         let prompt = self.template.render(conversation, true)?;
+        tools::refuse_unwritten(conversation, &prompt.text)?;
         let tokens = seam::encode(&self.tokenizer, &prompt)?;
         Ok(ModelInput::from_tokens(tokens))
     }

@@ -4,6 +4,7 @@ use tinker_types::Datum;
 
 use super::rule::Rule;
 use crate::error::ChatError;
+use crate::tokenizer::Tokenizer;
 
 /// Tokens of an example, and the weight of each in the loss.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +64,13 @@ pub struct EncodedExample {
 }
 
 impl EncodedExample {
+    /// Whether the sequence begins with a control token that is repeated: a start token in the text, after the one that
+    /// the tokenizer adds.
+    pub(crate) fn starts_twice(&self, tokenizer: &Tokenizer) -> bool {
+        let input = self.datum.model_input.to_tokens().unwrap_or_default();
+        matches!(input[..], [first, second, ..] if first == second && tokenizer.is_control(first))
+    }
+
     /// A datum that is encoded already.
     pub(crate) fn given(datum: Datum) -> Self {
         let weights = datum.loss_fn_inputs.get("weights");

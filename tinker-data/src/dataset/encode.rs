@@ -48,6 +48,8 @@ pub struct EncodedLine {
     pub merged_seams: usize,
     /// A text of the line contains a control token of the tokenizer, in its written form.
     pub has_control_token: bool,
+    /// A sequence of the line begins with a control token twice: the start token is in the text, and the tokenizer adds it.
+    pub has_doubled_start: bool,
 }
 
 impl Dataset {
@@ -164,6 +166,9 @@ impl EncodedRow {
                 rule: Rule::Given,
                 merged_seams: 0,
                 has_control_token: row.example.has_control_token(renderer.tokenizer()),
+                has_doubled_start: examples
+                    .iter()
+                    .any(|example| example.starts_twice(renderer.tokenizer())),
             },
             examples: Vec::with_capacity(examples.len()),
             left_out: 0,

@@ -44,6 +44,21 @@ pub enum Example {
 }
 
 impl Example {
+    /// Whether the example is written by a chat template: it holds messages, not plain texts.
+    pub fn has_messages(&self) -> bool {
+        match self {
+            Self::Chat(_)
+            | Self::Problem {
+                prompt: Prompt::Chat(_),
+                ..
+            } => true,
+            Self::Preference { chosen, rejected } => {
+                chosen.has_messages() || rejected.has_messages()
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a text contains a control token of the tokenizer, in its written form.
     pub fn has_control_token(&self, tokenizer: &Tokenizer) -> bool {
         let is_in = |text: &str| tokenizer.control_token_in(text).is_some();

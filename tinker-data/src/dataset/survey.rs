@@ -69,6 +69,10 @@ pub struct Counts {
     pub empty_turns: usize,
     /// Rows with a control token of the tokenizer in a text.
     pub control_tokens: usize,
+    /// Rows with a sequence that begins with a control token twice.
+    pub doubled_starts: usize,
+    /// Rows that hold messages, which the chat template writes.
+    pub conversations: usize,
     /// Answers whose first token would merge with the end of the prompt.
     pub merged_seams: usize,
     /// How the files were read.
@@ -83,6 +87,8 @@ struct Measured {
     merged_seams: usize,
     empty_turns: usize,
     has_control: bool,
+    has_doubled_start: bool,
+    has_messages: bool,
     fingerprint: u128,
     prompt: u128,
 }
@@ -181,6 +187,8 @@ impl Survey {
         counts.merged_seams += row.merged_seams;
         counts.empty_turns += row.empty_turns;
         counts.control_tokens += usize::from(row.has_control);
+        counts.doubled_starts += usize::from(row.has_doubled_start);
+        counts.conversations += usize::from(row.has_messages);
         counts.duplicates += usize::from(!self.seen.insert(row.fingerprint));
         counts.leaks += usize::from(self.held_out.contains(&row.prompt));
     }
@@ -198,6 +206,8 @@ fn measure(
         } else {
             0
         },
+        has_control: example.has_control_token(renderer.tokenizer()),
+        has_messages: example.has_messages(),
         ..Measured::default()
     };
     match example {
@@ -215,10 +225,6 @@ fn measure(
         }
         _ => sequences(renderer, example, &mut measured)?,
     }
-    let tokenizer = renderer.tokenizer();
-    for text in texts(example) {
-        measured.has_control |= tokenizer.control_token_in(text).is_some();
-    }
     measured.empty_turns = messages(example)
         .filter(|message| is_empty(message))
         .count();
@@ -234,6 +240,7 @@ fn sequences(
         measured.lengths.push(sequence.tokens);
         measured.learned += sequence.learned;
         measured.merged_seams += sequence.merged_seams;
+        measured.has_doubled_start |= sequence.starts_twice(renderer.tokenizer());
     }
     Ok(())
 }
@@ -254,17 +261,4 @@ fn messages(example: &Example) -> Box<dyn Iterator<Item = &Message> + '_> {
 
 fn is_empty(message: &Message) -> bool {
     message.text().trim().is_empty() && message.tool_calls.is_empty() && message.reasoning.is_none()
-}
-
-fn texts(example: &Example) -> Vec<&str> {
-    match example {
-        Example::Completion { prompt, completion } => vec![prompt, completion],
-        Example::Text(text)
-        | Example::Problem {
-            prompt: Prompt::Text(text),
-            ..
-        } => vec![text],
-        Example::Preference { chosen, rejected } => [texts(chosen), texts(rejected)].concat(),
-        other => messages(other).map(Message::text).collect(),
-    }
 }

@@ -263,7 +263,7 @@ fn float(value: &Value, rest: Rest<ValueOrKwargs>) -> Result<Value, Error> {
 }
 
 /// HTML with the entities that Python's `markupsafe` writes.
-fn escape(value: &Value) -> Result<Value, Error> {
+pub(super) fn escape(value: &Value) -> Result<Value, Error> {
     if value.downcast_object_ref::<Safe>().is_some() {
         return Ok(value.clone());
     }

@@ -5,7 +5,7 @@ use minijinja::{Error, ErrorKind, State, Value};
 
 use super::arguments::Arguments;
 use super::refusal::{collect, refuse};
-use super::safe::as_text;
+use super::safe::{self, Safe, as_text};
 use super::text;
 use super::view::View;
 
@@ -33,7 +33,11 @@ pub(super) fn call(
     args: &[Value],
 ) -> Result<Value, Error> {
     if let Some(text) = as_text(value) {
-        return text::call(state, text, method, args);
+        let result = text::call(state, text, method, args)?;
+        return match value.downcast_object_ref::<Safe>() {
+            Some(_) => safe::of_method(method, result),
+            None => Ok(result),
+        };
     }
     match value.kind() {
         ValueKind::Map => of_dict(value, method, args),

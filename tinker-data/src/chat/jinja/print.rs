@@ -6,7 +6,7 @@ use minijinja::value::{ObjectRepr, Tuple, ValueKind};
 use minijinja::{Error, Value};
 
 use super::generator::Generator;
-use super::safe::as_text;
+use super::safe::{Safe, as_text};
 use super::view::View;
 use super::{number, refusal};
 
@@ -63,7 +63,12 @@ impl<W: Write> Printer<'_, W> {
         if let Some(number) = number::of(value) {
             return number::write(number, self.out);
         }
-        if let Some(text) = as_text(value) {
+        if let Some(Safe(text)) = value.downcast_object_ref() {
+            self.out.write_str("Markup(")?;
+            quoted(text, self.out)?;
+            return self.out.write_str(")");
+        }
+        if let Some(text) = value.as_str() {
             return quoted(text, self.out);
         }
         match value.kind() {

@@ -3,8 +3,10 @@
 //! The engine has a fixed set of tags. What it lacks, or handles otherwise than Jinja for Python, is written with the
 //! tags that it has; text and white space around them stay the same.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::plus;
 use super::scan::{Scan, Tag, deepest, is_name, top_level, top_level_word};
 
 /// Blocks within blocks, of those that have variables of their own.
@@ -25,6 +27,8 @@ pub(super) struct Source {
     pub(super) generation: String,
     /// Name of the filter for values that are assigned. The original does not contain it.
     pub(super) kept: String,
+    /// Name of the filter that adds, if the template makes safe texts. The original does not contain it.
+    pub(super) plus: Option<String>,
     /// Name of the filter that refuses loops over what is not iterable. The original does not contain it.
     pub(super) iterable: String,
 }
@@ -46,8 +50,10 @@ impl Source {
             generation: name("generation_block"),
             kept: name("kept"),
             iterable: name("iterable"),
+            plus: None,
         };
         let tags: Vec<Tag> = Scan::new(&original).collect();
+        source.plus = plus::is_needed(&original, &tags).then(|| name("plus"));
         let ends = ends(&original, &tags)?;
         let mut copied = 0;
         for (index, tag) in tags.iter().enumerate() {
@@ -64,7 +70,7 @@ impl Source {
 
     /// Another form of a tag, given the tags inside of its block; `None` if it stays.
     fn rewritten(&self, original: &str, tag: &Tag, inside: Option<&[Tag]>) -> Option<String> {
-        let body = &original[tag.body.clone()];
+        let body = self.with_plus(original, tag);
         let names = || names(original, inside.unwrap_or_default());
         match &original[tag.word.clone()] {
             "macro" => Some(format!("macro{body}{}", names())),
@@ -78,7 +84,7 @@ impl Source {
             }
             "endcall" | "endgeneration" => Some(format!("endcall{body}%}}{{% endwith ")),
             "set" => {
-                let at = top_level(body).find(|(_, c)| *c == '=')?.0;
+                let at = top_level(&body).find(|(_, c)| *c == '=')?.0;
                 let (target, value) = (&body[..at], &body[at + 1..]);
                 let kept = &self.kept;
                 let is_attribute = if target.contains('.') { "(true)" } else { "" };
@@ -86,14 +92,40 @@ impl Source {
             }
             // A loop over none is an error in Python, and no loop for the engine.
             "for" => {
-                let (targets, values) = body.split_at(top_level_word(body, "in")? + 2);
+                let (targets, values) = body.split_at(top_level_word(&body, "in")? + 2);
                 let ends = ["if", "recursive"].map(|end| top_level_word(values, end));
                 let end = ends.into_iter().flatten().min().unwrap_or(values.len());
                 let (values, rest) = values.split_at(end);
                 let iterable = &self.iterable;
                 Some(format!("for{targets} ({values})|{iterable} {rest}"))
             }
-            _ => None,
+            word => match body {
+                Cow::Owned(body) => Some(format!("{word}{body}")),
+                Cow::Borrowed(_) => None,
+            },
+        }
+    }
+
+    /// The text after the first word of a tag, with the filter in place of `+` if the template needs it.
+    fn with_plus<'t>(&self, original: &'t str, tag: &Tag) -> Cow<'t, str> {
+        let body = &original[tag.body.clone()];
+        let Some(name) = &self.plus else {
+            return body.into();
+        };
+        // Outputs have the marks for white space here.
+        let marks = ['-', '+'];
+        let (start, end) = if tag.word.is_empty() {
+            let start = usize::from(body.starts_with(marks));
+            (
+                start,
+                body.len() - usize::from(body[start..].ends_with(marks)),
+            )
+        } else {
+            (0, body.len())
+        };
+        match plus::rewritten(&body[start..end], name) {
+            Some(inside) => format!("{}{inside}{}", &body[..start], &body[end..]).into(),
+            None => body.into(),
         }
     }
 }

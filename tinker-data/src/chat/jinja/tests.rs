@@ -142,8 +142,8 @@ fn errors_name_the_line_and_the_construct() {
             "T, line 1: does not accept these messages: unknown filter: filter nope is unknown",
         ),
         (
-            "{{ ('<' | safe) + '<' }}",
-            "T, line 1: does not accept these messages: tried to use + operator on unsupported types",
+            "{{ ('<' | safe) + 1 }}",
+            "T, line 1: does not accept these messages: + takes two texts, not plain object and number",
         ),
     ] {
         let error = refused(source);
