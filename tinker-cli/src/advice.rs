@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 use tinker_client::Error;
 use tinker_client::hub::{HubError, HubErrorKind};
-use tinker_data::DatasetError;
+use tinker_data::{ChatError, DatasetError};
 use tinker_types::{ClientConfigRequest, CreateSession, Endpoint as _, GetServerCapabilities};
 
 use crate::command::train::Diverged;
@@ -33,7 +33,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
         if cause.is::<Limited>() {
             return exit::LIMITED;
         }
-        if cause.is::<DatasetError>() {
+        if cause.is::<DatasetError>() || cause.is::<ChatError>() {
             return exit::DATA;
         }
         let hub = cause.downcast_ref::<HubError>();

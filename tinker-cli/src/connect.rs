@@ -18,7 +18,7 @@ pub(crate) use connection::Connection;
 pub(crate) use destination::Destination;
 pub(crate) use server::Server;
 pub(crate) use server_or_engine::ServerOrEngine;
-pub(crate) use template::TemplateArgs;
+pub(crate) use template::{TemplateArgs, WITHOUT_MESSAGES};
 pub(crate) use tokenizer::find as find_tokenizer;
 #[cfg(feature = "local")]
 pub(crate) use tokenizer::from_files as renderer_of_files;

@@ -156,6 +156,14 @@ pub(crate) fn notes(counts: &EncodedCounts, renderer: &Renderer) -> Vec<String> 
              reads it as control, not as letters"
         ));
     }
+    let starts = counts.doubled_starts;
+    if starts.count > 0 {
+        let (lines, first) = (format::count(starts.count, "line"), starts.first);
+        notes.push(format!(
+            "{lines} with a text that begins with the start token twice (the first is line {first}): the tokenizer adds \
+             the one that the text has; remove it from the text"
+        ));
+    }
     for rule in [Rule::AfterOpening, Rule::AfterChangedPrompt] {
         if let Some(found) = counts.rules.get(&rule) {
             let (lines, first) = (format::count(found.count, "line"), found.first);

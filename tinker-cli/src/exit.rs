@@ -6,7 +6,7 @@ pub(crate) const OK: u8 = 0;
 pub(crate) const ERROR: u8 = 1;
 /// Invalid command line. The option parser uses the same code.
 pub(crate) const USAGE: u8 = 2;
-/// Invalid data file; nothing was trained.
+/// Invalid data file, chat template or tokenizer; nothing was trained.
 pub(crate) const DATA: u8 = 3;
 /// The examined server works with limits.
 pub(crate) const LIMITED: u8 = 4;
@@ -19,7 +19,7 @@ Exit codes:
   0    success
   1    failure of the server, the engine or the disk
   2    invalid command line
-  3    invalid data file; nothing was trained
+  3    invalid data file, chat template or tokenizer; nothing was trained
   4    the examined server works with limits
   130  stopped by Ctrl-C, after saving a checkpoint where possible";
 

@@ -100,6 +100,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let params = args.params();
     params.check().map_err(|error| Usage(error.to_string()))?;
     let prompt = args.read()?;
+    args.destination.template().refuse_inert(
+        matches!(prompt, Prompt::Chat(_)),
+        "a plain prompt is not written by a chat template; add --chat, or leave the option out",
+    )?;
     let destination = Destination::resolve(&args.destination, args.model.as_deref(), context)?;
     let connection = Connection::open(destination, context.printer).await?;
     let notice = "stopping; Ctrl-C again exits at once";

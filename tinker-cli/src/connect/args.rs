@@ -106,6 +106,11 @@ pub(crate) enum DecodeArg {
 }
 
 impl DestinationArgs {
+    /// The options that select the chat template.
+    pub(crate) fn template(&self) -> &TemplateArgs {
+        &self.template
+    }
+
     /// The options as shell words, for a suggested command with the same destination.
     pub(crate) fn to_words(&self) -> Vec<String> {
         let mut words = Vec::new();

@@ -7,6 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tinker_data::{Json, Template};
 
+use crate::exit::Usage;
+
+/// Advice for data that no chat template writes.
+pub(crate) const WITHOUT_MESSAGES: &str = "no row of the data holds messages, and plain texts are not written by a chat template; leave the option out";
+
 /// Options that select the chat template.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct TemplateArgs {
@@ -19,6 +24,24 @@ pub(crate) struct TemplateArgs {
 }
 
 impl TemplateArgs {
+    /// The first of the options that is given.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        if self.chat_template.is_some() {
+            Some("--chat-template")
+        } else {
+            (!self.template_args.is_empty()).then_some("--template-arg")
+        }
+    }
+
+    /// Refuses options without effect. `has_messages` is false if there is nothing for a template to write; `fix` is
+    /// the advice.
+    pub(crate) fn refuse_inert(&self, has_messages: bool, fix: &str) -> Result<(), Usage> {
+        match self.given().filter(|_| !has_messages) {
+            Some(option) => Err(Usage(format!("{option} has no effect: {fix}"))),
+            None => Ok(()),
+        }
+    }
+
     /// The template of the options, else that of the model's folder. A folder without a usable template gives one that
     /// refuses every conversation, as plain texts need none.
     pub(super) fn of_folder(&self, folder: &Path) -> anyhow::Result<Template> {

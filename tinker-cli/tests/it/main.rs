@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 mod data;
+#[cfg(feature = "tokenizers")]
+mod ends;
 mod export;
+#[cfg(feature = "tokenizers")]
+mod folder;
 mod hostile;
 mod interrupt;
 mod outside;
@@ -15,5 +19,7 @@ mod sample;
 mod serve;
 mod servers;
 mod several;
+#[cfg(feature = "tokenizers")]
+mod texts;
 mod train;
 mod waiting;

@@ -33,6 +33,8 @@ pub struct EncodedCounts {
     pub merged_seams: FoundLines,
     /// Lines with a control token of the tokenizer in a text.
     pub control_tokens: FoundLines,
+    /// Lines with a sequence that begins with a control token twice.
+    pub doubled_starts: FoundLines,
     /// Lines by the rule that found their learned tokens.
     pub rules: BTreeMap<Rule, FoundLines>,
 }
@@ -77,6 +79,9 @@ impl EncodedCounts {
         }
         if line.has_control_token {
             self.control_tokens.add(line.line);
+        }
+        if line.has_doubled_start {
+            self.doubled_starts.add(line.line);
         }
         self.rules.entry(line.rule).or_default().add(line.line);
     }

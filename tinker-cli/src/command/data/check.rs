@@ -55,12 +55,16 @@ struct Checked<'a> {
     /// Whether held-out data were compared.
     #[serde(skip)]
     has_eval: bool,
+    /// Notes about the end tokens.
+    ends: Vec<String>,
     errors: Vec<FileErrors>,
 }
 
 /// Checks and prints.
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let mut survey = Survey::new(args.model.renderer(context.printer).await?);
+    let renderer = args.model.renderer(context.printer).await?;
+    let ends = renderer.notes().to_vec();
+    let mut survey = Survey::new(renderer);
     if let Some(most) = args.max_length {
         survey = survey.with_max_length(most.get());
     }
@@ -80,6 +84,9 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         }
         errors
     });
+    if errors.is_empty() {
+        args.model.refuse_inert(survey.counts().conversations > 0)?;
+    }
     context.report.print(&Checked {
         files: files
             .iter()
@@ -89,6 +96,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         counts: survey.counts(),
         max_length: args.max_length.map(usize::from),
         has_eval: !args.eval.is_empty(),
+        ends,
         errors: errors.iter().map(FileErrors::new).collect(),
     })?;
     finish(errors, context.printer)
@@ -165,6 +173,7 @@ impl Checked<'_> {
     fn findings(&self) -> Vec<String> {
         let counts = self.counts;
         let mut lines = note_lines(&counts.notes);
+        lines.extend_from_slice(&self.ends);
         let mut add = |count: usize, noun: &str, rest: &str| {
             if count > 0 {
                 lines.push(format!("{} {rest}", format::count(count, noun)));
@@ -183,6 +192,11 @@ impl Checked<'_> {
             counts.control_tokens,
             "row",
             "with a control token of the tokenizer in a text; it ends a turn or starts one",
+        );
+        add(
+            counts.doubled_starts,
+            "row",
+            "whose text begins with the start token that the tokenizer adds, so that it is there twice; remove it from the text",
         );
         add(
             counts.merged_seams,

@@ -70,12 +70,20 @@ struct Converted {
 /// Converts and writes.
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     refuse_same(&args.files, &args.output)?;
+    if args.to != WrittenFormat::Tokens {
+        args.model
+            .refuse("nothing is encoded; add --to tokens, or leave the option out")?;
+    }
     let printer = context.printer;
-    let mut read = args.read.index(&args.files, None, printer, &mut |_| ())?;
+    let mut has_messages = false;
+    let mut read = args.read.index(&args.files, None, printer, &mut |row| {
+        has_messages |= row.example.has_messages();
+    })?;
     let order = read.order(&args.mix, args.seed)?;
     read.rows.select(&order);
     print_notes(read.rows.notes(), printer);
     let rows = if args.to == WrittenFormat::Tokens {
+        args.model.refuse_inert(has_messages)?;
         let renderer = args.model.renderer(context.printer).await?;
         let sequences = encode(&read.rows, &renderer, LengthLimit::Unknown, printer)?;
         let mut output = Output::create(args)?;

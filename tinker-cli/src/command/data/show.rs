@@ -60,6 +60,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let mut rows = Vec::new();
     let mut skipped = 0;
     let mut errors = Vec::new();
+    let mut has_messages = false;
     for path in matching(&args.files)? {
         let mut of_file = Vec::new();
         let mut read = args.read.open(&path)?;
@@ -70,7 +71,10 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
                 }
                 break;
             };
-            let shown = row.and_then(|row| ShownRow::new(&renderer, &row));
+            let shown = row.and_then(|row| {
+                has_messages |= row.example.has_messages();
+                ShownRow::new(&renderer, &row)
+            });
             match shown {
                 Ok(row) => rows.push(row),
                 Err(error) if args.read.skip_bad && error.line().is_some() => skipped += 1,
@@ -82,6 +86,9 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     if skipped > 0 {
         let note = format!("{} with errors left out", format::count(skipped, "line"));
         context.printer.print_note(&note);
+    }
+    if errors.is_empty() && !rows.is_empty() {
+        args.model.refuse_inert(has_messages)?;
     }
     context.report.print(&Shown {
         rows,

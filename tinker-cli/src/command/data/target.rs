@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tinker_data::{DatasetError, Renderer};
 
-use crate::connect::{BUILT_IN_MODEL, TemplateArgs, renderer_of_name};
+use crate::connect::{BUILT_IN_MODEL, TemplateArgs, WITHOUT_MESSAGES, renderer_of_name};
 use crate::encoding::LearnArg;
 use crate::exit::Usage;
 use crate::printer::Printer;
@@ -33,6 +33,20 @@ impl ModelArgs {
         let name = model.unwrap_or(Path::new(BUILT_IN_MODEL));
         let renderer = renderer_of_name("--model", name, &self.template, printer).await?;
         Ok(renderer.with_learn(self.learn.into()))
+    }
+
+    /// Refuses options without effect on these rows.
+    pub(super) fn refuse_inert(&self, has_messages: bool) -> Result<(), Usage> {
+        self.template.refuse_inert(has_messages, WITHOUT_MESSAGES)
+    }
+
+    /// Refuses all of the options.
+    pub(super) fn refuse(&self, fix: &str) -> Result<(), Usage> {
+        let model = self.model.as_ref().map(|_| "--model");
+        match model.or(self.template.given()) {
+            Some(option) => Err(Usage(format!("{option} has no effect: {fix}"))),
+            None => Ok(()),
+        }
     }
 
     /// Their name.

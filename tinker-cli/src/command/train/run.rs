@@ -13,7 +13,7 @@ use super::preview::preview;
 use super::record::Config;
 use super::run_folder::RunFolder;
 use super::source::Source;
-use crate::connect::{Connection, Destination};
+use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
 use crate::context::Context;
 use crate::data_errors;
 use crate::encoding;
@@ -42,6 +42,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let source = Source::read(&args, spool.as_deref(), context);
     data_errors::print_if_json(&source, context.report)?;
     let source = source?;
+    args.destination
+        .template()
+        .refuse_inert(source.has_messages, WITHOUT_MESSAGES)?;
     let mut connection = Connection::open(destination, context.printer).await?;
     let result = Box::pin(train(
         &args,

@@ -14,6 +14,8 @@ pub(crate) struct Source {
     /// SHA-256 of the data file, as `sha256sum` prints it.
     pub(crate) sha256: String,
     pub(crate) split: Split,
+    /// Whether a row or a question holds messages, which the chat template writes.
+    pub(crate) has_messages: bool,
 }
 
 impl Source {
@@ -26,8 +28,10 @@ impl Source {
     ) -> anyhow::Result<Self> {
         let printer = context.printer;
         let mut prompts = Vec::new();
+        let mut has_messages = false;
         let mut data = args.read.index(&args.data, folder, printer, &mut |row| {
             prompts.push(fingerprint(row));
+            has_messages |= row.example.has_messages();
         })?;
         if !args.mix.is_empty() {
             let order = data.order(&args.mix, args.seed)?;
@@ -45,6 +49,7 @@ impl Source {
                 let names = std::slice::from_ref(&path);
                 let eval = args.read.index(names, folder, printer, &mut |row| {
                     questions.extend(row.question());
+                    has_messages |= row.example.has_messages();
                 })?;
                 let sha256 = eval.sha256;
                 let origin = Origin::File { path, sha256 };
@@ -75,6 +80,7 @@ impl Source {
         Ok(Self {
             sha256: data.sha256,
             split,
+            has_messages,
         })
     }
 
