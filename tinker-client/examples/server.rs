@@ -82,13 +82,13 @@ async fn train(training: &TrainingClient) -> Result<f64> {
         .collect();
     let mut last = f64::NAN;
     for _ in 0..30 {
-        let gradients = training.forward_backward(data.clone(), Loss::cross_entropy());
-        let update = training.optim_step(AdamParams::new(5e-3));
-        last = gradients
+        let params = AdamParams::new(5e-3);
+        let done = training.train_step(data.clone(), Loss::cross_entropy(), params);
+        last = done
             .await?
+            .pass
             .loss_sum()
             .ok_or("the result has no loss")?;
-        update.await?;
     }
     Ok(last)
 }

@@ -51,6 +51,7 @@ pub use rest::sessions::SessionClient;
 pub use sampling::client::SamplingClient;
 pub use sampling::event::SampleEvent;
 pub use sampling::handle::SamplerHandle;
+pub use sampling::many::BatchPrompt;
 pub use sampling::options::SampleOptions;
 pub use sampling::source::SamplingSource;
 pub use sampling::stream::SampleStream;
@@ -63,6 +64,7 @@ pub use training::options::export::ExportOptions;
 pub use training::options::load::LoadOptions;
 pub use training::options::save::SaveOptions;
 pub use training::options::training::TrainingOptions;
+pub use training::step::TrainStepOutput;
 pub use wire::console;
 pub use wire::request::PROTOCOL_VERSION;
 

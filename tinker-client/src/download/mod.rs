@@ -86,7 +86,7 @@ impl CheckpointClient {
         let fetches = names
             .iter()
             .map(|name| file::fetch(self, &links, &folder, name, &options));
-        let mut fetches = stream::iter(fetches).buffer_unordered(options.parallel.get());
+        let mut fetches = stream::iter(fetches).buffer_unordered(options.parallel.max(1));
         let mut bytes = 0;
         while let Some(fetched) = fetches.next().await {
             bytes += fetched?;

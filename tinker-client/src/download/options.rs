@@ -1,15 +1,14 @@
 //! Options of a download.
 
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 /// Options of a download. The default is four files at a time without progress reports.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct DownloadOptions {
-    /// Number of files fetched concurrently. Default 4.
-    pub parallel: NonZeroUsize,
+    /// Number of files fetched concurrently; 0 counts as 1. Default 4.
+    pub parallel: usize,
     progress: Option<Arc<Progress>>,
 }
 
@@ -30,7 +29,7 @@ pub struct DownloadProgress<'a> {
 impl DownloadOptions {
     tinker_types::setters! {
         /// Sets the number of files fetched concurrently.
-        with_parallel(files: NonZeroUsize) => parallel = files;
+        with_parallel(files: usize) => parallel = files;
 
         /// Sets a function that is called after each received chunk. It runs in the receiving task and must return quickly.
         with_progress(report: impl Fn(&DownloadProgress<'_>) + Send + Sync + 'static) => progress = Some(Arc::new(report));
@@ -50,7 +49,7 @@ impl DownloadOptions {
 impl Default for DownloadOptions {
     fn default() -> Self {
         Self {
-            parallel: NonZeroUsize::MIN.saturating_add(3),
+            parallel: 4,
             progress: None,
         }
     }

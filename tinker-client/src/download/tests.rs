@@ -194,8 +194,7 @@ async fn a_later_call_goes_on_and_asks_only_for_what_is_missing() {
     let server = Server::with(&files);
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("weights");
-    let one = std::num::NonZeroUsize::MIN;
-    let options = || DownloadOptions::default().with_parallel(one);
+    let options = || DownloadOptions::default().with_parallel(1);
     // The first file arrives, the second one is interrupted until the attempts are used up.
     server.state(|state| {
         state.breaks = vec![100, 400];

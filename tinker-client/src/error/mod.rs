@@ -86,10 +86,11 @@ pub enum Error {
     #[error(transparent)]
     Decode(#[from] DecodeError),
 
-    /// Some requests of a batch that was sent in several requests failed.
+    /// Some requests of a batch that was sent in several requests failed, or the pass of a
+    /// [`train_step`](crate::TrainingClient::train_step) did, after its step was sent.
     ///
-    /// The gradients of the other requests were added. Go back to the last checkpoint, or apply the gradients as they
-    /// are.
+    /// The gradients of the other requests were added, or the step was done without gradients. Go back to the last
+    /// checkpoint, or, after a batch, apply the gradients as they are.
     #[error(transparent)]
     Partly(#[from] PartlyDone),
 
@@ -204,11 +205,11 @@ impl Error {
     }
 }
 
-/// A batch of which some requests failed.
+/// A batch of which some requests failed, or an optimizer step that was done after its pass had failed.
 #[derive(Debug, thiserror::Error)]
-#[error("{operation}: {done} of {requests} requests of the batch were done")]
+#[error("{what}")]
 pub struct PartlyDone {
-    operation: &'static str,
+    what: String,
     done: usize,
     requests: usize,
     #[source]
@@ -218,10 +219,24 @@ pub struct PartlyDone {
 impl PartlyDone {
     pub(crate) fn new(operation: &'static str, done: usize, requests: usize, first: Error) -> Self {
         Self {
-            operation,
+            what: format!("{operation}: {done} of {requests} requests of the batch were done"),
             done,
             requests,
             first: Box::new(first),
+        }
+    }
+
+    /// An optimizer step behind a failed pass.
+    pub(crate) fn step(operation: &'static str, pass: Error) -> Self {
+        let what = format!(
+            "{operation}: the pass failed after the optimizer step was sent, and the step was done without its \
+             gradients; its moments moved the weights, so go back to the last checkpoint"
+        );
+        Self {
+            what,
+            done: 1,
+            requests: 2,
+            first: Box::new(pass),
         }
     }
 

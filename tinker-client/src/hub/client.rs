@@ -115,7 +115,7 @@ impl Hub {
             };
             Box::pin(transfer.run()).await
         });
-        let mut transfers = stream::iter(transfers).buffer_unordered(options.parallel.get());
+        let mut transfers = stream::iter(transfers).buffer_unordered(options.parallel.max(1));
         let mut fetched = Vec::with_capacity(names.len());
         while let Some(file) = transfers.next().await {
             fetched.push(file?);

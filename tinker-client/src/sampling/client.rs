@@ -139,14 +139,14 @@ impl SamplingClient {
     /// ```
     /// # #[tokio::main]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// use tinker_client::{ModelInput, SampleOptions, SamplingParams};
+    /// use tinker_client::{SampleOptions, SamplingParams};
     /// # let engine = tinker_local::LocalEngine::builtin()?;
     /// # let service = tinker_client::ServiceClient::builder().leaf(engine.service()).build()?;
     ///
     /// let client = service.create_sampling_client("tinker-local/tiny").await?;
     /// let params = SamplingParams::default().with_max_tokens(16).with_seed(7);
     /// let options = SampleOptions::new(params).with_num_samples(4);
-    /// let response = client.sample(ModelInput::from_tokens([72, 105]), options).await?;
+    /// let response = client.sample([72, 105], options).await?;
     /// assert_eq!(response.sequences.len(), 4);
     /// # Ok(())
     /// # }
@@ -158,10 +158,10 @@ impl SamplingClient {
     /// [`configure_transport`](crate::ServiceClientBuilder::configure_transport).
     pub fn sample(
         &self,
-        prompt: ModelInput,
+        prompt: impl Into<ModelInput>,
         options: impl Into<SampleOptions>,
     ) -> Pending<SampleResponse> {
-        self.start("SamplingClient.sample", prompt, options.into(), Ok)
+        self.start("SamplingClient.sample", prompt.into(), options.into(), Ok)
     }
 
     /// Log probability of each prompt token given the tokens before it, `[P]`; `None` at position 0.
@@ -169,9 +169,7 @@ impl SamplingClient {
     /// Dropping the `Pending` cancels the request.
     ///
     #[doc = setup!(sampling)]
-    /// use tinker_client::ModelInput;
-    ///
-    /// let logprobs = sampling.compute_logprobs(ModelInput::from_tokens([72, 105])).await?;
+    /// let logprobs = sampling.compute_logprobs([72, 105]).await?;
     /// assert!(logprobs[0].is_none() && logprobs[1].is_some());
     /// # Ok(())
     /// # }
@@ -179,13 +177,13 @@ impl SamplingClient {
     ///
     /// # Errors
     /// As for [`sample`](Self::sample).
-    pub fn compute_logprobs(&self, prompt: ModelInput) -> Pending<Vec<Option<f32>>> {
+    pub fn compute_logprobs(&self, prompt: impl Into<ModelInput>) -> Pending<Vec<Option<f32>>> {
         // The protocol has no request without a sample, so one token is drawn and discarded.
         let options = SampleOptions::new(SamplingParams::default().with_max_tokens(1))
             .with_prompt_logprobs(true);
         self.start(
             "SamplingClient.compute_logprobs",
-            prompt,
+            prompt.into(),
             options,
             |response| {
                 let missing = || ignored("prompt_logprobs");

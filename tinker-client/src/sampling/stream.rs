@@ -43,10 +43,10 @@ impl SamplingClient {
     /// An interrupted stream is an error; the sample is not repeated. Nothing is sent before the first event is polled.
     ///
     #[doc = setup!(sampling)]
-    /// use tinker_client::{ModelInput, SampleEvent, SamplingParams};
+    /// use tinker_client::{SampleEvent, SamplingParams};
     ///
     /// let params = SamplingParams::default().with_max_tokens(8).with_seed(1);
-    /// let mut events = sampling.stream(ModelInput::from_tokens([72, 105]), params);
+    /// let mut events = sampling.stream([72, 105], params);
     /// let mut drawn = Vec::new();
     /// while let Some(event) = events.next_event().await? {
     ///     match event {
@@ -61,8 +61,12 @@ impl SamplingClient {
     ///
     /// # Errors
     /// As for [`sample`](Self::sample), as the first event.
-    pub fn stream(&self, prompt: ModelInput, options: impl Into<SampleOptions>) -> SampleStream {
-        let options = options.into();
+    pub fn stream(
+        &self,
+        prompt: impl Into<ModelInput>,
+        options: impl Into<SampleOptions>,
+    ) -> SampleStream {
+        let (prompt, options) = (prompt.into(), options.into());
         if let Err(error) = self.check(&prompt, &options) {
             return SampleStream(stream::once(async { Err(error) }).boxed());
         }

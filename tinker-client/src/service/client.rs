@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tinker_transport::{Billing, Call, Class, Replay};
+use tinker_transport::{Billing, Call, Class};
 use tinker_types::{
     CheckpointPath, Endpoint, GetHealth, GetServerCapabilities, ServerCapabilities, SessionId,
 };
@@ -15,7 +15,7 @@ use crate::operation::pending::Pending;
 use crate::rest::{copy, copy_options::CopyOptions};
 use crate::sampling;
 use crate::sampling::{client::SamplingClient, handle::SamplerHandle, source::SamplingSource};
-use crate::session::{ask::ask, learned::ServerFacts, state::ClientState};
+use crate::session::{ask::ask, connection::Repeats, learned::ServerFacts, state::ClientState};
 use crate::training::{
     client::TrainingClient, options::load::LoadOptions, options::training::TrainingOptions,
 };
@@ -216,7 +216,8 @@ impl ServiceClient {
         Ok(SamplingClient::from_handle(&self.state, handle))
     }
 
-    /// Checks the key and the account with one request. Unlike operations it does not wait out a billing pause (402).
+    /// Checks the key and the account. Each request is sent once: a failure is returned at once. Unlike operations it does
+    /// not wait out a billing pause (402).
     ///
     #[doc = setup!(service)]
     /// service.check_access().await?;
@@ -227,17 +228,16 @@ impl ServiceClient {
     /// # Errors
     /// 401 for an invalid key, 402 for an account that cannot be charged; no answer.
     pub async fn check_access(&self) -> Result<(), Error> {
-        let connection = self.state.connection().await?;
+        let connection = self.state.connection_with(Repeats::Never).await?;
         // A probe: like the official client, it sends no method name.
-        let call = Call::new("check_access", Class::Rest)
-            .with_replay(Replay::Safe)
-            .with_billing(Billing::Raise);
+        let call = Call::new("check_access", Class::Rest).with_billing(Billing::Raise);
+        let call = Repeats::Never.call(call);
         let answer = Box::pin(connection.api.call(&GetServerCapabilities {}, call)).await;
         self.state.events().outcome(answer).map(|_| ())
     }
 
-    /// Checks that the server is up. Does not test the key or the account; use
-    /// [`check_access`](Self::check_access) for those.
+    /// Checks that the server is up. Each request is sent once: a failure is returned at once. Does not test the key or
+    /// the account; use [`check_access`](Self::check_access) for those.
     ///
     #[doc = setup!(service)]
     /// service.check_health().await?;
@@ -248,9 +248,9 @@ impl ServiceClient {
     /// # Errors
     /// No answer, or an answer other than `ok`.
     pub async fn check_health(&self) -> Result<(), Error> {
-        let connection = self.state.connection().await?;
+        let connection = self.state.connection_with(Repeats::Never).await?;
         // A probe: like the official client's, it sends no method name.
-        let call = repeatable::<GetHealth>(Class::Rest);
+        let call = Repeats::Never.call(repeatable::<GetHealth>(Class::Rest));
         let answer = Box::pin(connection.api.call(&GetHealth {}, call)).await;
         let health = self.state.events().outcome(answer)?;
         if health.status == "ok" {

@@ -326,3 +326,20 @@ async fn a_server_that_wants_tokens_gets_them() {
         ]
     );
 }
+
+#[tokio::test]
+async fn checks_of_an_absent_server_fail_at_once() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let config = Config::new(format!("http://{address}")).with_api_key("k");
+    let service = crate::ServiceClient::new(config).unwrap();
+    let started = Instant::now();
+    for error in [service.check_health().await, service.check_access().await] {
+        let Err(Error::Transport(error)) = error else {
+            panic!("{error:?}");
+        };
+        assert!(error.is_connect() && error.attempts() == 1, "{error}");
+    }
+    assert!(started.elapsed() < seconds(3));
+}

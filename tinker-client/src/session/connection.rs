@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::header::SERVER;
+use tinker_transport::policy::Never;
 use tinker_transport::{Billing, Call, Class, Credential, Exchange, Transport, TransportBuilder};
 use tinker_types::wire::header;
 use tinker_types::{
@@ -54,12 +55,31 @@ pub(crate) struct Connection {
     pub(crate) credential: Option<Arc<dyn Credential>>,
 }
 
+/// Whether requests are repeated after failures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeats {
+    /// By the policy of their class.
+    ByPolicy,
+    /// Each is sent once.
+    Never,
+}
+
+impl Repeats {
+    pub(crate) fn call(self, call: Call) -> Call {
+        match self {
+            Self::ByPolicy => call,
+            Self::Never => call.with_policy(Never),
+        }
+    }
+}
+
 impl Connection {
     /// Fetches the flags with the configured credential, then sets up what they ask for.
     pub(crate) async fn open(
         config: &Config,
         source: &TransportSource,
         telemetry: Option<&Telemetry>,
+        repeats: Repeats,
     ) -> Result<Self, Error> {
         let first = match source {
             TransportSource::Stack { raw, .. } => raw,
@@ -67,7 +87,7 @@ impl Connection {
         };
         let manner = Manner::of(config)?;
         let first = Api::new(first.clone(), config.answer_limit, manner.clone());
-        let (fixed, is_local) = fixed_flags(&first).await?;
+        let (fixed, is_local) = fixed_flags(&first, repeats).await?;
         let (transport, credential) = transport(config, source, &fixed)?;
         let api = Api::new(transport, config.answer_limit, manner);
         if let Some(telemetry) = telemetry {
@@ -75,7 +95,7 @@ impl Connection {
             telemetry.start(move |batch| send_telemetry(api.clone(), batch));
         }
         let api = api.with_telemetry(telemetry.cloned());
-        let flags = Flags::new(fixed, dynamic_flags(&api).await?);
+        let flags = Flags::new(fixed, dynamic_flags(&api, repeats).await?);
         Ok(Self {
             answers: ByteBudget::new(flags.fixed().inflight_response_bytes_semaphore_size),
             passes: ByteBudget::new(flags.fixed().fwdbwd_dispatch_bytes_semaphore_size),
@@ -97,8 +117,9 @@ impl Connection {
 
 /// Fetches the fixed flags, and finds out whether the server is the local server of this project. A server without
 /// flags gets the defaults.
-async fn fixed_flags(api: &Api) -> Result<(ClientConfig, bool), Error> {
+async fn fixed_flags(api: &Api, repeats: Repeats) -> Result<(ClientConfig, bool), Error> {
     let call = repeatable::<ClientConfigRequest>(Class::Session).with_billing(Billing::Raise);
+    let call = repeats.call(call);
     let request = ClientConfigRequest::new(api.manner().sdk_version());
     let request = api.manner().request(&request, call)?;
     let read = |answer: Answer| {
@@ -115,8 +136,12 @@ async fn fixed_flags(api: &Api) -> Result<(ClientConfig, bool), Error> {
 }
 
 /// Fetches the dynamic flags; `None` from a server without them.
-pub(crate) async fn dynamic_flags(api: &Api) -> Result<Option<DynamicConfig>, Error> {
+pub(crate) async fn dynamic_flags(
+    api: &Api,
+    repeats: Repeats,
+) -> Result<Option<DynamicConfig>, Error> {
     let call = repeatable::<DynamicConfigRequest>(Class::Session).with_timeout(DYNAMIC_TIMEOUT);
+    let call = repeats.call(call);
     let request = DynamicConfigRequest::new(api.manner().sdk_version());
     found(api.call(&request, call).await)
 }

@@ -14,8 +14,9 @@ use crate::config::Config;
 use crate::custom_loss::registry::Losses;
 use crate::error::{Closed, Error};
 use crate::observe::{observer::ClientObservers, sink::EventSink};
+use crate::session::connection::{self, Connection, Repeats};
 use crate::session::source::TransportSource;
-use crate::session::{connection, connection::Connection, flags::Flags, heartbeat};
+use crate::session::{flags::Flags, heartbeat};
 use crate::telemetry::Telemetry;
 use crate::wire::{api::Api, request::repeatable};
 
@@ -87,8 +88,17 @@ impl ClientState {
 
     /// The connection, opened on first use.
     pub(crate) async fn connection(&self) -> Result<&Arc<Connection>, Error> {
+        self.connection_with(Repeats::ByPolicy).await
+    }
+
+    /// The connection. If it is not open, it is opened with requests that are, or are not, repeated.
+    pub(crate) async fn connection_with(
+        &self,
+        repeats: Repeats,
+    ) -> Result<&Arc<Connection>, Error> {
         let open = || async {
-            let connection = Connection::open(&self.config, &self.source, self.events.telemetry());
+            let telemetry = self.events.telemetry();
+            let connection = Connection::open(&self.config, &self.source, telemetry, repeats);
             connection.await.map(Arc::new)
         };
         Box::pin(self.connection.get_or_try_init(open)).await
@@ -259,7 +269,7 @@ fn log_notes(created: &SessionCreated) {
 async fn refresh(api: Api, flags: Arc<Flags>) {
     while let Some(interval) = flags.refresh_interval() {
         tokio::time::sleep(interval).await;
-        match connection::dynamic_flags(&api).await {
+        match connection::dynamic_flags(&api, Repeats::ByPolicy).await {
             Ok(Some(dynamic)) => flags.refresh(dynamic),
             Ok(None) => {}
             Err(error) => tracing::debug!(%error, "the flags of the server were not refreshed"),

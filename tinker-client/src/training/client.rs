@@ -139,6 +139,10 @@ impl TrainingClient {
     /// A large batch is sent in several requests, split by number of data and by bytes; the results are combined in
     /// order.
     ///
+    /// An [`optim_step`](Self::optim_step) that was submitted behind a pass is done even if the pass fails: without
+    /// gradients, but with the moments of earlier steps, which move the weights.
+    /// [`train_step`](Self::train_step) submits both and does not send the step if the pass is refused.
+    ///
     #[doc = setup!(training)]
     /// use tinker_client::{AdamParams, Datum, Loss};
     ///

@@ -10,6 +10,7 @@ pub(crate) mod part;
 pub(crate) mod passes;
 pub(crate) mod report;
 pub(crate) mod saves;
+pub(crate) mod step;
 pub(crate) mod submit;
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::model::Training;
 use crate::error::{Closed, Error, PartlyDone};
-use crate::operation::{pending::Pending, tracker::Tracker, waiting::WaitingFor};
+use crate::operation::{pending::Pending, sequencer::Turn, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
 use crate::session::connection::Connection;
 use crate::training::combine::combine;
@@ -59,35 +59,58 @@ pub(super) fn start(
         Ok(connection) => connection,
         Err(error) => return Pending::refused(error),
     };
-    let parts = split(&data, &connection);
+    let batch = Unsent {
+        operation,
+        parts: split(&data, &connection),
+        data,
+        loss,
+        forward_only,
+    };
     let turn = inner.sequencer.reserve();
     let inner = Arc::clone(inner);
     let tracker = Tracker::new(method, &inner.group, WaitingFor::Turn);
     Pending::detached(tracker.clone(), async move {
-        turn.begins().await;
-        inner.check()?;
-        inner.close_gaps(&connection, &tracker).await?;
-        let ids = turn.take(parts.len());
-        let batch = Batch {
-            operation,
-            first_id: ids.start,
-            data,
-            loss,
-            forward_only,
-            parts,
-        };
-        let submitted = match batch.submit(&inner, &connection, &tracker).await {
-            Ok(submitted) => submitted,
-            Err(error) => {
-                // Nothing was sent.
-                turn.give_back(&ids);
-                return Err(error);
-            }
-        };
-        // The turn ends while the results are waited for.
-        drop(turn);
+        let submitted = batch.submit(&inner, &connection, turn, &tracker).await?;
         submitted.results(&connection, &tracker).await
     })
+}
+
+/// A batch that waits for its turn.
+pub(super) struct Unsent {
+    pub(super) operation: &'static str,
+    pub(super) parts: Vec<Part>,
+    pub(super) data: Arc<[Datum]>,
+    pub(super) loss: Loss,
+    pub(super) forward_only: bool,
+}
+
+impl Unsent {
+    /// Submits every request in its turn, which ends then. An error means that nothing was sent.
+    pub(super) async fn submit(
+        self,
+        inner: &Training,
+        connection: &Arc<Connection>,
+        turn: Turn,
+        tracker: &Tracker,
+    ) -> Result<Submitted, Error> {
+        turn.begins().await;
+        inner.check()?;
+        inner.close_gaps(connection, tracker).await?;
+        let ids = turn.take(self.parts.len());
+        let batch = Batch {
+            operation: self.operation,
+            first_id: ids.start,
+            data: self.data,
+            loss: self.loss,
+            forward_only: self.forward_only,
+            parts: self.parts,
+        };
+        batch
+            .submit(inner, connection, tracker)
+            .await
+            // Nothing was sent.
+            .inspect_err(|_| turn.give_back(&ids))
+    }
 }
 
 /// The requests of a batch, each accepted or finally failed.
@@ -98,6 +121,11 @@ pub(super) struct Submitted {
 }
 
 impl Submitted {
+    /// Whether all requests were accepted.
+    pub(super) fn is_whole(&self) -> bool {
+        self.promises.iter().all(Result::is_ok)
+    }
+
     /// Waits for all results and combines them.
     pub(super) async fn results(
         self,

@@ -1,6 +1,7 @@
 mod dialect;
 mod forward;
 mod refused;
+mod step;
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -210,6 +210,12 @@ async fn a_circuit_breaker_of_the_configuration_refuses_requests() {
     let breaker = BreakerLayer::per_class().with_window(4, 2);
     let config = Config::new("http://fake").with_breaker(breaker);
     let service = server.builder().config(config).build().unwrap();
+    for _ in 0..2 {
+        assert!(matches!(
+            service.check_health().await,
+            Err(Error::Status(_))
+        ));
+    }
     let Err(Error::Transport(error)) = service.check_health().await else {
         panic!("the breaker did not open");
     };
