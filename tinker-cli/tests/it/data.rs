@@ -122,6 +122,103 @@ fn rows_are_shown_with_what_is_learned() {
 }
 
 #[test]
+fn rows_with_errors_are_named_and_the_next_ones_shown() {
+    let work = Workplace::new();
+    let text = format!("{SHAREGPT}x\n{{\"text\":\"ab\"}}\n{{\"text\":\"cd\"}}\n");
+    work.write("x.jsonl", &text);
+    let run = work.run(&["data", "show", "x.jsonl", "-n", "3", "--max-length", "4"]);
+    assert_eq!(run.code, 3);
+    for line in [
+        "x.jsonl:1  chat",
+        "x.jsonl:3  chat",
+        "x.jsonl:5  text, 3 tokens, 2 learned\n",
+    ] {
+        assert!(run.stdout.contains(line), "{line}: {}", run.stdout);
+    }
+    assert!(
+        run.stdout.contains(" learned, longer than 4\n"),
+        "{}",
+        run.stdout
+    );
+    assert!(!run.stdout.contains("cd"), "three rows");
+    for line in [
+        "x.jsonl has 2 errors",
+        "x.jsonl:2: cannot be encoded",
+        "x.jsonl:4:1: is not valid JSON",
+    ] {
+        assert!(run.stderr.contains(line), "{line}: {}", run.stderr);
+    }
+    let run = work.run(&["data", "show", "x.jsonl", "-n", "9", "--skip-bad", "--json"]);
+    assert!(
+        run.stderr.contains("2 lines with errors left out"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(run.json()["rows"].as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn the_answers_to_learn_are_chosen() {
+    let work = Workplace::new();
+    let chat = r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"bb"},{"role":"user","content":"c"},{"role":"assistant","content":"d"}]}"#;
+    work.write("x.jsonl", chat);
+    let learned = |options: &[&str]| {
+        let check = ["data", "check", "x.jsonl", "--json"];
+        work.run(&[&check[..], options].concat()).json()["learned"].clone()
+    };
+    assert_eq!(learned(&[]), 3 + 2);
+    assert_eq!(learned(&["--learn", "last"]), 2);
+    assert_eq!(learned(&["--model", "tinker-local/tiny"]), 3 + 2);
+    let run = work.run(&["data", "show", "x.jsonl", "--learn", "last"]);
+    assert!(run.stdout.contains("2 learned"), "{}", run.stdout);
+
+    work.write(
+        "t.jinja",
+        "{% for m in messages %}{{ m.content }}{{ x }}{% endfor %}",
+    );
+    let template = ["--chat-template", "t.jinja", "--template-arg", "x=-"];
+    let run = work.run(
+        &[
+            &["data", "show", "x.jsonl", "--learn", "last"],
+            &template[..],
+        ]
+        .concat(),
+    );
+    assert!(run.stdout.contains("a-bb-c-"), "{}", run.stdout);
+    let run = work.run(&["data", "check", "x.jsonl", "--model", "/no/such/folder"]);
+    assert_eq!(run.code, 2);
+    assert!(
+        run.stderr
+            .contains("--model /no/such/folder: does not exist"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn training_lists_all_errors_in_json() {
+    let work = Workplace::new();
+    work.write("x.jsonl", &"{\"text\":1}\n".repeat(30));
+    let run = work.run(&["train", "x.jsonl", "--dry-run", "--json", "--local"]);
+    assert_eq!(run.code, 3);
+    let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let lines = json["errors"][0]["lines"].as_array().unwrap();
+    assert_eq!((lines.len(), &lines[29]["line"]), (30, &30.into()));
+    assert_eq!(json["errors"][0]["counts"]["value"], 30);
+    assert!(
+        run.stderr.contains("and 10 more: 10 wrong value"),
+        "{}",
+        run.stderr
+    );
+    // Rows that the template or the tokenizer refuses are found later.
+    work.write("x.jsonl", &SHAREGPT.repeat(2));
+    let run = work.run(&["train", "x.jsonl", "--dry-run", "--json", "--local"]);
+    assert_eq!(run.code, 3);
+    let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(json["errors"][0]["counts"]["encode"], 2, "{json}");
+}
+
+#[test]
 fn data_are_converted() {
     let work = Workplace::new();
     work.write("x.csv", "question,answer\n1 + 1?,2\n");

@@ -4,6 +4,8 @@
 
 mod data;
 #[cfg(feature = "tokenizers")]
+mod encoded;
+#[cfg(feature = "tokenizers")]
 mod ends;
 mod export;
 #[cfg(feature = "tokenizers")]

@@ -50,39 +50,67 @@ pub struct FoundLines {
 }
 
 impl FoundLines {
-    fn add(&mut self, line: usize) {
-        if self.count == 0 {
-            self.first = line;
+    fn of(line: usize, is_found: bool) -> Self {
+        if is_found {
+            Self {
+                count: 1,
+                first: line,
+            }
+        } else {
+            Self::default()
         }
-        self.count += 1;
+    }
+
+    fn add(&mut self, other: Self) {
+        if self.count == 0 {
+            self.first = other.first;
+        }
+        self.count += other.count;
     }
 }
 
 impl EncodedCounts {
-    pub(super) fn add(&mut self, row: &EncodedRow) {
-        for example in &row.examples {
-            self.shortest = match self.sequences {
-                0 => example.tokens,
-                _ => self.shortest.min(example.tokens),
-            };
-            self.longest = self.longest.max(example.tokens);
-            self.sequences += 1;
-        }
+    /// The counts of one row.
+    pub(super) fn of(row: &EncodedRow) -> Self {
+        let lengths = row.examples.iter().map(|example| example.tokens);
         let line = &row.line;
-        self.tokens += line.tokens;
-        self.learned += line.learned;
-        self.left_out += row.left_out;
-        self.cut += row.cut;
-        self.learned_lost += row.learned_lost;
-        if line.merged_seams > 0 {
-            self.merged_seams.add(line.line);
+        Self {
+            sequences: row.examples.len(),
+            tokens: line.tokens,
+            learned: line.learned,
+            shortest: lengths.clone().min().unwrap_or(0),
+            longest: lengths.max().unwrap_or(0),
+            left_out: row.left_out,
+            cut: row.cut,
+            learned_lost: row.learned_lost,
+            skipped: 0,
+            merged_seams: FoundLines::of(line.line, line.merged_seams > 0),
+            control_tokens: FoundLines::of(line.line, line.has_control_token),
+            doubled_starts: FoundLines::of(line.line, line.has_doubled_start),
+            rules: [(line.rule, FoundLines::of(line.line, true))].into(),
         }
-        if line.has_control_token {
-            self.control_tokens.add(line.line);
+    }
+
+    /// Adds the counts of later rows.
+    pub(super) fn add(&mut self, later: &Self) {
+        self.shortest = match (self.sequences, later.sequences) {
+            (_, 0) => self.shortest,
+            (0, _) => later.shortest,
+            _ => self.shortest.min(later.shortest),
+        };
+        self.longest = self.longest.max(later.longest);
+        self.sequences += later.sequences;
+        self.tokens += later.tokens;
+        self.learned += later.learned;
+        self.left_out += later.left_out;
+        self.cut += later.cut;
+        self.learned_lost += later.learned_lost;
+        self.skipped += later.skipped;
+        self.merged_seams.add(later.merged_seams);
+        self.control_tokens.add(later.control_tokens);
+        self.doubled_starts.add(later.doubled_starts);
+        for (rule, found) in &later.rules {
+            self.rules.entry(*rule).or_default().add(*found);
         }
-        if line.has_doubled_start {
-            self.doubled_starts.add(line.line);
-        }
-        self.rules.entry(line.rule).or_default().add(line.line);
     }
 }

@@ -60,7 +60,7 @@ struct Entry {
 }
 
 /// Rows and bytes that are worked on at once.
-const BATCH: (usize, usize) = (4096, 16 << 20);
+const BATCH: (usize, usize) = (4096, 1 << 20);
 
 impl Index {
     /// An index without files.

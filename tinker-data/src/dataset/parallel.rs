@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Items that a core takes at once.
-const PART: usize = 64;
+const PART: usize = 16;
 
 /// Applies a function to all items, on all cores. The results have the order of the items. `progress` receives the
 /// number of items that are done, again and again, from any thread.

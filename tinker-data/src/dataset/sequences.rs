@@ -63,22 +63,17 @@ impl Index {
             let batch = self.batch(start);
             let encode = |at: &usize| -> Result<Result<_, LineError>, DatasetError> {
                 let row = self.row(*at)?;
-                Ok(EncodedRow::new(renderer, &row, limit).map(|row| {
-                    let written = records(&row);
-                    (row, written)
-                }))
+                Ok(EncodedRow::new(renderer, &row, limit).map(Written::new))
             };
             for row in parallel::map(&batch, encode, &|done| progress(start + done)) {
-                let Some((row, written)) = errors.keep(row?) else {
+                let Some(row) = errors.keep(row?) else {
                     continue;
                 };
-                counts.add(&row);
-                let (bytes, lengths) = written.map_err(failed)?;
-                for length in lengths {
-                    end += length as u64;
-                    ends.push(end);
-                }
-                file.write_all(&bytes).map_err(failed)?;
+                let row = row.map_err(failed)?;
+                counts.add(&row.counts);
+                ends.extend(row.ends.iter().map(|of_row| end + *of_row as u64));
+                end += row.bytes.len() as u64;
+                file.write_all(&row.bytes).map_err(failed)?;
             }
             start += batch.len();
         }
@@ -98,15 +93,27 @@ impl Index {
     }
 }
 
-/// The sequences of a row as bytes, and the length of each.
-fn records(row: &EncodedRow) -> io::Result<(Vec<u8>, Vec<usize>)> {
-    let (mut bytes, mut lengths) = (Vec::new(), Vec::new());
-    for example in &row.examples {
-        let start = bytes.len();
-        record::write(example, &mut bytes)?;
-        lengths.push(bytes.len() - start);
+/// The sequences of a row as bytes.
+struct Written {
+    counts: EncodedCounts,
+    bytes: Vec<u8>,
+    /// Number of bytes up to the end of each sequence.
+    ends: Vec<usize>,
+}
+
+impl Written {
+    fn new(row: EncodedRow) -> io::Result<Self> {
+        let mut written = Self {
+            counts: EncodedCounts::of(&row),
+            bytes: Vec::new(),
+            ends: Vec::with_capacity(row.examples.len()),
+        };
+        for example in row.examples {
+            record::write(&example, &mut written.bytes)?;
+            written.ends.push(written.bytes.len());
+        }
+        Ok(written)
     }
-    Ok((bytes, lengths))
 }
 
 impl Sequences {
@@ -240,5 +247,112 @@ impl Sequences {
     /// All sequences, in the order of the rows.
     pub fn examples(&self) -> impl Iterator<Item = io::Result<EncodedExample>> {
         (0..self.len()).map(|at| self.get(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::ReadOptions;
+    use crate::dataset::reader::Dataset;
+
+    /// Rows of different lengths; every seventh is empty, which cannot be encoded.
+    fn lines(rows: usize) -> String {
+        let line = |at: usize| {
+            let answer = "x".repeat(if at % 7 == 6 { 0 } else { 1 + at % 5 });
+            format!(
+                "{{\"messages\":[{{\"role\":\"user\",\"content\":\"{at}\"}},{{\"role\":\"assistant\",\"content\":\"{answer}\"}}]}}\n"
+            )
+        };
+        (0..rows).map(line).collect()
+    }
+
+    fn index(text: String, options: ReadOptions) -> Index {
+        let mut index = Index::new(options);
+        index.add("x.jsonl", io::Cursor::new(text)).unwrap();
+        index
+    }
+
+    #[test]
+    fn sequences_are_those_of_the_data_in_memory() {
+        let mut rows = index(lines(10_000), ReadOptions::new());
+        let good: Vec<usize> = (0..rows.len()).filter(|at| at % 7 != 6).collect();
+        rows.select(&good);
+        let renderer = Renderer::plain();
+        let dataset = Dataset {
+            path: "x.jsonl".into(),
+            rows: rows.rows().map(Result::unwrap).collect(),
+            ..Dataset::default()
+        };
+        for limit in [
+            LengthLimit::Unknown,
+            LengthLimit::LeaveOut(25),
+            LengthLimit::Cut(25),
+        ] {
+            let expected = dataset.encode(&renderer, limit).unwrap();
+            let last = std::sync::atomic::AtomicUsize::new(0);
+            let progress = |done| {
+                last.fetch_max(done, std::sync::atomic::Ordering::Relaxed);
+            };
+            let sequences = rows.encode(&renderer, limit, &progress).unwrap();
+            assert_eq!(last.into_inner(), rows.len());
+            let all: Vec<_> = sequences.examples().map(Result::unwrap).collect();
+            assert_eq!(all, expected.examples);
+            let counts = sequences.counts();
+            assert_eq!(counts.sequences, expected.examples.len());
+            assert_eq!(
+                (counts.tokens, counts.longest),
+                (expected.tokens(), expected.longest())
+            );
+            assert_eq!(counts.left_out, expected.left_out);
+            assert_eq!(
+                (counts.cut, counts.learned),
+                (expected.cut, expected.learned())
+            );
+            assert_eq!(counts.learned_lost, expected.learned_lost);
+        }
+    }
+
+    #[test]
+    fn rows_that_cannot_be_encoded_are_errors_or_left_out() {
+        let rows = index(lines(100), ReadOptions::new());
+        let encode = |rows: &Index, limit| rows.encode(&Renderer::plain(), limit, &|_| ());
+        let error = encode(&rows, LengthLimit::Unknown).unwrap_err();
+        assert_eq!(
+            (error.lines().len(), error.lines()[0].line()),
+            (14, Some(7))
+        );
+        let rows = index(lines(100), ReadOptions::new().skipping_bad());
+        let sequences = encode(&rows, LengthLimit::Unknown).unwrap();
+        assert_eq!((sequences.len(), sequences.counts().skipped), (86, 14));
+        let error = encode(&rows, LengthLimit::LeaveOut(3))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("no example that is short enough"), "{error}");
+    }
+
+    #[test]
+    fn a_saved_file_is_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let rows = index(lines(100), ReadOptions::new().skipping_bad());
+        let sequences = rows.encode(&Renderer::plain(), LengthLimit::Unknown, &|_| ());
+        let sequences = sequences.unwrap();
+        sequences.save(&path).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let again = Sequences::open(&path).unwrap();
+        assert_eq!(again.counts(), sequences.counts());
+        let all = |sequences: &Sequences| -> Vec<EncodedExample> {
+            sequences.examples().map(Result::unwrap).collect()
+        };
+        assert_eq!(all(&again), all(&sequences));
+
+        let bytes = std::fs::read(&path).unwrap();
+        for end in (0..bytes.len()).step_by(37) {
+            std::fs::write(&path, &bytes[..end]).unwrap();
+            let error = Sequences::open(&path).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "cut at {end}");
+        }
+        assert!(sequences.save(folder.path().join("none/x")).is_err());
     }
 }

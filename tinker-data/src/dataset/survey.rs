@@ -17,7 +17,7 @@ use crate::chat::{Message, Renderer};
 use crate::error::ChatError;
 
 /// Rows and bytes that are encoded at once, by all cores.
-const BATCH: (usize, usize) = (4096, 16 << 20);
+const BATCH: (usize, usize) = (4096, 4 << 20);
 
 /// Reads data files and counts what they hold, with memory that grows by 48 bytes for each row.
 ///
