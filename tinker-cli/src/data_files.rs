@@ -25,6 +25,9 @@ pub(crate) struct ReadArgs {
     /// Leave out lines with errors, and say how many.
     #[arg(long, help_heading = "Data")]
     pub(crate) skip_bad: bool,
+    /// Accept answers without text, which teach the model to end at once.
+    #[arg(long, help_heading = "Data")]
+    pub(crate) allow_empty: bool,
 }
 
 impl ReadArgs {
@@ -33,6 +36,7 @@ impl ReadArgs {
         let mut options = ReadOptions::new();
         options.format = self.format;
         options.skip_bad = self.skip_bad;
+        options.allow_empty = self.allow_empty;
         options
     }
 

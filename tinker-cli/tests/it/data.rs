@@ -196,6 +196,50 @@ fn the_answers_to_learn_are_chosen() {
 }
 
 #[test]
+fn empty_answers_are_learned_on_request() {
+    let work = Workplace::new();
+    let lines = [
+        r#"{"prompt":"a","completion":""}"#,
+        r#"{"prompt":"a","completion":" "}"#,
+        r#"{"question":"a","answer":""}"#,
+        r#"{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":""},{"role":"user","content":"b"},{"role":"assistant","content":"c"}]}"#,
+    ];
+    work.write("x.jsonl", &lines.join("\n"));
+    let run = work.run(&["data", "check", "x.jsonl"]);
+    assert_eq!(run.code, 3);
+    for line in 1..=4 {
+        let place = format!("x.jsonl:{line}:");
+        assert!(run.stderr.contains(&place), "{place} {}", run.stderr);
+    }
+    let json = work
+        .run(&["data", "check", "x.jsonl", "--allow-empty", "--json"])
+        .json();
+    assert_eq!(
+        (&json["rows"], &json["learned"]),
+        (&4.into(), &(1 + 2 + 1 + 1 + 2).into())
+    );
+    let train = [
+        "train",
+        "x.jsonl",
+        "--local",
+        "--dry-run",
+        "--json",
+        "--steps",
+        "1",
+    ];
+    assert_eq!(work.run(&train).code, 3);
+    let run = work.run(&[&train[..], &["--allow-empty"]].concat());
+    assert_eq!(run.json()["examples"], 4);
+    // What teaches nothing at all is refused in any case.
+    work.write("x.jsonl", r#"{"messages":[{"role":"user","content":"a"}]}"#);
+    assert_eq!(
+        work.run(&["data", "check", "x.jsonl", "--allow-empty"])
+            .code,
+        3
+    );
+}
+
+#[test]
 fn training_lists_all_errors_in_json() {
     let work = Workplace::new();
     work.write("x.jsonl", &"{\"text\":1}\n".repeat(30));

@@ -16,7 +16,7 @@ impl Renderer {
         hash.write_all(&self.tokenizer().digest()?).ok()?;
         hash.write_all(self.template().identity()?.as_bytes())
             .ok()?;
-        write!(hash, "{:?} {}", self.learn(), env!("CARGO_PKG_VERSION")).ok()?;
+        write!(hash, "{:?} {}", self.options(), env!("CARGO_PKG_VERSION")).ok()?;
         let hex = hash.digest().map(|byte| format!("{byte:02x}"));
         Some(hex.concat())
     }
@@ -55,6 +55,7 @@ mod tests {
             ),
             Renderer::new(tokenizer("a"), template("x").with_args(args).unwrap()),
             renderer("x").with_learn(Learn::Last),
+            renderer("x").with_empty_answers(true),
         ];
         for other in others {
             assert_ne!(other.digest().unwrap(), first, "{other:?}");

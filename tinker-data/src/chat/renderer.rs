@@ -24,6 +24,7 @@ pub struct Renderer {
     template: Template,
     ends: Arc<Ends>,
     learn: Learn,
+    allow_empty: bool,
 }
 
 impl Renderer {
@@ -34,6 +35,7 @@ impl Renderer {
             tokenizer,
             template,
             learn: Learn::default(),
+            allow_empty: false,
         }
     }
 
@@ -41,6 +43,13 @@ impl Renderer {
     #[must_use]
     pub fn with_learn(mut self, learn: Learn) -> Self {
         self.learn = learn;
+        self
+    }
+
+    /// Accepts answers without text, which teach the model to end at once. They are errors otherwise.
+    #[must_use]
+    pub fn with_empty_answers(mut self, allow_empty: bool) -> Self {
+        self.allow_empty = allow_empty;
         self
     }
 
@@ -138,9 +147,9 @@ impl Renderer {
         &self.template
     }
 
-    /// The answers that are learned.
-    pub(super) fn learn(&self) -> Learn {
-        self.learn
+    /// Everything beside tokenizer and template that determines what is learned.
+    pub(super) fn options(&self) -> (Learn, bool) {
+        (self.learn, self.allow_empty)
     }
 
     fn mask(&self) -> Mask<'_> {
@@ -187,7 +196,8 @@ impl Renderer {
                 "the answers of the assistant have weight 0, so there is nothing to learn",
             ));
         }
-        if let Some((index, _)) = considered.iter().find(|(_, message)| is_empty(message)) {
+        let empty = considered.iter().find(|(_, message)| is_empty(message));
+        if let Some((index, _)) = empty.filter(|_| !self.allow_empty) {
             return Err(ChatError::new(format!(
                 "messages[{index}] is an empty answer, which teaches the model to say nothing; remove it, or give it weight 0"
             )));
@@ -242,7 +252,7 @@ impl Renderer {
         if learned.peek().is_none() {
             return Err(ChatError::new("the example has no token to learn"));
         }
-        if learned.all(|(token, _)| self.ends.ids.contains(token)) {
+        if !self.allow_empty && learned.all(|(token, _)| self.ends.ids.contains(token)) {
             return Err(ChatError::new(
                 "only an end token would be learned, because the answer is empty",
             ));

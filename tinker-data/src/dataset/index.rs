@@ -302,7 +302,7 @@ impl Index {
         let entry = self.entries[at];
         let indexed = &self.files[entry.file as usize];
         let value = serde_json::from_str(&self.text(at)?).map_err(|_| changed(indexed, entry))?;
-        let example = Reader::new(self.options.format).read(value, &mut Notes::default());
+        let example = Reader::new(&self.options).read(value, &mut Notes::default());
         Ok(Row {
             path: Arc::clone(&indexed.path),
             line: entry.line as usize,

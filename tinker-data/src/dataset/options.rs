@@ -10,6 +10,9 @@ pub struct ReadOptions {
     pub format: Option<Format>,
     /// Leaves out lines with errors and counts them, instead of returning an error.
     pub skip_bad: bool,
+    /// Accepts completions without text, of which only the end is learned; a renderer for them needs
+    /// [`Renderer::with_empty_answers`](crate::Renderer::with_empty_answers).
+    pub allow_empty: bool,
 }
 
 impl ReadOptions {
@@ -29,6 +32,13 @@ impl ReadOptions {
     #[must_use]
     pub fn skipping_bad(mut self) -> Self {
         self.skip_bad = true;
+        self
+    }
+
+    /// Accepts completions without text.
+    #[must_use]
+    pub fn allowing_empty(mut self) -> Self {
+        self.allow_empty = true;
         self
     }
 }

@@ -86,7 +86,7 @@ impl Rows {
         Ok(Self {
             path: path.into(),
             records: records.map_err(|error| DatasetError::of(path, error))?,
-            reader: Reader::new(options.format),
+            reader: Reader::new(options),
             notes: Notes::default(),
             buffer: Vec::new(),
             record: 0..0,

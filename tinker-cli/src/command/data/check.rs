@@ -62,7 +62,7 @@ struct Checked<'a> {
 
 /// Checks and prints.
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let renderer = args.model.renderer(context.printer).await?;
+    let renderer = args.model.renderer(&args.read, context.printer).await?;
     let ends = renderer.notes().to_vec();
     let mut survey = Survey::new(renderer);
     if let Some(most) = args.max_length {

@@ -84,7 +84,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     print_notes(read.rows.notes(), printer);
     let rows = if args.to == WrittenFormat::Tokens {
         args.model.refuse_inert(has_messages)?;
-        let renderer = args.model.renderer(context.printer).await?;
+        let renderer = args.model.renderer(&args.read, context.printer).await?;
         let sequences = encode(&read.rows, &renderer, LengthLimit::Unknown, printer)?;
         let mut output = Output::create(args)?;
         for example in sequences.examples() {

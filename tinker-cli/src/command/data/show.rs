@@ -56,7 +56,7 @@ struct Shown {
 
 /// Shows the first rows. Rows with errors are named, and the next ones are shown.
 pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
-    let renderer = args.model.renderer(context.printer).await?;
+    let renderer = args.model.renderer(&args.read, context.printer).await?;
     let mut rows = Vec::new();
     let mut skipped = 0;
     let mut errors = Vec::new();

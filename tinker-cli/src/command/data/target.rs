@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use tinker_data::{DatasetError, Renderer};
 
 use crate::connect::{BUILT_IN_MODEL, TemplateArgs, WITHOUT_MESSAGES, renderer_of_name};
+use crate::data_files::ReadArgs;
 use crate::encoding::LearnArg;
 use crate::exit::Usage;
 use crate::printer::Printer;
@@ -28,11 +29,16 @@ pub(super) struct ModelArgs {
 
 impl ModelArgs {
     /// The tokenizer and the template.
-    pub(super) async fn renderer(&self, printer: Printer) -> anyhow::Result<Renderer> {
+    pub(super) async fn renderer(
+        &self,
+        read: &ReadArgs,
+        printer: Printer,
+    ) -> anyhow::Result<Renderer> {
         let model = self.model.as_deref();
         let name = model.unwrap_or(Path::new(BUILT_IN_MODEL));
         let renderer = renderer_of_name("--model", name, &self.template, printer).await?;
-        Ok(renderer.with_learn(self.learn.into()))
+        let renderer = renderer.with_learn(self.learn.into());
+        Ok(renderer.with_empty_answers(read.allow_empty))
     }
 
     /// Refuses options without effect on these rows.

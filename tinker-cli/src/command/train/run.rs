@@ -92,7 +92,9 @@ async fn train(
         None => connection.base_model(args.model.as_deref())?,
     };
     let renderer = connection.renderer(&model).await?;
-    let renderer = renderer.with_learn(args.encode.learn.into());
+    let renderer = renderer
+        .with_learn(args.encode.learn.into())
+        .with_empty_answers(args.read.allow_empty);
     let limit = args.encode.limit(connection.context_length(&model))?;
     let encoded = encoded(args, source, &renderer, limit, context)?;
     let held_out = &source.split.held_out;

@@ -98,8 +98,14 @@ pub(crate) fn resume(
 ) -> Suggestion {
     let mut words = vec!["train".to_owned()];
     words.extend(args.data.iter().map(|file| path(file)));
-    if args.read.skip_bad {
-        words.push("--skip-bad".to_owned());
+    for (flag, is_set) in [
+        ("--skip-bad", args.read.skip_bad),
+        ("--allow-empty", args.read.allow_empty),
+        ("--no-cache", args.no_cache),
+    ] {
+        if is_set {
+            words.push(flag.to_owned());
+        }
     }
     let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
     option("resume", checkpoint.to_owned());

@@ -9,15 +9,19 @@ use crate::dataset::fields::Fields;
 use crate::dataset::notes::Notes;
 use crate::dataset::value_error::ValueError;
 
-/// Reads a row with `prompt` and `completion`.
-pub(super) fn completion(mut fields: Fields, notes: &mut Notes) -> Result<Example, ValueError> {
+/// Reads a row with `prompt` and `completion`, which may have no text if `allow_empty` is set.
+pub(super) fn completion(
+    mut fields: Fields,
+    allow_empty: bool,
+    notes: &mut Notes,
+) -> Result<Example, ValueError> {
     let is_chat = |key| fields.get(key).is_some_and(message::is_list);
     if is_chat("prompt") && is_chat("completion") {
         return messages(fields, notes);
     }
     let prompt = fields.text("prompt")?;
     let completion = fields.text("completion")?;
-    if completion.trim().is_empty() {
+    if completion.trim().is_empty() && !allow_empty {
         return Err(empty("completion"));
     }
     fields.finish("", notes)?;

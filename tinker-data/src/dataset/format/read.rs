@@ -6,6 +6,7 @@ use crate::dataset::error::ErrorKind;
 use crate::dataset::example::Example;
 use crate::dataset::fields::Fields;
 use crate::dataset::notes::Notes;
+use crate::dataset::options::ReadOptions;
 use crate::dataset::value_error::ValueError;
 use crate::json::Json;
 
@@ -19,12 +20,17 @@ pub(crate) struct Reader {
     fixed: Option<Format>,
     /// The format of the row before, for errors of rows that fit none.
     last: Option<Format>,
+    allow_empty: bool,
 }
 
 impl Reader {
-    /// A reader of rows in one format, or in any.
-    pub(crate) fn new(fixed: Option<Format>) -> Self {
-        Self { fixed, last: None }
+    /// A reader of rows in the format of the options, or in any.
+    pub(crate) fn new(options: &ReadOptions) -> Self {
+        Self {
+            fixed: options.format,
+            last: None,
+            allow_empty: options.allow_empty,
+        }
     }
 
     /// Reads a row.
@@ -36,7 +42,7 @@ impl Reader {
             None => self.last.map_or_else(|| Err(unknown(&fields)), Ok)?,
         };
         let example = match format {
-            Format::PromptCompletion => plain::completion(fields, notes),
+            Format::PromptCompletion => plain::completion(fields, self.allow_empty, notes),
             Format::Chat => chat::read(fields, notes),
             Format::ShareGpt => sharegpt::read(fields, notes),
             Format::Alpaca => alpaca::read(fields, notes),
