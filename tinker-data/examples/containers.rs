@@ -33,3 +33,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_container_is_read() -> Result<(), Box<dyn std::error::Error>> {
+        super::main()
+    }
+}

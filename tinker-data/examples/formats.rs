@@ -5,7 +5,7 @@
 use tinker_data::{Dataset, EncodedExample, Example, Renderer};
 
 /// One row of each format.
-const ROWS: [(&str, &str); 9] = [
+const ROWS: [(&str, &str); 10] = [
     (
         "prompt and completion",
         r#"{"prompt": "big ->", "completion": " small"}"#,
@@ -21,6 +21,10 @@ const ROWS: [(&str, &str); 9] = [
     (
         "Alpaca",
         r#"{"instruction": "Name the opposite.", "input": "big", "output": "small"}"#,
+    ),
+    (
+        "glaive",
+        r#"{"system": "SYSTEM: Be brief.", "chat": "USER: big?\n\n\nASSISTANT: small <|endoftext|>"}"#,
     ),
     (
         "question and answer",
@@ -93,4 +97,24 @@ fn shapes(encoded: &EncodedExample) -> String {
         .collect();
     let input = encoded.datum.model_input.length().unwrap_or_default();
     format!("model_input [{input}], {}", inputs.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use tinker_data::Format;
+
+    use super::*;
+
+    #[test]
+    fn every_format_has_a_row() -> Result<(), Box<dyn std::error::Error>> {
+        let mut formats = BTreeSet::new();
+        for (_, row) in ROWS {
+            let dataset = Dataset::parse("row.jsonl", row.as_bytes())?;
+            formats.extend(dataset.notes.formats.into_keys());
+        }
+        assert_eq!(formats, Format::ALL.into());
+        main()
+    }
 }

@@ -1,8 +1,11 @@
-//! Speed and memory of reading: `cargo run --release -p tinker-data --example throughput -- [FILE] [MIB]`.
+//! Speed and memory of reading: `cargo run --release -p tinker-data --example throughput -- [FILE] [MIB] [MODEL]`.
 //!
 //! Writes a file of chats of the given size if it does not exist. Reads it row by row on one core, then counts it as
 //! `tinker data check` does, with the byte tokenizer and on all cores. Prints megabytes per second and, on Linux, the
 //! largest resident memory.
+//!
+//! With the folder of a model (feature `tokenizers`), encodes the file as `tinker train` does, saves the tokens, and opens
+//! them again.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 #![expect(
@@ -39,7 +42,38 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut survey = Survey::new(Renderer::plain());
     survey.add(Rows::open(&path, &options)?, false)?;
     report("counted", survey.counts().rows, megabytes, start);
+    #[cfg(all(feature = "templates", feature = "tokenizers"))]
+    if let Some(model) = arguments.next() {
+        encode(&path, megabytes, &Renderer::from_folder(model)?)?;
+    }
     Ok(())
+}
+
+/// Encodes the file, saves the tokens, and opens them.
+#[cfg(all(feature = "templates", feature = "tokenizers"))]
+fn encode(
+    path: &str,
+    megabytes: f64,
+    renderer: &Renderer,
+) -> Result<(), Box<dyn std::error::Error>> {
+    use tinker_data::{Index, LengthLimit, Sequences};
+
+    let start = Instant::now();
+    let mut index = Index::new(ReadOptions::new());
+    index.open(path)?;
+    report("indexed", index.len(), megabytes, start);
+    let start = Instant::now();
+    let sequences = index.encode(renderer, LengthLimit::Unknown, &|_| ())?;
+    report("encoded", index.len(), megabytes, start);
+    let saved = format!("{path}.sequences");
+    let start = Instant::now();
+    sequences.save(&saved)?;
+    report("saved", sequences.len(), megabytes, start);
+    let start = Instant::now();
+    let opened = Sequences::open(&saved)?;
+    report("opened", opened.len(), megabytes, start);
+    println!("{} bytes of tokens", std::fs::metadata(&saved)?.len());
+    Ok(std::fs::remove_file(&saved)?)
 }
 
 fn report(done: &str, rows: usize, megabytes: f64, start: Instant) {

@@ -142,6 +142,10 @@ fn memory_does_not_grow_with_the_data() {
     }
     let run = Run::of(child.wait_with_output().unwrap());
     assert_eq!(run.code, 0, "{}", run.stderr);
-    assert!(run.stdout.contains("examples    23,936, "), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("examples    23,936, "),
+        "{}",
+        run.stdout
+    );
     assert!((10_000..150_000).contains(&peak), "{peak} KiB");
 }

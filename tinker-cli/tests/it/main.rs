@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a missing value fails the test")]
 
+mod answers;
 mod data;
 #[cfg(feature = "tokenizers")]
 mod encoded;
