@@ -7,6 +7,8 @@ pub(crate) mod data;
 pub(crate) mod doctor;
 #[cfg(feature = "local")]
 pub(crate) mod export;
+#[cfg(feature = "local")]
+pub(crate) mod handover;
 pub(crate) mod pull;
 pub(crate) mod sample;
 #[cfg(feature = "local")]
@@ -28,6 +30,8 @@ pub(crate) enum Command {
     Serve(serve::Args),
     #[cfg(feature = "local")]
     Export(export::Args),
+    #[cfg(feature = "local")]
+    Handover(handover::Args),
     Wait(wait::Args),
     Unload(unload::Args),
     Pull(pull::Args),
@@ -53,6 +57,8 @@ pub(crate) async fn run(
         Command::Serve(args) => serve::run(args, context).await,
         #[cfg(feature = "local")]
         Command::Export(args) => export::run(&args, context),
+        #[cfg(feature = "local")]
+        Command::Handover(args) => Box::pin(handover::run(args, context)).await,
         Command::Wait(args) => Box::pin(wait::run(args, context)).await,
         Command::Unload(args) => Box::pin(unload::run(args, context)).await,
         Command::Pull(args) => Box::pin(pull::run(args, context)).await,

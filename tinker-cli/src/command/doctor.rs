@@ -77,7 +77,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     })?;
     let report = examine(&args, &service, choice.base_url(), context).await?;
     if args.markdown {
-        report::write(table::markdown(&report, &choice.title()).as_bytes())?;
+        report::write(report.to_markdown(&choice.title()).as_bytes())?;
     } else {
         context.report.print(&report)?;
     }

@@ -1,11 +1,11 @@
 //! `tinker export`: checkpoints as files for other programs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::ValueEnum;
 use serde::Serialize;
-use tinker_local::{BaseModelSource, ExportTarget, Exported, SavedAdapter, Storage};
+use tinker_local::{BaseModelSource, ExportError, ExportTarget, Exported, SavedAdapter, Storage};
 use tinker_types::CheckpointPath;
 
 use crate::connect::{BUILT_IN_MODEL, TemplateArgs, engine, renderer_of_files};
@@ -55,8 +55,8 @@ pub(crate) struct Args {
     data_dir: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Dtype {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dtype {
     F32,
     F16,
     Bf16,
@@ -112,12 +112,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         let saved = args.open()?;
         let base_model = saved.base_model().to_owned();
         if args.merged {
-            let base = with_template_end(saved.base(args.base.as_deref()));
-            (
-                base_model,
-                "merged",
-                saved.write_merged(&base, storage, &output),
-            )
+            let base = args.base.as_deref();
+            let exported = write_merged(&saved, base, args.dtype, &output);
+            (base_model, "merged", exported)
         } else if storage.is_some() {
             let message = "--dtype applies to --merged weights and the base model; adapters are always written in f32";
             return Err(Usage(message.to_owned()).into());
@@ -135,6 +132,17 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         folder: folder.display().to_string(),
         files: files.into_iter().map(file).collect(),
     })
+}
+
+/// Writes the base model, from its folder at the time of training or another, with the adapter merged into it.
+pub(crate) fn write_merged(
+    saved: &SavedAdapter,
+    base: Option<&Path>,
+    dtype: Option<Dtype>,
+    output: &ExportTarget,
+) -> Result<Exported, ExportError> {
+    let base = with_template_end(saved.base(base));
+    saved.write_merged(&base, dtype.map(Storage::from), output)
 }
 
 /// The base with the token that its chat template writes after an answer among its end tokens.

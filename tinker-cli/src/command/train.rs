@@ -21,4 +21,6 @@ mod summary;
 
 pub(crate) use args::Args;
 pub(crate) use run::run;
+#[cfg(feature = "local")]
+pub(crate) use run_folder::{CONFIG, METRICS, SUMMARY};
 pub(crate) use steps::Diverged;

@@ -63,6 +63,16 @@ impl ServerArgs {
         }
     }
 
+    /// A server given as a positional argument: an address or a name.
+    #[cfg(feature = "local")]
+    pub(crate) fn of_target(target: &str) -> Self {
+        let none = Self {
+            base_url: None,
+            server: None,
+        };
+        none.with_target(Some(target))
+    }
+
     /// The named server, else a running `tinker serve`.
     pub(crate) fn find(&self) -> anyhow::Result<Option<Server>> {
         let server = self.named()?;
@@ -113,6 +123,25 @@ impl DestinationArgs {
 
     /// The options as shell words, for a suggested command with the same destination.
     pub(crate) fn to_words(&self) -> Vec<String> {
+        [self.place_words(), self.encoding_words()].concat()
+    }
+
+    /// The options that decide how texts become tokens, as shell words.
+    pub(crate) fn encoding_words(&self) -> Vec<String> {
+        let folder = self
+            .tokenizer
+            .as_ref()
+            .map(|path| path.display().to_string());
+        let tokenizer = folder.into_iter();
+        let mut words: Vec<String> = tokenizer
+            .flat_map(|folder| ["--tokenizer".to_owned(), folder])
+            .collect();
+        words.extend(self.template.to_words());
+        words
+    }
+
+    /// The other options, as shell words.
+    pub(crate) fn place_words(&self) -> Vec<String> {
         let mut words = Vec::new();
         if self.local {
             words.push("--local".to_owned());
@@ -124,7 +153,6 @@ impl DestinationArgs {
         for (name, value) in [
             ("--base-url", self.server.base_url.clone()),
             ("--server", self.server.server.clone()),
-            ("--tokenizer", self.tokenizer.as_ref().map(folder)),
             ("--data-dir", self.engine.data_dir.as_ref().map(folder)),
             (
                 "--context",
@@ -137,7 +165,6 @@ impl DestinationArgs {
         ] {
             words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
         }
-        words.extend(self.template.to_words());
         words
     }
 }

@@ -17,6 +17,7 @@ use super::destination::{Destination, Kind};
 #[cfg(feature = "local")]
 use super::engine;
 use super::narrator::{Narration, Narrator};
+use super::server::proxy_of;
 use super::template::TemplateArgs;
 use super::tokenizer;
 use crate::exit::{Interrupted, Usage};
@@ -49,7 +50,7 @@ impl Connection {
         let (tokenizer, template) = (destination.tokenizer, destination.template);
         match destination.kind {
             Kind::Server(config) => {
-                let narrator = Narrator::new(printer, &config.shown_base_url());
+                let narrator = Narrator::new(printer, &way(&config));
                 let capabilities = Box::pin(first_answer(&config, &narrator)).await?;
                 let server = Some(config.base_url.clone());
                 let service = ServiceClient::new((*config).clone())?;
@@ -92,7 +93,7 @@ impl Connection {
         };
         let service = ServiceClient::new((**config).clone())?;
         // The promises of the old session are never fulfilled, and are not waited for.
-        let narrator = Narrator::new(*printer, &config.shown_base_url());
+        let narrator = Narrator::new(*printer, &way(config));
         drop(self.narration.replace(narrator.attach(&service)));
         self.service = service;
         Ok(true)
@@ -211,6 +212,15 @@ impl Connection {
         let id = id.unwrap_or(model);
         tokenizer::of_model(model, id, &self.template, self.printer).await
     }
+}
+
+/// The address, and the proxy on the way to it, for messages.
+fn way(config: &Config) -> String {
+    let mut text = config.shown_base_url();
+    if let Some(proxy) = proxy_of(config) {
+        text += &format!(" through the proxy {proxy}");
+    }
+    text
 }
 
 /// Sends the first request with a short time limit, so that a wrong address or key shows in seconds.

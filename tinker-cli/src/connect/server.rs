@@ -130,16 +130,21 @@ impl Server {
 
     /// The proxy on the way to the server, without name and password.
     pub(crate) fn proxy(&self) -> Option<String> {
-        match &self.config.proxy {
-            Proxy::System => system_proxy(&self.config.base_url.parse().ok()?),
-            Proxy::Url(url) => Some(without_user(url)),
-            _ => None,
-        }
+        proxy_of(&self.config)
     }
 
     /// Options that have no effect on this server.
     pub(crate) fn inert_options(&self) -> &'static [InertOption] {
         self.row.map_or(&[], |row| row.inert)
+    }
+}
+
+/// The proxy on the way to the server of a configuration, without name and password.
+pub(super) fn proxy_of(config: &Config) -> Option<String> {
+    match &config.proxy {
+        Proxy::System => system_proxy(&config.base_url.parse().ok()?),
+        Proxy::Url(url) => Some(without_user(url)),
+        _ => None,
     }
 }
 

@@ -11,6 +11,7 @@ mod ends;
 mod export;
 #[cfg(feature = "tokenizers")]
 mod folder;
+mod handover;
 mod hostile;
 mod interrupt;
 mod outside;

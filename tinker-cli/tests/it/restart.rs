@@ -183,10 +183,10 @@ fn nothing_at_the_address_ends_in_time_with_the_reason() {
 }
 
 /// A server that accepts everything, and whose engine never does anything.
-struct StandIn;
+pub(crate) struct StandIn;
 
 impl StandIn {
-    fn start() -> String {
+    pub(crate) fn start() -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         std::thread::spawn(move || {

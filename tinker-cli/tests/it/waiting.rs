@@ -69,6 +69,56 @@ fn a_silent_server_is_waited_for_with_a_reason_and_an_end() {
     assert!(interrupt(&mut child) < Duration::from_secs(1));
 }
 
+/// Starts a sample, waits for the line that explains the wait, and stops the program.
+fn explained(work: &Workplace, base_url: &str, variables: &[(&str, &str)]) -> String {
+    let mut command = work.command(&["sample", "hi", "--base-url", base_url]);
+    for (name, value) in variables {
+        command.env(name, value);
+    }
+    command.env_remove("no_proxy").env_remove("NO_PROXY");
+    let mut child = command.spawn().unwrap();
+    let (line, after) = line_with(&mut child, "waiting");
+    assert!(after < Duration::from_secs(4), "{after:?}: {line}");
+    assert!(interrupt(&mut child) < Duration::from_secs(1));
+    line
+}
+
+#[test]
+fn an_address_that_swallows_connections_is_waited_for_with_an_end() {
+    // A full backlog: further connections are neither accepted nor refused, as on a network that drops packets.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let brief = Duration::from_millis(300);
+    let connect = || std::net::TcpStream::connect_timeout(&address, brief);
+    let waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).take(10_000).collect();
+    assert!(connect().is_err(), "{} connections fit", waiting.len());
+
+    let base_url = format!("http://{address}");
+    let line = explained(&Workplace::new(), &base_url, &[]);
+    let words = format!("for {base_url} to answer (client/config)");
+    assert!(
+        line.contains(&words) && line.contains("so far, at most"),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_silent_proxy_is_waited_for_with_an_end() {
+    let proxy = format!("http://{}", listen(""));
+    let work = Workplace::new();
+    for (variable, base_url) in [
+        ("http_proxy", "http://127.0.0.1:8"),
+        ("https_proxy", "https://127.0.0.1:8"),
+    ] {
+        let line = explained(&work, base_url, &[(variable, &proxy)]);
+        let words = format!("for {base_url} through the proxy {proxy} to answer (client/config)");
+        assert!(
+            line.contains(&words) && line.contains("so far, at most"),
+            "{line}"
+        );
+    }
+}
+
 #[test]
 fn a_server_that_keeps_failing_is_quoted() {
     let work = Workplace::new();

@@ -27,8 +27,8 @@ pub struct Dialect {
     /// Version of the official client that is claimed in `sdk_version` fields and in a header. Servers may refuse
     /// versions that they no longer support. Default: [`PROTOCOL_VERSION`].
     pub sdk_version: String,
-    /// Scheme of checkpoint paths, without `://`. Paths are sent with this scheme, and read with any known one.
-    /// Default `tinker`.
+    /// Scheme of checkpoint paths, without `://`: `tinker` or `twinkle`. Paths are sent with this scheme, and read with
+    /// either. Default `tinker`.
     pub path_scheme: String,
     /// Header of the API key. In `Authorization`, and in any header whose name ends with `-authorization`, the key
     /// follows the word `Bearer`. Default `X-API-Key`.

@@ -51,6 +51,16 @@ fn variable(name: &str) -> Result<Option<String>, ConfigError> {
     std::env::var_os(name).map(utf8).transpose()
 }
 
+/// The file of findings about servers; `None` without a home folder.
+fn findings() -> Option<PathBuf> {
+    let folder = std::env::var_os(XDG_CACHE_HOME).map(PathBuf::from);
+    let folder = folder.filter(|folder| folder.is_absolute()).or_else(|| {
+        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?;
+        Some(home.join(".cache"))
+    })?;
+    Some(folder.join("tinker").join("servers.json"))
+}
+
 impl Config {
     /// Settings from the environment; [`ENVIRONMENT`] lists the variables. If neither a key nor a command is set, the
     /// key is the default key of the user's [`CredentialsFile`](crate::CredentialsFile), if that exists.
@@ -58,7 +68,8 @@ impl Config {
     /// # Errors
     /// A variable that is not UTF-8 or not a valid header value; a credentials file that is needed and cannot be read.
     pub fn from_env() -> Result<Self, Error> {
-        let config = Self::from_variables(variable)?;
+        let mut config = Self::from_variables(variable)?;
+        config.findings = findings();
         match CredentialsFile::of_user() {
             Some(file) => config.or_stored(&file),
             None => Ok(config),
@@ -133,6 +144,7 @@ impl Config {
         })?;
         let is_set = |name: &str| variable(name).is_ok_and(|value| value.is_some());
         profile.fill(&mut config, is_set, variable)?;
+        config.findings = findings();
         match CredentialsFile::of_user() {
             Some(file) if config.is_official() => config.or_stored(&file),
             _ => Ok(config),

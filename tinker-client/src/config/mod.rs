@@ -6,6 +6,7 @@ mod env;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,6 +81,10 @@ pub struct Config {
     pub hedge: Option<HedgeLayer>,
     /// Where the server differs from the hosted service.
     pub dialect: Dialect,
+    /// File in which it is kept between runs how a server takes passes without gradients, so that it is not tested by each
+    /// run. It holds addresses and no secrets. Default: none; from the environment, `tinker/servers.json` in the user's
+    /// cache folder, which is `XDG_CACHE_HOME` or `~/.cache`.
+    pub findings: Option<PathBuf>,
     /// Proxy of the network. Default: that of the environment and the system.
     pub proxy: Proxy,
     /// PEM bundles of trusted certificates, in addition to those of the system.
@@ -109,6 +114,7 @@ impl Config {
             adaptive: None,
             hedge: None,
             dialect: Dialect::default(),
+            findings: None,
             proxy: Proxy::System,
             root_certificates: Vec::new(),
             client_certificate: None,
@@ -170,6 +176,9 @@ impl Config {
 
         /// Sets [`Self::dialect`].
         with_dialect(dialect: Dialect) => dialect = dialect;
+
+        /// Sets [`Self::findings`].
+        with_findings(path: impl Into<PathBuf>) => findings = Some(path.into());
 
         /// Sets [`Self::proxy`].
         with_proxy(proxy: Proxy) => proxy = proxy;
@@ -277,6 +286,7 @@ impl fmt::Debug for Config {
             .field("adaptive", &self.adaptive)
             .field("hedge", &self.hedge)
             .field("dialect", &self.dialect)
+            .field("findings", &self.findings)
             .field("proxy", &self.proxy)
             .field("root_certificates", &self.root_certificates.len())
             .field("client_certificate", &self.client_certificate)

@@ -109,8 +109,8 @@ pub(super) fn session(subject: &mut Subject) -> BoxFuture<'_, Finding> {
         let state = subject.service.state().clone();
         let version = state.config().dialect.sdk_version.clone();
         match state.session().await {
-            Ok((id, _)) => Finding::passed(
-                format!("session {id}, as version {version}"),
+            Ok(_) => Finding::passed(
+                format!("opened, as version {version}"),
                 "the server accepts the version of the protocol",
             ),
             Err(error) => {

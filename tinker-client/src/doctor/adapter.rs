@@ -23,7 +23,6 @@ pub(super) fn create(subject: &mut Subject) -> BoxFuture<'_, Finding> {
             return Finding::failed("no model is known", "nothing can be trained")
                 .with_advice("name the model with --model");
         };
-        let began = Instant::now();
         let lora = LoraConfig::new(RANK).with_seed(1);
         match subject
             .service
@@ -32,17 +31,13 @@ pub(super) fn create(subject: &mut Subject) -> BoxFuture<'_, Finding> {
         {
             Ok(training) => {
                 let given = training.info().lora_rank;
-                let time = began.elapsed().as_secs_f64();
                 subject.training = Some(training);
                 match given {
                     Some(rank) if rank != RANK => {
-                        let found = format!("rank {rank} instead of {RANK}, after {time:.1} s");
+                        let found = format!("rank {rank} instead of {RANK}");
                         Finding::noted(found, "the server sets the rank by itself")
                     }
-                    _ => Finding::passed(
-                        format!("rank {RANK}, after {time:.1} s"),
-                        "adapters can be trained",
-                    ),
+                    _ => Finding::passed(format!("rank {RANK}"), "adapters can be trained"),
                 }
             }
             Err(error) => subject
@@ -226,9 +221,19 @@ pub(super) fn wire(subject: &mut Subject) -> BoxFuture<'_, Finding> {
             Wire::Protobuf => Some(Form::Protobuf),
             Wire::Auto => connection.learned.form(),
         });
+        let tested = subject.service.learned().and_then(|facts| {
+            let form = facts.forward_only?;
+            let when = match facts.forward_only_age?.as_secs() / 3600 {
+                0 => "now".to_owned(),
+                hours => format!("{hours} h ago"),
+            };
+            Some(format!(
+                ", passes without gradients by {form:?}, tested {when}"
+            ))
+        });
         match form {
             Some(form) => Finding::passed(
-                format!("training passes in {form:?}"),
+                format!("training passes in {form:?}{}", tested.unwrap_or_default()),
                 "the form was agreed on",
             ),
             None => Finding::noted("not known", "no training pass was accepted yet"),

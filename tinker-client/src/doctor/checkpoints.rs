@@ -24,9 +24,9 @@ pub(super) fn save(subject: &mut Subject) -> BoxFuture<'_, Finding> {
         };
         match training.save_state(NAME).await {
             Ok(saved) => {
-                let path = saved.path.to_string();
+                let found = saved.path.id();
                 subject.state = Some(saved.path);
-                Finding::passed(path, "a run can be saved and continued")
+                Finding::passed(found, "a run can be saved and continued")
             }
             Err(error) => {
                 Finding::limited(told(&error), "a run cannot be saved, and so not continued")

@@ -23,6 +23,7 @@ mod checkpoints;
 mod examination;
 mod finding;
 mod network;
+mod page;
 mod sampling;
 mod speed;
 mod subject;

@@ -19,6 +19,8 @@ pub struct BuiltIn {
     /// Commands that start the server, with `MODEL` for its base model and `FILE` for its configuration; empty if none is
     /// documented.
     pub start: &'static [&'static str],
+    /// Whether adapters that were trained elsewhere can be uploaded to it.
+    pub takes_uploads: bool,
     /// Whether its base model may be a folder in the layout of Hugging Face.
     pub takes_folder: bool,
     /// Key to use for a server that checks one: a key that it accepts by default, or a placeholder.
@@ -60,6 +62,7 @@ const PLAIN: BuiltIn = BuiltIn {
     title: "",
     base_url: None,
     start: &[],
+    takes_uploads: false,
     takes_folder: false,
     key: None,
     key_env: None,
@@ -79,6 +82,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
         name: "hosted",
         title: "the hosted service",
         base_url: Some(OFFICIAL_BASE_URL),
+        takes_uploads: true,
         key_env: Some("TINKER_API_KEY"),
         wire: Wire::Auto,
         forward_only: ForwardOnly::Flag,
@@ -94,6 +98,7 @@ pub const BUILT_IN: &[BuiltIn] = &[
         title: "tinker serve",
         base_url: Some("http://127.0.0.1:8700"),
         start: &["tinker serve --model MODEL"],
+        takes_uploads: true,
         takes_folder: true,
         forward_only: ForwardOnly::Flag,
         notes: &["any key is accepted"],

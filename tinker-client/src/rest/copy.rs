@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::rest::copy_options::CopyOptions;
 use crate::session::ask::{ask, call};
 use crate::session::state::ClientState;
-use crate::wire::{api::Answer, request::json_request};
+use crate::wire::api::Answer;
 
 const ACCESS_TOKEN: HeaderName = HeaderName::from_static(header::WEIGHTS_ACCESS_TOKEN);
 
@@ -35,9 +35,10 @@ pub(crate) async fn copy_weights(
     let mut value = HeaderValue::from_str(token.expose())
         .map_err(|_| InvalidValue::new("access_token", "is not a valid header value"))?;
     value.set_sensitive(true);
-    let mut request = json_request(&request, call::<CopyWeights>(method))?;
-    request.headers_mut().insert(ACCESS_TOKEN, value);
     let api = &state.connection().await?.api;
+    let call = call::<CopyWeights>(method);
+    let mut request = api.manner().request(&request, call)?;
+    request.headers_mut().insert(ACCESS_TOKEN, value);
     let answer = Box::pin(api.exchange(request, Answer::into_message::<WeightsCopied>)).await;
     Ok(state.events().outcome(answer)?.tinker_path)
 }

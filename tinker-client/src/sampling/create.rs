@@ -38,7 +38,7 @@ pub(crate) fn create(state: &Arc<ClientState>, source: SamplingSource) -> Pendin
                 Some(name)
             }
             SamplingSource::Checkpoint(path) => {
-                request.model_path = Some(connection.api.manner().address(&path));
+                request.model_path = Some(path);
                 None
             }
         };

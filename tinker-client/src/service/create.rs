@@ -57,14 +57,12 @@ pub(super) fn load(
         "ServiceClient.create_training_client_from_state"
     };
     start(state, method, move |state, number, tracker| async move {
-        let manner = state.connection().await?.api.manner().clone();
         let request = |session_id, model_seq_id| {
             let target = LoadTarget::NewModel {
                 session_id,
                 model_seq_id,
             };
             let mut request = LoadWeights::new(target, &path);
-            request.path = manner.address(&request.path);
             request.optimizer = with_optimizer;
             request.base_model.clone_from(&options.base_model);
             request.optimizer_config.clone_from(&options.optimizer);

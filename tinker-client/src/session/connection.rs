@@ -5,8 +5,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use http::header::SERVER;
+use sha2::{Digest as _, Sha256};
 use tinker_transport::policy::Never;
-use tinker_transport::{Billing, Call, Class, Credential, Exchange, Transport, TransportBuilder};
+use tinker_transport::{
+    Billing, Call, Class, Credential, Exchange, Transport, TransportBuilder, without_user,
+};
 use tinker_types::wire::header;
 use tinker_types::{
     ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, Endpoint, SendTelemetry,
@@ -17,7 +20,7 @@ use crate::config::dialect::{ForwardOnly, Wire};
 use crate::error::{ConfigError, Error};
 use crate::flow::{budget::ByteBudget, limits::with_server_limits};
 use crate::session::source::{TransportSource, with_credential};
-use crate::session::{cancel::CancelQueue, flags::Flags, learned::Learned};
+use crate::session::{cancel::CancelQueue, flags::Flags, learned::Learned, memory::Memory};
 use crate::telemetry::Telemetry;
 use crate::wire::api::{Answer, Api, found};
 use crate::wire::manner::Manner;
@@ -37,6 +40,8 @@ pub(crate) struct Connection {
     pub(crate) passes: ByteBudget,
     /// Findings about the server.
     pub(crate) learned: Arc<Learned>,
+    /// Findings of earlier runs; `None` if none are kept, or if versions of the server cannot be told apart.
+    pub(crate) memory: Option<Memory>,
     /// The server in messages.
     pub(crate) name: String,
     /// The configured form of passes.
@@ -87,7 +92,14 @@ impl Connection {
         };
         let manner = Manner::of(config)?;
         let first = Api::new(first.clone(), config.answer_limit, manner.clone());
-        let (fixed, is_local) = fixed_flags(&first, repeats).await?;
+        let (fixed, is_local, identity) = fixed_flags(&first, repeats).await?;
+        let url = source.has_url().then_some(config.base_url.as_str());
+        let memory = match (&config.findings, url, identity) {
+            (Some(path), Some(url), Some(identity)) => {
+                Some(Memory::new(path.clone(), &without_user(url), identity))
+            }
+            _ => None,
+        };
         let (transport, credential) = transport(config, source, &fixed)?;
         let api = Api::new(transport, config.answer_limit, manner);
         if let Some(telemetry) = telemetry {
@@ -99,7 +111,8 @@ impl Connection {
         Ok(Self {
             answers: ByteBudget::new(flags.fixed().inflight_response_bytes_semaphore_size),
             passes: ByteBudget::new(flags.fixed().fwdbwd_dispatch_bytes_semaphore_size),
-            learned: Learned::of(source.has_url().then_some(config.base_url.as_str())),
+            learned: Learned::of(url),
+            memory,
             name: config.shown_base_url(),
             wire: config.dialect.wire,
             forward_only: config.dialect.forward_only,
@@ -115,9 +128,12 @@ impl Connection {
     }
 }
 
-/// Fetches the fixed flags, and finds out whether the server is the local server of this project. A server without
-/// flags gets the defaults.
-async fn fixed_flags(api: &Api, repeats: Repeats) -> Result<(ClientConfig, bool), Error> {
+/// Fetches the fixed flags, and finds out whether the server is the local server of this project, and what tells its
+/// version: the flags and the name it gives itself. A server without flags gets the defaults, and no version.
+async fn fixed_flags(
+    api: &Api,
+    repeats: Repeats,
+) -> Result<(ClientConfig, bool, Option<String>), Error> {
     let call = repeatable::<ClientConfigRequest>(Class::Session).with_billing(Billing::Raise);
     let call = repeats.call(call);
     let request = ClientConfigRequest::new(api.manner().sdk_version());
@@ -126,12 +142,16 @@ async fn fixed_flags(api: &Api, repeats: Repeats) -> Result<(ClientConfig, bool)
         let server = answer.headers.get(SERVER);
         let name = server.map_or(&b""[..], |server| server.as_bytes());
         let is_local = name.starts_with(header::LOCAL_SERVER.as_bytes());
-        Ok((answer.into_message()?, is_local))
+        let mut digest = Sha256::new_with_prefix(name);
+        digest.update(&answer.body);
+        let digest = digest.finalize();
+        let identity = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok((answer.into_message()?, is_local, Some(identity)))
     };
     let flags = found(api.exchange(request, read).await)?;
     Ok(flags.unwrap_or_else(|| {
         tracing::info!("the server has no client/config; using default limits");
-        (ClientConfig::default(), false)
+        (ClientConfig::default(), false, None)
     }))
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::config::dialect::{ForwardOnly, Wire};
+use crate::session::form::ForwardForm;
 use crate::wire::request::Form;
 
 /// Time after which findings are renewed: the server may have been replaced by another version.
@@ -22,24 +23,24 @@ pub(crate) struct Learned {
     form: Mutex<Option<(Form, Instant)>>,
     /// A form that was accepted once, after a fault of the server with the other.
     likely: Mutex<Option<(Form, Instant)>>,
-    forward: tokio::sync::Mutex<Option<(ForwardForm, Instant)>>,
+    forward: tokio::sync::Mutex<Option<Tested>>,
     /// Whether the server has a route that ends a session.
     pub(crate) ends_sessions: OnceCell<bool>,
 }
 
-/// The way in which a server takes passes without gradients.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ForwardForm {
-    /// A flag in the message.
-    Flag,
-    /// A URL.
-    Url,
-    /// None: it ignores the flag and has no URL.
-    None,
+/// A tested form of passes without gradients.
+#[derive(Debug, Clone, Copy)]
+struct Tested {
+    form: ForwardForm,
+    /// Since when this process has it.
+    since: Instant,
+    /// Age of the test at that time.
+    age: Duration,
 }
 
 /// Findings of a client about its server, see
-/// [`ServiceClient::learned`](crate::ServiceClient::learned). They are renewed after an hour.
+/// [`ServiceClient::learned`](crate::ServiceClient::learned). They are renewed after an hour; the test of passes without
+/// gradients is kept between runs for a day, see [`Config::findings`](crate::Config::findings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerFacts {
@@ -47,6 +48,8 @@ pub struct ServerFacts {
     pub wire: Option<Wire>,
     /// The way in which it takes passes without gradients; `None` before the first one, and if it was not tested.
     pub forward_only: Option<ForwardOnly>,
+    /// Time since that was tested.
+    pub forward_only_age: Option<Duration>,
 }
 
 impl Learned {
@@ -88,28 +91,40 @@ impl Learned {
         is_confirmed
     }
 
-    /// The way in which the server takes passes without gradients, found out with `find` on first use.
+    /// The way in which the server takes passes without gradients, found out with `find` on first use. `recall` gives
+    /// what an earlier process has found, with its age; it is not asked again by a process that runs for longer.
     pub(crate) async fn forward<E>(
         &self,
+        recall: impl FnOnce() -> Option<(ForwardForm, Duration)>,
         find: impl AsyncFnOnce() -> Result<ForwardForm, E>,
     ) -> Result<ForwardForm, E> {
         let mut known = self.forward.lock().await;
-        if let Some(form) = fresh(*known) {
-            return Ok(form);
+        if let Some(known) = known.filter(|known| known.since.elapsed() < LIFETIME) {
+            return Ok(known.form);
         }
-        let form = find().await?;
-        *known = Some((form, Instant::now()));
+        let recalled = if known.is_none() { recall() } else { None };
+        let (form, age) = match recalled {
+            Some(recalled) => recalled,
+            None => (find().await?, Duration::ZERO),
+        };
+        *known = Some(Tested {
+            form,
+            since: Instant::now(),
+            age,
+        });
         Ok(form)
     }
 
     pub(crate) fn facts(&self) -> ServerFacts {
-        let forward = self.forward.try_lock().ok().and_then(|known| fresh(*known));
+        let tested = self.forward.try_lock().ok().and_then(|known| *known);
+        let tested = tested.filter(|tested| tested.since.elapsed() < LIFETIME);
         ServerFacts {
+            forward_only_age: tested.map(|tested| tested.age + tested.since.elapsed()),
             wire: self.form().map(|form| match form {
                 Form::Json => Wire::Json,
                 Form::Protobuf => Wire::Protobuf,
             }),
-            forward_only: forward.and_then(|form| match form {
+            forward_only: tested.and_then(|tested| match tested.form {
                 ForwardForm::Flag => Some(ForwardOnly::Flag),
                 ForwardForm::Url => Some(ForwardOnly::Url),
                 ForwardForm::None => None,
@@ -142,22 +157,24 @@ mod tests {
         );
         assert_eq!(Learned::of(Some("http://learned.test")).form(), None);
         assert_eq!(Learned::of(None).form(), None);
-        let found = |form| async move { Ok::<_, ()>(form) };
         let known = Learned::of(url);
-        assert_eq!(
-            known.forward(async || found(ForwardForm::Url).await).await,
-            Ok(ForwardForm::Url)
-        );
-        assert_eq!(
-            known.forward(async || found(ForwardForm::Flag).await).await,
-            Ok(ForwardForm::Url)
-        );
+        let ask = async |recalled, found| {
+            let find = async || Ok::<_, ()>(found);
+            known.forward(|| recalled, find).await.unwrap()
+        };
+        let hours = Duration::from_hours(3);
+        let recalled = Some((ForwardForm::Url, hours));
+        assert_eq!(ask(recalled, ForwardForm::Flag).await, ForwardForm::Url);
+        assert_eq!(ask(None, ForwardForm::Flag).await, ForwardForm::Url);
+        assert_eq!(known.facts().forward_only_age, Some(hours));
         assert_eq!(known.facts().forward_only, Some(ForwardOnly::Url));
         tokio::time::advance(LIFETIME).await;
         assert_eq!(known.form(), None);
+        let renewed = ask(recalled, ForwardForm::Flag).await;
         assert_eq!(
-            known.forward(async || found(ForwardForm::Flag).await).await,
-            Ok(ForwardForm::Flag)
+            renewed,
+            ForwardForm::Flag,
+            "tested by a process that runs for longer"
         );
     }
 }

@@ -70,17 +70,13 @@ impl TrainingClient {
         access_token: Option<AccessToken>,
         extra: Map<String, Value>,
     ) -> Pending<WeightsLoaded> {
-        let (path, written) = (path.clone(), path.to_string());
-        let connection = self.inner.state.opened_connection();
-        let address = connection.map(|open| open.api.manner().address(&written));
-        let address = address.unwrap_or(written);
+        let path = path.clone();
         self.operate(
             method,
             extra,
             move |model_id, seq_id| {
                 let target = LoadTarget::Existing { model_id, seq_id };
                 let mut request = LoadWeights::new(target, &path);
-                request.path = address;
                 request.optimizer = with_optimizer;
                 request.weights_access_token = access_token;
                 request

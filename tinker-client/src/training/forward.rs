@@ -19,7 +19,8 @@ use crate::error::{ConfigError, Error};
 use crate::operation::tracker::Tracker;
 use crate::promise::record::Promise;
 use crate::session::connection::Connection;
-use crate::session::learned::ForwardForm;
+use crate::session::form::ForwardForm;
+use crate::session::memory::Memory;
 use crate::session::state::ClientState;
 use crate::wire::request::{Form, repeatable};
 
@@ -53,8 +54,16 @@ pub(super) async fn goes_by_url(subject: &Subject<'_>) -> Result<bool, Error> {
     if connection.learned.form() == Some(Form::Json) {
         return Ok(true);
     }
-    let find = async || Box::pin(test(subject)).await;
-    match connection.learned.forward(find).await? {
+    let memory = connection.memory.as_ref();
+    let find = async || {
+        let form = Box::pin(test(subject)).await?;
+        if let Some(memory) = memory {
+            memory.keep(form);
+        }
+        Ok::<_, Error>(form)
+    };
+    let recall = || memory.and_then(Memory::recall);
+    match connection.learned.forward(recall, find).await? {
         ForwardForm::Flag => Ok(false),
         ForwardForm::Url => Ok(true),
         ForwardForm::None => {

@@ -4,15 +4,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request};
+use serde_json::Value;
 use tinker_transport::{Body, Call};
-use tinker_types::{Endpoint, wire::header};
+use tinker_types::{CheckpointPath, Endpoint, Method, wire::header};
 use uuid::Uuid;
 
 use crate::config::Config;
 use crate::error::{ConfigError, Error};
 use crate::wire::codec;
 use crate::wire::lean::Lean;
-use crate::wire::request::json_request;
+use crate::wire::request::{Form, address, build};
+
+/// Fields of requests that hold the address of a checkpoint.
+const ADDRESSES: [&str; 4] = ["path", "model_path", "source_path", "tinker_path"];
+
+/// Schemes of addresses that can be read.
+const SCHEMES: [&str; 2] = ["tinker", "twinkle"];
 
 const MODEL: &str = "{model}";
 const REQUEST: &str = "{request}";
@@ -42,10 +49,18 @@ impl Manner {
         for (name, value) in &dialect.varying_headers {
             HeaderValue::from_str(value).map_err(|_| invalid(format!("the value of {name}")))?;
         }
+        let scheme = &*dialect.path_scheme;
+        if !SCHEMES.contains(&scheme) {
+            let what = format!(
+                "path_scheme: {scheme:?} is not known; use {}",
+                SCHEMES.join(" or ")
+            );
+            return Err(ConfigError::new(what).into());
+        }
         Ok(Self(Arc::new(Inner {
             has_official_form: config.has_official_form(),
             sdk_version: dialect.sdk_version.clone(),
-            scheme: Some(dialect.path_scheme.clone()).filter(|scheme| scheme != "tinker"),
+            scheme: Some(scheme.to_owned()).filter(|scheme| scheme != SCHEMES[0]),
             version_header,
             varying: dialect.varying_headers.clone(),
         })))
@@ -62,11 +77,31 @@ impl Manner {
         operation: &'static str,
         message: &E,
     ) -> Result<Bytes, Error> {
-        if self.0.has_official_form {
-            codec::to_json(operation, message)
+        let body = if self.0.has_official_form {
+            codec::to_json(operation, message)?
         } else {
-            codec::to_json(operation, &Lean(message))
+            codec::to_json(operation, &Lean(message))?
+        };
+        Ok(self.with_scheme(body))
+    }
+
+    /// A JSON body whose addresses of checkpoints have the scheme of the server.
+    fn with_scheme(&self, body: Bytes) -> Bytes {
+        let Some(scheme) = &self.0.scheme else {
+            return body;
+        };
+        let Ok(Value::Object(mut fields)) = serde_json::from_slice(&body) else {
+            return body;
+        };
+        for name in ADDRESSES {
+            if let Some(Value::String(text)) = fields.get_mut(name)
+                && CheckpointPath::is_address(text)
+                && let Some((_, rest)) = text.split_once("://")
+            {
+                *text = format!("{scheme}://{rest}");
+            }
         }
+        Value::Object(fields).to_string().into()
     }
 
     /// The request of a message, with a JSON body.
@@ -75,19 +110,11 @@ impl Manner {
         message: &E,
         call: Call,
     ) -> Result<Request<Body>, Error> {
-        if self.0.has_official_form {
-            json_request(message, call)
-        } else {
-            json_request(&Lean(message), call)
-        }
-    }
-
-    /// The address of a checkpoint in the scheme of the server.
-    pub(crate) fn address(&self, path: &str) -> String {
-        match (&self.0.scheme, path.split_once("://")) {
-            (Some(scheme), Some((_, rest))) => format!("{scheme}://{rest}"),
-            _ => path.to_owned(),
-        }
+        let body = match E::METHOD {
+            Method::Get | Method::Delete => Bytes::new(),
+            Method::Post | Method::Put => self.to_json(call.operation, message)?,
+        };
+        build(E::METHOD, &address(message)?, Form::Json, body, call)
     }
 
     /// The version to claim.

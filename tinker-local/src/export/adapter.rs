@@ -1,11 +1,12 @@
 //! Export of a saved adapter.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use tinker_engine::export::{BaseModelSource, ExportError, ExportTarget, Exported};
 use tinker_engine::{ModelFolder, Storage};
-use tinker_types::CheckpointPath;
+use tinker_types::{CheckpointPath, LoraConfig};
 
 use crate::store::{Saved, StoreError};
 
@@ -52,6 +53,28 @@ impl SavedAdapter {
     /// LoRA rank.
     pub fn rank(&self) -> usize {
         self.saved.record.adapter.rank
+    }
+
+    /// Shape of the adapter. The seed is unset.
+    pub fn lora_config(&self) -> LoraConfig {
+        let shape = &self.saved.record.adapter;
+        let rank = u32::try_from(shape.rank).unwrap_or(u32::MAX);
+        let mut lora = LoraConfig::new(rank);
+        lora.train_attn = shape.attention;
+        lora.train_mlp = shape.mlp;
+        lora.train_unembed = shape.unembed;
+        lora
+    }
+
+    /// The contents of the files that [`write_peft`](Self::write_peft) writes, by name.
+    ///
+    /// # Errors
+    /// The checkpoint is damaged.
+    pub fn to_peft(&self) -> Result<BTreeMap<String, Vec<u8>>, ExportError> {
+        let files = self.saved.peft().map_err(unreadable)?.into_iter();
+        Ok(files
+            .map(|(name, bytes)| (name.to_owned(), bytes))
+            .collect())
     }
 
     /// The base model: from `folder`, if given because it has moved, else from the folder at the time of training.

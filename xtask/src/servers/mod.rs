@@ -36,13 +36,14 @@ pub(crate) fn run(flags: &Servers) -> anyhow::Result<()> {
     cmd!(shell, "cargo build --package tinker-cli").run()?;
     cmd!(
         shell,
-        "cargo build --package tinker-client --example server"
+        "cargo build --package tinker-client --features profiles --example server --example stand_ins"
     )
     .run()?;
     let target = Workspace::read(&root)?.target_directory;
     let binaries = Binaries {
         tinker: target.join("debug/tinker"),
         example: target.join("debug/examples/server"),
+        stand_ins: target.join("debug/examples/stand_ins"),
     };
     let root = environment::root(&target)?;
     let model = export(&shell, &binaries.tinker, &root)?;
@@ -70,8 +71,11 @@ pub(crate) fn run(flags: &Servers) -> anyhow::Result<()> {
         }
         failed += rows.failed();
         if !flags.keep {
-            page::write(&root, kind, &rows)?;
+            page::keep(&root, kind, &rows)?;
         }
+    }
+    if !flags.keep {
+        page::write(&root, &binaries)?;
     }
     match failed {
         0 => Ok(()),

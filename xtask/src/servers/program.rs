@@ -48,6 +48,17 @@ impl Program {
         read(&output)
     }
 
+    /// Runs the command to its end, and returns what it prints, also if the examined server has limits or faults.
+    pub(super) fn page(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let output = finished(self.command(arguments).spawn()?)?;
+        match output.status.code() {
+            Some(0 | 1 | 4) if !output.stdout.is_empty() => {
+                Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+            }
+            _ => passed(&output),
+        }
+    }
+
     /// Runs another program to its end, and returns what it prints.
     pub(super) fn other(&self, program: &Path, arguments: &[&str]) -> anyhow::Result<String> {
         let output = finished(self.of(program, arguments).spawn()?)?;

@@ -18,6 +18,9 @@ pub(super) struct Row {
 pub(super) struct Rows {
     pub(super) title: String,
     pub(super) rows: Vec<Row>,
+    /// Section of the page that the examination wrote.
+    #[serde(default)]
+    pub(super) doctor: String,
 }
 
 impl Rows {
@@ -25,6 +28,7 @@ impl Rows {
         Self {
             title: title.to_owned(),
             rows: Vec::new(),
+            doctor: String::new(),
         }
     }
 

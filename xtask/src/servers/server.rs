@@ -40,6 +40,14 @@ impl Kind {
         }
     }
 
+    /// The built-in profile of the server.
+    pub(super) fn profile(self) -> &'static str {
+        match self {
+            Self::SkyRl => "skyrl-0.3",
+            Self::Tuft => "tuft",
+        }
+    }
+
     /// The key that the server accepts.
     pub(super) fn key(self) -> &'static str {
         match self {

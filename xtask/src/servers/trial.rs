@@ -40,6 +40,8 @@ pub(super) struct Binaries {
     pub(super) tinker: PathBuf,
     /// The example `server` of `tinker-client`.
     pub(super) example: PathBuf,
+    /// The example `stand_ins` of `tinker-client`.
+    pub(super) stand_ins: PathBuf,
 }
 
 /// Everything that the trials on a server need.
@@ -71,8 +73,29 @@ pub(super) fn run(site: &mut Site<'_>, rows: &mut Rows) -> anyhow::Result<()> {
         let said = site.program.other(&site.binaries.example, &["loop"])?;
         Ok(((), said.trim().to_owned()))
     });
+    rows.attempt("train by the name of a profile", || by_name(site));
     rows.attempt("restart in the middle of a run", || restart(site));
+    rows.doctor = site.program.page(&["doctor", "--markdown"])?;
     Ok(())
+}
+
+/// A profile of the user that extends the built-in one, with the address of this server.
+fn by_name(site: &Site<'_>) -> anyhow::Result<((), String)> {
+    let like = site.server.kind.profile();
+    let address = ["config", "set", "servers.here.base_url", &site.program.url];
+    site.program.other(&site.binaries.tinker, &address)?;
+    let like = ["config", "set", "servers.here.like", like];
+    site.program.other(&site.binaries.tinker, &like)?;
+    let options = ["--steps", "3", "--output", "by-name", "--server", "here"];
+    let run = site.program.json(&[&RUN[..], &options].concat())?;
+    let (first, last) = (
+        number(&run, "first_loss")?,
+        number(&run["metrics"][2], "loss")?,
+    );
+    Ok((
+        (),
+        format!("--server here: 3 steps, mean loss {first:.2}, {last:.2} in the last"),
+    ))
 }
 
 fn write_data(work: &Path) -> anyhow::Result<()> {
@@ -230,10 +253,11 @@ pub(super) fn merged(
     let place = ["--local", "--data-dir", "local"];
     let options = ["--steps", STEPS[0], "--output", "handed-over"];
     let run = program.json(&[&RUN[..], &place, &options[..]].concat())?;
-    let (checkpoint, sampler) = (text(&run, "checkpoint")?, text(&run, "sampler")?);
+    let sampler = text(&run, "sampler")?;
     let data = ["--data-dir", "local"];
-    let out = ["--out", "merged", "--merged", "--dtype", "f32", "--force"];
-    program.json(&[&["export", checkpoint], &data[..], &out[..]].concat())?;
+    let out = ["--out", "merged", "--dtype", "f32", "--force"];
+    let handover = ["handover", "handed-over", "--to", "skyrl"];
+    program.json(&[&handover[..], &data[..], &out[..]].concat())?;
     let mut serve = program.command(&[&["serve", "--port", "0", "--json"], &data[..]].concat());
     let mut server = serve.stderr(std::process::Stdio::null()).spawn()?;
     let values = address(&mut server).and_then(|url| {

@@ -1,4 +1,4 @@
-//! The findings as text and as Markdown.
+//! The findings as text.
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use tinker_client::doctor::{Report, Status};
@@ -29,7 +29,7 @@ pub(super) fn text(report: &Report, style: TerminalStyle) -> String {
     if advice.row_count() > 0 {
         text += &format!("\n{}\n", advice.trim_fmt());
     }
-    text += &format!("\n{}\n", summary(report));
+    text += &format!("\n{}\n", report.summary());
     text
 }
 
@@ -58,50 +58,4 @@ fn mark(status: Status, style: TerminalStyle) -> &'static str {
         Status::Limited => "!",
         _ => style.wrong(),
     }
-}
-
-fn summary(report: &Report) -> String {
-    let counts = [
-        Status::Passed,
-        Status::Noted,
-        Status::Limited,
-        Status::Failed,
-        Status::Skipped,
-    ];
-    let counts = counts
-        .into_iter()
-        .map(|status| (status, report.count(status)));
-    let counts: Vec<String> = counts
-        .filter(|(_, count)| *count > 0)
-        .map(|(status, count)| format!("{count} {}", status.name()))
-        .collect();
-    counts.join(", ")
-}
-
-/// A section of a page: a heading and a table. Times are left out, so that the page changes only with the server.
-pub(super) fn markdown(report: &Report, title: &str) -> String {
-    let mut text = format!("## {title}\n\n");
-    text += &format!("{}.\n\n", summary(report));
-    text += "| check | result | found | what it means | what to do |\n|---|---|---|---|---|\n";
-    for finding in report
-        .findings
-        .iter()
-        .filter(|finding| finding.check != "speed")
-    {
-        let cells = [
-            finding.check,
-            finding.status.name(),
-            &finding.found,
-            &finding.meaning,
-            finding.advice.as_deref().unwrap_or_default(),
-        ];
-        let cells = cells.map(cell).join(" | ");
-        text += &format!("| {cells} |\n");
-    }
-    text
-}
-
-/// Text without characters that end a cell.
-fn cell(text: &str) -> String {
-    text.replace('\n', " ").replace('|', "\\|")
 }

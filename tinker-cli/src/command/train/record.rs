@@ -11,6 +11,7 @@ use super::run_folder::{self, RunFolder};
 use super::source::Source;
 use super::split::Origin;
 use super::steps::Step;
+use super::suggest;
 use super::summary::{GivenAnswer, Outcome, Sample, Status, Suggestion, Summary, curve};
 use crate::clock;
 use crate::plot;
@@ -34,6 +35,8 @@ pub(crate) struct Config<'a> {
     held_out_sha256: Option<&'a str>,
     held_out_prompts: usize,
     checkpoint_name: &'a str,
+    /// Words of the command with these settings, without start, steps and destination.
+    command: Vec<String>,
     #[serde(flatten)]
     plan: &'a Plan,
 }
@@ -63,6 +66,7 @@ impl<'a> Config<'a> {
             },
             held_out_prompts: questions.questions.len(),
             checkpoint_name: &args.name,
+            command: suggest::settings(args, plan),
             plan,
         }
     }

@@ -96,6 +96,20 @@ pub(crate) fn resume(
     checkpoint: &str,
     done: usize,
 ) -> Suggestion {
+    let mut words = settings(args, plan);
+    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
+    option("resume", checkpoint.to_owned());
+    option("first-step", done.to_string());
+    option("steps", plan.steps.to_string());
+    words.extend(args.destination.place_words());
+    Suggestion {
+        purpose: "continue",
+        command: command(program, &words),
+    }
+}
+
+/// Words of the command with the settings of a run, without start, steps and destination.
+pub(crate) fn settings(args: &Args, plan: &Plan) -> Vec<String> {
     let mut words = vec!["train".to_owned()];
     words.extend(args.data.iter().map(|file| path(file)));
     for (flag, is_set) in [
@@ -108,9 +122,6 @@ pub(crate) fn resume(
         }
     }
     let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
-    option("resume", checkpoint.to_owned());
-    option("first-step", done.to_string());
-    option("steps", plan.steps.to_string());
     option("batch-size", plan.batch_size.to_string());
     option("learning-rate", plan.learning_rate.to_string());
     option("seed", plan.seed.to_string());
@@ -134,11 +145,8 @@ pub(crate) fn resume(
         option("name", args.name.clone());
     }
     words.extend(args.encode.to_words());
-    words.extend(args.destination.to_words());
-    Suggestion {
-        purpose: "continue",
-        command: command(program, &words),
-    }
+    words.extend(args.destination.encoding_words());
+    words
 }
 
 fn path(path: &Path) -> String {

@@ -191,6 +191,58 @@ async fn addresses_are_sent_in_the_configured_scheme() {
         server.seen_at("load_weights")[0].json()["path"],
         "twinkle://run/weights/b"
     );
+
+    // Every other call that takes an address, and answers that hold one.
+    server.on("weights_info", |_| {
+        let info = json!({"base_model": "base", "is_lora": true, "lora_rank": 4});
+        Some(Reply::json(info))
+    });
+    let copied = json!({"tinker_path": "twinkle://copy/weights/a"});
+    server.always("copy_weights", 200, copied);
+    let checkpoints = service.checkpoints();
+    let path = "tinker://run/weights/a".parse().unwrap();
+    checkpoints.get(&path).await.unwrap();
+    for token in [None, Some("t")] {
+        let mut options = crate::CopyOptions::new(path.clone()).with_project_id("p");
+        if let Some(token) = token {
+            options = options.with_access_token(token);
+        }
+        let copy = checkpoints.copy(options).await.unwrap();
+        assert_eq!(copy.to_string(), "twinkle://copy/weights/a");
+    }
+    for (asked, field) in [
+        ("weights_info", "tinker_path"),
+        ("copy_weights", "source_path"),
+    ] {
+        for seen in server.seen_at(asked) {
+            assert_eq!(seen.json()[field], "twinkle://run/weights/a");
+        }
+    }
+    let unknown = Dialect::default().with_path_scheme("other");
+    let service = self::service(&server, unknown);
+    let refused = service.create_sampling_client("base").await.unwrap_err();
+    assert!(refused.to_string().contains("path_scheme"), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_of_a_broken_server_ends_with_its_answer() {
+    let server = FakeServer::new();
+    let path = "training_runs/run/checkpoints/weights/a/publish";
+    server.always(path, 500, json!({"detail": "no such table"}));
+    let service = service(&server, Dialect::default());
+    let began = tokio::time::Instant::now();
+    let checkpoint = "tinker://run/weights/a".parse().unwrap();
+    let error = service.checkpoints().unpublish(&checkpoint).await;
+    let text = error.unwrap_err().to_string();
+    assert!(
+        text.contains("no such table") && text.contains("attempts"),
+        "{text}"
+    );
+    assert!(
+        began.elapsed() < Duration::from_mins(6),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
