@@ -1,5 +1,5 @@
-//! What the examination of a server finds on stand-ins: the engine of this project behind layers that speak the dialects
-//! of servers that cannot run here. Prints sections of a page.
+//! Examinations of stand-ins: the engine of this project behind layers that speak the dialects of servers that cannot run
+//! here. Prints sections of a page.
 //!
 //! ```sh
 //! cargo run -p tinker-client --all-features --example stand_ins

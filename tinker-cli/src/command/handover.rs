@@ -20,7 +20,7 @@ use crate::report::Printable;
 use crate::style::{STRONG, TerminalStyle, paint};
 use source::Source;
 
-/// What is not carried over to the server.
+/// Note about the optimizer.
 const NOT_CARRIED: &str = "the state of the optimizer is not carried over: the loss of the first step is that of the local run, later ones may \
      differ";
 
@@ -76,7 +76,7 @@ enum Way {
     Peft,
 }
 
-/// What was done, and how to continue.
+/// The result, and how to continue.
 #[derive(Debug, Serialize)]
 struct Answer {
     way: Way,

@@ -17,7 +17,7 @@ const LIFETIME: Duration = Duration::from_hours(24);
 pub(crate) struct Memory {
     path: PathBuf,
     server: String,
-    /// What distinguishes versions of the server.
+    /// Text that differs between versions of the server.
     identity: String,
 }
 
