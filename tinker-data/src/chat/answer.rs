@@ -70,12 +70,18 @@ pub(super) fn find(
     } else {
         let found = anchor(&prompt.text, &whole.text[..content]);
         // The texts are the same up to there.
-        let start = found.filter(|start| *start >= same).ok_or_else(|| {
+        let found = found.filter(|start| *start >= same);
+        let found = found.map(|start| (start, Rule::AfterChangedPrompt));
+        // Some templates write the start of an answer whether or not one is asked for.
+        let opened = || {
+            let start = outside_of_mark(&whole.text, 0, same);
+            has_only_marks(&prompt.text[start..]).then_some((start, Rule::AfterOpening))
+        };
+        found.or_else(opened).ok_or_else(|| {
             ChatError::new(format!(
                 "messages[{index}]: the template writes the messages before this answer otherwise once the answer is there, so the place of the answer cannot be found; use a template that writes each message alike"
             ))
-        })?;
-        (start, Rule::AfterChangedPrompt)
+        })?
     };
     let rest = match through.messages.last() {
         Some(message) => after_opening(message, &prompt.text, &whole.text[start..]),
@@ -110,6 +116,15 @@ fn outside_of_mark(text: &str, from: usize, at: usize) -> usize {
     let open = written.rfind(['<', '[', '\u{25c1}']);
     let open = open.filter(|open| !written[*open..].contains(['>', ']', '\u{25b7}']));
     open.map_or(at, |open| from + open)
+}
+
+/// Whether a text has nothing but marks, such as `<think>`, and white space.
+fn has_only_marks(text: &str) -> bool {
+    let mut left = text.trim_start();
+    while let Some((_, after)) = left.strip_prefix('<').and_then(|it| it.split_once('>')) {
+        left = after.trim_start();
+    }
+    left.is_empty()
 }
 
 /// Refuses an answer of which the template leaves out the thought or a call.

@@ -18,6 +18,10 @@ pub(super) struct Ends {
     pub(super) ids: Vec<u32>,
     /// Written forms, where they have one.
     pub(super) written: Vec<String>,
+    /// Text that follows each answer, if the template writes the start of the next one whether or not it is asked for.
+    behind: String,
+    /// Text up to and with an end token that is in `behind`, or that is written only once another message follows.
+    next: Option<String>,
     /// Notes for the user about them.
     pub(super) notes: Vec<String>,
 }
@@ -37,10 +41,11 @@ impl Ends {
                 "the chat template writes no end token after an answer, so the model does not learn to stop".to_owned(),
             );
         }
-        let written = written.map_or_else(Vec::new, |written| written.ids);
-        if !written.is_empty() {
-            named.push(("the chat template", written));
+        let written = written.unwrap_or_default();
+        if !written.ids.is_empty() {
+            named.push(("the chat template", written.ids));
         }
+        let (behind, next) = (written.behind, written.next);
         let mut ids: Vec<u32> = Vec::new();
         for id in named.iter().flat_map(|(_, ids)| ids) {
             if !ids.contains(id) {
@@ -62,13 +67,16 @@ impl Ends {
         let written = ids.iter().filter_map(|id| tokenizer.written(*id));
         Self {
             written: written.filter(|text| !text.is_empty()).collect(),
+            behind,
+            next,
             ids,
             notes,
         }
     }
 
     /// `rest` up to and with the end of the answer. White space and other control tokens after it belong to the
-    /// template. All of `rest` if the template writes no end token.
+    /// template. Where the template writes the end only before another message, it is added; all of `rest` if it never
+    /// writes one.
     pub(super) fn cut(&self, tokenizer: &Tokenizer, rest: &Rendered) -> Rendered {
         if let Some(&end) = rest.ends.last() {
             return Rendered {
@@ -76,22 +84,24 @@ impl Ends {
                 ..rest.clone()
             };
         }
-        let mut left = rest.text.trim_end();
-        let mut end = rest.text.len();
+        let text = rest.text.strip_suffix(&self.behind).unwrap_or(&rest.text);
+        let mut left = text.trim_end();
+        let mut end = None;
         while let Some(before) = self.before_token(tokenizer, left) {
             if self
                 .written
                 .iter()
                 .any(|written| *written == left[before.len()..])
             {
-                end = left.len();
+                end = Some(left.len());
             }
             left = before.trim_end();
         }
-        Rendered {
-            text: rest.text[..end].to_owned(),
-            ..Rendered::default()
-        }
+        Rendered::text(match (end, &self.next) {
+            (Some(end), _) => text[..end].to_owned(),
+            (None, Some(next)) => format!("{text}{next}"),
+            (None, None) => text.to_owned(),
+        })
     }
 
     /// The text before the end token, or another control token, that it ends with.
@@ -103,12 +113,16 @@ impl Ends {
 }
 
 /// The end tokens of a template.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Written {
     /// The tokens after an answer, and after an answer that calls tools.
     ids: Vec<u32>,
     /// Whether there is one after an answer without calls.
     ends_texts: bool,
+    /// See [`Ends::behind`].
+    behind: String,
+    /// See [`Ends::next`].
+    next: Option<String>,
 }
 
 /// The tokens that the template writes after an answer, and after an answer that calls tools, found with short
@@ -136,36 +150,78 @@ fn written_by(tokenizer: &Tokenizer, template: &Template, known: &[u32]) -> Opti
     if after_text.is_none() && after_call.is_none() {
         return None;
     }
-    let end = after_text.map(|answer| end_of(tokenizer, &answer.rest, known));
-    let mut ids: Vec<u32> = end.flatten().into_iter().collect();
-    if let Some(answer) = after_call {
-        let known = [known, &ids].concat();
-        let end = end_of(tokenizer, &answer.rest, &known);
-        ids.extend(end.filter(|end| !ids.contains(end)));
+    let mut written = Written {
+        ends_texts: after_text.is_none(),
+        ..Written::default()
+    };
+    if let Some(answer) = after_text {
+        let before = template.render(&plain(Message::assistant("b")).first(1), false);
+        if before.is_ok_and(|before| before == answer.prompt) {
+            written.behind = common_end(&answer.rest.text, &answer.prompt.text).into();
+        }
+        let end = end_of(tokenizer, &answer.rest, &written.behind, known);
+        let next = || {
+            if !written.behind.is_empty() {
+                return first_token(tokenizer, &written.behind);
+            }
+            let mut more = plain(Message::assistant("b"));
+            more.messages.push(Message::user("c"));
+            let more = template.render(&more, false).ok()?;
+            first_token(tokenizer, more.text.strip_prefix(&answer.whole.text)?)
+        };
+        let (end, next) = match end {
+            Some(end) => (Some(end), None),
+            None => next().unzip(),
+        };
+        written.ends_texts = end.is_some();
+        written.ids.extend(end);
+        written.next = next;
     }
-    Some(Written {
-        ids,
-        ends_texts: end != Some(None),
-    })
+    if let Some(answer) = after_call {
+        let known = [known, &written.ids].concat();
+        let end = end_of(tokenizer, &answer.rest, &written.behind, &known);
+        let end = end.filter(|end| !written.ids.contains(end));
+        written.ids.extend(end);
+    }
+    Some(written)
+}
+
+/// The control token with which a text begins, and the text up to and with it.
+fn first_token(tokenizer: &Tokenizer, text: &str) -> Option<(u32, String)> {
+    let token = tokenizer.control_token_in(text)?;
+    let end = text.len() - text.trim_start().strip_prefix(token)?.len();
+    let [id] = tokenizer.encode(token).ok()?[..] else {
+        return None;
+    };
+    Some((id, text[..end].to_owned()))
+}
+
+/// The text that both end with.
+fn common_end<'t>(a: &'t str, b: &str) -> &'t str {
+    let pairs = a.chars().rev().zip(b.chars().rev());
+    let same = pairs.take_while(|(a, b)| a == b);
+    let length: usize = same.map(|(a, _)| a.len_utf8()).sum();
+    &a[a.len() - length..]
 }
 
 /// The token that ends an answer: the first known one of those behind its text, else the first that is not within the
 /// text.
-fn end_of(tokenizer: &Tokenizer, rest: &Rendered, known: &[u32]) -> Option<u32> {
+fn end_of(tokenizer: &Tokenizer, rest: &Rendered, behind: &str, known: &[u32]) -> Option<u32> {
     if !rest.ends.is_empty() {
         return tokenizer.end_token();
     }
-    let mut left = rest.text.trim_end();
-    let mut behind = Vec::new();
+    let text = rest.text.strip_suffix(behind).unwrap_or(&rest.text);
+    let mut left = text.trim_end();
+    let mut tokens = Vec::new();
     while let Some(before) = tokenizer.before_control_token(left) {
         let written = &left[before.len()..];
         if let Ok([id]) = tokenizer.encode(written).as_deref() {
-            behind.insert(0, (*id, written));
+            tokens.insert(0, (*id, written));
         }
         left = before.trim_end();
     }
-    let is_known = behind.iter().find(|(id, _)| known.contains(id));
-    let is_new = || behind.iter().find(|(_, written)| !left.contains(written));
+    let is_known = tokens.iter().find(|(id, _)| known.contains(id));
+    let is_new = || tokens.iter().find(|(_, written)| !left.contains(written));
     is_known.or_else(is_new).map(|(id, _)| *id)
 }
 

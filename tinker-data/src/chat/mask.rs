@@ -105,6 +105,7 @@ impl Mask<'_> {
             // The plain template, which never changes earlier turns.
             return self.turns(conversation, answers(conversation));
         }
+        let mut text = whole.text;
         let mut cuts = Vec::new();
         let mut weights = Vec::new();
         for (index, message) in answers(conversation) {
@@ -116,9 +117,14 @@ impl Mask<'_> {
             let rest = &found.whole.text[found.start..];
             let rest = self.ends.cut(self.tokenizer, &Rendered::text(rest));
             let end = found.start + rest.text.len();
+            let through = format!("{}{}", &found.whole.text[..found.start], rest.text);
+            if index == last && through.starts_with(&text) {
+                // With the end token that the template leaves out there.
+                text.clone_from(&through);
+            }
             let is_kept = found.rule != Rule::AfterChangedPrompt
                 && cuts.last().is_none_or(|done| *done <= found.start)
-                && whole.text.get(..end) == found.whole.text.get(..end);
+                && text.starts_with(&through);
             if !is_kept {
                 return Err(ChatError::new(format!(
                     "messages[{index}]: the template writes this answer otherwise when more messages follow, so the answers cannot be learned in one rendering; use --learn turns"
@@ -130,7 +136,7 @@ impl Mask<'_> {
         let Some(&end) = cuts.last() else {
             return Ok(Vec::new());
         };
-        let parts = seam::split(self.tokenizer, &whole.text[..end], &cuts, |text| {
+        let parts = seam::split(self.tokenizer, &text[..end], &cuts, |text| {
             self.tokenizer.encode(text)
         })?;
         let mut sequence = Sequence::new(Rule::OneRendering);

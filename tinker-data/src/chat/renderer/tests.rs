@@ -10,6 +10,8 @@ mod merging;
 mod property;
 #[cfg(all(feature = "templates", feature = "tokenizers"))]
 mod rules;
+#[cfg(all(feature = "templates", feature = "tokenizers"))]
+mod unwritten;
 
 fn shown(tokens: &[u32]) -> String {
     let show = |&token: &u32| char::from_u32(token).filter(|_| token < 128).unwrap_or('#');

@@ -19,7 +19,7 @@ pub(super) const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}
 pub(super) const REWRITES: &str = "{% set ns = namespace(last=-1) %}{% for m in messages %}{% if m.role == 'user' %}{% set ns.last = loop.index0 %}{% endif %}{% endfor %}{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and loop.index0 > ns.last %}<think>\n\n</think>\n\n{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
 
 /// A byte-level tokenizer with the merges ` yes` and `...`, and three control tokens.
-fn tokenizer(trim_offsets: bool) -> Value {
+pub(super) fn tokenizer(trim_offsets: bool) -> Value {
     // Printable bytes stand for themselves, the others for characters above U+0100.
     let printable = |byte: u32| matches!(byte, 33..=126 | 161..=172 | 174..=255);
     let mut above = 255;
