@@ -140,6 +140,14 @@ pub(crate) fn notes(counts: &EncodedCounts, renderer: &Renderer) -> Vec<String> 
         let rows = format::count(counts.skipped, "row");
         notes.push(format!("{rows} that cannot be encoded left out"));
     }
+    for (count, noun, rest) in [
+        (counts.duplicates, "row", "equal to an earlier one"),
+        (counts.empty_turns, "message", "without text"),
+    ] {
+        if count > 0 {
+            notes.push(format!("{} {rest}", format::count(count, noun)));
+        }
+    }
     let seams = counts.merged_seams;
     if seams.count > 0 {
         let (lines, first) = (format::count(seams.count, "line"), seams.first);

@@ -172,6 +172,15 @@ fn training_lists_all_errors_in_json() {
         "{}",
         run.stderr
     );
+    // The same notes as those of a check.
+    let duplicated = SHAREGPT.replace("\"\"", "\"!\"");
+    work.write("x.jsonl", &duplicated);
+    let run = work.run(&["train", "x.jsonl", "--dry-run", "--local"]);
+    assert!(
+        run.stderr.contains("1 row equal to an earlier one"),
+        "{}",
+        run.stderr
+    );
     // Rows that the template or the tokenizer refuses are found later.
     work.write("x.jsonl", &SHAREGPT.repeat(2));
     let run = work.run(&["train", "x.jsonl", "--dry-run", "--json", "--local"]);

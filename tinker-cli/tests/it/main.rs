@@ -14,6 +14,8 @@ mod folder;
 mod handover;
 mod hostile;
 mod interrupt;
+#[cfg(feature = "tokenizers")]
+mod model_folder;
 mod outside;
 mod plan;
 mod program;

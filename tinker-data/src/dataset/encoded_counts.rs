@@ -29,6 +29,10 @@ pub struct EncodedCounts {
     pub learned_lost: usize,
     /// Rows that cannot be encoded and were left out.
     pub skipped: usize,
+    /// Rows that are equal to an earlier one.
+    pub duplicates: usize,
+    /// Messages without any text, thought or call.
+    pub empty_turns: usize,
     /// Lines with a seam between prompt and answer that a token would have crossed.
     pub merged_seams: FoundLines,
     /// Lines with a control token of the tokenizer in a text.
@@ -84,6 +88,8 @@ impl EncodedCounts {
             cut: row.cut,
             learned_lost: row.learned_lost,
             skipped: 0,
+            duplicates: 0,
+            empty_turns: 0,
             merged_seams: FoundLines::of(line.line, line.merged_seams > 0),
             control_tokens: FoundLines::of(line.line, line.has_control_token),
             doubled_starts: FoundLines::of(line.line, line.has_doubled_start),
@@ -106,6 +112,8 @@ impl EncodedCounts {
         self.cut += later.cut;
         self.learned_lost += later.learned_lost;
         self.skipped += later.skipped;
+        self.duplicates += later.duplicates;
+        self.empty_turns += later.empty_turns;
         self.merged_seams.add(later.merged_seams);
         self.control_tokens.add(later.control_tokens);
         self.doubled_starts.add(later.doubled_starts);

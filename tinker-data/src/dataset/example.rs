@@ -3,7 +3,7 @@
 use tinker_types::Datum;
 
 use super::prompt::Prompt;
-use crate::chat::Conversation;
+use crate::chat::{Conversation, Message};
 use crate::json::Json;
 use crate::tokenizer::Tokenizer;
 
@@ -44,6 +44,31 @@ pub enum Example {
 }
 
 impl Example {
+    /// The messages; none of texts and tokens.
+    fn messages(&self) -> Box<dyn Iterator<Item = &Message> + '_> {
+        match self {
+            Self::Chat(conversation)
+            | Self::Problem {
+                prompt: Prompt::Chat(conversation),
+                ..
+            } => Box::new(conversation.messages.iter()),
+            Self::Preference { chosen, rejected } => {
+                Box::new(chosen.messages().chain(rejected.messages()))
+            }
+            _ => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// Number of messages without any text, thought or call.
+    pub(super) fn empty_turns(&self) -> usize {
+        let is_empty = |message: &&Message| {
+            message.text().trim().is_empty()
+                && message.tool_calls.is_empty()
+                && message.reasoning.is_none()
+        };
+        self.messages().filter(is_empty).count()
+    }
+
     /// Whether the example is written by a chat template: it holds messages, not plain texts.
     pub fn has_messages(&self) -> bool {
         match self {

@@ -1,5 +1,6 @@
 //! Encoded sequences in a file, by index.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write};
 use std::path::Path;
@@ -9,6 +10,7 @@ use super::encode::{EncodedRow, nothing_short_enough};
 use super::encoded_counts::EncodedCounts;
 use super::error::{DatasetError, LineError};
 use super::errors::Errors;
+use super::example::Example;
 use super::index::Index;
 use super::length::LengthLimit;
 use super::parallel;
@@ -41,7 +43,8 @@ pub struct Sequences {
 }
 
 impl Index {
-    /// Encodes the rows on all cores, into a temporary file. `progress` receives the number of rows that are done.
+    /// Encodes the rows on all cores, into a temporary file. Memory: that of the result, and about 32 bytes for each row, by
+    /// which equal ones are found. `progress` receives the number of rows that are done.
     ///
     /// # Errors
     /// Rows that the renderer cannot encode or that are too long, all of them at once, unless bad lines are skipped; no
@@ -58,12 +61,14 @@ impl Index {
         let mut errors = Errors::new(self.options().skip_bad);
         let (mut ends, mut end) = (Vec::with_capacity(self.len()), 0);
         let mut counts = EncodedCounts::default();
+        let mut seen = HashSet::new();
         let mut start = 0;
         while start < self.len() {
             let batch = self.batch(start);
             let encode = |at: &usize| -> Result<Result<_, LineError>, DatasetError> {
                 let row = self.row(*at)?;
-                Ok(EncodedRow::new(renderer, &row, limit).map(Written::new))
+                let encoded = EncodedRow::new(renderer, &row, limit);
+                Ok(encoded.map(|encoded| Written::new(encoded, &row.example)))
             };
             for row in parallel::map(&batch, encode, &|done| progress(start + done)) {
                 let Some(row) = errors.keep(row?) else {
@@ -71,6 +76,7 @@ impl Index {
                 };
                 let row = row.map_err(failed)?;
                 counts.add(&row.counts);
+                counts.duplicates += usize::from(!seen.insert(row.fingerprint));
                 ends.extend(row.ends.iter().map(|of_row| end + *of_row as u64));
                 end += row.bytes.len() as u64;
                 file.write_all(&row.bytes).map_err(failed)?;
@@ -96,15 +102,20 @@ impl Index {
 /// The sequences of a row as bytes.
 struct Written {
     counts: EncodedCounts,
+    fingerprint: u128,
     bytes: Vec<u8>,
     /// Number of bytes up to the end of each sequence.
     ends: Vec<usize>,
 }
 
 impl Written {
-    fn new(row: EncodedRow) -> io::Result<Self> {
+    fn new(row: EncodedRow, example: &Example) -> io::Result<Self> {
         let mut written = Self {
-            counts: EncodedCounts::of(&row),
+            counts: EncodedCounts {
+                empty_turns: example.empty_turns(),
+                ..EncodedCounts::of(&row)
+            },
+            fingerprint: example.fingerprint(),
             bytes: Vec::new(),
             ends: Vec::with_capacity(row.examples.len()),
         };

@@ -13,7 +13,7 @@ use super::parallel;
 use super::prompt::Prompt;
 use super::row::Row;
 use super::rows::Rows;
-use crate::chat::{Message, Renderer};
+use crate::chat::Renderer;
 use crate::error::ChatError;
 
 /// Rows and bytes that are encoded at once, by all cores.
@@ -225,9 +225,7 @@ fn measure(
         }
         _ => sequences(renderer, example, &mut measured)?,
     }
-    measured.empty_turns = messages(example)
-        .filter(|message| is_empty(message))
-        .count();
+    measured.empty_turns = example.empty_turns();
     Ok(measured)
 }
 
@@ -243,22 +241,4 @@ fn sequences(
         measured.has_doubled_start |= sequence.starts_twice(renderer.tokenizer());
     }
     Ok(())
-}
-
-fn messages(example: &Example) -> Box<dyn Iterator<Item = &Message> + '_> {
-    match example {
-        Example::Chat(conversation)
-        | Example::Problem {
-            prompt: Prompt::Chat(conversation),
-            ..
-        } => Box::new(conversation.messages.iter()),
-        Example::Preference { chosen, rejected } => {
-            Box::new(messages(chosen).chain(messages(rejected)))
-        }
-        _ => Box::new(std::iter::empty()),
-    }
-}
-
-fn is_empty(message: &Message) -> bool {
-    message.text().trim().is_empty() && message.tool_calls.is_empty() && message.reasoning.is_none()
 }
