@@ -3,6 +3,8 @@
 #[macro_use]
 mod example;
 
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod config;
 mod custom_loss;
 pub mod doctor;

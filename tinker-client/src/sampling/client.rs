@@ -21,6 +21,10 @@ use crate::session::{lease::ModelLease, state::ClientState};
 ///
 /// Cheap to clone; clones share the sampler. Get one from
 /// [`ServiceClient`](crate::ServiceClient) or [`TrainingClient`](crate::TrainingClient).
+///
+/// # Panics
+/// Methods that start a sample panic outside of a tokio runtime. Programs without one use the clients of the feature
+/// `blocking`.
 #[derive(Debug, Clone)]
 pub struct SamplingClient {
     pub(super) inner: Arc<Sampler>,

@@ -29,6 +29,10 @@ use crate::wire::{codec::Output, console};
 ///
 /// Cheap to clone; clones share the model and its order. Get one from
 /// [`ServiceClient`](crate::ServiceClient).
+///
+/// # Panics
+/// Methods that start an operation panic outside of a tokio runtime. Programs without one use the clients of the feature
+/// `blocking`.
 #[derive(Debug, Clone)]
 pub struct TrainingClient {
     pub(super) inner: Arc<Training>,
