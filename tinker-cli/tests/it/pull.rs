@@ -152,3 +152,41 @@ fn a_tokenizer_is_fetched_when_it_is_needed() {
         offline.stderr
     );
 }
+
+#[test]
+#[cfg_attr(not(feature = "tokenizers"), ignore = "this build reads no tokenizer")]
+fn data_are_checked_with_the_tokenizer_of_a_repository() {
+    let (work, hub) = (Workplace::new(), hub());
+    work.write("x.jsonl", r#"{"tokens": [0, 0, 0]}"#);
+    let check = ["data", "check", "x.jsonl", "--model", "org/name", "--json"];
+    let first = run(&work, &hub, &check);
+    assert!(
+        first.stderr.contains("org/name, from http"),
+        "{}",
+        first.stderr
+    );
+    let json = first.json();
+    assert_eq!(
+        (&json["tokenizer"], &json["tokens"]),
+        (&"org/name".into(), &3.into())
+    );
+    let nowhere = "http://127.0.0.1:9";
+    assert_eq!(
+        run(&work, nowhere, &check).json()["rows"],
+        1,
+        "from the cache"
+    );
+    let gated = ["data", "show", "x.jsonl", "--model", "org/gated"];
+    let gated = run(&work, &hub, &gated);
+    assert_eq!(gated.code, 1);
+    assert!(
+        gated.stderr.contains("--model org/gated: is no folder"),
+        "{}",
+        gated.stderr
+    );
+    assert!(
+        gated.stderr.contains("accept its licence at"),
+        "{}",
+        gated.stderr
+    );
+}
