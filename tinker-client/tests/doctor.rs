@@ -96,7 +96,7 @@ async fn our_engine_has_nothing_to_be_said_against_it() {
 async fn a_server_that_speaks_json_is_as_good() {
     let report = examine(faulty(|_, _| None, |_, _| {})).await;
     assert!(report.worst() < Status::Limited, "{report:#?}");
-    assert!(report.of("wire").unwrap().found.contains("Json"));
+    assert!(report.of("wire").unwrap().found.contains("JSON"));
 }
 
 #[tokio::test]

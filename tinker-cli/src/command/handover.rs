@@ -132,6 +132,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         saved: &saved,
     };
     let way = args.way.or_else(|| handover.known_way());
+    handover.refuse_options_without_effect(way)?;
     let answer = match way {
         Some(Way::Upload) => Box::pin(handover.upload()).await?,
         Some(way) => handover.write(way)?,
@@ -167,17 +168,24 @@ impl Handover<'_> {
         })
     }
 
-    async fn upload(&self) -> anyhow::Result<Answer> {
-        for (option, is_given) in [
-            ("--out", self.args.out.is_some()),
-            ("--dtype", self.args.dtype.is_some()),
-            ("--force", self.args.force),
-        ] {
-            if is_given && self.args.way == Some(Way::Upload) {
-                let message = format!("{option} has no effect on an upload; leave it out");
-                return Err(Usage(message).into());
-            }
+    /// Refuses typed options that have no effect. Where the server decides, options of either way may have one.
+    fn refuse_options_without_effect(&self, way: Option<Way>) -> Result<(), Usage> {
+        let options: &[&str] = match way {
+            None => &[],
+            Some(Way::Upload) => &["--out", "--dtype", "--force"],
+            Some(Way::Merged) => &["--model"],
+            Some(Way::Peft) => &["--model", "--dtype"],
+        };
+        match options.iter().find(|option| self.context.has_typed(option)) {
+            Some(option) => Err(Usage(format!(
+                "{option} has no effect on this way to {}; leave it out",
+                self.server.config.shown_base_url()
+            ))),
+            None => Ok(()),
         }
+    }
+
+    async fn upload(&self) -> anyhow::Result<Answer> {
         let shown = self.server.config.shown_base_url();
         let service = ServiceClient::new(self.server.config.clone())?;
         let _narration = Connection::watch(&service, &shown, self.context.printer);
@@ -223,9 +231,6 @@ impl Handover<'_> {
         let output = ExportTarget::new(&out).replacing(args.force);
         let written = if is_merged {
             write_merged(self.saved, None, args.dtype, &output)
-        } else if args.dtype.is_some() {
-            let message = "--dtype applies to merged weights only; adapters are written in f32";
-            return Err(Usage(message.to_owned()).into());
         } else {
             self.saved.write_peft(&output)
         };
@@ -296,7 +301,13 @@ impl Handover<'_> {
     ) -> Answer {
         let mut notes = Vec::new();
         match way {
-            Way::Upload => notes.push(NOT_CARRIED.to_owned()),
+            Way::Upload => {
+                notes.push(NOT_CARRIED.to_owned());
+                let mut options = ["--out", "--dtype", "--force"].into_iter();
+                if let Some(option) = options.find(|option| self.context.has_typed(option)) {
+                    notes.push(format!("{option} had no effect, as the adapter was uploaded"));
+                }
+            }
             Way::Merged => {
                 notes.push(
                     "the run goes on with a fresh adapter and a fresh schedule on the merged model; the server needs the folder \

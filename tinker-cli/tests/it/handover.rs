@@ -156,7 +156,7 @@ fn a_server_without_uploads_gets_the_merged_model() {
 
 #[test]
 fn what_cannot_be_handed_over_is_refused() {
-    let work = Workplace::new();
+    let (work, _) = trained();
     for (arguments, message) in [
         (&["nothing", "--to", "skyrl"][..], "neither a run folder"),
         (
@@ -168,6 +168,32 @@ fn what_cannot_be_handed_over_is_refused() {
         let run = work.run(&[&["handover"], arguments].concat());
         assert_eq!(run.code, 2, "{arguments:?}: {}", run.stderr);
         assert!(run.stderr.contains(message), "{}", run.stderr);
+    }
+    for (option, value, to) in [
+        ("--out", "x", "local"),
+        ("--dtype", "f32", "hosted"),
+        ("--model", "x", "skyrl"),
+    ] {
+        let run = work
+            .command(&[
+                "handover",
+                "run",
+                "--data-dir",
+                "here",
+                "--to",
+                to,
+                option,
+                value,
+            ])
+            .env("TINKER_API_KEY", "tml-x")
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(2), "{stderr}");
+        assert!(
+            stderr.contains(&format!("{option} has no effect")),
+            "{stderr}"
+        );
     }
     let missing = work.run(&["handover", "tinker://r/weights/a", "--to", "skyrl"]);
     assert_eq!(missing.code, 1, "{}", missing.stderr);

@@ -221,6 +221,13 @@ fn a_server_is_examined() {
         .stdout;
     assert!(page.contains("| training step | passed |"), "{page}");
     assert!(!page.contains(" ms"), "no times in a page: {page}");
+    // A model whose tokenizer is not on this machine: training works, texts do not.
+    let export = work.run(&["export", "tinker-local/tiny", "--out", "model"]);
+    assert_eq!(export.code, 0, "{}", export.stderr);
+    let other = Server::start_with(&work, &["--data-dir", "other", "--model", "model"]);
+    std::fs::remove_file(work.path("model/tokenizer.json")).unwrap();
+    let limited = work.run(&["doctor", &other.url, "--json"]);
+    assert_eq!(limited.code, 4, "{}", limited.stdout);
     let nobody = work.run(&["doctor", "http://127.0.0.1:9"]);
     assert_eq!(nobody.code, 1, "{}", nobody.stderr);
 }

@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use super::finding::{Finding, told};
 use super::subject::Subject;
-use crate::config::dialect::Wire;
+use crate::config::dialect::{ForwardOnly, Wire};
 use crate::error::Error;
+use crate::session::connection::Connection;
 use crate::wire::request::Form;
 
 const RANK: u32 = 8;
@@ -215,29 +216,44 @@ pub(super) fn loss(subject: &mut Subject) -> BoxFuture<'_, Finding> {
 
 pub(super) fn wire(subject: &mut Subject) -> BoxFuture<'_, Finding> {
     async move {
-        let connection = subject.service.state().opened_connection();
-        let form = connection.and_then(|connection| match connection.wire {
+        let Some(connection) = subject.service.state().opened_connection() else {
+            return Finding::skipped("needs key");
+        };
+        let form = match connection.wire {
             Wire::Json => Some(Form::Json),
             Wire::Protobuf => Some(Form::Protobuf),
             Wire::Auto => connection.learned.form(),
-        });
-        let tested = subject.service.learned().and_then(|facts| {
-            let form = facts.forward_only?;
-            let when = match facts.forward_only_age?.as_secs() / 3600 {
-                0 => "now".to_owned(),
-                hours => format!("{hours} h ago"),
-            };
-            Some(format!(
-                ", passes without gradients by {form:?}, tested {when}"
-            ))
-        });
-        match form {
-            Some(form) => Finding::passed(
-                format!("training passes in {form:?}{}", tested.unwrap_or_default()),
-                "the form was agreed on",
-            ),
-            None => Finding::noted("not known", "no training pass was accepted yet"),
-        }
+        };
+        let Some(form) = form else {
+            return Finding::noted("not known", "no training pass was accepted yet");
+        };
+        let found = format!(
+            "training passes in {}, passes without gradients {}, other calls in JSON",
+            form.name(),
+            forward_form(connection, form)
+        );
+        Finding::passed(found, "the form of each call was agreed on")
     }
     .boxed()
+}
+
+/// The form of passes without gradients, in words.
+fn forward_form(connection: &Connection, form: Form) -> String {
+    let facts = connection.learned.facts();
+    let tested = facts
+        .forward_only_age
+        .map(|age| match age.as_secs() / 3600 {
+            0 => ", tested now".to_owned(),
+            hours => format!(", tested {hours} h ago"),
+        });
+    let tested = tested.unwrap_or_default();
+    match (connection.forward_only, facts.forward_only) {
+        (ForwardOnly::Flag, _) => "by flag".to_owned(),
+        (ForwardOnly::Url, _) => "by URL".to_owned(),
+        (_, Some(ForwardOnly::Url)) => format!("by URL{tested}"),
+        (_, Some(_)) => format!("by flag{tested}"),
+        _ if form == Form::Json => "by URL".to_owned(),
+        _ if connection.is_trusted => "by flag".to_owned(),
+        _ => "not known".to_owned(),
+    }
 }

@@ -168,6 +168,10 @@ const CALLS: &[(&str, Call)] = &[
                 .await
         })
     }),
+    ("unload_model", |clients| {
+        let service = clients.service.clone();
+        unit(async move { service.unload_model("other").await })
+    }),
     ("retrieve_future", |clients| {
         unit(clients.training.optim_step(AdamParams::new(1e-3)))
     }),
@@ -222,7 +226,9 @@ async fn every_call_works_after_every_kind_of_refusal() {
                 call(&clients).await
             };
             // Another form may be tried: a forward pass has a route for each.
-            let is_replaced = matches!(*kind, "415" | "500") && index == FORWARD;
+            let is_replaced = matches!(*kind, "415" | "500") && index == FORWARD
+                // The body of this answer is not read.
+                || *kind == "malformed" && *path == "unload_model";
             if !endless && !waits && !is_replaced {
                 let error = refused.expect_err(&place);
                 assert!(!error.to_string().is_empty(), "{place}");
