@@ -6,6 +6,7 @@ mod destination;
 #[cfg(feature = "local")]
 pub(crate) mod engine;
 mod narrator;
+mod outage;
 mod server;
 mod server_or_engine;
 mod template;

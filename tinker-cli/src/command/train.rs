@@ -18,6 +18,7 @@ mod split;
 mod steps;
 mod suggest;
 mod summary;
+mod watch;
 
 pub(crate) use args::Args;
 pub(crate) use run::run;

@@ -17,6 +17,7 @@ use super::destination::{Destination, Kind};
 #[cfg(feature = "local")]
 use super::engine;
 use super::narrator::{Narration, Narrator};
+use super::outage::Outages;
 use super::server::proxy_of;
 use super::template::TemplateArgs;
 use super::tokenizer;
@@ -40,6 +41,8 @@ pub(crate) struct Connection {
     template: TemplateArgs,
     /// Explains waits for a server.
     narration: Option<Narration>,
+    /// Refused connections of the server.
+    outages: Arc<Outages>,
     /// Settings of a new session on the server; `None` for the engine.
     renewal: Option<(Box<Config>, Printer)>,
 }
@@ -54,7 +57,10 @@ impl Connection {
                 let capabilities = Box::pin(first_answer(&config, &narrator)).await?;
                 let server = Some(config.base_url.clone());
                 let service = ServiceClient::new((*config).clone())?;
+                let outages = Arc::new(Outages::default());
+                service.observers().attach(Arc::clone(&outages) as _);
                 Ok(Self {
+                    outages,
                     capabilities,
                     server,
                     narration: Some(narrator.attach(&service)),
@@ -79,6 +85,7 @@ impl Connection {
                     tokenizer,
                     template,
                     narration: None,
+                    outages: Arc::default(),
                     renewal: None,
                     printer,
                 })
@@ -95,8 +102,19 @@ impl Connection {
         // The promises of the old session are never fulfilled, and are not waited for.
         let narrator = Narrator::new(*printer, &way(config));
         drop(self.narration.replace(narrator.attach(&service)));
+        service.observers().attach(Arc::clone(&self.outages) as _);
         self.service = service;
         Ok(true)
+    }
+
+    /// Number of refused connections so far. After one, another process may answer, with an older state. The hosted service
+    /// keeps its state, and the engine cannot be lost.
+    pub(crate) fn refusals(&self) -> u64 {
+        let is_official = |(config, _): &(Box<Config>, Printer)| config.is_official();
+        if self.renewal.as_ref().is_none_or(is_official) {
+            return 0;
+        }
+        self.outages.count()
     }
 
     /// Adds the addresses of the run's checkpoints to the error of one that does not exist.

@@ -6,8 +6,10 @@
 )]
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -99,6 +101,79 @@ fn a_run_continues_after_a_restart_of_its_server_with_the_same_losses() {
     assert_eq!(json["status"], "finished");
     let metrics = std::fs::read_to_string(work.path("restarted/metrics.jsonl")).unwrap();
     assert_eq!(metrics.lines().count(), 24, "each step once");
+}
+
+/// Passes connections to a server until it is dropped; then they are refused.
+struct Gateway {
+    is_open: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Gateway {
+    fn open(port: &str, server: &str) -> Self {
+        let listener = TcpListener::bind(format!("127.0.0.1:{port}")).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let server = server.strip_prefix("http://").unwrap().to_owned();
+        let is_open = Arc::new(AtomicBool::new(true));
+        let open = Arc::clone(&is_open);
+        let thread = std::thread::spawn(move || {
+            let mut streams = Vec::new();
+            while open.load(Ordering::Relaxed) {
+                let Ok((near, _)) = listener.accept() else {
+                    std::thread::sleep(Duration::from_millis(2));
+                    continue;
+                };
+                near.set_nonblocking(false).unwrap();
+                let far = TcpStream::connect(&server).unwrap();
+                let pass = |from: &TcpStream, to: &TcpStream| {
+                    let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+                };
+                pass(&near, &far);
+                pass(&far, &near);
+                streams.extend([near, far]);
+            }
+            for stream in streams {
+                let _ = stream.shutdown(std::net::Shutdown::Both);
+            }
+        });
+        Self {
+            is_open,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.is_open.store(false, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+#[test]
+fn a_server_that_was_away_may_have_an_older_state_and_is_not_trusted() {
+    let work = workplace();
+    let server = Server::start_with(&work, &["--data-dir", "data"]);
+    let port = free_port();
+    let gateway = Gateway::open(&port, &server.url);
+    let base_url = format!("http://127.0.0.1:{port}");
+    let place = ["--save-every", "6", "--base-url", &base_url];
+    let whole = work
+        .run(&[&TRAIN[..], &place, &["--output", "whole"]].concat())
+        .json();
+    let run = work
+        .command(&[&TRAIN[..], &place, &["--output", "run"]].concat())
+        .spawn()
+        .unwrap();
+    wait_for_steps(&work, "run", 8);
+    drop(gateway);
+    std::thread::sleep(Duration::from_millis(1500));
+    let _gateway = Gateway::open(&port, &server.url);
+    let run = finish(run);
+    let words = "may have restarted with an older state); continuing from tinker://";
+    assert!(run.stderr.contains(words), "{}", run.stderr);
+    assert_eq!(losses(&run.json()), losses(&whole));
 }
 
 #[test]

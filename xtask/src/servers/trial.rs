@@ -237,12 +237,13 @@ fn restart(site: &mut Site<'_>) -> anyhow::Result<((), String)> {
     let from = errors
         .split_once("continuing from ")
         .and_then(|(_, rest)| rest.lines().next()?.rsplit('/').next());
-    let went_on = match from {
-        Some(checkpoint) => format!("went on from checkpoint {checkpoint}"),
-        None => "no step was lost".to_owned(),
-    };
+    // A server may restore an older state without an error, so the run has to go back to a checkpoint of its own.
+    let from = from.context("the run did not go back to a checkpoint")?;
     let note = learned(&run, "40")?;
-    Ok(((), format!("stopped after step {at}, {went_on}; {note}")))
+    Ok((
+        (),
+        format!("stopped after step {at}, went on from checkpoint {from}; {note}"),
+    ))
 }
 
 /// Trains on the engine of this project, and returns the folder of the merged model and the log probabilities of the text.

@@ -13,6 +13,7 @@ use super::recovery::{self, Recoveries, Recovery};
 use super::run_folder::RunFolder;
 use super::source::Source;
 use super::steps::{Start, Steps, checkpoint_name};
+use super::watch::Watch;
 use super::{Args, suggest};
 use crate::connect::Connection;
 use crate::context::Context;
@@ -59,7 +60,7 @@ impl Job<'_> {
         let mut recoveries = Recoveries::default();
         let started = Instant::now();
         while let Err(error) =
-            Box::pin(self.train(&training, started, &mut folder, &mut record)).await
+            Box::pin(self.train(connection, &training, started, &mut folder, &mut record)).await
         {
             training = self
                 .recover(error, &mut recoveries, connection, &mut folder, &mut record)
@@ -143,6 +144,7 @@ impl Job<'_> {
     /// Runs the steps that are not done, fewer than planned after an interrupt, and saves the result.
     async fn train(
         &self,
+        connection: &Connection,
         training: &TrainingClient,
         started: Instant,
         folder: &mut RunFolder,
@@ -150,6 +152,7 @@ impl Job<'_> {
     ) -> anyhow::Result<()> {
         let plan = &self.plan;
         let mut done = record.done;
+        let mut watch = Watch::new(connection, self.context.printer);
         let mut steps = Steps::new(
             training,
             &self.encoded,
@@ -166,6 +169,7 @@ impl Job<'_> {
             .next(|waits_for| progress.update(done, format!("{message}  {waits_for}").trim_start()))
             .await?
         {
+            watch.check(record)?;
             record.pace.add(&step);
             (message, done) = (record.pace.describe(plan.steps - step.number), step.number);
             progress.update(done, &message);
@@ -193,10 +197,11 @@ impl Job<'_> {
             return Ok(());
         }
         if record.done < plan.steps {
-            self.stop(training, record).await
+            self.stop(training, record).await?;
         } else {
-            self.save(training, folder, record).await
+            self.save(training, folder, record).await?;
         }
+        Ok(watch.check(record)?)
     }
 
     /// Continues a run that the server lost from its last checkpoint. Other errors are returned.

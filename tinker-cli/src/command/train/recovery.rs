@@ -7,6 +7,11 @@ use super::record::Record;
 /// Text of a 400 that `SkyRL` answers for a run that its restarted engine does not hold.
 const NOT_LOADED: &str = "not loaded";
 
+/// A server that may have gone back to an older state.
+#[derive(Debug, thiserror::Error)]
+#[error("it refused connections in between, and may have restarted with an older state")]
+pub(super) struct Restarted;
+
 /// A checkpoint to continue from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recovery {
@@ -37,9 +42,10 @@ impl Recoveries {
 
 /// Whether the server has lost the run: gradients and weights since the last checkpoint are gone.
 pub(super) fn is_lost(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.downcast_ref::<Error>().is_some_and(of_client))
+    error.is::<Restarted>()
+        || error
+            .chain()
+            .any(|cause| cause.downcast_ref::<Error>().is_some_and(of_client))
 }
 
 fn of_client(error: &Error) -> bool {
