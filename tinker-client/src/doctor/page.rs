@@ -44,7 +44,7 @@ impl Report {
                 &finding.meaning,
                 finding.advice.as_deref().unwrap_or_default(),
             ];
-            text += &format!("| {} |\n", cells.map(cell).join(" | "));
+            text.extend(["| ", &cells.map(cell).join(" | "), " |\n"]);
         }
         text
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use http::header::SERVER;
 use sha2::{Digest as _, Sha256};
 use tinker_transport::policy::Never;
@@ -145,7 +147,7 @@ async fn fixed_flags(
         let mut digest = Sha256::new_with_prefix(name);
         digest.update(&answer.body);
         let digest = digest.finalize();
-        let identity = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let identity = BASE64_STANDARD.encode(digest);
         Ok((answer.into_message()?, is_local, Some(identity)))
     };
     let flags = found(api.exchange(request, read).await)?;

@@ -46,19 +46,17 @@ pub(super) fn write(root: &Path, binaries: &Binaries) -> anyhow::Result<()> {
         let rows: Rows = serde_json::from_slice(&kept)?;
         // The heading of the examination is the name of the profile or the address.
         let examined = rows.doctor.split_once('\n').map_or("", |(_, rest)| rest);
-        page += &format!("\n## {}\n{examined}", rows.title);
+        page.extend(["\n## ", &rows.title, "\n", examined]);
         if kind == Kind::Tuft {
             page += TUFT;
         }
         page += "\n| trial | result | |\n|---|---|---|\n";
-        page.extend(rows.rows.iter().map(line));
+        page.extend(rows.trials.iter().map(line));
     }
     let shell = Shell::new()?;
     let stand_ins = &binaries.stand_ins;
-    page += &format!(
-        "\n{}\n",
-        cmd!(shell, "{stand_ins}").quiet().read()?.trim_end()
-    );
+    let examined = cmd!(shell, "{stand_ins}").quiet().read()?;
+    page.extend(["\n", examined.trim_end(), "\n"]);
     Mode::Write.apply("docs/servers.md", &page, "servers")
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Row {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Rows {
     pub(super) title: String,
-    pub(super) rows: Vec<Row>,
+    pub(super) trials: Vec<Row>,
     /// Section of the page that the examination wrote.
     #[serde(default)]
     pub(super) doctor: String,
@@ -27,7 +27,7 @@ impl Rows {
     pub(super) fn new(title: &str) -> Self {
         Self {
             title: title.to_owned(),
-            rows: Vec::new(),
+            trials: Vec::new(),
             doctor: String::new(),
         }
     }
@@ -50,12 +50,12 @@ impl Rows {
             seconds,
         };
         eprintln!("{:<11}  {}", self.title, row.to_line());
-        self.rows.push(row);
+        self.trials.push(row);
         value
     }
 
     pub(super) fn failed(&self) -> usize {
-        self.rows.iter().filter(|row| row.result.is_err()).count()
+        self.trials.iter().filter(|row| row.result.is_err()).count()
     }
 }
 
