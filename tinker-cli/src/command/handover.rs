@@ -205,7 +205,7 @@ impl Handover<'_> {
                 return Err(error);
             }
         };
-        let next = self.next(Some(&uploaded), base);
+        let next = Some(self.next(Some(&uploaded), base));
         Ok(self.answer(Way::Upload, Some(&uploaded), None, None, next))
     }
 
@@ -244,11 +244,7 @@ impl Handover<'_> {
                 let words = ["serve", "plan", "--server", row.name, "--model"];
                 self.command(&words.map(str::to_owned), &folder.display().to_string())
             });
-        let next = if is_merged {
-            self.next(None, &folder.display().to_string())
-        } else {
-            None
-        };
+        let next = is_merged.then(|| self.next(None, &folder.display().to_string()));
         Ok(self.answer(way, None, Some(&folder), start, next))
     }
 
@@ -259,7 +255,7 @@ impl Handover<'_> {
     }
 
     /// The command that continues the run: from an uploaded checkpoint, or with a fresh adapter on a merged base model.
-    fn next(&self, uploaded: Option<&CheckpointPath>, base: &str) -> Option<String> {
+    fn next(&self, uploaded: Option<&CheckpointPath>, base: &str) -> String {
         let mut words = vec!["train".to_owned(), "DATA".to_owned()];
         let option = |words: &mut Vec<String>, name: &str, value: String| {
             words.extend([name.to_owned(), value]);
@@ -288,7 +284,7 @@ impl Handover<'_> {
         }
         let by_name = !self.args.to.contains(['/', ':']);
         words.push(if by_name { "--server" } else { "--base-url" }.to_owned());
-        Some(self.command(&words, &self.args.to))
+        self.command(&words, &self.args.to)
     }
 
     fn answer(

@@ -83,7 +83,7 @@ fn rotary_parameters_by_kind_of_layer_have_to_be_equal() {
     });
     assert_eq!(sampled(&work, "m"), expected);
     configure(&work, |config| {
-        config["rope_parameters"] = json!({"full_attention": full(1e6)})
+        config["rope_parameters"] = json!({"full_attention": full(1e6)});
     });
     assert_ne!(sampled(&work, "m"), expected);
     configure(&work, |config| {
