@@ -301,7 +301,7 @@ fn cassettes() -> Vec<Vec<u8>> {
     lines.map(String::into_bytes).collect()
 }
 
-const TEMPLATES: [&str; 9] = [
+const TEMPLATES: [&str; 11] = [
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}",
     "{%- for message in messages %}{{- '<|im_start|>' + message.role + '\\n' + message.content.strip() }}{%- endfor %}",
     "{% set ns = namespace(x=0) %}{% for m in messages %}{% set ns.x = ns.x + loop.index %}{% generation %}{{ m.content | trim | upper }}{% endgeneration %}{% endfor %}",
@@ -310,5 +310,7 @@ const TEMPLATES: [&str; 9] = [
     "{% for t in tools %}{% for k, v in t.items() %}{{ k }}={{ v }}{{ t.items is defined }}{% endfor %}{% endfor %}{# {% generation %} #}{% raw %}{{ {% endraw %}",
     "{{ '%s' | format(1) }}{{ '{:>9}'.format(2) }}{{ 'a-b'.rsplit('-', 1) }}{{ ' a'.rjust(9).title() }}{{ 'x'.replace('', 'y') | indent(3) }}{{ strftime_now('%d %b %Y') }}",
     "{% macro f(n) %}{% set x = n %}{% if n %}{{ f(n - 1) }}{% endif %}{{ caller is defined }}{% endmacro %}{% call f(3) %}{{ loop }}{% endcall %}{% for a in [1] recursive %}{{ loop([]) }}{% endfor %}",
+    "{{ 'it\'s '|safe + messages[1].content + '<' | e + -1 ~ (messages[0].content|safe)[0].upper() }}{% set x = [1] + ['<'|safe] %}{{ x + x }}",
+    "{% for m in messages %}{% if m.role == 'user' %}{{ '<a|safe>' | e + 'b' * 2 - 1 if x + 1 else m.content + (m.role + ',')|safe }}{% endif %}{% endfor %}{{- {'k': 'v' + 'w'}['k'] -}}",
     "{{ messages | map(attribute='role') | join(', ') }}{{ messages | selectattr('content', 'defined') | list | length }}{{ messages | rejectattr('tool_calls') | first | tojson(sort_keys=true, ensure_ascii=true) }}",
 ];

@@ -68,9 +68,7 @@ pub(super) fn find(
         let start = outside_of_mark(&whole.text, opening, same);
         (start, Rule::AfterOpening)
     } else {
-        let found = anchor(&prompt.text, &whole.text[..content]);
-        // The texts are the same up to there.
-        let found = found.filter(|start| *start >= same);
+        let found = anchor(&prompt.text, &whole.text[..content], same);
         let found = found.map(|start| (start, Rule::AfterChangedPrompt));
         // Some templates write the start of an answer whether or not one is asked for.
         let opened = || {
@@ -183,15 +181,16 @@ fn start_of_content(template: &Template, through: &Conversation, whole: &str) ->
     rendered.map_or(whole.len(), |other| common(whole, &other.text))
 }
 
-/// Where the text that the prompt ends with ends in `head`: the start of the answer there.
-fn anchor(prompt: &str, head: &str) -> Option<usize> {
+/// Where the text that the prompt ends with ends in `head`: the start of the answer there. It is at or behind `from`, up
+/// to which the texts are the same.
+fn anchor(prompt: &str, head: &str, from: usize) -> Option<usize> {
     let prompt = open_thought(prompt).map_or(prompt, |(open, _)| {
         prompt.trim_end().strip_suffix(open).unwrap_or(prompt)
     });
     let suffixes = prompt.char_indices().rev().map(|(at, _)| &prompt[at..]);
     let suffixes = suffixes.take_while(|suffix| suffix.len() <= LONGEST_ANCHOR);
     let found = suffixes.map_while(|suffix| Some((head.rfind(suffix)? + suffix.len(), suffix)));
-    let (end, suffix) = found.last()?;
+    let (end, suffix) = found.filter(|(end, _)| *end >= from).last()?;
     (suffix.len() >= SHORTEST_ANCHOR || suffix == prompt).then_some(end)
 }
 
@@ -208,7 +207,14 @@ fn after_opening<'t>(message: &Message, prompt: &str, answer: &'t str) -> Cow<'t
         // A thought that the prompt has ended is not written again.
         let is_ended = |(_, close): &(&str, &str)| prompt.trim_end().ends_with(close);
         let ended = THOUGHTS.into_iter().find(is_ended);
-        let after = ended.and_then(|(_, close)| Some(answer.split_once(close)?.1));
+        let thought = thought(message);
+        let after = ended.and_then(|(open, close)| {
+            let (before, after) = answer.split_once(close)?;
+            let inside = before.trim();
+            let inside = inside.strip_prefix(open).unwrap_or(inside).trim();
+            let is_thought = !thought.is_empty() && inside.contains(thought);
+            (inside.is_empty() || is_thought).then_some(after)
+        });
         return match after {
             Some(after) if on_new_line => after.trim_start_matches('\n').into(),
             after => after.unwrap_or(answer).into(),

@@ -68,14 +68,24 @@ fn an_answer_begins_outside_of_marks() {
 
 #[test]
 fn a_start_that_is_always_written_is_no_answer() {
-    let template = "{% for m in messages %}{% if m.role == 'user' %}<U>{{ m.content }}{% else %}<A><R>{{ m.content }}<|im_end|>{% endif %}{% endfor %}<A><T></T>";
+    let template = "{% for m in messages %}{% if m.role == 'user' %}<U>{{ m.content }}{% else %}<A><R>{{ m.content }}<|im_end|>{% endif %}{% endfor %}<A><think></think>";
     let conversation = exchanges(&[("A?", "one"), ("B?", "two")]);
     let found = learned(&renderer(template), &conversation, Learn::Turns);
     let texts: Vec<&str> = found.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(texts, ["<R>one<|im_end|>", "<R>two<|im_end|>"]);
     assert_eq!(
         found[1].0,
-        "<U>A?<A><R>one<|im_end|><U>B?<A><T></T><R>two<|im_end|>"
+        "<U>A?<A><R>one<|im_end|><U>B?<A><think></think><R>two<|im_end|>"
+    );
+    // The end of a question is another one once it was answered, so only a part of the prompt is found again.
+    let template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}{% if m.role == 'assistant' or loop.last or loop.first %}<|im_end|>\n{% endif %}{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    let moved = exchanges(&[("A?", "one"), ("B?", "two")]);
+    let found = learned(&renderer(template), &moved, Learn::Turns);
+    assert_eq!(found[0].1, "one<|im_end|>two<|im_end|>");
+    let whole = &found[0].0;
+    assert!(
+        whole.contains("B?<|im_end|>\n<|im_start|>assistant\ntwo"),
+        "{whole}"
     );
     // The same where questions end like answers, and the start has words.
     let template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% endfor %}{{ '<|im_start|>assistant\n' }}";
