@@ -171,6 +171,8 @@ fn endless_templates_are_stopped() {
         "{% set x %}{% for a in range(99999) %}{% for b in range(99999) %}aaaaaaaaaaaaaaaa{% endfor %}{% endfor %}{% endset %}",
         "{{ '%99999999999d' | format(1) }}",
         "{{ '{:99999999999}'.format(1) }}",
+        "{{ '%(\u{e9}' | format(1) }}",
+        "{{ '{a[\u{e9}'.format(1) }}",
         "{{ 'a'.ljust(99999999999) }}",
         "{{ 'a' | indent(99999999999) }}",
     ] {

@@ -365,6 +365,16 @@ pub(super) fn check_widths(format: &str) -> Result<(), Error> {
             "a text is formatted to at most {LONGEST} characters, with widths in the format itself"
         )));
     }
+    // The engine reads keys byte by byte.
+    let mut keys = format.split("%(").skip(1).map(|key| key.split(')').next());
+    let mut fields = format
+        .split('{')
+        .skip(1)
+        .map(|field| field.split('}').next());
+    let is_wide = |key: Option<&str>| key.is_some_and(|key| !key.is_ascii());
+    if keys.any(is_wide) || fields.any(|it| is_wide(it) && it.is_some_and(|it| it.contains('['))) {
+        return Err(refuse("the keys of a format have ASCII characters only"));
+    }
     Ok(())
 }
 
