@@ -236,6 +236,27 @@ async fn a_refused_version_names_the_setting() {
 }
 
 #[tokio::test]
+async fn ids_of_checkpoints_without_their_kind_are_known() {
+    let report = examine(faulty(
+        |_, _| None,
+        |path, body| {
+            let listed = body.get_mut("checkpoints").and_then(Value::as_array_mut);
+            for found in listed.into_iter().flatten() {
+                let id = found["checkpoint_id"].as_str().unwrap();
+                let name = id.rsplit('/').next().unwrap().to_owned();
+                assert!(
+                    path.contains("/checkpoints") && name == "doctor",
+                    "{path} {name}"
+                );
+                found["checkpoint_id"] = Value::from(name);
+            }
+        },
+    ))
+    .await;
+    assert_eq!(status(&report, "list"), Status::Passed, "{report:#?}");
+}
+
+#[tokio::test]
 async fn missing_features_are_limits_and_not_failures() {
     let report = examine(refusing("/ttl", 404, "Not Found")).await;
     assert_eq!(status(&report, "expiry"), Status::Limited, "{report:#?}");

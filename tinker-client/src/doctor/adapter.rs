@@ -252,6 +252,7 @@ fn forward_form(connection: &Connection, form: Form) -> String {
         (ForwardOnly::Url, _) => "by URL".to_owned(),
         (_, Some(ForwardOnly::Url)) => format!("by URL{tested}"),
         (_, Some(_)) => format!("by flag{tested}"),
+        _ if facts.forward_only_age.is_some() => "not possible".to_owned(),
         _ if form == Form::Json => "by URL".to_owned(),
         _ if connection.is_trusted => "by flag".to_owned(),
         _ => "not known".to_owned(),

@@ -85,7 +85,12 @@ pub(super) fn list(subject: &mut Subject) -> BoxFuture<'_, Finding> {
             return Finding::skipped("needs save");
         };
         match subject.service.checkpoints().list_by_run(path.run()).await {
-            Ok(listed) if listed.iter().any(|found| found.checkpoint_id == path.id()) => {
+            // Some servers leave the kind out of the id.
+            Ok(listed)
+                if listed
+                    .iter()
+                    .any(|found| found.tinker_path.id() == path.id()) =>
+            {
                 Finding::passed(
                     format!("{} of the run", listed.len()),
                     "checkpoints are listed",
