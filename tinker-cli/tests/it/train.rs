@@ -81,6 +81,18 @@ fn the_suggested_command_works_when_pasted() {
 }
 
 #[test]
+fn without_held_out_prompts_the_suggested_command_asks_the_first_of_the_data() {
+    let work = Workplace::new();
+    work.write(
+        "data.jsonl",
+        "{\"prompt\": \"Is it?\", \"completion\": \" yes\"}\n",
+    );
+    let outcome = work.run(&train(&["--json"])).json();
+    let command = outcome["next"][0]["command"].as_str().unwrap();
+    assert!(command.ends_with("--temperature 0 'Is it?'"), "{command}");
+}
+
+#[test]
 fn a_dry_run_prints_the_plan_and_writes_nothing() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);

@@ -283,7 +283,12 @@ impl Job<'_> {
             .to_string();
         let sampler_path = weights.await.context("cannot save the sampling weights")?;
         let program = &self.context.program;
-        let questions = &self.questions.questions;
+        let first = self.source.split.train.rows().next();
+        let first = first.and_then(|row| row.ok()?.question());
+        let questions = match &self.questions.questions[..] {
+            [] => first.as_slice(),
+            held_out => held_out,
+        };
         let sampler = sampler_path.to_string();
         record.sampler = Some(sampler.clone());
         let next = suggest::sample(program, self.args, &sampler, questions, folder)?;

@@ -49,8 +49,8 @@ fn asked(prompt: &Prompt) -> Asked<'_> {
     }
 }
 
-/// Samples an answer to one of the held-out questions in the table. Writes the question to the run folder if options
-/// cannot express it.
+/// Samples an answer to one of the questions in the table, or, if none were held out, to the first prompt of the data.
+/// Writes the question to the run folder if options cannot express it.
 pub(crate) fn sample(
     program: &str,
     args: &Args,
