@@ -93,6 +93,12 @@ const DIFFERENCES: &[Difference] = &[
         "invalid value",
         "one target for each position is asked for; this recording has 2 for 6",
     ),
+    differs(
+        "training/tensor_scalar_shape",
+        REFUSED,
+        "invalid value",
+        "a loss input that the loss does not have is refused before anything is sent; this recording has one as a scalar",
+    ),
     // Our client tolerates these.
     differs(
         "session/client_config_404",
