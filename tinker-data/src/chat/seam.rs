@@ -36,7 +36,11 @@ pub(super) fn split(
     for &cut in cuts {
         let before = from(done, cut)?;
         parts.cuts.push(parts.tokens.len() + before.len());
-        if !whole.starts_with(&before) {
+        // An unknown token at the end may stand for more of the text.
+        let is_open = before
+            .last()
+            .is_some_and(|token| tokenizer.is_unknown(*token));
+        if is_open || !whole.starts_with(&before) {
             parts.tokens.extend(before);
             parts.merged += 1;
             done = cut;
@@ -88,4 +92,26 @@ pub(super) fn end_token(tokenizer: &Tokenizer) -> Result<u32, ChatError> {
     tokenizer.end_token().ok_or_else(|| {
         ChatError::new("the tokenizer names no end token; use the chat template of the model")
     })
+}
+
+#[cfg(test)]
+#[cfg(feature = "tokenizers")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_word_does_not_swallow_the_start_of_an_answer() {
+        let folder = tempfile::tempdir().unwrap();
+        let json = r#"{"version": "1.0", "added_tokens": [], "pre_tokenizer": {"type": "WhitespaceSplit"},
+            "model": {"type": "WordLevel", "vocab": {"<unk>": 0, "say": 1, "b": 2}, "unk_token": "<unk>"}}"#;
+        std::fs::write(folder.path().join("tokenizer.json"), json).unwrap();
+        let tokenizer = Tokenizer::from_folder(folder.path()).unwrap();
+        let split = |text: &str, cut: usize| {
+            split(&tokenizer, text, &[cut], |text| tokenizer.encode(text)).unwrap()
+        };
+        let parts = split("say 1a b", 5);
+        assert_eq!((parts.tokens, parts.merged), (vec![1, 0, 0, 2], 1));
+        let parts = split("say b", 3);
+        assert_eq!((parts.tokens, parts.merged), (vec![1, 2], 0));
+    }
 }

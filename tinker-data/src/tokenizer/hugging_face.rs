@@ -6,6 +6,8 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::path::Path;
 
+use tokenizers::models::ModelWrapper;
+
 use super::added::add_configured;
 use super::ends::{self, Named};
 use super::prefix::without_prefix_space;
@@ -25,6 +27,8 @@ pub(super) struct HuggingFace {
     control_starts: Vec<u8>,
     end: Option<u32>,
     ends: Vec<Named>,
+    /// The token for text that the vocabulary lacks.
+    unknown: Option<u32>,
     /// Digest of the files.
     digest: [u8; 16],
 }
@@ -69,6 +73,7 @@ impl HuggingFace {
             ids: vec![id],
         }));
         Ok(Self {
+            unknown: unknown(&tokenizer),
             tokenizer,
             rest,
             control,
@@ -77,6 +82,11 @@ impl HuggingFace {
             ends,
             digest: files.digest(),
         })
+    }
+
+    /// The token for text that the vocabulary lacks.
+    pub(super) fn unknown(&self) -> Option<u32> {
+        self.unknown
     }
 
     /// Digest of the files.
@@ -183,6 +193,16 @@ impl fmt::Debug for HuggingFace {
             .field("end", &self.end)
             .finish_non_exhaustive()
     }
+}
+
+fn unknown(tokenizer: &tokenizers::Tokenizer) -> Option<u32> {
+    let token = match tokenizer.get_model() {
+        ModelWrapper::BPE(model) => model.get_unk_token().clone()?,
+        ModelWrapper::WordLevel(model) => model.unk_token.clone(),
+        ModelWrapper::WordPiece(model) => model.unk_token.clone(),
+        ModelWrapper::Unigram(_) => "<unk>".to_owned(),
+    };
+    tokenizer.token_to_id(&token)
 }
 
 fn refuse(error: tokenizers::Error) -> ChatError {

@@ -121,6 +121,15 @@ impl Tokenizer {
         }
     }
 
+    /// Whether it is the token for text that the vocabulary lacks. Equal ids then stand for different texts.
+    pub(crate) fn is_unknown(&self, token: u32) -> bool {
+        match &self.0 {
+            Kind::Bytes => false,
+            #[cfg(feature = "tokenizers")]
+            Kind::HuggingFace(tokenizer) => tokenizer.unknown() == Some(token),
+        }
+    }
+
     /// Digest of the files that determine the tokens of a text; `None` for bytes.
     pub(crate) fn digest(&self) -> Option<[u8; 16]> {
         match &self.0 {

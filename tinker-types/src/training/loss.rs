@@ -58,22 +58,10 @@ impl LossFn {
 
     /// Arrays that each datum requires; `None` if only the server has that information.
     pub fn required_inputs(&self) -> Option<&'static [LossInput]> {
-        const TARGETS: LossInput = LossInput {
-            name: "target_tokens",
-            dtype: DType::Int64,
-        };
-        const LOGPROBS: LossInput = LossInput {
-            name: "logprobs",
-            dtype: DType::Float32,
-        };
-        const ADVANTAGES: LossInput = LossInput {
-            name: "advantages",
-            dtype: DType::Float32,
-        };
-        const MASK: LossInput = LossInput {
-            name: "sequence_ratio_mask",
-            dtype: DType::Float32,
-        };
+        const TARGETS: LossInput = LossInput::new("target_tokens", DType::Int64);
+        const LOGPROBS: LossInput = LossInput::new("logprobs", DType::Float32);
+        const ADVANTAGES: LossInput = LossInput::new("advantages", DType::Float32);
+        const MASK: LossInput = LossInput::new("sequence_ratio_mask", DType::Float32);
         match self {
             Self::CrossEntropy | Self::Custom => Some(&[TARGETS]),
             Self::ImportanceSampling
@@ -89,18 +77,9 @@ impl LossFn {
     /// Arrays that a datum may have besides: the `weights` of cross entropy, which default to 1, and the bounds of single
     /// targets for losses that clip.
     pub fn optional_inputs(&self) -> &'static [LossInput] {
-        const WEIGHTS: LossInput = LossInput {
-            name: "weights",
-            dtype: DType::Float32,
-        };
-        const LOW: LossInput = LossInput {
-            name: "clip_low_threshold",
-            dtype: DType::Float32,
-        };
-        const HIGH: LossInput = LossInput {
-            name: "clip_high_threshold",
-            dtype: DType::Float32,
-        };
+        const WEIGHTS: LossInput = LossInput::new("weights", DType::Float32);
+        const LOW: LossInput = LossInput::new("clip_low_threshold", DType::Float32);
+        const HIGH: LossInput = LossInput::new("clip_high_threshold", DType::Float32);
         match self {
             Self::CrossEntropy => &[WEIGHTS],
             Self::Ppo | Self::Cispo | Self::Gspo => &[LOW, HIGH],
@@ -116,6 +95,12 @@ pub struct LossInput {
     pub name: &'static str,
     /// Element type.
     pub dtype: DType,
+}
+
+impl LossInput {
+    const fn new(name: &'static str, dtype: DType) -> Self {
+        Self { name, dtype }
+    }
 }
 
 /// A constant of a loss.
