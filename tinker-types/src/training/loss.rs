@@ -172,7 +172,7 @@ impl Loss {
     }
 
     /// A loss of the hosted service: `target_tokens`, `logprobs`, `advantages`, and the provenance of each datum, see
-    /// [`Datum::with_provenance_of`].
+    /// [`Datum::with_provenance_of`](crate::Datum::with_provenance_of).
     pub fn stable_reinforce() -> Self {
         Self::new(LossFn::StableReinforce)
     }
