@@ -33,8 +33,7 @@ impl TemplateArgs {
         }
     }
 
-    /// Refuses options without effect. `has_messages` is false if there is nothing for a template to write; `fix` is
-    /// the advice.
+    /// Returns an error if template options are given and no input has messages. `fix` is the advice of the error.
     pub(crate) fn refuse_inert(&self, has_messages: bool, fix: &str) -> Result<(), Usage> {
         match self.given().filter(|_| !has_messages) {
             Some(option) => Err(Usage(format!("{option} has no effect: {fix}"))),

@@ -75,7 +75,7 @@ fn empty_answers_are_learned_on_request() {
     assert_eq!(work.run(&train).code, 3);
     let run = work.run(&[&train[..], &["--allow-empty"]].concat());
     assert_eq!(run.json()["examples"], 4);
-    // What teaches nothing at all is refused in any case.
+    // Rows without learned tokens are refused even so.
     work.write("x.jsonl", r#"{"messages":[{"role":"user","content":"a"}]}"#);
     assert_eq!(
         work.run(&["data", "check", "x.jsonl", "--allow-empty"])

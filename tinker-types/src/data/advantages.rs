@@ -28,7 +28,7 @@ impl From<&[f32]> for Advantages {
 }
 
 /// Advantages of the samples of one prompt: each reward minus the mean of the group. They are not divided by the standard
-/// deviation. If all rewards are equal, all are 0 and there is nothing to learn.
+/// deviation. If all rewards are equal, every advantage is 0.
 ///
 /// ```
 /// assert_eq!(tinker_types::group_advantages(&[1.0, 0.0, 0.0, 1.0]), [0.5, -0.5, -0.5, 0.5]);

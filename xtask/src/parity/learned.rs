@@ -44,7 +44,7 @@ const NOTHING_TO_LEARN: [&str; 4] = [
 ];
 
 /// The tokens of the `generation` blocks of a template for a conversation; none if the template refuses it. The inner
-/// error is the reason if there is nothing to learn.
+/// error is the reason why the conversation has no learned tokens.
 pub(super) fn blocks(
     renderer: &Renderer,
     conversation: &Conversation,

@@ -87,7 +87,7 @@ impl<'a> Writer<'a> {
     /// Writes up to the bracket that closes the expression, or to the end.
     fn expression(&mut self) -> String {
         let mut out = String::new();
-        // What was added up to here, and the value that is being written.
+        // The sum so far, and the current value.
         let mut sum: Option<(String, char)> = None;
         let mut value = String::new();
         let mut has_value = false;
