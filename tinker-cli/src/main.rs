@@ -5,6 +5,7 @@
     reason = "output is assembled from pieces; speed does not matter"
 )]
 
+#[cfg(feature = "local")]
 mod address;
 mod advice;
 mod args;

@@ -12,8 +12,14 @@ const OPPOSITES: [(&str, &str); 4] = [
     ("Opposite of left?", "right"),
 ];
 
-/// Options of a run that learns a few rows by heart.
-const LEARN: [&str; 8] = [
+/// Options of a run that learns the rows of `chats.jsonl` by heart.
+const LEARN: [&str; 14] = [
+    "train",
+    "chats.jsonl",
+    "--eval",
+    "chats.jsonl",
+    "--steps",
+    "120",
     "--learning-rate",
     "0.002",
     "--batch-size",
@@ -54,17 +60,7 @@ fn the_end_token_of_the_template_is_learned_and_stops() {
     let work = Workplace::new();
     work.write_model("base", CHATML, TEXT_END, &tokenizer());
     work.write_chats("chats.jsonl", &OPPOSITES);
-    let train = [
-        "train",
-        "chats.jsonl",
-        "--eval",
-        "chats.jsonl",
-        "--model",
-        "base",
-        "--steps",
-        "120",
-    ];
-    let run = work.run(&[&train[..], &LEARN, &["--json"]].concat());
+    let run = work.run(&[&LEARN[..], &["--model", "base", "--json"]].concat());
     assert!(
         run.stderr.contains("the end tokens differ")
             && run.stderr.contains("the chat template <|im_end|> (263)"),
@@ -125,17 +121,7 @@ fn an_empty_thought_of_the_template_is_no_difference() {
     let work = Workplace::new();
     work.write_model("thinker", THINKS, TURN_END, &tokenizer());
     work.write_chats("chats.jsonl", &OPPOSITES);
-    let train = [
-        "train",
-        "chats.jsonl",
-        "--eval",
-        "chats.jsonl",
-        "--model",
-        "thinker",
-        "--steps",
-        "120",
-    ];
-    let run = work.run(&[&train[..], &LEARN].concat());
+    let run = work.run(&[&LEARN[..], &["--model", "thinker"]].concat());
     assert_eq!(run.code, 0, "{}", run.stderr);
     let line = run.stdout.lines().find(|line| line.contains("exact match"));
     assert!(line.unwrap().contains("→ 1.00 after"), "{}", run.stdout);

@@ -20,6 +20,7 @@ use crate::operation::tracker::Tracker;
 use crate::promise::record::Promise;
 use crate::session::connection::Connection;
 use crate::session::form::ForwardForm;
+use crate::session::lease::ModelLease;
 use crate::session::memory::Memory;
 use crate::session::state::ClientState;
 use crate::wire::request::{Form, repeatable};
@@ -105,6 +106,8 @@ async fn test(subject: &Subject<'_>) -> Result<ForwardForm, Error> {
 struct Trial<'a> {
     subject: &'a Subject<'a>,
     model: ModelId,
+    /// Unloads the model if the test is given up in the middle.
+    _lease: Arc<ModelLease>,
 }
 
 impl<'a> Trial<'a> {
@@ -124,6 +127,7 @@ impl<'a> Trial<'a> {
             .await?;
         Ok(Self {
             subject,
+            _lease: ModelLease::new(subject.state, made.model_id.clone()),
             model: made.model_id,
         })
     }
@@ -189,7 +193,8 @@ impl<'a> Trial<'a> {
     }
 
     /// Releases the model. A server without the route releases it with the session.
-    async fn unload(&self) {
+    async fn unload(self) {
+        self.subject.state.forget_model(&self.model);
         let request = UnloadModel::new(self.model.clone());
         let call = self
             .subject

@@ -50,44 +50,45 @@ fn npm(shell: &Shell, name: &str, version: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// The folder of files of a wheel, fetched unless it is there. `wanted` is a folder of the wheel.
-pub(super) fn wheel(
-    shell: &Shell,
-    [name, version]: [&str; 2],
-    wanted: &str,
-) -> anyhow::Result<PathBuf> {
-    let folder = folder().join("pypi").join(format!("{name}-{version}"));
-    if !folder.is_dir() {
-        let fetched = pypi(shell, [name, version], &["--only-binary", ":all:"])?;
-        let archive = only_file(shell, fetched.path())?;
-        let unpacked = fetched.path().join("unpacked");
+pub(super) fn wheel(shell: &Shell, package: [&str; 2], wanted: &str) -> anyhow::Result<PathBuf> {
+    let options = ["--only-binary", ":all:"];
+    fetch(shell, package, &options, wanted, |archive, unpacked| {
         cmd!(shell, "python3 -m zipfile -e {archive} {unpacked}")
             .quiet()
-            .run()?;
-        keep(shell, &unpacked.join(wanted), &folder)?;
-    }
-    Ok(folder)
+            .run()
+    })
 }
 
 /// The folder of files of a source package, fetched unless it is there. `wanted` is a folder of the package, which is
 /// not built.
-pub(super) fn source(
-    shell: &Shell,
-    [name, version]: [&str; 2],
-    wanted: &str,
-) -> anyhow::Result<PathBuf> {
-    let folder = folder().join("pypi").join(format!("{name}-{version}"));
-    if !folder.is_dir() {
-        let fetched = pypi(shell, [name, version], &["--no-binary", name])?;
-        let archive = only_file(shell, fetched.path())?;
-        let unpacked = fetched.path().join("unpacked");
-        shell.create_dir(&unpacked)?;
-        let pattern = format!("*/{wanted}/*");
+pub(super) fn source(shell: &Shell, package: [&str; 2], wanted: &str) -> anyhow::Result<PathBuf> {
+    let options = ["--no-binary", package[0]];
+    let pattern = format!("*/{wanted}/*");
+    fetch(shell, package, &options, wanted, |archive, unpacked| {
+        shell.create_dir(unpacked)?;
         cmd!(
             shell,
             "tar -xzf {archive} -C {unpacked} --strip-components=1 --wildcards {pattern}"
         )
         .quiet()
-        .run()?;
+        .run()
+    })
+}
+
+/// Fetches a package unless its folder is there, and keeps the `wanted` folder of what `unpack` finds in the archive.
+fn fetch(
+    shell: &Shell,
+    [name, version]: [&str; 2],
+    options: &[&str],
+    wanted: &str,
+    unpack: impl FnOnce(&Path, &Path) -> xshell::Result<()>,
+) -> anyhow::Result<PathBuf> {
+    let folder = folder().join("pypi").join(format!("{name}-{version}"));
+    if !folder.is_dir() {
+        let fetched = pypi(shell, [name, version], options)?;
+        let archive = only_file(shell, fetched.path())?;
+        let unpacked = fetched.path().join("unpacked");
+        unpack(&archive, &unpacked)?;
         keep(shell, &unpacked.join(wanted), &folder)?;
     }
     Ok(folder)

@@ -12,44 +12,21 @@ use super::refusal::collect;
 pub(super) fn register(environment: &mut Environment<'_>) {
     type Name<'a> = Option<Cow<'a, str>>;
     type More = Rest<ValueOrKwargs>;
-    environment.add_filter(
-        "map",
-        |state: &mut State<'_, '_>, value: Value, more: More| {
-            filters::map(state, value, more).map(Generator::of)
-        },
-    );
-    environment.add_filter(
-        "select",
-        |state: &mut State<'_, '_>, value: Value, test: Name<'_>, more: More| {
-            filters::select(state, value, test, more).map(Generator::of)
-        },
-    );
-    environment.add_filter(
-        "reject",
-        |state: &mut State<'_, '_>, value: Value, test: Name<'_>, more: More| {
-            filters::reject(state, value, test, more).map(Generator::of)
-        },
-    );
-    environment.add_filter(
-        "selectattr",
-        |state: &mut State<'_, '_>,
-         value: Value,
-         name: Cow<'_, str>,
-         test: Name<'_>,
-         more: More| {
-            filters::selectattr(state, value, name, test, more).map(Generator::of)
-        },
-    );
-    environment.add_filter(
-        "rejectattr",
-        |state: &mut State<'_, '_>,
-         value: Value,
-         name: Cow<'_, str>,
-         test: Name<'_>,
-         more: More| {
-            filters::rejectattr(state, value, name, test, more).map(Generator::of)
-        },
-    );
+    macro_rules! lazy {
+        ($filter:ident($($argument:ident: $kind:ty),+)) => {
+            environment.add_filter(
+                stringify!($filter),
+                |state: &mut State<'_, '_>, value: Value, $($argument: $kind),+| {
+                    filters::$filter(state, value, $($argument),+).map(Generator::of)
+                },
+            );
+        };
+    }
+    lazy!(map(more: More));
+    lazy!(select(test: Name<'_>, more: More));
+    lazy!(reject(test: Name<'_>, more: More));
+    lazy!(selectattr(name: Cow<'_, str>, test: Name<'_>, more: More));
+    lazy!(rejectattr(name: Cow<'_, str>, test: Name<'_>, more: More));
     environment.add_filter(
         "unique",
         |state: &State<'_, '_>, value: Value, named: Kwargs| {
