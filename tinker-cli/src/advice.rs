@@ -6,9 +6,9 @@ use std::io::ErrorKind;
 use tinker_client::Error;
 use tinker_client::hub::{HubError, HubErrorKind};
 use tinker_data::{ChatError, DatasetError};
+use tinker_train::TrainError;
 use tinker_types::{ClientConfigRequest, CreateSession, Endpoint as _, GetServerCapabilities};
 
-use crate::command::train::Diverged;
 use crate::exit::{self, Interrupted, Limited, Usage};
 use crate::style::{BAD, FAINT, LABEL, paint};
 
@@ -78,7 +78,7 @@ fn hint(cause: &(dyn StdError + 'static), program: &str) -> Option<String> {
             "check the network and HF_ENDPOINT; received data is kept, and the next call continues";
         return Some(hint.to_owned());
     }
-    if cause.is::<Diverged>() {
+    if let Some(TrainError::Diverged(_)) = cause.downcast_ref() {
         return Some("try again with a lower --learning-rate".to_owned());
     }
     if cause.is::<DatasetError>() {
@@ -189,10 +189,11 @@ mod tests {
 
     #[test]
     fn divergence_suggests_a_lower_rate() {
-        let error = anyhow::Error::from(Diverged {
+        let error = anyhow::Error::from(TrainError::from(tinker_train::Diverged {
             step: 3,
             loss: f64::NAN,
-        });
+            saved: None,
+        }));
         assert!(shown(&error).ends_with("hint: try again with a lower --learning-rate"));
     }
 

@@ -23,7 +23,7 @@ use crate::context::Context;
 /// A subcommand with its arguments.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
-    Train(Box<train::Args>),
+    Train(Box<train::TrainArgs>),
     Sample(Box<sample::Args>),
     Data(Box<data::Args>),
     #[cfg(feature = "local")]

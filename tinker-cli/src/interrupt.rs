@@ -1,9 +1,6 @@
 //! Ctrl-C and SIGTERM: the first requests an orderly stop, the second exits at once.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use tokio::sync::Notify;
+use tinker_train::StopFlag;
 
 use crate::exit;
 use crate::printer::Printer;
@@ -11,45 +8,33 @@ use crate::printer::Printer;
 /// Whether the user has requested a stop.
 #[derive(Debug, Clone)]
 pub(crate) struct Interrupt {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug, Default)]
-struct Shared {
-    requested: AtomicBool,
-    notify: Notify,
+    flag: StopFlag,
 }
 
 impl Interrupt {
     /// Starts to listen; prints `notice` at the first signal.
     pub(crate) fn listen(printer: Printer, notice: &'static str) -> anyhow::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let flag = StopFlag::default();
         let mut signals = Signals::new()?;
-        let listener = Arc::clone(&shared);
+        let listener = flag.clone();
         tokio::spawn(async move {
             signals.next().await;
             printer.print_line(&format!("\n{notice}"));
-            listener.requested.store(true, Ordering::Release);
-            listener.notify.notify_waiters();
+            listener.request();
             signals.next().await;
             stop_at_once();
         });
-        Ok(Self { shared })
+        Ok(Self { flag })
     }
 
-    /// Whether a stop was requested.
-    pub(crate) fn is_requested(&self) -> bool {
-        self.shared.requested.load(Ordering::Acquire)
+    /// The request as the training loop takes it.
+    pub(crate) fn flag(&self) -> StopFlag {
+        self.flag.clone()
     }
 
     /// Waits until a stop is requested.
     pub(crate) async fn requested(&self) {
-        let mut notified = std::pin::pin!(self.shared.notify.notified());
-        // Registered before the flag is read, so that a signal in between is not missed.
-        notified.as_mut().enable();
-        if !self.is_requested() {
-            notified.await;
-        }
+        self.flag.requested().await;
     }
 }
 

@@ -64,6 +64,11 @@ xflags::xflags! {
             /// Number of kills (default 200).
             optional --times times: usize
         }
+        /// Kill training runs of each recipe at random moments, continue them, and compare with the whole run.
+        cmd crash {
+            /// Number of kills of each recipe (default 100).
+            optional --times times: usize
+        }
         /// Run the fuzz targets of `fuzz/`. Needs cargo-fuzz.
         cmd fuzz {
             /// Inputs for each target (default 700000, a tenth of it for those that run an engine or a client).

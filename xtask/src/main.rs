@@ -37,6 +37,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Lines(flags) => lines::run(flags.root),
         XtaskCmd::Load(flags) => trial::load(&flags),
         XtaskCmd::Kill(flags) => trial::kill(&flags),
+        XtaskCmd::Crash(flags) => trial::crash(&flags),
         XtaskCmd::Fuzz(flags) => trial::fuzz(&flags),
         XtaskCmd::FaultRun(flags) => fault_run::run(&flags),
         XtaskCmd::Conformance(flags) => conformance::run(flags.python.as_deref(), flags.all),

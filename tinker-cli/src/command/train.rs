@@ -1,27 +1,51 @@
-//! `tinker train`: supervised fine-tuning.
+//! `tinker train`: fine-tuning.
 
 mod args;
 mod cache;
+mod continued;
 mod encoded;
-mod evaluate;
 mod job;
 mod pace;
 mod plan;
 mod preview;
 mod record;
-mod recovery;
+mod resume;
 mod run;
 mod run_folder;
-mod schedule;
+mod runner;
 mod source;
 mod split;
-mod steps;
 mod suggest;
 mod summary;
-mod watch;
+
+use crate::context::Context;
 
 pub(crate) use args::Args;
-pub(crate) use run::run;
 #[cfg(feature = "local")]
-pub(crate) use run_folder::{CONFIG, METRICS, SUMMARY};
-pub(crate) use steps::Diverged;
+pub(crate) use run_folder::SUMMARY;
+
+/// Fine-tune a model on examples, and show what it learned.
+///
+/// Samples answers to held-out prompts before and after training, and prints them side by side.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct TrainArgs {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    args: Args,
+}
+
+/// A subcommand of `tinker train`. A data file with the name of one is given as `./resume`.
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    Resume(resume::Args),
+}
+
+/// Runs the subcommand, or trains on the data.
+pub(crate) async fn run(args: TrainArgs, context: &Context) -> anyhow::Result<()> {
+    match args.command {
+        None => Box::pin(run::run(args.args, None, context)).await,
+        Some(Command::Resume(args)) => Box::pin(resume::run(args, context)).await,
+    }
+}

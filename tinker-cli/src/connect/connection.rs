@@ -107,14 +107,15 @@ impl Connection {
         Ok(true)
     }
 
-    /// Number of refused connections so far. After one, another process may answer, with an older state. The hosted service
-    /// keeps its state, and the engine cannot be lost.
-    pub(crate) fn refusals(&self) -> u64 {
+    /// Counts refused connections. After one, another process may answer, with an older state. The hosted service keeps
+    /// its state, and the engine cannot be lost.
+    pub(crate) fn refusals(&self) -> Option<tinker_train::Refusals> {
         let is_official = |(config, _): &(Box<Config>, Printer)| config.is_official();
         if self.renewal.as_ref().is_none_or(is_official) {
-            return 0;
+            return None;
         }
-        self.outages.count()
+        let outages = Arc::clone(&self.outages);
+        Some(Arc::new(move || outages.count()))
     }
 
     /// Adds the addresses of the run's checkpoints to the error of one that does not exist.

@@ -29,6 +29,7 @@ fn a_run_leaves_its_records_and_a_checkpoint_to_sample_from() {
         names(&run),
         [
             "config.json",
+            "journal.jsonl",
             "loss.svg",
             "metrics.jsonl",
             "samples.json",

@@ -16,8 +16,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tinker-engine", &[]),
     ("tinker-local", &["tinker-types", "tinker-engine"]),
     (
+        "tinker-train",
+        &["tinker-types", "tinker-data", "tinker-client"],
+    ),
+    (
         "tinker-cli",
         &[
+            "tinker-train",
             "tinker-types",
             "tinker-data",
             "tinker-transport",

@@ -11,13 +11,14 @@ pub(crate) use source::{Source, rust_files};
 pub(crate) use tokens::Token;
 
 /// The library crates, in the order of their arrows.
-pub(crate) const LIBRARIES: [&str; 6] = [
+pub(crate) const LIBRARIES: [&str; 7] = [
     "tinker-types",
     "tinker-data",
     "tinker-transport",
     "tinker-client",
     "tinker-engine",
     "tinker-local",
+    "tinker-train",
 ];
 
 /// The crate of the `tinker` command.

@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 
 /// The libraries, each with the foreign crates that its public API may mention.
 /// Crates that are not listed, reqwest and prost above all, can be replaced without breaking users.
-const LIBRARIES: [(&str, &[&str]); 6] = [
+const LIBRARIES: [(&str, &[&str]); 7] = [
     (
         "tinker-types",
         &[
@@ -72,6 +72,19 @@ const LIBRARIES: [(&str, &[&str]); 6] = [
             "tinker_types",
             "tokio",
             "tower_service",
+        ],
+    ),
+    (
+        "tinker-train",
+        &[
+            "futures_core",
+            "futures_util",
+            "serde",
+            "serde_core",
+            "tinker_client",
+            "tinker_data",
+            "tinker_types",
+            "tokio",
         ],
     ),
 ];

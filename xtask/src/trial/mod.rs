@@ -1,9 +1,11 @@
 //! Long robustness runs. Their results are in docs/robustness.md.
 
+mod crash;
 mod fuzz;
 mod kill;
 mod load;
 
+pub(crate) use crash::crash;
 pub(crate) use fuzz::fuzz;
 pub(crate) use kill::kill;
 pub(crate) use load::load;

@@ -5,9 +5,10 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tinker_train::{CONFIG, METRICS};
 use tinker_types::{CheckpointKind, CheckpointPath};
 
-use crate::command::train::{CONFIG, METRICS, SUMMARY};
+use crate::command::train::SUMMARY;
 use crate::exit::Usage;
 
 /// The run to hand over.

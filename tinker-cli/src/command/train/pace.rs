@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::steps::Step;
+use tinker_train::StepRow;
+
 use crate::format;
 
 /// Weight of the previous value in the smoothed loss.
@@ -20,7 +21,7 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// Adds a finished step.
-    pub(crate) fn add(&mut self, step: &Step) {
+    pub(crate) fn add(&mut self, step: &StepRow) {
         if let Some(loss) = step.loss {
             self.smoothed = KEEP * self.smoothed + (1.0 - KEEP) * loss;
             self.weight = KEEP * self.weight + (1.0 - KEEP);
@@ -85,18 +86,11 @@ impl Pace {
 mod tests {
     use super::*;
 
-    fn step(step: usize, loss: impl Into<Option<f64>>) -> Step {
-        Step {
-            number: step,
-            tokens: 1000,
-            learned_tokens: 500,
-            loss: loss.into(),
-            learning_rate: 1.0,
-            grad_norm: None,
-            seconds: step as f64 * 0.5,
-            exact_match: None,
-            checkpoint: None,
-        }
+    fn step(step: usize, loss: impl Into<Option<f64>>) -> StepRow {
+        let mut row = StepRow::new(step);
+        (row.tokens, row.learned_tokens) = (1000, 500);
+        (row.loss, row.seconds) = (loss.into(), step as f64 * 0.5);
+        row
     }
 
     #[test]

@@ -5,7 +5,6 @@ use tinker_data::EncodedCounts;
 use tinker_types::CheckpointPath;
 
 use super::args::Args;
-use super::schedule;
 use crate::connect::BUILT_IN_MODEL;
 use crate::format::{self, labelled};
 use crate::report::Printable;
@@ -49,8 +48,8 @@ impl Plan {
         let least_steps = if is_built_in { 150 } else { 1 };
         let steps = match (args.steps, args.epochs) {
             (Some(steps), _) => steps.get(),
-            (None, Some(epochs)) => schedule::steps(examples, batch_size, epochs),
-            (None, None) => schedule::steps(examples, batch_size, 2.0).max(least_steps),
+            (None, Some(epochs)) => tinker_train::steps(examples, batch_size, epochs),
+            (None, None) => tinker_train::steps(examples, batch_size, 2.0).max(least_steps),
         };
         let rank = args.rank.map_or(DEFAULT_RANK, u32::from);
         Self {

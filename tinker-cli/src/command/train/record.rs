@@ -2,15 +2,13 @@
 
 use serde::Serialize;
 use tinker_data::{EncodedCounts, EncodedQuestions, Question};
+use tinker_train::{RunFolder, Score, StepRow, is_exact};
 
 use super::args::Args;
-use super::evaluate::{Score, is_exact};
 use super::pace::Pace;
 use super::plan::Plan;
-use super::run_folder::{self, RunFolder};
+use super::run_folder;
 use super::source::Source;
-use super::split::Origin;
-use super::steps::Step;
 use super::suggest;
 use super::summary::{GivenAnswer, Outcome, Sample, Status, Suggestion, Summary, curve};
 use crate::clock;
@@ -37,6 +35,8 @@ pub(crate) struct Config<'a> {
     checkpoint_name: &'a str,
     /// Words of the command with these settings, without start, steps and destination.
     command: Vec<String>,
+    /// Words of the command that does the rest of the run.
+    continue_command: Vec<String>,
     #[serde(flatten)]
     plan: &'a Plan,
 }
@@ -60,13 +60,11 @@ impl<'a> Config<'a> {
             examples: encoded.sequences,
             examples_left_out: encoded.left_out,
             held_out: source.eval_path().display().to_string(),
-            held_out_sha256: match &source.split.origin {
-                Origin::File { sha256, .. } => Some(sha256),
-                Origin::Share { .. } => None,
-            },
+            held_out_sha256: source.held_out_sha256(),
             held_out_prompts: questions.questions.len(),
             checkpoint_name: &args.name,
             command: suggest::settings(args, plan),
+            continue_command: suggest::continuation(args, plan),
             plan,
         }
     }
@@ -77,21 +75,17 @@ impl<'a> Config<'a> {
 pub(crate) struct Record {
     pub(crate) before: Vec<String>,
     pub(crate) after: Vec<String>,
-    pub(crate) metrics: Vec<Step>,
+    pub(crate) metrics: Vec<StepRow>,
     pub(crate) pace: Pace,
-    /// Number of the last step done.
-    pub(crate) done: usize,
     pub(crate) checkpoint: String,
-    /// The last intermediate checkpoint, with its step.
-    pub(crate) saved: Option<(usize, String)>,
     pub(crate) sampler: Option<String>,
     pub(crate) next: Vec<Suggestion>,
 }
 
 impl Record {
-    /// Drops all but the first steps, which are done again.
-    pub(crate) fn go_back(&mut self, steps: usize) {
-        self.metrics.truncate(steps);
+    /// Drops the rows behind a step, which are done again.
+    pub(crate) fn go_back(&mut self, step: usize) {
+        self.metrics.retain(|row| row.number <= step);
         self.pace = Pace::default();
         for step in &self.metrics {
             self.pace.add(step);
@@ -120,7 +114,7 @@ impl Record {
             model: plan.model.clone(),
             data: source.path().display().to_string(),
             held_out: source.eval_path().display().to_string(),
-            steps: self.done,
+            steps: folder.done(),
             tokens: self.pace.tokens(),
             seconds: self.pace.seconds(),
             first_loss: mean_loss(&self.metrics[..ends]),
@@ -133,7 +127,7 @@ impl Record {
             files: run_folder::FILES.to_vec(),
             next: self.next,
         };
-        let samples = rows(questions, &self.before, &self.after);
+        let samples = samples(questions, &self.before, &self.after);
         Outcome {
             summary,
             samples,
@@ -147,11 +141,13 @@ impl Outcome {
     pub(crate) fn write(&self, folder: &RunFolder) -> anyhow::Result<()> {
         folder.write_json(run_folder::SAMPLES, &self.samples)?;
         folder.write(run_folder::PLOT, &plot::svg(&curve(&self.metrics)))?;
-        folder.write_json(run_folder::SUMMARY, &self.summary)
+        folder.write_json(run_folder::SUMMARY, &self.summary)?;
+        Ok(())
     }
 }
 
-fn rows(questions: &[Question], before: &[String], after: &[String]) -> Vec<Sample> {
+/// The questions with the answers before and after training.
+pub(crate) fn samples(questions: &[Question], before: &[String], after: &[String]) -> Vec<Sample> {
     let given = |question: &Question, answers: &[String], at: usize| {
         let text = answers.get(at)?.clone();
         Some(GivenAnswer {
@@ -171,7 +167,7 @@ fn rows(questions: &[Question], before: &[String], after: &[String]) -> Vec<Samp
     questions.iter().enumerate().filter_map(row).collect()
 }
 
-fn mean_loss(steps: &[Step]) -> Option<f64> {
+fn mean_loss(steps: &[StepRow]) -> Option<f64> {
     let losses: Vec<f64> = steps.iter().filter_map(|step| step.loss).collect();
     let sum: f64 = losses.iter().sum();
     (!losses.is_empty()).then(|| sum / losses.len() as f64)

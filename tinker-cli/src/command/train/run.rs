@@ -1,17 +1,22 @@
 //! Preparation of a run: data, connection and plan.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use serde::Deserialize;
 use tinker_data::EncodedQuestions;
+use tinker_train::{RunFolder, Supervised};
 use tinker_types::{CheckpointKind, CheckpointPath, ModelInfo};
 
 use super::args::Args;
+use super::continued::Continued;
 use super::encoded::encoded;
-use super::job::Job;
+use super::job::{Exam, Job};
 use super::plan::{DryRun, Plan};
 use super::preview::preview;
 use super::record::Config;
-use super::run_folder::RunFolder;
+use super::run_folder::{self, SAMPLES, folder_error};
+use super::runner::load;
 use super::source::Source;
 use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
 use crate::context::Context;
@@ -21,8 +26,12 @@ use crate::exit::Usage;
 use crate::format;
 use crate::interrupt::Interrupt;
 
-/// Trains a model, and prints what it learned.
-pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+/// Trains a model, and prints what it learned. A continued run brings its folder.
+pub(super) async fn run(
+    args: Args,
+    continued: Option<Continued>,
+    context: &Context,
+) -> anyhow::Result<()> {
     let resume = args
         .resume
         .as_deref()
@@ -36,9 +45,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let output = args
         .output
         .clone()
-        .unwrap_or_else(|| RunFolder::default_path(args.first_file()));
+        .unwrap_or_else(|| run_folder::default_path(args.first_file()));
     // The disk of the run folder has room for copies of the data; a dry run writes nothing there.
-    let spool = RunFolder::nearest(&output).filter(|_| !args.dry_run);
+    let spool = run_folder::nearest(&output).filter(|_| !args.dry_run);
     let source = Source::read(&args, spool.as_deref(), context);
     data_errors::print_if_json(&source, context.report)?;
     let source = source?;
@@ -51,7 +60,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         context,
         &source,
         &output,
-        resume,
+        (resume, continued),
         &mut connection,
     ))
     .await;
@@ -65,32 +74,27 @@ async fn train(
     context: &Context,
     source: &Source,
     output: &Path,
-    resume: Option<CheckpointPath>,
+    (resume, continued): (Option<CheckpointPath>, Option<Continued>),
     connection: &mut Connection,
 ) -> anyhow::Result<()> {
     // The base model of a checkpoint is known once it is loaded; loading trains nothing.
     let loaded = match &resume {
-        // Uploaded weights come without the state of an optimizer.
-        Some(path) => {
-            let service = &connection.service;
-            let loading = if path.kind() == CheckpointKind::External {
-                service.create_training_client_from_state(path)
-            } else {
-                service.create_training_client_from_state_with_optimizer(path)
-            };
-            match loading.await {
-                Ok(loaded) => Some(loaded),
-                Err(error) => {
-                    return Err(connection.explain_missing(&path.to_string(), error).await);
-                }
+        Some(path) => match load(&connection.service, path).await {
+            Ok(loaded) => Some(loaded),
+            Err(error) => {
+                return Err(connection.explain_missing(&path.to_string(), error).await);
             }
-        }
+        },
         None => None,
     };
     let model = match &loaded {
         Some(training) => base_model(training.info()),
         None => connection.base_model(args.model.as_deref())?,
     };
+    if let Some(continued) = &continued {
+        let held_out = source.held_out_sha256();
+        continued.check(&model, &source.sha256, held_out, context)?;
+    }
     let renderer = connection.renderer(&model).await?;
     let renderer = renderer
         .with_learn(args.encode.learn.into())
@@ -134,30 +138,55 @@ async fn train(
     }
     context.printer.print_labelled("plan", &plan.describe());
 
-    let folder = RunFolder::create(
-        output,
-        &Config::new(
-            args,
-            connection.describe(),
-            source,
-            &plan,
-            encoded.counts(),
-            &questions,
-        ),
-    )?;
+    let config = Config::new(
+        args,
+        connection.describe(),
+        source,
+        &plan,
+        encoded.counts(),
+        &questions,
+    );
+    let (folder, before) = if let Some(continued) = continued {
+        let before = answers_before(&continued.folder, questions.questions.len());
+        (continued.folder, before)
+    } else {
+        let start = plan.resume.clone();
+        let folder = RunFolder::create_at(output, &config, plan.first_step, start);
+        (folder.map_err(folder_error)?, None)
+    };
     let notice = "stopping after the step in flight; Ctrl-C again exits at once";
     let interrupt = Interrupt::listen(context.printer, notice)?;
+    let recipe = Supervised::new(encoded, plan.batch_size, plan.seed);
     let job = Job {
         args,
         context,
         source,
         plan,
-        renderer,
-        encoded,
-        questions,
+        recipe,
+        exam: Arc::new(Exam {
+            renderer,
+            questions,
+            printer: context.printer,
+        }),
         interrupt,
     };
-    Box::pin(job.run(connection, loaded, folder)).await
+    Box::pin(job.run(connection, loaded, folder, before)).await
+}
+
+/// The answers before training that an earlier process recorded, if they are those to all of the questions.
+fn answers_before(folder: &RunFolder, questions: usize) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Row {
+        before: Answer,
+    }
+    #[derive(Deserialize)]
+    struct Answer {
+        text: String,
+    }
+    let text = std::fs::read(folder.path().join(SAMPLES)).ok()?;
+    let rows: Vec<Row> = serde_json::from_slice(&text).ok()?;
+    let answers = rows.into_iter().map(|row| row.before.text);
+    Some(answers.collect()).filter(|answers: &Vec<String>| answers.len() == questions)
 }
 
 /// The name of a model's base model; empty if the server does not report it.

@@ -90,6 +90,14 @@ impl Source {
         paths.next().unwrap_or_else(|| Path::new(""))
     }
 
+    /// SHA-256 of the file of the questions; `None` if they are a share of the data.
+    pub(crate) fn held_out_sha256(&self) -> Option<&str> {
+        match &self.split.origin {
+            Origin::File { sha256, .. } => Some(sha256),
+            Origin::Share { .. } => None,
+        }
+    }
+
     /// The file of the questions.
     pub(crate) fn eval_path(&self) -> &Path {
         match &self.split.origin {

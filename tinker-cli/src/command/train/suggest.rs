@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use tinker_data::{Conversation, Example, Prompt, Question, Role};
+use tinker_train::RunFolder;
 
 use super::args::Args;
 use super::plan::Plan;
-use super::run_folder::{QUESTION, RunFolder};
+use super::run_folder::QUESTION;
 use super::summary::{Suggestion, shown_rows};
 use crate::format::shell_word;
 
@@ -86,6 +87,26 @@ pub(crate) fn sample(
         purpose: "try it",
         command: command(program, &words),
     })
+}
+
+/// Words of the command that does the rest of a run in its folder: all settings, those by default included. The
+/// checkpoint to continue from is in the journal.
+pub(crate) fn continuation(args: &Args, plan: &Plan) -> Vec<String> {
+    let mut words = settings(args, plan);
+    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
+    option("steps", plan.steps.to_string());
+    if let Some(rank) = plan.rank {
+        option("rank", rank.to_string());
+        option(
+            "model",
+            args.model.clone().unwrap_or_else(|| plan.model.clone()),
+        );
+    }
+    if let Some(threads) = args.destination.threads() {
+        option("threads", threads.to_string());
+    }
+    words.extend(args.destination.place_words());
+    words
 }
 
 /// Continues an interrupted run.

@@ -2,9 +2,8 @@
 
 use comfy_table::{ContentArrangement, Row, Table, presets};
 use serde::Serialize;
+use tinker_train::{Score, StepRow};
 
-use super::evaluate::Score;
-use super::steps::Step;
 use crate::format::{self, labelled};
 use crate::plot::{self, Curve};
 use crate::report::Printable;
@@ -87,7 +86,7 @@ pub(crate) struct Outcome {
     #[serde(flatten)]
     pub(crate) summary: Summary,
     pub(crate) samples: Vec<Sample>,
-    pub(crate) metrics: Vec<Step>,
+    pub(crate) metrics: Vec<StepRow>,
 }
 
 impl Printable for Outcome {
@@ -244,7 +243,7 @@ fn colour_marks(line: &str, style: TerminalStyle) -> String {
 }
 
 /// Curve of the loss over the steps.
-pub(crate) fn curve(metrics: &[Step]) -> Curve {
+pub(crate) fn curve(metrics: &[StepRow]) -> Curve {
     Curve {
         title: "loss, nats per token".to_owned(),
         x_label: "step".to_owned(),

@@ -17,26 +17,16 @@ fn row(number: usize, after: Option<GivenAnswer>) -> Sample {
     }
 }
 
-fn step(step: usize) -> Step {
-    Step {
-        number: step,
-        tokens: 10,
-        learned_tokens: 5,
-        loss: Some(1.0 / step as f64),
-        learning_rate: 0.1,
-        grad_norm: Some(2.0),
-        seconds: step as f64,
-        exact_match: None,
-        checkpoint: None,
-    }
+fn step(step: usize) -> StepRow {
+    let mut row = StepRow::new(step);
+    (row.tokens, row.learned_tokens) = (10, 5);
+    (row.loss, row.grad_norm) = (Some(1.0 / step as f64), Some(2.0));
+    (row.learning_rate, row.seconds) = (0.1, step as f64);
+    row
 }
 
 fn outcome(rows: usize) -> Outcome {
-    let score = |exact| Score {
-        exact,
-        asked: rows,
-        rate: exact as f64 / rows as f64,
-    };
+    let score = |exact| Score::new(exact, rows);
     let samples = (1..=rows).map(|number| row(number, Some(given(" ordway", number % 4 != 2))));
     Outcome {
         summary: Summary {

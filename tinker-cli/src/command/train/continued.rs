@@ -1,0 +1,85 @@
+//! A run folder to continue, with the settings that must not change.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use tinker_train::{CONFIG, RunFolder};
+
+use crate::context::Context;
+use crate::exit::Usage;
+
+/// The settings of a run that its continuation repeats.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Settings {
+    /// Words of the command that continues the run.
+    #[serde(default)]
+    pub(super) continue_command: Vec<String>,
+    model: String,
+    data_sha256: String,
+    held_out_sha256: Option<String>,
+}
+
+/// A run folder to continue.
+#[derive(Debug)]
+pub(super) struct Continued {
+    pub(super) folder: RunFolder,
+    pub(super) settings: Settings,
+    pub(super) allow_changes: bool,
+}
+
+impl Settings {
+    /// The settings in a run folder.
+    pub(super) fn read(run: &Path) -> anyhow::Result<Self> {
+        let path = run.join(CONFIG);
+        let text =
+            std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let settings: Self = serde_json::from_slice(&text)
+            .with_context(|| format!("{} was not written by this version", path.display()))?;
+        if settings.continue_command.is_empty() {
+            let message = format!(
+                "{} was written by a version whose runs cannot be continued this way; use the command that it printed",
+                path.display()
+            );
+            return Err(Usage(message).into());
+        }
+        Ok(settings)
+    }
+}
+
+impl Continued {
+    /// Refuses data and models that are not those of the run, unless changes are allowed.
+    pub(super) fn check(
+        &self,
+        model: &str,
+        data_sha256: &str,
+        held_out_sha256: Option<&str>,
+        context: &Context,
+    ) -> anyhow::Result<()> {
+        let settings = &self.settings;
+        let held_out = settings.held_out_sha256.as_deref();
+        for (what, before, now) in [
+            ("model", Some(settings.model.as_str()), Some(model)),
+            (
+                "data",
+                Some(settings.data_sha256.as_str()),
+                Some(data_sha256),
+            ),
+            ("held-out file", held_out, held_out_sha256),
+        ] {
+            if before == now {
+                continue;
+            }
+            let show = |value: Option<&str>| value.unwrap_or("none").to_owned();
+            let changed = format!("the {what} was {} and is {}", show(before), show(now));
+            if !self.allow_changes {
+                let message = format!(
+                    "{changed}; the run would not be the same, so it is refused: restore it, or add --allow-changes"
+                );
+                return Err(Usage(message).into());
+            }
+            context.printer.print_note(&changed);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! Order of the examples.
+
+use std::sync::{Mutex, PoisonError};
+
+use fastrand::Rng;
+
+/// Indices of the examples of each batch, as a pure function of the seed and the number of the batch: epochs, each
+/// shuffled anew, are concatenated and cut into batches.
+///
+/// Memory: 8 bytes for each example, and as much again.
+///
+/// ```
+/// use tinker_train::Order;
+///
+/// let order = Order::new(10, 4, 7);
+/// let later = order.batch(100);
+/// assert_eq!(later, Order::new(10, 4, 7).batch(100));
+/// ```
+#[derive(Debug)]
+pub struct Order {
+    examples: usize,
+    batch_size: usize,
+    seed: u64,
+    /// The epoch that was used last.
+    epoch: Mutex<Epoch>,
+}
+
+#[derive(Debug)]
+struct Epoch {
+    /// State after the shuffle.
+    rng: Rng,
+    /// Number of the epoch, from 0; `None` before the first.
+    number: Option<usize>,
+    order: Vec<usize>,
+}
+
+impl Order {
+    /// Batches of `batch_size` out of `examples`; both are at least 1.
+    pub fn new(examples: usize, batch_size: usize, seed: u64) -> Self {
+        Self {
+            examples: examples.max(1),
+            batch_size: batch_size.max(1),
+            seed,
+            epoch: Mutex::new(Epoch::before(seed)),
+        }
+    }
+
+    /// Number of examples in a batch.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// Indices of a batch, counted from 0. Later batches take no time; an earlier epoch is shuffled again.
+    pub fn batch(&self, number: usize) -> Vec<usize> {
+        let mut epoch = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = number * self.batch_size;
+        let index = |at: usize| {
+            epoch.advance(at / self.examples, self.examples, self.seed);
+            epoch.order[at % self.examples]
+        };
+        (start..start + self.batch_size).map(index).collect()
+    }
+}
+
+impl Epoch {
+    fn before(seed: u64) -> Self {
+        Self {
+            rng: Rng::with_seed(seed),
+            number: None,
+            order: Vec::new(),
+        }
+    }
+
+    /// Shuffles up to an epoch.
+    fn advance(&mut self, number: usize, examples: usize, seed: u64) {
+        if self.number.is_some_and(|own| own > number) {
+            *self = Self::before(seed);
+        }
+        while self.number != Some(number) {
+            self.order.clear();
+            self.order.extend(0..examples);
+            self.rng.shuffle(&mut self.order);
+            self.number = Some(self.number.map_or(0, |own| own + 1));
+        }
+    }
+}
+
+/// Number of steps for `epochs` passes over `examples`, at least 1.
+pub fn steps(examples: usize, batch_size: usize, epochs: f64) -> usize {
+    ((examples as f64 * epochs / batch_size as f64).ceil() as usize).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(seed: u64) -> Vec<Vec<usize>> {
+        let order = Order::new(100, 8, seed);
+        (0..30).map(|batch| order.batch(batch)).collect()
+    }
+
+    #[test]
+    fn every_epoch_has_each_example_once_in_another_order() {
+        let batches = Order::new(10, 4, 7);
+        let indices: Vec<usize> = (0..5).flat_map(|batch| batches.batch(batch)).collect();
+        let sorted = |part: &[usize]| {
+            let mut part = part.to_vec();
+            part.sort_unstable();
+            part
+        };
+        let all: Vec<usize> = (0..10).collect();
+        assert_eq!(sorted(&indices[..10]), all);
+        assert_eq!(sorted(&indices[10..]), all);
+        assert_ne!(indices[..10], indices[10..]);
+    }
+
+    #[test]
+    fn the_seed_fixes_the_order() {
+        assert_eq!(order(1), order(1));
+        assert_ne!(order(1), order(2));
+    }
+
+    #[test]
+    fn a_batch_does_not_depend_on_those_before() {
+        let (all, jumping) = (order(3), Order::new(100, 8, 3));
+        for batch in [29, 2, 13, 14, 0, 28] {
+            assert_eq!(jumping.batch(batch), all[batch], "batch {batch}");
+        }
+    }
+
+    #[test]
+    fn epochs_become_steps() {
+        assert_eq!(steps(2400, 32, 1.0), 75);
+        assert_eq!(steps(33, 32, 1.0), 2);
+        assert_eq!(steps(10, 32, 0.1), 1);
+    }
+}

@@ -1,0 +1,4 @@
+//! The folder of a run.
+
+pub(crate) mod folder;
+pub(crate) mod journal;
