@@ -143,7 +143,7 @@ const CASES: [Case; 16] = [
     }),
     call!("sessions.get_sampler", |c| {
         let sessions = c.service.sessions();
-        async move { sessions.get_sampler(c.sampler.sampler_id()).await }
+        async move { sessions.get_sampler(&c.sampler.sampler_id()).await }
     }),
 ];
 

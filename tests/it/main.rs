@@ -5,6 +5,7 @@ mod decoders;
 mod dropping;
 mod fault_run;
 mod load;
+mod lost_session;
 mod order;
 mod refusal;
 mod restart;

@@ -141,7 +141,7 @@ fn of_client(error: &Error, program: &str) -> Option<String> {
         Error::Transport(_) | Error::Unreachable(_) => {
             "check the connection, and that the server is running"
         }
-        Error::Gone(_) | Error::Closed(_) => {
+        Error::Gone(_) | Error::SessionLost(_) | Error::Closed(_) => {
             "the server no longer has this run; continue from a checkpoint with --resume"
         }
         _ => return None,

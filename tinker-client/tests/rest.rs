@@ -23,7 +23,7 @@ async fn runs_and_checkpoints_are_found_changed_and_deleted() -> Result<(), Box<
     let session = service.session_id().ok_or("no session")?;
     let sessions = service.sessions().list(ListOptions::default());
     let sessions = sessions.all().await?;
-    assert_eq!(sessions, std::slice::from_ref(session));
+    assert_eq!(sessions, std::slice::from_ref(&session));
 
     let listed = checkpoints.list(ListOptions::default()).all().await?;
     assert_eq!(listed.len(), 2);

@@ -75,6 +75,7 @@ fn words_of(error: &Error) -> String {
         Error::Export(_) => "export failed".to_owned(),
         Error::Loss(_) => "loss failed".to_owned(),
         Error::Poisoned(_) => "poisoned".to_owned(),
+        Error::SessionLost(_) => "session lost".to_owned(),
         Error::Closed(_) => "closed".to_owned(),
         _ => "an error of a new kind".to_owned(),
     }

@@ -12,7 +12,7 @@ use super::registry::Registration;
 use crate::error::Error;
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
-use crate::session::{connection::Connection, state::ClientState};
+use crate::session::{connection::Connection, loss, record::Session, state::ClientState};
 use crate::wire::request::repeatable;
 
 /// Registers a loss with the session, and uploads it if the server runs custom losses.
@@ -24,7 +24,8 @@ pub(crate) fn create(state: &Arc<ClientState>, loss: LossGraph) -> Pending<LossH
     if let Err(error) = state.check_open() {
         return Pending::refused(error);
     }
-    let registration = match state.losses.add(loss.name(), &inputs, &graph) {
+    let session = state.session();
+    let registration = match session.losses.add(loss.name(), &inputs, &graph) {
         Ok(registration) => registration,
         Err(error) => return Pending::refused(error),
     };
@@ -39,10 +40,10 @@ pub(crate) fn create(state: &Arc<ClientState>, loss: LossGraph) -> Pending<LossH
         let request = |session: SessionId, number| {
             CreateCustomLoss::new(session, number, loss.name(), inputs, graph)
         };
-        match upload(&state, &loss, &registration, request, &tracker).await {
+        match upload((&state, &session), &loss, &registration, request, &tracker).await {
             Ok((session, id)) => Ok(LossHandle::new(session, Arc::new(loss), id)),
             Err(error) => {
-                state.losses.forget(&registration);
+                session.losses.forget(&registration);
                 Err(error)
             }
         }
@@ -50,24 +51,25 @@ pub(crate) fn create(state: &Arc<ClientState>, loss: LossGraph) -> Pending<LossH
 }
 
 async fn upload(
-    state: &Arc<ClientState>,
+    (state, session): (&ClientState, &Arc<Session>),
     loss: &LossGraph,
     registration: &Registration,
     request: impl FnOnce(SessionId, u64) -> CreateCustomLoss,
     tracker: &Tracker,
 ) -> Result<(SessionId, Option<LossId>), Error> {
-    let (session, connection) = state.session().await?;
-    let session = session.clone();
+    let (id, connection) = state.open(session).await?;
     if !connection.flags.fixed().custom_loss_server_side {
         if loss.is_written() {
-            return Ok((session, None));
+            return Ok((id.clone(), None));
         }
         let why = "is a graph, which only a server can run, and this server does not run custom losses; write it as an Expr";
         return Err(InvalidValue::new("loss", why).into());
     }
-    let request = request(session.clone(), registration.number);
-    let id = submit(connection, &request, tracker).await?;
-    Ok((session, Some(id)))
+    let request = request(id.clone(), registration.number);
+    match submit(connection, &request, tracker).await {
+        Ok(loss) => Ok((id.clone(), Some(loss))),
+        Err(error) => Err(loss::explained(session, connection, error).await),
+    }
 }
 
 async fn submit(

@@ -108,7 +108,7 @@ pub(super) fn session(subject: &mut Subject) -> BoxFuture<'_, Finding> {
     async move {
         let state = subject.service.state().clone();
         let version = state.config().dialect.sdk_version.clone();
-        match state.session().await {
+        match state.open(&state.session()).await {
             Ok(_) => Finding::passed(
                 format!("opened, as version {version}"),
                 "the server accepts the version of the protocol",

@@ -113,7 +113,7 @@ impl Examination {
             findings.push(finding);
         }
         // Its checkpoints are deleted.
-        service.state().keep_no_model();
+        service.state().latest_session().keep_no_model();
         if let Err(error) = service.close(FinishReason::Success).await {
             tracing::info!(%error, "the session could not be closed");
         }

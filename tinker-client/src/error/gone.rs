@@ -32,6 +32,11 @@ impl Gone {
         }))
     }
 
+    /// Name of the operation, for example `optim_step`.
+    pub fn operation(&self) -> &'static str {
+        self.0.operation
+    }
+
     /// Id of the request.
     pub fn request_id(&self) -> &RequestId {
         &self.0.request_id

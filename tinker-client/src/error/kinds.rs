@@ -187,7 +187,7 @@ impl ExportFailed {
     }
 }
 
-/// A session that has ended, or a runtime that has shut down.
+/// A client that was closed, or a runtime that has shut down.
 #[derive(Debug, Error)]
 #[error("{what}")]
 pub struct Closed {
@@ -197,13 +197,7 @@ pub struct Closed {
 impl Closed {
     pub(crate) fn by_caller() -> Self {
         Self {
-            what: "the session was closed by ServiceClient::close; make a new client",
-        }
-    }
-
-    pub(crate) fn by_server() -> Self {
-        Self {
-            what: "the server has ended the session; make a new client and load the last checkpoint",
+            what: "the client was closed by ServiceClient::close; make a new client",
         }
     }
 

@@ -6,6 +6,7 @@ mod download;
 mod gone;
 mod kinds;
 mod loss;
+mod lost;
 mod status;
 mod timed_out;
 
@@ -13,6 +14,7 @@ pub use download::DownloadFailed;
 pub use gone::Gone;
 pub use kinds::{Closed, ConfigError, DecodeError, ExportFailed, RequestFailed, Unreachable};
 pub use loss::{LossFailed, Poisoned};
+pub use lost::{LostCause, SessionLost};
 pub use status::StatusError;
 pub use timed_out::TimedOut;
 pub use tinker_transport::TransportError;
@@ -23,6 +25,7 @@ use tinker_types::ErrorCategory;
 
 pub(crate) use advice::{Advice, Cause, Refusal};
 pub(crate) use detail::{detail_of, wants_json, wants_protobuf};
+pub(crate) use lost::{Remedy, SessionEnd};
 
 /// An error of a call.
 ///
@@ -125,7 +128,16 @@ pub enum Error {
     #[error(transparent)]
     TimedOut(#[from] TimedOut),
 
-    /// The session has ended, or the runtime has shut down.
+    /// The server has ended the session, or does not know it, for example after a restart. Nobody's request is at fault.
+    ///
+    /// The work may have been done, but its effects are gone with the model or sampler; checkpoints remain. The service
+    /// client stays usable and opens a new session. Samplers of base models and checkpoints are made again by
+    /// themselves. A training client is renewed from its last checkpoint with
+    /// [`TrainingClient::renew`](crate::TrainingClient::renew).
+    #[error(transparent)]
+    SessionLost(#[from] SessionLost),
+
+    /// The client was closed, or the runtime has shut down.
     ///
     /// No work was done. Make a new [`ServiceClient`](crate::ServiceClient).
     #[error(transparent)]
@@ -153,6 +165,7 @@ impl Error {
             | Self::Export(_)
             | Self::Download(_)
             | Self::TimedOut(_)
+            | Self::SessionLost(_)
             | Self::Closed(_) => false,
         }
     }
@@ -174,6 +187,7 @@ impl Error {
             | Self::Loss(_)
             | Self::Poisoned(_)
             | Self::Export(_)
+            | Self::SessionLost(_)
             | Self::Closed(_) => false,
         }
     }
@@ -196,6 +210,7 @@ impl Error {
                 error.request_id().is_some() || is_open
             }
             Self::Failed(error) => error.category() != ErrorCategory::User,
+            Self::SessionLost(error) => error.was_sent(),
             Self::Gone(_)
             | Self::Unreachable(_)
             | Self::Decode(_)

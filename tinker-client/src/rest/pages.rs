@@ -185,7 +185,7 @@ mod tests {
         let mut pages: Pages<u64> =
             Pages::list(&(), ListOptions::default(), |(), options| async move {
                 if options.offset > 0 {
-                    return Err(crate::error::Closed::by_server().into());
+                    return Err(crate::error::Closed::by_caller().into());
                 }
                 Ok((vec![1], None))
             });

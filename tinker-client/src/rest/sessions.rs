@@ -33,7 +33,7 @@ impl ServiceClient {
     ///
     #[doc = setup!(training)]
     /// let session = service.session_id().ok_or("no session")?;
-    /// let info = service.sessions().get(session).await?;
+    /// let info = service.sessions().get(&session).await?;
     /// assert_eq!(info.training_run_ids.len(), 1);
     /// # Ok(())
     /// # }
@@ -56,7 +56,7 @@ impl SessionClient {
     ///
     #[doc = setup!(training)]
     /// let sessions = service.sessions().list(Default::default()).all().await?;
-    /// assert_eq!(Some(&sessions[0]), service.session_id());
+    /// assert_eq!(Some(&sessions[0]), service.session_id().as_ref());
     /// # Ok(())
     /// # }
     /// ```
@@ -103,8 +103,8 @@ impl SessionClient {
     /// The base model and checkpoint of a sampler.
     ///
     #[doc = setup!(sampling)]
-    /// let sampler = service.sessions().get_sampler(sampling.sampler_id()).await?;
-    /// assert_eq!(&sampler.sampler_id, sampling.sampler_id());
+    /// let sampler = service.sessions().get_sampler(&sampling.sampler_id()).await?;
+    /// assert_eq!(sampler.sampler_id, sampling.sampler_id());
     /// # Ok(())
     /// # }
     /// ```
@@ -121,7 +121,7 @@ impl SessionClient {
     ///
     #[doc = setup!(training)]
     /// let found = service.sessions().search(Default::default()).all().await?;
-    /// assert_eq!(Some(&found[0].session_id), service.session_id());
+    /// assert_eq!(Some(&found[0].session_id), service.session_id().as_ref());
     /// # Ok(())
     /// # }
     /// ```
@@ -163,7 +163,7 @@ impl SessionClient {
     ///
     #[doc = setup!(training)]
     /// let session = service.session_id().ok_or("no session")?;
-    /// service.sessions().assign_project(session, "mine").await?;
+    /// service.sessions().assign_project(&session, "mine").await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -190,7 +190,7 @@ impl SessionClient {
     ///
     #[doc = setup!(training)]
     /// let session = service.session_id().ok_or("no session")?;
-    /// let url = service.sessions().export_trace(session).await?;
+    /// let url = service.sessions().export_trace(&session).await?;
     /// assert!(url.starts_with("http"));
     /// # Ok(())
     /// # }

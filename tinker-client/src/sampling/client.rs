@@ -2,22 +2,28 @@
 
 use std::sync::Arc;
 
-use tinker_types::{ModelInput, SampleResponse, SamplingParams, SamplingSessionId, SessionId};
+use tinker_types::{ModelInput, SampleResponse, SamplingParams, SamplingSessionId};
 
 use super::copy::CopyNumber;
 use super::handle::SamplerHandle;
 use super::options::check_prompt;
+use super::renewable::Renewable;
 use super::response::ignored;
 use super::sampler::Sampler;
-use crate::error::Error;
+use crate::error::{Closed, Error};
 use crate::operation::{pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::sampling::options::SampleOptions;
-use crate::session::{lease::ModelLease, state::ClientState};
+use crate::sampling::source::SamplingSource;
+use crate::session::{lease::ModelLease, record::Session, state::ClientState};
 
 /// Draws sequences from one set of weights.
 ///
 /// Every call starts its sample before it returns; thousands can be in flight. The number of concurrent requests is
 /// controlled by the client and the server, see [`flow`](crate::flow). Dropping a [`Pending`] cancels its sample.
+///
+/// A sampler of a base model or of a checkpoint outlives its session: if the server has ended the session or was
+/// restarted, the next sample makes the sampler again, and samples in flight are drawn again.
+/// A sampler of weights that were not saved under a name ends with [`Error::SessionLost`].
 ///
 /// Cheap to clone; clones share the sampler. Get one from
 /// [`ServiceClient`](crate::ServiceClient) or [`TrainingClient`](crate::TrainingClient).
@@ -27,46 +33,40 @@ use crate::session::{lease::ModelLease, state::ClientState};
 /// `blocking`.
 #[derive(Debug, Clone)]
 pub struct SamplingClient {
-    pub(super) inner: Arc<Sampler>,
+    pub(super) inner: Arc<Renewable>,
 }
 
 impl SamplingClient {
-    pub(crate) fn new(
-        state: &Arc<ClientState>,
-        session: SessionId,
-        id: SamplingSessionId,
+    pub(super) fn of(
+        sampler: Sampler,
+        source: Option<SamplingSource>,
         base_model: Option<String>,
     ) -> Self {
-        let sampler = Sampler::new(state, session, id, base_model, CopyNumber::Original);
-        Self::of(sampler)
+        Self {
+            inner: Renewable::new(sampler, source, base_model),
+        }
     }
 
     /// A sampler of a model, which is not unloaded before the sampler is dropped.
     pub(crate) fn of_model(
         state: &Arc<ClientState>,
-        session: SessionId,
         id: SamplingSessionId,
         base_model: Option<String>,
         lease: Arc<ModelLease>,
     ) -> Self {
-        let mut sampler = Sampler::new(state, session, id, base_model, CopyNumber::Original);
+        let session = Arc::clone(lease.session());
+        let mut sampler = Sampler::new(state, session, id, CopyNumber::Original);
         sampler.lease = Some(lease);
-        Self::of(sampler)
+        Self::of(sampler, None, base_model)
     }
 
     /// A copy of a sampler that another client made.
     pub(crate) fn from_handle(state: &Arc<ClientState>, handle: SamplerHandle) -> Self {
-        let (session, id) = (handle.session_id, handle.sampling_session_id);
-        let mut sampler =
-            Sampler::new(state, session, id, handle.base_model, CopyNumber::of_copy());
+        let session = Arc::new(Session::foreign(handle.session_id));
+        let id = handle.sampling_session_id;
+        let mut sampler = Sampler::new(state, session, id, CopyNumber::of_copy());
         sampler.records_stability = handle.record_stability_info;
-        Self::of(sampler)
-    }
-
-    fn of(sampler: Sampler) -> Self {
-        Self {
-            inner: Arc::new(sampler),
-        }
+        Self::of(sampler, None, handle.base_model)
     }
 
     /// A serializable handle of the sampler, for another process. It holds no key.
@@ -95,34 +95,36 @@ impl SamplingClient {
     /// ```
     ///
     /// # Errors
-    /// The flags of the server, which are part of the handle, could not be fetched.
+    /// The flags of the server, which are part of the handle, could not be fetched. The session was lost, and the sampler
+    /// could not be made again.
     pub async fn handle(&self) -> Result<SamplerHandle, Error> {
-        let Sampler {
-            state, session, id, ..
-        } = &*self.inner;
+        let sampler = self.inner.usable("SamplingClient.handle").await?;
+        sampler.check()?;
+        let state = &sampler.state;
         let connection = state.connection().await?;
+        let session = sampler.session.id().ok_or_else(Closed::by_caller)?;
         let mut handle = SamplerHandle::new(
             session.clone(),
-            id.clone(),
+            sampler.id.clone(),
             &state.config().base_url,
             connection.flags.fixed().clone(),
             connection.flags.dynamic(),
         );
         handle.base_model.clone_from(&self.inner.base_model);
-        handle.record_stability_info = self.inner.records_stability;
+        handle.record_stability_info = sampler.records_stability;
         Ok(handle)
     }
 
-    /// Id of the sampler.
+    /// Id of the sampler. It changes when the sampler is made again after the loss of its session.
     ///
     #[doc = setup!(sampling)]
-    /// let sampler = service.sessions().get_sampler(sampling.sampler_id()).await?;
+    /// let sampler = service.sessions().get_sampler(&sampling.sampler_id()).await?;
     /// assert_eq!(sampler.base_model, "tinker-local/tiny");
     /// # Ok(())
     /// # }
     /// ```
-    pub fn sampler_id(&self) -> &SamplingSessionId {
-        &self.inner.id
+    pub fn sampler_id(&self) -> SamplingSessionId {
+        self.inner.current().id.clone()
     }
 
     /// Name of the base model; `None` if the server does not report it.
@@ -200,7 +202,7 @@ impl SamplingClient {
     pub(super) fn check(&self, prompt: &ModelInput, options: &SampleOptions) -> Result<(), Error> {
         options.check()?;
         check_prompt(prompt)?;
-        Ok(self.inner.state.check_open()?)
+        Ok(self.inner.current().state.check_open()?)
     }
 
     fn start<T: Send + 'static>(
@@ -214,10 +216,12 @@ impl SamplingClient {
             return Pending::refused(error);
         }
         let inner = Arc::clone(&self.inner);
-        let tracker = Tracker::new(method, &inner.group, WaitingFor::Acceptance);
-        let position = inner.next_position();
+        let sampler = inner.current();
+        let tracker = Tracker::new(method, &sampler.group, WaitingFor::Acceptance);
+        let position = sampler.next_position();
         Pending::cancelling(tracker.clone(), async move {
-            finish(inner.sample(position, prompt, &options, &tracker).await?)
+            let place = (sampler, position);
+            finish(inner.sample(place, &prompt, &options, &tracker).await?)
         })
     }
 }

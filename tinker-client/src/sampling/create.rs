@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use tinker_transport::Class;
-use tinker_types::{
-    CheckpointPath, CreateSamplingSession, GetSampler, InvalidValue, SamplingSessionId,
-};
+use tinker_types::{CheckpointPath, GetSampler, InvalidValue, SamplingSessionId};
 
 use super::client::SamplingClient;
+use super::copy::CopyNumber;
+use super::opening::make;
+use super::sampler::Sampler;
 use crate::error::Error;
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::sampling::source::SamplingSource;
@@ -23,36 +24,22 @@ pub(crate) fn create(state: &Arc<ClientState>, source: SamplingSource) -> Pendin
         return Pending::refused(error);
     }
     let state = Arc::clone(state);
-    let number = state.next_sampler();
+    let session = state.session();
+    let number = session.next_sampler();
     let method = "ServiceClient.create_sampling_client";
     let group = Group::new(format!("creation of sampler {number}"), state.events());
     let tracker = Tracker::new(method, &group, WaitingFor::Session);
     Pending::detached(tracker.clone(), async move {
-        let (session, connection) = state.session().await?;
-        let session = session.clone();
-        tracker.set(WaitingFor::Acceptance);
-        let mut request = CreateSamplingSession::new(session.clone(), number);
-        let base_model = match source {
-            SamplingSource::BaseModel(name) => {
-                request.base_model = Some(name.clone());
-                Some(name)
-            }
-            SamplingSource::Checkpoint(path) => {
-                request.model_path = Some(path);
-                None
+        let (session, id) = make(&state, (session, number), &source, &tracker).await?;
+        let base_model = match &source {
+            SamplingSource::BaseModel(name) => Some(name.clone()),
+            SamplingSource::Checkpoint(_) => {
+                let connection = state.connection().await?;
+                base_model_of(connection, &id, method).await?
             }
         };
-        let call = tracker.identify(repeatable::<CreateSamplingSession>(Class::Session));
-        let id = connection
-            .api
-            .call(&request, call)
-            .await?
-            .sampling_session_id;
-        let base_model = match base_model {
-            Some(name) => Some(name),
-            None => base_model_of(connection, &id, method).await?,
-        };
-        Ok(SamplingClient::new(&state, session, id, base_model))
+        let sampler = Sampler::new(&state, session, id, CopyNumber::Original);
+        Ok(SamplingClient::of(sampler, Some(source), base_model))
     })
 }
 

@@ -10,7 +10,7 @@ use tinker_transport::policy::Backoff;
 use tinker_transport::{Call, Class};
 use tinker_types::wire::SEQ_IDS_PER_COPY;
 use tinker_types::{
-    Chunk, ModelInput, PollTarget, SampleRequest, SampleResponse, SamplingSessionId, SessionId,
+    Chunk, Endpoint, ModelInput, PollTarget, SampleRequest, SampleResponse, SamplingSessionId,
     Stop, Submitted,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,12 +19,14 @@ use tokio::time::Instant;
 use super::abandon::Abandon;
 use super::copy::CopyNumber;
 use super::response::{check_response, name, text_length};
-use crate::error::{Error, StatusError};
+use crate::error::{Error, Remedy, SessionLost, StatusError};
 use crate::operation::{group::Group, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::poller::Poller;
 use crate::promise::record::{Hint, Promise};
 use crate::sampling::options::SampleOptions;
-use crate::session::{connection::Connection, lease::ModelLease, state::ClientState};
+use crate::session::{
+    connection::Connection, lease::ModelLease, loss, record::Session, state::ClientState,
+};
 use crate::wire::{extra::Extended, request::repeatable};
 
 /// Back-off before a sample whose promise expired is submitted again.
@@ -34,9 +36,8 @@ const RESAMPLE: Backoff = Backoff::new(Duration::from_millis(500), Duration::fro
 #[derive(Debug)]
 pub(super) struct Sampler {
     pub(super) state: Arc<ClientState>,
-    pub(super) session: SessionId,
+    pub(super) session: Arc<Session>,
     pub(super) id: SamplingSessionId,
-    pub(super) base_model: Option<String>,
     /// Whether every sample records what `stable_reinforce` needs.
     pub(super) records_stability: bool,
     pub(super) number: CopyNumber,
@@ -54,9 +55,8 @@ pub(super) struct Sampler {
 impl Sampler {
     pub(super) fn new(
         state: &Arc<ClientState>,
-        session: SessionId,
+        session: Arc<Session>,
         id: SamplingSessionId,
-        base_model: Option<String>,
         number: CopyNumber,
     ) -> Self {
         Self {
@@ -64,7 +64,6 @@ impl Sampler {
             group: Group::new(format!("sampling from {id}"), state.events()),
             session,
             id,
-            base_model,
             records_stability: false,
             lease: None,
             number,
@@ -72,6 +71,19 @@ impl Sampler {
             slots: OnceLock::new(),
             poller: OnceLock::new(),
         }
+    }
+
+    /// The sampler of the same weights in another session.
+    pub(super) fn renewed(old: &Self, session: Arc<Session>, id: SamplingSessionId) -> Self {
+        let mut sampler = Self::new(&old.state, session, id, CopyNumber::Original);
+        sampler.records_stability = old.records_stability;
+        sampler
+    }
+
+    /// Whether a sample may be drawn again after its result was lost.
+    pub(super) fn repeats_samples(&self) -> bool {
+        let connection = self.state.opened_connection();
+        connection.is_none_or(|connection| !connection.flags.fixed().sample_no_retries)
     }
 
     pub(super) fn next_position(&self) -> u64 {
@@ -110,24 +122,29 @@ impl Sampler {
     pub(super) async fn sample(
         &self,
         mut position: u64,
-        prompt: ModelInput,
+        prompt: &ModelInput,
         options: &SampleOptions,
         tracker: &Tracker,
     ) -> Result<SampleResponse, Error> {
         let connection = self.state.connection().await?;
         let _slot = self.slot(connection).await;
-        let length = text_length(&prompt);
+        let length = text_length(prompt);
         let mut attempt = 0;
         loop {
             self.state.check_open()?;
+            self.check()?;
             let method = tracker.method();
-            let request = self
-                .request(connection, method, position, prompt.clone(), options)
-                .await?;
-            match self
-                .sample_once(connection, request, &options.extra, tracker)
-                .await
-            {
+            let sample = async {
+                let request = self.request(connection, method, position, prompt.clone(), options);
+                let request = request.await?;
+                self.sample_once(connection, request, &options.extra, tracker)
+                    .await
+            };
+            let sample = match sample.await {
+                Ok(response) => Ok(response),
+                Err(error) => Err(self.explained(connection, error).await),
+            };
+            match sample {
                 Err(Error::Gone(gone))
                     if gone.has_expired() && !connection.flags.fixed().sample_no_retries =>
                 {
@@ -140,6 +157,27 @@ impl Sampler {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Refuses work after the loss of the session.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let lost = loss::check(&self.session, SampleRequest::NAME);
+        Ok(lost.map_err(|lost| self.with_remedy(lost))?)
+    }
+
+    /// Replaces an error of a sample that the loss of the session explains.
+    pub(super) async fn explained(&self, connection: &Connection, error: Error) -> Error {
+        match Box::pin(loss::explained(&self.session, connection, error)).await {
+            Error::SessionLost(lost) => self.with_remedy(lost).into(),
+            error => error,
+        }
+    }
+
+    fn with_remedy(&self, lost: SessionLost) -> SessionLost {
+        lost.with_remedy(match self.number {
+            CopyNumber::Original => Remedy::SampleAgain,
+            CopyNumber::Copy(_) => Remedy::NewHandle,
+        })
     }
 
     /// The poller for all samples of this copy, if the server asks for one. `seq_id` is a sequence id of this copy.

@@ -18,6 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::client::SamplingClient;
 use super::event::SampleEvent;
+use super::renewable::Renewable;
 use super::response::{check_response, text_length};
 use super::sampler::{Sampler, weight_of};
 use super::sse::Events;
@@ -70,9 +71,10 @@ impl SamplingClient {
         if let Err(error) = self.check(&prompt, &options) {
             return SampleStream(stream::once(async { Err(error) }).boxed());
         }
-        let sampler = Arc::clone(&self.inner);
-        let position = sampler.next_position();
-        let events = async move { Box::pin(sampler.events(position, prompt, options)).await };
+        let inner = Arc::clone(&self.inner);
+        let sampler = inner.current();
+        let place = (Arc::clone(&sampler), sampler.next_position());
+        let events = async move { Box::pin(inner.events(place, prompt, options)).await };
         SampleStream(stream::once(events).try_flatten().boxed())
     }
 }
@@ -87,45 +89,80 @@ impl SampleStream {
     }
 }
 
-impl Sampler {
+impl Renewable {
     async fn events(
         self: Arc<Self>,
-        position: u64,
+        (mut sampler, mut position): (Arc<Sampler>, u64),
         prompt: ModelInput,
         options: SampleOptions,
     ) -> Result<BoxStream<'static, Result<SampleEvent, Error>>, Error> {
-        let connection = self.state.connection().await?;
-        if !connection.lacks_streaming.load(Ordering::Relaxed) {
-            let request = self
-                .request(connection, METHOD, position, prompt.clone(), &options)
-                .await?;
-            let slot = self.slot(connection).await;
-            let subject = Arc::clone(self.group.id());
-            if let Some(body) = open(connection, &request, &options.extra, subject).await? {
-                let events = Events::new(connection.api.answer_limit());
-                return Ok(live(body, events, options, text_length(&prompt), slot));
+        let tracker = Tracker::new(METHOD, &sampler.group, WaitingFor::Acceptance);
+        let live = match sampler.live_events(position, &prompt, &options).await {
+            Err(Error::SessionLost(lost)) => {
+                sampler = self.replaced(&sampler, lost, &tracker).await?;
+                position = sampler.next_position();
+                sampler.live_events(position, &prompt, &options).await?
             }
-            if !connection.lacks_streaming.swap(true, Ordering::Relaxed) {
-                tracing::info!(
-                    "the server does not stream tokens; sequences arrive when the sample is done"
-                );
-            }
+            live => live?,
+        };
+        if let Some(live) = live {
+            return Ok(live);
         }
-        let tracker = Tracker::new(METHOD, &self.group, WaitingFor::Acceptance);
-        let response = self.sample(position, prompt, &options, &tracker).await?;
+        let place = (sampler, position);
+        let response = self.sample(place, &prompt, &options, &tracker).await?;
         Ok(stream::iter(whole(response).map(Ok)).boxed())
+    }
+}
+
+impl Sampler {
+    /// The events as they happen; `None` from a server without streaming.
+    async fn live_events(
+        &self,
+        position: u64,
+        prompt: &ModelInput,
+        options: &SampleOptions,
+    ) -> Result<Option<BoxStream<'static, Result<SampleEvent, Error>>>, Error> {
+        let connection = self.state.connection().await?;
+        if connection.lacks_streaming.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        self.check()?;
+        let request = self
+            .request(connection, METHOD, position, prompt.clone(), options)
+            .await?;
+        let slot = self.slot(connection).await;
+        let subject = Arc::clone(self.group.id());
+        let error = match open(connection, &request, &options.extra, subject).await {
+            Ok(body) => {
+                let events = Events::new(connection.api.answer_limit());
+                let length = text_length(prompt);
+                return Ok(Some(live(body, events, options.clone(), length, slot)));
+            }
+            Err(error) => self.explained(connection, error).await,
+        };
+        // A 404 of a session that lives is about the route.
+        let is_route = |status: u16| matches!(status, 404 | 405 | 501);
+        if !matches!(&error, Error::Status(error) if is_route(error.status().as_u16())) {
+            return Err(error);
+        }
+        if !connection.lacks_streaming.swap(true, Ordering::Relaxed) {
+            tracing::info!(
+                "the server does not stream tokens; sequences arrive when the sample is done"
+            );
+        }
+        Ok(None)
     }
 }
 
 const EVENT_STREAM: &[u8] = b"text/event-stream";
 
-/// Opens the stream; `None` from a server without streaming.
+/// Opens the stream.
 async fn open(
     connection: &Connection,
     request: &SampleRequest,
     extra: &Map<String, Value>,
     subject: Arc<str>,
-) -> Result<Option<Body>, Error> {
+) -> Result<Body, Error> {
     let manner = connection.api.manner();
     let body = manner.to_json(OPERATION, &Extended { request, extra })?;
     // A lost stream cannot be resumed.
@@ -149,10 +186,7 @@ async fn open(
             let what = format!("the answer is {form:?} and not a stream of events");
             return Err(DecodeError::new(OPERATION, what).into());
         }
-        return Ok(Some(response.into_body()));
-    }
-    if matches!(status.as_u16(), 404 | 405 | 501) {
-        return Ok(None);
+        return Ok(response.into_body());
     }
     let body = response.into_body().collect(1 << 20).await?;
     Err(StatusError::new(status, OPERATION, detail_of(&body)).into())

@@ -120,7 +120,8 @@ impl ServiceClient {
         &self,
         checkpoint: impl Into<LoadOptions>,
     ) -> Pending<TrainingClient> {
-        create::load(&self.state, checkpoint.into(), false)
+        let method = "ServiceClient.create_training_client_from_state";
+        create::load(&self.state, method, checkpoint.into(), false)
     }
 
     /// Continues training from a checkpoint, with its optimizer state.
@@ -139,7 +140,8 @@ impl ServiceClient {
         &self,
         checkpoint: impl Into<LoadOptions>,
     ) -> Pending<TrainingClient> {
-        create::load(&self.state, checkpoint.into(), true)
+        let method = "ServiceClient.create_training_client_from_state_with_optimizer";
+        create::load(&self.state, method, checkpoint.into(), true)
     }
 
     /// Creates a sampler. Text that starts with `tinker://` is the path of a checkpoint, any other text the name of a base
@@ -306,18 +308,19 @@ impl ServiceClient {
     /// # }
     /// ```
     pub fn console_url(&self) -> String {
-        self.session_id()
-            .map_or_else(console::sessions, console::session)
+        let session = self.session_id();
+        session.map_or_else(console::sessions, |session| console::session(&session))
     }
 
-    /// Id of the session; `None` before it is opened.
+    /// Id of the session; `None` before it is opened, and after it was lost until the next one is opened.
     ///
     #[doc = setup!(sampling)]
     /// assert!(service.session_id().is_some());
     /// # Ok(())
     /// # }
     /// ```
-    pub fn session_id(&self) -> Option<&SessionId> {
-        self.state.opened_session()
+    pub fn session_id(&self) -> Option<SessionId> {
+        let session = self.state.latest_session();
+        session.id().filter(|_| session.end().is_none()).cloned()
     }
 }

@@ -10,7 +10,7 @@ use tinker_types::{FinishReason, FinishSession, SessionId};
 use super::client::ServiceClient;
 use crate::error::Error;
 use crate::session::connection::Connection;
-use crate::session::lease;
+use crate::session::{lease, record::Session};
 use crate::wire::request::repeatable;
 
 /// Time limit for reporting the end of a session, so that a program that ends does not hang.
@@ -60,29 +60,27 @@ impl ServiceClient {
     }
 
     async fn finish(&self, reason: FinishReason, detail: Option<String>) -> Result<(), Error> {
-        let is_ours = self.state.close();
-        let (Some(session), Some(connection)) =
-            (self.state.opened_session(), self.state.opened_connection())
-        else {
+        self.state.close();
+        let session = self.state.latest_session();
+        let (Some(id), Some(connection)) = (session.id(), self.state.opened_connection()) else {
             return Ok(());
         };
-        if !is_ours {
-            self.state.forget_models();
+        if session.end().is_some() {
             return Ok(());
         }
-        let report = || self.report_finish(session, connection, reason, detail);
-        self.state.finished.get_or_try_init(report).await?;
+        let report = || self.report_finish((&session, id), connection, reason, detail);
+        session.finished.get_or_try_init(report).await?;
         Ok(())
     }
 
     async fn report_finish(
         &self,
-        session: &SessionId,
+        (session, id): (&Session, &SessionId),
         connection: &Connection,
         reason: FinishReason,
         detail: Option<String>,
     ) -> Result<(), Error> {
-        let mut request = FinishSession::new(session.clone(), reason);
+        let mut request = FinishSession::new(id.clone(), reason);
         request.detail = detail;
         let call = repeatable::<FinishSession>(Class::Session)
             .with_caller("ServiceClient.close")
@@ -90,14 +88,14 @@ impl ServiceClient {
         let reported = match connection.api.call_void(&request, call).await {
             // Servers without this route end a session when its heartbeats stop, and some keep its models even then.
             Err(Error::Status(error)) if matches!(error.status().as_u16(), 404 | 405 | 501) => {
-                lease::unload_all(&self.state, connection).await;
+                lease::unload_all(session, connection).await;
                 Ok(())
             }
             // A session that is gone has ended, possibly by an earlier attempt whose answer was lost. Its end releases its
             // models.
             Err(Error::Status(error)) if error.status() != StatusCode::GONE => Err(error.into()),
             Ok(()) | Err(Error::Status(_)) => {
-                self.state.forget_models();
+                session.forget_models();
                 Ok(())
             }
             result => result,

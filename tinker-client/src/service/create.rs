@@ -13,12 +13,18 @@ use tokio::time::Instant;
 use crate::error::{Advice, Cause, Error, StatusError};
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
-use crate::session::{ask::ask, delegated::DelegatedAccess, lease::ModelLease, state::ClientState};
+use crate::session::{
+    ask::ask, delegated::DelegatedAccess, lease::ModelLease, loss, record::Session,
+    state::ClientState,
+};
 use crate::training::{
     client::TrainingClient, model::MakesModel, options::load::LoadOptions,
-    options::training::TrainingOptions,
+    options::training::TrainingOptions, restore::Restore,
 };
 use crate::wire::{extra::Extended, request::repeatable};
+
+/// Number of lost sessions after which a creation fails.
+const RENEWALS: u32 = 3;
 
 /// Creates a model with new adapters.
 pub(super) fn fresh(
@@ -30,20 +36,22 @@ pub(super) fn fresh(
         return Pending::refused(error);
     }
     let method = "ServiceClient.create_lora_training_client";
-    start(state, method, move |state, number, tracker| async move {
+    start(state, method, move |state, place, tracker| async move {
         let request = |session, number| {
-            let mut request = CreateModel::new(session, number, &base_model, options.lora);
-            request.optimizer_config = options.optimizer;
-            request.user_metadata = Some(options.user_metadata).filter(|notes| !notes.is_empty());
+            let mut request = CreateModel::new(session, number, &base_model, options.lora.clone());
+            request.optimizer_config.clone_from(&options.optimizer);
+            request.user_metadata =
+                Some(options.user_metadata.clone()).filter(|notes| !notes.is_empty());
             request
         };
-        make(&state, number, request, &options.extra, &tracker).await
+        make(&state, place, request, &options.extra, None, &tracker).await
     })
 }
 
 /// Creates a model from a checkpoint.
 pub(super) fn load(
     state: &Arc<ClientState>,
+    method: &'static str,
     options: LoadOptions,
     with_optimizer: bool,
 ) -> Pending<TrainingClient> {
@@ -51,12 +59,11 @@ pub(super) fn load(
         Ok(path) => path,
         Err(error) => return Pending::refused(error),
     };
-    let method = if with_optimizer {
-        "ServiceClient.create_training_client_from_state_with_optimizer"
-    } else {
-        "ServiceClient.create_training_client_from_state"
+    let restore = Restore {
+        options: options.clone(),
+        with_optimizer,
     };
-    start(state, method, move |state, number, tracker| async move {
+    start(state, method, move |state, place, tracker| async move {
         let request = |session_id, model_seq_id| {
             let target = LoadTarget::NewModel {
                 session_id,
@@ -73,12 +80,21 @@ pub(super) fn load(
             request.user_metadata = Some(notes).filter(|notes| !notes.is_empty());
             request
         };
-        match make(&state, number, request, &options.extra, &tracker).await {
+        let from = Some(restore.clone());
+        let made = make(
+            &state,
+            place.clone(),
+            request,
+            &options.extra,
+            from,
+            &tracker,
+        );
+        match made.await {
             Err(Error::Status(error)) if wants_a_model(&error) => {
                 tracing::info!(
                     "the server loads checkpoints into existing models only; creating one first"
                 );
-                load_into_fresh(&state, number, &path, options, with_optimizer, &tracker).await
+                load_into_fresh(&state, place, &path, restore, &tracker).await
             }
             made => made,
         }
@@ -95,13 +111,13 @@ fn wants_a_model(error: &StatusError) -> bool {
 /// The first and the last one carry the access token.
 async fn load_into_fresh(
     state: &Arc<ClientState>,
-    number: u64,
+    place: Reserved,
     path: &CheckpointPath,
-    options: LoadOptions,
-    with_optimizer: bool,
+    restore: Restore,
     tracker: &Tracker,
 ) -> Result<TrainingClient, Error> {
     let method = tracker.method();
+    let (options, with_optimizer) = (restore.options.clone(), restore.with_optimizer);
     let delegated = match &options.access_token {
         Some(token) => Some(DelegatedAccess::new(
             state,
@@ -123,13 +139,15 @@ async fn load_into_fresh(
     lora.train_mlp = info.train_mlp.unwrap_or(lora.train_mlp);
     lora.train_attn = info.train_attn.unwrap_or(lora.train_attn);
     let base_model = options.base_model.unwrap_or(info.base_model);
+    let optimizer = options.optimizer.unwrap_or(info.optimizer_config);
+    let notes = Some(options.user_metadata).filter(|notes| !notes.is_empty());
     let request = |session, number| {
-        let mut request = CreateModel::new(session, number, &base_model, lora);
-        request.optimizer_config = options.optimizer.unwrap_or(info.optimizer_config);
-        request.user_metadata = Some(options.user_metadata).filter(|notes| !notes.is_empty());
+        let mut request = CreateModel::new(session, number, &base_model, lora.clone());
+        request.optimizer_config.clone_from(&optimizer);
+        request.user_metadata.clone_from(&notes);
         request
     };
-    let client = make(state, number, request, &Map::new(), tracker).await?;
+    let client = make(state, place, request, &Map::new(), Some(restore), tracker).await?;
     let token = match &delegated {
         Some(delegated) => Some(delegated.token().await?),
         None => None,
@@ -140,11 +158,14 @@ async fn load_into_fresh(
     Ok(client)
 }
 
+/// A session and the number of a model in it.
+type Reserved = (Arc<Session>, u64);
+
 /// Reserves the number of the next model and starts the operation.
 fn start<F>(
     state: &Arc<ClientState>,
     method: &'static str,
-    work: impl FnOnce(Arc<ClientState>, u64, Tracker) -> F,
+    work: impl FnOnce(Arc<ClientState>, Reserved, Tracker) -> F,
 ) -> Pending<TrainingClient>
 where
     F: Future<Output = Result<TrainingClient, Error>> + Send + 'static,
@@ -152,47 +173,84 @@ where
     if let Err(error) = state.check_open() {
         return Pending::refused(error);
     }
-    let number = state.next_model();
+    let session = state.session();
+    let number = session.next_model();
     let group = Group::new(format!("creation of model {number}"), state.events());
     let tracker = Tracker::new(method, &group, WaitingFor::Session);
-    Pending::detached(tracker.clone(), work(Arc::clone(state), number, tracker))
+    let reserved = (session, number);
+    Pending::detached(tracker.clone(), work(Arc::clone(state), reserved, tracker))
 }
 
-/// Runs the operation that creates the model with this number.
+/// Runs the operation that creates a model, in a new session if its session turns out to be lost.
 async fn make<O>(
     state: &Arc<ClientState>,
-    number: u64,
-    request: impl FnOnce(SessionId, u64) -> O,
+    (mut session, mut number): Reserved,
+    request: impl Fn(SessionId, u64) -> O,
     extra: &Map<String, Value>,
+    restore: Option<Restore>,
+    tracker: &Tracker,
+) -> Result<TrainingClient, Error>
+where
+    O: MakesModel + Send + Sync,
+{
+    for _ in 0..RENEWALS {
+        let reserved = (&session, number);
+        let made = make_in(state, reserved, &request, extra, restore.clone(), tracker);
+        match made.await {
+            Err(Error::SessionLost(_)) => {}
+            made => return made,
+        }
+        tracker.set(WaitingFor::Session);
+        session = state.session();
+        number = session.next_model();
+    }
+    make_in(state, (&session, number), &request, extra, restore, tracker).await
+}
+
+/// Runs the operation that creates the model with this number in a session.
+async fn make_in<O>(
+    state: &Arc<ClientState>,
+    (session, number): (&Arc<Session>, u64),
+    request: &impl Fn(SessionId, u64) -> O,
+    extra: &Map<String, Value>,
+    restore: Option<Restore>,
     tracker: &Tracker,
 ) -> Result<TrainingClient, Error>
 where
     O: MakesModel + Send + Sync,
 {
     let started = Instant::now();
-    let (session, connection) = state.session().await?;
+    let (id, connection) = state.open(session).await?;
+    loss::check(session, O::NAME)?;
     tracker.set(WaitingFor::Acceptance);
     // Before a model exists, the caller decides what to do about a 402.
     let call = tracker.identify(repeatable::<O>(Class::Train).with_billing(Billing::Raise));
-    let request = request(session.clone(), number);
+    let request = request(id.clone(), number);
     let request = Extended {
         request: &request,
         extra,
     };
-    let submitted = Box::pin(connection.api.call(&request, call)).await;
-    let submitted = submitted.map_err(|error| with_places(state, error))?;
-    let named = submitted.model_id.clone();
-    let promise = Promise::of::<O>(submitted, started);
-    let made = promise.resolve(connection, tracker).await;
-    let made: O::Output = made.map_err(|error| with_places(state, error))?;
-    let model = O::model_of(made).or(named);
-    let model = model.unwrap_or_else(|| ModelId::of_session(session, number));
-    let lease = ModelLease::new(state, model.clone());
-    TrainingClient::open(Arc::clone(state), model, lease, tracker).await
+    let made = async {
+        let submitted = Box::pin(connection.api.call(&request, call)).await?;
+        let named = submitted.model_id.clone();
+        let promise = Promise::of::<O>(submitted, started);
+        let made: O::Output = promise.resolve(connection, tracker).await?;
+        let model = O::model_of(made).or(named);
+        let model = model.unwrap_or_else(|| ModelId::of_session(id, number));
+        let lease = ModelLease::new(state, session, model.clone());
+        TrainingClient::open(Arc::clone(state), model, lease, restore, tracker).await
+    };
+    match made.await {
+        Ok(client) => Ok(client),
+        Err(error) => {
+            let error = loss::explained(session, connection, error).await;
+            Err(with_places(session, error))
+        }
+    }
 }
 
 /// Adds the models that hold a place on the server to its refusal of another one.
-fn with_places(state: &ClientState, error: Error) -> Error {
+fn with_places(session: &Session, error: Error) -> Error {
     let is_full = |text: &str| {
         let text = text.to_ascii_lowercase();
         let is_limit = [
@@ -207,7 +265,7 @@ fn with_places(state: &ClientState, error: Error) -> Error {
                 .any(|thing| text.contains(thing))
     };
     let advice = || {
-        let loaded = state.loaded_models().into_iter();
+        let loaded = session.loaded_models().into_iter();
         let named = loaded.map(|(model, is_kept)| {
             let why = if is_kept {
                 "kept for its sampler checkpoints"

@@ -6,6 +6,7 @@ pub(crate) mod client;
 pub(crate) mod close;
 pub(crate) mod create;
 pub(crate) mod observing;
+pub(crate) mod renew;
 pub(crate) mod unload;
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ impl ServiceClient {
     /// # }
     /// ```
     pub fn loaded_models(&self) -> Vec<ModelId> {
-        let loaded = self.state.loaded_models().into_iter();
+        let loaded = self.state.latest_session().loaded_models().into_iter();
         loaded.map(|(model, _)| model).collect()
     }
 
@@ -44,7 +44,7 @@ impl ServiceClient {
         let request = UnloadModel::new(model.clone());
         let answer = Box::pin(connection.api.call_void(&request, call)).await;
         self.state.events().outcome(answer)?;
-        self.state.forget_model(&model);
+        self.state.latest_session().forget_model(&model);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! Heartbeat of a session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -8,7 +9,8 @@ use tinker_transport::policy::Never;
 use tinker_types::{SessionHeartbeat, SessionId};
 use tokio::time::Instant;
 
-use crate::error::Error;
+use crate::error::{Error, LostCause};
+use crate::session::record::Session;
 use crate::wire::{api::Api, request::repeatable};
 
 const PERIOD: Duration = Duration::from_secs(10);
@@ -16,34 +18,96 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Failures are only events after this long.
 const WARN_AFTER: Duration = Duration::from_mins(2);
 
-/// Sends a heartbeat every ten seconds until the server reports the end of the session (410). Runs in its own task
-/// and its own traffic class, so that other work cannot delay it.
-pub(crate) async fn keep_alive(api: Api, session: SessionId) {
-    let (mut last, mut was_heard) = (Instant::now(), false);
+/// Number of 404 answers in a row after which a session counts as lost; a single one may come from a proxy.
+const UNKNOWN: u32 = 2;
+
+/// The answer to a heartbeat.
+#[derive(Debug)]
+enum Sign {
+    Alive,
+    /// 410.
+    Ended,
+    /// The server has heartbeats and does not know the session.
+    Unknown,
+    /// The server has no heartbeats.
+    NoRoute,
+    Failed(Error),
+}
+
+/// Sends a heartbeat every ten seconds until the session is lost. Runs in its own task and its own traffic class, so that
+/// other work cannot delay it.
+pub(crate) async fn keep_alive(api: Api, session: Arc<Session>, id: SessionId) {
+    let mut last = Instant::now();
+    let mut unknown = 0;
     loop {
         tokio::time::sleep(PERIOD).await;
-        let call = repeatable::<SessionHeartbeat>(Class::Session)
-            .with_timeout(TIMEOUT)
-            .with_policy(Never);
-        match api
-            .call_void(&SessionHeartbeat::new(session.clone()), call)
-            .await
-        {
-            Ok(()) => (last, was_heard) = (Instant::now(), true),
-            Err(Error::Status(error)) if error.status() == StatusCode::GONE => {
-                tracing::warn!(%session, "the server has ended the session");
-                return;
+        if session.end().is_some() {
+            return;
+        }
+        let sign = beat(&api, &session, &id).await;
+        if !matches!(sign, Sign::Unknown) {
+            unknown = 0;
+        }
+        match sign {
+            Sign::Alive => last = Instant::now(),
+            Sign::Ended => return session.lose(LostCause::Ended),
+            Sign::Unknown => {
+                unknown += 1;
+                if unknown >= UNKNOWN {
+                    return session.lose(LostCause::Unknown);
+                }
             }
             // A server that never knew heartbeats does not end sessions for the lack of them.
-            Err(Error::Status(error)) if !was_heard && is_unknown(error.status()) => {
-                tracing::debug!(%session, "the server has no heartbeats");
+            Sign::NoRoute => {
+                tracing::debug!(session = %id, "the server has no heartbeats");
                 return std::future::pending().await;
             }
-            Err(error) if last.elapsed() > WARN_AFTER => {
-                tracing::warn!(%session, %error, silent_for = ?last.elapsed(), "heartbeats fail; the server may end the session");
+            Sign::Failed(error) if last.elapsed() > WARN_AFTER => {
+                tracing::warn!(session = %id, %error, silent_for = ?last.elapsed(), "heartbeats fail; the server may end the session");
             }
-            Err(error) => tracing::debug!(%session, %error, "a heartbeat failed"),
+            Sign::Failed(error) => {
+                tracing::debug!(session = %id, %error, "a heartbeat failed");
+            }
         }
+    }
+}
+
+/// Finds out whether a session is lost, after an answer that shows that the server may not know it.
+pub(crate) async fn examine(api: &Api, session: &Session) {
+    let Some(id) = session.id().filter(|_| session.end().is_none()) else {
+        return;
+    };
+    match beat(api, session, id).await {
+        Sign::Ended => session.lose(LostCause::Ended),
+        Sign::Unknown => session.lose(LostCause::Unknown),
+        Sign::Alive | Sign::NoRoute | Sign::Failed(_) => {}
+    }
+}
+
+async fn beat(api: &Api, session: &Session, id: &SessionId) -> Sign {
+    let call = repeatable::<SessionHeartbeat>(Class::Session)
+        .with_timeout(TIMEOUT)
+        .with_policy(Never);
+    match api
+        .call_void(&SessionHeartbeat::new(id.clone()), call)
+        .await
+    {
+        Ok(()) => {
+            session.note_heartbeat();
+            Sign::Alive
+        }
+        Err(Error::Status(error)) if error.status() == StatusCode::GONE => Sign::Ended,
+        Err(Error::Status(error)) if is_unknown(error.status()) => {
+            let is_known_route = session.has_heartbeats() || !error.is_route_missing();
+            if error.status() == StatusCode::NOT_FOUND && is_known_route {
+                Sign::Unknown
+            } else if session.has_heartbeats() {
+                Sign::Failed(error.into())
+            } else {
+                Sign::NoRoute
+            }
+        }
+        Err(error) => Sign::Failed(error),
     }
 }
 

@@ -14,6 +14,7 @@ use tinker_types::{
 
 use crate::error::Error;
 use crate::session::connection::Connection;
+use crate::session::record::Session;
 use crate::session::state::ClientState;
 use crate::wire::request::{Form, address, build, repeatable};
 
@@ -25,19 +26,32 @@ const LIMIT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct ModelLease {
     state: Arc<ClientState>,
+    session: Arc<Session>,
     model: ModelId,
 }
 
 impl ModelLease {
-    pub(crate) fn new(state: &Arc<ClientState>, model: ModelId) -> Arc<Self> {
-        state.add_model(model.clone());
-        let state = Arc::clone(state);
-        Arc::new(Self { state, model })
+    pub(crate) fn new(
+        state: &Arc<ClientState>,
+        session: &Arc<Session>,
+        model: ModelId,
+    ) -> Arc<Self> {
+        session.add_model(model.clone());
+        Arc::new(Self {
+            state: Arc::clone(state),
+            session: Arc::clone(session),
+            model,
+        })
+    }
+
+    /// The session of the model.
+    pub(crate) fn session(&self) -> &Arc<Session> {
+        &self.session
     }
 
     /// Keeps the model loaded after its clients are dropped.
     pub(crate) fn keep(&self) {
-        self.state.keep_model(&self.model);
+        self.session.keep_model(&self.model);
     }
 }
 
@@ -45,10 +59,10 @@ impl Drop for ModelLease {
     fn drop(&mut self) {
         let state = &self.state;
         // The hosted service ends sessions.
-        if !state.release_model(&self.model) || state.config().has_official_form() {
+        if !self.session.release_model(&self.model) || state.config().has_official_form() {
             return;
         }
-        let (Some(connection), Some(session)) = (state.opened_connection(), state.opened_session())
+        let (Some(connection), Some(session)) = (state.opened_connection(), self.session.id())
         else {
             return;
         };
@@ -65,10 +79,10 @@ impl Drop for ModelLease {
 }
 
 /// Unloads all models of a client whose session the server does not end, except those that are kept.
-pub(crate) async fn unload_all(state: &ClientState, connection: &Connection) {
-    let models = state.release_models();
+pub(crate) async fn unload_all(session: &Session, connection: &Connection) {
+    let models = session.release_models();
     join_all(models.into_iter().map(|model| unload(connection, model))).await;
-    for (model, _) in state.loaded_models() {
+    for (model, _) in session.loaded_models() {
         tracing::info!(%model, "stays loaded on the server, as its sampler checkpoints need it");
     }
 }

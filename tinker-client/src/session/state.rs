@@ -1,51 +1,37 @@
 //! State shared by all clients of one service.
 
-use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tinker_transport::{Class, Observers};
-use tinker_types::{CreateSession, ModelId, SessionCreated, SessionId};
+use tinker_types::{CreateSession, SessionCreated, SessionId};
 use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::custom_loss::registry::Losses;
 use crate::error::{Closed, Error};
 use crate::observe::{observer::ClientObservers, sink::EventSink};
 use crate::session::connection::{self, Connection, Repeats};
+use crate::session::record::Session;
 use crate::session::source::TransportSource;
 use crate::session::{flags::Flags, heartbeat};
 use crate::telemetry::Telemetry;
 use crate::wire::{api::Api, request::repeatable};
 
-/// The session, flags and counters shared by all clients of one service. Nothing is sent before the first use.
+/// The session and what was negotiated with the server. Nothing is sent before the first use.
 #[derive(Debug)]
 pub(crate) struct ClientState {
     config: Config,
     source: TransportSource,
     events: EventSink,
     connection: OnceCell<Arc<Connection>>,
-    session: OnceCell<SessionId>,
-    models: AtomicU64,
-    samplers: AtomicU64,
-    /// Custom losses registered with the session.
-    pub(crate) losses: Losses,
-    /// Models of this client that were not released, and whether they are kept after their clients are dropped.
-    own_models: Mutex<BTreeMap<ModelId, bool>>,
-    /// The party that ended the session, once it has ended.
-    ended_by: OnceLock<Party>,
-    /// Set once the server has confirmed the end of the session.
-    pub(crate) finished: OnceCell<()>,
-    /// Background tasks. They hold a `Weak` reference to this state and end with it.
+    /// The latest session. A lost one is replaced when the next one is needed.
+    session: Mutex<Arc<Session>>,
+    is_closed: AtomicBool,
+    refreshes_flags: AtomicBool,
+    /// Background tasks. They end with this state.
     tasks: Mutex<JoinSet<()>>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Party {
-    Caller,
-    Server,
 }
 
 impl ClientState {
@@ -62,13 +48,9 @@ impl ClientState {
             config,
             source,
             connection: OnceCell::new(),
-            session: OnceCell::new(),
-            models: AtomicU64::new(0),
-            samplers: AtomicU64::new(0),
-            losses: Losses::default(),
-            own_models: Mutex::default(),
-            ended_by: OnceLock::new(),
-            finished: OnceCell::new(),
+            session: Mutex::default(),
+            is_closed: AtomicBool::new(false),
+            refreshes_flags: AtomicBool::new(false),
             tasks: Mutex::new(JoinSet::new()),
         })
     }
@@ -109,22 +91,36 @@ impl ClientState {
         self.connection.get()
     }
 
-    /// The session, opened on first use.
-    pub(crate) async fn session(self: &Arc<Self>) -> Result<(&SessionId, &Arc<Connection>), Error> {
-        self.check_open()?;
-        let connection = self.connection().await?;
-        let open = || self.open_session(connection);
-        let session = Box::pin(self.session.get_or_try_init(open)).await?;
-        Ok((session, connection))
+    /// The session for new work; a new one if the last one was lost. It may have to be opened.
+    pub(crate) fn session(&self) -> Arc<Session> {
+        let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if session.end().is_some() {
+            *session = Arc::default();
+        }
+        Arc::clone(&session)
     }
 
-    /// The session, if it is open.
-    pub(crate) fn opened_session(&self) -> Option<&SessionId> {
-        self.session.get()
+    /// The latest session, which may be lost.
+    pub(crate) fn latest_session(&self) -> Arc<Session> {
+        let session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&session)
+    }
+
+    /// Opens a session, if it is not open.
+    pub(crate) async fn open<'a>(
+        &'a self,
+        session: &'a Arc<Session>,
+    ) -> Result<(&'a SessionId, &'a Arc<Connection>), Error> {
+        self.check_open()?;
+        let connection = self.connection().await?;
+        let open = || self.open_session(session, connection);
+        let id = Box::pin(session.id.get_or_try_init(open)).await?;
+        Ok((id, connection))
     }
 
     async fn open_session(
-        self: &Arc<Self>,
+        &self,
+        session: &Arc<Session>,
         connection: &Arc<Connection>,
     ) -> Result<SessionId, Error> {
         let mut request = CreateSession::new(&self.config.dialect.sdk_version);
@@ -135,119 +131,44 @@ impl ClientState {
         let call = repeatable::<CreateSession>(Class::Session);
         let created = connection.api.call(&request, call).await?;
         log_notes(&created);
-        let session = created.session_id;
+        let id = created.session_id;
         if let Some(telemetry) = self.events.telemetry() {
-            telemetry.session_started(&session);
+            telemetry.session_started(&id);
         }
-        let (state, heart) = (
-            Arc::downgrade(self),
-            heartbeat::keep_alive(connection.api.clone(), session.clone()),
-        );
-        self.spawn(async move {
-            heart.await;
-            if let Some(state) = state.upgrade() {
-                state.end();
-            }
-        });
-        let flags = Arc::clone(&connection.flags);
-        self.spawn(refresh(connection.api.clone(), flags));
-        Ok(session)
-    }
-
-    /// Number of the next model of the session.
-    pub(crate) fn next_model(&self) -> u64 {
-        self.models.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Number of the next sampler of the session.
-    pub(crate) fn next_sampler(&self) -> u64 {
-        self.samplers.fetch_add(1, Ordering::Relaxed)
-    }
-
-    pub(crate) fn add_model(&self, model: ModelId) {
-        self.own_models().insert(model, false);
-    }
-
-    /// Keeps a model when its clients are dropped and the session is closed.
-    pub(crate) fn keep_model(&self, model: &ModelId) {
-        if let Some(is_kept) = self.own_models().get_mut(model) {
-            *is_kept = true;
+        self.spawn(heartbeat::keep_alive(
+            connection.api.clone(),
+            Arc::clone(session),
+            id.clone(),
+        ));
+        if !self.refreshes_flags.swap(true, Ordering::Relaxed) {
+            let flags = Arc::clone(&connection.flags);
+            self.spawn(refresh(connection.api.clone(), flags));
         }
+        Ok(id)
     }
 
-    /// Keeps no model.
-    pub(crate) fn keep_no_model(&self) {
-        self.own_models()
-            .values_mut()
-            .for_each(|is_kept| *is_kept = false);
-    }
-
-    /// Takes a model that is not kept. Returns false if there is none.
-    pub(crate) fn release_model(&self, model: &ModelId) -> bool {
-        let mut models = self.own_models();
-        models.get(model) == Some(&false) && models.remove(model).is_some()
-    }
-
-    /// Takes all models that are not kept.
-    pub(crate) fn release_models(&self) -> Vec<ModelId> {
-        let mut models = self.own_models();
-        let released = models.extract_if(.., |_, is_kept| !*is_kept);
-        released.map(|(model, _)| model).collect()
-    }
-
-    /// Forgets a model that the server has released.
-    pub(crate) fn forget_model(&self, model: &ModelId) {
-        self.own_models().remove(model);
-    }
-
-    /// Forgets all models, which the server has released.
-    pub(crate) fn forget_models(&self) {
-        self.own_models().clear();
-    }
-
-    /// Models of this client that were not released, and whether they are kept.
-    pub(crate) fn loaded_models(&self) -> Vec<(ModelId, bool)> {
-        let models = self.own_models();
-        models
-            .iter()
-            .map(|(model, is_kept)| (model.clone(), *is_kept))
-            .collect()
-    }
-
-    fn own_models(&self) -> MutexGuard<'_, BTreeMap<ModelId, bool>> {
-        self.own_models
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Refuses work after the end of the session.
+    /// Refuses work after the caller has closed the client.
     pub(crate) fn check_open(&self) -> Result<(), Closed> {
-        match self.ended_by.get() {
-            Some(Party::Caller) => Err(Closed::by_caller()),
-            Some(Party::Server) => Err(Closed::by_server()),
-            None => Ok(()),
+        if self.is_closed.load(Ordering::Relaxed) {
+            return Err(Closed::by_caller());
         }
+        Ok(())
     }
 
-    /// Ends the session for the caller. Returns false if the server had ended it before.
-    pub(crate) fn close(&self) -> bool {
+    /// Closes the client for the caller.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::Relaxed);
         self.tasks
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .abort_all();
-        *self.ended_by.get_or_init(|| Party::Caller) == Party::Caller
-    }
-
-    /// Ends the session for the server.
-    pub(crate) fn end(&self) {
-        self.ended_by.get_or_init(|| Party::Server);
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .spawn(task);
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        // Heartbeats of lost sessions have ended.
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
     }
 }
 

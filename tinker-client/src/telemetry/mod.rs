@@ -6,7 +6,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, TimestampRound, Unit};
@@ -50,7 +50,7 @@ struct Queue {
 struct Origin {
     /// The version to claim.
     sdk_version: String,
-    session: OnceLock<SessionId>,
+    session: Mutex<Option<SessionId>>,
     sessionless: String,
     /// Requests sending without waiting for more events.
     hurry: Notify,
@@ -67,7 +67,7 @@ impl Telemetry {
             receiver: Mutex::new(Some(receiver)),
             origin: Arc::new(Origin {
                 sdk_version: sdk_version.to_owned(),
-                session: OnceLock::new(),
+                session: Mutex::default(),
                 sessionless: format!("sessionless-{}", Uuid::new_v4()),
                 hurry: Notify::new(),
                 sent: watch::Sender::new(0),
@@ -96,9 +96,8 @@ impl Telemetry {
 
     /// Assigns later events to a session.
     pub(crate) fn session_started(&self, session: &SessionId) {
-        if self.0.origin.session.set(session.clone()).is_ok() {
-            self.push(Severity::Info, TelemetryEventKind::SessionStart);
-        }
+        *self.0.origin.session() = Some(session.clone());
+        self.push(Severity::Info, TelemetryEventKind::SessionStart);
     }
 
     /// Queues a named event.
@@ -193,9 +192,14 @@ async fn deliver<F: Future<Output = ()>>(
 impl Origin {
     fn batch(&self, events: Vec<TelemetryEvent>) -> SendTelemetry {
         static PROCESS: LazyLock<String> = LazyLock::new(|| Uuid::new_v4().to_string());
-        let session = self.session.get().map(SessionId::as_str);
-        let session = session.unwrap_or(&self.sessionless);
-        SendTelemetry::new(events, &self.sdk_version, session, &PROCESS)
+        let session = self.session();
+        let name = session.as_ref().map(SessionId::as_str);
+        let name = name.unwrap_or(&self.sessionless);
+        SendTelemetry::new(events, &self.sdk_version, name, &PROCESS)
+    }
+
+    fn session(&self) -> MutexGuard<'_, Option<SessionId>> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -178,7 +178,7 @@ impl Telemetry {
             self.push(Severity::Error, kind);
         }
         // The protocol has a session end after every error, although the session continues.
-        if self.0.origin.session.get().is_some() {
+        if self.0.origin.session().is_some() {
             let duration = Some(words::duration(self.0.started.1.elapsed()));
             self.push(Severity::Info, TelemetryEventKind::SessionEnd { duration });
         }

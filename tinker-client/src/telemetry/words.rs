@@ -27,6 +27,7 @@ pub(super) fn type_of(error: &Error) -> &'static str {
         Error::Export(_) => "ExportFailed",
         Error::Download(_) => "DownloadFailed",
         Error::TimedOut(_) => "TimedOut",
+        Error::SessionLost(_) => "SessionLost",
         Error::Closed(_) => "Closed",
     }
 }

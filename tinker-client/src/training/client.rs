@@ -1,6 +1,6 @@
 //! `TrainingClient`: training of one model.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value};
 use tinker_transport::{BoxError, Class};
@@ -11,6 +11,7 @@ use tinker_types::{
 };
 
 use super::model::Training;
+use super::restore::Restore;
 use super::{custom, passes};
 use crate::custom_loss::{handle::LossHandle, value::CustomLoss};
 use crate::error::Error;
@@ -35,7 +36,7 @@ use crate::wire::{codec::Output, console};
 /// `blocking`.
 #[derive(Debug, Clone)]
 pub struct TrainingClient {
-    pub(super) inner: Arc<Training>,
+    pub(crate) inner: Arc<Training>,
 }
 
 impl TrainingClient {
@@ -44,6 +45,7 @@ impl TrainingClient {
         state: Arc<ClientState>,
         model: ModelId,
         lease: Arc<ModelLease>,
+        restore: Option<Restore>,
         tracker: &Tracker,
     ) -> Result<Self, Error> {
         let connection = state.connection().await?;
@@ -58,6 +60,7 @@ impl TrainingClient {
             sequencer: Arc::default(),
             info,
             lease,
+            restore: Mutex::new(restore),
             state,
         };
         Ok(Self {
@@ -259,7 +262,7 @@ impl TrainingClient {
         loss: &LossHandle,
     ) -> Pending<ForwardBackwardOutput> {
         let data = data.into();
-        if let Err(error) = loss.check(self.inner.state.opened_session(), &data) {
+        if let Err(error) = loss.check(self.inner.session().id(), &data) {
             return Pending::refused(error);
         }
         let Some(id) = loss.loss_id() else {
@@ -328,15 +331,17 @@ impl TrainingClient {
         O: Operation<Output: Output> + Send + Sync + 'static,
         T: Send + 'static,
     {
-        if let Err(error) = self.inner.check() {
+        if let Err(error) = self.inner.check(O::NAME) {
             return Pending::refused(error);
         }
         let turn = self.inner.sequencer.reserve();
         let inner = Arc::clone(&self.inner);
         let tracker = Tracker::new(method, &inner.group, WaitingFor::Turn);
         Pending::detached(tracker.clone(), async move {
-            let result = inner.run(request, &extra, turn, &tracker).await?;
-            finish(result, &inner)
+            match inner.run(request, &extra, turn, &tracker).await {
+                Ok(result) => finish(result, &inner),
+                Err(error) => Err(inner.settled(error).await),
+            }
         })
     }
 }

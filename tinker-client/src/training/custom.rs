@@ -50,7 +50,7 @@ pub(super) fn start(
         Ok(bare) => bare,
         Err(error) => return Pending::refused(error),
     };
-    let connection = match passes::ready(inner) {
+    let connection = match passes::ready(inner, OPERATION) {
         Ok(connection) => connection,
         Err(error) => return Pending::refused(error),
     };
@@ -65,7 +65,11 @@ pub(super) fn start(
     let inner = Arc::clone(inner);
     let tracker = Tracker::new(METHOD, &inner.group, WaitingFor::Turn);
     Pending::detached(tracker.clone(), async move {
-        custom.run(&inner, &connection, &tracker, function).await
+        let work = custom.run(&inner, &connection, &tracker, function);
+        match work.await {
+            Ok(output) => Ok(output),
+            Err(error) => Err(inner.settled(error).await),
+        }
     })
 }
 
@@ -78,7 +82,7 @@ impl Custom {
         function: Function,
     ) -> Result<ForwardBackwardOutput, Error> {
         self.turn.begins().await;
-        inner.check()?;
+        inner.check(OPERATION)?;
         inner.close_gaps(connection, tracker).await?;
         let ids = self.turn.take(2 * self.parts.len());
         self.first_id = ids.start;

@@ -15,14 +15,14 @@ use tokio::time::Instant;
 
 use super::submit::{Outgoing, submit};
 use crate::config::dialect::ForwardOnly;
-use crate::error::{ConfigError, Error};
+use crate::error::{Closed, ConfigError, Error};
 use crate::operation::tracker::Tracker;
 use crate::promise::record::Promise;
 use crate::session::connection::Connection;
 use crate::session::form::ForwardForm;
 use crate::session::lease::ModelLease;
 use crate::session::memory::Memory;
-use crate::session::state::ClientState;
+use crate::session::record::Session;
 use crate::wire::request::{Form, repeatable};
 
 /// Large, so that gradients that were added by mistake change the outputs visibly.
@@ -36,7 +36,7 @@ const NOISE: f32 = 10.0;
 
 /// The model in training.
 pub(super) struct Subject<'a> {
-    pub(super) state: &'a Arc<ClientState>,
+    pub(super) session: &'a Session,
     pub(super) connection: &'a Arc<Connection>,
     pub(super) base_model: Option<&'a str>,
     pub(super) rank: Option<u32>,
@@ -112,8 +112,9 @@ struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     async fn start(subject: &'a Subject<'a>) -> Result<Self, Error> {
-        let number = subject.state.next_model();
-        let (session, connection) = subject.state.session().await?;
+        let connection = subject.connection;
+        let number = subject.session.next_model();
+        let session = subject.session.id().ok_or_else(Closed::by_caller)?;
         let lora = LoraConfig::new(subject.rank.unwrap_or(RANK));
         let base = subject.base_model.unwrap_or_default();
         let request = CreateModel::new(session.clone(), number, base, lora);

@@ -9,6 +9,7 @@ pub(crate) mod options;
 pub(crate) mod part;
 pub(crate) mod passes;
 pub(crate) mod report;
+pub(crate) mod restore;
 pub(crate) mod saves;
 pub(crate) mod step;
 pub(crate) mod submit;

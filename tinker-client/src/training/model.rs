@@ -1,22 +1,25 @@
 //! One model in training and the order of its operations.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Map, Value};
 use tinker_transport::Class;
 use tinker_transport::policy::Standard;
 use tinker_types::{
-    CreateModel, Endpoint as _, ForwardBackward, LoadWeights, Loss, LossFn, ModelCreated, ModelId,
-    ModelInfo, Operation, WeightsLoaded,
+    CheckpointPath, CreateModel, Endpoint as _, ForwardBackward, LoadWeights, Loss, LossFn,
+    ModelCreated, ModelId, ModelInfo, Operation, WeightsLoaded,
 };
 use tokio::time::Instant;
 
-use crate::error::Error;
+use crate::error::{Error, Remedy, SessionLost};
 use crate::operation::sequencer::{Sequencer, Turn};
 use crate::operation::{group::Group, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
 use crate::retry::conflict::ConflictIsFinal;
-use crate::session::{connection::Connection, lease::ModelLease, state::ClientState};
+use crate::session::{
+    connection::Connection, lease::ModelLease, loss, record::Session, state::ClientState,
+};
+use crate::training::restore::Restore;
 use crate::training::submit::{Outgoing, submit};
 use crate::wire::request::repeatable;
 use crate::wire::{codec::Output, extra::Extended};
@@ -26,12 +29,13 @@ const NO_LOSS: &str = "no_operation";
 
 /// One model in training.
 #[derive(Debug)]
-pub(super) struct Training {
-    pub(super) state: Arc<ClientState>,
+pub(crate) struct Training {
+    pub(crate) state: Arc<ClientState>,
     pub(super) info: ModelInfo,
     pub(super) sequencer: Arc<Sequencer>,
     pub(super) group: Arc<Group>,
     pub(super) lease: Arc<ModelLease>,
+    pub(super) restore: Mutex<Option<Restore>>,
 }
 
 /// An operation that creates a model.
@@ -53,10 +57,44 @@ impl MakesModel for LoadWeights {
 }
 
 impl Training {
-    /// Refuses work after the end of the session, or after a custom loss left a gap.
-    pub(super) fn check(&self) -> Result<(), Error> {
+    /// Refuses work after the client was closed, after the loss of the session, or after a custom loss left a gap.
+    pub(super) fn check(&self, operation: &'static str) -> Result<(), Error> {
         self.state.check_open()?;
+        loss::check(self.session(), operation).map_err(|lost| self.with_checkpoint(lost))?;
         Ok(self.sequencer.check()?)
+    }
+
+    /// The session of the model.
+    pub(super) fn session(&self) -> &Arc<Session> {
+        self.lease.session()
+    }
+
+    /// The last training checkpoint.
+    pub(crate) fn restore(&self) -> Option<Restore> {
+        let restore = self.restore.lock().unwrap_or_else(PoisonError::into_inner);
+        restore.clone()
+    }
+
+    /// Records a training checkpoint of the model.
+    pub(super) fn saved(&self, path: &CheckpointPath) {
+        let mut restore = self.restore.lock().unwrap_or_else(PoisonError::into_inner);
+        *restore = Some(Restore::saved(path));
+    }
+
+    /// Replaces an error of an operation that the loss of the session explains.
+    pub(super) async fn settled(&self, error: Error) -> Error {
+        let Some(connection) = self.state.opened_connection() else {
+            return error;
+        };
+        match Box::pin(loss::explained(self.session(), connection, error)).await {
+            Error::SessionLost(lost) => self.with_checkpoint(lost).into(),
+            error => error,
+        }
+    }
+
+    fn with_checkpoint(&self, lost: SessionLost) -> SessionLost {
+        let checkpoint = self.restore().and_then(|restore| restore.path());
+        lost.with_remedy(Remedy::Renew(checkpoint))
     }
 
     /// Name of the base model, if the server reports it.
@@ -107,7 +145,7 @@ impl Training {
     {
         let started = Instant::now();
         turn.begins().await;
-        self.check()?;
+        self.check(O::NAME)?;
         tracker.set(WaitingFor::Acceptance);
         let connection = self.state.connection().await?;
         Box::pin(self.close_gaps(connection, tracker)).await?;

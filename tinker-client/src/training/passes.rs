@@ -30,8 +30,8 @@ pub(super) struct Batch {
 }
 
 /// The connection of a model in training, if it accepts work.
-pub(super) fn ready(inner: &Training) -> Result<Arc<Connection>, Error> {
-    inner.check()?;
+pub(super) fn ready(inner: &Training, operation: &'static str) -> Result<Arc<Connection>, Error> {
+    inner.check(operation)?;
     // A training client is made after the connection.
     let connection = inner.state.opened_connection().cloned();
     Ok(connection.ok_or_else(Closed::by_caller)?)
@@ -55,7 +55,7 @@ pub(super) fn start(
     loss: Loss,
     forward_only: bool,
 ) -> Pending<ForwardBackwardOutput> {
-    let connection = match ready(inner) {
+    let connection = match ready(inner, operation) {
         Ok(connection) => connection,
         Err(error) => return Pending::refused(error),
     };
@@ -70,8 +70,14 @@ pub(super) fn start(
     let inner = Arc::clone(inner);
     let tracker = Tracker::new(method, &inner.group, WaitingFor::Turn);
     Pending::detached(tracker.clone(), async move {
-        let submitted = batch.submit(&inner, &connection, turn, &tracker).await?;
-        submitted.results(&connection, &tracker).await
+        let work = async {
+            let submitted = batch.submit(&inner, &connection, turn, &tracker).await?;
+            submitted.results(&connection, &tracker).await
+        };
+        match work.await {
+            Ok(output) => Ok(output),
+            Err(error) => Err(inner.settled(error).await),
+        }
     })
 }
 
@@ -94,7 +100,7 @@ impl Unsent {
         tracker: &Tracker,
     ) -> Result<Submitted, Error> {
         turn.begins().await;
-        inner.check()?;
+        inner.check(self.operation)?;
         inner.close_gaps(connection, tracker).await?;
         let ids = turn.take(self.parts.len());
         let batch = Batch {
@@ -180,7 +186,7 @@ impl Batch {
         tracker.set(WaitingFor::Acceptance);
         let by_url = self.forward_only && {
             let subject = forward::Subject {
-                state: &inner.state,
+                session: inner.session(),
                 connection,
                 base_model: inner.base_model(),
                 rank: inner.info.lora_rank,

@@ -10,7 +10,7 @@ use tinker_types::{
 };
 
 use super::client::TrainingClient;
-use crate::error::{Closed, DecodeError};
+use crate::error::DecodeError;
 use crate::operation::pending::Pending;
 use crate::sampling::client::SamplingClient;
 use crate::training::{options::export::ExportOptions, options::save::SaveOptions};
@@ -47,7 +47,10 @@ impl TrainingClient {
                 request.user_metadata = notes(options.user_metadata);
                 request
             },
-            |result, _| Ok(result),
+            |saved: SavedWeights, inner| {
+                inner.saved(&saved.path);
+                Ok(saved)
+            },
         )
     }
 
@@ -178,7 +181,7 @@ impl TrainingClient {
         method: &'static str,
         kind: SamplerSaveKind,
     ) -> Pending<SamplingClient> {
-        let sampler = self.inner.state.next_sampler();
+        let sampler = self.inner.session().next_sampler();
         self.operate(
             method,
             Map::new(),
@@ -191,13 +194,10 @@ impl TrainingClient {
                 let id = saved
                     .sampling_session_id
                     .ok_or_else(|| missing("a `sampling_session_id`"))?;
-                let session = inner.state.opened_session().cloned();
-                let session = session.ok_or_else(Closed::by_caller)?;
                 let base_model = inner.base_model().map(str::to_owned);
                 let lease = Arc::clone(&inner.lease);
                 Ok(SamplingClient::of_model(
                     &inner.state,
-                    session,
                     id,
                     base_model,
                     lease,

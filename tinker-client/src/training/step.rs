@@ -59,7 +59,7 @@ impl TrainingClient {
         if let Err(error) = checked {
             return Pending::refused(error);
         }
-        let connection = match passes::ready(&self.inner) {
+        let connection = match passes::ready(&self.inner, "train_step") {
             Ok(connection) => connection,
             Err(error) => return Pending::refused(error),
         };
@@ -73,7 +73,9 @@ impl TrainingClient {
         let inner = Arc::clone(&self.inner);
         let (turn, next) = (inner.sequencer.reserve(), inner.sequencer.reserve());
         let tracker = Tracker::new(METHOD, &inner.group, WaitingFor::Turn);
-        Pending::detached(tracker.clone(), async move {
+        let (model, track) = (Arc::clone(&inner), tracker.clone());
+        let work = async move {
+            let tracker = track;
             let pass = Box::pin(pass.submit(&inner, &connection, turn, &tracker)).await?;
             let extra = Map::new();
             let request = |model, seq_id| OptimStep::new(model, seq_id, params);
@@ -90,6 +92,12 @@ impl TrainingClient {
                 (Ok(pass), Ok(step)) => Ok(TrainStepOutput { pass, step }),
                 (Err(pass), Ok(_)) => Err(PartlyDone::step("train_step", pass).into()),
                 (Err(error), Err(_)) | (Ok(_), Err(error)) => Err(error),
+            }
+        };
+        Pending::detached(tracker.clone(), async move {
+            match work.await {
+                Ok(output) => Ok(output),
+                Err(error) => Err(model.settled(error).await),
             }
         })
     }

@@ -47,8 +47,50 @@ async fn a_heartbeat_that_fails_is_repeated_and_one_that_is_refused_with_410_end
     // 10 s after each end: the second was given up after its 10 s.
     assert_eq!(server.seconds("session_heartbeat"), [0.0, 10.0, 30.0]);
     let error = client.optim_step(AdamParams::new(0.1)).await.unwrap_err();
-    assert!(matches!(error, Error::Closed(_)) && error.to_string().contains("server has ended"));
+    assert!(matches!(&error, Error::SessionLost(lost) if lost.cause() == LostCause::Ended));
+    assert!(!error.is_user_error() && error.to_string().contains("server has ended"));
     assert!(server.seen_at("optim_step").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_the_server_no_longer_knows_is_lost_and_replaced() {
+    let server = FakeServer::new();
+    let unknown = || Reply::status(404, json!({"detail": "session s is not known"}));
+    let known = || Reply::json(json!({}));
+    let replies = vec![known(), unknown(), known(), unknown(), unknown()];
+    server.then("session_heartbeat", replies);
+    let service = server.service();
+    let sampling = service.create_sampling_client("base").await.unwrap();
+    sleep(seconds(45)).await;
+    assert!(
+        service.session_id().is_some(),
+        "one 404 may come from a proxy"
+    );
+    sleep(seconds(10)).await;
+    assert!(service.session_id().is_none());
+    server.on("create_session", |_| {
+        Some(Reply::json(json!({"session_id": "t"})))
+    });
+    let prompt = ModelInput::from_tokens([1]);
+    let params = SamplingParams::default();
+    sampling
+        .sample(prompt.clone(), params.clone())
+        .await
+        .unwrap();
+    sampling.sample(prompt, params).await.unwrap();
+    assert_eq!(service.session_id().unwrap().as_str(), "t");
+    assert_eq!(server.seen_at("create_sampling_session").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_heartbeats_loses_no_session() {
+    let server = FakeServer::new();
+    server.always("session_heartbeat", 404, json!({"detail": "Not Found"}));
+    let client = server.training().await;
+    server.always("optim_step", 404, json!({"detail": "no model"}));
+    sleep(seconds(60)).await;
+    let error = client.optim_step(AdamParams::new(0.1)).await.unwrap_err();
+    assert!(matches!(error, Error::Status(_)), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
