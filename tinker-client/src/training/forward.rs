@@ -23,6 +23,7 @@ use crate::session::form::ForwardForm;
 use crate::session::lease::ModelLease;
 use crate::session::memory::Memory;
 use crate::session::record::Session;
+use crate::session::state::ClientState;
 use crate::wire::request::{Form, repeatable};
 
 /// Large, so that gradients that were added by mistake change the outputs visibly.
@@ -36,7 +37,8 @@ const NOISE: f32 = 10.0;
 
 /// The model in training.
 pub(super) struct Subject<'a> {
-    pub(super) session: &'a Session,
+    pub(super) state: &'a Arc<ClientState>,
+    pub(super) session: &'a Arc<Session>,
     pub(super) connection: &'a Arc<Connection>,
     pub(super) base_model: Option<&'a str>,
     pub(super) rank: Option<u32>,
@@ -128,7 +130,7 @@ impl<'a> Trial<'a> {
             .await?;
         Ok(Self {
             subject,
-            _lease: ModelLease::new(subject.state, made.model_id.clone()),
+            _lease: ModelLease::new(subject.state, subject.session, made.model_id.clone()),
             model: made.model_id,
         })
     }
@@ -195,7 +197,7 @@ impl<'a> Trial<'a> {
 
     /// Releases the model. A server without the route releases it with the session.
     async fn unload(self) {
-        self.subject.state.forget_model(&self.model);
+        self.subject.session.forget_model(&self.model);
         let request = UnloadModel::new(self.model.clone());
         let call = self
             .subject

@@ -186,6 +186,7 @@ impl Batch {
         tracker.set(WaitingFor::Acceptance);
         let by_url = self.forward_only && {
             let subject = forward::Subject {
+                state: &inner.state,
                 session: inner.session(),
                 connection,
                 base_model: inner.base_model(),
