@@ -109,7 +109,7 @@ impl TrainError {
 
 fn of_client(error: &Error) -> bool {
     match error {
-        Error::Gone(_) | Error::Closed(_) => true,
+        Error::Gone(_) | Error::SessionLost(_) | Error::Closed(_) => true,
         Error::Failed(failed) => failed.category() != ErrorCategory::User,
         Error::Status(error) => match error.status().as_u16() {
             404 | 410 => true,
