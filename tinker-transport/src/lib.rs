@@ -5,7 +5,7 @@ mod clock;
 mod credential;
 mod error;
 mod flow;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "leaf")]
 mod leaf;
 mod mutex;
 mod observe;
@@ -28,8 +28,12 @@ pub use error::{BoxError, Kind, Stage, TransportError};
 pub use flow::class::{Class, PerClass};
 pub use flow::gate::Gate;
 pub use flow::limits::ClassLimits;
+#[cfg(feature = "network")]
+pub use leaf::Network;
 #[cfg(feature = "reqwest")]
-pub use leaf::{Network, system_proxy};
+pub use leaf::ReqwestNetwork;
+#[cfg(feature = "leaf")]
+pub use leaf::system_proxy;
 pub use observe::event::{BreakerChange, End, Event, GateChange, Observation};
 pub use observe::logger::Logger;
 pub use observe::metrics::{Latency, Metrics, OperationCounts, Prometheus, Snapshot};

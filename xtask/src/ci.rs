@@ -52,6 +52,17 @@ pub(crate) fn run(skip_tests: bool) -> anyhow::Result<()> {
         ];
         Ok(cmd!(shell, "cargo test {tests...} parquet").run()?)
     })?;
+    step("tests of the leaf on reqwest", || {
+        let tests = [
+            "--package",
+            "tinker-transport",
+            "--features",
+            "reqwest",
+            "--test",
+            "it",
+        ];
+        Ok(cmd!(shell, "cargo test {tests...}").run()?)
+    })?;
     step("licences and sources", || check_licences(&shell))?;
     eprintln!("all checks passed");
     Ok(())

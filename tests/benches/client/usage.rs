@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 
-/// What a workload cost.
+/// The cost of a workload.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cost {
     pub(crate) units: usize,

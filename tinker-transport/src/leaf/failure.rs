@@ -2,24 +2,26 @@
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
 
-use crate::error::{Kind, Stage, TransportError};
+use super::client::{ClientError, Failure};
+use crate::error::{BoxError, Kind, Stage, TransportError};
 use crate::request::base_url::BaseUrl;
 
 /// The way to servers: the proxies, and whether anything on it has answered in HTTP.
 pub(super) struct Route {
     /// `None`: no request goes through a proxy.
-    proxies: Option<Matcher>,
+    proxies: Option<Arc<Matcher>>,
     has_answered: AtomicBool,
 }
 
 impl Route {
     /// The way through these proxies.
-    pub(super) fn through(proxies: Option<Matcher>) -> Self {
+    pub(super) fn through(proxies: Option<Arc<Matcher>>) -> Self {
         Self {
             proxies,
             has_answered: AtomicBool::new(false),
@@ -32,31 +34,29 @@ impl Route {
     }
 
     /// The error of a request to `uri` without a response.
-    pub(super) fn explain(&self, error: reqwest::Error, uri: &Uri) -> TransportError {
-        if error.is_builder() {
-            return unsent(error);
+    pub(super) fn explain(&self, error: ClientError, uri: &Uri) -> TransportError {
+        let ClientError { failure, source } = error;
+        if failure == Failure::Request {
+            return unsent(source);
         }
         let server = self.describe(uri);
-        let (kind, stage, what) = if let Some(fault) = tls_fault(&error) {
+        let (kind, stage, what) = if let Some(fault) = tls_fault(&*source) {
             let authority = uri.authority().map_or("", |authority| authority.as_str());
             (
                 Kind::Config,
                 Stage::NotSent,
                 fault.explain(&server, authority),
             )
-        } else if error.is_connect() && error.is_timeout() {
+        } else if failure == Failure::ConnectTimeout {
             let what = format!(
                 "cannot connect to {server} in time; check the address, the port and the network"
             );
             (Kind::Connect, Stage::NotSent, what)
-        } else if error.is_connect() {
+        } else if failure == Failure::Connect {
             let what =
                 format!("cannot connect to {server}; check the address, the port and the network");
             (Kind::Connect, Stage::NotSent, what)
-        } else if error.is_timeout() {
-            let what = format!("{server} did not answer in time");
-            (Kind::Timeout, Stage::MaybeReceived, what)
-        } else if !self.has_answered.load(Ordering::Relaxed) && is_other_protocol(&error) {
+        } else if !self.has_answered.load(Ordering::Relaxed) && is_other_protocol(&*source) {
             // The first bytes of the first answer are not HTTP, so nothing was done.
             let secure = uri.authority().map_or("", |authority| authority.as_str());
             let what = format!(
@@ -67,7 +67,7 @@ impl Route {
             let what = format!("the connection to {server} broke before the answer");
             (Kind::Interrupted, Stage::MaybeReceived, what)
         };
-        TransportError::new(kind, stage, what).with_source(error.without_url())
+        TransportError::new(kind, stage, what).with_source(source)
     }
 
     /// Scheme, host and port, and the proxy that is used for them.
@@ -90,10 +90,10 @@ pub fn system_proxy(server: &BaseUrl) -> Option<String> {
 }
 
 /// The error of a request that cannot be sent at all.
-pub(super) fn unsent(error: reqwest::Error) -> TransportError {
+fn unsent(source: BoxError) -> TransportError {
     let what =
         "the request cannot be sent over the network; its URI needs http:// or https:// and a host";
-    TransportError::new(Kind::Request, Stage::NotBuilt, what).with_source(error.without_url())
+    TransportError::new(Kind::Request, Stage::NotBuilt, what).with_source(source)
 }
 
 /// Scheme, host and port, without user information.
@@ -147,7 +147,7 @@ impl TlsFault {
 }
 
 /// The TLS failure among the causes of an error.
-fn tls_fault(error: &reqwest::Error) -> Option<TlsFault> {
+fn tls_fault(error: &(dyn StdError + 'static)) -> Option<TlsFault> {
     use rustls::{AlertDescription, Error, InvalidMessage};
     causes(error).find_map(|cause| match cause.downcast_ref::<Error>()? {
         Error::InvalidMessage(
@@ -165,7 +165,7 @@ fn tls_fault(error: &reqwest::Error) -> Option<TlsFault> {
 }
 
 /// Whether the answer does not begin as HTTP does.
-fn is_other_protocol(error: &reqwest::Error) -> bool {
+fn is_other_protocol(error: &(dyn StdError + 'static)) -> bool {
     causes(error).any(|cause| {
         cause
             .downcast_ref::<hyper::Error>()
@@ -173,9 +173,11 @@ fn is_other_protocol(error: &reqwest::Error) -> bool {
     })
 }
 
-/// The causes of an error, including those inside of I/O errors, which `source` skips.
-fn causes(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    let mut next: Option<&(dyn StdError + 'static)> = error.source();
+/// An error and its causes, including those inside of I/O errors, which `source` skips.
+pub(super) fn causes<'a>(
+    error: &'a (dyn StdError + 'static),
+) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    let mut next = Some(error);
     std::iter::from_fn(move || {
         let cause = next?;
         let inner = cause.downcast_ref::<std::io::Error>();
@@ -206,7 +208,7 @@ mod tests {
             .no("inside.test")
             .build();
         let route = Route {
-            proxies: Some(proxies),
+            proxies: Some(Arc::new(proxies)),
             has_answered: AtomicBool::new(false),
         };
         let shown = |uri: &'static str| route.describe(&Uri::from_static(uri));

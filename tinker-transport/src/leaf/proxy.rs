@@ -1,72 +1,82 @@
 //! The choice of the proxy for the HTTP client.
 
+use std::sync::Arc;
+
+#[cfg(feature = "network")]
+use http::Uri;
 use hyper_util::client::proxy::matcher::Matcher;
-use reqwest::ClientBuilder;
+use url::Url;
 
 use crate::error::{Kind, Stage, TransportError};
 use crate::stack::proxy::{Proxy, without_user};
 
+/// Schemes of proxies.
+const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+
 /// The configured proxy, for clients and for messages.
 pub(super) struct ProxyChoice {
-    proxy: Fixed,
+    #[cfg(feature = "reqwest")]
+    proxy: Proxy,
+    matcher: Option<Arc<Matcher>>,
 }
 
-enum Fixed {
-    System,
-    None,
-    Url(Box<reqwest::Proxy>, String),
+/// Whether a proxy relays bytes, so that requests are written as without a proxy.
+#[cfg(feature = "network")]
+pub(super) fn is_socks(proxy: &Uri) -> bool {
+    let scheme = proxy.scheme_str();
+    scheme.is_some_and(|scheme| scheme.starts_with("socks"))
 }
 
 impl ProxyChoice {
     /// # Errors
     /// [`Kind::Config`] for a proxy that is no URL of a known scheme.
     pub(super) fn new(proxy: &Proxy) -> Result<Self, TransportError> {
-        let proxy = match proxy {
-            Proxy::Direct => Fixed::None,
-            Proxy::System => Fixed::System,
+        let matcher = match proxy {
+            Proxy::Direct => None,
+            Proxy::System => Some(Matcher::from_system()),
             Proxy::Url(url) => {
-                let known = [
-                    "http://",
-                    "https://",
-                    "socks4://",
-                    "socks5://",
-                    "socks5h://",
-                ];
-                let proxy = known
-                    .iter()
-                    .any(|scheme| url.trim().starts_with(scheme))
-                    .then(|| reqwest::Proxy::all(url.trim()).ok())
-                    .flatten();
-                let proxy = proxy.ok_or_else(|| {
-                    let what = format!(
-                        "the proxy {} is not a URL with http://, https:// or socks5:// and a host",
-                        without_user(url)
-                    );
-                    TransportError::new(Kind::Config, Stage::NotBuilt, what)
-                })?;
-                Fixed::Url(Box::new(proxy), url.trim().to_owned())
+                let is_proxy = |url: Url| SCHEMES.contains(&url.scheme()) && url.has_host();
+                if !Url::parse(url.trim()).is_ok_and(is_proxy) {
+                    return Err(unknown(url));
+                }
+                Some(Matcher::builder().all(url.trim()).build())
             }
         };
-        Ok(Self { proxy })
+        Ok(Self {
+            #[cfg(feature = "reqwest")]
+            proxy: proxy.clone(),
+            matcher: matcher.map(Arc::new),
+        })
     }
 
     /// Sets the proxy of a client.
-    pub(super) fn configure(&self, client: ClientBuilder) -> ClientBuilder {
+    #[cfg(feature = "reqwest")]
+    pub(super) fn configure(
+        &self,
+        client: reqwest::ClientBuilder,
+    ) -> Result<reqwest::ClientBuilder, TransportError> {
         match &self.proxy {
-            Fixed::System => client,
-            Fixed::None => client.no_proxy(),
-            Fixed::Url(proxy, _) => client.proxy((**proxy).clone()),
+            Proxy::System => Ok(client),
+            Proxy::Direct => Ok(client.no_proxy()),
+            Proxy::Url(url) => match reqwest::Proxy::all(url.trim()) {
+                Ok(proxy) => Ok(client.proxy(proxy)),
+                Err(_) => Err(unknown(url)),
+            },
         }
     }
 
-    /// Finds the proxy of a URI by the rules of the HTTP client, which does not report it; `None` if there is none.
-    pub(super) fn matcher(&self) -> Option<Matcher> {
-        match &self.proxy {
-            Fixed::System => Some(Matcher::from_system()),
-            Fixed::None => None,
-            Fixed::Url(_, url) => Some(Matcher::builder().all(url.as_str()).build()),
-        }
+    /// Finds the proxy of a URI; `None` if no request has one.
+    pub(super) fn matcher(&self) -> Option<Arc<Matcher>> {
+        self.matcher.clone()
     }
+}
+
+fn unknown(url: &str) -> TransportError {
+    let what = format!(
+        "the proxy {} is not a URL with http://, https:// or socks5:// and a host",
+        without_user(url)
+    );
+    TransportError::new(Kind::Config, Stage::NotBuilt, what)
 }
 
 #[cfg(test)]

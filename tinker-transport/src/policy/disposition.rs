@@ -125,14 +125,14 @@ impl Outcome {
 ///
 /// The official client treats a missing `content-length` as empty. Here, a response with a content type, or whose
 /// body is known to have content, is an ordinary 400.
-pub(crate) fn is_edge_rejection(response: &Response<Body>) -> bool {
+pub(crate) fn is_edge_rejection<B: http_body::Body>(response: &Response<B>) -> bool {
     if response.status() != StatusCode::BAD_REQUEST {
         return false;
     }
     let headers = response.headers();
     match headers.get(CONTENT_LENGTH) {
         Some(length) => length.as_bytes() == b"0",
-        None => match response.body().exact_len() {
+        None => match response.body().size_hint().exact() {
             Some(length) => length == 0,
             None => !headers.contains_key(CONTENT_TYPE),
         },

@@ -13,7 +13,7 @@ mod standard;
 
 pub use backoff::Backoff;
 pub(crate) use disposition::Held;
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "leaf")]
 pub(crate) use disposition::is_edge_rejection;
 pub use disposition::{Disposition, Outcome, Replay};
 pub use effort::Effort;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tower::Layer;
 
 use crate::error::TransportError;
-#[cfg(not(feature = "reqwest"))]
+#[cfg(not(feature = "network"))]
 use crate::error::{Kind, Stage};
 use crate::flow::gate::Gate;
 use crate::request::base_url::BaseUrl;
@@ -156,15 +156,15 @@ impl TransportBuilder {
     }
 }
 
-#[cfg(feature = "reqwest")]
+#[cfg(feature = "network")]
 fn network(config: &TransportConfig) -> Result<Arc<dyn Leaf>, TransportError> {
     let network = crate::leaf::Network::from_config(config)?;
     Ok(Arc::new(Foreign(network)))
 }
 
-#[cfg(not(feature = "reqwest"))]
+#[cfg(not(feature = "network"))]
 fn network(_: &TransportConfig) -> Result<Arc<dyn Leaf>, TransportError> {
-    let what = "the transport has no leaf; enable the feature `reqwest`, or set one with `TransportBuilder::leaf`";
+    let what = "the transport has no leaf; enable the feature `network`, or set one with `TransportBuilder::leaf`";
     Err(TransportError::new(Kind::Config, Stage::NotBuilt, what))
 }
 

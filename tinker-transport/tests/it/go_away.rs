@@ -6,11 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::Request;
-use tinker_transport::{Body, Call, Class, Replay, Transport, TransportConfig};
+use tinker_transport::{Body, Call, Class, Replay, TransportConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use crate::leaf::over_network;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -106,7 +108,7 @@ async fn requests_that_a_closing_connection_did_not_process_are_sent_again_at_on
     let (address, certificate, processed) = start(3).await;
     let config = TransportConfig::new(format!("https://localhost:{}", address.port()))
         .with_root_certificates(certificate);
-    let transport = Transport::from_config(config).unwrap();
+    let transport = over_network(config).unwrap();
     let send = |number: usize| {
         let transport = transport.clone();
         async move {

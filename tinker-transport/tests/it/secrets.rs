@@ -280,7 +280,7 @@ async fn refused_keys_and_queries_are_not_told_either() {
     let error = Transport::from_config(TransportConfig::new("https://me:hunter2@home.test"));
     ear.fear("error", &error.unwrap_err());
     // A query may contain another token, so errors of the network do not show it.
-    #[cfg(feature = "reqwest")]
+    #[cfg(feature = "network")]
     {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

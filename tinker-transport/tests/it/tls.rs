@@ -19,17 +19,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
+use crate::leaf::over_network;
+
 /// A server for `localhost` that responds after 200 ms, and what it recorded: connection and version.
-struct Server {
-    address: SocketAddr,
-    certificate: String,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) certificate: String,
     accepted: Arc<AtomicUsize>,
     is_http1: Arc<AtomicBool>,
     seen: Arc<Mutex<Vec<(usize, Version)>>>,
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let (certificate, mut config) = crate::certificate::localhost();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         let old = TlsAcceptor::from(Arc::new(config.clone()));
@@ -80,12 +82,12 @@ impl Server {
         }
     }
 
-    fn config(&self) -> TransportConfig {
+    pub(crate) fn config(&self) -> TransportConfig {
         TransportConfig::new(format!("https://localhost:{}", self.address.port()))
     }
 
     /// Versions in use so far, each once.
-    fn versions(&self) -> Vec<Version> {
+    pub(crate) fn versions(&self) -> Vec<Version> {
         let mut versions: Vec<_> = self
             .seen
             .lock()
@@ -140,7 +142,7 @@ async fn http2_is_spoken_and_connections_fill_up_by_class() {
     let config = server
         .config()
         .with_root_certificates(server.certificate.clone());
-    let transport = Transport::from_config(config).unwrap();
+    let transport = over_network(config).unwrap();
 
     at_once(&transport, Class::Rest, 1).await;
     assert_eq!(server.versions(), [Version::HTTP_2]);
@@ -161,7 +163,7 @@ async fn a_server_that_gives_up_http2_is_met_again() {
     let config = server
         .config()
         .with_root_certificates(server.certificate.clone());
-    let transport = Transport::from_config(config).unwrap();
+    let transport = over_network(config).unwrap();
     at_once(&transport, Class::Rest, 1).await;
     at_once(&transport, Class::Rest, 1).await;
 
@@ -184,7 +186,7 @@ async fn a_server_that_gives_up_http2_is_met_again() {
 #[tokio::test]
 async fn a_certificate_nobody_vouches_for_is_refused_before_anything_is_sent() {
     let server = Server::start().await;
-    let transport = Transport::from_config(server.config()).unwrap();
+    let transport = over_network(server.config()).unwrap();
     let call = Call::new("x", Class::Rest).with_policy(Never);
     let request = Request::post("/x")
         .extension(call)
@@ -201,7 +203,7 @@ async fn a_certificate_nobody_vouches_for_is_refused_before_anything_is_sent() {
 
 /// The error of a call with the default retries.
 async fn refusal(base_url: String) -> TransportError {
-    let transport = Transport::from_config(TransportConfig::new(base_url)).unwrap();
+    let transport = over_network(TransportConfig::new(base_url)).unwrap();
     let request = Request::get("/x").body(Body::empty()).unwrap();
     transport.call(request).await.unwrap_err()
 }

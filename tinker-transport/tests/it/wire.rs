@@ -9,10 +9,11 @@ use tinker_transport::{
     TransportBuilder, TransportConfig,
 };
 
+use crate::leaf::over_network;
 use crate::server::{Answer, Server, empty, ok};
 
 fn transport(url: &str) -> Transport {
-    Transport::from_config(config(url)).unwrap()
+    over_network(config(url)).unwrap()
 }
 
 /// Retries without waiting, three attempts.
@@ -186,7 +187,7 @@ async fn the_key_does_not_follow_a_redirect_to_another_server() {
     let server = Server::start(move |_, _| empty("302 Found", &target)).await;
     let mut headers = http::HeaderMap::new();
     headers.insert("cf-access-client-secret", "hunter2".parse().unwrap());
-    let transport = Transport::from_config(config(&server.url()).with_headers(headers)).unwrap();
+    let transport = over_network(config(&server.url()).with_headers(headers)).unwrap();
 
     let get = Request::get("/api/v1/audit").body(Body::empty()).unwrap();
     let response = transport.call(get).await.unwrap();
@@ -294,7 +295,8 @@ async fn a_flood_of_samples_holds_up_neither_training_nor_heartbeats() {
 async fn two_transports_for_the_same_server_and_key_share_the_cool_down() {
     let throttle = || empty("429 Too Many Requests", "");
     let server = Server::start(move |n, _| if n == 0 { throttle() } else { ok("answer") }).await;
-    let (first, second) = (transport(&server.url()), transport(&server.url()));
+    let default = || Transport::from_config(config(&server.url())).unwrap();
+    let (first, second) = (default(), default());
     let sample = || post(Call::new("sample", Class::Sample).with_replay(Replay::Safe));
     let began = tokio::time::Instant::now();
     let waiting = tokio::spawn(first.call(sample()));
@@ -346,7 +348,7 @@ async fn settings_that_cannot_work_are_refused_at_once() {
         TransportConfig::new("https://h.test").with_user_agent("line\nbreak"),
         TransportConfig::new("https://h.test").with_root_certificates("not pem"),
     ] {
-        let error = Transport::from_config(config).unwrap_err();
+        let error = over_network(config).unwrap_err();
         assert_eq!(
             (error.kind(), error.stage()),
             (Kind::Config, Stage::NotBuilt),
@@ -355,8 +357,5 @@ async fn settings_that_cannot_work_are_refused_at_once() {
     }
     let limits = ClassLimits::of(Class::Rest).with_timeout(Duration::from_secs(1));
     let config = TransportConfig::new("http://127.0.0.1:1").with_limits(Class::Rest, limits);
-    assert!(
-        Transport::from_config(config).is_ok(),
-        "building does not connect"
-    );
+    assert!(over_network(config).is_ok(), "building does not connect");
 }

@@ -1,0 +1,220 @@
+//! The network leaf over any HTTP library.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::{Frame, SizeHint};
+
+use super::client::{ClientError, HttpClient, Setup};
+use super::failure::Route;
+use super::http2::Http2Servers;
+use super::pool::{Lease, Pool};
+use super::proxy::ProxyChoice;
+use super::tls;
+use crate::body::Body;
+use crate::error::TransportError;
+use crate::flow::class::{Class, PerClass};
+use crate::flow::limits::ClassLimits;
+use crate::policy::is_edge_rejection;
+use crate::request::call::Call;
+use crate::request::spare::Spare;
+use crate::stack::config::TransportConfig;
+
+/// Repeats of a request that an HTTP/2 server did not process. Each such connection serves some requests before it
+/// closes, so a request is served long before.
+const UNPROCESSED: usize = 200;
+
+/// A leaf over clients of one HTTP library.
+pub(super) struct Leaf<C> {
+    /// Clients that accept the version a server offers.
+    negotiating: PerClass<Arc<Pool<C>>>,
+    /// Clients for servers known to speak HTTP/2, with one connection each.
+    multiplexing: PerClass<Arc<Pool<C>>>,
+    http2: Http2Servers,
+    limits: PerClass<ClassLimits>,
+    tls: rustls::ClientConfig,
+    route: Route,
+    proxy: ProxyChoice,
+}
+
+impl<C: HttpClient> Leaf<C> {
+    pub(super) fn from_config(config: &TransportConfig) -> Result<Self, TransportError> {
+        let is_clear = config.base_url.trim_start().starts_with("http://");
+        let identity = config.client_certificate.as_ref();
+        let tls = if is_clear && config.root_certificates.is_empty() && identity.is_none() {
+            tls::unused_config()?
+        } else {
+            tls::client_config(&config.root_certificates, identity)?
+        };
+        let pool = |class| Arc::new(Pool::new(config.limits.get(class).per_connection.get()));
+        let proxy = ProxyChoice::new(&config.proxy)?;
+        Ok(Self {
+            negotiating: PerClass::from_fn(pool),
+            multiplexing: PerClass::from_fn(pool),
+            http2: Http2Servers::default(),
+            limits: config.limits.clone(),
+            tls,
+            route: Route::through(proxy.matcher()),
+            proxy,
+        })
+    }
+
+    fn lease(&self, class: Class, is_http2: bool) -> Result<Lease<C>, TransportError> {
+        let pools = if is_http2 {
+            &self.multiplexing
+        } else {
+            &self.negotiating
+        };
+        pools.get(class).lease(|| self.client(class, is_http2))
+    }
+
+    fn client(&self, class: Class, is_http2: bool) -> Result<C, TransportError> {
+        let mut tls = self.tls.clone();
+        if is_http2 {
+            tls.alpn_protocols.truncate(1);
+        }
+        C::build(Setup {
+            tls,
+            proxy: &self.proxy,
+            connect_timeout: self.limits.get(class).connect_timeout,
+            is_http2,
+        })
+    }
+
+    /// Sends a request, and sends it again at once where the server states that it did not process it.
+    pub(super) async fn send(
+        &self,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, TransportError> {
+        for _ in 0..UNPROCESSED {
+            // Only HTTP/2 servers state it.
+            let is_http2 = self.http2.knows(request.uri());
+            let again = if is_http2 { Spare::of(&request) } else { None };
+            match (self.send_once(request, is_http2).await, again) {
+                (Err(NoAnswer::Unprocessed(error)), Some(again)) => {
+                    tracing::debug!(error = &error as &dyn StdError, "sending the request again");
+                    request = again.into_request();
+                    tokio::task::yield_now().await;
+                }
+                (result, _) => return result.map_err(NoAnswer::into_error),
+            }
+        }
+        let is_http2 = self.http2.knows(request.uri());
+        let result = self.send_once(request, is_http2).await;
+        result.map_err(NoAnswer::into_error)
+    }
+
+    async fn send_once(
+        &self,
+        request: Request<Body>,
+        is_http2: bool,
+    ) -> Result<Response<Body>, NoAnswer> {
+        let uri = request.uri().clone();
+        let lease = self.lease(Call::of(&request).class, is_http2)?;
+        let response = match lease.client().send(request).await {
+            Ok(response) => response,
+            Err(error) => {
+                let is_unprocessed = is_unprocessed(&error);
+                let is_connect = error.failure.is_connect();
+                let error = self.route.explain(error, &uri);
+                if is_unprocessed {
+                    return Err(NoAnswer::Unprocessed(error));
+                }
+                if is_http2 && is_connect {
+                    self.http2.forget(&uri);
+                    lease.retire();
+                }
+                return Err(error.into());
+            }
+        };
+        self.route.note_answer();
+        self.http2.learn(&uri, response.version());
+        let response = response.map(|body| Leased { body, lease });
+        if is_edge_rejection(&response) {
+            response.body().lease.retire();
+        }
+        Ok(response.map(Body::new))
+    }
+
+    /// Writes the settings, for `Debug`.
+    pub(super) fn describe(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct(name)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The end of a try without a response.
+enum NoAnswer {
+    /// The server states that it did not process the request.
+    Unprocessed(TransportError),
+    Other(TransportError),
+}
+
+impl NoAnswer {
+    fn into_error(self) -> TransportError {
+        match self {
+            Self::Unprocessed(error) | Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<TransportError> for NoAnswer {
+    fn from(error: TransportError) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Whether an HTTP/2 server states that it did not process the request: it refused the stream, or it is closing the
+/// connection and processed only streams before this one.
+fn is_unprocessed(error: &ClientError) -> bool {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error.source);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<h2::Error>() {
+            let is_closing = error.is_go_away() && error.reason() == Some(h2::Reason::NO_ERROR);
+            let is_refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+            return error.is_remote() && (is_closing || is_refused);
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// A body that marks its connection as busy until it is dropped.
+struct Leased<B, C> {
+    body: B,
+    lease: Lease<C>,
+}
+
+impl<B: http_body::Body<Data = Bytes> + Unpin, C> http_body::Body for Leased<B, C> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// The error of a client that cannot be set up.
+#[cfg(feature = "reqwest")]
+pub(super) fn unusable(source: impl Into<crate::error::BoxError>) -> TransportError {
+    use crate::error::{Kind, Stage};
+    let what = "the HTTP client cannot be set up";
+    TransportError::new(Kind::Config, Stage::NotBuilt, what).with_source(source)
+}
