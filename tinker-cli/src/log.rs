@@ -3,8 +3,14 @@
 use std::io;
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::printer;
+
+/// Warnings about a server that cannot be reached, which the narrator reports in other words.
+const OUTAGES: &str = "tinker_client::observe::reach";
 
 /// Installs the logger: warnings by default, and more with each `-v`.
 pub(crate) fn install(verbose: u8) {
@@ -19,6 +25,8 @@ pub(crate) fn install(verbose: u8) {
         .without_time()
         .with_target(verbose > 0)
         .with_writer(|| Line(Vec::new()))
+        .finish()
+        .with(filter_fn(|metadata| metadata.target() != OUTAGES))
         .init();
 }
 

@@ -12,6 +12,7 @@ mod download;
 pub mod error;
 pub mod flow;
 pub mod hub;
+pub mod mock;
 mod observe;
 mod operation;
 #[cfg(feature = "profiles")]

@@ -389,6 +389,7 @@ pub(crate) fn group() -> Arc<Group> {
         ClientObservers::new(Observers::new()),
         None,
         Duration::from_mins(10),
+        "http://fake".to_owned(),
     );
     Group::new("testing", &events)
 }

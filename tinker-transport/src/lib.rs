@@ -41,6 +41,7 @@ pub use observe::observer::{Observer, ObserverList, Observers};
 pub use policy::{Disposition, Effort, Outcome, Policy, Replay};
 pub use request::base_url::BaseUrl;
 pub use request::call::{Billing, Call, Compression};
+pub use request::watcher::{AttemptWatcher, FailedAttempt};
 pub use service::{AnyHttpService, HttpService, ResponseFuture};
 pub use stack::builder::TransportBuilder;
 pub use stack::config::TransportConfig;

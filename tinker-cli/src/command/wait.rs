@@ -249,14 +249,5 @@ impl From<Error> for Failure {
 
 /// An error with its causes, on one line.
 fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
+    format!("{error:#}")
 }

@@ -163,7 +163,7 @@ impl ClientObserver for Narrator {
             ClientEvent::Waiting {
                 operation, waiting, ..
             } => match &waiting.reason {
-                WaitingFor::Connection => {
+                WaitingFor::Connection { .. } => {
                     let text = format!("for {} to be reached again ({operation})", self.server);
                     self.print("connection", &text);
                 }

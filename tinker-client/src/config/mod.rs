@@ -245,7 +245,7 @@ impl Config {
     pub(crate) fn require_key(&self) -> Result<(), Error> {
         let has_none = self.api_key.is_none() && self.credential_command.is_none();
         if has_none && self.is_official() {
-            let what = "no API key for the hosted service; set TINKER_API_KEY, or set TINKER_BASE_URL to use another server";
+            let what = "no API key for the hosted service; set TINKER_API_KEY or call Config::with_api_key; for another server set TINKER_BASE_URL or call Config::new";
             return Err(ConfigError::new(what).into());
         }
         Ok(())

@@ -1,7 +1,5 @@
 //! Results of checks.
 
-use std::error::Error as StdError;
-
 use serde::Serialize;
 
 use crate::error::Error;
@@ -94,17 +92,7 @@ impl Finding {
 
 /// An error and its causes in one line.
 pub(super) fn told(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let next_text = next.to_string();
-        if !text.contains(&next_text) {
-            text += ": ";
-            text += &next_text;
-        }
-        cause = next.source();
-    }
-    text
+    format!("{error:#}")
 }
 
 fn shortened(text: &str) -> String {

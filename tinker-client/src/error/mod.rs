@@ -5,6 +5,7 @@ mod detail;
 mod download;
 mod gone;
 mod kinds;
+mod line;
 mod loss;
 mod lost;
 mod status;
@@ -20,11 +21,17 @@ pub use timed_out::TimedOut;
 pub use tinker_transport::TransportError;
 pub use tinker_types::InvalidValue;
 
+use std::error::Error as StdError;
+use std::fmt;
+
 use tinker_transport::Kind;
 use tinker_types::ErrorCategory;
 
+use line::line;
+
 pub(crate) use advice::{Advice, Cause, Refusal};
 pub(crate) use detail::{detail_of, wants_json, wants_protobuf};
+pub(crate) use line::one_line;
 pub(crate) use lost::{Remedy, SessionEnd};
 
 /// An error of a call.
@@ -32,101 +39,88 @@ pub(crate) use lost::{Remedy, SessionEnd};
 /// Three predicates help to decide what to do: whether the request is at fault
 /// ([`is_user_error`](Self::is_user_error)), whether the same call may succeed later
 /// ([`is_retryable`](Self::is_retryable)), and whether the work may have been done anyway
-/// ([`may_have_been_done`](Self::may_have_been_done)). No error holds a key or a whole body. `Display` omits the cause,
-/// which is available through [`source`](std::error::Error::source).
-#[derive(Debug, thiserror::Error)]
+/// ([`may_have_been_done`](Self::may_have_been_done)). No error holds a key or a whole body.
+///
+/// `Display` and `Debug` write what failed, where, and the last cause, on one line; `{:#}` writes all causes. Those of the
+/// payload of a variant are available through its [`source`](std::error::Error::source).
 #[non_exhaustive]
 pub enum Error {
     /// A value that the API does not accept, found before anything was sent.
     ///
     /// No work was done and no sequence id was used. Correct the value; the message names the field.
-    #[error(transparent)]
-    Invalid(#[from] InvalidValue),
+    Invalid(InvalidValue),
 
     /// The configuration cannot be used: no key, a bad base URL.
     ///
     /// No work was done. Correct the configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(ConfigError),
 
     /// No answer was received, or it could not be read.
     ///
     /// Whether the work was done depends on how far the request got; see
     /// [`TransportError::stage`].
-    #[error(transparent)]
-    Transport(#[from] TransportError),
+    Transport(TransportError),
 
     /// The server answered with an error status, after retries where the policy has any.
     ///
     /// A 4xx on a submission means that no work was done. A 408, a 409 or a 5xx leaves that open.
-    #[error(transparent)]
-    Status(#[from] StatusError),
+    Status(StatusError),
 
     /// The server accepted the operation, and it failed.
     ///
     /// With [`ErrorCategory::User`] the request is at fault and nothing was changed. Otherwise the server is; gradients
     /// may be incomplete, so go back to the last checkpoint.
-    #[error(transparent)]
-    Failed(#[from] RequestFailed),
+    Failed(RequestFailed),
 
     /// The server has dropped a promise, or does not know it, for example after a restart.
     ///
     /// The work may have been done, and its result is lost. Saved checkpoints can be loaded again. Expired samples were
     /// submitted again before this is returned.
-    #[error(transparent)]
-    Gone(#[from] Gone),
+    Gone(Gone),
 
     /// The server accepted the operation and could not be reached afterwards.
     ///
     /// The work may have been done. See
     /// [`Config::unreachable_after`](crate::Config::unreachable_after).
-    #[error(transparent)]
-    Unreachable(#[from] Unreachable),
+    Unreachable(Unreachable),
 
     /// The answer does not match the protocol.
     ///
     /// The work was done. The server is newer, older or faulty.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
+    Decode(DecodeError),
 
     /// Some requests of a batch that was sent in several requests failed, or the pass of a
     /// [`train_step`](crate::TrainingClient::train_step) did, after its step was sent.
     ///
     /// The gradients of the other requests were added, or the step was done without gradients. Go back to the last
     /// checkpoint, or, after a batch, apply the gradients as they are.
-    #[error(transparent)]
-    Partly(#[from] PartlyDone),
+    Partly(PartlyDone),
 
     /// The function of a custom loss failed, or its result does not fit the data.
     ///
     /// No gradient was added. The training client is poisoned, see [`Poisoned`](Self::Poisoned).
-    #[error(transparent)]
-    Loss(#[from] LossFailed),
+    Loss(LossFailed),
 
     /// An earlier custom loss failed between its two passes, and the training client is unusable: the server waits for
     /// sequence ids that will never be sent.
     ///
     /// No work was done. Make a new training client from the last checkpoint.
-    #[error(transparent)]
-    Poisoned(#[from] Poisoned),
+    Poisoned(Poisoned),
 
     /// The server could not make the trace of a session.
     ///
     /// Nothing else was affected.
-    #[error(transparent)]
-    Export(#[from] ExportFailed),
+    Export(ExportFailed),
 
     /// Files of a checkpoint could not be downloaded, or differ from what the server announced.
     ///
     /// Received data is kept for the next call, unless it was wrong.
-    #[error(transparent)]
-    Download(#[from] DownloadFailed),
+    Download(DownloadFailed),
 
     /// The time limit of the operation expired; see [`Pending::within`](crate::Pending::within).
     ///
     /// A sample was cancelled. Other operations continue: the work may still be done.
-    #[error(transparent)]
-    TimedOut(#[from] TimedOut),
+    TimedOut(TimedOut),
 
     /// The server has ended the session, or does not know it, for example after a restart. Nobody's request is at fault.
     ///
@@ -134,15 +128,67 @@ pub enum Error {
     /// client stays usable and opens a new session. Samplers of base models and checkpoints are made again by
     /// themselves. A training client is renewed from its last checkpoint with
     /// [`TrainingClient::renew`](crate::TrainingClient::renew).
-    #[error(transparent)]
-    SessionLost(#[from] SessionLost),
+    SessionLost(SessionLost),
 
     /// The client was closed, or the runtime has shut down.
     ///
     /// No work was done. Make a new [`ServiceClient`](crate::ServiceClient).
-    #[error(transparent)]
-    Closed(#[from] Closed),
+    Closed(Closed),
 }
+
+/// Implements conversions from the payloads, and access to the payload of an error.
+macro_rules! payloads {
+    ($($variant:ident($payload:ty),)*) => {
+        $(impl From<$payload> for Error {
+            fn from(payload: $payload) -> Self {
+                Self::$variant(payload)
+            }
+        })*
+
+        impl Error {
+            fn payload(&self) -> &(dyn StdError + 'static) {
+                match self {
+                    $(Self::$variant(payload) => payload,)*
+                }
+            }
+        }
+    };
+}
+
+payloads! {
+    Invalid(InvalidValue),
+    Config(ConfigError),
+    Transport(TransportError),
+    Status(StatusError),
+    Failed(RequestFailed),
+    Gone(Gone),
+    Unreachable(Unreachable),
+    Decode(DecodeError),
+    Partly(PartlyDone),
+    Loss(LossFailed),
+    Poisoned(Poisoned),
+    Export(ExportFailed),
+    Download(DownloadFailed),
+    TimedOut(TimedOut),
+    SessionLost(SessionLost),
+    Closed(Closed),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&line(self.payload(), f.alternate()))
+    }
+}
+
+/// As `Display`, so that a `main` that returns the error prints a sentence.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Without a source, as `Display` contains the causes. Those of a payload are its sources.
+impl StdError for Error {}
 
 impl Error {
     /// Whether the request or the configuration is at fault. The same call will fail again.
@@ -280,6 +326,7 @@ fn is_temporary(error: &StatusError) -> bool {
 mod tests {
     use super::*;
     use http::StatusCode;
+    use tinker_transport::Stage;
 
     fn status(code: u16, during_retrieve: bool) -> Error {
         let status = StatusCode::from_u16(code).unwrap();
@@ -324,6 +371,30 @@ mod tests {
             assert_eq!(error.is_retryable(), retryable, "{error}");
             assert_eq!(error.may_have_been_done(), done, "{error}");
         }
+    }
+
+    #[test]
+    fn an_error_reads_like_a_sentence() {
+        let refused = std::io::Error::other("connection refused");
+        let transport =
+            TransportError::new(Kind::Connect, Stage::NotSent, "cannot connect to http://h")
+                .with_source(ConfigError::new("connect error").because(refused));
+        let error = Error::from(transport);
+        let short = "cannot connect to http://h: connection refused";
+        assert_eq!(error.to_string(), short);
+        assert_eq!(format!("{error:?}"), short);
+        let all = "cannot connect to http://h: connect error: connection refused";
+        assert_eq!(format!("{error:#}"), all);
+        assert!(
+            std::error::Error::source(&error).is_none(),
+            "it would be printed twice"
+        );
+        let partly = Error::from(PartlyDone::new("forward", 1, 2, error));
+        let text = partly.to_string();
+        assert_eq!(
+            text,
+            format!("forward: 1 of 2 requests of the batch were done: {short}")
+        );
     }
 
     #[test]

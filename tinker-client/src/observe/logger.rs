@@ -7,8 +7,8 @@ use tinker_transport::{Logger, Observer};
 use super::event::{ClientEvent, PromiseStep};
 use super::observer::ClientObserver;
 
-/// HTTP events as the transport writes them; failed and stuck operations as warnings, ended and waiting ones as
-/// information, accepted and running ones for debugging.
+/// HTTP events as the transport writes them; failed and stuck operations as warnings, waiting ones as information, other
+/// steps of operations for debugging.
 impl ClientObserver for Logger {
     fn observe(&self, event: &ClientEvent<'_>) {
         match *event {
@@ -46,10 +46,7 @@ impl ClientObserver for Logger {
                     PromiseStep::Failed | PromiseStep::Expired => {
                         tracing::warn!(target: "tinker", operation, id, step = name, elapsed, "work");
                     }
-                    PromiseStep::Done | PromiseStep::Cancelled => {
-                        tracing::info!(target: "tinker", operation, id, step = name, elapsed, "work");
-                    }
-                    PromiseStep::Accepted => {
+                    PromiseStep::Done | PromiseStep::Cancelled | PromiseStep::Accepted => {
                         tracing::debug!(target: "tinker", operation, id, step = name, elapsed, "work");
                     }
                 }

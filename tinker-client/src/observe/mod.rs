@@ -3,4 +3,5 @@
 pub(crate) mod event;
 mod logger;
 pub(crate) mod observer;
+pub(crate) mod reach;
 pub(crate) mod sink;

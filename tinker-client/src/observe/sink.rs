@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::observe::observer::ClientObservers;
+use crate::observe::reach::Reach;
 use crate::telemetry::Telemetry;
 
 /// Shared handle to the registered observers and to telemetry.
@@ -16,6 +17,7 @@ struct Inner {
     observers: ClientObservers,
     telemetry: Option<Telemetry>,
     stuck_after: Duration,
+    reach: Reach,
 }
 
 impl EventSink {
@@ -23,16 +25,23 @@ impl EventSink {
         observers: ClientObservers,
         telemetry: Option<Telemetry>,
         stuck_after: Duration,
+        address: String,
     ) -> Self {
         Self(Arc::new(Inner {
             observers,
             telemetry,
             stuck_after,
+            reach: Reach::new(address),
         }))
     }
 
     pub(crate) fn observers(&self) -> &ClientObservers {
         &self.0.observers
+    }
+
+    /// Whether the server can be reached.
+    pub(crate) fn reach(&self) -> &Reach {
+        &self.0.reach
     }
 
     /// Telemetry to the server; `None` if switched off.

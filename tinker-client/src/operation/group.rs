@@ -152,7 +152,7 @@ impl Group {
     }
 
     fn report_stuck(&self, oldest: &Progress, quiet: Duration, count: usize) {
-        let waiting = oldest.get();
+        let waiting = self.events.reach().over(oldest.get());
         let promise = oldest.promise();
         let id = promise.as_ref().map(|(_, id)| id.as_str());
         tracing::warn!(

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
+use futures_util::future::{Either, select};
 use futures_util::stream::unfold;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -14,6 +15,7 @@ use tokio::time::Sleep;
 use tracing::Instrument;
 
 use crate::error::{Closed, Error, TimedOut};
+use crate::observe::reach::Reach;
 use crate::operation::{tracker::Tracker, waiting::Waiting};
 
 /// The handle of an operation that is already in flight. Await it for the result.
@@ -60,6 +62,7 @@ enum State<T> {
         task: JoinHandle<Result<T, Error>>,
         method: &'static str,
         waiting: watch::Receiver<Waiting>,
+        reach: Reach,
         cancels: bool,
         limit: Option<Limit>,
     },
@@ -88,12 +91,14 @@ impl<T: Send + 'static> Pending<T> {
         cancels: bool,
     ) -> Self {
         let (method, waiting) = (tracker.method(), tracker.subscribe());
+        let reach = tracker.events().reach().clone();
         let task = tracker.run(operation);
         Self {
             state: State::Running {
                 task: tokio::spawn(task.in_current_span()),
                 method,
                 waiting,
+                reach,
                 cancels,
                 limit: None,
             },
@@ -112,9 +117,12 @@ impl<T> Pending<T> {
     /// The reason for which the operation waits; `None` once it has ended.
     pub fn waiting(&self) -> Option<Waiting> {
         match &self.state {
-            State::Running { task, waiting, .. } if !task.is_finished() => {
-                Some(waiting.borrow().clone())
-            }
+            State::Running {
+                task,
+                waiting,
+                reach,
+                ..
+            } if !task.is_finished() => Some(reach.over(waiting.borrow().clone())),
             _ => None,
         }
     }
@@ -143,20 +151,28 @@ impl<T> Pending<T> {
     /// # }
     /// ```
     pub fn updates(&self) -> impl Stream<Item = Waiting> + Send + 'static + use<T> {
-        let receiver = match &self.state {
-            State::Running { waiting, .. } => {
-                let mut receiver = waiting.clone();
-                receiver.mark_changed();
-                Some(receiver)
+        let state = match &self.state {
+            State::Running { waiting, reach, .. } => {
+                let mut waiting = waiting.clone();
+                waiting.mark_changed();
+                Some((waiting, reach.subscribe(), None))
             }
             State::Refused(_) => None,
         };
-        unfold(receiver, |receiver| async move {
-            let mut receiver = receiver?;
-            // An error means that the sender is gone: the operation has ended.
-            receiver.changed().await.ok()?;
-            let waiting = receiver.borrow_and_update().clone();
-            Some((waiting, Some(receiver)))
+        unfold(state, |state| async move {
+            let (mut waiting, mut outage, last) = state?;
+            loop {
+                // An error means that the sender is gone: the operation has ended.
+                match select(pin!(waiting.changed()), pin!(outage.changed())).await {
+                    Either::Left((changed, _)) => changed.ok()?,
+                    Either::Right(_) => {}
+                }
+                let reason = waiting.borrow_and_update().clone();
+                let reason = outage.borrow_and_update().clone().unwrap_or(reason);
+                if last.as_ref() != Some(&reason) {
+                    return Some((reason.clone(), Some((waiting, outage, Some(reason)))));
+                }
+            }
         })
     }
 
@@ -210,6 +226,7 @@ impl<T> Future for Pending<T> {
                 task,
                 method,
                 waiting,
+                reach,
                 cancels,
                 limit,
             } => {
@@ -229,7 +246,7 @@ impl<T> Future for Pending<T> {
                 if *cancels {
                     task.abort();
                 }
-                let waiting = waiting.borrow().clone();
+                let waiting = reach.over(waiting.borrow().clone());
                 let error = TimedOut::new(method, limit.time, waiting, !*cancels);
                 Poll::Ready(Err(error.into()))
             }
@@ -308,7 +325,7 @@ mod tests {
                 tracker.clone(),
                 async move {
                     tokio::time::sleep(Duration::from_secs(1)).await;
-                    tracker.set(WaitingFor::Connection);
+                    tracker.set(lost());
                     tokio::time::sleep(Duration::from_secs(9)).await;
                     let _ = sender.send(());
                     Ok(7)
@@ -318,7 +335,7 @@ mod tests {
             let Err(Error::TimedOut(error)) = pending.within(Duration::from_secs(5)).await else {
                 panic!("it was in time");
             };
-            assert_eq!(error.waiting().reason, WaitingFor::Connection);
+            assert_eq!(error.waiting().reason, lost());
             assert_eq!(error.waiting().elapsed(), Duration::from_secs(4));
             assert_eq!(
                 (error.method(), error.continues()),
@@ -334,7 +351,7 @@ mod tests {
     async fn updates_begin_with_now_and_end_with_the_operation() {
         let tracker = tracker();
         let pending = Pending::cancelling(tracker.clone(), async move {
-            for reason in [WaitingFor::Acceptance, WaitingFor::Connection] {
+            for reason in [WaitingFor::Acceptance, lost()] {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 tracker.set(reason);
             }
@@ -343,15 +360,15 @@ mod tests {
         });
         let updates: Vec<Waiting> = pending.updates().collect().await;
         let reasons: Vec<_> = updates.into_iter().map(|waiting| waiting.reason).collect();
-        let expected = [
-            WaitingFor::Turn,
-            WaitingFor::Acceptance,
-            WaitingFor::Connection,
-        ];
+        let expected = [WaitingFor::Turn, WaitingFor::Acceptance, lost()];
         assert_eq!(reasons, expected);
         pending.await.unwrap();
         let refused = Pending::<()>::refused(Closed::by_caller());
         assert_eq!(refused.updates().count().await, 0);
+    }
+
+    fn lost() -> WaitingFor {
+        WaitingFor::Payload { bytes: 1 }
     }
 
     #[test]

@@ -47,8 +47,13 @@ pub enum WaitingFor {
         /// The latest status.
         status: StatusCode,
     },
-    /// The server cannot be reached.
-    Connection,
+    /// The server cannot be reached: from the first failed attempt of any request of the service to the next answer.
+    Connection {
+        /// Address of the server.
+        address: String,
+        /// The last failure.
+        cause: String,
+    },
     /// A large result: first for room in the byte budget, then for its bytes.
     Payload {
         /// Size of the result.
@@ -75,7 +80,9 @@ impl fmt::Display for WaitingFor {
                 }
             }
             Self::Recovery { status } => write!(f, "the server answered {status}"),
-            Self::Connection => f.write_str("the server cannot be reached"),
+            Self::Connection { address, cause } => {
+                write!(f, "{address} cannot be reached ({cause})")
+            }
             Self::Payload { bytes } => write!(f, "receiving a result of {bytes} bytes"),
         }
     }
@@ -90,15 +97,16 @@ impl WaitingFor {
             Self::Acceptance => "acceptance",
             Self::Server { state, .. } => state.as_ref().map_or("active", QueueState::as_str),
             Self::Recovery { .. } => "recovery",
-            Self::Connection => "connection",
+            Self::Connection { .. } => "connection",
             Self::Payload { .. } => "payload",
         }
     }
 
-    /// The server's explanation of its state, if it gave one.
+    /// The server's explanation of its state, or the cause of a lost connection.
     pub fn explanation(&self) -> Option<&str> {
         match self {
             Self::Server { reason, .. } => reason.as_deref(),
+            Self::Connection { cause, .. } => Some(cause),
             _ => None,
         }
     }
@@ -106,10 +114,11 @@ impl WaitingFor {
 
 impl Waiting {
     pub(crate) fn new(reason: WaitingFor) -> Self {
-        Self {
-            reason,
-            since: Instant::now(),
-        }
+        Self::since(reason, Instant::now())
+    }
+
+    pub(crate) fn since(reason: WaitingFor, since: Instant) -> Self {
+        Self { reason, since }
     }
 }
 

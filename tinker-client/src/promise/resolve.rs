@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::record::{Hint, Promise};
 use super::state::PollState;
-use crate::error::{DecodeError, Error, Gone, RequestFailed, Unreachable};
+use crate::error::{DecodeError, Error, Gone, RequestFailed, Unreachable, one_line};
 use crate::operation::{tracker::Tracker, waiting::WaitingFor};
 use crate::promise::backoff::PollBackoff;
 use crate::session::connection::Connection;
@@ -236,7 +236,7 @@ impl Promise {
             return Err(Unreachable::new(self.operation, id, backoff.lost_for(), error).into());
         };
         tracing::debug!(request_id = %self.request_id, %error, ?wait, "a poll was not answered");
-        poll.note_failure(None, &error.to_string());
+        poll.note_failure(None, &one_line(&error));
         Ok(PollOutcome::Again(wait))
     }
 }

@@ -109,8 +109,10 @@ impl<'a> PollState<'a> {
             Some(_) => {}
         }
         let recovery = |status| WaitingFor::Recovery { status };
-        let reason = status.map_or(WaitingFor::Connection, recovery);
-        let is_changed = self.waiting.reason != reason;
+        let lost = || self.tracker.events().reach().lost(what);
+        let reason = status.map_or_else(lost, recovery);
+        let kind = std::mem::discriminant(&reason);
+        let is_changed = std::mem::discriminant(&self.waiting.reason) != kind;
         self.set(reason);
         if let Some(telemetry) = self.tracker.events().telemetry().filter(|_| is_changed) {
             telemetry.poll_failed(&self.polled(), status, what);

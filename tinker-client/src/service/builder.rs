@@ -62,8 +62,25 @@ impl ServiceClientBuilder {
         self
     }
 
-    /// Sends requests through a finished transport. Base URL, credential, retries, limits and HTTP observers are those of
-    /// the transport. Excludes [`leaf`](Self::leaf), the layers, and [`Config::breaker`], [`Config::adaptive`] and
+    /// Sends requests through a finished transport. Base URL, credential, headers, retry policies, limits, timeouts,
+    /// certificates and HTTP observers are those of the transport; make it from [`Config::to_transport`] to keep those of
+    /// the configuration, which differ from the defaults of a transport: a server error of a sample is returned at once,
+    /// and a 409 is repeated for half a minute only. Limits that the server asks for do not apply.
+    ///
+    /// For layers, another leaf or other settings of the default stack no finished transport is needed, and for a single
+    /// call neither; see [`ServiceClient::send`].
+    ///
+    /// ```
+    /// use tinker_client::{Config, ServiceClient};
+    /// use tinker_transport::TransportBuilder;
+    ///
+    /// let config = Config::new("http://localhost:8000").with_api_key("any");
+    /// let transport = TransportBuilder::from_config(config.to_transport()?).build()?;
+    /// let service = ServiceClient::builder().config(config).transport(transport).build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Excludes [`leaf`](Self::leaf), the layers, and [`Config::breaker`], [`Config::adaptive`] and
     /// [`Config::hedge`].
     pub fn transport(mut self, transport: Transport) -> Self {
         self.finished = Some(transport);
@@ -146,7 +163,7 @@ impl ServiceClientBuilder {
             if !self.has_leaf {
                 self.config.require_key()?;
             }
-            let stack = stack_config(&self.config)?;
+            let stack = self.config.to_transport()?;
             let stack = self
                 .configure
                 .into_iter()
@@ -154,7 +171,7 @@ impl ServiceClientBuilder {
             observers = stack.observers.clone();
             let builder = self.stack.configure(|_| stack);
             let raw = builder.clone().build().map_err(|error| {
-                ConfigError::new("the transport cannot be built with this configuration")
+                ConfigError::new("the transport cannot be built with this configuration (its base URL comes from Config::new or TINKER_BASE_URL)")
                     .because(error)
             })?;
             let builder = Box::new(builder);
@@ -215,27 +232,36 @@ impl ServiceClient {
     }
 }
 
-fn stack_config(config: &Config) -> Result<TransportConfig, Error> {
-    let mut stack = TransportConfig::new(config.base_url.as_str())
-        .with_headers(config.headers.clone())
-        .with_policy(Class::Session, ConflictsPass)
-        .with_policy(Class::Train, ConflictsPass)
-        .with_policy(Class::Rest, ConflictsPass)
-        .with_policy(Class::Sample, SamplePolicy(Standard::new()));
-    stack.credential = config.credential()?;
-    stack.limits = config.limits.clone();
-    stack.breaker.clone_from(&config.breaker);
-    stack.adaptive.clone_from(&config.adaptive);
-    stack.hedge.clone_from(&config.hedge);
-    stack.key_header.clone_from(&config.dialect.key_header);
-    stack.proxy.clone_from(&config.proxy);
-    stack
-        .root_certificates
-        .extend_from_slice(&config.root_certificates);
-    stack
-        .client_certificate
-        .clone_from(&config.client_certificate);
-    Ok(stack)
+impl Config {
+    /// The settings of the default stack that a client with this configuration uses: base URL, credential, headers,
+    /// limits, layers, certificates, and the retry policies of a client. For a
+    /// [finished transport](ServiceClientBuilder::transport).
+    ///
+    /// # Errors
+    /// A credential that cannot be used.
+    pub fn to_transport(&self) -> Result<TransportConfig, Error> {
+        let config = self;
+        let mut stack = TransportConfig::new(config.base_url.as_str())
+            .with_headers(config.headers.clone())
+            .with_policy(Class::Session, ConflictsPass)
+            .with_policy(Class::Train, ConflictsPass)
+            .with_policy(Class::Rest, ConflictsPass)
+            .with_policy(Class::Sample, SamplePolicy(Standard::new()));
+        stack.credential = config.credential()?;
+        stack.limits = config.limits.clone();
+        stack.breaker.clone_from(&config.breaker);
+        stack.adaptive.clone_from(&config.adaptive);
+        stack.hedge.clone_from(&config.hedge);
+        stack.key_header.clone_from(&config.dialect.key_header);
+        stack.proxy.clone_from(&config.proxy);
+        stack
+            .root_certificates
+            .extend_from_slice(&config.root_certificates);
+        stack
+            .client_certificate
+            .clone_from(&config.client_certificate);
+        Ok(stack)
+    }
 }
 
 impl fmt::Debug for ServiceClientBuilder {

@@ -21,9 +21,9 @@ use crate::config::Config;
 use crate::config::dialect::{ForwardOnly, Wire};
 use crate::error::{ConfigError, Error};
 use crate::flow::{budget::ByteBudget, limits::with_server_limits};
+use crate::observe::sink::EventSink;
 use crate::session::source::{TransportSource, with_credential};
 use crate::session::{cancel::CancelQueue, flags::Flags, learned::Learned, memory::Memory};
-use crate::telemetry::Telemetry;
 use crate::wire::api::{Answer, Api, found};
 use crate::wire::manner::Manner;
 use crate::wire::request::repeatable;
@@ -85,7 +85,7 @@ impl Connection {
     pub(crate) async fn open(
         config: &Config,
         source: &TransportSource,
-        telemetry: Option<&Telemetry>,
+        events: &EventSink,
         repeats: Repeats,
     ) -> Result<Self, Error> {
         let first = match source {
@@ -93,7 +93,8 @@ impl Connection {
             TransportSource::Finished(transport) => transport,
         };
         let manner = Manner::of(config)?;
-        let first = Api::new(first.clone(), config.answer_limit, manner.clone());
+        let first =
+            Api::new(first.clone(), config.answer_limit, manner.clone()).with_reach(events.reach());
         let (fixed, is_local, identity) = fixed_flags(&first, repeats).await?;
         let url = source.has_url().then_some(config.base_url.as_str());
         let memory = match (&config.findings, url, identity) {
@@ -103,7 +104,8 @@ impl Connection {
             _ => None,
         };
         let (transport, credential) = transport(config, source, &fixed)?;
-        let api = Api::new(transport, config.answer_limit, manner);
+        let api = Api::new(transport, config.answer_limit, manner).with_reach(events.reach());
+        let telemetry = events.telemetry();
         if let Some(telemetry) = telemetry {
             let api = api.clone();
             telemetry.start(move |batch| send_telemetry(api.clone(), batch));

@@ -41,7 +41,8 @@ impl DelegatedAccess {
             (raw, key)
         };
         let manner = connection.api.manner().clone();
-        let api = Api::new(transport, state.config().answer_limit, manner);
+        let api = Api::new(transport, state.config().answer_limit, manner)
+            .with_reach(state.events().reach());
         Ok(Self { api, credential })
     }
 

@@ -44,6 +44,7 @@ impl ClientState {
                 ClientObservers::new(observers),
                 telemetry,
                 config.stuck_after,
+                config.shown_base_url(),
             ),
             config,
             source,
@@ -79,8 +80,7 @@ impl ClientState {
         repeats: Repeats,
     ) -> Result<&Arc<Connection>, Error> {
         let open = || async {
-            let telemetry = self.events.telemetry();
-            let connection = Connection::open(&self.config, &self.source, telemetry, repeats);
+            let connection = Connection::open(&self.config, &self.source, &self.events, repeats);
             connection.await.map(Arc::new)
         };
         Box::pin(self.connection.get_or_try_init(open)).await

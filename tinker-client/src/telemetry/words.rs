@@ -1,6 +1,5 @@
 //! Formats of errors and times in reports.
 
-use std::error::Error as _;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -34,14 +33,7 @@ pub(super) fn type_of(error: &Error) -> &'static str {
 
 /// An error and its causes in one line. Errors hold neither keys nor bodies.
 pub(super) fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing to a string does not fail.
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text
+    format!("{error:#}")
 }
 
 /// The HTTP status of an error, if it has one.

@@ -1,5 +1,7 @@
 //! Sending typed messages and reading their answers.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
@@ -8,6 +10,7 @@ use tinker_types::{Endpoint, proto};
 use tokio::time::Instant;
 
 use crate::error::{Advice, Error, Refusal, StatusError, detail_of};
+use crate::observe::reach::Reach;
 use crate::telemetry::Telemetry;
 use crate::wire::codec;
 use crate::wire::manner::Manner;
@@ -19,6 +22,7 @@ pub(crate) struct Api {
     transport: Transport,
     answer_limit: u64,
     telemetry: Option<Telemetry>,
+    reach: Option<Reach>,
     manner: Manner,
 }
 
@@ -42,6 +46,7 @@ impl Api {
             transport,
             answer_limit,
             telemetry: None,
+            reach: None,
             manner,
         }
     }
@@ -49,6 +54,12 @@ impl Api {
     /// The manner in which requests are written.
     pub(crate) fn manner(&self) -> &Manner {
         &self.manner
+    }
+
+    /// Records whether the server can be reached.
+    pub(crate) fn with_reach(mut self, reach: &Reach) -> Self {
+        self.reach = Some(reach.clone());
+        self
     }
 
     /// Reports failed calls to telemetry.
@@ -110,8 +121,29 @@ impl Api {
         // Headers for the server do not go to the host of a download link.
         if request.uri().authority().is_none() {
             self.manner.complete(&mut request);
+            self.watch(&mut request);
+            let result = Box::pin(self.transport.call(request)).await;
+            self.note(result.as_ref().err());
+            return result;
         }
         Box::pin(self.transport.call(request)).await
+    }
+
+    /// Reports failed attempts of a request.
+    fn watch(&self, request: &mut Request<Body>) {
+        if let (Some(reach), Some(call)) = (&self.reach, request.extensions_mut().get_mut::<Call>())
+        {
+            call.watcher = Some(Arc::new(reach.clone()));
+        }
+    }
+
+    /// Records the end of a request.
+    fn note(&self, error: Option<&TransportError>) {
+        match (&self.reach, error) {
+            (Some(reach), Some(error)) => reach.note_failure(error, error.elapsed(), None),
+            (Some(reach), None) => reach.note_answer(),
+            (None, _) => {}
+        }
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -121,10 +153,12 @@ impl Api {
             call.whole = Some(self.answer_limit);
         }
         self.manner.complete(&mut request);
+        self.watch(&mut request);
         let operation = Call::of(&request).operation;
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let result = self.transport.call(request).await;
         let outcome = Disposition::of(&result).outcome;
+        self.note(result.as_ref().err());
         let (head, body) = result?.into_parts();
         let content_type = head.headers.get(CONTENT_TYPE);
         let is_protobuf = content_type

@@ -22,6 +22,7 @@ use crate::policy::{Disposition, Effort, Outcome, Policy, Verdict, Waited};
 use crate::request::call::Call;
 use crate::request::idempotency::{self, IDEMPOTENCY_KEY};
 use crate::request::spare::Spare;
+use crate::request::watcher::FailedAttempt;
 use crate::service::{Answer, Inner};
 
 /// Empty 400s of a class that may count as lost connections; each success returns one.
@@ -282,6 +283,14 @@ impl<'a> Tries<'a> {
             tracing::debug!(attempts, ?outcome, "not trying again");
             return Next::Nothing;
         };
+        if let (Err(error), Some(watcher)) = (&*result, &self.call.watcher) {
+            watcher.attempt_failed(&FailedAttempt {
+                error,
+                attempts,
+                elapsed: self.started.elapsed(),
+                remaining: self.remaining(Instant::now() + pause.wait),
+            });
+        }
         tracing::debug!(attempts, ?outcome, wait = ?pause.wait, "trying again");
         self.observers.emit(|| Event::Retry {
             operation: self.call.operation,

@@ -13,9 +13,9 @@ use crate::observe::observer::{Observer, Observers};
 ///
 /// | level | what |
 /// |---|---|
-/// | warn | failed or refused calls, retries, a closed gate, an open breaker |
-/// | info | answered calls, calls without an answer for seconds |
-/// | debug | attempts, polls, heartbeats, telemetry, waits for a permit, changed limits, hedges |
+/// | warn | failed or refused calls, a closed gate, an open breaker |
+/// | info | retries, calls without an answer for seconds, a breaker that closes |
+/// | debug | answered calls, attempts, polls, heartbeats, telemetry, waits for a permit, changed limits, hedges |
 ///
 /// Attach it with [`TransportConfig::attach_logger`](crate::TransportConfig::attach_logger) or
 /// [`Observers::attach_logger`](crate::Observers::attach_logger); to see the lines, the program
@@ -61,7 +61,7 @@ impl Observer for Logger {
                 ..
             } => {
                 let wait = seconds(*wait);
-                tracing::warn!(target: "tinker", operation, attempts, ?outcome, wait, "trying again");
+                tracing::info!(target: "tinker", operation, attempts, ?outcome, wait, "trying again");
             }
             Event::Unanswered {
                 operation,
@@ -143,8 +143,7 @@ fn log_call(seen: &Observation<'_>) {
         End::Answered(status) => {
             let level = match status.as_u16() {
                 400.. if !is_routine => Level::WARN,
-                _ if is_routine || seen.class == Class::Session => Level::DEBUG,
-                _ => Level::INFO,
+                _ => Level::DEBUG,
             };
             let status = status.as_u16();
             log_at!(level, operation, %method, path, status, attempts, elapsed, "answered");
@@ -251,12 +250,12 @@ mod tests {
             format!("answered operation=\"step\" method=POST path=\"/x\" status={status} {rest}")
         };
         let expected = [
-            "WARN trying again operation=\"step\" attempts=1 outcome=Transient(503) wait=1.0".into(),
-            format!("INFO {}", answered(200, "attempts=2 elapsed=1.0")),
+            "INFO trying again operation=\"step\" attempts=1 outcome=Transient(503) wait=1.0".into(),
+            format!("DEBUG {}", answered(200, "attempts=2 elapsed=1.0")),
             "WARN the server asks samples to slow down (429) operation=\"step\" wait=1.0".into(),
             "DEBUG held at the gate operation=\"step\"".into(),
             "DEBUG passed the gate operation=\"step\" waited=1.0".into(),
-            format!("INFO {}", answered(200, "attempts=1 elapsed=1.0")),
+            format!("DEBUG {}", answered(200, "attempts=1 elapsed=1.0")),
             format!("WARN {}", answered(404, "attempts=1 elapsed=0.0")),
             format!("DEBUG {}", answered(404, "attempts=1 elapsed=0.0")),
             format!("DEBUG {}", answered(200, "attempts=1 elapsed=0.0")),

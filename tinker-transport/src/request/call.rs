@@ -11,6 +11,7 @@ use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::flow::class::Class;
 use crate::policy::{Policy, Replay};
+use crate::request::watcher::AttemptWatcher;
 
 /// Properties of a call, carried as a request extension.
 ///
@@ -53,6 +54,8 @@ pub struct Call {
     pub deadline: Option<Instant>,
     /// Retry policy. `None`: that of the class.
     pub policy: Option<Arc<dyn Policy>>,
+    /// Receives the failed attempts that are followed by another one. `None`: nobody.
+    pub watcher: Option<Arc<dyn AttemptWatcher>>,
     /// Number of the try, from 1, counted or not. The retry layer sets it; outside of it, and on the first try of a
     /// request without a `Call`, it is 0.
     pub attempt: u32,
@@ -98,6 +101,7 @@ impl Call {
             timeout: None,
             deadline: None,
             policy: None,
+            watcher: None,
             attempt: 0,
         }
     }
@@ -151,6 +155,9 @@ impl Call {
 
         /// Sets the retry policy.
         with_policy(policy: impl Policy + 'static) => policy = Some(Arc::new(policy));
+
+        /// Sets the receiver of failed attempts.
+        with_watcher(watcher: Arc<dyn AttemptWatcher>) => watcher = Some(watcher);
     }
 
     /// Bytes charged for `request`.

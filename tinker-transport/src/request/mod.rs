@@ -4,3 +4,4 @@ pub(crate) mod base_url;
 pub(crate) mod call;
 pub(crate) mod idempotency;
 pub(crate) mod spare;
+pub(crate) mod watcher;

@@ -122,6 +122,17 @@ impl TransportConfig {
         self
     }
 
+    /// Sets the retry policy of all classes but [`Class::Retrieve`] and [`Class::Telemetry`], whose senders repeat or
+    /// replace what failed.
+    #[must_use]
+    pub fn with_policy_for_all(mut self, policy: impl Policy + 'static) -> Self {
+        let policy: Arc<dyn Policy> = Arc::new(policy);
+        for class in [Class::Session, Class::Sample, Class::Train, Class::Rest] {
+            *self.policies.get_mut(class) = Arc::clone(&policy);
+        }
+        self
+    }
+
     tinker_types::setters! {
         /// Sets the longest total pause after responses of 402.
         with_pause_limit(limit: Duration) => pause_limit = limit;

@@ -1,7 +1,5 @@
 //! Results and errors.
 
-use std::fmt::Write as _;
-
 use super::values;
 use crate::vectors::expected;
 use crate::vectors::outcome::Outcome;
@@ -51,15 +49,7 @@ fn shown(name: &str, outcome: &Outcome) -> String {
     let Some(error) = outcome.error() else {
         return format!(" ({name})");
     };
-    let mut text = format!(" ({name}: {error}");
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        // Writing to a string does not fail.
-        let _ = write!(text, ": {cause}");
-        source = cause.source();
-    }
-    text.push(')');
-    text
+    format!(" ({name}: {error:#})")
 }
 
 /// Whether the error contains the server's message.

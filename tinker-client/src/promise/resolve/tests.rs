@@ -332,7 +332,13 @@ async fn a_server_that_stays_away_is_given_up_in_the_end() {
     server.on("retrieve_future", |_| Some(Reply::lost()));
     let pending = step(&client);
     tokio::time::sleep(seconds(5)).await;
-    assert_eq!(pending.waiting().unwrap().reason, WaitingFor::Connection);
+    let WaitingFor::Connection { address, cause } = pending.waiting().unwrap().reason else {
+        panic!("it does not wait for the connection");
+    };
+    assert_eq!(
+        (&*address, &*cause),
+        ("http://fake", "the connection broke (retrieve_future)")
+    );
     let error = pending.await.unwrap_err();
     let Error::Unreachable(unreachable) = &error else {
         panic!("{error:?}")

@@ -79,7 +79,7 @@ async fn each_step_of_a_promise_and_each_reason_to_wait_is_told_once() {
         "optim_step step-1 waits: paused_capacity, soon",
         "optim_step step-1 waits: active, none",
         "optim_step step-1 waits: recovery, none",
-        "optim_step step-1 waits: connection, none",
+        "optim_step step-1 waits: connection, the connection broke (retrieve_future)",
         "optim_step step-1 done 126s",
     ];
     assert_eq!(*told.lock().unwrap(), expected);

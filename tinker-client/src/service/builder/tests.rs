@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tinker_transport::layer::{AdaptiveLayer, BreakerLayer, HedgeLayer};
+use tinker_transport::policy::Never;
 use tinker_transport::{Kind, layer};
 use tinker_types::{ModelInput, SamplingParams};
 
@@ -35,6 +36,44 @@ async fn a_finished_transport_is_used_as_it_is() {
         "no retry, no gate: {error}"
     );
     assert_eq!(server.seen_at("asample")[0].header("user-agent"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_finished_transport_of_the_configuration_keeps_key_and_policies() {
+    let server = FakeServer::new();
+    server.always("asample", 500, json!({}));
+    let config = Config::new("http://fake")
+        .with_api_key("k-1")
+        .with_telemetry(false);
+    let stack = config.to_transport().unwrap();
+    let transport = TransportBuilder::from_config(stack).leaf(server.transport());
+    let builder = ServiceClient::builder()
+        .config(config)
+        .transport(transport.build().unwrap());
+    let sampling = builder
+        .build()
+        .unwrap()
+        .create_sampling_client("base")
+        .await
+        .unwrap();
+    let error = sampling
+        .sample([1], SamplingParams::default())
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Status(_)), "{error}");
+    let seen = server.seen_at("asample");
+    assert_eq!((seen.len(), seen[0].header("x-api-key")), (1, Some("k-1")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_policy_holds_for_all_classes() {
+    let server = FakeServer::new();
+    server.always("create_session", 503, json!({}));
+    let builder = server.builder();
+    let builder = builder.configure_transport(|stack| stack.with_policy_for_all(Never));
+    let service = builder.build().unwrap();
+    service.create_sampling_client("base").await.unwrap_err();
+    assert_eq!(server.seen_at("create_session").len(), 1);
 }
 
 #[test]
@@ -118,7 +157,7 @@ fn what_cannot_work_is_refused_before_it_is_used() {
         "{error}"
     );
     let error = refuse(Config::new("localhost:8000"));
-    let cause = std::error::Error::source(&error).unwrap().to_string();
+    let cause = error.to_string();
     assert!(cause.contains("https://"), "{cause}");
     assert!(ServiceClient::new(Config::new("http://localhost:8000")).is_ok());
 }

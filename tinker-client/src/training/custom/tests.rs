@@ -91,8 +91,10 @@ async fn a_function_that_fails_poisons_what_follows() {
     let queued = client.optim_step(AdamParams::new(0.1));
     let failed = custom.await.unwrap_err();
     assert!(matches!(failed, Error::Loss(_)) && failed.is_user_error());
-    let source = std::error::Error::source(&failed).unwrap();
-    assert_eq!(source.to_string(), "no reward");
+    assert!(
+        failed.to_string().ends_with("computed: no reward"),
+        "{failed}"
+    );
     for refused in [
         queued.await.map(drop),
         client
@@ -125,8 +127,8 @@ async fn gradients_that_do_not_fit_poison_too_and_so_does_a_panic() {
             .forward_backward_custom(data(1), loss)
             .await
             .unwrap_err();
-        let source = std::error::Error::source(&failed).unwrap().to_string();
-        assert!(source.starts_with(message), "{source}");
+        let text = failed.to_string();
+        assert!(text.contains(&format!("computed: {message}")), "{text}");
         let refused = client.optim_step(AdamParams::new(0.1)).await.unwrap_err();
         assert!(matches!(refused, Error::Poisoned(_)));
     }
