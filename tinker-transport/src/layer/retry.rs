@@ -22,7 +22,6 @@ use crate::policy::{Disposition, Effort, Outcome, Policy, Verdict, Waited};
 use crate::request::call::Call;
 use crate::request::idempotency::{self, IDEMPOTENCY_KEY};
 use crate::request::spare::Spare;
-use crate::request::watcher::FailedAttempt;
 use crate::service::{Answer, Inner};
 
 /// Empty 400s of a class that may count as lost connections; each success returns one.
@@ -283,14 +282,8 @@ impl<'a> Tries<'a> {
             tracing::debug!(attempts, ?outcome, "not trying again");
             return Next::Nothing;
         };
-        if let (Err(error), Some(watcher)) = (&*result, &self.call.watcher) {
-            watcher.attempt_failed(&FailedAttempt {
-                error,
-                attempts,
-                elapsed: self.started.elapsed(),
-                remaining: self.remaining(Instant::now() + pause.wait),
-            });
-        }
+        let left = || self.remaining(Instant::now() + pause.wait);
+        self.call.report(result, (attempts, self.started), left);
         tracing::debug!(attempts, ?outcome, wait = ?pause.wait, "trying again");
         self.observers.emit(|| Event::Retry {
             operation: self.call.operation,

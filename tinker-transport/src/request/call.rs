@@ -11,7 +11,7 @@ use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::flow::class::Class;
 use crate::policy::{Policy, Replay};
-use crate::request::watcher::AttemptWatcher;
+use crate::request::watcher::{AttemptWatcher, FailedAttempt};
 
 /// Properties of a call, carried as a request extension.
 ///
@@ -158,6 +158,23 @@ impl Call {
 
         /// Sets the receiver of failed attempts.
         with_watcher(watcher: Arc<dyn AttemptWatcher>) => watcher = Some(watcher);
+    }
+
+    /// Reports a failed attempt that is followed by another one.
+    pub(crate) fn report<T>(
+        &self,
+        result: &Result<T, TransportError>,
+        (attempts, started): (u32, Instant),
+        remaining: impl FnOnce() -> Option<Duration>,
+    ) {
+        if let (Err(error), Some(watcher)) = (result, &self.watcher) {
+            watcher.attempt_failed(&FailedAttempt {
+                error,
+                attempts,
+                elapsed: started.elapsed(),
+                remaining: remaining(),
+            });
+        }
     }
 
     /// Bytes charged for `request`.
