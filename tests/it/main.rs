@@ -7,6 +7,7 @@ mod fault_run;
 mod load;
 mod lost_session;
 mod order;
+mod peft;
 mod refusal;
 mod restart;
 mod same_numbers;

@@ -7,6 +7,11 @@ pub(crate) fn now() -> String {
     readable(Timestamp::now())
 }
 
+/// Current time.
+pub(crate) fn moment() -> Timestamp {
+    Timestamp::now()
+}
+
 /// Current time in UTC as `20261123-101530`: sorts by time and is safe in file names.
 pub(crate) fn now_compact() -> String {
     compact(Timestamp::now())

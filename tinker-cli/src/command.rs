@@ -1,6 +1,9 @@
 //! The subcommands: one file each, with its `Args` and `run`.
 
+pub(crate) mod audit;
 pub(crate) mod auth;
+pub(crate) mod billing;
+pub(crate) mod checkpoint;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod data;
@@ -9,10 +12,14 @@ pub(crate) mod doctor;
 pub(crate) mod export;
 #[cfg(feature = "local")]
 pub(crate) mod handover;
+pub(crate) mod model;
+pub(crate) mod project;
 pub(crate) mod pull;
+pub(crate) mod run;
 pub(crate) mod sample;
 #[cfg(feature = "local")]
 pub(crate) mod serve;
+pub(crate) mod session;
 pub(crate) mod train;
 pub(crate) mod unload;
 pub(crate) mod version;
@@ -32,6 +39,13 @@ pub(crate) enum Command {
     Export(export::Args),
     #[cfg(feature = "local")]
     Handover(handover::Args),
+    Run(run::Args),
+    Checkpoint(Box<checkpoint::Args>),
+    Session(Box<session::Args>),
+    Model(model::Args),
+    Project(project::Args),
+    Billing(Box<billing::Args>),
+    Audit(audit::Args),
     Wait(wait::Args),
     Unload(unload::Args),
     Pull(pull::Args),
@@ -59,6 +73,13 @@ pub(crate) async fn run(
         Command::Export(args) => export::run(&args, context),
         #[cfg(feature = "local")]
         Command::Handover(args) => Box::pin(handover::run(args, context)).await,
+        Command::Run(args) => Box::pin(run::run(args, context)).await,
+        Command::Checkpoint(args) => Box::pin(checkpoint::run(*args, context)).await,
+        Command::Session(args) => Box::pin(session::run(*args, context)).await,
+        Command::Model(args) => Box::pin(model::run(args, context)).await,
+        Command::Project(args) => Box::pin(project::run(args, context)).await,
+        Command::Billing(args) => Box::pin(billing::run(*args, context)).await,
+        Command::Audit(args) => Box::pin(audit::run(args, context)).await,
         Command::Wait(args) => Box::pin(wait::run(args, context)).await,
         Command::Unload(args) => Box::pin(unload::run(args, context)).await,
         Command::Pull(args) => Box::pin(pull::run(args, context)).await,

@@ -7,8 +7,10 @@ mod destination;
 pub(crate) mod engine;
 mod narrator;
 mod outage;
+pub(crate) mod reference;
 mod server;
 mod server_or_engine;
+mod service;
 mod template;
 mod tokenizer;
 
@@ -19,6 +21,7 @@ pub(crate) use connection::Connection;
 pub(crate) use destination::Destination;
 pub(crate) use server::Server;
 pub(crate) use server_or_engine::ServerOrEngine;
+pub(crate) use service::{Service, ServiceArgs};
 pub(crate) use template::{TemplateArgs, WITHOUT_MESSAGES};
 pub(crate) use tokenizer::find as find_tokenizer;
 #[cfg(feature = "local")]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anstyle::Style;
+use jiff::Timestamp;
 
 use crate::style::paint;
 
@@ -36,6 +37,38 @@ pub(crate) fn duration(time: Duration) -> String {
         10..60 => format!("{seconds} s"),
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds / 60 % 60),
+    }
+}
+
+/// `512 B`, `1.0 MiB`.
+pub(crate) fn bytes(value: u64) -> String {
+    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let (mut size, mut unit) = (value as f64, 0);
+    // 1023.95 and above would be printed as 1024.0.
+    while size >= 1023.95 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    let decimals = usize::from(unit > 0);
+    format!("{size:.decimals$} {}", UNITS[unit])
+}
+
+/// Distance of a moment from now: `just now`, `5 min ago`, `in 3 days`; more than 30 days away, its date.
+pub(crate) fn age(time: Timestamp, now: Timestamp) -> String {
+    let seconds = now.as_second() - time.as_second();
+    let (away, is_past) = (seconds.unsigned_abs(), seconds >= 0);
+    let plural = |value: u64, noun: &str| count(value as usize, noun);
+    let text = match away {
+        0..60 => return "just now".to_owned(),
+        60..3600 => format!("{} min", away / 60),
+        3600..86_400 => plural(away / 3600, "hour"),
+        86_400..2_592_000 => plural(away / 86_400, "day"),
+        _ => return time.strftime("%Y-%m-%d").to_string(),
+    };
+    if is_past {
+        format!("{text} ago")
+    } else {
+        format!("in {text}")
     }
 }
 
@@ -123,6 +156,29 @@ mod tests {
     fn durations_get_coarser() {
         let shown = [0.44, 12.9, 185.0, 7800.0].map(|s| duration(Duration::from_secs_f64(s)));
         assert_eq!(shown, ["0.4 s", "12 s", "3 min 5 s", "2 h 10 min"]);
+    }
+
+    #[test]
+    fn sizes_and_ages_have_a_fitting_unit() {
+        let shown = [0, 1023, 1024, 1 << 20, (1 << 30) - 1].map(bytes);
+        assert_eq!(shown, ["0 B", "1023 B", "1.0 KiB", "1.0 MiB", "1.0 GiB"]);
+        let now = Timestamp::from_second(1_795_428_930).unwrap();
+        let past = |seconds| {
+            age(
+                Timestamp::from_second(now.as_second() - seconds).unwrap(),
+                now,
+            )
+        };
+        let shown = [0, 300, 3600, 200_000, 40 * 86_400, -7300].map(past);
+        let expected = [
+            "just now",
+            "5 min ago",
+            "1 hour ago",
+            "2 days ago",
+            "2026-10-14",
+            "in 2 hours",
+        ];
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -6,12 +6,77 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::time::Instant;
 
-use crate::format::labelled;
+use crate::format::{self, labelled};
 use crate::printer::{self, Printer};
 use crate::style::LABEL;
 
+/// Progress of reading a list of unknown length: after a second, the number of entries on the terminal.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    noun: &'static str,
+    shown: Shown,
+    is_terminal: bool,
+}
+
+impl Counter {
+    /// Starts to count.
+    pub(crate) fn start(printer: Printer, noun: &'static str) -> Self {
+        let shown = if printer.quiet {
+            Shown::Nothing
+        } else {
+            Shown::Lines {
+                last: Instant::now(),
+            }
+        };
+        Self {
+            noun,
+            shown,
+            is_terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// Shows that `read` entries were read.
+    pub(crate) fn update(&mut self, read: usize) {
+        let text = || format!("{} read", format::count(read, self.noun));
+        match &mut self.shown {
+            Shown::Bar(bar) => bar.set_message(text()),
+            Shown::Lines { last } if !self.is_terminal && last.elapsed() >= EVERY => {
+                *last = Instant::now();
+                printer::print_line(&text());
+            }
+            Shown::Lines { last } if self.is_terminal && last.elapsed() >= FIRST => {
+                let bar = ProgressBar::new_spinner();
+                bar.set_message(text());
+                printer::set_bar(Some(bar.clone()));
+                self.shown = Shown::Bar(bar);
+            }
+            Shown::Lines { .. } | Shown::Nothing => {}
+        }
+    }
+
+    /// Runs a function that prints, without the line of the counter.
+    pub(crate) fn pause<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.shown {
+            Shown::Bar(bar) => bar.suspend(print),
+            _ => print(),
+        }
+    }
+}
+
+impl Drop for Counter {
+    /// Removes the line of the counter.
+    fn drop(&mut self) {
+        if let Shown::Bar(bar) = &self.shown {
+            printer::set_bar(None);
+            bar.finish_and_clear();
+        }
+    }
+}
+
 /// Time between two lines without a terminal.
 const EVERY: Duration = Duration::from_secs(5);
+/// Time after which a counter is shown on a terminal.
+const FIRST: Duration = Duration::from_secs(1);
 /// Frames per second of the bar.
 const FRAMES: u8 = 15;
 

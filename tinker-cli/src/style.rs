@@ -52,6 +52,15 @@ impl TerminalStyle {
         }
     }
 
+    /// Width of tables: that of the terminal, or 80 columns without one.
+    pub(crate) fn table_width(self) -> usize {
+        if std::io::stdout().is_terminal() {
+            self.width
+        } else {
+            80
+        }
+    }
+
     /// Mark of a correct answer.
     pub(crate) fn right(self) -> &'static str {
         if self.unicode { "✓" } else { "ok" }

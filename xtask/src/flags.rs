@@ -38,6 +38,13 @@ xflags::xflags! {
             /// Run every version of the client, not only four of them.
             optional --all
         }
+        /// Compare installed official SDKs with the version that the project follows. Prints Markdown.
+        cmd upstream {
+            /// A Python with the package tinker; may be repeated.
+            repeated --python path: PathBuf
+            /// Follow this SDK from now on.
+            optional --write
+        }
         /// Make the goldens of the engine's tests with PyTorch, transformers and peft.
         cmd golden {
             /// Write nothing; fail if a golden is stale.

@@ -10,6 +10,9 @@ use crate::workspace::Workspace;
 
 const GOLDENS: &str = "tests/fixtures/golden";
 const SCRIPTS: &str = "tests/python/golden";
+/// Adapters of peft in its variants, and the golden whose model they adapt.
+const VARIANTS: &str = "tests/fixtures/peft";
+const VARIANTS_BASE: &str = "llama3";
 
 /// Default interpreter with PyTorch, transformers and peft.
 const PYTHON: &str = "target/golden/bin/python";
@@ -23,7 +26,11 @@ pub(crate) fn run(mode: Mode, python: Option<PathBuf>) -> anyhow::Result<()> {
     let python = python.unwrap_or_else(|| root.join(PYTHON));
     find_oracles(&shell, &python)?;
     match mode {
-        Mode::Write => cmd!(shell, "{python} {SCRIPTS}/make.py {GOLDENS}").run()?,
+        Mode::Write => {
+            cmd!(shell, "{python} {SCRIPTS}/make.py {GOLDENS}").run()?;
+            let base = format!("{GOLDENS}/{VARIANTS_BASE}/model");
+            cmd!(shell, "{python} {SCRIPTS}/variants.py {base} {VARIANTS}").run()?;
+        }
         Mode::Check => {
             let fresh = tempfile::tempdir()?;
             let folder = fresh.path();

@@ -24,6 +24,7 @@ mod random_model;
 mod servers;
 mod taught;
 mod trial;
+mod upstream;
 mod workspace;
 
 use flags::{BenchCmd, XtaskCmd};
@@ -49,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         },
         XtaskCmd::RandomModel(flags) => random_model::run(&flags),
         XtaskCmd::Servers(flags) => servers::run(&flags),
+        XtaskCmd::Upstream(flags) => upstream::run(&flags.python, flags.write),
         XtaskCmd::Taught(flags) => taught::run(flags.python),
         XtaskCmd::ExampleData(flags) => example_data::run(output::Mode::from_check(flags.check)),
     }

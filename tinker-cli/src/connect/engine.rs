@@ -156,7 +156,7 @@ pub(crate) fn data_dir(requested: Option<&Path>) -> anyhow::Result<PathBuf> {
 }
 
 /// The model of a folder, given as `FOLDER` or `NAME=FOLDER`.
-fn folder(model: &str) -> Option<ModelFolder> {
+pub(super) fn folder(model: &str) -> Option<ModelFolder> {
     if Path::new(model).is_dir() {
         return Some(ModelFolder::new(model));
     }

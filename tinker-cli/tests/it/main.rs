@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 mod answers;
+mod bulk;
 mod crash;
 mod data;
 #[cfg(feature = "tokenizers")]
@@ -14,9 +15,12 @@ mod export;
 mod folder;
 mod handover;
 mod hostile;
+mod imported;
 mod interrupt;
+mod manage;
 #[cfg(feature = "tokenizers")]
 mod model_folder;
+mod official;
 mod outside;
 mod plan;
 mod program;
@@ -26,6 +30,7 @@ mod sample;
 mod serve;
 mod servers;
 mod several;
+mod snapshot;
 #[cfg(feature = "tokenizers")]
 mod texts;
 mod train;

@@ -8,7 +8,9 @@ pub(crate) mod copy_options;
 pub(crate) mod list_options;
 pub(crate) mod pages;
 pub(crate) mod runs;
+mod search;
 pub(crate) mod sessions;
+mod trace;
 mod upload;
 mod whoami;
 

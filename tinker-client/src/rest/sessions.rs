@@ -1,22 +1,17 @@
 //! `SessionClient`: sessions and their samplers.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tinker_types::{
-    AccessScope, AssignSessionProject, ExportSessionTrace, FoundSessions, GetSampler, GetSession,
-    ListSessions, SamplerInfo, SamplingSessionId, SearchSessions, SessionId, SessionInfo,
-    SessionSummary, TraceExport,
+    AccessScope, AssignSessionProject, FoundSessions, GetSampler, GetSession, ListSessions,
+    SamplerInfo, SamplingSessionId, SearchSessions, SessionId, SessionInfo, SessionSummary,
 };
 
-use crate::error::{Error, ExportFailed};
+use crate::error::Error;
 use crate::rest::{list_options::ListOptions, pages::Pages};
 use crate::service::client::ServiceClient;
 use crate::session::ask::{ask, ask_void};
 use crate::session::state::ClientState;
-
-/// Interval between two queries for the state of an export.
-const EXPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Reads sessions, searches them, assigns them to projects, exports their traces.
 ///
@@ -24,7 +19,7 @@ const EXPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// sent before they are polled, and dropping one abandons the request.
 #[derive(Debug, Clone)]
 pub struct SessionClient {
-    state: Arc<ClientState>,
+    pub(super) state: Arc<ClientState>,
     scope: AccessScope,
 }
 
@@ -181,36 +176,5 @@ impl SessionClient {
         };
         let method = "RestClient.assign_session_project";
         ask_void(&self.state, method, request).await
-    }
-
-    /// Requests a trace of a session, waits for it without a time limit, and returns a signed URL of a file in
-    /// Perfetto's format, valid for about an hour.
-    ///
-    /// Dropping the future ends the wait; the server continues, and the next call finds its work.
-    ///
-    #[doc = setup!(training)]
-    /// let session = service.session_id().ok_or("no session")?;
-    /// let url = service.sessions().export_trace(&session).await?;
-    /// assert!(url.starts_with("http"));
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Export`] if the server could not make the trace.
-    pub async fn export_trace(&self, id: &SessionId) -> Result<String, Error> {
-        let method = "RestClient.export_session_trace";
-        let request = ExportSessionTrace {
-            session_id: id.clone(),
-        };
-        loop {
-            match ask(&self.state, method, request.clone()).await? {
-                TraceExport::Ready { url } => return Ok(url),
-                TraceExport::Failed { error } => {
-                    return Err(ExportFailed::new(id.clone(), error).into());
-                }
-                TraceExport::Pending => tokio::time::sleep(EXPORT_INTERVAL).await,
-            }
-        }
     }
 }

@@ -13,6 +13,7 @@ use crate::error::{Advice, Error, Refusal, StatusError, detail_of};
 use crate::observe::reach::Reach;
 use crate::telemetry::Telemetry;
 use crate::wire::codec;
+use crate::wire::deprecation::Deprecations;
 use crate::wire::manner::Manner;
 use crate::wire::request::Form;
 
@@ -24,6 +25,7 @@ pub(crate) struct Api {
     telemetry: Option<Telemetry>,
     reach: Option<Reach>,
     manner: Manner,
+    deprecations: Arc<Deprecations>,
 }
 
 /// An answer with its whole body.
@@ -48,6 +50,7 @@ impl Api {
             telemetry: None,
             reach: None,
             manner,
+            deprecations: Arc::default(),
         }
     }
 
@@ -160,6 +163,7 @@ impl Api {
         let outcome = Disposition::of(&result).outcome;
         self.note(result.as_ref().err());
         let (head, body) = result?.into_parts();
+        self.deprecations.log(operation, &head.headers);
         let content_type = head.headers.get(CONTENT_TYPE);
         let is_protobuf = content_type
             .and_then(|value| value.to_str().ok())

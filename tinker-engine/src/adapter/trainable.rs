@@ -7,7 +7,7 @@ use crate::backend::{
     AdamStep, AdapterSpec, AdapterState, BackendError, NamedTensor, OptimizerState,
 };
 use crate::kernels::{add, all_finite};
-use crate::model::{AdapterLayout, Lora, ModelConfig};
+use crate::model::{AdapterLayout, Lora, ModelConfig, Slot};
 use crate::random::Random;
 
 /// An adapter in training.
@@ -128,7 +128,16 @@ impl Adapter {
 
     /// A copy as plain data.
     pub(crate) fn export(&self, with_optimizer: bool) -> AdapterState {
-        let slots = &self.layout.table.slots;
+        let all = &self.layout.table.slots;
+        let is_zero = |name: &str| {
+            let slot = all.iter().find(|slot| slot.name == name);
+            slot.is_some_and(|slot| self.data[slot.at.clone()].iter().all(|value| *value == 0.0))
+        };
+        // Modules that are not adapted, see `import`.
+        let slots: Vec<&Slot> = all
+            .iter()
+            .filter(|slot| !is_zero(&slot.name) || !is_zero(&partner(&slot.name)))
+            .collect();
         let cut = |data: &[f32]| {
             slots
                 .iter()
@@ -167,10 +176,12 @@ impl Adapter {
             )));
         }
         layout.alpha = state.alpha;
-        if state.tensors.len() != layout.table.slots.len() {
-            let (has, wants) = (state.tensors.len(), layout.table.slots.len());
+        let position = |name: &str| state.tensors.iter().position(|t| t.name == name);
+        let known = |name: &str| layout.table.slots.iter().any(|slot| slot.name == name);
+        if let Some(tensor) = state.tensors.iter().find(|t| !known(&t.name)) {
             return Err(BackendError::user(format!(
-                "the adapter has {has} tensors; its shape on this model has {wants}"
+                "the adapter has a tensor {}, which its shape on this model has not",
+                tensor.name
             )));
         }
         let mut data = vec![0.0; layout.table.len];
@@ -179,12 +190,15 @@ impl Adapter {
             .as_ref()
             .map(|o| (o, AdamW::new(layout.table.len)));
         for slot in &layout.table.slots {
-            let found = state.tensors.iter().position(|t| t.name == slot.name);
-            let Some(i) = found else {
-                return Err(BackendError::user(format!(
-                    "the adapter has no tensor {}",
-                    slot.name
-                )));
+            let Some(i) = position(&slot.name) else {
+                if position(&partner(&slot.name)).is_some() {
+                    return Err(BackendError::user(format!(
+                        "the adapter has no tensor {}",
+                        slot.name
+                    )));
+                }
+                // The module is not adapted. Matrices of zeros have no effect and no gradients, so this stays so.
+                continue;
             };
             let (tensor, wants) = (&state.tensors[i], &slot.shape);
             if &tensor.shape != wants {
@@ -217,6 +231,15 @@ impl Adapter {
             data,
             optimizer,
         ))
+    }
+}
+
+/// The other matrix of a module.
+fn partner(name: &str) -> String {
+    if name.contains(".lora_A.") {
+        name.replace(".lora_A.", ".lora_B.")
+    } else {
+        name.replace(".lora_B.", ".lora_A.")
     }
 }
 

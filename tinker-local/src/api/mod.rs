@@ -9,6 +9,7 @@ mod checkpoint;
 mod config;
 mod dispatch;
 mod external;
+mod found;
 mod future;
 mod head;
 mod model;

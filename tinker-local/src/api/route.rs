@@ -10,8 +10,8 @@ use super::call::Call;
 use super::response::Response;
 use super::target::Target;
 use super::{
-    account, audit, billing, checkpoint, config, external, future, model, poll, run, sampling,
-    search, session, tarball, trace, training, upload, weights,
+    account, audit, billing, checkpoint, config, external, found, future, model, poll, run,
+    sampling, search, session, tarball, trace, training, upload, weights,
 };
 use crate::refusal::Refusal;
 
@@ -107,6 +107,7 @@ const ROUTES: &[Route] = &[
     Route::of::<types::FinishSession>(Now(session::finish)).newer(),
     Route::of::<types::ListSessions>(Now(search::list)),
     Route::of::<types::GetSession>(Now(search::info)),
+    Route::of::<types::SearchCheckpoints>(later!(found::search)).newer(),
     Route::of::<types::SearchSessions>(later!(search::search)).newer(),
     Route::of::<types::AssignSessionProject>(Now(session::assign_project)),
     Route::of::<types::ExportSessionTrace>(Now(trace::export)),
@@ -286,6 +287,7 @@ mod tests {
                 "client/dynamic_config",
                 "auth/apikey/me",
                 "sessions/{session}/finish",
+                "checkpoints/search",
                 "sessions/search",
                 "join_sampling_session",
                 "create_custom_loss",

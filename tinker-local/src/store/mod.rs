@@ -28,6 +28,7 @@ mod error;
 mod expired;
 mod file;
 mod folder;
+mod foreign;
 mod name;
 mod origin;
 mod peft;

@@ -9,7 +9,7 @@ use super::tensors::{decode_adapter, decode_optimizer};
 
 /// Decodes bytes as each kind of file of a data folder. `file` is a name for messages.
 pub(crate) fn read_any(bytes: &[u8], file: &Path) {
-    let _config = serde_json::from_slice::<ReadConfig>(bytes).map(|config| config.alpha());
+    let _config = serde_json::from_slice::<ReadConfig>(bytes).map(|config| config.check());
     let _record = serde_json::from_slice::<Record>(bytes);
     let _origin = origin::decode(bytes);
     if let Ok(tensors) = decode_adapter(bytes, file) {

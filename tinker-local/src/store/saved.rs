@@ -9,7 +9,7 @@ use super::expired::Expired;
 use super::file::{CONFIG, OPTIMIZER, WEIGHTS, read_record, read_whole};
 use super::peft::ReadConfig;
 use super::record::{LAYOUT, Record};
-use super::{StoreError, folder, tensors};
+use super::{StoreError, folder, foreign, tensors};
 use tinker_engine::backend::AdapterState;
 
 /// A checkpoint of a data folder.
@@ -60,7 +60,8 @@ impl Saved {
 
     /// The name by which PEFT loads the base model.
     pub(crate) fn base_name(&self) -> Result<String, StoreError> {
-        Ok(read_config(&self.record, &self.place)?.base_model_name_or_path)
+        let config = read_config(&self.record, &self.place)?;
+        Ok(config.base_name().to_owned())
     }
 }
 
@@ -93,11 +94,12 @@ pub(super) fn read_state(
     }
     let read = |name: &str| read_whole(place, name, record).map_err(|why| why.into_error(path));
     let config = read_config(record, place)?;
-    let alpha = config.alpha().map_err(|why| StoreError::Unfit {
-        path: path.clone(),
-        why: format!("cannot be loaded: {CONFIG}: {why}"),
-    })?;
     let tensors = tensors::decode_adapter(&read(WEIGHTS)?, Path::new(WEIGHTS)).map_err(damaged)?;
+    let unified = foreign::unify(&config, tensors, record.adapter.rank);
+    let (alpha, tensors) = unified.map_err(|why| StoreError::Unfit {
+        path: path.clone(),
+        why: format!("cannot be loaded: {why}"),
+    })?;
     let optimizer = if with_optimizer {
         let bytes = read(OPTIMIZER)?;
         Some(tensors::decode_optimizer(&bytes, &tensors, Path::new(OPTIMIZER)).map_err(damaged)?)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::file::{CONFIG, WEIGHTS};
 use super::peft::ReadConfig;
-use super::{Store, StoreError, disk, tensors};
+use super::{Store, StoreError, disk, foreign, tensors};
 use tinker_engine::backend::{AdapterSpec, AdapterState};
 
 /// The files of an uploaded adapter.
@@ -43,13 +43,23 @@ impl Store {
         };
         let config: ReadConfig =
             serde_json::from_slice(&read(CONFIG)?).map_err(|error| format!("{CONFIG}: {error}"))?;
-        let alpha = config
-            .alpha_of_rank(spec.rank)
-            .map_err(|why| format!("{CONFIG}: {why}"))?;
+        let tensors = tensors::decode_adapter(&read(WEIGHTS)?, Path::new(WEIGHTS))?;
+        let (alpha, tensors) = foreign::unify(&config, tensors, spec.rank)?;
+        for (wanted, part, option) in [
+            (spec.attention, ".self_attn.", "train_attn"),
+            (spec.mlp, ".mlp.", "train_mlp"),
+            (spec.unembed, "lm_head", "train_unembed"),
+        ] {
+            if wanted && !tensors.iter().any(|tensor| tensor.name.contains(part)) {
+                return Err(format!(
+                    "{option} is on, but the adapter has no such modules"
+                ));
+            }
+        }
         Ok(AdapterState {
             spec: spec.clone(),
             alpha,
-            tensors: tensors::decode_adapter(&read(WEIGHTS)?, Path::new(WEIGHTS))?,
+            tensors,
             optimizer: None,
         })
     }

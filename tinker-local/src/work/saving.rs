@@ -191,7 +191,10 @@ fn saved(path: CheckpointPath, size: Option<u64>) -> Payload {
     match path.kind() {
         CheckpointKind::Training => Payload::json(&SavedWeights::new(path)),
         CheckpointKind::Sampler => Payload::json(&SavedForSampler::at(path)),
-        CheckpointKind::External => Payload::json(&SavedExternal::new(path, size)),
+        // No other kind is saved.
+        CheckpointKind::External | CheckpointKind::Other => {
+            Payload::json(&SavedExternal::new(path, size))
+        }
     }
 }
 

@@ -123,7 +123,7 @@ async fn files_that_hold_no_adapter_of_the_shape_are_refused() {
     let (status, answer) = finish(&client, &other_rank).await;
     let detail = answer["detail"].as_str().unwrap();
     assert!(
-        status == 422 && detail.contains("r is 4, the upload's rank is 8"),
+        status == 422 && detail.contains("the rank of the adapter is 4, not 8"),
         "{answer}"
     );
     assert_eq!(finish(&client, &damaged).await.0, 422);

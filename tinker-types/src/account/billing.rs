@@ -158,6 +158,9 @@ pub enum Usage {
         /// Gigabytes times hours.
         gigabyte_hours: f64,
     },
+    /// A kind that this version does not know, as the server sent it.
+    #[serde(untagged)]
+    Other(serde_json::Map<String, serde_json::Value>),
 }
 
 /// Requests the current cost of stored checkpoints.

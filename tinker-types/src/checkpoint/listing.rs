@@ -11,9 +11,10 @@ use crate::wire::endpoint;
 use crate::{AccessToken, CheckpointKind, CheckpointPath, Cursor, ModelId};
 
 /// Purpose of a listed checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum CheckpointType {
     /// Training continues from it.
     Training,
@@ -21,6 +22,21 @@ pub enum CheckpointType {
     Sampler,
     /// Files for use elsewhere.
     External,
+    /// A purpose that this version does not know, as the server names it.
+    #[serde(untagged)]
+    Other(String),
+}
+
+impl CheckpointType {
+    /// The name on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Training => "training",
+            Self::Sampler => "sampler",
+            Self::External => "external",
+            Self::Other(name) => name,
+        }
+    }
 }
 
 impl From<CheckpointKind> for CheckpointType {
@@ -29,6 +45,7 @@ impl From<CheckpointKind> for CheckpointType {
             CheckpointKind::Training => Self::Training,
             CheckpointKind::Sampler => Self::Sampler,
             CheckpointKind::External => Self::External,
+            CheckpointKind::Other => Self::Other(kind.as_str().to_owned()),
         }
     }
 }
@@ -177,7 +194,7 @@ endpoint!(
 
 /// Values of the placeholders in the routes of one checkpoint.
 fn parts(path: &CheckpointPath) -> Vec<&str> {
-    vec![path.run().as_str(), path.kind().as_str(), path.name()]
+    vec![path.run().as_str(), path.kind_str(), path.name()]
 }
 
 macro_rules! on_checkpoint {

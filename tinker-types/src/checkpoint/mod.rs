@@ -3,6 +3,7 @@
 mod external;
 mod listing;
 mod path;
+mod search;
 mod upload;
 mod weights;
 
@@ -13,6 +14,7 @@ pub use listing::{
     ListRunCheckpoints, PublishCheckpoint, SetCheckpointTtl, UnpublishCheckpoint, WeightsCopied,
 };
 pub use path::{CheckpointKind, CheckpointPath};
+pub use search::{CheckpointCursor, FoundCheckpoints, SearchCheckpoints};
 pub use upload::{
     FinishWeightsUpload, StartWeightsUpload, UploadUrl, WeightsUpload, WeightsUploaded,
 };

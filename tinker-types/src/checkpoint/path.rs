@@ -17,6 +17,8 @@ pub enum CheckpointKind {
     Sampler,
     /// Weights as files for use elsewhere.
     External,
+    /// A purpose that this version does not know. Lists of servers may have such checkpoints; a text is not parsed as one.
+    Other,
 }
 
 impl CheckpointKind {
@@ -26,6 +28,7 @@ impl CheckpointKind {
             Self::Training => "weights",
             Self::Sampler => "sampler_weights",
             Self::External => "external_weights",
+            Self::Other => "other",
         }
     }
 }
@@ -106,6 +109,39 @@ impl CheckpointPath {
         &self.run
     }
 
+    /// Reads an address in a response. In addition to addresses of known kinds, those of kinds that a newer server has
+    /// are read, and those without a kind, as of a sampler.
+    ///
+    /// # Errors
+    /// As for any address.
+    pub fn from_server(text: &str) -> Result<Self, InvalidValue> {
+        let refused = match Self::parse_for_sampling(text) {
+            Ok(path) => return Ok(path),
+            Err(refused) => refused,
+        };
+        let parts = Self::rest(text).map_or(Vec::new(), |rest| rest.split('/').collect());
+        let [run, kind, name] = parts[..] else {
+            return Err(refused);
+        };
+        if matches!(kind, "" | "." | "..") {
+            return Err(refused);
+        }
+        let mut path = Self::from_parts(run, CheckpointKind::Training.as_str(), name)?;
+        path.kind = CheckpointKind::Other;
+        path.written = Some(text.into());
+        Ok(path)
+    }
+
+    /// Middle part of the address, as it is written.
+    pub fn kind_str(&self) -> &str {
+        if self.kind == CheckpointKind::Other
+            && let Some(kind) = self.written.as_deref().and_then(Self::rest)
+        {
+            return kind.split('/').nth(1).unwrap_or_default();
+        }
+        self.kind.as_str()
+    }
+
     /// Purpose of the checkpoint.
     pub fn kind(&self) -> CheckpointKind {
         self.kind
@@ -118,7 +154,7 @@ impl CheckpointPath {
 
     /// The checkpoint's id within its run, `<kind>/<name>`.
     pub fn id(&self) -> String {
-        format!("{}/{}", self.kind.as_str(), self.name)
+        format!("{}/{}", self.kind_str(), self.name)
     }
 }
 
@@ -174,7 +210,7 @@ impl TryFrom<String> for CheckpointPath {
     type Error = InvalidValue;
 
     fn try_from(text: String) -> Result<Self, InvalidValue> {
-        text.parse()
+        Self::from_server(&text)
     }
 }
 
@@ -210,6 +246,18 @@ mod tests {
             "other://r/s1",
         ] {
             assert!(CheckpointPath::parse_for_sampling(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_an_unknown_kind_is_read_from_a_response() {
+        let text = "\"tinker://r/merged_weights/a\"";
+        let path: CheckpointPath = serde_json::from_str(text).unwrap();
+        assert_eq!(path.kind(), CheckpointKind::Other);
+        assert_eq!(path.id(), "merged_weights/a");
+        assert_eq!(serde_json::to_string(&path).unwrap(), text);
+        for bad in ["tinker://r/../a", "tinker://r//a", "tinker://r/a/b/c"] {
+            assert!(CheckpointPath::from_server(bad).is_err(), "{bad}");
         }
     }
 

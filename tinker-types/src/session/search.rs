@@ -325,6 +325,9 @@ pub enum SessionStatus {
         /// Message of the server.
         message: String,
     },
+    /// A state that this version does not know, as the server sent it.
+    #[serde(untagged)]
+    Other(serde_json::Map<String, serde_json::Value>),
 }
 
 /// Part of a session that failed.
@@ -350,4 +353,7 @@ pub enum FailedPart {
         /// Id of the sampler.
         sampling_session_id: String,
     },
+    /// A part that this version does not know, as the server sent it.
+    #[serde(untagged)]
+    Other(serde_json::Map<String, serde_json::Value>),
 }

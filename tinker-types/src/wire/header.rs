@@ -18,6 +18,12 @@ pub const SHOULD_RETRY: &str = "x-should-retry";
 /// Response header: milliseconds to wait before the next attempt. Takes precedence over `retry-after`.
 pub const RETRY_AFTER_MS: &str = "retry-after-ms";
 
+/// Response header: a note about an operation that will be removed.
+pub const DEPRECATION_NOTE: &str = "x-deprecation-note";
+
+/// Response header: level of the note, `error` or another one.
+pub const DEPRECATION_LEVEL: &str = "x-deprecation-level";
+
 /// Response header: the server's own id of the request.
 pub const REQUEST_ID: &str = "x-request-id";
 

@@ -7,9 +7,9 @@ use tinker_engine::backend::{AdapterSpec, NamedTensor, OptimizerState};
 mod interrupted;
 
 fn state(value: f32) -> AdapterState {
-    let tensor = |name: &str| NamedTensor {
+    let tensor = |name: &str, shape: [usize; 2]| NamedTensor {
         name: format!("base_model.model.model.layers.0.self_attn.q_proj.{name}.weight"),
-        shape: vec![2, 3],
+        shape: shape.into(),
         data: Arc::from(vec![value; 6]),
     };
     let moments = || {
@@ -27,7 +27,7 @@ fn state(value: f32) -> AdapterState {
             unembed: true,
         },
         alpha: 32.0,
-        tensors: vec![tensor("lora_A"), tensor("lora_B")],
+        tensors: vec![tensor("lora_A", [2, 3]), tensor("lora_B", [3, 2])],
         optimizer: Some(OptimizerState {
             step: 7,
             first: moments(),

@@ -1,0 +1,253 @@
+//! `tinker checkpoint delete`.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt as _, stream};
+use serde::Serialize;
+use tinker_client::{CheckpointPath, ListOptions, ServiceClient};
+use tinker_types::Checkpoint;
+
+use crate::confirm::ConfirmArgs;
+use crate::connect::{ServiceArgs, reference};
+use crate::context::Context;
+use crate::exit::{Interrupted, Usage};
+use crate::format;
+use crate::interrupt::Interrupt;
+use crate::listing::Filters;
+use crate::progress::Progress;
+use crate::report::Printable;
+use crate::style::TerminalStyle;
+
+/// Number of concurrent requests.
+const PARALLEL: usize = 32;
+/// Number of checkpoints that the question shows.
+const SHOWN: usize = 10;
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("which").required(true).multiple(false))]
+pub(super) struct Args {
+    /// The checkpoints.
+    #[arg(value_name = "CHECKPOINT", group = "which")]
+    checkpoints: Vec<String>,
+    /// The checkpoints of a run: its id, its folder, the address of a checkpoint, or `latest`.
+    #[arg(long, value_name = "RUN", alias = "run-id", group = "which")]
+    run: Option<String>,
+    /// The checkpoints of all runs.
+    #[arg(long, group = "which", requires = "filters")]
+    all: bool,
+    /// Only checkpoints that fulfil a condition, such as `type=sampler` or `created<30d`. With several, all must hold.
+    #[arg(
+        short,
+        long = "filter",
+        value_name = "CONDITION",
+        conflicts_with = "checkpoints"
+    )]
+    filters: Vec<String>,
+    #[command(flatten)]
+    confirm: ConfirmArgs,
+    #[command(flatten)]
+    service: ServiceArgs,
+}
+
+/// A checkpoint to delete.
+#[derive(Debug, Serialize)]
+struct Doomed {
+    tinker_path: CheckpointPath,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_bytes: Option<u64>,
+}
+
+impl From<Checkpoint> for Doomed {
+    fn from(checkpoint: Checkpoint) -> Self {
+        Self {
+            tinker_path: checkpoint.tinker_path,
+            size_bytes: checkpoint.size_bytes,
+        }
+    }
+}
+
+/// Result of the command.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    is_dry_run: bool,
+    /// Checkpoints that a dry run would delete.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    selected: Vec<Doomed>,
+    deleted_count: usize,
+    deleted: Vec<CheckpointPath>,
+    failed: Vec<Failure>,
+    /// Checkpoints that were not tried, after an interruption.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: Vec<CheckpointPath>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failure {
+    tinker_path: CheckpointPath,
+    error: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0} could not be deleted")]
+struct NotDeleted(String);
+
+impl Printable for Outcome {
+    fn to_text(&self, _: TerminalStyle) -> String {
+        let selected = self.selected.iter();
+        let selected = selected.map(|doomed| format!("would delete {}\n", doomed.tinker_path));
+        let deleted = self.deleted.iter().map(|path| format!("deleted {path}\n"));
+        let failed = self.failed.iter();
+        let failed =
+            failed.map(|failure| format!("failed {}: {}\n", failure.tinker_path, failure.error));
+        let left = self.left.iter().map(|path| format!("left {path}\n"));
+        selected.chain(deleted).chain(failed).chain(left).collect()
+    }
+}
+
+/// Deletes checkpoints.
+pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+    let filters = Filters::parse(&args.filters)?;
+    let service = args.service.open(context)?;
+    let mut doomed = select(&args, &filters, &service.client, context).await?;
+    let mut seen = BTreeSet::new();
+    doomed.retain(|doomed| seen.insert(doomed.tinker_path.to_string()));
+    if doomed.is_empty() {
+        context.printer.print_line("no checkpoints to delete");
+    } else {
+        announce(&doomed, context);
+    }
+    let question = format!("Delete {}?", format::count(doomed.len(), "checkpoint"));
+    if doomed.is_empty() || !args.confirm.confirm(&question)? {
+        return context.report.print(&Outcome {
+            is_dry_run: args.confirm.dry_run,
+            selected: doomed,
+            deleted_count: 0,
+            deleted: Vec::new(),
+            failed: Vec::new(),
+            left: Vec::new(),
+        });
+    }
+    let paths = doomed
+        .into_iter()
+        .map(|doomed| doomed.tinker_path)
+        .collect();
+    let (outcome, is_interrupted) = delete(&service.client, paths, context).await?;
+    context.report.print(&outcome)?;
+    if is_interrupted {
+        return Err(Interrupted.into());
+    }
+    match outcome.failed.len() {
+        0 => Ok(()),
+        count => Err(NotDeleted(format::count(count, "checkpoint")).into()),
+    }
+}
+
+/// The checkpoints that the options name.
+async fn select(
+    args: &Args,
+    filters: &Filters<Checkpoint>,
+    service: &ServiceClient,
+    context: &Context,
+) -> anyhow::Result<Vec<Doomed>> {
+    let checkpoints = service.checkpoints();
+    if let Some(run) = &args.run {
+        let run = reference::run(run, service, context.printer).await?;
+        let of_run = checkpoints.list_by_run(&run).await?;
+        let chosen = of_run.into_iter().filter(|found| filters.accepts(found));
+        return Ok(chosen.map(Doomed::from).collect());
+    }
+    if args.all {
+        if filters.is_empty() {
+            return Err(Usage("--all needs a --filter".to_owned()).into());
+        }
+        let mut list = checkpoints.list(ListOptions::default().with_page_size(1000));
+        let mut chosen = Vec::new();
+        while let Some(found) = list.try_next().await? {
+            if filters.accepts(&found) {
+                chosen.push(Doomed::from(found));
+            }
+        }
+        return Ok(chosen);
+    }
+    let mut chosen = Vec::new();
+    for text in &args.checkpoints {
+        let path = reference::checkpoint(text, &[], service, context.printer).await?;
+        chosen.push(Doomed {
+            tinker_path: path,
+            size_bytes: None,
+        });
+    }
+    Ok(chosen)
+}
+
+/// Shows what is about to be deleted.
+fn announce(doomed: &[Doomed], context: &Context) {
+    let sizes: Vec<u64> = doomed
+        .iter()
+        .filter_map(|doomed| doomed.size_bytes)
+        .collect();
+    let mut line = format::count(doomed.len(), "checkpoint");
+    if !sizes.is_empty() {
+        line += &format!(", {}", format::bytes(sizes.iter().sum()));
+    }
+    context.printer.print_labelled("delete", &line);
+    for doomed in doomed.iter().take(SHOWN) {
+        context
+            .printer
+            .print_line(&format!("    {}", doomed.tinker_path));
+    }
+    if doomed.len() > SHOWN {
+        let more = format!(
+            "    and {} more",
+            format::number((doomed.len() - SHOWN) as u64)
+        );
+        context.printer.print_line(&more);
+    }
+}
+
+/// Deletes each checkpoint, several at a time. An interruption lets the started requests end.
+async fn delete(
+    service: &ServiceClient,
+    paths: Vec<CheckpointPath>,
+    context: &Context,
+) -> anyhow::Result<(Outcome, bool)> {
+    let checkpoints = service.checkpoints();
+    let notice = "stopping after the started requests; Ctrl-C again exits at once";
+    let interrupt = Interrupt::listen(context.printer, notice)?;
+    let mut progress = Progress::start(context.printer, "delete", paths.len());
+    let mut outcome = Outcome {
+        is_dry_run: false,
+        selected: Vec::new(),
+        deleted_count: 0,
+        deleted: Vec::new(),
+        failed: Vec::new(),
+        left: Vec::new(),
+    };
+    let tries = paths.into_iter().map(|path| {
+        let (checkpoints, interrupt) = (&checkpoints, &interrupt);
+        async move {
+            if interrupt.is_requested() {
+                return (path, None);
+            }
+            let result = checkpoints.delete(&path).await;
+            (path, Some(result))
+        }
+    });
+    let mut results = stream::iter(tries).buffer_unordered(PARALLEL);
+    let mut done = 0;
+    while let Some((tinker_path, result)) = results.next().await {
+        done += 1;
+        progress.update(done, "");
+        match result {
+            None => outcome.left.push(tinker_path),
+            Some(Ok(())) => outcome.deleted.push(tinker_path),
+            Some(Err(error)) => outcome.failed.push(Failure {
+                tinker_path,
+                error: error.to_string(),
+            }),
+        }
+    }
+    drop((results, progress));
+    outcome.deleted_count = outcome.deleted.len();
+    Ok((outcome, interrupt.is_requested()))
+}

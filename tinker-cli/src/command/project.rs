@@ -1,0 +1,74 @@
+//! `tinker project`: projects of sessions.
+
+use serde::Serialize;
+use tinker_types::SessionId;
+
+use crate::connect::ServiceArgs;
+use crate::context::Context;
+use crate::report::Printable;
+use crate::style::TerminalStyle;
+
+/// Assign sessions to projects.
+///
+/// The API has no list of projects. `tinker session search`, `tinker billing usage` and `tinker billing storage` show the
+/// projects that are in use; TINKER_PROJECT_ID sets the project of new sessions.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tinker project assign proj-1 sess-1 sess-2
+  tinker session search --project proj-1
+  tinker run list --project proj-1")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Assign sessions to a project. This can be changed later, but not removed.
+    Assign {
+        /// Id of the project.
+        project: String,
+        /// Ids of the sessions.
+        #[arg(required = true, value_name = "SESSION")]
+        sessions: Vec<String>,
+        #[command(flatten)]
+        service: ServiceArgs,
+    },
+}
+
+/// Assigned sessions.
+#[derive(Debug, Serialize)]
+struct Assigned {
+    project_id: String,
+    session_ids: Vec<String>,
+}
+
+impl Printable for Assigned {
+    fn to_text(&self, _: TerminalStyle) -> String {
+        let lines = self.session_ids.iter();
+        lines
+            .map(|id| format!("{id} is in project {}\n", self.project_id))
+            .collect()
+    }
+}
+
+/// Runs the subcommand.
+pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+    let Action::Assign {
+        project,
+        sessions,
+        service,
+    } = args.action;
+    let service = service.open(context)?;
+    let client = service.client.sessions();
+    for session in &sessions {
+        client
+            .assign_project(&SessionId::from(session.as_str()), project.as_str())
+            .await?;
+    }
+    context.report.print(&Assigned {
+        project_id: project,
+        session_ids: sessions,
+    })
+}

@@ -1,0 +1,253 @@
+//! Tests of the commands with many checkpoints: lists in bounded memory, and deletions under faults.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde_json::json;
+use tinker_client::{LoraConfig, ServiceClient};
+use tinker_local::LocalEngine;
+
+use crate::program::Workplace;
+use crate::serve::Server;
+
+/// Number of checkpoints to delete, and of those to keep.
+const DOOMED: usize = 250;
+const KEPT: usize = 20;
+/// Faults among a hundred requests.
+const FAULTS: u64 = 30;
+
+/// One request or response: its head and its body.
+fn message(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).unwrap_or(0) == 0 {
+            return None;
+        }
+    }
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse().unwrap())
+    });
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
+
+/// Serves connections, a thread each, and returns the address.
+fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (serve, stream) = (serve.clone(), stream.unwrap());
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    format!("http://{address}")
+}
+
+/// A server with a list of 100,000 checkpoints, some of which have fields and types that no version knows.
+fn long_list(stream: TcpStream) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut stream = stream;
+    while let Some((head, _)) = message(&mut reader) {
+        let target = head.split(' ').nth(1).unwrap();
+        let query = |name: &str| -> u64 {
+            let query = target
+                .split(['?', '&'])
+                .find_map(|part| part.strip_prefix(name));
+            query.map_or(0, |value| value.parse().unwrap())
+        };
+        let body = if target.starts_with("/api/v1/checkpoints") {
+            let (offset, limit) = (query("offset="), query("limit="));
+            let row = |at: u64| {
+                let kind = if at % 1000 == 7 {
+                    "merged_weights"
+                } else {
+                    "weights"
+                };
+                json!({
+                    "checkpoint_id": format!("{kind}/c{at}"),
+                    "checkpoint_type": if kind == "weights" { "training" } else { "merged" },
+                    "time": "2026-01-02T03:04:05Z", "of_tomorrow": {"a": [1]},
+                    "tinker_path": format!("tinker://run-{}:train:0/{kind}/c{at}", at / 10),
+                    "size_bytes": at, "public": null,
+                })
+            };
+            let rows: Vec<_> = (offset..(offset + limit).min(100_000)).map(row).collect();
+            let cursor = json!({"offset": offset, "limit": limit, "total_count": 100_000});
+            json!({"checkpoints": rows, "cursor": cursor})
+        } else {
+            json!({})
+        };
+        let body = body.to_string();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json";
+        let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        if stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_hundred_thousand_checkpoints_are_listed_in_bounded_memory() {
+    let (work, url) = (Workplace::new(), listen(long_list));
+    let list = |more: &str| {
+        let tinker = env!("CARGO_BIN_EXE_tinker");
+        // Address space: the program maps about half of this before it reads a page.
+        let limits = "ulimit -v 1000000; exec timeout 120";
+        work.paste(&format!(
+            "{limits} {tinker} checkpoint list --base-url {url} --limit 0 {more}"
+        ))
+    };
+    let all = list("--json");
+    assert_eq!(
+        (all.code, all.stdout.lines().count()),
+        (0, 100_000),
+        "{}",
+        all.stderr
+    );
+    let odd = list("--filter type=merged --sort -size --columns id,type --csv");
+    assert_eq!(odd.stdout.lines().count(), 101, "{}", odd.stderr);
+    assert!(
+        odd.stdout
+            .starts_with("id,type\nmerged_weights/c99007,merged\n"),
+        "{}",
+        odd.stdout
+    );
+    let head = work.paste(&format!(
+        "{} checkpoint list --base-url {url} --limit 0 --json | head -n 1; exit ${{PIPESTATUS:-0}}",
+        env!("CARGO_BIN_EXE_tinker")
+    ));
+    assert!(!head.stderr.contains("error"), "{}", head.stderr);
+    assert_eq!(head.stdout.lines().count(), 1);
+}
+
+/// Relays requests, and breaks connections before or after them, or answers 503.
+fn faulty(upstream: &str, count: &AtomicU64, stream: TcpStream) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut stream = stream;
+    while let Some((head, body)) = message(&mut reader) {
+        // A multiplicative generator, so that every run has the same share of faults.
+        let draw = count
+            .fetch_add(1, Ordering::Relaxed)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            >> 32;
+        let is_faulty = head.starts_with("DELETE") && draw % 100 < FAULTS;
+        if is_faulty && draw / 100 % 3 == 0 {
+            return;
+        }
+        if is_faulty && draw / 100 % 3 == 1 {
+            let answer = "HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
+            if stream.write_all(answer.as_bytes()).is_err() {
+                return;
+            }
+            continue;
+        }
+        let mut server = TcpStream::connect(upstream).unwrap();
+        let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+        server.write_all(head.as_bytes()).unwrap();
+        server.write_all(&body).unwrap();
+        let mut answer = Vec::new();
+        if server.read_to_end(&mut answer).is_err() || is_faulty {
+            return;
+        }
+        // The server closes its connection, and so does the relay.
+        let _ = stream.write_all(&answer);
+        return;
+    }
+}
+
+/// Saves a run with checkpoints `keep-N` and `drop-N`, and returns its id.
+fn save(work: &Workplace) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let engine = LocalEngine::builder()
+            .data_dir(work.path("data"))
+            .build()
+            .unwrap();
+        let service = ServiceClient::builder()
+            .leaf(engine.service())
+            .build()
+            .unwrap();
+        let config = LoraConfig::new(1);
+        let training = service
+            .create_lora_training_client("tinker-local/tiny", config)
+            .await
+            .unwrap();
+        for at in 0..KEPT {
+            training
+                .save_weights_for_sampler(format!("keep-{at}"))
+                .await
+                .unwrap();
+        }
+        for at in 0..DOOMED {
+            training
+                .save_weights_for_sampler(format!("drop-{at}"))
+                .await
+                .unwrap();
+        }
+        training.model_id().to_string()
+    })
+}
+
+#[test]
+fn many_checkpoints_are_deleted_once_each_under_faults() {
+    let work = Workplace::new();
+    let run = save(&work);
+    let server = Server::start_with(&work, &["--data-dir", "data"]);
+    let upstream = server.url.strip_prefix("http://").unwrap().to_owned();
+    let count: &'static AtomicU64 = Box::leak(Box::default());
+    let relay = listen(move |stream| faulty(&upstream, count, stream));
+    let delete = [
+        "checkpoint",
+        "delete",
+        "--run",
+        &run,
+        "--filter",
+        "id~/drop-",
+        "--yes",
+        "--json",
+    ];
+    let deleted = work.run(&[&delete[..], &["--base-url", &relay]].concat());
+    let outcome: serde_json::Value = serde_json::from_str(&deleted.stdout).unwrap();
+    let failed = outcome["failed"].as_array().unwrap().len();
+    let done = outcome["deleted"].as_array().unwrap().len();
+    assert_eq!(done + failed, DOOMED, "{}", deleted.stderr);
+    assert_eq!(deleted.code, i32::from(failed > 0));
+    assert!(
+        count.load(Ordering::Relaxed) > DOOMED as u64 * 6 / 5,
+        "there were faults"
+    );
+    let list = [
+        "checkpoint",
+        "list",
+        "--run",
+        &run,
+        "--limit",
+        "0",
+        "--json",
+    ];
+    let left = work.run(&[&list[..], &["--base-url", &server.url]].concat());
+    let left: Vec<serde_json::Value> = left
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let kept = left
+        .iter()
+        .filter(|row| row["checkpoint_id"].as_str().unwrap().contains("/keep-"));
+    assert_eq!(kept.count(), KEPT);
+    // What is reported as deleted is gone.
+    for row in &left {
+        assert!(
+            !outcome["deleted"]
+                .as_array()
+                .unwrap()
+                .contains(&row["tinker_path"])
+        );
+    }
+    assert!(left.len() <= KEPT + failed);
+}
