@@ -15,12 +15,13 @@ const FOLLOWED: &str = "tests/fixtures/upstream.json";
 
 /// Endpoints of this project that the followed version does not call: those of older and newer versions, and those of
 /// files, health and tokens that it reaches otherwise.
-const OF_OTHER_VERSIONS: [&str; 5] = [
+const OF_OTHER_VERSIONS: [&str; 6] = [
     "GET training_runs/{}/checkpoints/{}/archive",
     "POST checkpoints/search",
     "POST external_weights_upload_finish",
     "POST external_weights_upload_start",
     "POST sample_sequence_ids",
+    "POST unload_model",
 ];
 
 /// Facts by kind, then by name.

@@ -1,5 +1,7 @@
 //! `tinker project`: projects of sessions.
 
+#![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
+
 use serde::Serialize;
 use tinker_types::SessionId;
 

@@ -122,7 +122,8 @@ fn wanted(kinds: &[CheckpointKind]) -> String {
 
 /// Checkpoints that a run folder records, newest first.
 fn of_folder(folder: &Path) -> anyhow::Result<Vec<CheckpointPath>> {
-    use crate::command::train::{METRICS, SUMMARY};
+    use crate::command::train::SUMMARY;
+    use tinker_train::METRICS;
 
     let mut texts = Vec::new();
     let summary = folder.join(SUMMARY);

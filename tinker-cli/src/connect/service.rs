@@ -1,7 +1,5 @@
 //! The service of a management command: a server, or the checkpoints of the built-in engine.
 
-#![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
-
 use std::path::PathBuf;
 
 use tinker_client::ServiceClient;

@@ -228,17 +228,20 @@ fn json_of(text: &str) -> Vec<Value> {
 
 #[test]
 fn every_recorded_command_shows_the_same_facts() {
+    let mut faults = Vec::new();
     for (name, arguments, code) in CASES {
         let (work, recording) = (Workplace::new(), recording(name));
         let url = serve(&recording);
         let text = run(&work, &url, arguments);
-        assert_eq!(text.code, code, "{name}: {}", text.stderr);
+        if text.code != code {
+            faults.push(format!("{name} ends with {}: {}", text.code, text.stderr));
+            continue;
+        }
         let table = redirected(&text.stdout, "http://SERVER");
         snapshot::check(&format!("{name}.txt"), &table);
-        assert!(
-            table.lines().all(|line| line.chars().count() <= 80),
-            "{name}: {table}"
-        );
+        let is_table = !name.starts_with("checkpoint_delete") && !name.starts_with("session");
+        let fits = |line: &str| !is_table || line.chars().count() <= 80;
+        assert!(table.lines().all(fits), "{name}: {table}");
 
         let work = Workplace::new();
         let json = run(&work, &url, &[arguments, &["--json"]].concat());
@@ -258,9 +261,12 @@ fn every_recorded_command_shows_the_same_facts() {
                 facts(&exchange["response"]["body"]["json"], &mut official);
             }
         }
-        let missing = official
-            .iter()
-            .filter(|fact| !ours.contains(*fact) && !json.stderr.contains(*fact));
+        // An address contains the id of its run.
+        let is_shown = |fact: &String| {
+            let is_part = |ours: &String| fact.len() > 6 && ours.contains(fact.as_str());
+            ours.contains(fact) || ours.iter().any(is_part) || json.stderr.contains(fact.as_str())
+        };
+        let missing = official.iter().filter(|fact| !is_shown(fact));
         let missing: Vec<&String> = missing.collect();
         assert!(
             missing.is_empty(),

@@ -1,5 +1,7 @@
 //! `tinker checkpoint publish|unpublish|ttl|copy`.
 
+#![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
+
 use std::time::Duration;
 
 use serde::Serialize;

@@ -226,7 +226,7 @@ async fn delete(
     let tries = paths.into_iter().map(|path| {
         let (checkpoints, interrupt) = (&checkpoints, &interrupt);
         async move {
-            if interrupt.is_requested() {
+            if interrupt.flag().is_requested() {
                 return (path, None);
             }
             let result = checkpoints.delete(&path).await;
@@ -249,5 +249,5 @@ async fn delete(
     }
     drop((results, progress));
     outcome.deleted_count = outcome.deleted.len();
-    Ok((outcome, interrupt.is_requested()))
+    Ok((outcome, interrupt.flag().is_requested()))
 }

@@ -1,5 +1,7 @@
 //! `tinker checkpoint import`: an adapter of another program becomes a checkpoint.
 
+#![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
