@@ -256,6 +256,9 @@ fn every_recorded_command_shows_the_same_facts() {
             json_of(printed)
                 .iter()
                 .for_each(|value| facts(value, &mut official));
+        } else if name == "checkpoint_delete_run_filter" {
+            // The list that it selects from is not printed.
+            official.insert(S0.to_owned());
         } else if code == 0 {
             for exchange in recording["exchanges"].as_array().unwrap() {
                 facts(&exchange["response"]["body"]["json"], &mut official);
