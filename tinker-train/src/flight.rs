@@ -18,6 +18,8 @@ pub(crate) struct Flight {
     /// Everything that is known before the result.
     pub(crate) row: StepRow,
     pub(crate) passes: Vec<Pass>,
+    /// Number by which the summed loss is divided.
+    per: f64,
     /// `None` if there was nothing to learn.
     pub(crate) update: Option<Pending<OptimStepOutput>>,
     pub(crate) snapshot: Option<Pending<SamplingClient>>,
@@ -42,6 +44,7 @@ impl Flight {
     pub(crate) fn new(row: StepRow) -> Self {
         Self {
             row,
+            per: 0.0,
             passes: Vec::new(),
             update: None,
             snapshot: None,
@@ -54,6 +57,7 @@ impl Flight {
         let row = &mut self.row;
         row.tokens += batch.tokens;
         row.learned_tokens += batch.learned;
+        self.per += batch.per.unwrap_or(batch.learned as f64);
         row.metrics.extend(finite(batch.metrics));
         if batch.data.is_empty() {
             return;
@@ -88,7 +92,7 @@ impl Flight {
             }
         }
         let row = &mut self.row;
-        row.loss = sum.map(|sum| sum / row.learned_tokens.max(1) as f64);
+        row.loss = sum.map(|sum| sum / self.per.max(1.0));
         if let Some(mut update) = self.update {
             let update = watched(&mut update, &mut report).await.map_err(failed)?;
             let metrics = update.metrics.unwrap_or_default();

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answers;
+mod dpo;
 mod ended;
 mod error;
 mod event;
@@ -8,6 +9,7 @@ mod flight;
 mod order;
 mod recipe;
 mod recovery;
+mod rl;
 mod row;
 mod run;
 mod schedule;
@@ -18,12 +20,18 @@ mod trainer;
 mod verdict;
 
 pub use answers::{Answers, Score, is_exact};
+pub use dpo::{Dpo, Pair, PairLogprobs, pair_logprobs, preference_accuracy};
 pub use ended::{EndReason, Ended};
 pub use error::{BoxError, Diverged, TrainError};
 pub use event::TrainEvent;
 pub use order::{Order, steps};
 pub use recipe::{Batch, BatchLoss, Custom, Measure, Position, Recipe};
 pub use recovery::Recoveries;
+pub use rl::checker::{Checker, UnknownChecker};
+pub use rl::policy::Rl;
+pub use rl::problem::{Answered, Problem};
+pub use rl::program::Program;
+pub use rl::reward::Reward;
 pub use row::{StepRow, VARYING};
 pub use run::folder::{CONFIG, JOURNAL, METRICS, RunFolder};
 pub use run::journal::SavedStep;

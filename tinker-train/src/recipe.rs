@@ -61,6 +61,8 @@ pub struct Batch {
     pub tokens: usize,
     /// Number of tokens that are learned; the loss is reported per learned token.
     pub learned: usize,
+    /// Number by which the summed loss is divided in the metrics. Default: [`Self::learned`].
+    pub per: Option<f64>,
     /// Measurements that are known before the pass.
     pub metrics: BTreeMap<String, f64>,
     /// Measurements on its result.
@@ -92,6 +94,7 @@ impl Batch {
             learned: data.iter().map(Datum::learned_tokens).sum(),
             data,
             loss,
+            per: None,
             metrics: BTreeMap::new(),
             measure: None,
             notes: Vec::new(),

@@ -32,6 +32,13 @@ pub struct Snapshot {
     pub sampler: SamplingClient,
 }
 
+impl Snapshot {
+    /// The weights after `step` steps.
+    pub fn new(step: usize, sampler: SamplingClient) -> Self {
+        Self { step, sampler }
+    }
+}
+
 /// Evaluates weights during a run. The metrics become part of the row of the step.
 pub type Evaluate = Arc<
     dyn Fn(Snapshot) -> BoxFuture<'static, Result<BTreeMap<String, f64>, BoxError>> + Send + Sync,
@@ -135,8 +142,23 @@ impl Trainer {
                 .then(|| training.save_weights_and_get_sampling_client()),
             refusals: self.refusals.as_ref().map_or(0, |refusals| refusals()),
         };
-        while let Some(landed) = steps.next().await? {
-            steps.finish(landed).await?;
+        loop {
+            match steps.next().await {
+                Ok(Some(landed)) => steps.finish(landed).await?,
+                Ok(None) => break,
+                Err(error @ (TrainError::Refused(_) | TrainError::Hook { .. })) => {
+                    // The weights are sound, only the next batch could not be made. With steps in flight they are newer than
+                    // the rows.
+                    if steps.in_flight.is_empty()
+                        && let Ok(Some(path)) = steps.stop(steps.folder.done()).await
+                    {
+                        let step = steps.folder.done();
+                        (steps.report)(TrainEvent::Saved { step, path });
+                    }
+                    return Err(error);
+                }
+                Err(error) => return Err(error),
+            }
         }
         steps.end().await
     }

@@ -5,6 +5,12 @@ use crate::settings::Settings;
 
 /// A gradient norm this many times the mean of those before is pointed out.
 const EXPLODING: f64 = 20.0;
+/// Largest healthy divergence of sampler and trainer, half the mean square per token.
+const DRIFT: f64 = 0.01;
+/// Share of the first entropy below which it has collapsed.
+const COLLAPSED: f64 = 0.1;
+/// A reward below this is not that of a run that has learned its task.
+const LOW: f64 = 0.5;
 /// Number of steps before gradient norms are judged.
 const SETTLED: usize = 10;
 
@@ -19,6 +25,10 @@ pub(crate) struct Verdict {
     pub(crate) stops: bool,
     norms: (usize, f64),
     has_exploded: bool,
+    has_drifted: bool,
+    has_collapsed: bool,
+    were_equal: bool,
+    first_entropy: Option<f64>,
 }
 
 impl Verdict {
@@ -47,7 +57,41 @@ impl Verdict {
                 self.without_improvement >= patience.evaluations && row.number > patience.warm_up
             });
         }
-        self.exploding(row)
+        self.exploding(row).or_else(|| self.sampling(row))
+    }
+
+    /// Points out, once each, what spoils reinforcement learning.
+    fn sampling(&mut self, row: &StepRow) -> Option<String> {
+        let step = row.number;
+        let metric = |name| row.metric(name);
+        if let Some(drift) = metric("kl_sampler_v2").filter(|drift| *drift > DRIFT)
+            && !std::mem::replace(&mut self.has_drifted, true)
+        {
+            return Some(format!(
+                "step {step}: sampler and trainer differ by {drift:.4} nats a token, more than {DRIFT}; runs become unstable \
+                 there, so check that both have the same weights and precision"
+            ));
+        }
+        let entropy = metric("entropy")?;
+        let first = *self.first_entropy.get_or_insert(entropy);
+        let reward = metric("reward").unwrap_or_default();
+        if entropy < COLLAPSED * first
+            && reward < LOW
+            && !std::mem::replace(&mut self.has_collapsed, true)
+        {
+            return Some(format!(
+                "step {step}: the entropy of the answers fell from {first:.3} to {entropy:.3} nats a token, with a reward of \
+                 {reward:.2}; the model no longer tries other answers, so use a lower learning rate or --kl"
+            ));
+        }
+        let all_equal = metric("groups_dropped")? >= metric("groups")?;
+        if all_equal && reward < LOW && !std::mem::replace(&mut self.were_equal, true) {
+            return Some(format!(
+                "step {step}: all answers to each prompt have the same reward, so nothing is learned; if that persists, use \
+                 easier problems, larger groups, or a warm-up by supervised training"
+            ));
+        }
+        None
     }
 
     fn exploding(&mut self, row: &StepRow) -> Option<String> {
@@ -103,6 +147,39 @@ mod tests {
         }
         assert_eq!(stops, [false, false, false, false, false, true]);
         assert_eq!(verdict.best, Some((0.6, 4)));
+    }
+
+    #[test]
+    fn drift_collapse_and_equal_rewards_are_pointed_out_once() {
+        let (settings, mut verdict) = (settings(), Verdict::default());
+        let mut notes = Vec::new();
+        for number in 1..=9 {
+            let mut row = StepRow::new(number);
+            let late = number > 3;
+            for (name, value) in [
+                ("reward", 0.1),
+                ("entropy", if late { 0.01 } else { 1.0 }),
+                ("groups", 4.0),
+                ("groups_dropped", if late { 4.0 } else { 3.0 }),
+                ("kl_sampler_v2", if number == 3 { 0.02 } else { 0.001 }),
+            ] {
+                row.metrics.insert(name.to_owned(), value);
+            }
+            notes.extend(verdict.add(&row, &settings));
+        }
+        let starts = [
+            "step 3: sampler and trainer differ",
+            "step 4: the entropy",
+            "step 5: all answers",
+        ];
+        assert_eq!(notes.len(), 3, "{notes:?}");
+        assert!(
+            notes
+                .iter()
+                .zip(starts)
+                .all(|(note, start)| note.starts_with(start)),
+            "{notes:?}"
+        );
     }
 
     #[test]

@@ -2,14 +2,19 @@
 
 mod args;
 mod cache;
+mod common;
 mod continued;
+mod dpo;
 mod encoded;
 mod job;
 mod pace;
 mod plan;
 mod preview;
+mod recipe_run;
 mod record;
 mod resume;
+mod rl;
+mod rows;
 mod run;
 mod run_folder;
 mod runner;
@@ -39,6 +44,8 @@ pub(crate) struct TrainArgs {
 /// A subcommand of `tinker train`. A data file with the name of one is given as `./resume`.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Dpo(Box<dpo::Args>),
+    Rl(Box<rl::Args>),
     Resume(resume::Args),
 }
 
@@ -46,6 +53,8 @@ enum Command {
 pub(crate) async fn run(args: TrainArgs, context: &Context) -> anyhow::Result<()> {
     match args.command {
         None => Box::pin(run::run(args.args, None, context)).await,
+        Some(Command::Dpo(args)) => Box::pin(dpo::run(*args, None, context)).await,
+        Some(Command::Rl(args)) => Box::pin(rl::run(*args, None, context)).await,
         Some(Command::Resume(args)) => Box::pin(resume::run(args, context)).await,
     }
 }

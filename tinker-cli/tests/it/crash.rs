@@ -141,6 +141,127 @@ fn a_supervised_run_is_the_same_after_kills() {
     is_the_same_after_kills(&work, &command, kills());
 }
 
+/// Lines with two words, and the first of them as the better or the right answer.
+fn write_words(work: &Workplace) {
+    let words = [
+        "river", "stone", "apple", "door", "lamp", "cloud", "boat", "horse",
+    ];
+    let pairs = (0..24).map(|at| (words[at % 8], words[(at + 1 + at / 8) % 8]));
+    let (mut pairs_text, mut problems) = (String::new(), String::new());
+    for (first, second) in pairs {
+        pairs_text += &format!(
+            "{{\"prompt\":\"pick: {first} {second} ->\",\"chosen\":\" {first}\",\"rejected\":\" {second}\"}}\n"
+        );
+        problems +=
+            &format!("{{\"prompt\":\"word: {first} {second} ->\",\"answer\":\"{first}\"}}\n");
+    }
+    work.write("pairs.jsonl", &pairs_text);
+    work.write("problems.jsonl", &problems);
+}
+
+#[test]
+fn a_run_on_preferences_is_the_same_after_kills() {
+    let work = Workplace::new();
+    write_words(&work);
+    let command = [
+        "train",
+        "dpo",
+        "pairs.jsonl",
+        "--steps",
+        "12",
+        "--batch-size",
+        "4",
+        "--rank",
+        "4",
+        "--save-every",
+        "4",
+        "--eval-every",
+        "5",
+        "--keep",
+        "2",
+    ];
+    is_the_same_after_kills(&work, &command, kills());
+}
+
+#[test]
+fn a_run_on_rewards_is_the_same_after_kills() {
+    let work = Workplace::new();
+    write_words(&work);
+    let command = [
+        "train",
+        "rl",
+        "problems.jsonl",
+        "--steps",
+        "8",
+        "--batch-size",
+        "4",
+        "--group-size",
+        "4",
+        "--max-tokens",
+        "16",
+        "--rank",
+        "4",
+        "--save-every",
+        "3",
+        "--eval-every",
+        "5",
+        "--kl",
+        "0.01",
+    ];
+    is_the_same_after_kills(&work, &command, kills());
+}
+
+#[test]
+fn a_reward_program_that_fails_is_named_and_the_run_is_saved() {
+    let work = Workplace::new();
+    write_words(&work);
+    // Rewards for the evaluation before training and for the first steps, then the program dies.
+    let program = "n=$(cat count 2>/dev/null || echo 0); echo $((n + 1)) > count; [ $n -lt 4 ] || { echo lost it >&2; exit 9; }; \
+                   awk '{print NR % 2}'";
+    let run = work.run(&[
+        "train",
+        "rl",
+        "problems.jsonl",
+        "--steps",
+        "8",
+        "--batch-size",
+        "4",
+        "--group-size",
+        "4",
+        "--max-tokens",
+        "8",
+        "--rank",
+        "4",
+        "--output",
+        "run",
+        "--reward-program",
+        program,
+    ]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert!(run.stderr.contains("failed 3 times"), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("exit status: 9: lost it"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("/weights/step-000003"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(rows(&work.path("run")).len(), 3);
+
+    // With a program that works again, the same command line goes on after the third step.
+    work.write("count", "0");
+    let rest = work.run(&["train", "resume", "run", "--json"]);
+    assert_eq!(
+        rest.code, 1,
+        "it dies again after four more steps: {}",
+        rest.stderr
+    );
+    assert_eq!(rows(&work.path("run")).len(), 7, "{}", rest.stderr);
+}
+
 #[test]
 fn a_run_that_changed_or_is_in_use_is_not_continued() {
     let work = Workplace::new();

@@ -4,6 +4,7 @@
 //! second measures the rule and not memory.
 
 mod files;
+mod first_word;
 mod pig_latin;
 mod split;
 mod tool_call;

@@ -107,7 +107,7 @@ pub(crate) struct Args {
     pub(super) destination: DestinationArgs,
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
         Ok(_) => Err("must be greater than 0".to_owned()),

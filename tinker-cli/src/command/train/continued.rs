@@ -12,6 +12,9 @@ use crate::exit::Usage;
 /// The settings of a run that its continuation repeats.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Settings {
+    /// Supervised if there is none.
+    #[serde(default)]
+    pub(super) recipe: Option<String>,
     /// Words of the command that continues the run.
     #[serde(default)]
     pub(super) continue_command: Vec<String>,

@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as _, FromArgMatches as _};
 use tinker_train::RunFolder;
 
-use super::args;
 use super::continued::{Continued, Settings};
 use super::run::run as train;
 use super::run_folder::{SUMMARY, folder_error};
+use super::{args, dpo, rl};
 use crate::context::Context;
 use crate::exit::Usage;
 
@@ -46,27 +45,46 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         let note = format!("the server may still hold {path}, which it did not acknowledge");
         context.printer.print_note(&note);
     }
-    let mut parsed = parse(&settings.continue_command)?;
     let saved = folder.rewind()?;
     let from = match &saved {
         Some(saved) => format!("from step {}, {}", saved.step, saved.path),
         None => "from its start, as no checkpoint was saved".to_owned(),
     };
     context.printer.print_labelled("continue", &from);
-    parsed.resume = saved.as_ref().map(|saved| saved.path.to_string());
-    parsed.first_step = saved.map_or(0, |saved| saved.step);
-    parsed.output = Some(args.run);
-    let continued = Continued {
+    let (step, path) = saved.map_or((0, None), |saved| {
+        (saved.step, Some(saved.path.to_string()))
+    });
+    let words = settings.continue_command.clone();
+    let recipe = settings.recipe.clone();
+    let continued = Some(Continued {
         folder,
         settings,
         allow_changes: args.allow_changes,
-    };
-    Box::pin(train(parsed, Some(continued), context)).await
+    });
+    match recipe.as_deref() {
+        None | Some("supervised") => {
+            let mut parsed: args::Args = parse(&words)?;
+            (parsed.resume, parsed.first_step) = (path, step);
+            parsed.output = Some(args.run);
+            Box::pin(train(parsed, continued, context)).await
+        }
+        Some("dpo") => {
+            let mut parsed: dpo::Args = parse(&words[1..])?;
+            (parsed.common.resume, parsed.common.output) = (path, Some(args.run));
+            Box::pin(dpo::run(parsed, continued, context)).await
+        }
+        Some("rl") => {
+            let mut parsed: rl::Args = parse(&words[1..])?;
+            (parsed.common.resume, parsed.common.output) = (path, Some(args.run));
+            Box::pin(rl::run(parsed, continued, context)).await
+        }
+        Some(other) => Err(Usage(format!("this version has no recipe {other:?}")).into()),
+    }
 }
 
-/// Parses words that [`super::suggest::continuation`] wrote.
-fn parse(words: &[String]) -> anyhow::Result<args::Args> {
-    let command = args::Args::augment_args(clap::Command::new("train"));
+/// Parses the words of the command that continues a run. The first one is the name of the command.
+fn parse<A: clap::Args + clap::FromArgMatches>(words: &[String]) -> anyhow::Result<A> {
+    let command = A::augment_args(clap::Command::new("train"));
     let matches = command.try_get_matches_from(words)?;
-    Ok(args::Args::from_arg_matches(&matches)?)
+    Ok(A::from_arg_matches(&matches)?)
 }

@@ -1,0 +1,111 @@
+//! Options that `train dpo` and `train rl` share.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
+
+use tinker_train::Settings;
+
+use crate::connect::DestinationArgs;
+use crate::data_files::ReadArgs;
+
+/// Options that `train dpo` and `train rl` share.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct CommonArgs {
+    /// Files of examples, patterns such as 'data/*.jsonl', or `-` for standard input.
+    #[arg(required = true, value_name = "DATA")]
+    pub(super) data: Vec<PathBuf>,
+    /// Held-out examples [default: DATA-eval.jsonl if it exists, else 10 % of DATA].
+    #[arg(long, value_name = "FILE")]
+    pub(super) eval: Option<PathBuf>,
+    /// Base model, or folder of a Hugging Face model [default: the built-in model].
+    #[arg(short, long, value_name = "MODEL")]
+    pub(super) model: Option<String>,
+    /// Start from a training checkpoint instead of a fresh adapter.
+    #[arg(long, value_name = "TINKER_PATH", conflicts_with_all = ["model", "rank"])]
+    pub(super) resume: Option<String>,
+    /// Name of the checkpoint to save.
+    #[arg(long, default_value = "final")]
+    pub(super) name: String,
+    /// Folder for the records of the run [default: runs/DATA-TIME].
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) read: ReadArgs,
+    /// Rank of the LoRA adapter [default: 16].
+    #[arg(long, help_heading = "Training")]
+    pub(super) rank: Option<NonZeroU32>,
+    /// Random seed of the initial adapter weights, the order of the examples and the samples.
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
+    pub(super) seed: u64,
+    /// Also evaluate on the held-out examples every N steps.
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(super) eval_every: Option<NonZeroUsize>,
+    /// Also save a checkpoint every N steps.
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(super) save_every: Option<NonZeroUsize>,
+    /// Number of checkpoints to keep; older ones are removed [default: all].
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    pub(super) keep: Option<NonZeroUsize>,
+    #[command(flatten)]
+    pub(super) destination: DestinationArgs,
+}
+
+impl CommonArgs {
+    /// The first file of the data; its name stands for all.
+    pub(super) fn first_file(&self) -> &Path {
+        self.data.first().map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    /// The settings of the loop.
+    pub(super) fn settings(&self, steps: usize, learning_rate: f64) -> Settings {
+        let mut settings = Settings::new(steps, learning_rate);
+        settings.eval_every = self.eval_every.map(usize::from);
+        settings.save_every = self.save_every.map(usize::from);
+        settings.keep = self.keep.map(usize::from);
+        settings.name.clone_from(&self.name);
+        settings
+    }
+
+    /// The options as words of a command that continues the run.
+    pub(super) fn to_words(&self, model: &str) -> Vec<String> {
+        let path = |path: &PathBuf| path.display().to_string();
+        let mut words: Vec<String> = self.data.iter().map(path).collect();
+        for (flag, is_set) in [
+            ("--skip-bad", self.read.skip_bad),
+            ("--allow-empty", self.read.allow_empty),
+        ] {
+            words.extend(is_set.then(|| flag.to_owned()));
+        }
+        let number = |number: Option<NonZeroUsize>| number.map(|number| number.to_string());
+        for (name, value) in [
+            ("--eval", self.eval.as_ref().map(path)),
+            (
+                "--format",
+                self.read.format.map(|format| format.to_string()),
+            ),
+            ("--name", Some(self.name.clone())),
+            ("--seed", Some(self.seed.to_string())),
+            ("--eval-every", number(self.eval_every)),
+            ("--save-every", number(self.save_every)),
+            ("--keep", number(self.keep)),
+            (
+                "--threads",
+                self.destination
+                    .threads()
+                    .map(|threads| threads.to_string()),
+            ),
+        ] {
+            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        }
+        if self.resume.is_none() {
+            let model = self.model.clone().unwrap_or_else(|| model.to_owned());
+            words.extend(["--model".to_owned(), model]);
+            let rank = self
+                .rank
+                .map(|rank| ["--rank".to_owned(), rank.to_string()]);
+            words.extend(rank.into_iter().flatten());
+        }
+        words.extend(self.destination.to_words());
+        words
+    }
+}

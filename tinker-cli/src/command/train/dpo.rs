@@ -1,0 +1,261 @@
+//! `tinker train dpo`: preferences.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use serde::{Deserialize, Serialize};
+use tinker_data::{LengthLimit, Renderer, Row};
+use tinker_train::{
+    Dpo, Evaluate, Pair, PairLogprobs, RunFolder, Snapshot, Trainer, pair_logprobs,
+    preference_accuracy,
+};
+
+use super::args::positive;
+use super::common::CommonArgs;
+use super::continued::Continued;
+use super::recipe_run::{RecipeRun, prepare};
+use super::rows::{Rows, check_length, refuse};
+use super::run_folder;
+use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
+use crate::context::Context;
+use crate::interrupt::Interrupt;
+
+/// Log probabilities under the starting weights, computed once.
+const REFERENCE: &str = "reference.json";
+
+/// Train on preferences: of two answers to a prompt, the better one becomes more likely.
+///
+/// Direct preference optimization. Each row has `prompt`, `chosen` and `rejected`, or the two as conversations.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Each row of the data is one of:
+  {\"prompt\": \"...\", \"chosen\": \"...\", \"rejected\": \"...\"}
+  {\"chosen\": [{\"role\": \"user\", \"content\": \"...\"}, ...], \"rejected\": [...]}
+
+Examples:
+  tinker train dpo examples/data/preferences.jsonl
+  tinker train dpo pairs.jsonl --beta 0.3 --steps 200 --save-every 50
+  tinker train resume runs/pairs-20260101-120000")]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+    /// Strength of the pull to the starting weights.
+    #[arg(long, default_value_t = 0.1, value_parser = positive, help_heading = "Training")]
+    beta: f64,
+    /// Peak learning rate [default: 0.001 for the built-in model, 0.00001 for others].
+    #[arg(long, value_name = "RATE", value_parser = positive, help_heading = "Training")]
+    learning_rate: Option<f64>,
+    /// Pairs per step.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "32",
+        help_heading = "Training"
+    )]
+    batch_size: NonZeroUsize,
+    /// Number of steps.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "60",
+        help_heading = "Training"
+    )]
+    steps: NonZeroUsize,
+}
+
+/// The settings in `config.json`.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Settings {
+    beta: f64,
+    learning_rate: f64,
+    batch_size: usize,
+    steps: usize,
+}
+
+/// The content of [`REFERENCE`].
+#[derive(Debug, Serialize, Deserialize)]
+struct Reference {
+    train: Vec<[f64; 2]>,
+    held_out: Vec<[f64; 2]>,
+}
+
+pub(super) async fn run(
+    args: Args,
+    continued: Option<Continued>,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let common = &args.common;
+    let model = common.resume.as_deref().or(common.model.as_deref());
+    let destination = Destination::resolve(&common.destination, model, context)?;
+    let output = common.output.clone();
+    let output = output.unwrap_or_else(|| run_folder::default_path(common.first_file()));
+    let rows = Rows::read(common, run_folder::nearest(&output).as_deref(), context)?;
+    let template = common.destination.template();
+    template.refuse_inert(rows.has_messages, WITHOUT_MESSAGES)?;
+    let mut connection = Connection::open(destination, context.printer).await?;
+    let result = Box::pin(train(&args, &rows, continued, &mut connection, context)).await;
+    connection.close(&result).await;
+    result
+}
+
+async fn train(
+    args: &Args,
+    rows: &Rows,
+    continued: Option<Continued>,
+    connection: &mut Connection,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let common = &args.common;
+    let prepared = prepare(common, rows, continued.as_ref(), connection, context).await?;
+    let renderer = connection.renderer(&prepared.model).await?;
+    let limit = match connection.context_length(&prepared.model) {
+        Some(most) => LengthLimit::Refuse(most),
+        None => LengthLimit::Unknown,
+    };
+    let (train, held_out) = (
+        pairs(&rows.train, &renderer, limit)?,
+        pairs(&rows.held_out, &renderer, limit)?,
+    );
+    let is_built_in = prepared.model == crate::connect::BUILT_IN_MODEL;
+    let settings = Settings {
+        beta: args.beta,
+        learning_rate: args
+            .learning_rate
+            .unwrap_or(if is_built_in { 1e-3 } else { 1e-5 }),
+        batch_size: args.batch_size.get().min(train.len().max(1)),
+        steps: args.steps.get(),
+    };
+    let mut words = vec!["train".to_owned(), "dpo".to_owned()];
+    words.extend(common.to_words(&prepared.model));
+    for (name, value) in [
+        ("--beta", settings.beta.to_string()),
+        ("--learning-rate", settings.learning_rate.to_string()),
+        ("--batch-size", settings.batch_size.to_string()),
+        ("--steps", settings.steps.to_string()),
+    ] {
+        words.extend([name.to_owned(), value]);
+    }
+    let run = RecipeRun {
+        name: "dpo",
+        args: common,
+        context,
+        rows,
+        model: prepared.model,
+        start: prepared.start,
+        words,
+        settings,
+    };
+    let plan = format!(
+        "{} steps of {} pairs, beta {}, learning rate {}",
+        settings.steps, settings.batch_size, settings.beta, settings.learning_rate
+    );
+    context.printer.print_labelled("plan", &plan);
+    let folder = run.folder(connection, continued)?;
+    let (reference, of_held_out) = match recorded(&folder, train.len(), held_out.len()) {
+        Some(recorded) => recorded,
+        None => {
+            // Nothing is trained yet: the reference is the model as it starts.
+            let sampler = prepared
+                .training
+                .save_weights_and_get_sampling_client()
+                .await?;
+            let found = (
+                pair_logprobs(&sampler, &train).await?,
+                pair_logprobs(&sampler, &held_out).await?,
+            );
+            let plain = |pairs: &[PairLogprobs]| {
+                pairs
+                    .iter()
+                    .map(|pair| [pair.chosen, pair.rejected])
+                    .collect()
+            };
+            let file = Reference {
+                train: plain(&found.0),
+                held_out: plain(&found.1),
+            };
+            folder.write_json(REFERENCE, &file)?;
+            found
+        }
+    };
+    let before = BTreeMap::from([(
+        "held_out_accuracy".to_owned(),
+        preference_accuracy(&of_held_out, &of_held_out),
+    )]);
+    let recipe =
+        Dpo::new(train, reference, settings.batch_size, common.seed)?.with_beta(settings.beta);
+    let mut trainer = Trainer::new(common.settings(settings.steps, settings.learning_rate));
+    trainer.stop = Interrupt::listen(
+        context.printer,
+        "stopping after the step in flight; Ctrl-C again exits at once",
+    )?
+    .flag();
+    trainer.refusals = connection.refusals();
+    trainer.evaluate = Some(evaluation(held_out, of_held_out, context));
+    Box::pin(run.train(
+        &recipe,
+        trainer,
+        prepared.training,
+        connection,
+        folder,
+        before,
+    ))
+    .await
+}
+
+fn pairs(rows: &[Row], renderer: &Renderer, limit: LengthLimit) -> anyhow::Result<Vec<Pair>> {
+    let pair = |row: &Row| {
+        let pair = Pair::encode(renderer, &row.example);
+        let pair = pair.ok_or_else(|| {
+            refuse(
+                row,
+                "is no preference; give `prompt`, `chosen` and `rejected`",
+            )
+        })?;
+        let pair = pair.map_err(|error| refuse(row, &error.to_string()))?;
+        check_length(row, pair.longest(), limit)?;
+        Ok(pair)
+    };
+    rows.iter().map(pair).collect()
+}
+
+/// The log probabilities that an earlier process recorded.
+fn recorded(
+    folder: &RunFolder,
+    train: usize,
+    held_out: usize,
+) -> Option<(Vec<PairLogprobs>, Vec<PairLogprobs>)> {
+    let text = std::fs::read(folder.path().join(REFERENCE)).ok()?;
+    let file: Reference = serde_json::from_slice(&text).ok()?;
+    let pairs = |pairs: Vec<[f64; 2]>| {
+        pairs
+            .into_iter()
+            .map(|[chosen, rejected]| PairLogprobs { chosen, rejected })
+            .collect()
+    };
+    let is_whole = file.train.len() == train && file.held_out.len() == held_out;
+    is_whole.then(|| (pairs(file.train), pairs(file.held_out)))
+}
+
+fn evaluation(pairs: Vec<Pair>, reference: Vec<PairLogprobs>, context: &Context) -> Evaluate {
+    let (shared, printer) = (Arc::new((pairs, reference)), context.printer);
+    Arc::new(move |snapshot: Snapshot| {
+        let shared = Arc::clone(&shared);
+        async move {
+            let (pairs, reference) = &*shared;
+            if pairs.is_empty() {
+                return Ok(BTreeMap::new());
+            }
+            let policy = pair_logprobs(&snapshot.sampler, pairs).await?;
+            let accuracy = preference_accuracy(&policy, reference);
+            let line = format!(
+                "step {}: preference accuracy {accuracy:.3} on held-out pairs",
+                snapshot.step
+            );
+            printer.print_labelled("", &line);
+            Ok(BTreeMap::from([("held_out_accuracy".to_owned(), accuracy)]))
+        }
+        .boxed()
+    })
+}

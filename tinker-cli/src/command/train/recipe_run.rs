@@ -1,0 +1,324 @@
+//! A run of `train dpo` or `train rl`, from the settings to the summary.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde::Serialize;
+use tinker_client::{LoraConfig, TrainingClient};
+use tinker_train::{EndReason, Ended, Recipe, RunFolder, Trainer};
+use tinker_types::{CheckpointKind, CheckpointPath};
+
+use super::common::CommonArgs;
+use super::continued::Continued;
+use super::plan::DEFAULT_RANK;
+use super::record::Record;
+use super::rows::Rows;
+use super::run_folder::{self, PLOT, SUMMARY, folder_error};
+use super::runner::{Runner, load};
+use super::summary::{Status, Suggestion, curve};
+use crate::clock;
+use crate::connect::Connection;
+use crate::context::Context;
+use crate::exit::{Interrupted, Usage};
+use crate::format::{self, labelled, shell_word};
+use crate::plot;
+use crate::report::Printable;
+use crate::style::{LABEL, STRONG, TerminalStyle, paint};
+
+/// Settings of a run: `config.json`.
+#[derive(Debug, Serialize)]
+struct Config<'a, S> {
+    recipe: &'static str,
+    started: String,
+    tinker_version: &'static str,
+    #[serde(rename = "place")]
+    destination: &'a str,
+    data: String,
+    data_sha256: &'a str,
+    held_out_sha256: Option<&'a str>,
+    examples: usize,
+    held_out: usize,
+    checkpoint_name: &'a str,
+    /// Words of the command with these settings.
+    command: &'a [String],
+    continue_command: &'a [String],
+    model: &'a str,
+    resume: Option<&'a CheckpointPath>,
+    rank: Option<u32>,
+    seed: u64,
+    #[serde(flatten)]
+    settings: S,
+}
+
+/// The result of a run.
+#[derive(Debug, Serialize)]
+struct Summary {
+    recipe: &'static str,
+    status: Status,
+    model: String,
+    data: String,
+    steps: usize,
+    tokens: usize,
+    seconds: f64,
+    /// Metrics on the held-out examples before training.
+    before: BTreeMap<String, f64>,
+    after: Option<BTreeMap<String, f64>>,
+    checkpoint: String,
+    sampler: Option<String>,
+    run_folder: String,
+    next: Vec<Suggestion>,
+}
+
+/// A prepared run.
+pub(super) struct Prepared {
+    pub(super) training: TrainingClient,
+    pub(super) model: String,
+    pub(super) start: Option<CheckpointPath>,
+}
+
+/// Creates the model to train, or loads the checkpoint to start from.
+pub(super) async fn prepare(
+    args: &CommonArgs,
+    rows: &Rows,
+    continued: Option<&Continued>,
+    connection: &Connection,
+    context: &Context,
+) -> anyhow::Result<Prepared> {
+    let start = args.resume.as_deref().map(|path| {
+        let path: CheckpointPath = path.parse().map_err(|error| Usage(format!("--resume: {error}")))?;
+        if path.kind() == CheckpointKind::Sampler {
+            let message = format!("--resume: {path} holds sampling weights; training continues from tinker://RUN/weights/NAME");
+            return Err(Usage(message));
+        }
+        Ok(path)
+    });
+    let start = start.transpose()?;
+    let (training, model) = if let Some(path) = &start {
+        let training = match load(&connection.service, path).await {
+            Ok(training) => training,
+            Err(error) => return Err(connection.explain_missing(&path.to_string(), error).await),
+        };
+        let info = training.info();
+        let model = info
+            .model_name
+            .clone()
+            .or_else(|| info.model_data.model_name.clone());
+        (training, model.unwrap_or_default())
+    } else {
+        let model = connection.base_model(args.model.as_deref())?;
+        let rank = args.rank.map_or(DEFAULT_RANK, u32::from);
+        let lora = LoraConfig::new(rank).with_seed(args.seed);
+        let training = connection
+            .service
+            .create_lora_training_client(&model, lora)
+            .await?;
+        (training, model)
+    };
+    if let Some(continued) = continued {
+        let held_out = rows.held_out_sha256.as_deref();
+        continued.check(&model, &rows.sha256, held_out, context)?;
+    }
+    Ok(Prepared {
+        training,
+        model,
+        start,
+    })
+}
+
+/// A run with its recipe.
+pub(super) struct RecipeRun<'a, S> {
+    pub(super) name: &'static str,
+    pub(super) args: &'a CommonArgs,
+    pub(super) context: &'a Context,
+    pub(super) rows: &'a Rows,
+    pub(super) model: String,
+    pub(super) start: Option<CheckpointPath>,
+    /// Words of the command that continues the run.
+    pub(super) words: Vec<String>,
+    pub(super) settings: S,
+}
+
+impl<S: Serialize + Copy> RecipeRun<'_, S> {
+    /// The run folder: that of the continued run, or a new one.
+    pub(super) fn folder(
+        &self,
+        connection: &Connection,
+        continued: Option<Continued>,
+    ) -> anyhow::Result<RunFolder> {
+        if let Some(continued) = continued {
+            return Ok(continued.folder);
+        }
+        let config = Config {
+            recipe: self.name,
+            started: clock::now(),
+            tinker_version: env!("CARGO_PKG_VERSION"),
+            destination: connection.describe(),
+            data: self.args.first_file().display().to_string(),
+            data_sha256: &self.rows.sha256,
+            held_out_sha256: self.rows.held_out_sha256.as_deref(),
+            examples: self.rows.train.len(),
+            held_out: self.rows.held_out.len(),
+            checkpoint_name: &self.args.name,
+            command: &self.words,
+            continue_command: &self.words,
+            model: &self.model,
+            resume: self.start.as_ref(),
+            rank: self
+                .start
+                .is_none()
+                .then(|| self.args.rank.map_or(DEFAULT_RANK, u32::from)),
+            seed: self.args.seed,
+            settings: self.settings,
+        };
+        let output = self.output();
+        RunFolder::create_at(&output, &config, 0, self.start.clone()).map_err(folder_error)
+    }
+
+    fn output(&self) -> PathBuf {
+        let output = self.args.output.clone();
+        output.unwrap_or_else(|| run_folder::default_path(self.args.first_file()))
+    }
+
+    /// Trains, and prints the result. `after` evaluates the saved weights.
+    pub(super) async fn train(
+        &self,
+        recipe: &dyn Recipe,
+        trainer: Trainer,
+        training: TrainingClient,
+        connection: &mut Connection,
+        mut folder: RunFolder,
+        before: BTreeMap<String, f64>,
+    ) -> anyhow::Result<()> {
+        let printer = self.context.printer;
+        printer.print_labelled("before", &show(&before));
+        let mut record = Record {
+            metrics: folder.rows()?,
+            ..Record::default()
+        };
+        record.go_back(folder.done());
+        let evaluate = trainer.evaluate.clone();
+        let mut runner = Runner {
+            context: self.context,
+            recipe,
+            trainer,
+        };
+        let ended = runner
+            .run(connection, training, &mut folder, &mut record)
+            .await?;
+        let Ended {
+            reason,
+            steps,
+            checkpoint,
+            sampler,
+            ..
+        } = ended;
+        let Some(checkpoint) = checkpoint else {
+            folder.discard();
+            printer.print_line("nothing was trained");
+            return Err(Interrupted.into());
+        };
+        let mut after = None;
+        if let (Some(sampler), Some(evaluate)) = (&sampler, evaluate) {
+            let trained = record.pace.describe_whole(record.metrics.len());
+            printer.print_labelled("trained", &trained);
+            let client = connection.service.create_sampling_client(sampler).await?;
+            let measured = evaluate(tinker_train::Snapshot::new(steps, client)).await;
+            let failed = || {
+                format!("the training is done and saved as {checkpoint}, but its evaluation failed")
+            };
+            after = Some(
+                measured
+                    .map_err(|error| anyhow::anyhow!(error))
+                    .with_context(failed)?,
+            );
+        }
+        let interrupted = reason == EndReason::Stopped;
+        let next = if interrupted {
+            let run = shell_word(&folder.path().display().to_string());
+            Suggestion {
+                purpose: "continue",
+                command: format!("{} train resume {run}", self.context.program),
+            }
+        } else {
+            let mut words = vec!["sample".to_owned(), "--model".to_owned()];
+            words.extend(sampler.as_ref().map(ToString::to_string));
+            words.extend(self.args.destination.to_words());
+            words.push("Hello".to_owned());
+            let words: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
+            Suggestion {
+                purpose: "try it",
+                command: format!("{} {}", self.context.program, words.join(" ")),
+            }
+        };
+        let summary = Summary {
+            recipe: self.name,
+            status: if interrupted {
+                Status::Interrupted
+            } else {
+                Status::Finished
+            },
+            model: self.model.clone(),
+            data: self.args.first_file().display().to_string(),
+            steps,
+            tokens: record.pace.tokens(),
+            seconds: record.pace.seconds(),
+            before,
+            after,
+            checkpoint: checkpoint.to_string(),
+            sampler: sampler.map(|sampler| sampler.to_string()),
+            run_folder: folder.path().display().to_string(),
+            next: vec![next],
+        };
+        folder.write(PLOT, &plot::svg(&curve(&record.metrics)))?;
+        folder.write_json(SUMMARY, &summary)?;
+        self.context.report.print(&summary)?;
+        if interrupted {
+            Err(Interrupted.into())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn show(metrics: &BTreeMap<String, f64>) -> String {
+    let shown = metrics
+        .iter()
+        .map(|(name, value)| format!("{} {value:.3}", name.replace('_', " ")));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+impl Printable for Summary {
+    fn to_text(&self, style: TerminalStyle) -> String {
+        let mut text = String::from("\n");
+        for (name, before) in &self.before {
+            let after = self.after.as_ref().and_then(|after| after.get(name));
+            if let Some(after) = after {
+                let line = format!(
+                    "{before:.2} before {} {} after",
+                    style.arrow(),
+                    paint(STRONG, format!("{after:.2}"))
+                );
+                text += &format!(
+                    "{}\n",
+                    labelled(
+                        LABEL,
+                        "held out",
+                        &format!("{}: {line}", name.replace('_', " "))
+                    )
+                );
+            }
+        }
+        let steps = format::count(self.steps, "step");
+        text += &format!("{}\n", labelled(LABEL, "steps", &steps));
+        text += &format!("{}\n", labelled(LABEL, "checkpoint", &self.checkpoint));
+        if let Some(sampler) = &self.sampler {
+            text += &format!("{}\n", labelled(LABEL, "sampler", sampler));
+        }
+        text += &format!("{}\n\n", labelled(LABEL, "run folder", &self.run_folder));
+        for next in &self.next {
+            text += &format!("  {}\n    {}\n", next.purpose, paint(STRONG, &next.command));
+        }
+        text
+    }
+}

@@ -1,0 +1,374 @@
+//! `tinker train rl`: reinforcement learning with a reward that can be checked.
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use serde::Serialize;
+use tinker_client::{Loss, LossFn, SamplingSource};
+use tinker_data::{Example, Json, LengthLimit, Renderer, Row};
+use tinker_train::{Checker, Evaluate, Problem, Program, Reward, Rl, Snapshot, Trainer};
+
+use super::args::positive;
+use super::common::CommonArgs;
+use super::continued::Continued;
+use super::recipe_run::{RecipeRun, prepare};
+use super::rows::{Rows, check_length, refuse};
+use super::run_folder;
+use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
+use crate::context::Context;
+use crate::exit::Usage;
+use crate::interrupt::Interrupt;
+
+/// Metrics on the held-out problems before training.
+const BASELINE: &str = "baseline.json";
+
+/// Train on rewards: answers are sampled, and those with a higher reward become more likely.
+///
+/// Each step samples a group of answers to each of its prompts. An answer counts by its reward minus the mean of its group;
+/// groups of equal reward teach nothing and are left out. A model that never finds a rewarded answer does not learn: train
+/// it on a few examples first, and start with --resume.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "\
+Each row of the data has a prompt and, for most rewards, the right answer:
+  {\"prompt\": \"...\", \"answer\": \"...\"}
+Other columns are given to a reward program.
+
+Rewards (--reward):
+  exact, contains, regex:PATTERN, number, number:TOLERANCE, json:FIELD, choice
+A reward program (--reward-program) is started for each step. It reads one JSON object a line (prompt, answer, expected,
+metadata) until the end of its input, and prints one number a line.
+
+Examples:
+  tinker train rl examples/data/first-word.jsonl --max-tokens 24
+  tinker train rl math.jsonl --reward number --group-size 16 --kl 0.01
+  tinker train rl code.jsonl --reward-program ./run-tests.py --reward-time-limit 120")]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) common: CommonArgs,
+    /// Comparison of an answer with the right one.
+    #[arg(
+        long,
+        value_name = "REWARD",
+        default_value = "exact",
+        help_heading = "Reward"
+    )]
+    reward: Checker,
+    /// Line for the shell that starts a reward program.
+    #[arg(
+        long,
+        value_name = "COMMAND",
+        conflicts_with = "reward",
+        help_heading = "Reward"
+    )]
+    reward_program: Option<String>,
+    /// Seconds that the program may take for a step. It is tried three times.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "60",
+        help_heading = "Reward"
+    )]
+    reward_time_limit: NonZeroU64,
+    /// Loss.
+    #[arg(long, value_enum, default_value_t, help_heading = "Training")]
+    loss: LossArg,
+    /// Weight of the penalty on the divergence from the base model [default: none].
+    #[arg(long, value_name = "WEIGHT", value_parser = positive, help_heading = "Training")]
+    kl: Option<f64>,
+    /// Peak learning rate [default: 0.001 for the built-in model, 0.00004 for others].
+    #[arg(long, value_name = "RATE", value_parser = positive, help_heading = "Training")]
+    learning_rate: Option<f64>,
+    /// Prompts per step.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "16",
+        help_heading = "Training"
+    )]
+    batch_size: NonZeroUsize,
+    /// Answers to each prompt.
+    #[arg(long, value_name = "N", default_value = "8", help_heading = "Training")]
+    group_size: NonZeroUsize,
+    /// Number of steps.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "40",
+        help_heading = "Training"
+    )]
+    steps: NonZeroUsize,
+    /// Largest number of tokens of an answer.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value = "64",
+        help_heading = "Training"
+    )]
+    max_tokens: NonZeroU32,
+    /// Temperature of the answers.
+    #[arg(long, default_value_t = 1.0, value_parser = positive, help_heading = "Training")]
+    temperature: f64,
+}
+
+/// Losses with a public definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum LossArg {
+    /// Policy gradient with importance weights.
+    #[default]
+    #[value(name = "importance_sampling")]
+    ImportanceSampling,
+    /// Clipped ratio.
+    Ppo,
+    /// Clipped ratio as a constant weight.
+    Cispo,
+    /// Clipped ratio of whole answers.
+    Gspo,
+}
+
+impl LossArg {
+    fn loss(self) -> Loss {
+        match self {
+            Self::ImportanceSampling => Loss::importance_sampling(),
+            Self::Ppo => Loss::ppo(),
+            Self::Cispo => Loss::cispo(),
+            Self::Gspo => Loss::new(LossFn::Gspo),
+        }
+    }
+}
+
+/// The settings in `config.json`.
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Settings {
+    loss: LossArg,
+    kl: Option<f64>,
+    learning_rate: f64,
+    batch_size: usize,
+    group_size: usize,
+    steps: usize,
+    max_tokens: u32,
+    temperature: f64,
+}
+
+pub(super) async fn run(
+    args: Args,
+    continued: Option<Continued>,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let common = &args.common;
+    let model = common.resume.as_deref().or(common.model.as_deref());
+    let destination = Destination::resolve(&common.destination, model, context)?;
+    if args.group_size.get() < 2 {
+        return Err(Usage(
+            "--group-size is at least 2: an answer counts by the difference to the others"
+                .to_owned(),
+        )
+        .into());
+    }
+    let output = common.output.clone();
+    let output = output.unwrap_or_else(|| run_folder::default_path(common.first_file()));
+    let rows = Rows::read(common, run_folder::nearest(&output).as_deref(), context)?;
+    let template = common.destination.template();
+    template.refuse_inert(rows.has_messages, WITHOUT_MESSAGES)?;
+    let mut connection = Connection::open(destination, context.printer).await?;
+    let result = Box::pin(train(&args, &rows, continued, &mut connection, context)).await;
+    connection.close(&result).await;
+    result
+}
+
+async fn train(
+    args: &Args,
+    rows: &Rows,
+    continued: Option<Continued>,
+    connection: &mut Connection,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let common = &args.common;
+    let prepared = prepare(common, rows, continued.as_ref(), connection, context).await?;
+    let renderer = connection.renderer(&prepared.model).await?;
+    let limit = match connection.context_length(&prepared.model) {
+        Some(most) => LengthLimit::Refuse(most),
+        None => LengthLimit::Unknown,
+    };
+    let train = args.problems(&rows.train, &renderer, limit)?;
+    let held_out = args.problems(&rows.held_out, &renderer, limit)?;
+    let settings = args.settings(train.len(), &prepared.model);
+    let run = RecipeRun {
+        name: "rl",
+        args: common,
+        context,
+        rows,
+        words: args.words(&settings, &prepared.model),
+        model: prepared.model,
+        start: prepared.start,
+        settings,
+    };
+    let plan = format!(
+        "{} steps of {} prompts with {} answers, learning rate {}",
+        settings.steps, settings.batch_size, settings.group_size, settings.learning_rate
+    );
+    context.printer.print_labelled("plan", &plan);
+    let folder = run.folder(connection, continued)?;
+    let mut recipe = Rl::new(
+        train,
+        renderer,
+        args.reward(),
+        settings.batch_size,
+        common.seed,
+    )?;
+    recipe.loss = settings.loss.loss();
+    recipe.group_size = settings.group_size;
+    recipe.max_tokens = settings.max_tokens;
+    recipe.temperature = settings.temperature;
+    if let Some(weight) = settings.kl {
+        let base = SamplingSource::BaseModel(run.model.clone());
+        let reference = connection.service.create_sampling_client(base).await?;
+        recipe.reference = Some((reference, weight));
+    }
+    let recipe = Arc::new(recipe);
+    let evaluate = evaluation(Arc::clone(&recipe), held_out, context);
+    let before = match std::fs::read(folder.path().join(BASELINE)) {
+        Ok(text) => serde_json::from_slice(&text)?,
+        Err(_) => {
+            let sampler = prepared
+                .training
+                .save_weights_and_get_sampling_client()
+                .await?;
+            let before = evaluate(Snapshot::new(0, sampler)).await;
+            let before = before.map_err(|error| anyhow::anyhow!(error))?;
+            folder.write_json(BASELINE, &before)?;
+            before
+        }
+    };
+    let mut trainer = Trainer::new(common.settings(settings.steps, settings.learning_rate));
+    let notice = "stopping after the step in flight; Ctrl-C again exits at once";
+    trainer.stop = Interrupt::listen(context.printer, notice)?.flag();
+    trainer.refusals = connection.refusals();
+    trainer.evaluate = Some(evaluate);
+    Box::pin(run.train(
+        &*recipe,
+        trainer,
+        prepared.training,
+        connection,
+        folder,
+        before,
+    ))
+    .await
+}
+
+impl Args {
+    fn settings(&self, problems: usize, model: &str) -> Settings {
+        let is_built_in = model == crate::connect::BUILT_IN_MODEL;
+        let rate = if is_built_in { 1e-3 } else { 4e-5 };
+        Settings {
+            loss: self.loss,
+            kl: self.kl,
+            learning_rate: self.learning_rate.unwrap_or(rate),
+            batch_size: self.batch_size.get().min(problems.max(1)),
+            group_size: self.group_size.get(),
+            steps: self.steps.get(),
+            max_tokens: self.max_tokens.get(),
+            temperature: self.temperature,
+        }
+    }
+
+    fn reward(&self) -> Reward {
+        match &self.reward_program {
+            None => Reward::Checker(self.reward.clone()),
+            Some(line) => {
+                let limit = Duration::from_secs(self.reward_time_limit.get());
+                Reward::Program(Program::of_line(line).with_time_limit(limit))
+            }
+        }
+    }
+
+    /// Words of the command that continues the run.
+    fn words(&self, settings: &Settings, model: &str) -> Vec<String> {
+        let mut words = vec!["train".to_owned(), "rl".to_owned()];
+        words.extend(self.common.to_words(model));
+        let loss = clap::ValueEnum::to_possible_value(&self.loss);
+        let reward = match &self.reward_program {
+            None => ("--reward", Some(self.reward.to_string())),
+            Some(line) => ("--reward-program", Some(line.clone())),
+        };
+        for (name, value) in [
+            reward,
+            (
+                "--reward-time-limit",
+                Some(self.reward_time_limit.to_string()),
+            ),
+            ("--loss", loss.map(|loss| loss.get_name().to_owned())),
+            ("--kl", settings.kl.map(|weight| weight.to_string())),
+            ("--learning-rate", Some(settings.learning_rate.to_string())),
+            ("--batch-size", Some(settings.batch_size.to_string())),
+            ("--group-size", Some(settings.group_size.to_string())),
+            ("--steps", Some(settings.steps.to_string())),
+            ("--max-tokens", Some(settings.max_tokens.to_string())),
+            ("--temperature", Some(settings.temperature.to_string())),
+        ] {
+            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
+        }
+        words
+    }
+
+    fn problems(
+        &self,
+        rows: &[Row],
+        renderer: &Renderer,
+        limit: LengthLimit,
+    ) -> anyhow::Result<Vec<Problem>> {
+        let needs_answer = self.reward_program.is_none() && self.reward.needs_answer();
+        let problem = |row: &Row| {
+            let (prompt, expected, metadata) = match &row.example {
+                Example::Problem {
+                    prompt,
+                    answer,
+                    metadata,
+                } => (prompt.clone(), answer.as_ref().map(text), metadata.clone()),
+                _ => match row.question() {
+                    Some(question) => (question.prompt, Some(question.expected), Vec::new()),
+                    None => return Err(refuse(row, "has no prompt; give `prompt` and `answer`")),
+                },
+            };
+            if needs_answer && expected.is_none() {
+                let reason = format!("has no `answer`, which the reward `{}` needs", self.reward);
+                return Err(refuse(row, &reason));
+            }
+            let problem =
+                Problem::encode(renderer, &prompt, expected.unwrap_or_default(), metadata);
+            let problem = problem.map_err(|error| refuse(row, &error.to_string()))?;
+            let tokens = problem.input.length()? + self.max_tokens.get() as usize;
+            check_length(row, tokens, limit)?;
+            Ok(problem)
+        };
+        rows.iter().map(problem).collect()
+    }
+}
+
+fn text(json: &Json) -> String {
+    let other = || serde_json::to_string(json).unwrap_or_default();
+    json.as_str().map_or_else(other, str::to_owned)
+}
+
+fn evaluation(recipe: Arc<Rl>, problems: Vec<Problem>, context: &Context) -> Evaluate {
+    let (problems, printer) = (Arc::new(problems), context.printer);
+    Arc::new(move |snapshot: Snapshot| {
+        let (recipe, problems) = (Arc::clone(&recipe), Arc::clone(&problems));
+        async move {
+            if problems.is_empty() {
+                return Ok(BTreeMap::new());
+            }
+            let reward = recipe.evaluate(&snapshot.sampler, &problems).await?;
+            let line = format!(
+                "step {}: reward {reward:.3} on held-out problems",
+                snapshot.step
+            );
+            printer.print_labelled("", &line);
+            Ok(BTreeMap::from([("held_out_reward".to_owned(), reward)]))
+        }
+        .boxed()
+    })
+}

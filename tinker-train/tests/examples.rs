@@ -1,0 +1,18 @@
+//! The examples run.
+
+#![expect(clippy::unwrap_used, reason = "a failed example fails the test")]
+
+#[path = "../examples/rewards.rs"]
+mod rewards;
+#[path = "../examples/supervised.rs"]
+mod supervised;
+
+#[test]
+fn the_supervised_example_runs() {
+    supervised::main().unwrap();
+}
+
+#[test]
+fn the_example_with_a_reward_runs() {
+    rewards::main().unwrap();
+}
