@@ -1,19 +1,18 @@
 //! The loop of all recipes: steps are submitted before the results of earlier ones arrive, so that the server never waits.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
 use tinker_client::{
     CheckpointClient, CheckpointPath, Pending, SamplingClient, SaveOptions, TrainingClient,
 };
 use tokio::time::Instant;
 
 use crate::ended::{EndReason, Ended};
-use crate::error::{BoxError, Diverged, TrainError};
+use crate::error::{Diverged, TrainError};
 use crate::event::TrainEvent;
 use crate::flight::{Flight, Landed, watched};
+use crate::hook::{Evaluate, Refusals, Snapshot};
 use crate::recipe::{Position, Recipe};
 use crate::row::StepRow;
 use crate::run::folder::RunFolder;
@@ -21,32 +20,6 @@ use crate::run::journal::Entry;
 use crate::settings::{Settings, checkpoint_name};
 use crate::stop::StopFlag;
 use crate::verdict::Verdict;
-
-/// The weights after a step, for an evaluation.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Snapshot {
-    /// Number of steps in them.
-    pub step: usize,
-    /// A sampler of the weights.
-    pub sampler: SamplingClient,
-}
-
-impl Snapshot {
-    /// The weights after `step` steps.
-    pub fn new(step: usize, sampler: SamplingClient) -> Self {
-        Self { step, sampler }
-    }
-}
-
-/// Evaluates weights during a run. The metrics become part of the row of the step.
-pub type Evaluate = Arc<
-    dyn Fn(Snapshot) -> BoxFuture<'static, Result<BTreeMap<String, f64>, BoxError>> + Send + Sync,
->;
-
-/// Number of connections that the server has refused so far. After one, another process may answer, with an older state:
-/// the run goes back to its last checkpoint.
-pub type Refusals = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// The training loop: settings and hooks.
 #[derive(Clone)]

@@ -7,7 +7,9 @@ mod continued;
 mod dpo;
 mod encoded;
 mod job;
+mod list;
 mod pace;
+mod past;
 mod plan;
 mod preview;
 mod recipe_run;
@@ -47,6 +49,9 @@ enum Command {
     Dpo(Box<dpo::Args>),
     Rl(Box<rl::Args>),
     Resume(resume::Args),
+    List(list::ListArgs),
+    Show(list::ShowArgs),
+    Diff(list::DiffArgs),
 }
 
 /// Runs the subcommand, or trains on the data.
@@ -55,6 +60,9 @@ pub(crate) async fn run(args: TrainArgs, context: &Context) -> anyhow::Result<()
         None => Box::pin(run::run(args.args, None, context)).await,
         Some(Command::Dpo(args)) => Box::pin(dpo::run(*args, None, context)).await,
         Some(Command::Rl(args)) => Box::pin(rl::run(*args, None, context)).await,
+        Some(Command::List(args)) => list::list(&args, context),
+        Some(Command::Show(args)) => list::show(&args, context),
+        Some(Command::Diff(args)) => list::diff(&args, context),
         Some(Command::Resume(args)) => Box::pin(resume::run(args, context)).await,
     }
 }

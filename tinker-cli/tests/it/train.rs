@@ -180,3 +180,46 @@ fn intermediate_checkpoints_are_saved_and_can_be_resumed() {
         assert_eq!(again["loss"], whole["loss"], "bit for bit");
     }
 }
+
+#[test]
+fn past_runs_are_listed_shown_and_compared() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    for (output, rate) in [("runs/a", "0.001"), ("runs/b", "0.002")] {
+        let run = work.run(&[
+            "train",
+            "data.jsonl",
+            "--steps",
+            "2",
+            "--learning-rate",
+            rate,
+            "--output",
+            output,
+        ]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+    }
+    let list = work.run(&["train", "list", "--json"]).json();
+    let states: Vec<_> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| &run["status"])
+        .collect();
+    assert_eq!(states, ["finished", "finished"]);
+    let show = work.run(&["train", "show", "runs/a"]);
+    assert!(
+        show.stdout.contains("learning_rate = 0.001"),
+        "{}",
+        show.stdout
+    );
+    let diff = work
+        .run(&["train", "diff", "runs/a", "runs/b", "--json"])
+        .json();
+    assert_eq!(diff[0]["name"], "learning_rate");
+    assert_eq!(
+        (&diff[0]["first"], &diff[0]["second"]),
+        (&"0.001".into(), &"0.002".into())
+    );
+    let none = work.run(&["train", "show", "nowhere"]);
+    assert_eq!(none.code, 2, "{}", none.stderr);
+}

@@ -79,6 +79,7 @@ const LIBRARIES: [(&str, &[&str]); 7] = [
         &[
             "futures_core",
             "futures_util",
+            "regex",
             "serde",
             "serde_core",
             "tinker_client",

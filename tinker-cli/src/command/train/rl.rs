@@ -201,7 +201,7 @@ async fn train(
         args: common,
         context,
         rows,
-        words: args.words(&settings, &prepared.model),
+        words: args.continuation(&settings, &prepared.model),
         model: prepared.model,
         start: prepared.start,
         settings,
@@ -286,7 +286,7 @@ impl Args {
     }
 
     /// Words of the command that continues the run.
-    fn words(&self, settings: &Settings, model: &str) -> Vec<String> {
+    fn continuation(&self, settings: &Settings, model: &str) -> Vec<String> {
         let mut words = vec!["train".to_owned(), "rl".to_owned()];
         words.extend(self.common.to_words(model));
         let loss = clap::ValueEnum::to_possible_value(&self.loss);
