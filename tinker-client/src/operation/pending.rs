@@ -92,7 +92,8 @@ impl<T: Send + 'static> Pending<T> {
     ) -> Self {
         let (method, waiting) = (tracker.method(), tracker.subscribe());
         let reach = tracker.events().reach().clone();
-        let task = tracker.run(operation);
+        // Boxed once: a future of 7 KB would be copied ten times on its way into the task.
+        let task = tracker.run(Box::pin(operation));
         Self {
             state: State::Running {
                 task: tokio::spawn(task.in_current_span()),

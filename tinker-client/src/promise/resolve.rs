@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Request, StatusCode};
 use tinker_transport::{Body, Class, Kind, Outcome, TransportError};
 use tinker_types::wire::header;
-use tinker_types::{Endpoint, Method, QueueStatus, RetrieveFuture, Retrieved};
+use tinker_types::{Method, QueueStatus, RetrieveFuture, Retrieved};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
@@ -18,7 +18,7 @@ use crate::operation::{tracker::Tracker, waiting::WaitingFor};
 use crate::promise::backoff::PollBackoff;
 use crate::session::connection::Connection;
 use crate::wire::codec::{self, Output, Payload};
-use crate::wire::request::{Form, locate, repeatable};
+use crate::wire::request::{Form, address, repeatable};
 use crate::wire::{api::Answer, request};
 
 /// The outcome of one poll.
@@ -112,8 +112,8 @@ impl Promise {
         let body = codec::to_json(self.operation, &message)?;
         // The transport does not retry this class: this loop does.
         let call = state.identify(repeatable::<RetrieveFuture>(Class::Retrieve));
-        let path = locate(RetrieveFuture::ROUTE, &[]);
-        let mut request = request::build(Method::Post, &path, Form::Json, body, call)?;
+        let path = address(&message)?;
+        let mut request = request::build(Method::Post, path, Form::Json, body, call)?;
         if self.request_type.is_protobuf() {
             Form::Protobuf.accept(&mut request);
         }
@@ -124,12 +124,14 @@ impl Promise {
         );
         headers.insert(
             HeaderName::from_static(header::REQUEST_ITERATION),
-            HeaderValue::from(iteration),
+            match iteration {
+                0 => HeaderValue::from_static("0"),
+                _ => HeaderValue::from(iteration),
+            },
         );
         let seconds = format!("{:.6}", self.accepted_after.as_secs_f64());
-        if let Some(seconds) = HeaderValue::from_str(&seconds)
-            .ok()
-            .filter(|_| iteration == 0)
+        if iteration == 0
+            && let Ok(seconds) = HeaderValue::try_from(seconds)
         {
             let name = HeaderName::from_static(header::PROMISE_ROUNDTRIP);
             headers.insert(name, seconds);

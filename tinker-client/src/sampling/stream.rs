@@ -173,7 +173,7 @@ async fn open(
         .with_weight(weight_of(&request.prompt));
     let request = request::build(
         Method::Post,
-        &locate(OPERATION, &[]),
+        locate(OPERATION, &[])?,
         Form::Json,
         body,
         call,

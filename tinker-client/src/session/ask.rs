@@ -35,7 +35,7 @@ pub(crate) async fn set<E: Endpoint>(
     let call = call::<E>(method).with_policy(ConflictIsFinal(Standard::new()));
     let request = build(
         E::METHOD,
-        &address(&request)?,
+        address(&request)?,
         Form::Json,
         Bytes::new(),
         call,

@@ -11,13 +11,16 @@ use tinker_types::{
 
 use crate::error::{DecodeError, Error};
 
+/// Most requests are smaller than this.
+const SMALL: usize = 512;
 /// Answers above this size are decoded on a blocking thread; smaller ones take about a millisecond.
 const LARGE: usize = 1 << 20;
 
 /// Encodes a message as JSON.
 pub(crate) fn to_json(operation: &'static str, message: &impl Serialize) -> Result<Bytes, Error> {
-    match serde_json::to_vec(message) {
-        Ok(body) => Ok(body.into()),
+    let mut body = Vec::with_capacity(SMALL);
+    match serde_json::to_writer(&mut body, message) {
+        Ok(()) => Ok(body.into()),
         Err(error) => {
             Err(InvalidValue::new(operation, format!("cannot be written as JSON: {error}")).into())
         }
@@ -29,6 +32,10 @@ pub(crate) fn from_json<T: DeserializeOwned>(
     operation: &'static str,
     body: &[u8],
 ) -> Result<T, DecodeError> {
+    // Nearly every answer decodes as it is, without a tree.
+    if let Ok(message) = serde_json::from_slice(body) {
+        return Ok(message);
+    }
     from_value(operation, value(operation, body)?)
 }
 

@@ -40,6 +40,7 @@ impl<E: Endpoint> Endpoint for Extended<'_, E> {
     const NAME: &'static str = E::NAME;
     const METHOD: Method = E::METHOD;
     const ROUTE: &'static str = E::ROUTE;
+    const WHOLE_ROUTE: Option<&'static str> = E::WHOLE_ROUTE;
 
     fn parameters(&self) -> Vec<&str> {
         self.request.parameters()

@@ -1,6 +1,7 @@
 //! Requests without optional fields at their defaults.
 
 use std::borrow::Cow;
+use std::io;
 
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use tinker_types::{
@@ -58,6 +59,7 @@ impl<E: Endpoint> Endpoint for Lean<'_, E> {
     const NAME: &'static str = E::NAME;
     const METHOD: Method = E::METHOD;
     const ROUTE: &'static str = E::ROUTE;
+    const WHOLE_ROUTE: Option<&'static str> = E::WHOLE_ROUTE;
 
     fn parameters(&self) -> Vec<&str> {
         self.0.parameters()
@@ -83,8 +85,24 @@ impl<S> Omitting<S> {
         let mut fields = self.fields.iter();
         let default = fields.find(|(field, _)| *field == name);
         default.is_some_and(|(_, default)| {
-            serde_json::to_string(value).is_ok_and(|written| written == *default)
+            let mut rest = Comparison(default.as_bytes());
+            serde_json::to_writer(&mut rest, value).is_ok() && rest.0.is_empty()
         })
+    }
+}
+
+/// The part of an expected text that was not written yet. Another text is an error.
+struct Comparison<'a>(&'a [u8]);
+
+impl io::Write for Comparison<'_> {
+    fn write(&mut self, written: &[u8]) -> io::Result<usize> {
+        let rest = self.0.strip_prefix(written);
+        self.0 = rest.ok_or(io::ErrorKind::InvalidData)?;
+        Ok(written.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

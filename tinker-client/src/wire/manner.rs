@@ -114,7 +114,7 @@ impl Manner {
             Method::Get | Method::Delete => Bytes::new(),
             Method::Post | Method::Put => self.to_json(call.operation, message)?,
         };
-        build(E::METHOD, &address(message)?, Form::Json, body, call)
+        build(E::METHOD, address(message)?, Form::Json, body, call)
     }
 
     /// The version to claim.

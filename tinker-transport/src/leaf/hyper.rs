@@ -17,7 +17,7 @@ use super::network::Leaf;
 use super::proxy::is_socks;
 use crate::body::Body;
 use crate::error::TransportError;
-use crate::service::always_ready;
+use crate::service::{Answer, Inner, always_ready};
 use crate::stack::config::TransportConfig;
 
 /// Leaf that speaks HTTP over TCP and TLS.
@@ -52,6 +52,13 @@ always_ready!(Network, |network, request| {
     let leaf = Arc::clone(&network.leaf);
     Box::pin(async move { leaf.send(request).await })
 });
+
+/// For the default stack, without the box of the service's future.
+impl Inner for Network {
+    async fn run(&self, request: &mut Request<Body>) -> Answer {
+        self.leaf.send(std::mem::take(request)).await
+    }
+}
 
 impl fmt::Debug for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,8 +6,8 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
 use crate::body::Body;
 use crate::request::call::Call;
 
-/// Headers kept without a map. A request of the client has nine when it reaches the network.
-const FEW: usize = 10;
+/// Headers kept without a map. A poll has twelve when it reaches the network.
+const FEW: usize = 12;
 
 /// A copy of a request, made before it is sent and usually dropped unused.
 ///

@@ -159,7 +159,7 @@ impl TransportBuilder {
 #[cfg(feature = "network")]
 fn network(config: &TransportConfig) -> Result<Arc<dyn Leaf>, TransportError> {
     let network = crate::leaf::Network::from_config(config)?;
-    Ok(Arc::new(Foreign(network)))
+    Ok(Arc::new(network))
 }
 
 #[cfg(not(feature = "network"))]

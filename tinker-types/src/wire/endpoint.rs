@@ -44,6 +44,8 @@ pub trait Endpoint: Serialize {
     const METHOD: Method = Method::Post;
     /// Route template below [`route::PREFIX`], with a placeholder for each part that varies: `samplers/{sampler}`.
     const ROUTE: &'static str;
+    /// [`route::PREFIX`] and [`ROUTE`](Self::ROUTE) in one text, so that a client need not join them for each request.
+    const WHOLE_ROUTE: Option<&'static str> = None;
     /// Values of the placeholders in [`ROUTE`](Self::ROUTE), in order; not escaped yet.
     fn parameters(&self) -> Vec<&str> {
         Vec::new()
@@ -151,6 +153,7 @@ macro_rules! endpoint {
             const NAME: &'static str = $name;
             const METHOD: $crate::Method = $crate::Method::$method;
             const ROUTE: &'static str = $route;
+            const WHOLE_ROUTE: Option<&'static str> = Some(concat!("/api/v1/", $route));
             $(fn parameters(&self) -> Vec<&str> {
                 let $one = self;
                 $parameters
