@@ -81,12 +81,12 @@ impl Clients {
         let before = self.base.sampler_id();
         self.base.sample(prompt("a"), greedy()).await?;
         let new_session = self.service.session_id().ok_or("no session")?;
-        let lost = self.lost(self.training.optim_step(AdamParams::new(1e-3)).await)?;
+        let lost = expect_lost(self.training.optim_step(AdamParams::new(1e-3)).await)?;
         assert_eq!(lost.cause(), cause);
         assert_ne!(lost.session_id(), &new_session);
         assert_ne!(self.base.sampler_id(), before);
         assert_eq!(lost.checkpoint(), self.training.last_checkpoint().as_ref());
-        let lost = self.lost(self.unsaved.sample(prompt("a"), greedy()).await)?;
+        let lost = expect_lost(self.unsaved.sample(prompt("a"), greedy()).await)?;
         assert!(lost.to_string().contains("not saved"), "{lost}");
         // New work of the same service client.
         let fresh = self
@@ -97,19 +97,16 @@ impl Clients {
         assert_eq!(self.service.loaded_models(), [fresh.model_id().clone()]);
         Ok(())
     }
+}
 
-    fn lost<T>(
-        &self,
-        result: std::result::Result<T, Error>,
-    ) -> Result<tinker_client::error::SessionLost> {
-        match result {
-            Err(error @ Error::SessionLost(_)) if error.is_user_error() => {
-                Err("a user error".into())
-            }
-            Err(Error::SessionLost(lost)) => Ok(lost),
-            Err(error) => Err(error.into()),
-            Ok(_) => Err("the session was lost".into()),
-        }
+fn expect_lost<T>(
+    result: std::result::Result<T, Error>,
+) -> Result<tinker_client::error::SessionLost> {
+    match result {
+        Err(error @ Error::SessionLost(_)) if error.is_user_error() => Err("a user error".into()),
+        Err(Error::SessionLost(lost)) => Ok(lost),
+        Err(error) => Err(error.into()),
+        Ok(_) => Err("the session was lost".into()),
     }
 }
 
@@ -135,7 +132,7 @@ async fn a_killed_server_costs_a_client_only_what_was_not_saved() -> Outcome {
     let server = Mortal::start(open()?, &url).await?;
     let again = timeout(Duration::from_secs(30), sample).await??;
     assert_eq!(again.sequences[0].tokens, drawn.sequences[0].tokens);
-    let lost = clients.lost(timeout(Duration::from_secs(30), pass).await?)?;
+    let lost = expect_lost(timeout(Duration::from_secs(30), pass).await?)?;
     assert_eq!(lost.checkpoint(), Some(&saved.path));
     assert!(lost.to_string().contains(&saved.path.to_string()), "{lost}");
     clients.go_on(LostCause::Unknown).await?;

@@ -62,15 +62,17 @@ impl Renewable {
         options: &SampleOptions,
         tracker: &Tracker,
     ) -> Result<SampleResponse, Error> {
-        for _ in 0..RENEWALS {
-            let lost = match sampler.sample(position, prompt, options, tracker).await {
-                Err(Error::SessionLost(lost)) => lost,
+        let mut renewals = 0;
+        loop {
+            let sample = Box::pin(sampler.sample(position, prompt, options, tracker));
+            let lost = match sample.await {
+                Err(Error::SessionLost(lost)) if renewals < RENEWALS => lost,
                 result => return result,
             };
+            renewals += 1;
             sampler = self.replaced(&sampler, lost, tracker).await?;
             position = sampler.next_position();
         }
-        sampler.sample(position, prompt, options, tracker).await
     }
 
     /// Another sampler in place of one whose session is lost, if it can be made again.

@@ -94,7 +94,7 @@ pub(super) fn load(
                 tracing::info!(
                     "the server loads checkpoints into existing models only; creating one first"
                 );
-                load_into_fresh(&state, place, &path, restore, &tracker).await
+                Box::pin(load_into_fresh(&state, place, &path, restore, &tracker)).await
             }
             made => made,
         }
@@ -193,18 +193,18 @@ async fn make<O>(
 where
     O: MakesModel + Send + Sync,
 {
-    for _ in 0..RENEWALS {
+    let mut renewals = 0;
+    loop {
         let reserved = (&session, number);
         let made = make_in(state, reserved, &request, extra, restore.clone(), tracker);
-        match made.await {
-            Err(Error::SessionLost(_)) => {}
+        match Box::pin(made).await {
+            Err(Error::SessionLost(_)) if renewals < RENEWALS => renewals += 1,
             made => return made,
         }
         tracker.set(WaitingFor::Session);
         session = state.session();
         number = session.next_model();
     }
-    make_in(state, (&session, number), &request, extra, restore, tracker).await
 }
 
 /// Runs the operation that creates the model with this number in a session.
