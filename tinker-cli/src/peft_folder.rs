@@ -109,7 +109,7 @@ impl PeftFolder {
             .collect()
     }
 
-    /// Rules of vLLM and SGLang that concern the adapter.
+    /// Rules of `vLLM` and `SGLang` that concern the adapter.
     pub(crate) fn findings(&self) -> Vec<String> {
         let mut findings = Vec::new();
         let rank = self.rank();

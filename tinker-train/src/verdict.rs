@@ -24,11 +24,18 @@ pub(crate) struct Verdict {
     /// Whether the run is to stop.
     pub(crate) stops: bool,
     norms: (usize, f64),
-    has_exploded: bool,
-    has_drifted: bool,
-    has_collapsed: bool,
-    were_equal: bool,
+    /// The notes that were given.
+    given: Vec<Note>,
     first_entropy: Option<f64>,
+}
+
+/// A note that is given once in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Note {
+    Exploding,
+    Drift,
+    Collapsed,
+    EqualRewards,
 }
 
 impl Verdict {
@@ -65,7 +72,7 @@ impl Verdict {
         let step = row.number;
         let metric = |name| row.metric(name);
         if let Some(drift) = metric("kl_sampler_v2").filter(|drift| *drift > DRIFT)
-            && !std::mem::replace(&mut self.has_drifted, true)
+            && self.is_first(Note::Drift)
         {
             return Some(format!(
                 "step {step}: sampler and trainer differ by {drift:.4} nats a token, more than {DRIFT}; runs become unstable \
@@ -75,17 +82,14 @@ impl Verdict {
         let entropy = metric("entropy")?;
         let first = *self.first_entropy.get_or_insert(entropy);
         let reward = metric("reward").unwrap_or_default();
-        if entropy < COLLAPSED * first
-            && reward < LOW
-            && !std::mem::replace(&mut self.has_collapsed, true)
-        {
+        if entropy < COLLAPSED * first && reward < LOW && self.is_first(Note::Collapsed) {
             return Some(format!(
                 "step {step}: the entropy of the answers fell from {first:.3} to {entropy:.3} nats a token, with a reward of \
                  {reward:.2}; the model no longer tries other answers, so use a lower learning rate or --kl"
             ));
         }
         let all_equal = metric("groups_dropped")? >= metric("groups")?;
-        if all_equal && reward < LOW && !std::mem::replace(&mut self.were_equal, true) {
+        if all_equal && reward < LOW && self.is_first(Note::EqualRewards) {
             return Some(format!(
                 "step {step}: all answers to each prompt have the same reward, so nothing is learned; if that persists, use \
                  easier problems, larger groups, or a warm-up by supervised training"
@@ -94,15 +98,23 @@ impl Verdict {
         None
     }
 
+    /// Whether a note was not given before. From now on it was.
+    fn is_first(&mut self, note: Note) -> bool {
+        let is_first = !self.given.contains(&note);
+        if is_first {
+            self.given.push(note);
+        }
+        is_first
+    }
+
     fn exploding(&mut self, row: &StepRow) -> Option<String> {
         let norm = row.grad_norm?;
         let (count, sum) = self.norms;
         self.norms = (count + 1, sum + norm);
         let mean = sum / count.max(1) as f64;
-        if self.has_exploded || count < SETTLED || norm <= EXPLODING * mean {
+        if count < SETTLED || norm <= EXPLODING * mean || !self.is_first(Note::Exploding) {
             return None;
         }
-        self.has_exploded = true;
         Some(format!(
             "step {}: the gradient norm is {norm:.3}, {:.0} times the mean of the steps before; if the loss rises, use a \
              lower learning rate or clip gradients",

@@ -216,13 +216,14 @@ fn report(followed: &Sdk, sdk: &Sdk, gone: &[String]) -> String {
         for (word, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
             is_same = false;
             let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
-            text += &format!("- {kind}, {word} ({}): {}\n", names.len(), names.join(", "));
+            let line = format!("- {kind}, {word} ({}): {}\n", names.len(), names.join(", "));
+            text.push_str(&line);
         }
     }
     if is_same {
         text += "No differences.\n";
     }
-    text += &match gone {
+    let relied_on = match gone {
         [] => "\nEverything that this project relies on is there.\n\n".to_owned(),
         gone => {
             let lines: Vec<String> = gone.iter().map(|name| format!("`{name}`")).collect();
@@ -233,7 +234,7 @@ fn report(followed: &Sdk, sdk: &Sdk, gone: &[String]) -> String {
             )
         }
     };
-    text
+    text + &relied_on
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ impl Answers {
         let metrics = BTreeMap::from([("loss:sum".to_owned(), 1.5)]);
         let mut output = ForwardBackwardOutput::default();
         output.metrics = metrics;
-        output.loss_fn_output_type = "TensorMap".to_owned();
+        "TensorMap".clone_into(&mut output.loss_fn_output_type);
         output.loss_fn_outputs = vec![BTreeMap::from([(
             "logprobs".to_owned(),
             TensorData::from(vec![-0.5_f32; 4]),

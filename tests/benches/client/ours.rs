@@ -55,7 +55,7 @@ pub(crate) async fn run(url: &str, workload: &Workload) -> Outcome<Cost> {
             let adam = AdamParams::new(1e-4);
             repeat(count, async || {
                 pass(&client, &data).await?;
-                client.optim_step(adam.clone()).await?;
+                client.optim_step(adam).await?;
                 Ok(())
             })
             .await

@@ -37,9 +37,8 @@ async fn serve(listener: TcpListener) -> Outcome<()> {
             let service = service_fn(move |request| respond(Arc::clone(&answers), request));
             let server = Builder::new(TokioExecutor::new());
             let served = server.serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = served.await {
-                eprintln!("a connection ended: {error}");
-            }
+            // A client that closes its connection is no failure.
+            let _ended = served.await;
         });
     }
 }

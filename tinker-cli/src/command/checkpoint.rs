@@ -12,7 +12,7 @@ use crate::context::Context;
 
 /// Show, share, copy and delete checkpoints.
 ///
-/// A CHECKPOINT is an address (tinker://RUN/weights/NAME); or the id of a run, the folder that `tinker train` wrote, or
+/// A CHECKPOINT is an address (`tinker://RUN/weights/NAME`); or the id of a run, the folder that `tinker train` wrote, or
 /// `latest`, for the newest checkpoint of that run.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\

@@ -48,10 +48,9 @@ struct Assigned {
 
 impl Printable for Assigned {
     fn to_text(&self, _: TerminalStyle) -> String {
-        let lines = self.session_ids.iter();
-        lines
-            .map(|id| format!("{id} is in project {}\n", self.project_id))
-            .collect()
+        let line = |id| format!("{id} is in project {}\n", self.project_id);
+        let lines: Vec<String> = self.session_ids.iter().map(line).collect();
+        lines.concat()
     }
 }
 

@@ -109,7 +109,7 @@ impl<T: Row> List<T> {
         if !rows.is_empty() {
             lines.print(&rows)?;
         }
-        self.finish(shown, read, has_more, context);
+        Self::finish(shown, read, has_more, context);
         Ok(())
     }
 
@@ -121,7 +121,7 @@ impl<T: Row> List<T> {
         rows.truncate(limit);
     }
 
-    fn finish(&self, shown: usize, read: usize, has_more: bool, context: &Context) {
+    fn finish(shown: usize, read: usize, has_more: bool, context: &Context) {
         if has_more {
             let shown = format::count(shown, T::NOUN);
             let note = format!("{shown} shown; there are more, --limit 0 shows all");

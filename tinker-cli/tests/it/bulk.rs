@@ -136,7 +136,7 @@ fn faulty(upstream: &str, count: &AtomicU64, stream: TcpStream) {
             .wrapping_mul(0x9e37_79b9_7f4a_7c15)
             >> 32;
         let is_faulty = head.starts_with("DELETE") && draw % 100 < FAULTS;
-        if is_faulty && draw / 100 % 3 == 0 {
+        if is_faulty && (draw / 100).is_multiple_of(3) {
             return;
         }
         if is_faulty && draw / 100 % 3 == 1 {

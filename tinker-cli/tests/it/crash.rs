@@ -146,17 +146,19 @@ fn write_words(work: &Workplace) {
     let words = [
         "river", "stone", "apple", "door", "lamp", "cloud", "boat", "horse",
     ];
-    let pairs = (0..24).map(|at| (words[at % 8], words[(at + 1 + at / 8) % 8]));
-    let (mut pairs_text, mut problems) = (String::new(), String::new());
-    for (first, second) in pairs {
-        pairs_text += &format!(
+    let pairs = || (0..24).map(|at| (words[at % 8], words[(at + 1 + at / 8) % 8]));
+    let preference = |(first, second)| {
+        format!(
             "{{\"prompt\":\"pick: {first} {second} ->\",\"chosen\":\" {first}\",\"rejected\":\" {second}\"}}\n"
-        );
-        problems +=
-            &format!("{{\"prompt\":\"word: {first} {second} ->\",\"answer\":\"{first}\"}}\n");
-    }
-    work.write("pairs.jsonl", &pairs_text);
-    work.write("problems.jsonl", &problems);
+        )
+    };
+    let problem = |(first, second)| {
+        format!("{{\"prompt\":\"word: {first} {second} ->\",\"answer\":\"{first}\"}}\n")
+    };
+    let preferences: Vec<String> = pairs().map(preference).collect();
+    let problems: Vec<String> = pairs().map(problem).collect();
+    work.write("pairs.jsonl", &preferences.concat());
+    work.write("problems.jsonl", &problems.concat());
 }
 
 #[test]

@@ -220,15 +220,15 @@ fn every_recorded_command_shows_the_same_facts() {
         let json = run(&work, &url, &[arguments, &["--json"]].concat());
         assert_eq!(json.code, code, "{name}: {}", json.stderr);
         let mut ours = BTreeSet::new();
-        json_of(&json.stdout)
-            .iter()
-            .for_each(|value| facts(value, &mut ours));
+        for value in json_of(&json.stdout) {
+            facts(&value, &mut ours);
+        }
         let mut official = BTreeSet::new();
         let printed = recording["stdout"].as_str().unwrap();
         if printed.starts_with('{') {
-            json_of(printed)
-                .iter()
-                .for_each(|value| facts(value, &mut official));
+            for value in json_of(printed) {
+                facts(&value, &mut official);
+            }
         } else if name == "checkpoint_delete_run_filter" {
             // The list that it selects from is not printed.
             official.insert(S0.to_owned());
@@ -289,7 +289,7 @@ fn help_of_every_command_has_examples() {
         } else if command.len() == 1 && !is_group && command[0] != "version" {
             panic!("{command:?} has no examples");
         }
-        all += &format!("$ tinker {}\n{help}\n", words.join(" "));
+        all.extend(["$ tinker ", &words.join(" "), "\n", &help, "\n"]);
     }
     let groups = found
         .iter()

@@ -83,7 +83,7 @@ fn refusal(name: &str) -> String {
         "is a magnitude of DoRA"
     } else if name.contains("lora_embedding") {
         "adapts the embedding"
-    } else if name.ends_with(".bias") {
+    } else if name.rsplit('.').next() == Some("bias") {
         "is a bias"
     } else {
         "is no matrix of a LoRA adapter"

@@ -79,9 +79,10 @@ impl Connector {
         };
         if is_socks(proxy.uri()) {
             let stream = Stream::tcp(self.through_socks(&proxy, &server).await?);
-            return match is_secure {
-                true => self.secured(stream, &server).await,
-                false => Ok(stream),
+            return if is_secure {
+                self.secured(stream, &server).await
+            } else {
+                Ok(stream)
             };
         }
         if is_secure {
@@ -93,7 +94,7 @@ impl Connector {
             return self.secured(stream, &server).await;
         }
         // The proxy receives the request itself.
-        let stream = self.to_proxy(proxy.uri().clone()).await?;
+        let stream = self.open_proxy(proxy.uri().clone()).await?;
         Ok(stream.for_proxy())
     }
 
@@ -103,7 +104,7 @@ impl Connector {
         Ok(Stream::tls_through_proxy(stream))
     }
 
-    async fn to_proxy(mut self, proxy: Uri) -> Result<Stream, BoxError> {
+    async fn open_proxy(mut self, proxy: Uri) -> Result<Stream, BoxError> {
         let is_secure = proxy.scheme() == Some(&Scheme::HTTPS);
         let stream = self.tcp.call(proxy.clone()).await?.into_inner();
         if !is_secure {
@@ -167,7 +168,7 @@ impl Service<Uri> for ToProxy {
 
     fn call(&mut self, proxy: Uri) -> Self::Future {
         let connector = self.0.clone();
-        Box::pin(async move { connector.to_proxy(proxy).await.map(TokioIo::new) })
+        Box::pin(async move { connector.open_proxy(proxy).await.map(TokioIo::new) })
     }
 }
 

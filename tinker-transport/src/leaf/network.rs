@@ -91,22 +91,22 @@ impl<C: HttpClient> Leaf<C> {
         &self,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, TransportError> {
-        for _ in 0..UNPROCESSED {
-            // Only HTTP/2 servers state it.
+        let mut left = UNPROCESSED;
+        loop {
+            // Only HTTP/2 servers state it. Boxed, so that other calls do not reserve space for a copy.
             let is_http2 = self.http2.knows(request.uri());
-            let again = if is_http2 { Spare::of(&request) } else { None };
+            let again = (is_http2 && left > 0).then(|| Spare::of(&request));
+            let again = again.flatten().map(Box::new);
             match (self.send_once(request, is_http2).await, again) {
                 (Err(NoAnswer::Unprocessed(error)), Some(again)) => {
                     tracing::debug!(error = &error as &dyn StdError, "sending the request again");
+                    left -= 1;
                     request = again.into_request();
                     tokio::task::yield_now().await;
                 }
                 (result, _) => return result.map_err(NoAnswer::into_error),
             }
         }
-        let is_http2 = self.http2.knows(request.uri());
-        let result = self.send_once(request, is_http2).await;
-        result.map_err(NoAnswer::into_error)
     }
 
     async fn send_once(

@@ -67,10 +67,9 @@ struct Changed {
 impl Printable for Changed {
     fn to_text(&self, _: TerminalStyle) -> String {
         let would = if self.is_dry_run { "would be " } else { "" };
-        let lines = self.tinker_paths.iter();
-        lines
-            .map(|path| format!("{path} {would}{}\n", self.change))
-            .collect()
+        let line = |path| format!("{path} {would}{}\n", self.change);
+        let lines: Vec<String> = self.tinker_paths.iter().map(line).collect();
+        lines.concat()
     }
 }
 

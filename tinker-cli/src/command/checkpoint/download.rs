@@ -29,7 +29,7 @@ const TEMPORARY: Duration = Duration::from_hours(1);
 pub(super) struct Args {
     /// The checkpoint.
     checkpoint: String,
-    /// Folder to write [default: RUN_KIND_NAME].
+    /// Folder to write [default: its run, kind and name].
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
     /// Replace the folder if it exists.

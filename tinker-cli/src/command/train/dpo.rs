@@ -153,9 +153,10 @@ async fn train(
     );
     context.printer.print_labelled("plan", &plan);
     let folder = run.folder(connection, continued)?;
-    let (reference, of_held_out) = match recorded(&folder, train.len(), held_out.len()) {
-        Some(recorded) => recorded,
-        None => {
+    let (reference, of_held_out) =
+        if let Some(recorded) = recorded(&folder, train.len(), held_out.len()) {
+            recorded
+        } else {
             // Nothing is trained yet: the reference is the model as it starts.
             let sampler = prepared
                 .training
@@ -177,8 +178,7 @@ async fn train(
             };
             folder.write_json(REFERENCE, &file)?;
             found
-        }
-    };
+        };
     let before = BTreeMap::from([(
         "held_out_accuracy".to_owned(),
         preference_accuracy(&of_held_out, &of_held_out),

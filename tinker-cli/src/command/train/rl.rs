@@ -230,18 +230,17 @@ async fn train(
     }
     let recipe = Arc::new(recipe);
     let evaluate = evaluation(Arc::clone(&recipe), held_out, context);
-    let before = match std::fs::read(folder.path().join(BASELINE)) {
-        Ok(text) => serde_json::from_slice(&text)?,
-        Err(_) => {
-            let sampler = prepared
-                .training
-                .save_weights_and_get_sampling_client()
-                .await?;
-            let before = evaluate(Snapshot::new(0, sampler)).await;
-            let before = before.map_err(|error| anyhow::anyhow!(error))?;
-            folder.write_json(BASELINE, &before)?;
-            before
-        }
+    let before = if let Ok(text) = std::fs::read(folder.path().join(BASELINE)) {
+        serde_json::from_slice(&text)?
+    } else {
+        let sampler = prepared
+            .training
+            .save_weights_and_get_sampling_client()
+            .await?;
+        let before = evaluate(Snapshot::new(0, sampler)).await;
+        let before = before.map_err(|error| anyhow::anyhow!(error))?;
+        folder.write_json(BASELINE, &before)?;
+        before
     };
     let mut trainer = Trainer::new(common.settings(settings.steps, settings.learning_rate));
     let notice = "stopping after the step in flight; Ctrl-C again exits at once";

@@ -39,13 +39,12 @@ impl Rows {
             [only] if !is_stdin(only) => Some(beside(only)).filter(|path| path.is_file()),
             _ => None,
         };
-        let (train, held_out, held_out_sha256, from) = match args.eval.clone().or(neighbour) {
-            Some(path) => {
+        let (train, held_out, held_out_sha256, from) =
+            if let Some(path) = args.eval.clone().or(neighbour) {
                 let eval = read(std::slice::from_ref(&path))?;
                 let from = path.display().to_string();
                 (rows, placed(&eval.rows)?, Some(eval.sha256), from)
-            }
-            None => {
+            } else {
                 let prompts = rows.iter().map(|row| row.example.prompt_fingerprint());
                 let prompts: Vec<u128> = prompts.collect();
                 let chosen = held_out(&prompts, SHARE, 0);
@@ -63,8 +62,7 @@ impl Rows {
                     None,
                     "the data, not trained on".to_owned(),
                 )
-            }
-        };
+            };
         let notes = data.rows.notes();
         let examples = format::count(train.len(), "example");
         let line = format!("{examples} ({} read)", formats(notes));
