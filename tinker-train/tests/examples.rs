@@ -1,7 +1,5 @@
 //! The examples run.
 
-#![expect(clippy::unwrap_used, reason = "a failed example fails the test")]
-
 #[path = "../examples/rewards.rs"]
 mod rewards;
 #[path = "../examples/supervised.rs"]
