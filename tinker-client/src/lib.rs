@@ -12,7 +12,6 @@ mod download;
 pub mod error;
 pub mod flow;
 pub mod hub;
-pub mod mock;
 mod observe;
 mod operation;
 #[cfg(feature = "profiles")]
@@ -24,11 +23,12 @@ mod sampling;
 mod service;
 mod session;
 mod telemetry;
+pub mod testing;
 mod training;
 mod wire;
 
 #[cfg(test)]
-mod testing;
+mod fixture;
 
 pub use config::credentials::{Credentials, CredentialsFile, KeyOrigin, StoredKey};
 pub use config::dialect::{Dialect, ForwardOnly, Wire};

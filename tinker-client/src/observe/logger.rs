@@ -63,8 +63,8 @@ fn seconds(time: Duration) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::traced;
     use crate::operation::waiting::{Waiting, WaitingFor};
-    use crate::testing::traced;
 
     #[tokio::test(start_paused = true)]
     async fn a_waiting_operation_is_one_line() {

@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::error::Error;
-    use crate::testing::{FakeServer, Reply, traced};
+    use crate::fixture::{FakeServer, Reply, traced};
 
     #[tokio::test(start_paused = true)]
     async fn an_unreachable_server_is_named_from_the_first_failed_attempt() {

@@ -284,7 +284,7 @@ mod tests {
     use tokio::sync::oneshot;
 
     fn tracker() -> Tracker {
-        Tracker::new("Class.method", &crate::testing::group(), WaitingFor::Turn)
+        Tracker::new("Class.method", &crate::fixture::group(), WaitingFor::Turn)
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use http::Method;
 use serde_json::{Value, json};
 use tinker_types::{AuditScope, CheckpointPath, SearchSessions, SessionId};
 
-use crate::testing::{FakeServer, Reply, Seen, assert_small};
+use crate::fixture::{FakeServer, Reply, Seen, assert_small};
 use crate::{AccessScope, CheckpointClient, CopyOptions, Error, ListOptions};
 
 const WEIGHTS: &str = "tinker://s:train:0/weights/a";

@@ -78,7 +78,7 @@ impl Claims {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{FakeServer, Reply};
+    use crate::fixture::{FakeServer, Reply};
     use serde_json::{Value, json};
 
     fn jwt(claims: Value) -> String {

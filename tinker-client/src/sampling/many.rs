@@ -127,7 +127,7 @@ impl SamplingClient {
 mod tests {
     use super::*;
     use crate::SamplingParams;
-    use crate::testing::{FakeServer, Reply};
+    use crate::fixture::{FakeServer, Reply};
     use serde_json::json;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};

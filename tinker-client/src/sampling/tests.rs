@@ -6,8 +6,8 @@ use tokio::time::sleep;
 
 use super::options::SampleOptions;
 use crate::error::Error;
+use crate::fixture::{FakeServer, Reply, assert_small};
 use crate::operation::waiting::WaitingFor;
-use crate::testing::{FakeServer, Reply, assert_small};
 
 fn seconds(n: u64) -> Duration {
     Duration::from_secs(n)

@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use crate::WaitingFor;
 use crate::error::Error;
-use crate::testing::{FakeServer, Reply, assert_small, data};
+use crate::fixture::{FakeServer, Reply, assert_small, data};
 use crate::training::options::load::LoadOptions;
 use crate::{AdamParams, Config, Loss};
 use tokio::time::Instant;

@@ -3,7 +3,7 @@ use tinker_types::{Datum, FinishReason, ModelId};
 use tokio::time::sleep;
 
 use super::*;
-use crate::testing::{FakeServer, Reply, Seen};
+use crate::fixture::{FakeServer, Reply, Seen};
 use crate::{AdamParams, Config, Loss, ModelInput, SamplingParams, ServiceClient};
 
 fn seconds(n: u64) -> Duration {

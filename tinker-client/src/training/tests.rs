@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::client::TrainingClient;
 use crate::error::Error;
-use crate::testing::{FakeServer, Reply, Seen, assert_small, data};
+use crate::fixture::{FakeServer, Reply, Seen, assert_small, data};
 use crate::{Loss, SaveOptions};
 
 fn seconds(n: u64) -> Duration {

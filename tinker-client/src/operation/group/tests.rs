@@ -4,8 +4,8 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::*;
+use crate::fixture::{FakeServer, Reply};
 use crate::observe::observer::ClientObserver;
-use crate::testing::{FakeServer, Reply};
 use crate::{AdamParams, Config, LoraConfig, ModelInput, SamplingParams};
 
 fn minutes(n: u64) -> Duration {
@@ -103,8 +103,8 @@ async fn what_was_never_sent_is_named_by_its_method() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pause_is_told_at_once_and_then_once_a_minute() {
-    let (lines, guard) = crate::testing::traced();
-    let group = crate::testing::group();
+    let (lines, guard) = crate::fixture::traced();
+    let group = crate::fixture::group();
     for _ in 0..130 {
         group.note_queue_state(Some(&QueueState::PausedCapacity), Some("no free node"));
         sleep(Duration::from_secs(1)).await;

@@ -5,7 +5,7 @@ use tinker_types::FinishReason;
 use tokio::time::sleep;
 
 use super::*;
-use crate::testing::{FakeServer, Reply, Seen};
+use crate::fixture::{FakeServer, Reply, Seen};
 use crate::{Config, ModelInput, Pending, SampleResponse, SamplingClient, SamplingParams};
 
 fn seconds(n: u64) -> Duration {

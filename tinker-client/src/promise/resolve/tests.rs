@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use tinker_types::{AdamParams, ErrorCategory, Loss, OptimStepOutput, QueueState};
 
 use crate::error::Error;
+use crate::fixture::{FakeServer, Reply, data};
 use crate::operation::waiting::WaitingFor;
-use crate::testing::{FakeServer, Reply, data};
 use crate::{Config, LoraConfig, Pending, TrainingClient};
 
 /// A client, and a server that from now on answers polls of steps like this.

@@ -4,8 +4,8 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::sleep;
 
+use crate::fixture::{FakeServer, Reply, traced};
 use crate::observe::event::ClientEvent;
-use crate::testing::{FakeServer, Reply, traced};
 use crate::{AdamParams, LoraConfig, ModelInput, SamplingParams, ServiceClient, TrainingClient};
 
 fn seconds(n: u64) -> Duration {

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::testing::{FakeServer, Reply};
+use crate::fixture::{FakeServer, Reply};
 
 const PATH: &str = "tinker://s:train:0/weights/a";
 const ARCHIVE: &str = "training_runs/s:train:0/checkpoints/weights/a/archive";
@@ -74,7 +74,7 @@ async fn a_redirect_to_nowhere_is_an_error() {
 #[tokio::test(start_paused = true)]
 async fn an_error_says_whether_the_archive_or_the_checkpoint_is_missing() {
     let not_found =
-        |_: &crate::testing::Seen| Some(Reply::status(404, json!({"detail": "Not Found"})));
+        |_: &crate::fixture::Seen| Some(Reply::status(404, json!({"detail": "Not Found"})));
     let server = FakeServer::new();
     server.on(ARCHIVE, not_found);
     server.on("weights_info", |_| Some(info()));

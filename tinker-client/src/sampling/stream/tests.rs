@@ -7,7 +7,7 @@ use tinker_types::SamplingParams;
 use tokio::time::timeout;
 
 use super::*;
-use crate::testing::{FakeServer, Reply};
+use crate::fixture::{FakeServer, Reply};
 
 /// A stream with one token and, if `is_whole`, the end of the sample. It is never closed.
 fn tokens(is_whole: bool) -> Reply {

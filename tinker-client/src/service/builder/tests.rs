@@ -9,7 +9,7 @@ use tinker_transport::{Kind, layer};
 use tinker_types::{ModelInput, SamplingParams};
 
 use super::*;
-use crate::testing::{FakeServer, Reply};
+use crate::fixture::{FakeServer, Reply};
 
 fn prompt() -> ModelInput {
     ModelInput::from_tokens([1])
@@ -318,7 +318,7 @@ async fn a_dialect_sets_version_key_header_and_headers_of_models() {
         let training = training.await.unwrap();
         let loss = crate::Loss::cross_entropy();
         training
-            .forward(crate::testing::data(1), loss)
+            .forward(crate::fixture::data(1), loss)
             .await
             .unwrap();
         training.save_state("a").await.unwrap();

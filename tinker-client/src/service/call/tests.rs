@@ -7,7 +7,7 @@ use tinker_types::{
 };
 
 use crate::error::Error;
-use crate::testing::{FakeServer, Reply};
+use crate::fixture::{FakeServer, Reply};
 use crate::{Config, SampleOptions, SaveOptions, TrainingOptions};
 
 fn copy() -> CopyWeights {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::testing::{FakeServer, Reply};
+use crate::fixture::{FakeServer, Reply};
 use crate::{Config, ServiceClient};
 
 const PATH: &str = "tinker://r/weights/a";
@@ -37,7 +37,7 @@ fn theirs() -> LoadOptions {
 /// The keys of the requests of one path.
 fn keys(server: &FakeServer, path: &str) -> Vec<String> {
     let seen = server.seen_at(path);
-    let key = |seen: &crate::testing::Seen| seen.header("x-api-key").unwrap_or("none").to_owned();
+    let key = |seen: &crate::fixture::Seen| seen.header("x-api-key").unwrap_or("none").to_owned();
     seen.iter().map(key).collect()
 }
 

@@ -2,7 +2,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::*;
-use crate::testing::{FakeServer, Reply};
+use crate::fixture::{FakeServer, Reply};
 use crate::{AdamParams, LoraConfig, ModelInput, SamplingParams};
 
 fn seconds(n: u64) -> Duration {

@@ -8,7 +8,7 @@ use super::*;
 use crate::custom_loss::autodiff::objective::{Objective, differentiate};
 use crate::custom_loss::autodiff::var::Var;
 use crate::error::Error;
-use crate::testing::{FakeServer, Reply, data};
+use crate::fixture::{FakeServer, Reply, data};
 use crate::{AdamParams, Loss};
 
 fn passes(server: &FakeServer) -> Vec<ForwardBackward> {

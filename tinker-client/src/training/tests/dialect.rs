@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tinker_types::proto;
 
-use crate::testing::{FakeServer, Reply, Seen, data};
+use crate::fixture::{FakeServer, Reply, Seen, data};
 use crate::{
     AdamParams, Config, Dialect, LoraConfig, Loss, ModelInput, SamplingParams, ServiceClient, Stop,
     TrainingClient, Wire,

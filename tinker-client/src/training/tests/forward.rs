@@ -4,7 +4,7 @@ use serde_json::json;
 use tinker_types::proto;
 
 use super::dialect::{pass, training};
-use crate::testing::{FakeServer, Reply, Seen, data};
+use crate::fixture::{FakeServer, Reply, Seen, data};
 use crate::{AdamParams, Dialect, Error, ForwardOnly, Loss};
 
 /// A server on which passes of the throw-away model, the second one, leave gradients or not.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::dialect::{service, training};
-use crate::testing::{FakeServer, Reply};
+use crate::fixture::{FakeServer, Reply};
 use crate::{Dialect, FinishReason, LoraConfig};
 
 #[tokio::test(start_paused = true)]

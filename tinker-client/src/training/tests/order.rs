@@ -10,7 +10,7 @@ use serde_json::json;
 use tinker_types::{AdamParams, Loss};
 use tokio::time::sleep;
 
-use crate::testing::{FakeServer, Reply, Seen, data};
+use crate::fixture::{FakeServer, Reply, Seen, data};
 use crate::{Pending, TrainingClient};
 
 /// Data in one request; a pass over more takes several.
@@ -110,7 +110,7 @@ fn server(mut fates: Vec<(u64, Fate)>, waits: Vec<u64>) -> FakeServer {
 fn start(client: &TrainingClient, operation: Operation) -> Pending<Vec<f32>> {
     let pass = |data: usize, pending: Pending<crate::ForwardBackwardOutput>| {
         Pending::detached(
-            crate::tracker::Tracker::new("test", &crate::testing::group(), crate::WaitingFor::Turn),
+            crate::tracker::Tracker::new("test", &crate::fixture::group(), crate::WaitingFor::Turn),
             async move {
                 let output = pending.await?;
                 let of = |n| output.logprobs(n).map_or(f32::NAN, |logprobs| -logprobs[0]);
@@ -120,7 +120,7 @@ fn start(client: &TrainingClient, operation: Operation) -> Pending<Vec<f32>> {
     };
     let nothing = |pending: futures_util::future::BoxFuture<'static, Result<(), crate::Error>>| {
         Pending::detached(
-            crate::tracker::Tracker::new("test", &crate::testing::group(), crate::WaitingFor::Turn),
+            crate::tracker::Tracker::new("test", &crate::fixture::group(), crate::WaitingFor::Turn),
             async move { pending.await.map(|()| Vec::new()) },
         )
     };

@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::seq_id;
-use crate::testing::{FakeServer, Reply, Seen, data};
+use crate::fixture::{FakeServer, Reply, Seen, data};
 use crate::{
     AdamParams, Datum, Error, FinishReason, LoraConfig, Loss, ModelInput, SamplingParams,
     ServiceClient, TrainingClient,

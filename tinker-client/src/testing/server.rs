@@ -29,7 +29,7 @@ const BODY_LIMIT: u64 = 1 << 30;
 /// ```
 /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use tinker_client::mock::{Failure, MockServer};
+/// use tinker_client::testing::{Failure, MockServer};
 /// use tinker_client::types::{OptimStep, SampleRequest};
 /// use tinker_client::{SampleResponse, SampledSequence, SamplingParams, StopReason};
 ///
