@@ -1,7 +1,8 @@
-//! Cost of the client beside that of a bare HTTP client: `cargo xtask bench client` runs this program and prints the table.
+//! Cost of the client beside that of a bare HTTP client that sends the same bytes.
 //!
-//! `client serve` prints the address of a server with prepared answers and serves until its input ends. `client ours URL`
-//! and `client bare URL` read a workload a line and answer with the measured numbers, see [`usage::Cost`].
+//! `cargo bench -p tinker-tests --bench client -- serve` prints the address of a server with prepared answers and serves
+//! until its input ends. With `ours URL` and `bare URL` in place of `serve`, the program reads a workload a line
+//! (`workload.rs`) and answers with the measured numbers, see [`usage::Cost`]. Compare both in turn: timings vary between runs.
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
