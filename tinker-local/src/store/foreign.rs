@@ -152,6 +152,7 @@ fn padded(mut tensor: NamedTensor, is_a: bool, from: usize, to: usize, factor: f
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "numbers that are exact in binary")]
 mod tests {
     use super::*;
 

@@ -195,6 +195,7 @@ fn module(tensor: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "numbers that are exact in binary")]
 mod tests {
     use super::{ReadConfig, module};
 
