@@ -240,7 +240,7 @@ fn many_checkpoints_are_deleted_once_each_under_faults() {
         .iter()
         .filter(|row| row["checkpoint_id"].as_str().unwrap().contains("/keep-"));
     assert_eq!(kept.count(), KEPT);
-    // What is reported as deleted is gone.
+    // Deleted checkpoints no longer exist on the server.
     for row in &left {
         assert!(
             !outcome["deleted"]

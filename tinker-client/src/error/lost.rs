@@ -40,8 +40,8 @@ pub(crate) enum Remedy {
 
 /// A session that the server has ended or no longer knows.
 ///
-/// What belonged to it is gone from the server: models with their gradients and weights since the last checkpoint, and
-/// samplers. Saved checkpoints remain.
+/// The server has released the models of the session, with their gradients and their weights since the last checkpoint,
+/// and its samplers. Saved checkpoints remain.
 #[derive(Debug)]
 pub struct SessionLost(Box<Inner>);
 

@@ -146,8 +146,7 @@ impl Template {
         Ok(Self::one(jinja))
     }
 
-    /// The same template with variables for every conversation, for example `enable_thinking`. Variables of a
-    /// conversation override them.
+    /// Adds variables for every conversation, for example `enable_thinking`. Variables of a conversation override them.
     ///
     /// # Errors
     /// The plain template, which has no variables.
