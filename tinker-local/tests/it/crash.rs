@@ -1,91 +1,31 @@
 //! Panics in the engine: the operation fails, and the server goes on.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
-use tinker_engine::backend::{
-    AdamStep, AdapterId, AdapterSpec, AdapterState, Backend, BackendError, BaseModelInfo, JobId,
-    SampleJob, SampleOutput, SamplingWeights, TrainBatch, TrainOutput,
-};
 use tinker_local::LocalEngine;
 use tinker_types::{Datum, ForwardBackward, Loss};
 
-use crate::support::{BASE, Client, backend, sample_body, step_body};
+use crate::hooked::Hooked;
+use crate::support::{BASE, Client, sample_body, step_body};
 
 /// The real engine, but it panics if a batch or a prompt contains this token.
 const FATAL: u32 = 200;
 
-struct Fragile {
-    inner: Box<dyn Backend>,
-    is_doomed: bool,
-}
-
-impl Backend for Fragile {
-    fn model(&self) -> &BaseModelInfo {
-        self.inner.model()
-    }
-    fn create(&mut self, spec: &AdapterSpec) -> Result<AdapterId, BackendError> {
-        self.inner.create(spec)
-    }
-    fn remove(&mut self, adapter: AdapterId) {
-        self.inner.remove(adapter);
-    }
-    fn train(
-        &mut self,
-        adapter: AdapterId,
-        batch: &TrainBatch,
-    ) -> Result<TrainOutput, BackendError> {
-        assert!(
-            !batch.data.iter().any(|datum| datum.tokens.contains(&FATAL)),
-            "on purpose"
-        );
-        self.inner.train(adapter, batch)
-    }
-    fn step(
-        &mut self,
-        adapter: AdapterId,
-        constants: &AdamStep,
-    ) -> Result<Vec<(String, f64)>, BackendError> {
-        self.inner.step(adapter, constants)
-    }
-    fn export(
-        &self,
-        adapter: AdapterId,
-        with_optimizer: bool,
-    ) -> Result<AdapterState, BackendError> {
-        self.inner.export(adapter, with_optimizer)
-    }
-    fn import(&mut self, state: &AdapterState) -> Result<AdapterId, BackendError> {
-        self.inner.import(state)
-    }
-    fn snapshot(&self, adapter: AdapterId) -> Result<SamplingWeights, BackendError> {
-        self.inner.snapshot(adapter)
-    }
-    fn restore(&self, state: &AdapterState) -> Result<SamplingWeights, BackendError> {
-        self.inner.restore(state)
-    }
-    fn read_weights(&self, from: &mut dyn std::io::Read) -> Result<SamplingWeights, BackendError> {
-        self.inner.read_weights(from)
-    }
-    fn submit(&mut self, job: SampleJob) -> Result<JobId, BackendError> {
-        self.is_doomed |= job.prompt.contains(&FATAL);
-        self.inner.submit(job)
-    }
-    fn cancel(&mut self, job: JobId) {
-        self.inner.cancel(job);
-    }
-    fn advance(&mut self) -> Vec<(JobId, Result<SampleOutput, BackendError>)> {
-        assert!(!std::mem::take(&mut self.is_doomed), "on purpose");
-        self.inner.advance()
-    }
-    fn live_jobs(&self) -> usize {
-        self.inner.live_jobs()
-    }
-}
-
 fn client() -> Client {
-    let fragile = Fragile {
-        inner: backend(),
-        is_doomed: false,
-    };
+    let mut fragile = Hooked::new();
+    fragile.train = Box::new(|batch| {
+        let is_fatal = batch.data.iter().any(|datum| datum.tokens.contains(&FATAL));
+        assert!(!is_fatal, "on purpose");
+    });
+    let submitted = Arc::new(AtomicBool::new(false));
+    let is_doomed = submitted.clone();
+    fragile.submit = Box::new(move |job| {
+        submitted.fetch_or(job.prompt.contains(&FATAL), Ordering::Relaxed);
+    });
+    fragile.advance =
+        Box::new(move || assert!(!is_doomed.swap(false, Ordering::Relaxed), "on purpose"));
     Client::of(
         &LocalEngine::builder()
             .backend(Box::new(fragile))

@@ -10,6 +10,7 @@ mod checkpoint;
 mod crash;
 mod damage;
 mod golden;
+mod hooked;
 mod hostile;
 mod kill;
 mod limits;

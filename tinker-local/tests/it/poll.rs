@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tinker_types::Completions;
 
+use crate::hooked::held;
 use crate::support::{BASE, Client, client, limited, sample_body, step_body};
 
 async fn poll(client: &Client, sampler: &str, change: Value) -> Completions {
@@ -93,7 +94,8 @@ async fn one_poll_tells_of_all_samples_of_a_sampler() {
 
 #[tokio::test]
 async fn a_failed_sample_and_that_of_a_copy_are_told_apart() {
-    let client = client();
+    let (engine, allowed) = held();
+    let client = Client::of(&engine);
     let session = client.session().await;
     let sampler = client
         .sampler(&session, 0, json!({"base_model": BASE}))
@@ -112,13 +114,14 @@ async fn a_failed_sample_and_that_of_a_copy_are_told_apart() {
         .post("asample", sample_body(&sampler, 1_000_000_003, 4))
         .await
         .promise();
+    allowed.set(5);
     client.sampled(&of_copy).await;
-    let mut long = sample_body(&sampler, 0, 60);
-    long["num_samples"] = 64.into();
+    let long = sample_body(&sampler, 0, 60);
     let cancelled = client.post("asample", long).await.promise();
     client
         .post("cancel_future", json!({"request_id": cancelled}))
         .await;
+    allowed.set(1);
     assert_eq!(
         ids(&poll(&client, &sampler, json!({})).await),
         [format!("{cancelled} failed")]

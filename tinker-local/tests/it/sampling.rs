@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 use tinker_types::StopReason;
 
-use crate::support::{BASE, client, sample_body};
+use crate::hooked::held;
+use crate::support::{BASE, Client, client, sample_body};
 
 #[tokio::test]
 async fn a_sample_has_names_tokens_and_logprobs() {
@@ -234,13 +235,13 @@ async fn sampling_and_training_go_on_side_by_side() {
 
 #[tokio::test]
 async fn a_cancelled_sample_ends() {
-    let client = client();
+    let (engine, allowed) = held();
+    let client = Client::of(&engine);
     let (session, model) = client.model().await;
     let sampler = client
         .sampler(&session, 0, json!({"base_model": BASE}))
         .await;
-    let mut body = sample_body(&sampler, 0, 60);
-    body["num_samples"] = 64.into();
+    let body = sample_body(&sampler, 0, 60);
     let promise = client.post("asample", body).await.promise();
     assert_eq!(
         client
@@ -249,6 +250,7 @@ async fn a_cancelled_sample_ends() {
             .status,
         200
     );
+    allowed.set(1);
     let outcome = client.fetch(&promise).await.json();
     assert_eq!(
         (&outcome["category"], &outcome["error"]),

@@ -8,10 +8,14 @@ use tinker_types::wire::stream::StreamEvent;
 use tinker_types::{ModelInput, SampleRequest, SamplingParams};
 use tower_service::Service;
 
+use crate::hooked::held;
 use crate::support::{BASE, Client, builder, sample_body};
 
 async fn engine() -> (LocalEngine, Client, String) {
-    let engine = builder().build().unwrap();
+    with_sampler(builder().build().unwrap()).await
+}
+
+async fn with_sampler(engine: LocalEngine) -> (LocalEngine, Client, String) {
     let client = Client::of(&engine);
     let session = client.session().await;
     let sampler = client
@@ -29,13 +33,6 @@ fn request(sampler: &str, number: u64, max_tokens: u32) -> SampleRequest {
         .with_stop(stop);
     request.sampling_params.seed = Some(5);
     request.num_samples = 2;
-    request
-}
-
-/// A sample that takes longer than any pause of a busy machine.
-fn long(sampler: &str) -> SampleRequest {
-    let mut request = request(sampler, 0, 1000);
-    request.num_samples = 256;
     request
 }
 
@@ -86,21 +83,26 @@ async fn tokens_are_told_as_they_are_drawn() {
 
 #[tokio::test]
 async fn a_stream_that_is_dropped_cancels_its_sample() {
-    let (engine, client, sampler) = engine().await;
-    let mut stream = engine.stream(&long(&sampler)).unwrap();
+    let (engine, allowed) = held();
+    let (engine, client, sampler) = with_sampler(engine).await;
+    let mut stream = engine.stream(&request(&sampler, 0, 60)).unwrap();
+    allowed.set(3);
     assert!(matches!(stream.next().await, Some(StreamEvent::Tokens(_))));
     let id = stream.request_id().to_string();
     drop(stream);
+    allowed.set(1);
     let outcome = client.fetch(&id).await.json();
     assert_eq!(outcome["error"], "cancelled by the client");
 }
 
 #[tokio::test]
 async fn a_cancel_ends_a_stream() {
-    let (engine, client, sampler) = engine().await;
-    let mut stream = engine.stream(&long(&sampler)).unwrap();
+    let (engine, allowed) = held();
+    let (engine, client, sampler) = with_sampler(engine).await;
+    let mut stream = engine.stream(&request(&sampler, 0, 60)).unwrap();
     let body = json!({"request_id": stream.request_id()});
     client.post("cancel_future", body).await;
+    allowed.set(1);
     let mut last = None;
     while let Some(event) = stream.next().await {
         last = Some(event);
