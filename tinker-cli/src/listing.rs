@@ -7,6 +7,7 @@ mod filter;
 mod lines;
 mod list;
 mod properties;
+mod search;
 mod table;
 
 pub(crate) use args::ListArgs;
@@ -14,3 +15,4 @@ pub(crate) use cell::{Cell, Kind, parse_duration, parse_time};
 pub(crate) use column::{Column, Row};
 pub(crate) use filter::Filters;
 pub(crate) use properties::Properties;
+pub(crate) use search::SearchArgs;

@@ -22,6 +22,7 @@ mod run_folder;
 mod runner;
 mod source;
 mod split;
+mod start;
 mod suggest;
 mod summary;
 

@@ -5,9 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
-use tinker_client::{LoraConfig, ServiceClient};
-use tinker_local::LocalEngine;
 
+use crate::manage::with_run;
 use crate::program::Workplace;
 use crate::serve::Server;
 
@@ -162,34 +161,11 @@ fn faulty(upstream: &str, count: &AtomicU64, stream: TcpStream) {
 
 /// Saves a run with checkpoints `keep-N` and `drop-N`, and returns its id.
 fn save(work: &Workplace) -> String {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let engine = LocalEngine::builder()
-            .data_dir(work.path("data"))
-            .build()
-            .unwrap();
-        let service = ServiceClient::builder()
-            .leaf(engine.service())
-            .build()
-            .unwrap();
-        let config = LoraConfig::new(1);
-        let training = service
-            .create_lora_training_client("tinker-local/tiny", config)
-            .await
-            .unwrap();
-        for at in 0..KEPT {
-            training
-                .save_weights_for_sampler(format!("keep-{at}"))
-                .await
-                .unwrap();
+    with_run(work, async |training| {
+        let keep = (0..KEPT).map(|at| format!("keep-{at}"));
+        for name in keep.chain((0..DOOMED).map(|at| format!("drop-{at}"))) {
+            training.save_weights_for_sampler(name).await.unwrap();
         }
-        for at in 0..DOOMED {
-            training
-                .save_weights_for_sampler(format!("drop-{at}"))
-                .await
-                .unwrap();
-        }
-        training.model_id().to_string()
     })
 }
 

@@ -1,37 +1,34 @@
 //! Tests of the commands that manage runs and checkpoints, against `tinker serve` and the engine in the process.
 
-use tinker_client::{LoraConfig, ServiceClient};
+use tinker_client::{FinishReason, LoraConfig, ServiceClient, TrainingClient};
 use tinker_local::LocalEngine;
 
 use crate::program::{Run, Workplace};
 use crate::serve::Server;
 
-/// Saves checkpoints into the data folder of a workplace, and returns the id of the run.
+/// Saves training checkpoints into the data folder of a workplace, and one for samplers, and returns the id of the run.
 pub(crate) fn save(work: &Workplace, names: &[&str]) -> String {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let engine = LocalEngine::builder()
-            .data_dir(work.path("data"))
-            .build()
-            .unwrap();
-        let service = ServiceClient::builder()
-            .leaf(engine.service())
-            .build()
-            .unwrap();
-        let config = LoraConfig::new(1);
-        let training = service
-            .create_lora_training_client("tinker-local/tiny", config)
-            .await
-            .unwrap();
+    with_run(work, async |training| {
         for name in names {
             training.save_state(*name).await.unwrap();
         }
         training.save_weights_for_sampler("s1").await.unwrap();
+    })
+}
+
+/// Starts a run in the data folder of a workplace, lets `save` save checkpoints of it, and returns its id.
+pub(crate) fn with_run(work: &Workplace, save: impl AsyncFnOnce(&TrainingClient)) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let engine = LocalEngine::builder().data_dir(work.path("data")).build();
+        let engine = engine.unwrap();
+        let service = ServiceClient::builder().leaf(engine.service()).build();
+        let service = service.unwrap();
+        let model = service.create_lora_training_client("tinker-local/tiny", LoraConfig::new(1));
+        let training = model.await.unwrap();
+        save(&training).await;
         let run = training.model_id().to_string();
-        service
-            .close(tinker_client::FinishReason::Success)
-            .await
-            .unwrap();
+        service.close(FinishReason::Success).await.unwrap();
         run
     })
 }

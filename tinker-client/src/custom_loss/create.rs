@@ -12,7 +12,7 @@ use super::registry::Registration;
 use crate::error::Error;
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
-use crate::session::{connection::Connection, loss, record::Session, state::ClientState};
+use crate::session::{connection::Connection, lost, record::Session, state::ClientState};
 use crate::wire::request::repeatable;
 
 /// Registers a loss with the session, and uploads it if the server runs custom losses.
@@ -68,7 +68,7 @@ async fn upload(
     let request = request(id.clone(), registration.number);
     match submit(connection, &request, tracker).await {
         Ok(loss) => Ok((id.clone(), Some(loss))),
-        Err(error) => Err(loss::explained(session, connection, error).await),
+        Err(error) => Err(lost::explained(session, connection, error).await),
     }
 }
 

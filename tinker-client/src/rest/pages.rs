@@ -50,6 +50,33 @@ impl<T: Send + 'static> Pages<T> {
         Self(entries.try_flatten().boxed())
     }
 
+    /// The results of a search. `fetch` returns a page and the cursor of the next one, `cursor` is its place in the query.
+    ///
+    /// The search ends at a cursor that was sent already: a server that ignores cursors would repeat its first page forever.
+    pub(crate) fn search<Q, C, F>(
+        first: Q,
+        cursor: fn(&mut Q) -> &mut Option<C>,
+        fetch: impl Fn(Q) -> F + Send + 'static,
+    ) -> Self
+    where
+        Q: Clone + Send + 'static,
+        C: PartialEq + Send + 'static,
+        F: Future<Output = Result<(Vec<T>, Option<C>), Error>> + Send + 'static,
+    {
+        Self::new(first, move |mut query| {
+            let page = fetch(query.clone());
+            async move {
+                let (entries, next) = page.await?;
+                let place = cursor(&mut query);
+                if next.is_none() || next == *place {
+                    return Ok((entries, None));
+                }
+                *place = next;
+                Ok((entries, Some(query)))
+            }
+        })
+    }
+
     /// A list by offset. `fetch` returns the entries after the offset of its options, and the total count if the
     /// server reports it.
     ///

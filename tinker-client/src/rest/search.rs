@@ -26,21 +26,14 @@ impl CheckpointClient {
     /// ```
     pub fn search(&self, query: SearchCheckpoints) -> Pages<Checkpoint> {
         let client = self.clone();
-        Pages::new(query, move |query| {
+        let fetch = move |query| {
             let client = client.clone();
             async move {
-                let page = client.search_page(query.clone()).await?;
-                let next = page
-                    .next_cursor
-                    .filter(|next| query.cursor.as_ref() != Some(next));
-                let next = next.map(|cursor| {
-                    let mut query = query;
-                    query.cursor = Some(cursor);
-                    query
-                });
-                Ok((page.checkpoints, next))
+                let page = client.search_page(query).await?;
+                Ok((page.checkpoints, page.next_cursor))
             }
-        })
+        };
+        Pages::search(query, |query| &mut query.cursor, fetch)
     }
 
     /// One page of [`search`](Self::search).

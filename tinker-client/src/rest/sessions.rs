@@ -122,21 +122,14 @@ impl SessionClient {
     /// ```
     pub fn search(&self, query: SearchSessions) -> Pages<SessionSummary> {
         let client = self.clone();
-        Pages::new(query, move |query| {
+        let fetch = move |query| {
             let client = client.clone();
             async move {
-                let page = client.search_page(query.clone()).await?;
-                let next = page
-                    .next_cursor
-                    .filter(|next| query.cursor.as_ref() != Some(next));
-                let next = next.map(|cursor| {
-                    let mut query = query;
-                    query.cursor = Some(cursor);
-                    query
-                });
-                Ok((page.sessions, next))
+                let page = client.search_page(query).await?;
+                Ok((page.sessions, page.next_cursor))
             }
-        })
+        };
+        Pages::search(query, |query| &mut query.cursor, fetch)
     }
 
     /// One page of [`search`](Self::search).

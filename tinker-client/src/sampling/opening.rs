@@ -8,7 +8,7 @@ use tinker_types::{CreateSamplingSession, Endpoint, SamplingSessionId};
 use crate::error::Error;
 use crate::operation::{tracker::Tracker, waiting::WaitingFor};
 use crate::sampling::source::SamplingSource;
-use crate::session::{loss, record::Session, state::ClientState};
+use crate::session::{lost, record::Session, state::ClientState};
 use crate::wire::request::repeatable;
 
 /// Number of lost sessions after which a creation fails.
@@ -41,7 +41,7 @@ async fn make_in(
     tracker: &Tracker,
 ) -> Result<SamplingSessionId, Error> {
     let (id, connection) = state.open(session).await?;
-    loss::check(session, CreateSamplingSession::NAME)?;
+    lost::check(session, CreateSamplingSession::NAME)?;
     tracker.set(WaitingFor::Acceptance);
     let mut request = CreateSamplingSession::new(id.clone(), number);
     match source {
@@ -51,6 +51,6 @@ async fn make_in(
     let call = tracker.identify(repeatable::<CreateSamplingSession>(Class::Session));
     match connection.api.call(&request, call).await {
         Ok(created) => Ok(created.sampling_session_id),
-        Err(error) => Err(Box::pin(loss::explained(session, connection, error)).await),
+        Err(error) => Err(Box::pin(lost::explained(session, connection, error)).await),
     }
 }

@@ -25,7 +25,7 @@ use crate::promise::poller::Poller;
 use crate::promise::record::{Hint, Promise};
 use crate::sampling::options::SampleOptions;
 use crate::session::{
-    connection::Connection, lease::ModelLease, loss, record::Session, state::ClientState,
+    connection::Connection, lease::ModelLease, lost, record::Session, state::ClientState,
 };
 use crate::wire::{extra::Extended, request::repeatable};
 
@@ -161,13 +161,13 @@ impl Sampler {
 
     /// Refuses work after the loss of the session.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let lost = loss::check(&self.session, SampleRequest::NAME);
+        let lost = lost::check(&self.session, SampleRequest::NAME);
         Ok(lost.map_err(|lost| self.with_remedy(lost))?)
     }
 
     /// Replaces an error of a sample that the loss of the session explains.
     pub(super) async fn explained(&self, connection: &Connection, error: Error) -> Error {
-        match Box::pin(loss::explained(&self.session, connection, error)).await {
+        match Box::pin(lost::explained(&self.session, connection, error)).await {
             Error::SessionLost(lost) => self.with_remedy(lost).into(),
             error => error,
         }

@@ -14,7 +14,7 @@ use crate::error::{Advice, Cause, Error, StatusError};
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
 use crate::session::{
-    ask::ask, delegated::DelegatedAccess, lease::ModelLease, loss, record::Session,
+    ask::ask, delegated::DelegatedAccess, lease::ModelLease, lost, record::Session,
     state::ClientState,
 };
 use crate::training::{
@@ -221,7 +221,7 @@ where
 {
     let started = Instant::now();
     let (id, connection) = state.open(session).await?;
-    loss::check(session, O::NAME)?;
+    lost::check(session, O::NAME)?;
     tracker.set(WaitingFor::Acceptance);
     // Before a model exists, the caller decides what to do about a 402.
     let call = tracker.identify(repeatable::<O>(Class::Train).with_billing(Billing::Raise));
@@ -243,7 +243,7 @@ where
     match made.await {
         Ok(client) => Ok(client),
         Err(error) => {
-            let error = loss::explained(session, connection, error).await;
+            let error = lost::explained(session, connection, error).await;
             Err(with_places(session, error))
         }
     }

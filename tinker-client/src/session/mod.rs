@@ -9,7 +9,7 @@ pub(crate) mod form;
 pub(crate) mod heartbeat;
 pub(crate) mod learned;
 pub(crate) mod lease;
-pub(crate) mod loss;
+pub(crate) mod lost;
 pub(crate) mod memory;
 pub(crate) mod record;
 pub(crate) mod source;

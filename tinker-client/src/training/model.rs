@@ -17,7 +17,7 @@ use crate::operation::{group::Group, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::record::Promise;
 use crate::retry::conflict::ConflictIsFinal;
 use crate::session::{
-    connection::Connection, lease::ModelLease, loss, record::Session, state::ClientState,
+    connection::Connection, lease::ModelLease, lost, record::Session, state::ClientState,
 };
 use crate::training::restore::Restore;
 use crate::training::submit::{Outgoing, submit};
@@ -60,7 +60,7 @@ impl Training {
     /// Refuses work after the client was closed, after the loss of the session, or after a custom loss left a gap.
     pub(super) fn check(&self, operation: &'static str) -> Result<(), Error> {
         self.state.check_open()?;
-        loss::check(self.session(), operation).map_err(|lost| self.with_checkpoint(lost))?;
+        lost::check(self.session(), operation).map_err(|lost| self.with_checkpoint(lost))?;
         Ok(self.sequencer.check()?)
     }
 
@@ -86,7 +86,7 @@ impl Training {
         let Some(connection) = self.state.opened_connection() else {
             return error;
         };
-        match Box::pin(loss::explained(self.session(), connection, error)).await {
+        match Box::pin(lost::explained(self.session(), connection, error)).await {
             Error::SessionLost(lost) => self.with_checkpoint(lost).into(),
             error => error,
         }

@@ -2,15 +2,12 @@
 
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use tinker_client::{Error, ListOptions, ServiceClient};
-use tinker_types::{
-    FinishStatus, SearchSessions, SessionId, SessionOwner, SessionSummary, StatusFilter,
-};
+use tinker_types::{FinishStatus, SearchSessions, SessionId, SessionSummary, StatusFilter};
 
 use super::found::Found;
 use crate::connect::ServiceArgs;
 use crate::context::Context;
-use crate::exit::Usage;
-use crate::listing::ListArgs;
+use crate::listing::{ListArgs, SearchArgs};
 
 /// Largest page of the search.
 const PAGE: u64 = 100;
@@ -31,21 +28,11 @@ pub(super) struct Args {
     /// Only sessions whose name matches.
     #[arg(long)]
     name: Option<String>,
-    /// Only sessions of a project; may be repeated.
-    #[arg(long, value_name = "ID")]
-    project: Vec<String>,
-    /// Only sessions with this entry of metadata; with several, all must be there.
-    #[arg(long, value_name = "KEY=VALUE")]
-    meta: Vec<String>,
     /// Only sessions with a status; with several, one of them.
     #[arg(long, value_enum)]
     status: Vec<Status>,
-    /// Sessions of this user; may be repeated.
-    #[arg(long, value_name = "URN", conflicts_with = "all_owners")]
-    owner: Vec<String>,
-    /// All sessions that the key may read, not only those of its owner.
-    #[arg(long)]
-    all_owners: bool,
+    #[command(flatten)]
+    search: SearchArgs,
     #[command(flatten)]
     list: ListArgs,
     #[command(flatten)]
@@ -96,24 +83,11 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let mut query = SearchSessions::default();
     query.session_id = args.id.map(SessionId::from);
     query.display_name = args.name;
-    query.project_ids = (!args.project.is_empty()).then_some(args.project);
+    query.project_ids = args.search.projects();
     query.statuses = filters(&args.status);
     query.limit = list.page_size(PAGE) as u32;
-    query.owner = if args.all_owners {
-        SessionOwner::Accessible
-    } else if args.owner.is_empty() {
-        SessionOwner::Own
-    } else {
-        SessionOwner::User {
-            owner_urns: args.owner,
-        }
-    };
-    for entry in &args.meta {
-        let (key, value) = entry
-            .split_once('=')
-            .ok_or_else(|| Usage(format!("--meta {entry}: give KEY=VALUE")))?;
-        query.user_metadata.insert(key.to_owned(), value.to_owned());
-    }
+    query.owner = args.search.owner();
+    query.user_metadata = args.search.metadata()?;
     let service = args.service.open(context)?;
     let found = service.client.sessions().search(query);
     list.print(found.map_ok(summary), context).await

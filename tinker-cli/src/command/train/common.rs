@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tinker_train::Settings;
 
+use super::run_folder;
 use crate::connect::DestinationArgs;
 use crate::data_files::ReadArgs;
 
@@ -54,6 +55,12 @@ impl CommonArgs {
     /// The first file of the data; its name stands for all.
     pub(super) fn first_file(&self) -> &Path {
         self.data.first().map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    /// The folder for the records of the run.
+    pub(super) fn output(&self) -> PathBuf {
+        let output = self.output.clone();
+        output.unwrap_or_else(|| run_folder::default_path(self.first_file()))
     }
 
     /// The settings of the loop.

@@ -15,10 +15,9 @@ use tinker_train::{
 use super::args::positive;
 use super::common::CommonArgs;
 use super::continued::Continued;
-use super::recipe_run::{RecipeRun, prepare};
+use super::recipe_run::{RecipeRun, length_limit, open, prepare};
 use super::rows::{Rows, check_length, refuse};
-use super::run_folder;
-use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
+use crate::connect::Connection;
 use crate::context::Context;
 use crate::interrupt::Interrupt;
 
@@ -86,15 +85,7 @@ pub(super) async fn run(
     continued: Option<Continued>,
     context: &Context,
 ) -> anyhow::Result<()> {
-    let common = &args.common;
-    let model = common.resume.as_deref().or(common.model.as_deref());
-    let destination = Destination::resolve(&common.destination, model, context)?;
-    let output = common.output.clone();
-    let output = output.unwrap_or_else(|| run_folder::default_path(common.first_file()));
-    let rows = Rows::read(common, run_folder::nearest(&output).as_deref(), context)?;
-    let template = common.destination.template();
-    template.refuse_inert(rows.has_messages, WITHOUT_MESSAGES)?;
-    let mut connection = Connection::open(destination, context.printer).await?;
+    let (rows, mut connection) = open(&args.common, context).await?;
     let result = Box::pin(train(&args, &rows, continued, &mut connection, context)).await;
     connection.close(&result).await;
     result
@@ -110,10 +101,7 @@ async fn train(
     let common = &args.common;
     let prepared = prepare(common, rows, continued.as_ref(), connection, context).await?;
     let renderer = connection.renderer(&prepared.model).await?;
-    let limit = match connection.context_length(&prepared.model) {
-        Some(most) => LengthLimit::Refuse(most),
-        None => LengthLimit::Unknown,
-    };
+    let limit = length_limit(connection, &prepared.model);
     let (train, held_out) = (
         pairs(&rows.train, &renderer, limit)?,
         pairs(&rows.held_out, &renderer, limit)?,

@@ -1,13 +1,13 @@
 //! A run of `train dpo` or `train rl`, from the settings to the summary.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use anyhow::Context as _;
 use serde::Serialize;
 use tinker_client::{LoraConfig, TrainingClient};
+use tinker_data::LengthLimit;
 use tinker_train::{EndReason, Ended, Recipe, RunFolder, Trainer};
-use tinker_types::{CheckpointKind, CheckpointPath};
+use tinker_types::CheckpointPath;
 
 use super::common::CommonArgs;
 use super::continued::Continued;
@@ -15,12 +15,13 @@ use super::plan::DEFAULT_RANK;
 use super::record::Record;
 use super::rows::Rows;
 use super::run_folder::{self, PLOT, SUMMARY, folder_error};
-use super::runner::{Runner, load};
+use super::runner::Runner;
+use super::start::{base_model, load_start, training_checkpoint};
 use super::summary::{Status, Suggestion, curve};
 use crate::clock;
-use crate::connect::Connection;
+use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
 use crate::context::Context;
-use crate::exit::{Interrupted, Usage};
+use crate::exit::Interrupted;
 use crate::format::{self, labelled, shell_word};
 use crate::plot;
 use crate::report::Printable;
@@ -70,6 +71,29 @@ struct Summary {
     next: Vec<Suggestion>,
 }
 
+/// Reads the data and opens the connection.
+pub(super) async fn open(
+    args: &CommonArgs,
+    context: &Context,
+) -> anyhow::Result<(Rows, Connection)> {
+    let model = args.resume.as_deref().or(args.model.as_deref());
+    let destination = Destination::resolve(&args.destination, model, context)?;
+    let rows = Rows::read(
+        args,
+        run_folder::nearest(&args.output()).as_deref(),
+        context,
+    )?;
+    let template = args.destination.template();
+    template.refuse_inert(rows.has_messages, WITHOUT_MESSAGES)?;
+    Ok((rows, Connection::open(destination, context.printer).await?))
+}
+
+/// The limit on the length of a row: the context of the model, where it is known.
+pub(super) fn length_limit(connection: &Connection, model: &str) -> LengthLimit {
+    let context = connection.context_length(model);
+    context.map_or(LengthLimit::Unknown, LengthLimit::Refuse)
+}
+
 /// A prepared run.
 pub(super) struct Prepared {
     pub(super) training: TrainingClient,
@@ -85,26 +109,15 @@ pub(super) async fn prepare(
     connection: &Connection,
     context: &Context,
 ) -> anyhow::Result<Prepared> {
-    let start = args.resume.as_deref().map(|path| {
-        let path: CheckpointPath = path.parse().map_err(|error| Usage(format!("--resume: {error}")))?;
-        if path.kind() == CheckpointKind::Sampler {
-            let message = format!("--resume: {path} holds sampling weights; training continues from tinker://RUN/weights/NAME");
-            return Err(Usage(message));
-        }
-        Ok(path)
-    });
-    let start = start.transpose()?;
+    let start = args
+        .resume
+        .as_deref()
+        .map(training_checkpoint)
+        .transpose()?;
     let (training, model) = if let Some(path) = &start {
-        let training = match load(&connection.service, path).await {
-            Ok(training) => training,
-            Err(error) => return Err(connection.explain_missing(&path.to_string(), error).await),
-        };
-        let info = training.info();
-        let model = info
-            .model_name
-            .clone()
-            .or_else(|| info.model_data.model_name.clone());
-        (training, model.unwrap_or_default())
+        let training = load_start(connection, path).await?;
+        let model = base_model(training.info());
+        (training, model)
     } else {
         let model = connection.base_model(args.model.as_deref())?;
         let rank = args.rank.map_or(DEFAULT_RANK, u32::from);
@@ -171,13 +184,8 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             seed: self.args.seed,
             settings: self.settings,
         };
-        let output = self.output();
-        RunFolder::create_at(&output, &config, 0, self.start.clone()).map_err(folder_error)
-    }
-
-    fn output(&self) -> PathBuf {
-        let output = self.args.output.clone();
-        output.unwrap_or_else(|| run_folder::default_path(self.args.first_file()))
+        RunFolder::create_at(&self.args.output(), &config, 0, self.start.clone())
+            .map_err(folder_error)
     }
 
     /// Trains, and prints the result. `after` evaluates the saved weights.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tinker_data::EncodedQuestions;
 use tinker_train::{RunFolder, Supervised};
-use tinker_types::{CheckpointKind, CheckpointPath, ModelInfo};
+use tinker_types::CheckpointPath;
 
 use super::args::Args;
 use super::continued::Continued;
@@ -16,13 +16,12 @@ use super::plan::{DryRun, Plan};
 use super::preview::preview;
 use super::record::Config;
 use super::run_folder::{self, SAMPLES, folder_error};
-use super::runner::load;
 use super::source::Source;
+use super::start::{base_model, load_start, training_checkpoint};
 use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
 use crate::context::Context;
 use crate::data_errors;
 use crate::encoding;
-use crate::exit::Usage;
 use crate::format;
 use crate::interrupt::Interrupt;
 
@@ -79,12 +78,7 @@ async fn train(
 ) -> anyhow::Result<()> {
     // The base model of a checkpoint is known once it is loaded; loading trains nothing.
     let loaded = match &resume {
-        Some(path) => match load(&connection.service, path).await {
-            Ok(loaded) => Some(loaded),
-            Err(error) => {
-                return Err(connection.explain_missing(&path.to_string(), error).await);
-            }
-        },
+        Some(path) => Some(load_start(connection, path).await?),
         None => None,
     };
     let model = match &loaded {
@@ -187,44 +181,4 @@ fn answers_before(folder: &RunFolder, questions: usize) -> Option<Vec<String>> {
     let rows: Vec<Row> = serde_json::from_slice(&text).ok()?;
     let answers = rows.into_iter().map(|row| row.before.text);
     Some(answers.collect()).filter(|answers: &Vec<String>| answers.len() == questions)
-}
-
-/// The name of a model's base model; empty if the server does not report it.
-fn base_model(info: &ModelInfo) -> String {
-    info.model_name
-        .clone()
-        .or_else(|| info.model_data.model_name.clone())
-        .unwrap_or_default()
-}
-
-/// Parses the path of a checkpoint that training can continue from: a training checkpoint or uploaded weights.
-fn training_checkpoint(text: &str) -> Result<CheckpointPath, Usage> {
-    let path: CheckpointPath = text
-        .parse()
-        .map_err(|error| Usage(format!("--resume: {error}")))?;
-    if path.kind() != CheckpointKind::Sampler {
-        return Ok(path);
-    }
-    Err(Usage(format!(
-        "--resume: {path} holds sampling weights; training continues from tinker://RUN/weights/NAME"
-    )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_training_checkpoints_can_be_resumed() {
-        assert!(training_checkpoint("tinker://r/weights/final").is_ok());
-        assert!(training_checkpoint("tinker://r/external_weights/final").is_ok());
-        let refused = training_checkpoint("tinker://r/sampler_weights/final").unwrap_err();
-        assert!(refused.to_string().contains("holds sampling weights"));
-        assert!(
-            training_checkpoint("final")
-                .unwrap_err()
-                .to_string()
-                .starts_with("--resume: ")
-        );
-    }
 }

@@ -8,7 +8,7 @@ use crate::session::{connection::Connection, heartbeat, record::Session};
 /// Replaces an error that the loss of the session explains. The server is asked with a heartbeat, if the error shows that
 /// it may not know the session.
 pub(crate) async fn explained(session: &Session, connection: &Connection, error: Error) -> Error {
-    let Some((operation, was_sent)) = sign(&error) else {
+    let Some((operation, was_sent)) = symptom(&error) else {
         return error;
     };
     heartbeat::examine(&connection.api, session).await;
@@ -27,14 +27,14 @@ pub(crate) fn check(session: &Session, operation: &'static str) -> Result<(), Se
 }
 
 /// Whether the server may not know the session: the operation, and whether it was sent before.
-fn sign(error: &Error) -> Option<(&'static str, bool)> {
+fn symptom(error: &Error) -> Option<(&'static str, bool)> {
     match error {
         Error::Gone(gone) => Some((gone.operation(), true)),
         Error::Status(error) => {
-            let is_sign = matches!(error.status(), StatusCode::NOT_FOUND | StatusCode::GONE);
-            is_sign.then(|| (error.operation(), error.request_id().is_some()))
+            let is_symptom = matches!(error.status(), StatusCode::NOT_FOUND | StatusCode::GONE);
+            is_symptom.then(|| (error.operation(), error.request_id().is_some()))
         }
-        Error::Partly(partly) => sign(partly.first()).map(|(operation, _)| (operation, true)),
+        Error::Partly(partly) => symptom(partly.first()).map(|(operation, _)| (operation, true)),
         _ => None,
     }
 }
