@@ -1,6 +1,5 @@
 //! Integration tests across crates: the client against the real engine, in process and over a socket.
 
-mod api_keys;
 mod byte_tokenizer;
 mod decoders;
 mod dropping;

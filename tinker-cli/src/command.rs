@@ -12,6 +12,7 @@ pub(crate) mod doctor;
 pub(crate) mod export;
 #[cfg(feature = "local")]
 pub(crate) mod handover;
+pub(crate) mod man;
 pub(crate) mod model;
 pub(crate) mod project;
 pub(crate) mod pull;
@@ -53,6 +54,7 @@ pub(crate) enum Command {
     Config(config::Args),
     Auth(auth::Args),
     Completions(completions::Args),
+    Man(man::Args),
     /// Print the version.
     Version,
 }
@@ -86,7 +88,8 @@ pub(crate) async fn run(
         Command::Doctor(args) => Box::pin(doctor::run(args, context)).await,
         Command::Config(args) => config::run(&args, context),
         Command::Auth(args) => Box::pin(auth::run(args, context)).await,
-        Command::Completions(args) => completions::run(&args, line),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args, line),
         Command::Version => version::run(context),
     }
 }

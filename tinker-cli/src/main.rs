@@ -11,6 +11,7 @@ mod advice;
 mod args;
 mod clock;
 mod command;
+mod completion;
 mod confirm;
 mod connect;
 mod context;
@@ -38,6 +39,9 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 fn main() -> ExitCode {
+    if let Some(is_answered) = completion::answer(args::Arguments::command) {
+        return ExitCode::from(if is_answered { exit::OK } else { exit::ERROR });
+    }
     let line = args::Arguments::command();
     let matches = line.clone().get_matches();
     let arguments = match args::Arguments::from_arg_matches(&matches) {

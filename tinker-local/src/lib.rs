@@ -100,7 +100,6 @@ mod state;
 mod store;
 mod stream;
 mod substitute;
-mod tenant;
 mod tokenizer;
 mod usage;
 mod work;

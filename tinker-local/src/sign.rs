@@ -9,7 +9,6 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::Sha256;
 
-use crate::tenant::{Owner, Tenant};
 use crate::{clock, identity};
 
 /// Signs with a key that lives as long as the engine: a restart invalidates earlier links and tokens.
@@ -27,8 +26,6 @@ impl std::fmt::Debug for Signer {
 #[derive(Deserialize)]
 struct Claims {
     exp: i64,
-    #[serde(default)]
-    owner: Option<Owner>,
 }
 
 /// Header of every token: HMAC with SHA-256.
@@ -61,15 +58,14 @@ impl Signer {
             .is_ok_and(|given| self.mac(text).verify_slice(&given).is_ok())
     }
 
-    /// A JSON web token of a tenant.
-    pub(crate) fn token(&self, tenant: &Tenant, lifetime: Duration) -> String {
+    /// A JSON web token of the local user.
+    pub(crate) fn token(&self, lifetime: Duration) -> String {
         let now = clock::calendar().as_second();
         let claims = json!({
             "iss": "tinker-local",
             "sub": identity::USER,
             "org_id": identity::ORGANIZATION,
             "email": identity::EMAIL,
-            "owner": tenant.owner(),
             "iat": now,
             "exp": now.saturating_add_unsigned(lifetime.as_secs()),
         });
@@ -82,8 +78,8 @@ impl Signer {
         format!("{text}.{signature}")
     }
 
-    /// The tenant of a token. The error is a fragment for a message.
-    pub(crate) fn check_token(&self, token: &str) -> Result<Tenant, &'static str> {
+    /// Checks a token. The error is a fragment for a message.
+    pub(crate) fn check_token(&self, token: &str) -> Result<(), &'static str> {
         let Some((text, signature)) = token.rsplit_once('.') else {
             return Err(
                 "is not a token of this engine; exchange the API key for one at auth/token",
@@ -99,9 +95,7 @@ impl Signer {
             .and_then(|(_, claims)| URL_SAFE_NO_PAD.decode(claims).ok())
             .and_then(|claims| serde_json::from_slice::<Claims>(&claims).ok());
         match claims {
-            Some(claims) if claims.exp > clock::calendar().as_second() => {
-                Ok(Tenant::of_owner(claims.owner))
-            }
+            Some(claims) if claims.exp > clock::calendar().as_second() => Ok(()),
             _ => Err("has expired; exchange the API key for a new one at auth/token"),
         }
     }
@@ -110,7 +104,6 @@ impl Signer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::AcceptedKeys;
 
     #[test]
     fn only_what_was_signed_here_is_accepted() {
@@ -127,10 +120,8 @@ mod tests {
     #[test]
     fn a_token_has_claims_and_an_end() {
         let (mine, other) = (Signer::new().unwrap(), Signer::new().unwrap());
-        let keys = AcceptedKeys::new(&["tml-key".to_owned()]).unwrap();
-        let tenant = keys.tenant("tml-key").unwrap();
-        let token = mine.token(&tenant, Duration::from_mins(5));
-        assert_eq!(mine.check_token(&token), Ok(tenant));
+        let token = mine.token(Duration::from_mins(5));
+        assert_eq!(mine.check_token(&token), Ok(()));
         assert!(
             other
                 .check_token(&token)
@@ -145,7 +136,7 @@ mod tests {
             claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
             300
         );
-        let ended = mine.token(&Tenant::default(), Duration::ZERO);
+        let ended = mine.token(Duration::ZERO);
         assert!(mine.check_token(&ended).unwrap_err().contains("expired"));
         assert!(
             mine.check_token("tml-key")

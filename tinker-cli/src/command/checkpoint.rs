@@ -41,6 +41,7 @@ enum Action {
     /// Show one checkpoint.
     Info {
         /// The checkpoint.
+        #[arg(add = crate::completion::checkpoints())]
         checkpoint: String,
         #[command(flatten)]
         service: ServiceArgs,

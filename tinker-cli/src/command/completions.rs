@@ -1,10 +1,16 @@
 //! `tinker completions`: completion scripts for shells.
 
+use anyhow::Context as _;
 use clap_complete::Shell;
 
+use crate::completion;
 use crate::report;
 
 /// Print a completion script for a shell.
+///
+/// The script asks this program for what can follow: commands, options and files, and the runs and checkpoints of the
+/// built-in engine, of run folders and of the server that the line or the environment names, if it answers within a
+/// second.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -16,9 +22,8 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-/// Prints the completion script for the command line.
-pub(crate) fn run(args: &Args, mut line: clap::Command) -> anyhow::Result<()> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut line, "tinker", &mut script);
-    report::write(&script)
+/// Prints the completion script.
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let script = completion::script(&args.shell.to_string());
+    report::write(&script.context("there is no script for this shell")?)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tinker_local::{BaseModelSource, ExportError, ExportTarget, Exported, SavedAdapter, Storage};
 use tinker_types::CheckpointPath;
 
-use crate::connect::{BUILT_IN_MODEL, TemplateArgs, engine, renderer_of_files};
+use crate::connect::{BUILT_IN_MODEL, TemplateArgs, engine, reference, renderer_of_files};
 use crate::context::Context;
 use crate::exit::Usage;
 use crate::format;
@@ -24,6 +24,7 @@ use crate::style::TerminalStyle;
 #[command(after_help = "\
 Examples:
   tinker export tinker://RUN/weights/final --out my-adapter
+  tinker export latest --out my-adapter
   tinker export tinker://RUN/weights/final --out my-model --merged
   tinker export tinker://RUN/weights/final --out my-model --merged --dtype f32 --force
   tinker export tinker-local/tiny --out tiny
@@ -32,8 +33,9 @@ In Python:
   PeftModel.from_pretrained(base, 'my-adapter')
   AutoModelForCausalLM.from_pretrained('my-model')")]
 pub(crate) struct Args {
-    /// The tinker:// address of a checkpoint, or tinker-local/tiny for the built-in model itself.
-    #[arg(value_name = "CHECKPOINT")]
+    /// Checkpoint: its tinker:// address, or a run id, a run folder or `latest` for the newest one of that run. Or
+    /// tinker-local/tiny for the built-in model itself.
+    #[arg(value_name = "CHECKPOINT", add = crate::completion::saved_checkpoints())]
     source: String,
     /// Folder to write. It must not exist, or be empty.
     #[arg(short, long, value_name = "DIR")]
@@ -105,11 +107,13 @@ impl Printable for Written {
 pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let output = ExportTarget::new(&args.out).replacing(args.force);
     let storage = args.dtype.map(Storage::from);
+    let mut source = args.source.clone();
     let (base_model, kind, exported) = if args.source == BUILT_IN_MODEL {
         let exported = BaseModelSource::Builtin.write(storage, &output);
         (BUILT_IN_MODEL.to_owned(), "base", exported)
     } else {
-        let saved = args.open()?;
+        let saved = args.open(context)?;
+        source = saved.path().to_string();
         let base_model = saved.base_model().to_owned();
         if args.merged {
             let base = args.base.as_deref();
@@ -123,10 +127,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         }
     };
     let Exported { folder, files, .. } =
-        exported.with_context(|| format!("cannot export {}", args.source))?;
+        exported.with_context(|| format!("cannot export {source}"))?;
     let file = |(name, bytes)| File { name, bytes };
     context.report.print(&Written {
-        source: args.source.clone(),
+        source,
         base_model,
         kind,
         folder: folder.display().to_string(),
@@ -163,14 +167,32 @@ fn with_template_end(base: BaseModelSource) -> BaseModelSource {
 }
 
 impl Args {
-    fn open(&self) -> anyhow::Result<SavedAdapter> {
-        let path: CheckpointPath = self.source.parse().map_err(|error| {
+    /// Opens the checkpoint. Anything but an address is looked up, and the result is printed.
+    fn open(&self, context: &Context) -> anyhow::Result<SavedAdapter> {
+        let text = self.source.as_str();
+        let data_dir = engine::data_dir(self.data_dir.as_deref())?;
+        if CheckpointPath::is_address(text) {
+            let path = text.parse();
+            let path =
+                path.map_err(|error| Usage(format!("{text} is not a checkpoint: {error}")))?;
+            return Ok(SavedAdapter::open(&data_dir, &path)?);
+        }
+        let saved = if let Some(path) = reference::of_run_folder(text, &[])? {
+            Some(SavedAdapter::open(&data_dir, &path)?)
+        } else if reference::can_be_run(text) {
+            reference::of_data_folder(text, &data_dir)?
+        } else {
+            None
+        };
+        let saved = saved.ok_or_else(|| {
+            let folder = format::path(&data_dir);
+            let what = reference::unknown(text);
             Usage(format!(
-                "{} is not a checkpoint: {error}; give a tinker:// address, or {BUILT_IN_MODEL}",
-                self.source
+                "{what} with checkpoints in {folder}; {BUILT_IN_MODEL} is the built-in model"
             ))
         })?;
-        let data_dir = engine::data_dir(self.data_dir.as_deref())?;
-        Ok(SavedAdapter::open(&data_dir, &path)?)
+        let path = saved.path().to_string();
+        context.printer.print_labelled("checkpoint", &path);
+        Ok(saved)
     }
 }

@@ -36,7 +36,7 @@ Examples:
   tinker handover tinker://RUN/weights/step-000100 --to http://gpu-1:8700")]
 pub(crate) struct Args {
     /// Folder of the run, or one of its checkpoints.
-    #[arg(value_name = "RUN|CHECKPOINT")]
+    #[arg(value_name = "RUN|CHECKPOINT", add = crate::completion::run_folders())]
     source: String,
     /// Address or name of the server.
     #[arg(long, value_name = "URL|NAME")]

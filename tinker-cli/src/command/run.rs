@@ -49,6 +49,7 @@ enum Action {
     /// Show one training run.
     Info {
         /// The run.
+        #[arg(add = crate::completion::runs())]
         run: String,
         #[command(flatten)]
         service: ServiceArgs,

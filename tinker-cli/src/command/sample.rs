@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use tinker_client::{Error, SampleOptions};
 use tinker_data::{Prompt, Renderer};
-use tinker_types::{SamplingParams, Stop};
+use tinker_types::{CheckpointKind, CheckpointPath, SamplingParams, Stop};
 
-use crate::connect::{Connection, Destination, DestinationArgs};
+use crate::connect::{Connection, Destination, DestinationArgs, reference};
 use crate::context::Context;
 use crate::exit::{Interrupted, Usage};
 use crate::interrupt::Interrupt;
@@ -29,6 +29,7 @@ Examples:
   tinker sample --system 'You answer with one word.' 'What is the opposite of big?'
   tinker sample --messages question.json --temperature 0
   tinker sample --model tinker://RUN/sampler_weights/final --temperature 0 'Hello'
+  tinker sample --model latest 'Hello'
   tinker sample --model ~/models/Qwen3-0.6B --chat 'Who are you?'
   echo 'Count to ten:' | tinker sample - --num-samples 3 --max-tokens 40 --json")]
 pub(crate) struct Args {
@@ -41,9 +42,9 @@ pub(crate) struct Args {
     /// Read the prompt from a file.
     #[arg(long, value_name = "FILE")]
     prompt_file: Option<PathBuf>,
-    /// Base model, folder of a Hugging Face model, or the tinker:// address of a sampler checkpoint [default: the
-    /// built-in model].
-    #[arg(short, long, value_name = "MODEL")]
+    /// Base model, folder of a Hugging Face model, or a sampler checkpoint: its tinker:// address, or a run id, a run
+    /// folder or `latest` for the newest one of that run [default: the built-in model].
+    #[arg(short, long, value_name = "MODEL", add = crate::completion::checkpoints())]
     model: Option<String>,
     /// Treat the prompt as a message of the user, and generate the answer of the assistant.
     #[arg(long, help_heading = "Chat")]
@@ -96,7 +97,7 @@ pub(crate) struct Args {
 }
 
 /// Generates and prints.
-pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+pub(crate) async fn run(mut args: Args, context: &Context) -> anyhow::Result<()> {
     let params = args.params();
     params.check().map_err(|error| Usage(error.to_string()))?;
     let prompt = args.read()?;
@@ -104,6 +105,12 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         matches!(prompt, Prompt::Chat(_)),
         "a plain prompt is not written by a chat template; add --chat, or leave the option out",
     )?;
+    if let Some(model) = &mut args.model
+        && let Some(path) = reference::of_run_folder(model, &[CheckpointKind::Sampler])?
+    {
+        *model = path.to_string();
+        context.printer.print_labelled("checkpoint", model);
+    }
     let destination = Destination::resolve(&args.destination, args.model.as_deref(), context)?;
     let connection = Connection::open(destination, context.printer).await?;
     let notice = "stopping; Ctrl-C again exits at once";
@@ -131,10 +138,13 @@ async fn generate(
 ) -> anyhow::Result<()> {
     let (source, base) = match &args.model {
         Some(path) if path.starts_with("tinker://") => (path.clone(), None),
-        name => {
-            let base = connection.base_model(name.as_deref())?;
-            (base.clone(), Some(base))
-        }
+        name => match checkpoint_of_run(name.as_deref(), connection, context).await? {
+            Some(path) => (path.to_string(), None),
+            None => {
+                let base = connection.base_model(name.as_deref())?;
+                (base.clone(), Some(base))
+            }
+        },
     };
     let created = connection.service.create_sampling_client(source.as_str());
     let sampler = match created.await {
@@ -171,6 +181,19 @@ async fn generate(
         prompt_tokens,
         samples: texts.collect::<Result<_, _>>()?,
     })
+}
+
+/// The newest sampler checkpoint, if `--model` names a run and not a model of the server.
+async fn checkpoint_of_run(
+    name: Option<&str>,
+    connection: &Connection,
+    context: &Context,
+) -> anyhow::Result<Option<CheckpointPath>> {
+    let may_be_run = |name: &&str| reference::can_be_run(name) && !connection.has_model(name);
+    match name.filter(may_be_run) {
+        Some(name) => reference::sampler_of_run(name, &connection.service, context.printer).await,
+        None => Ok(None),
+    }
 }
 
 impl Args {

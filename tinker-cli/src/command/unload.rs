@@ -21,7 +21,7 @@ Examples:
   tinker unload tinker://RUN/sampler_weights/final --base-url http://gpu-1:8000")]
 pub(crate) struct Args {
     /// Runs, or checkpoints of them.
-    #[arg(value_name = "RUN|CHECKPOINT")]
+    #[arg(value_name = "RUN|CHECKPOINT", add = crate::completion::runs())]
     runs: Vec<String>,
     #[command(flatten)]
     server: ServerArgs,

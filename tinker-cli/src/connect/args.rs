@@ -43,6 +43,11 @@ pub(crate) struct ServerArgs {
 }
 
 impl ServerArgs {
+    /// The options with these values.
+    pub(crate) fn new(base_url: Option<String>, server: Option<String>) -> Self {
+        Self { base_url, server }
+    }
+
     /// The server that options, environment or profiles name.
     pub(crate) fn named(&self) -> anyhow::Result<Option<Server>> {
         Server::named(self.base_url.as_deref(), self.server.as_deref())

@@ -210,6 +210,11 @@ impl Connection {
         }
     }
 
+    /// Whether the server lists a model.
+    pub(crate) fn has_model(&self, name: &str) -> bool {
+        self.supported(name).is_some()
+    }
+
     /// The capabilities of a model, as the server lists them.
     fn supported(&self, model: &str) -> Option<&SupportedModel> {
         let mut models = self.capabilities.supported_models.iter();

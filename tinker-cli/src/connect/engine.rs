@@ -8,6 +8,7 @@ use tinker_local::{Decode, Limits, LocalEngine, LocalEngineBuilder, ModelFolder,
 use tinker_types::LossFn;
 
 use super::args::{BUILT_IN_MODEL, DecodeArg, EngineArgs};
+use super::reference;
 use crate::exit::Usage;
 use crate::format;
 
@@ -74,7 +75,7 @@ impl EngineSetup {
         let folder = if model.starts_with("tinker://") {
             self.base_of(model)
         } else {
-            folder(model)
+            folder(model).or_else(|| self.base_of_run(model))
         };
         let Some(folder) = folder else {
             return Ok(());
@@ -94,6 +95,16 @@ impl EngineSetup {
     /// The folder and the name of a checkpoint's base model. The engine reports checkpoints that cannot be read.
     fn base_of(&self, checkpoint: &str) -> Option<ModelFolder> {
         let saved = SavedAdapter::open(&self.data_dir, &checkpoint.parse().ok()?).ok()?;
+        let folder = ModelFolder::new(saved.base_folder()?);
+        Some(folder.with_name(saved.base_model()))
+    }
+
+    /// The folder and the name of the base model of a run, if the text names one. The engine reports errors.
+    fn base_of_run(&self, run: &str) -> Option<ModelFolder> {
+        if !reference::can_be_run(run) {
+            return None;
+        }
+        let saved = reference::of_data_folder(run, &self.data_dir).ok()??;
         let folder = ModelFolder::new(saved.base_folder()?);
         Some(folder.with_name(saved.base_model()))
     }
@@ -120,15 +131,12 @@ impl EngineSetup {
         self,
         limits: Limits,
         substitutes: &[(LossFn, LossFn)],
-        api_keys: &[String],
     ) -> anyhow::Result<LocalEngine> {
         let builder = LocalEngine::builder().limits(limits).tokenizer_files(true);
         let add = |builder: LocalEngineBuilder, (name, by): &(LossFn, LossFn)| {
             builder.substitute_loss(name.clone(), by.clone())
         };
-        let builder = substitutes.iter().fold(builder, add);
-        let accept = |builder: LocalEngineBuilder, key: &String| builder.api_key(key);
-        self.start_with(api_keys.iter().fold(builder, accept))
+        self.start_with(substitutes.iter().fold(builder, add))
     }
 
     fn start_with(self, builder: LocalEngineBuilder) -> anyhow::Result<LocalEngine> {

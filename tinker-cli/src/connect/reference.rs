@@ -15,6 +15,72 @@ const LATEST: &str = "latest";
 /// Number of listed runs among which the latest one is.
 const RECENT: u64 = 100;
 
+/// Whether a text may name a run: it is `latest`, or can be an id.
+pub(crate) fn can_be_run(text: &str) -> bool {
+    text == LATEST || !(text.is_empty() || text.contains(['/', '=']) || Path::new(text).is_dir())
+}
+
+/// The newest checkpoint that a run folder records, of one of these kinds; an empty list accepts all. `None` if the text
+/// is not the path of a run folder.
+pub(crate) fn of_run_folder(
+    text: &str,
+    kinds: &[CheckpointKind],
+) -> anyhow::Result<Option<CheckpointPath>> {
+    if !is_run_folder(Path::new(text)) {
+        return Ok(None);
+    }
+    let mut saved = of_folder(Path::new(text))?.into_iter();
+    let found = saved.find(|path| kinds.is_empty() || kinds.contains(&path.kind()));
+    let message = || {
+        let wanted = wanted(kinds);
+        Usage(format!("{text} records no checkpoint that fits; {wanted}"))
+    };
+    found.map(Some).ok_or_else(|| message().into())
+}
+
+/// Whether a folder holds the records of a run. The folder of a model can hold such records as well, and is a model.
+pub(crate) fn is_run_folder(folder: &Path) -> bool {
+    use crate::command::train::SUMMARY;
+
+    let has = |name: &str| folder.join(name).is_file();
+    (has(tinker_train::METRICS) || has(SUMMARY))
+        && !has("model.safetensors")
+        && !has("model.safetensors.index.json")
+}
+
+/// The newest checkpoint of a run in a data folder of the engine, which may be in use. The run is named by its id or as
+/// the latest one.
+#[cfg(feature = "local")]
+pub(crate) fn of_data_folder(
+    text: &str,
+    data_dir: &Path,
+) -> anyhow::Result<Option<tinker_local::SavedAdapter>> {
+    let saved = tinker_local::SavedAdapter::list(data_dir)?.into_iter();
+    let mut of_run = saved.filter(|saved| text == LATEST || saved.path().run().as_str() == text);
+    Ok(of_run.next())
+}
+
+/// The newest sampler checkpoint of a run. `None` if the service has no such run, as the text may name a model.
+pub(crate) async fn sampler_of_run(
+    text: &str,
+    service: &ServiceClient,
+    printer: Printer,
+) -> anyhow::Result<Option<CheckpointPath>> {
+    if text != LATEST {
+        let run = ModelId::from(text);
+        match service.checkpoints().list_by_run(&run).await {
+            Ok(found) if !found.is_empty() => {}
+            Ok(_) => return Ok(None),
+            Err(error) => {
+                tracing::info!(%error, "{text:?} is taken for a model");
+                return Ok(None);
+            }
+        }
+    }
+    let path = checkpoint(text, &[CheckpointKind::Sampler], service, printer).await?;
+    Ok(Some(path))
+}
+
 /// Parts of the summary of a run folder.
 #[derive(Debug, Deserialize)]
 struct Summary {
@@ -107,13 +173,17 @@ pub(crate) async fn run(
     Ok(ModelId::from(text))
 }
 
-fn unknown(text: &str) -> String {
+/// Says that a text names nothing.
+pub(crate) fn unknown(text: &str) -> String {
     format!(
         "{text:?} is not a checkpoint (tinker://RUN/KIND/NAME), a run, a run folder or `latest`"
     )
 }
 
 fn wanted(kinds: &[CheckpointKind]) -> String {
+    if kinds.is_empty() {
+        return "give tinker://RUN/KIND/NAME".to_owned();
+    }
     let kinds = kinds
         .iter()
         .map(|kind| format!("tinker://RUN/{}/NAME", kind.as_str()));

@@ -20,6 +20,7 @@ mod interrupt;
 mod manage;
 #[cfg(feature = "tokenizers")]
 mod model_folder;
+mod names;
 mod official;
 mod outside;
 mod plan;
@@ -30,6 +31,7 @@ mod sample;
 mod serve;
 mod servers;
 mod several;
+mod shell;
 mod snapshot;
 #[cfg(feature = "tokenizers")]
 mod texts;

@@ -253,7 +253,7 @@ fn every_recorded_command_shows_the_same_facts() {
 }
 
 /// Commands with their subcommands, from the help of the program.
-fn commands(work: &Workplace, prefix: &[String], found: &mut Vec<Vec<String>>) {
+pub(crate) fn commands(work: &Workplace, prefix: &[String], found: &mut Vec<Vec<String>>) {
     let mut words: Vec<&str> = prefix.iter().map(String::as_str).collect();
     words.push("--help");
     let help = work.run(&words);

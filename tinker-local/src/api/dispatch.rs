@@ -10,12 +10,13 @@ use super::call::{self, Call};
 use super::response::{self, Response};
 use super::route::{self, Handler};
 use super::target::Target;
-use super::{body, credential};
+use super::{account, body};
 use crate::behavior::FaultKind;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
-/// Answers a request. Errors are responses as well.
+/// Answers a request. Errors are responses as well. Any key, or none, is accepted unless tokens are required: everyone
+/// who can reach a local engine may use it.
 pub(crate) async fn respond<B>(shared: Arc<Shared>, request: Request<B>) -> Response
 where
     B: Body,
@@ -65,7 +66,9 @@ where
     if json_only && route.is_newer {
         return Err(unknown());
     }
-    let tenant = credential::tenant(shared, &head.headers, route.credential, wants_token)?;
+    if wants_token && !route.is_open {
+        account::check_token(shared, &head.headers)?;
+    }
     // Held until the request is answered: a request that waits for a result keeps its body.
     let mut admitted = shared.intake.enter()?;
     let limits = &shared.operations.limits;
@@ -85,7 +88,6 @@ where
         query: head.uri.query(),
         origin: call::origin(&head),
         json_only,
-        tenant,
         body,
     };
     match route.handler {

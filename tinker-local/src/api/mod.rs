@@ -7,7 +7,6 @@ mod body;
 mod call;
 mod checkpoint;
 mod config;
-mod credential;
 mod dispatch;
 mod external;
 mod found;

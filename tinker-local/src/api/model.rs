@@ -11,7 +11,6 @@ use crate::refusal::Refusal;
 
 pub(super) fn create(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: CreateModel = body::json(&call.body)?;
-    call.check_session(&request.session_id)?;
     call.check_notes()?;
     let (model, id) = call.operations.create_model(request, call.body.len())?;
     Ok(response::promised(id, &model))
@@ -19,7 +18,6 @@ pub(super) fn create(call: &Call<'_>) -> Result<Response, Refusal> {
 
 pub(super) fn info(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: GetInfo = body::json(&call.body)?;
-    call.check_model(&request.model_id)?;
     let mut registry = call.operations.registry();
     let model = registry
         .model(&request.model_id, clock::now())
@@ -43,7 +41,6 @@ struct UnloadModel {
 
 pub(super) fn unload(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: UnloadModel = body::json(&call.body)?;
-    call.check_model(&request.model_id)?;
     let id = call.operations.unload_model(&request.model_id)?;
     Ok(response::json(&Submitted::new(id)))
 }

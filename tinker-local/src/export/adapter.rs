@@ -40,6 +40,25 @@ impl SavedAdapter {
         Ok(Self { saved, base_name })
     }
 
+    /// The checkpoints of a data folder: those of the run with the newest request first, and of a run the newest first.
+    /// A folder that does not exist has none. Neither locks nor changes the folder; what cannot be read is left out.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn list(data_dir: impl AsRef<Path>) -> Result<Vec<Self>, StoreError> {
+        let saved = Saved::list(data_dir.as_ref())?.into_iter();
+        let open = |saved: Saved| {
+            let base_name = saved.base_name().ok()?;
+            Some(Self { saved, base_name })
+        };
+        Ok(saved.filter_map(open).collect())
+    }
+
+    /// Address of the checkpoint.
+    pub fn path(&self) -> &CheckpointPath {
+        &self.saved.record.path
+    }
+
     /// Name of the base model.
     pub fn base_model(&self) -> &str {
         &self.saved.record.base_model

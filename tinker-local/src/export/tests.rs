@@ -46,7 +46,6 @@ fn saved(
         lifetime: None,
         user_metadata: BTreeMap::new(),
         uploaded: false,
-        owner: None,
     };
     Store::open(data.path())
         .unwrap()

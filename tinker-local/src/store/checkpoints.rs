@@ -99,11 +99,11 @@ impl Store {
     /// Reads the existing checkpoints. Other files and folders are ignored.
     fn scan(&mut self) -> Result<(), StoreError> {
         let top = self.folder.checkpoints();
-        for run in folders(&top).map_err(StoreError::io("list", &top))? {
+        for run in disk::folders(&top).map_err(StoreError::io("list", &top))? {
             origin::remove_empty(&run, &top);
             self.expired.merge(Expired::read(&run));
-            for kind in folders(&run).map_err(StoreError::io("list", &run))? {
-                for place in folders(&kind).map_err(StoreError::io("list", &kind))? {
+            for kind in disk::folders(&run).map_err(StoreError::io("list", &run))? {
+                for place in disk::folders(&kind).map_err(StoreError::io("list", &kind))? {
                     match read_record(&place) {
                         Some(record) if self.folder.place(&record.path) == place => {
                             self.known.insert(record.path.to_string(), (record, place));
@@ -300,17 +300,6 @@ fn encode(new: &NewCheckpoint, state: &AdapterState) -> Result<(Record, Files), 
         serde_json::to_vec_pretty(&record).map_err(json)?,
     ));
     Ok((record, files))
-}
-
-fn folders(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            found.push(entry.path());
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -22,10 +22,15 @@ const CHECKPOINTS: &str = "checkpoints";
 /// The folder of a checkpoint in the data folder `root`.
 pub(super) fn place(root: &Path, path: &CheckpointPath) -> PathBuf {
     let run = path.run().as_str().replace(':', "_");
-    root.join(CHECKPOINTS)
+    checkpoints(root)
         .join(run)
         .join(path.kind().as_str())
         .join(path.name())
+}
+
+/// The folder of all checkpoints in the data folder `root`.
+pub(super) fn checkpoints(root: &Path) -> PathBuf {
+    root.join(CHECKPOINTS)
 }
 
 impl Folder {
@@ -103,7 +108,7 @@ impl Folder {
     }
 
     pub(super) fn checkpoints(&self) -> PathBuf {
-        self.root.join(CHECKPOINTS)
+        checkpoints(&self.root)
     }
 
     /// Replaces a file in a folder of checkpoints. Atomic: a kill leaves the old file or the new one.

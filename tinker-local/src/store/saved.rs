@@ -1,15 +1,18 @@
 //! Reading a checkpoint without locking the data folder. A finished checkpoint never changes, so it can be read while
 //! an engine uses the folder.
 
+use std::cmp::Reverse;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use tinker_types::CheckpointPath;
 
 use super::expired::Expired;
 use super::file::{CONFIG, OPTIMIZER, WEIGHTS, read_record, read_whole};
+use super::origin::{self, ORIGIN};
 use super::peft::ReadConfig;
 use super::record::{LAYOUT, Record};
-use super::{StoreError, folder, foreign, tensors};
+use super::{StoreError, disk, folder, foreign, tensors};
 use tinker_engine::backend::AdapterState;
 
 /// A checkpoint of a data folder.
@@ -39,6 +42,37 @@ impl Saved {
             path: path.clone(),
             near: format!(" in the data folder {}", data_dir.display()),
         }))
+    }
+
+    /// The checkpoints of a data folder, those of the run with the newest request first, and of a run the newest first.
+    /// A missing folder has none. What disappears in the meantime is left out.
+    pub(crate) fn list(data_dir: &Path) -> Result<Vec<Self>, StoreError> {
+        let top = folder::checkpoints(data_dir);
+        let runs = match disk::folders(&top) {
+            Ok(runs) => runs,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(StoreError::io("list", &top)(error)),
+        };
+        let mut runs: Vec<_> = runs.iter().filter_map(|run| Self::list_run(run)).collect();
+        runs.sort_by_key(|(last_request, _)| Reverse(*last_request));
+        Ok(runs.into_iter().flat_map(|(_, saved)| saved).collect())
+    }
+
+    /// The checkpoints in the folder of a run, and the time of its last request; `None` without any.
+    fn list_run(run: &Path) -> Option<(jiff::Timestamp, Vec<Self>)> {
+        let kinds = disk::folders(run).unwrap_or_default().into_iter();
+        let places = kinds.flat_map(|kind| disk::folders(&kind).unwrap_or_default());
+        let saved = places.filter_map(|place| {
+            let record = read_record(&place).filter(|record| !record.has_expired())?;
+            Some(Self { record, place })
+        });
+        let mut saved: Vec<Self> = saved.collect();
+        saved.sort_by_key(|saved| Reverse(saved.record.created));
+        let newest = saved.first()?.record.created;
+        let origin = disk::read_file(&run.join(ORIGIN));
+        let origin = origin.ok().and_then(|bytes| origin::decode(&bytes));
+        let last_request = origin.map_or(newest, |origin| origin.run.last_request);
+        Some((last_request, saved))
     }
 
     /// Reads the weights.

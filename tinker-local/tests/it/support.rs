@@ -43,7 +43,6 @@ pub(crate) fn limited(change: impl FnOnce(&mut Limits)) -> Client {
 #[derive(Clone)]
 pub(crate) struct Client {
     service: LocalService,
-    key: Option<&'static str>,
 }
 
 pub(crate) struct Reply {
@@ -78,15 +77,6 @@ impl Client {
     pub(crate) fn of(engine: &LocalEngine) -> Self {
         Self {
             service: engine.service(),
-            key: None,
-        }
-    }
-
-    /// The same client with an API key.
-    pub(crate) fn with_key(&self, key: &'static str) -> Self {
-        Self {
-            service: self.service(),
-            key: Some(key),
         }
     }
 
@@ -106,9 +96,6 @@ impl Client {
             .uri(format!("http://local/api/v1/{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
-        }
-        if let Some(key) = self.key {
-            request = request.header("x-api-key", key);
         }
         let request = request.body(Full::new(body.into())).unwrap();
         self.call(request).await.unwrap()

@@ -17,7 +17,7 @@ use crate::style::TerminalStyle;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The checkpoints.
-    #[arg(required = true, value_name = "CHECKPOINT")]
+    #[arg(required = true, value_name = "CHECKPOINT", add = crate::completion::checkpoints())]
     checkpoints: Vec<String>,
     /// Print what would be done, and do nothing.
     #[arg(long)]
@@ -42,6 +42,7 @@ pub(super) struct TtlArgs {
 #[derive(Debug, clap::Args)]
 pub(super) struct CopyArgs {
     /// The checkpoint.
+    #[arg(add = crate::completion::checkpoints())]
     checkpoint: String,
     /// Project of the copy [default: TINKER_PROJECT_ID].
     #[arg(long, value_name = "ID")]

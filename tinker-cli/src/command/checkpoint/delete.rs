@@ -27,10 +27,10 @@ const SHOWN: usize = 10;
 #[command(group = clap::ArgGroup::new("which").required(true).multiple(false))]
 pub(super) struct Args {
     /// The checkpoints.
-    #[arg(value_name = "CHECKPOINT", group = "which")]
+    #[arg(value_name = "CHECKPOINT", group = "which", add = crate::completion::checkpoints())]
     checkpoints: Vec<String>,
     /// The checkpoints of a run: its id, its folder, the address of a checkpoint, or `latest`.
-    #[arg(long, value_name = "RUN", alias = "run-id", group = "which")]
+    #[arg(long, value_name = "RUN", alias = "run-id", group = "which", add = crate::completion::runs())]
     run: Option<String>,
     /// The checkpoints of all runs.
     #[arg(long, group = "which", requires = "filters")]

@@ -28,6 +28,7 @@ const TEMPORARY: Duration = Duration::from_hours(1);
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The checkpoint.
+    #[arg(add = crate::completion::checkpoints())]
     checkpoint: String,
     /// Folder to write [default: its run, kind and name].
     #[arg(short, long, value_name = "DIR")]

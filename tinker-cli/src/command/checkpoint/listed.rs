@@ -17,7 +17,7 @@ const PAGE: u64 = 1000;
 #[derive(Debug, clap::Args)]
 pub(super) struct ListCheckpointsArgs {
     /// Only checkpoints of this run: its id, its folder, the address of a checkpoint, or `latest`.
-    #[arg(long, value_name = "RUN", alias = "run-id")]
+    #[arg(long, value_name = "RUN", alias = "run-id", add = crate::completion::runs())]
     run: Option<String>,
     #[command(flatten)]
     list: ListArgs,

@@ -40,8 +40,9 @@ pub(crate) struct Args {
     /// Base model, or folder of a Hugging Face model [default: the built-in model].
     #[arg(short, long, value_name = "MODEL")]
     pub(super) model: Option<String>,
-    /// Start from a training checkpoint instead of a fresh adapter.
-    #[arg(long, value_name = "TINKER_PATH", conflicts_with_all = ["model", "rank"])]
+    /// Start from a training checkpoint instead of a fresh adapter: its tinker:// address, or a run id, a run folder or
+    /// `latest` for the newest one of that run.
+    #[arg(long, value_name = "CHECKPOINT", add = crate::completion::checkpoints(), conflicts_with_all = ["model", "rank"])]
     pub(super) resume: Option<String>,
     /// Name of the checkpoint to save.
     #[arg(long, default_value = "final")]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tinker_train::Settings;
 
 use super::run_folder;
+use super::start::Start;
 use crate::connect::DestinationArgs;
 use crate::data_files::ReadArgs;
 
@@ -21,8 +22,9 @@ pub(super) struct CommonArgs {
     /// Base model, or folder of a Hugging Face model [default: the built-in model].
     #[arg(short, long, value_name = "MODEL")]
     pub(super) model: Option<String>,
-    /// Start from a training checkpoint instead of a fresh adapter.
-    #[arg(long, value_name = "TINKER_PATH", conflicts_with_all = ["model", "rank"])]
+    /// Start from a training checkpoint instead of a fresh adapter: its tinker:// address, or a run id, a run folder or
+    /// `latest` for the newest one of that run.
+    #[arg(long, value_name = "CHECKPOINT", add = crate::completion::checkpoints(), conflicts_with_all = ["model", "rank"])]
     pub(super) resume: Option<String>,
     /// Name of the checkpoint to save.
     #[arg(long, default_value = "final")]
@@ -61,6 +63,11 @@ impl CommonArgs {
     pub(super) fn output(&self) -> PathBuf {
         let output = self.output.clone();
         output.unwrap_or_else(|| run_folder::default_path(self.first_file()))
+    }
+
+    /// The checkpoint to start from.
+    pub(super) fn start(&self) -> anyhow::Result<Option<Start>> {
+        self.resume.as_deref().map(Start::parse).transpose()
     }
 
     /// The settings of the loop.

@@ -33,7 +33,7 @@ Examples:
   tinker train show runs/chats --json")]
 pub(super) struct ShowArgs {
     /// Folder of the run.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = crate::completion::run_folders())]
     run: PathBuf,
 }
 
@@ -44,10 +44,10 @@ Examples:
   tinker train diff runs/first runs/second")]
 pub(super) struct DiffArgs {
     /// Folder of a run.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = crate::completion::run_folders())]
     first: PathBuf,
     /// Folder of another run.
-    #[arg(value_name = "OTHER")]
+    #[arg(value_name = "OTHER", add = crate::completion::run_folders())]
     second: PathBuf,
 }
 

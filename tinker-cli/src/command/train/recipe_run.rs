@@ -16,7 +16,7 @@ use super::record::Record;
 use super::rows::Rows;
 use super::run_folder::{self, PLOT, SUMMARY, folder_error};
 use super::runner::Runner;
-use super::start::{base_model, load_start, training_checkpoint};
+use super::start::{base_model, load_start};
 use super::summary::{Status, Suggestion, curve};
 use crate::clock;
 use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
@@ -76,7 +76,8 @@ pub(super) async fn open(
     args: &CommonArgs,
     context: &Context,
 ) -> anyhow::Result<(Rows, Connection)> {
-    let model = args.resume.as_deref().or(args.model.as_deref());
+    let start = args.start()?.map(|start| start.to_text());
+    let model = start.as_deref().or(args.model.as_deref());
     let destination = Destination::resolve(&args.destination, model, context)?;
     let rows = Rows::read(
         args,
@@ -109,11 +110,10 @@ pub(super) async fn prepare(
     connection: &Connection,
     context: &Context,
 ) -> anyhow::Result<Prepared> {
-    let start = args
-        .resume
-        .as_deref()
-        .map(training_checkpoint)
-        .transpose()?;
+    let start = match args.start()? {
+        Some(start) => Some(start.find(&connection.service, context.printer).await?),
+        None => None,
+    };
     let (training, model) = if let Some(path) = &start {
         let training = load_start(connection, path).await?;
         let model = base_model(training.info());

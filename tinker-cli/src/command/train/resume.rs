@@ -22,7 +22,7 @@ Examples:
   tinker train resume runs/chats --allow-changes")]
 pub(super) struct Args {
     /// Folder of the run.
-    #[arg(value_name = "RUN")]
+    #[arg(value_name = "RUN", add = crate::completion::run_folders())]
     run: PathBuf,
     /// Continue even if the data files or the model have changed.
     #[arg(long)]

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tinker_data::EncodedQuestions;
 use tinker_train::{RunFolder, Supervised};
-use tinker_types::CheckpointPath;
 
 use super::args::Args;
 use super::continued::Continued;
@@ -17,7 +16,7 @@ use super::preview::preview;
 use super::record::Config;
 use super::run_folder::{self, SAMPLES, folder_error};
 use super::source::Source;
-use super::start::{base_model, load_start, training_checkpoint};
+use super::start::{Start, base_model, load_start};
 use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
 use crate::context::Context;
 use crate::data_errors;
@@ -31,14 +30,11 @@ pub(super) async fn run(
     continued: Option<Continued>,
     context: &Context,
 ) -> anyhow::Result<()> {
-    let resume = args
-        .resume
-        .as_deref()
-        .map(training_checkpoint)
-        .transpose()?;
-    let model = args.resume.as_deref().or(args.model.as_deref());
-    let mut destination = Destination::resolve(&args.destination, model, context)?;
-    if args.dry_run && resume.is_none() {
+    let start = args.resume.as_deref().map(Start::parse).transpose()?;
+    let model = start.as_ref().map(Start::to_text);
+    let model = model.or_else(|| args.model.clone());
+    let mut destination = Destination::resolve(&args.destination, model.as_deref(), context)?;
+    if args.dry_run && start.is_none() {
         destination = destination.without_checkpoints();
     }
     let output = args
@@ -59,7 +55,7 @@ pub(super) async fn run(
         context,
         &source,
         &output,
-        (resume, continued),
+        (start, continued),
         &mut connection,
     ))
     .await;
@@ -73,9 +69,13 @@ async fn train(
     context: &Context,
     source: &Source,
     output: &Path,
-    (resume, continued): (Option<CheckpointPath>, Option<Continued>),
+    (start, continued): (Option<Start>, Option<Continued>),
     connection: &mut Connection,
 ) -> anyhow::Result<()> {
+    let resume = match start {
+        Some(start) => Some(start.find(&connection.service, context.printer).await?),
+        None => None,
+    };
     // The base model of a checkpoint is known once it is loaded; loading trains nothing.
     let loaded = match &resume {
         Some(path) => Some(load_start(connection, path).await?),
