@@ -1,8 +1,5 @@
-//! CPU engine: explicit forward and backward passes of small decoder-only transformers, LoRA training and sampling.
-//!
-//! [`CpuBackend`] trains LoRA adapters of one base model and samples from them. It implements
-//! [`Backend`](backend::Backend), the interface a server drives. The base model is the built-in one (feature
-//! `base-model`), a Hugging Face folder ([`ModelFolder`]), or random weights for tests.
+#![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod backend;
 pub mod base;

@@ -72,6 +72,8 @@
 //! wanted; `lock` and `owner` identify the process that uses the folder. Files and folders are readable by their owner
 //! only.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod api;
 mod audit;
 mod behavior;

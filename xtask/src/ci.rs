@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use xshell::{Shell, cmd};
 
 use crate::output::{Mode, workspace_root};
-use crate::{check, codegen, example_data, feature};
+use crate::{check, codegen, example_data, feature, flags, release};
 
 /// The version of cargo-deny that `.ci/run` installs.
 const DENY: &str = "0.20.2";
@@ -64,6 +64,12 @@ pub(crate) fn run(skip_tests: bool) -> anyhow::Result<()> {
         Ok(cmd!(shell, "cargo test {tests...}").run()?)
     })?;
     step("licences and sources", || check_licences(&shell))?;
+    step("a release", || {
+        release::run(&flags::Release {
+            version: None,
+            dry_run: true,
+        })
+    })?;
     eprintln!("all checks passed");
     Ok(())
 }

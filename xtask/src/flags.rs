@@ -113,7 +113,25 @@ xflags::xflags! {
                 /// Print the report only.
                 optional --dry-run
             }
+            /// Compare the client with a bare one and with the official SDK; writes docs/performance.md.
+            cmd client {
+                /// A Python that has tinker and numpy; without one the SDK is left out.
+                optional --python path: PathBuf
+                /// Rounds of the comparison, which takes about two minutes each (default 3).
+                optional --rounds rounds: usize
+                /// Print the report only.
+                optional --dry-run
+            }
         }
+        /// Check a release, write its version, commit and tag it; see RELEASE.md.
+        cmd release {
+            /// The version, for example 0.2.0 (with --dry-run by default the next minor version).
+            optional version: String
+            /// Check only.
+            optional --dry-run
+        }
+        /// Compile the crates that state an older Rust version with that version. Needs rustup.
+        cmd msrv {}
         /// Write a Hugging Face folder with random weights, for tests and measurements.
         cmd random-model {
             /// The folder.

@@ -18,9 +18,11 @@ mod feature;
 mod flags;
 mod golden;
 mod lines;
+mod msrv;
 mod output;
 mod parity;
 mod random_model;
+mod release;
 mod servers;
 mod taught;
 mod trial;
@@ -47,7 +49,10 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::BaseModel(flags) => base_model::run(&flags),
         XtaskCmd::Bench(flags) => match flags.subcommand {
             BenchCmd::Engine(flags) => bench::engine(&flags),
+            BenchCmd::Client(flags) => bench::client(&flags),
         },
+        XtaskCmd::Release(flags) => release::run(&flags),
+        XtaskCmd::Msrv(_) => msrv::run(),
         XtaskCmd::RandomModel(flags) => random_model::run(&flags),
         XtaskCmd::Servers(flags) => servers::run(&flags),
         XtaskCmd::Upstream(flags) => upstream::run(&flags.python, flags.write),

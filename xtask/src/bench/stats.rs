@@ -1,12 +1,14 @@
 //! Repeated measurements of one quantity.
 
-/// Units a second, one for each round.
+use std::fmt;
+
+/// Measurements, one for each round.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Samples(Vec<f64>);
 
 impl Samples {
-    pub(crate) fn push(&mut self, rate: f64) {
-        self.0.push(rate);
+    pub(crate) fn push(&mut self, measured: f64) {
+        self.0.push(measured);
         self.0.sort_by(f64::total_cmp);
     }
 
@@ -17,7 +19,7 @@ impl Samples {
         Some(f64::midpoint(*low, *high))
     }
 
-    /// The maximum: the rate of the undisturbed machine.
+    /// The maximum: of rates, that of the undisturbed machine.
     pub(crate) fn best(&self) -> Option<f64> {
         self.0.last().copied()
     }
@@ -25,6 +27,19 @@ impl Samples {
     /// Minimum and maximum.
     pub(crate) fn spread(&self) -> Option<(f64, f64)> {
         Some((*self.0.first()?, self.best()?))
+    }
+}
+
+impl fmt::Display for Samples {
+    /// The median, with the least and the greatest in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.median(), self.spread()) {
+            (Some(median), Some((least, most))) => {
+                let [median, least, most] = [median, least, most].map(rounded);
+                write!(f, "{median} ({least} to {most})")
+            }
+            _ => f.write_str("-"),
+        }
     }
 }
 

@@ -88,6 +88,8 @@ impl Panel {
                 rounded(value)
             )?;
         }
+        // At most ten labels fit.
+        let factor = if span > 10.0 { 4.0 } else { 2.0 };
         let mut x = least_x;
         while x <= most_x * 1.01 {
             writeln!(
@@ -96,7 +98,7 @@ impl Panel {
                 place_x(x),
                 HEIGHT - below + 16.0
             )?;
-            x *= 2.0;
+            x *= factor;
         }
         for (i, line) in self.lines.iter().enumerate() {
             let color = COLORS[i % COLORS.len()];

@@ -1,4 +1,4 @@
-//! Measuring programs, which read a workload a line and print its rate.
+//! Measuring programs, which read a workload a line and print the numbers it gave.
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
@@ -49,19 +49,13 @@ impl Worker {
         &self.greeting
     }
 
-    /// Units a second of a workload, or the reason it cannot be run.
-    pub(crate) fn measure(&mut self, workload: &str) -> anyhow::Result<Result<f64, String>> {
+    /// The numbers that a workload gave, or the reason it cannot be run.
+    pub(crate) fn measure(&mut self, workload: &str) -> anyhow::Result<Result<Vec<f64>, String>> {
         let input = self.input.as_mut().context("a worker has no input")?;
         writeln!(input, "{workload}").with_context(|| format!("{} has ended", self.name))?;
         let answer = self.line()?;
-        let numbers: Vec<f64> = answer
-            .split(' ')
-            .map_while(|word| word.parse().ok())
-            .collect();
-        Ok(match numbers[..] {
-            [units, seconds] if seconds > 0.0 => Ok(units / seconds),
-            _ => Err(answer),
-        })
+        let numbers: Result<Vec<f64>, _> = answer.split(' ').map(str::parse).collect();
+        Ok(numbers.map_err(|_| answer))
     }
 
     fn line(&mut self) -> anyhow::Result<String> {

@@ -2,11 +2,11 @@
 
 use std::fmt::Write;
 
-use super::stats::{Samples, rounded};
-use super::svg::{Line, Panel, page};
 use super::workload::{
     BF16, COMPILE, Curve, EAGER, ENGINE, GOALS, PEAK, TRAIN_M, Workload, operations_in_train_m,
 };
+use crate::bench::stats::{Samples, rounded};
+use crate::bench::svg::{Line, Panel, page};
 
 /// Greatest factor by which the cost of a token may rise from one point of a curve to the next.
 const CLIFF: f64 = 1.3;
@@ -69,7 +69,7 @@ impl Report {
         for (key, wanted) in GOALS {
             let cell = |who| {
                 self.samples(key, who)
-                    .map_or_else(|| "-".to_owned(), in_cell)
+                    .map_or_else(|| "-".to_owned(), Samples::to_string)
             };
             let ratio = match (self.median(key, ENGINE), self.median(key, EAGER)) {
                 (Some(ours), Some(theirs)) => format!("**{:.1}×**", ours / theirs),
@@ -187,24 +187,10 @@ fn steps(points: &[(Workload, Samples)]) -> impl Iterator<Item = (&str, &str, f6
     })
 }
 
-fn in_cell(samples: &Samples) -> String {
-    match (samples.median(), samples.spread()) {
-        (Some(median), Some((least, most))) => {
-            format!(
-                "{} ({} to {})",
-                rounded(median),
-                rounded(least),
-                rounded(most)
-            )
-        }
-        _ => "-".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::workload::{comparisons, curves};
+    use crate::bench::engine::workload::{comparisons, curves};
 
     fn samples(rate: f64) -> Samples {
         let mut samples = Samples::default();

@@ -1,0 +1,91 @@
+//! `cargo xtask bench client`: cost of the client beside a bare HTTP client and the official SDK.
+
+mod report;
+mod workload;
+
+use anyhow::{Context, bail};
+use xshell::Shell;
+
+use super::page::Page;
+use super::worker::Worker;
+use super::{machine, program};
+use crate::flags::Client;
+use crate::output::workspace_root;
+use report::{Report, Row};
+use workload::{Side, workloads};
+
+const PAGE: Page = Page {
+    path: "docs/performance.md",
+    command: "cargo xtask bench client",
+};
+
+const ADVICE: &str = "no --python was given, so this measures the client beside a bare one and leaves docs/performance.md \
+    as it is. For the official SDK:\n  python3 -m venv target/sdk && target/sdk/bin/pip install tinker numpy\n  \
+    cargo xtask bench client --python target/sdk/bin/python";
+
+/// Measures and prints; with the official SDK also writes the page and its plot.
+pub(crate) fn client(flags: &Client) -> anyhow::Result<()> {
+    let shell = Shell::new()?;
+    shell.change_dir(workspace_root());
+    let program = program(&shell, "tinker-tests", "client")?;
+    // Declared first, so that it outlives the clients.
+    let server = Worker::start("server", &program, &["serve"])?;
+    let url = server.greeting();
+    let mut sides = vec![
+        (
+            Side::Ours,
+            Worker::start("tinker-client", &program, &["ours", url])?,
+        ),
+        (
+            Side::Bare,
+            Worker::start("hyper", &program, &["bare", url])?,
+        ),
+    ];
+    if let Some(python) = &flags.python {
+        let script = workspace_root().join("tests/python/bench_client.py");
+        let script = script
+            .to_str()
+            .context("the workspace's path is not UTF-8")?;
+        let official = Worker::start("official SDK", python, &[script, url])?;
+        sides.push((Side::Official, official));
+    } else {
+        eprintln!("{ADVICE}");
+    }
+    let rounds = flags.rounds.unwrap_or(3);
+    let mut rows: Vec<Row> = workloads().into_iter().map(Row::new).collect();
+    for round in 0..rounds {
+        eprintln!("round {} of {rounds}", round + 1);
+        measure(&mut rows, &mut sides)?;
+    }
+    let report = Report {
+        machine: machine(&shell),
+        sides: sides
+            .iter()
+            .map(|(_, worker)| worker.greeting().to_owned())
+            .collect(),
+        rounds,
+        rows,
+    };
+    eprintln!("{}", report.markdown());
+    if flags.python.is_some() && !flags.dry_run {
+        PAGE.write(&report.markdown(), &[report.plot()])?;
+    }
+    Ok(())
+}
+
+/// Runs every workload once on each side in turn, so that other load on the machine affects all of them alike.
+fn measure(rows: &mut [Row], sides: &mut [(Side, Worker)]) -> anyhow::Result<()> {
+    for row in rows {
+        for (side, worker) in &mut *sides {
+            if !row.workload.runs_on(*side) {
+                continue;
+            }
+            let line = row.workload.line(*side);
+            match worker.measure(&line)? {
+                Ok(numbers) => row.add(*side, &numbers)?,
+                Err(why) => bail!("{} cannot run `{line}`: {why}", worker.name()),
+            }
+        }
+    }
+    Ok(())
+}
