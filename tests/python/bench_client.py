@@ -71,6 +71,8 @@ def samples(client, sequences, in_flight, count):
     meter = Meter()
     for _ in range(count):
         room.acquire()
+        if failures:
+            raise failures[0]
         start = time.perf_counter()
         future = client.sample(prompt, sequences, params).future()
         future.add_done_callback(lambda future, start=start: done(start, future))
@@ -115,7 +117,7 @@ def run(service, workload):
         samples(client, sequences, in_flight, in_flight)
         return samples(client, sequences, in_flight, count)
     rows, tokens, count = numbers
-    client = service.create_lora_training_client(base_model="m", rank=8)
+    client = service.create_lora_training_client(base_model="m", rank=8).result()
     batch = data(rows, tokens)
     if verb == "pass":
         return repeat(count, lambda: client.forward_backward(batch, "cross_entropy").result())

@@ -48,7 +48,11 @@ impl Answers {
             "retrieve_future" => self.result(body),
             "asample" => {
                 let is_small = contains(body, b"\"num_samples\":1,");
-                promise(if is_small { "small" } else { "large" })
+                if is_small {
+                    sample("small", 1)
+                } else {
+                    sample("large", LARGE.0)
+                }
             }
             "forward_backward" => promise("pass"),
             "optim_step" => promise("step"),
@@ -103,6 +107,12 @@ fn response(sequences: usize, tokens: usize) -> SampleResponse {
 
 fn promise(name: &str) -> Response<Full<Bytes>> {
     message(&json!({"request_id": format!("{name}-1")}))
+}
+
+/// The promise of a sample, with the ids of its sequences, which the official SDK requires.
+fn sample(name: &str, sequences: usize) -> Response<Full<Bytes>> {
+    let ids: Vec<String> = (0..sequences).map(|at| format!("s-1:{at}")).collect();
+    message(&json!({"request_id": format!("{name}-1"), "sample_sequence_ids": ids}))
 }
 
 fn message(value: &Value) -> Response<Full<Bytes>> {

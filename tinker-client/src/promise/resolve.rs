@@ -21,6 +21,10 @@ use crate::wire::codec::{self, Output, Payload};
 use crate::wire::request::{Form, address, repeatable};
 use crate::wire::{api::Answer, request};
 
+const REQUEST_TYPE: HeaderName = HeaderName::from_static(header::REQUEST_TYPE);
+const REQUEST_ITERATION: HeaderName = HeaderName::from_static(header::REQUEST_ITERATION);
+const PROMISE_ROUNDTRIP: HeaderName = HeaderName::from_static(header::PROMISE_ROUNDTRIP);
+
 /// The outcome of one poll.
 enum PollOutcome {
     /// The result.
@@ -113,28 +117,27 @@ impl Promise {
         // The transport does not retry this class: this loop does.
         let call = state.identify(repeatable::<RetrieveFuture>(Class::Retrieve));
         let path = address(&message)?;
-        let mut request = request::build(Method::Post, path, Form::Json, body, call)?;
+        let mut request = request::build(Method::Post, path, Form::Json, body, call);
         if self.request_type.is_protobuf() {
             Form::Protobuf.accept(&mut request);
         }
         let headers = request.headers_mut();
         headers.insert(
-            HeaderName::from_static(header::REQUEST_TYPE),
+            REQUEST_TYPE,
             HeaderValue::from_static(self.request_type.as_str()),
         );
         headers.insert(
-            HeaderName::from_static(header::REQUEST_ITERATION),
+            REQUEST_ITERATION,
             match iteration {
                 0 => HeaderValue::from_static("0"),
                 _ => HeaderValue::from(iteration),
             },
         );
-        let seconds = format!("{:.6}", self.accepted_after.as_secs_f64());
         if iteration == 0
-            && let Ok(seconds) = HeaderValue::try_from(seconds)
+            && let Ok(seconds) =
+                HeaderValue::try_from(format!("{:.6}", self.accepted_after.as_secs_f64()))
         {
-            let name = HeaderName::from_static(header::PROMISE_ROUNDTRIP);
-            headers.insert(name, seconds);
+            headers.insert(PROMISE_ROUNDTRIP, seconds);
         }
         Ok(request)
     }

@@ -177,7 +177,7 @@ async fn open(
         Form::Json,
         body,
         call,
-    )?;
+    );
     let response = connection.api.open(request).await?;
     let status = response.status();
     if status.is_success() {

@@ -39,7 +39,7 @@ pub(crate) async fn set<E: Endpoint>(
         Form::Json,
         Bytes::new(),
         call,
-    )?;
+    );
     match Box::pin(connection.api.exchange(request, Answer::into_nothing)).await {
         Err(Error::Status(error)) if error.status() == already && error.attempts() > 1 => Ok(()),
         result => state.events().outcome(result),

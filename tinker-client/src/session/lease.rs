@@ -105,7 +105,7 @@ async fn ends_sessions(connection: &Connection, session: &SessionId) -> Result<b
         let call = Call::new(FinishSession::NAME, Class::Session)
             .with_replay(Replay::Safe)
             .with_policy(Never);
-        let request = build(Method::Get, path, Form::Json, Bytes::new(), call)?;
+        let request = build(Method::Get, path, Form::Json, Bytes::new(), call);
         let answer = connection.api.send(request).await?;
         Ok::<_, Error>(answer.status != StatusCode::NOT_FOUND)
     };

@@ -152,6 +152,6 @@ async fn send(
     } else {
         encode()?
     };
-    let request = request::build(Method::Post, locate(path, &[])?, form, body, call)?;
+    let request = request::build(Method::Post, locate(path, &[])?, form, body, call);
     Ok(connection.api.send(request).await?)
 }

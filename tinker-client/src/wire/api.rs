@@ -152,12 +152,13 @@ impl Api {
     /// Sends a request and reads the whole answer, whatever its status.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Answer, TransportError> {
         // The transport reads the body within the attempt, so that an interrupted one is retried.
+        let mut operation = "request";
         if let Some(call) = request.extensions_mut().get_mut::<Call>() {
             call.whole = Some(self.answer_limit);
+            operation = call.operation;
         }
         self.manner.complete(&mut request);
         self.watch(&mut request);
-        let operation = Call::of(&request).operation;
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let result = self.transport.call(request).await;
         let outcome = Disposition::of(&result).outcome;

@@ -15,6 +15,8 @@ use crate::wire::codec;
 use crate::wire::lean::Lean;
 use crate::wire::request::{Form, address, build};
 
+const SDK_VERSION: HeaderName = HeaderName::from_static(header::SDK_VERSION);
+
 /// Fields of requests that hold the address of a checkpoint.
 const ADDRESSES: [&str; 4] = ["path", "model_path", "source_path", "tinker_path"];
 
@@ -114,7 +116,8 @@ impl Manner {
             Method::Get | Method::Delete => Bytes::new(),
             Method::Post | Method::Put => self.to_json(call.operation, message)?,
         };
-        build(E::METHOD, address(message)?, Form::Json, body, call)
+        let address = address(message)?;
+        Ok(build(E::METHOD, address, Form::Json, body, call))
     }
 
     /// The version to claim.
@@ -130,8 +133,7 @@ impl Manner {
         let subject = call.and_then(|call| call.subject.clone());
         let headers = request.headers_mut();
         if names_method {
-            let name = HeaderName::from_static(header::SDK_VERSION);
-            headers.insert(name, inner.version_header.clone());
+            headers.insert(SDK_VERSION, inner.version_header.clone());
         }
         for (name, template) in &inner.varying {
             let mut value = template.clone();

@@ -17,6 +17,8 @@ use crate::wire::codec;
 /// [`Dialect::sdk_version`](crate::Dialect::sdk_version) is another one. The `User-Agent` names this crate.
 pub const PROTOCOL_VERSION: &str = "0.38.0";
 
+const SDK_METHOD: HeaderName = HeaderName::from_static(header::SDK_METHOD);
+
 /// The form of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -36,7 +38,7 @@ pub(crate) fn json_request<E: Endpoint>(endpoint: &E, call: Call) -> Result<Requ
         Method::Post | Method::Put => codec::to_json(call.operation, endpoint)?,
     };
     let path = address(endpoint)?;
-    build(E::METHOD, path, Form::Json, body, call)
+    Ok(build(E::METHOD, path, Form::Json, body, call))
 }
 
 /// A request with the headers of its call.
@@ -46,31 +48,30 @@ pub(crate) fn build(
     form: Form,
     body: Bytes,
     call: Call,
-) -> Result<Request<Body>, Error> {
-    // Room for the headers that the transport adds, so that the table is not reallocated.
-    let mut headers = HeaderMap::with_capacity(12);
+) -> Request<Body> {
+    // Room for the headers that transport and hyper add, so that the table is not reallocated: a poll has thirteen.
+    let mut headers = HeaderMap::with_capacity(13);
     if method != Method::Get {
         headers.insert(CONTENT_TYPE, form.media_type());
     }
     name_method(&mut headers, call.caller);
-    let operation = call.operation;
-    let mut request = Request::builder()
-        .method(method.as_str())
-        .uri(address)
-        .extension(call)
-        .body(Body::from(body))
-        .map_err(|_| InvalidValue::new(operation, "the request is not valid HTTP"))?;
+    let mut request = Request::new(Body::from(body));
+    *request.method_mut() = match method {
+        Method::Get => http::Method::GET,
+        Method::Post => http::Method::POST,
+        Method::Put => http::Method::PUT,
+        Method::Delete => http::Method::DELETE,
+    };
+    *request.uri_mut() = address;
     *request.headers_mut() = headers;
-    Ok(request)
+    request.extensions_mut().insert(call);
+    request
 }
 
 /// Names the public method that makes the call.
 fn name_method(headers: &mut HeaderMap, caller: Option<&'static str>) {
     if let Some(name) = caller {
-        headers.insert(
-            HeaderName::from_static(header::SDK_METHOD),
-            HeaderValue::from_static(name),
-        );
+        headers.insert(SDK_METHOD, HeaderValue::from_static(name));
     }
 }
 

@@ -34,7 +34,7 @@ tower_layer!(CompressLayer makes Compress);
 
 impl Around for CompressLayer {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
-        let plain = match Call::of(request).compression {
+        let plain = match Call::find(request).compression {
             Compression::Zstd if !request.headers().contains_key(CONTENT_ENCODING) => {
                 request.body().as_bytes().cloned()
             }

@@ -41,7 +41,7 @@ impl HeaderLayer {
     }
 
     fn complete(&self, request: &mut Request<Body>) {
-        let is_sample = Call::of(request).class == Class::Sample;
+        let is_sample = Call::find(request).class == Class::Sample;
         let at_home = is_at_home(request);
         let headers = request.headers_mut();
         if at_home {

@@ -114,7 +114,10 @@ impl Around for RetryLayer {
         let mut tries = Tries::new(self, request);
         loop {
             let spare = Spare::of(request);
-            let mut result = tries.watched(Duration::ZERO, inner.run(request)).await;
+            let mut result = {
+                let attempt = pin!(inner.run(request));
+                tries.watched(Duration::ZERO, attempt).await
+            };
             let Some(again) = spare else {
                 return tries.finish(result);
             };

@@ -46,9 +46,12 @@ tower_layer!(TimeoutLayer makes Timeout);
 
 impl Around for TimeoutLayer {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
-        let call = Call::of(request);
-        let silence = call.timeout.unwrap_or(self.limits.get(call.class).timeout);
-        let limit = call.remaining().map_or(silence, |left| left.min(silence));
+        let (silence, limit) = {
+            let call = Call::find(request);
+            let silence = call.timeout.unwrap_or(self.limits.get(call.class).timeout);
+            let limit = call.remaining().map_or(silence, |left| left.min(silence));
+            (silence, limit)
+        };
         let server = request.uri().authority().cloned();
         let response = within(limit, server.as_ref(), pin!(inner.run(request))).await?;
         if response.body().as_bytes().is_some() {

@@ -1,5 +1,6 @@
 //! Trace layer: spans and events for `tracing`.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use http::Request;
@@ -77,7 +78,9 @@ impl Around for TraceLayer {
         match self.scope {
             Scope::Call => {
                 let span = call_span(request, self.server.as_ref());
-                let result = inner.run(request).instrument(span.clone()).await;
+                // Pinned, as a span would move the future of the whole stack, some kilobytes.
+                let answer = pin!(inner.run(request));
+                let result = answer.instrument(span.clone()).await;
                 record(&span, &result);
                 result
             }

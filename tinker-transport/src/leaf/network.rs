@@ -115,7 +115,7 @@ impl<C: HttpClient> Leaf<C> {
         is_http2: bool,
     ) -> Result<Response<Body>, NoAnswer> {
         let uri = request.uri().clone();
-        let lease = self.lease(Call::of(&request).class, is_http2)?;
+        let lease = self.lease(Call::find(&request).class, is_http2)?;
         let response = match lease.client().send(request).await {
             Ok(response) => response,
             Err(error) => {

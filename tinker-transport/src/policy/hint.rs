@@ -2,9 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::HeaderMap;
 use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderName};
 use tinker_types::wire::header;
+
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static(header::RETRY_AFTER_MS);
+const SHOULD_RETRY: HeaderName = HeaderName::from_static(header::SHOULD_RETRY);
 
 /// Upper bound of hints: five minutes.
 pub const HINT_CAP: Duration = Duration::from_mins(5);
@@ -14,9 +17,9 @@ pub const HINT_CAP: Duration = Duration::from_mins(5);
 /// Reads `retry-after-ms` first, then `retry-after` as seconds (fractions allowed) or as an HTTP date, which is
 /// compared with `now`. A wait of zero, or one in the past, is ignored.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let milliseconds = text(headers, header::RETRY_AFTER_MS).and_then(|value| seconds(value, 1e-3));
+    let milliseconds = text(headers, &RETRY_AFTER_MS).and_then(|value| seconds(value, 1e-3));
     let wait = milliseconds.or_else(|| {
-        let value = text(headers, RETRY_AFTER.as_str())?;
+        let value = text(headers, &RETRY_AFTER)?;
         seconds(value, 1.0).or_else(|| {
             httpdate::parse_http_date(value)
                 .ok()?
@@ -29,14 +32,14 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 
 /// The server's explicit decision whether to retry (`x-should-retry`), which takes precedence over every policy.
 pub fn should_retry(headers: &HeaderMap) -> Option<bool> {
-    match text(headers, header::SHOULD_RETRY)? {
+    match text(headers, &SHOULD_RETRY)? {
         "true" => Some(true),
         "false" => Some(false),
         _ => None,
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 

@@ -1,5 +1,6 @@
 //! Description of a call, as a request extension.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,18 +109,22 @@ impl Call {
 
     /// The call of a request.
     pub fn of<B>(request: &Request<B>) -> Self {
-        request
-            .extensions()
-            .get::<Self>()
-            .cloned()
-            .unwrap_or_else(|| {
+        Self::find(request).into_owned()
+    }
+
+    /// The call of a request, without a copy where it has one.
+    pub(crate) fn find<B>(request: &Request<B>) -> Cow<'_, Self> {
+        match request.extensions().get::<Self>() {
+            Some(call) => Cow::Borrowed(call),
+            None => {
                 let replay = if request.method().is_safe() {
                     Replay::Safe
                 } else {
                     Replay::Unsafe
                 };
-                Self::new("request", Class::Rest).with_replay(replay)
-            })
+                Cow::Owned(Self::new("request", Class::Rest).with_replay(replay))
+            }
+        }
     }
 
     tinker_types::setters! {
