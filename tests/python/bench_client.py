@@ -111,7 +111,7 @@ def run(service, workload):
     verb, *numbers = workload.split()
     numbers = list(map(int, numbers))
     if verb in ("sample", "answer"):
-        client = service.create_sampling_client(base_model="m")
+        client = service.create_sampling_client(base_model="m").result()
         sequences = 1 if verb == "sample" else SEQUENCES
         in_flight, count = numbers
         samples(client, sequences, in_flight, in_flight)
