@@ -138,13 +138,15 @@ async fn generate(
 ) -> anyhow::Result<()> {
     let (source, base) = match &args.model {
         Some(path) if path.starts_with("tinker://") => (path.clone(), None),
-        name => match checkpoint_of_run(name.as_deref(), connection, context).await? {
-            Some(path) => (path.to_string(), None),
-            None => {
-                let base = connection.base_model(name.as_deref())?;
+        name => {
+            let name = name.as_deref();
+            if let Some(path) = checkpoint_of_run(name, connection, context).await? {
+                (path.to_string(), None)
+            } else {
+                let base = connection.base_model(name)?;
                 (base.clone(), Some(base))
             }
-        },
+        }
     };
     let created = connection.service.create_sampling_client(source.as_str());
     let sampler = match created.await {

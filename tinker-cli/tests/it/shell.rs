@@ -1,4 +1,8 @@
 //! Tests of shell completion and of the manual pages.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the program under test runs on the clock of the machine"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -94,7 +98,8 @@ fn completions_do_not_wait_for_a_server_and_fail_quietly() {
     let started = Instant::now();
     let found = answers(&work, &["run", "info", "--base-url", &url, "x"]);
     assert_eq!(found, [""; 0]);
-    assert!(started.elapsed() < Duration::from_secs(5));
+    // A command would wait for five minutes.
+    assert!(started.elapsed() < Duration::from_mins(1));
     let found = answers(&work, &["run", "info", "--server", "no-such-profile", "x"]);
     assert_eq!(found, [""; 0]);
 

@@ -114,17 +114,15 @@ impl Call {
 
     /// The call of a request, without a copy where it has one.
     pub(crate) fn find<B>(request: &Request<B>) -> Cow<'_, Self> {
-        match request.extensions().get::<Self>() {
-            Some(call) => Cow::Borrowed(call),
-            None => {
-                let replay = if request.method().is_safe() {
-                    Replay::Safe
-                } else {
-                    Replay::Unsafe
-                };
-                Cow::Owned(Self::new("request", Class::Rest).with_replay(replay))
-            }
+        if let Some(call) = request.extensions().get::<Self>() {
+            return Cow::Borrowed(call);
         }
+        let replay = if request.method().is_safe() {
+            Replay::Safe
+        } else {
+            Replay::Unsafe
+        };
+        Cow::Owned(Self::new("request", Class::Rest).with_replay(replay))
     }
 
     tinker_types::setters! {
