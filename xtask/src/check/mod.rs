@@ -1,9 +1,11 @@
 //! The invariants of ARCHITECTURE.md that a program can check.
 
 mod arrow;
+mod book;
 mod circle;
 mod dependency;
 mod glossary;
+mod link;
 mod map;
 mod source;
 mod tree;
@@ -23,6 +25,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     tree::check(&workspace, &mut faults)?;
     dependency::check(&root, &mut faults)?;
     glossary::check(&root, &mut faults)?;
+    book::check(&root, &mut faults)?;
+    link::check(&root, &mut faults)?;
     map::check(&root, &mut faults)?;
     circle::check(&root, &mut faults)?;
     wire::check(&root, &mut faults)?;
