@@ -33,6 +33,7 @@ mod fixture;
 
 pub use config::credentials::{Credentials, CredentialsFile, KeyOrigin, StoredKey};
 pub use config::dialect::{Dialect, ForwardOnly, Wire};
+pub use config::poll_waits::PollWaits;
 pub use config::{Config, ENVIRONMENT, HUB_ENVIRONMENT, OFFICIAL_BASE_URL, Variable, cache_folder};
 pub use custom_loss::autodiff;
 pub use custom_loss::graph::LossGraph;
@@ -84,9 +85,9 @@ pub use tinker_transport as transport;
 pub use tinker_transport::{ClientCertificate, Logger, Metrics, Proxy};
 pub use tinker_types as types;
 pub use tinker_types::{
-    AccessScope, AdamParams, Checkpoint, CheckpointPath, Chunk, Datum, DimuonParams, ErrorCategory,
-    FinishReason, ForwardBackwardOutput, InvalidValue, LoraConfig, Loss, LossFn, ModelId,
-    ModelInfo, ModelInput, OptimParams, OptimStepOutput, OptimizerConfig, QueueState,
+    AccessScope, AdamParams, Advantages, Checkpoint, CheckpointPath, Chunk, Datum, DimuonParams,
+    ErrorCategory, FinishReason, ForwardBackwardOutput, InvalidValue, LoraConfig, Loss, LossFn,
+    ModelId, ModelInfo, ModelInput, OptimParams, OptimStepOutput, OptimizerConfig, QueueState,
     SampleResponse, SampledSequence, SamplingParams, SavedExternal, SavedWeights,
-    ServerCapabilities, SessionId, Stop, StopReason, TensorData,
+    ServerCapabilities, SessionId, Stop, StopReason, TensorData, group_advantages,
 };

@@ -2,7 +2,6 @@
 
 #![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use anyhow::Context as _;
@@ -79,14 +78,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         HubFiles::Model
     };
     let bar = Progress::start(context.printer, "pull", 100);
-    let state = Mutex::new((BTreeMap::new(), bar));
+    let bar = Mutex::new(bar);
     let options = DownloadOptions::default().with_progress(move |progress| {
-        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-        let (sizes, bar) = &mut *state;
-        let total = progress.total.unwrap_or(progress.received);
-        sizes.insert(progress.file.to_owned(), (progress.received, total));
-        let received: u64 = sizes.values().map(|(received, _)| received).sum();
-        let total: u64 = sizes.values().map(|(_, total)| total).sum();
+        let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
+        let (received, total) = (progress.all_received, progress.all_total);
+        let total = total.max(received);
         let message = format!(
             "{} of {} MB  {}",
             megabytes(received),

@@ -3,6 +3,7 @@
 pub(crate) mod credentials;
 pub(crate) mod dialect;
 mod env;
+pub(crate) mod poll_waits;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +23,7 @@ use tinker_transport::{
 pub use env::{ENVIRONMENT, HUB_ENVIRONMENT, Variable, cache_folder};
 
 use crate::config::dialect::Dialect;
+use crate::config::poll_waits::PollWaits;
 use crate::error::{ConfigError, Error};
 
 /// Address of the hosted service.
@@ -63,6 +65,8 @@ pub struct Config {
     pub limits: PerClass<ClassLimits>,
     /// Time without contact to the server after which an accepted operation fails. Default: 5 minutes.
     pub unreachable_after: Duration,
+    /// Waits between polls for results.
+    pub poll_waits: PollWaits,
     /// Time without progress after which a warning names the oldest waiting operation. Default: 10 minutes.
     pub stuck_after: Duration,
     /// Whether errors and the course of operations are reported to the server, at most 100 events per request and
@@ -107,6 +111,7 @@ impl Config {
             headers: HeaderMap::new(),
             limits: PerClass::default(),
             unreachable_after: Duration::from_mins(5),
+            poll_waits: PollWaits::default(),
             stuck_after: Duration::from_mins(10),
             telemetry: true,
             answer_limit: 1 << 30,
@@ -145,6 +150,9 @@ impl Config {
 
         /// Sets [`Self::unreachable_after`].
         with_unreachable_after(after: Duration) => unreachable_after = after;
+
+        /// Sets [`Self::poll_waits`].
+        with_poll_waits(waits: PollWaits) => poll_waits = waits;
 
         /// Sets [`Self::stuck_after`].
         with_stuck_after(after: Duration) => stuck_after = after;
@@ -279,6 +287,7 @@ impl fmt::Debug for Config {
             .field("headers", &self.headers.keys().collect::<Vec<_>>())
             .field("limits", &self.limits)
             .field("unreachable_after", &self.unreachable_after)
+            .field("poll_waits", &self.poll_waits)
             .field("stuck_after", &self.stuck_after)
             .field("telemetry", &self.telemetry)
             .field("answer_limit", &self.answer_limit)

@@ -17,7 +17,7 @@ use super::checksum;
 use super::folder::Parts;
 use super::links::{FileUrl, Links};
 use super::record::Version;
-use crate::download::options::DownloadOptions;
+use crate::download::options::Reports;
 use crate::error::{DownloadFailed, Error, StatusError};
 use crate::rest::checkpoints::CheckpointClient;
 
@@ -43,7 +43,7 @@ struct Transfer<'a> {
     checkpoints: &'a CheckpointClient,
     parts: &'a Parts,
     name: &'a str,
-    options: &'a DownloadOptions,
+    reports: &'a Reports,
     file: File,
     /// Number of bytes in `file`.
     have: u64,
@@ -55,19 +55,19 @@ pub(super) async fn fetch(
     links: &Links,
     parts: &Parts,
     name: &str,
-    options: &DownloadOptions,
+    reports: &Reports,
 ) -> Result<u64, Error> {
     let opened = parts.open(name).await;
     let (file, have) = opened.map_err(|error| disk(name, "cannot be opened", error))?;
     if parts.version(name).await.is_done {
-        options.report(name, have, Some(have));
+        reports.report(name, have, Some(have));
         return Ok(have);
     }
     let mut transfer = Transfer {
         checkpoints,
         parts,
         name,
-        options,
+        reports,
         file,
         have,
     };
@@ -196,7 +196,7 @@ impl Transfer<'_> {
                 let what = "the server sent more than it announced";
                 return Err(DownloadFailed::new(self.name, what).into());
             }
-            self.options.report(self.name, self.have, total);
+            self.reports.report(self.name, self.have, total);
         };
         let flushed = self.file.sync_all().await;
         flushed.map_err(|error| disk(self.name, "cannot be written", error))?;

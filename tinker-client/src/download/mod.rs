@@ -83,9 +83,10 @@ impl CheckpointClient {
         let links = Links::open(self, path).await?;
         let folder = folder.begin(path, links.names()).await?;
         let names = links.names().to_vec();
+        let reports = options.reports(names.len());
         let fetches = names
             .iter()
-            .map(|name| file::fetch(self, &links, &folder, name, &options));
+            .map(|name| file::fetch(self, &links, &folder, name, &reports));
         let mut fetches = stream::iter(fetches).buffer_unordered(options.parallel.max(1));
         let mut bytes = 0;
         while let Some(fetched) = fetches.next().await {

@@ -162,7 +162,7 @@ async fn a_transfer_that_breaks_off_goes_on_where_it_was() {
         heard
             .lock()
             .unwrap()
-            .push((progress.received, progress.total));
+            .push((progress.received, progress.total, progress.all_received));
     });
     let downloaded = server
         .checkpoints()
@@ -185,7 +185,34 @@ async fn a_transfer_that_breaks_off_goes_on_where_it_was() {
             Some("bytes=800-")
         ]
     );
-    assert_eq!(told.lock().unwrap().last(), Some(&(1000, Some(1000))));
+    assert_eq!(told.lock().unwrap().last(), Some(&(1000, Some(1000), 1000)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn progress_counts_all_files_and_names_them_as_they_will_be() {
+    let server = Server::with(&[("a/x.bin", bytes(100)), ("b.bin", bytes(1000))]);
+    let folder = tempfile::tempdir().unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let heard = Arc::clone(&told);
+    let options = DownloadOptions::default()
+        .with_parallel(1)
+        .with_progress(move |progress| {
+            let all = (progress.all_received, progress.all_total);
+            let files = (progress.files_sized, progress.files);
+            let mut heard = heard.lock().unwrap();
+            heard.push((progress.file.to_owned(), all, files));
+        });
+    let target = folder.path().join("weights");
+    let checkpoints = server.checkpoints();
+    checkpoints
+        .download(&path(), &target, options)
+        .await
+        .unwrap();
+    let told = told.lock().unwrap();
+    let first = told.iter().rfind(|(name, ..)| name == "a/x.bin").unwrap();
+    assert_eq!((first.1, first.2), ((100, 100), (1, 2)));
+    let last = ("b.bin".to_owned(), (1100, 1100), (2, 2));
+    assert_eq!(told.last(), Some(&last));
 }
 
 #[tokio::test(start_paused = true)]

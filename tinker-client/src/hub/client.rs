@@ -104,6 +104,7 @@ impl Hub {
             let what = format!("{repository} has no files of a model in revision {revision}");
             return Err(HubError::new(HubErrorKind::NotFound, what));
         }
+        let reports = options.reports(names.len());
         let transfers = names.iter().map(|name| async {
             let transfer = Transfer {
                 remote: &self.remote,
@@ -111,7 +112,7 @@ impl Hub {
                 repository,
                 commit: &listing.commit,
                 name,
-                options,
+                reports: &reports,
             };
             Box::pin(transfer.run()).await
         });

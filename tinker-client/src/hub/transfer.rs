@@ -20,7 +20,7 @@ use super::error::{HubError, HubErrorKind};
 use super::pulled::PulledFile;
 use super::remote::{Announced, Remote};
 use super::repository::Repository;
-use crate::download::options::DownloadOptions;
+use crate::download::options::Reports;
 
 /// Number of consecutive attempts without data.
 const ATTEMPTS: u32 = 5;
@@ -36,7 +36,7 @@ pub(super) struct Transfer<'a> {
     pub(super) repository: &'a Repository,
     pub(super) commit: &'a str,
     pub(super) name: &'a str,
-    pub(super) options: &'a DownloadOptions,
+    pub(super) reports: &'a Reports,
 }
 
 impl Transfer<'_> {
@@ -62,7 +62,7 @@ impl Transfer<'_> {
             .map_err(|error| HubError::disk(&blob, "cannot be read", error))?
             .len();
         if !is_new {
-            self.options.report(self.name, bytes, Some(bytes));
+            self.reports.report(self.name, bytes, Some(bytes));
         }
         self.cache.place(self.commit, self.name, &announced.etag)?;
         Ok(PulledFile {
@@ -172,7 +172,7 @@ impl Transfer<'_> {
             if announced.size.is_some_and(|size| have > size) {
                 break;
             }
-            self.options.report(self.name, have, announced.size);
+            self.reports.report(self.name, have, announced.size);
         }
         Ok((have, None))
     }

@@ -5,12 +5,11 @@ use std::time::Duration;
 use tinker_transport::policy::Backoff;
 use tokio::time::Instant;
 
+use crate::config::poll_waits::PollWaits;
+
 /// Shortest duration of a long poll. A poll that was answered sooner is followed by a pause, because polling again
 /// at once would flood a server that does not hold polls.
 const LONG_POLL_MIN: Duration = Duration::from_millis(250);
-const PAUSES: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
-const PAUSES_AFTER_ERROR: Backoff =
-    Backoff::new(Duration::from_millis(20), Duration::from_secs(10));
 
 /// Number of 400, 409 and 425 answers after which polling continues.
 const BAD_REQUESTS: u32 = 3;
@@ -26,17 +25,19 @@ pub(crate) struct PollBackoff {
     lost_since: Option<Instant>,
     /// Longest time that the server may be unreachable.
     limit: Duration,
+    waits: PollWaits,
 }
 
 impl PollBackoff {
     /// A back-off that gives up after the server was unreachable for `limit`. Other failures have no limit in time.
-    pub(crate) fn new(limit: Duration) -> Self {
+    pub(crate) fn new(limit: Duration, waits: PollWaits) -> Self {
         Self {
             quick: 0,
             failures: 0,
             bad_requests: 0,
             lost_since: None,
             limit,
+            waits,
         }
     }
 
@@ -48,7 +49,7 @@ impl PollBackoff {
     /// The pause after a "not ready" answer; `took` is the duration of the poll.
     pub(crate) fn not_yet(&mut self, took: Duration) -> Duration {
         self.answered();
-        self.pause(took, PAUSES)
+        self.pause(took, self.waits.not_ready)
     }
 
     /// Resets the count of 400 answers, after a 408 with an explanation.
@@ -59,7 +60,7 @@ impl PollBackoff {
     /// The pause after a 5xx answer.
     pub(crate) fn server_error(&mut self, took: Duration) -> Duration {
         self.answered();
-        self.pause(took, PAUSES_AFTER_ERROR)
+        self.pause(took, self.waits.server_error)
     }
 
     /// The pause after a 400, 409 or 425. These make no sense for reading a result and may come from a proxy. `None`
@@ -67,7 +68,7 @@ impl PollBackoff {
     pub(crate) fn bad_request(&mut self, took: Duration) -> Option<Duration> {
         self.answered();
         self.bad_requests += 1;
-        (self.bad_requests <= BAD_REQUESTS).then(|| self.pause(took, PAUSES))
+        (self.bad_requests <= BAD_REQUESTS).then(|| self.pause(took, self.waits.not_ready))
     }
 
     /// The pause after a 429.
@@ -106,7 +107,7 @@ impl PollBackoff {
     }
 
     fn back_off(&mut self) -> Duration {
-        let wait = Backoff::default().wait(self.failures);
+        let wait = self.waits.unreachable.wait(self.failures);
         self.failures += 1;
         wait
     }
@@ -130,7 +131,7 @@ mod tests {
     }
 
     fn new() -> PollBackoff {
-        PollBackoff::new(ms(8000))
+        PollBackoff::new(ms(8000), PollWaits::default())
     }
 
     #[test]
@@ -145,6 +146,17 @@ mod tests {
         }
         assert_eq!(backoff.not_yet(ms(0)), ms(1000));
         assert_eq!(backoff.server_error(ms(0)), ms(10_000));
+    }
+
+    #[test]
+    fn the_waits_are_those_of_the_settings() {
+        let waits = PollWaits::all(Backoff::new(ms(1), ms(3)));
+        let mut backoff = PollBackoff::new(ms(8000), waits);
+        assert_eq!(backoff.not_yet(ms(0)), ms(1));
+        assert_eq!(backoff.server_error(ms(0)), ms(2));
+        for wait in [1, 2, 3, 3] {
+            assert_eq!(backoff.throttled(), ms(wait));
+        }
     }
 
     #[test]

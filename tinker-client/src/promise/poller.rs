@@ -12,6 +12,7 @@ use tinker_transport::{Class, Kind, Outcome, TransportError};
 use tinker_types::{Completions, Endpoint, PollTarget, RequestId, RetrieveFutures};
 use tokio::time::Instant;
 
+use crate::config::poll_waits::PollWaits;
 use crate::error::Error;
 use crate::promise::{backoff::PollBackoff, record::Hint};
 use crate::wire::api::{Answer, Api};
@@ -19,8 +20,6 @@ use crate::wire::request::repeatable;
 use crate::wire::{codec, request::json_request};
 use ledger::{Ledger, Next};
 
-/// Pause after a failed poll.
-const REST: Duration = Duration::from_secs(1);
 /// Time limit of a poll that only acknowledges results.
 const SHORT: Duration = Duration::from_secs(5);
 
@@ -35,9 +34,14 @@ pub(crate) struct Poller {
 
 impl Poller {
     /// Starts the task; `unreachable_after` is the longest time that the server may be unreachable.
-    pub(crate) fn start(api: Api, target: PollTarget, unreachable_after: Duration) -> Self {
+    pub(crate) fn start(
+        api: Api,
+        target: PollTarget,
+        unreachable_after: Duration,
+        waits: PollWaits,
+    ) -> Self {
         let ledger = Arc::new(Ledger::new(target));
-        tokio::spawn(run(Arc::clone(&ledger), api, unreachable_after));
+        tokio::spawn(run(Arc::clone(&ledger), api, unreachable_after, waits));
         Self { ledger }
     }
 
@@ -96,8 +100,10 @@ impl Drop for Subscription {
     }
 }
 
-async fn run(ledger: Arc<Ledger>, api: Api, unreachable_after: Duration) {
-    let mut backoff = PollBackoff::new(unreachable_after);
+async fn run(ledger: Arc<Ledger>, api: Api, unreachable_after: Duration, waits: PollWaits) {
+    let mut backoff = PollBackoff::new(unreachable_after, waits);
+    // Without a back-off: this poll serves all samples.
+    let rest = waits.unreachable.wait(0);
     loop {
         let (request, is_short) = match ledger.next() {
             Next::Poll(request) => (request, false),
@@ -123,17 +129,17 @@ async fn run(ledger: Arc<Ledger>, api: Api, unreachable_after: Duration) {
             PollOutcome::Heard(completions) => {
                 backoff.forgive();
                 let is_idle = completions.completions.is_empty();
-                let rest = backoff.not_yet(asked.elapsed());
+                let pause = backoff.not_yet(asked.elapsed());
                 ledger.hear(&request, completions, is_short);
                 if is_idle && !is_short {
-                    tokio::time::sleep(rest).await;
+                    tokio::time::sleep(pause).await;
                 }
             }
-            PollOutcome::Again => tokio::time::sleep(REST).await,
+            PollOutcome::Again => tokio::time::sleep(rest).await,
             PollOutcome::Lost(since) => {
                 ledger.release(Hint::Lost(since));
-                backoff = PollBackoff::new(unreachable_after);
-                tokio::time::sleep(REST).await;
+                backoff = PollBackoff::new(unreachable_after, waits);
+                tokio::time::sleep(rest).await;
             }
             PollOutcome::Broken(why) => {
                 tracing::warn!(
@@ -184,7 +190,10 @@ fn judge(answer: Result<Answer, Error>, backoff: &mut PollBackoff) -> PollOutcom
     }
     match answer.status {
         _ if answer.outcome == Outcome::EdgeRejection => lost(backoff),
-        StatusCode::BAD_REQUEST if backoff.bad_request(REST).is_some() => PollOutcome::Again,
+        // Only counted: the pause is the same after each failure.
+        StatusCode::BAD_REQUEST if backoff.bad_request(Duration::MAX).is_some() => {
+            PollOutcome::Again
+        }
         StatusCode::REQUEST_TIMEOUT | StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS => {
             PollOutcome::Again
         }

@@ -66,7 +66,7 @@ impl Promise {
         hint: Hint,
         poll: &mut PollState<'_>,
     ) -> Result<T, Error> {
-        let mut backoff = PollBackoff::new(connection.unreachable_after);
+        let mut backoff = PollBackoff::new(connection.unreachable_after, connection.poll_waits);
         // Released when the result is decoded.
         let mut _reserved: Option<OwnedSemaphorePermit> = None;
         let mut takes_size_only = true;

@@ -190,7 +190,8 @@ impl Sampler {
                 sampling_session_id: self.id.clone(),
                 cloned_sampler_id: seq_id / SEQ_IDS_PER_COPY,
             };
-            Poller::start(connection.api.clone(), target, connection.unreachable_after)
+            let (limit, waits) = (connection.unreachable_after, connection.poll_waits);
+            Poller::start(connection.api.clone(), target, limit, waits)
         }))
     }
 

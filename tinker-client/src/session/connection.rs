@@ -19,6 +19,7 @@ use tinker_types::{
 
 use crate::config::Config;
 use crate::config::dialect::{ForwardOnly, Wire};
+use crate::config::poll_waits::PollWaits;
 use crate::error::{ConfigError, Error};
 use crate::flow::{budget::ByteBudget, limits::with_server_limits};
 use crate::observe::sink::EventSink;
@@ -58,6 +59,7 @@ pub(crate) struct Connection {
     pub(crate) lacks_streaming: AtomicBool,
     pub(crate) cancels: CancelQueue,
     pub(crate) unreachable_after: Duration,
+    pub(crate) poll_waits: PollWaits,
     /// The credential of requests; `None` with a finished transport.
     pub(crate) credential: Option<Arc<dyn Credential>>,
 }
@@ -125,6 +127,7 @@ impl Connection {
             lacks_streaming: AtomicBool::new(false),
             cancels: CancelQueue::start(api.clone(), Arc::clone(&flags)),
             unreachable_after: config.unreachable_after,
+            poll_waits: config.poll_waits,
             credential,
             api,
             flags,

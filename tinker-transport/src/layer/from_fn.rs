@@ -1,4 +1,4 @@
-//! Layers from async closures.
+//! Layers from async functions.
 
 use std::fmt;
 use std::future::Future;
@@ -39,6 +39,50 @@ where
     Fut: Future<Output = Result<Response<Body>, TransportError>> + Send + 'static,
 {
     FromFnLayer { function }
+}
+
+/// Creates a layer from an async function of a state, the request and the rest of the stack. Each call gets a clone of
+/// the state, as a shared state is usually an [`Arc`](std::sync::Arc).
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// use http::{Request, Response};
+/// use tinker_transport::layer::{Next, from_fn_with_state};
+/// use tinker_transport::{Body, Transport, TransportError};
+///
+/// async fn count(
+///     sent: Arc<AtomicUsize>,
+///     request: Request<Body>,
+///     next: Next,
+/// ) -> Result<Response<Body>, TransportError> {
+///     sent.fetch_add(1, Ordering::Relaxed);
+///     next.run(request).await
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), TransportError> {
+/// # let leaf = tower::service_fn(|_: Request<Body>| async {
+/// #     Ok::<_, std::convert::Infallible>(Response::new(Body::empty()))
+/// # });
+/// let sent = Arc::new(AtomicUsize::new(0));
+/// let transport = Transport::new(leaf).layer(from_fn_with_state(Arc::clone(&sent), count));
+/// transport.call(Request::new(Body::empty())).await?;
+/// assert_eq!(sent.load(Ordering::Relaxed), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub fn from_fn_with_state<T, F, Fut>(
+    state: T,
+    function: F,
+) -> FromFnLayer<impl Fn(Request<Body>, Next) -> Fut + Clone + Send + Sync + 'static>
+where
+    T: Clone + Send + Sync + 'static,
+    F: Fn(T, Request<Body>, Next) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<Response<Body>, TransportError>> + Send + 'static,
+{
+    from_fn(move |request, next| function(state.clone(), request, next))
 }
 
 /// The rest of the stack, as a [`from_fn`] layer sees it. Clone it to send more than once.

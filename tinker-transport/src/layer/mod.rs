@@ -52,7 +52,7 @@ pub use breaker::{Breaker, BreakerLayer};
 pub use collect::{Collect, CollectLayer};
 pub use compress::{Compress, CompressLayer};
 pub use decompress::{Decompress, DecompressLayer};
-pub use from_fn::{FromFn, FromFnLayer, Next, from_fn};
+pub use from_fn::{FromFn, FromFnLayer, Next, from_fn, from_fn_with_state};
 pub use gate::{GateLayer, Gated};
 pub use header::{Header, HeaderLayer};
 pub use hedge::{Hedge, HedgeLayer};

@@ -47,7 +47,11 @@ impl Datum {
     }
 
     /// For cross entropy: learns `completion` after `prompt`. Weights are 0 on the prompt and 1 on the completion.
+    ///
+    /// Without a completion there is nothing to learn: the datum has no input either, and
+    /// [`Loss::check`](crate::Loss::check) refuses it. For a prompt that is only read, use [`Datum::weighted`].
     pub fn supervised(prompt: &[u32], completion: &[u32]) -> Self {
+        let prompt = if completion.is_empty() { &[] } else { prompt };
         let tokens = [prompt, completion].concat();
         let mut weights = vec![0.0; prompt.len()];
         weights.resize(tokens.len(), 1.0);

@@ -127,7 +127,7 @@ impl Loss {
             .iter()
             .all(|chunk| chunk.length().is_ok_and(|n| n == 0))
         {
-            let why = "is empty; a datum needs at least one input token";
+            let why = "is empty; a datum needs at least one input token, and a completion at least one token";
             return Err(InvalidValue::new("model_input", why));
         }
         each::<_, _, ()>(chunks, "model_input.chunks", Chunk::check_trainable)?;

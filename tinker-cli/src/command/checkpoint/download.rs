@@ -1,6 +1,5 @@
 //! `tinker checkpoint download`: the files of a checkpoint as a PEFT folder.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -112,16 +111,13 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
 
 fn options(parallel: usize, context: &Context) -> DownloadOptions {
     let bar = Progress::start(context.printer, "download", 100);
-    let state = Mutex::new((BTreeMap::new(), bar));
+    let bar = Mutex::new(bar);
     DownloadOptions::default()
         .with_parallel(parallel)
         .with_progress(move |progress| {
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            let (sizes, bar) = &mut *state;
-            let total = progress.total.unwrap_or(progress.received);
-            sizes.insert(progress.file.to_owned(), (progress.received, total));
-            let received: u64 = sizes.values().map(|(received, _)| received).sum();
-            let total: u64 = sizes.values().map(|(_, total)| total).sum();
+            let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
+            let (received, total) = (progress.all_received, progress.all_total);
+            let total = total.max(received);
             let message = format!("{} of {}", format::bytes(received), format::bytes(total));
             bar.update((received * 100 / total.max(1)) as usize, &message);
         })

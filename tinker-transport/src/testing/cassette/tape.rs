@@ -103,6 +103,9 @@ impl Cassette {
 
     /// A leaf that accepts requests in any order, and selects by method, path and body. Repeats of a request get its
     /// recorded responses in turn, then the last one again.
+    ///
+    /// Concurrent samples differ between runs in their order, and so in the number that each of them gets. To select
+    /// them by their prompt and parameters, [ignore](Player::ignoring) the field `seq_id`.
     pub fn loose(&self) -> Player {
         Player::new(Arc::clone(&self.exchanges), false)
     }

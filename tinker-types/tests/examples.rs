@@ -1,0 +1,9 @@
+//! Runs the examples.
+
+#[path = "../examples/prepare.rs"]
+mod prepare;
+
+#[test]
+fn all_run() {
+    prepare::main().unwrap();
+}
