@@ -15,39 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::support::{MODEL, Outcome, Served, data, greedy, lora, prompt};
+use crate::support::{MODEL, Mortal, Outcome, Served, data, greedy, lora, prompt};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
-
-/// A server with its own runtime, so that it can be killed with its open connections.
-struct Mortal {
-    runtime: tokio::runtime::Runtime,
-    url: String,
-}
-
-impl Mortal {
-    async fn start(engine: LocalEngine, address: &str) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()?;
-        let address = address.trim_start_matches("http://").to_owned();
-        let listener = runtime.spawn(TcpListener::bind(address)).await??;
-        let url = format!("http://{}", listener.local_addr()?);
-        runtime.spawn(tinker_local::serve(
-            listener,
-            engine,
-            std::future::pending(),
-        ));
-        Ok(Self { runtime, url })
-    }
-
-    /// Ends it at once. Returns when its port and data folder are free.
-    async fn kill(self) -> Result<()> {
-        let end = || self.runtime.shutdown_timeout(Duration::from_secs(5));
-        Ok(tokio::task::spawn_blocking(end).await?)
-    }
-}
 
 /// The clients of one service.
 struct Clients {

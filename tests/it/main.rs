@@ -1,6 +1,7 @@
 //! Integration tests across crates: the client against the real engine, in process and over a socket.
 
 mod byte_tokenizer;
+mod cassettes;
 mod decoders;
 mod dropping;
 mod fault_run;
@@ -10,8 +11,10 @@ mod order;
 mod peft;
 mod refusal;
 mod restart;
+mod runtimes;
 mod same_numbers;
 mod secrets;
+mod soak;
 mod support;
 mod tenants;
 mod training;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tinker_client::{Config, Datum, LoraConfig, ModelInput, SamplingParams, ServiceClient};
 use tinker_local::LocalEngine;
@@ -62,6 +63,36 @@ impl Served {
     pub(crate) async fn stop(mut self) -> Outcome {
         self.stop.take();
         Ok((&mut self.done).await?)
+    }
+}
+
+/// A server with its own runtime, so that it can be killed with its open connections.
+pub(crate) struct Mortal {
+    runtime: tokio::runtime::Runtime,
+    pub(crate) url: String,
+}
+
+impl Mortal {
+    pub(crate) async fn start(engine: LocalEngine, address: &str) -> Result<Self, Box<dyn Error>> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let address = address.trim_start_matches("http://").to_owned();
+        let listener = runtime.spawn(TcpListener::bind(address)).await??;
+        let url = format!("http://{}", listener.local_addr()?);
+        runtime.spawn(tinker_local::serve(
+            listener,
+            engine,
+            std::future::pending(),
+        ));
+        Ok(Self { runtime, url })
+    }
+
+    /// Ends it at once. Returns when its port and data folder are free.
+    pub(crate) async fn kill(self) -> Outcome {
+        let end = || self.runtime.shutdown_timeout(Duration::from_secs(5));
+        Ok(tokio::task::spawn_blocking(end).await?)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Code shared by tests, commands and fuzz targets. The tests are in `it/`; the README's program runs as a doctest.
+//! Code shared by tests, commands and fuzz targets. The tests are in `it/`; the programs of the README and of
+//! docs/patterns.md run as doctests.
 
 pub mod decoder;
 pub mod load;
@@ -35,3 +36,7 @@ mod guide {
     #[doc = include_str!("../../docs/book/performance.md")]
     struct Performance;
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/patterns.md")]
+struct Patterns;

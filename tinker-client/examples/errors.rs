@@ -4,25 +4,19 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use tinker_client::testing::{Failure, MockServer};
-use tinker_client::transport::policy::{Backoff, Standard};
+use tinker_client::transport::policy::{Backoff, Policy, Standard};
 use tinker_client::types::SampleRequest;
-use tinker_client::{
-    Datum, Error, LoraConfig, Loss, SampleResponse, SamplingClient, SamplingParams,
-};
+use tinker_client::{Datum, Error, LoraConfig, Loss, SamplingClient, SamplingParams};
 
-/// Draws again after errors that may pass, as the client itself does not draw twice after a server error.
-async fn sample(sampler: &SamplingClient, draws: usize) -> Result<SampleResponse, Error> {
-    let mut drawn = 0;
+/// Draws again after errors that may pass: a draw that the server failed is not repeated by the client.
+async fn sample(sampler: &SamplingClient, mut draws: usize) -> Result<Vec<u32>, Error> {
     loop {
-        drawn += 1;
-        let params = SamplingParams::default().with_max_tokens(4);
-        match sampler
-            .sample([72, 105], params)
-            .within(Duration::from_secs(60))
-            .await
-        {
-            Err(error) if error.is_retryable() && drawn < draws => {}
-            result => return result,
+        draws -= 1;
+        let drawn = sampler.sample([72, 105], SamplingParams::default());
+        match drawn.within(Duration::from_secs(60)).await {
+            Ok(mut answer) => return Ok(answer.sequences.remove(0).tokens),
+            Err(error) if error.is_retryable() && draws > 0 => {}
+            Err(error) => return Err(error),
         }
     }
 }
@@ -43,8 +37,8 @@ pub(crate) async fn main() -> Result<(), Box<dyn StdError>> {
 
     // Found before anything is sent, with the place and the fix.
     let data = vec![Datum::supervised(&[1], &[2]), Datum::supervised(&[1], &[])];
-    let error = training.forward_backward(data, Loss::cross_entropy()).await;
-    let error = error.err().ok_or("the completion is empty")?;
+    let refused = training.forward_backward(data, Loss::cross_entropy()).await;
+    let error = refused.err().ok_or("the completion is empty")?;
     assert!(
         error.is_user_error() && error.to_string().contains("data[1]"),
         "{error}"
@@ -56,11 +50,10 @@ pub(crate) async fn main() -> Result<(), Box<dyn StdError>> {
     assert!(error.is_user_error() && !error.is_retryable(), "{error}");
     assert_eq!(server.received::<SampleRequest>().len(), 1);
 
-    // Lost connections are retried by the client, as many times as the policy allows.
-    for _ in 0..2 {
-        server.fail::<SampleRequest>(Failure::Unreachable);
-    }
-    sample(&sampler, 1).await?;
+    // Lost connections are retried by the client, as often as the policy allows.
+    server.fail::<SampleRequest>(Failure::Unreachable);
+    server.fail::<SampleRequest>(Failure::Unreachable);
+    assert_eq!(sample(&sampler, 1).await?, [0]);
     assert_eq!(server.received::<SampleRequest>().len(), 4);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Layers in both slots: one round each call, one round each of its attempts.
+//! Layers in both slots: one round each call, one round each of its attempts. Any layer of tower fits as well.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, StatusCode};
-use tinker_client::transport::layer::{Next, from_fn, from_fn_with_state};
+use tinker_client::transport::layer::{Next, from_fn_with_state};
 use tinker_client::transport::policy::{Backoff, Standard};
 use tinker_client::transport::{Body, Call, TransportError};
 use tinker_client::{SamplingParams, ServiceClient};
@@ -24,7 +24,7 @@ async fn bill(samples: Arc<AtomicUsize>, mut request: Request<Body>, next: Next)
     next.run(request).await
 }
 
-/// Answers the first attempt of a sample in place of the server, as a proxy that restarts would.
+/// Refuses the first attempt of a sample, as a proxy that restarts would.
 async fn restarting(tries: Arc<AtomicUsize>, request: Request<Body>, next: Next) -> Answer {
     let is_sample = Call::of(&request).operation == "asample";
     if is_sample && tries.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -44,23 +44,15 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
         .leaf(engine.service())
         .call_layer(from_fn_with_state(Arc::clone(&samples), bill))
         .attempt_layer(from_fn_with_state(Arc::clone(&tries), restarting))
-        // A layer of tower fits as well, and so does a closure without a state.
-        .attempt_layer(from_fn(
-            |request, next| async move { next.run(request).await },
-        ))
         .configure_transport(move |stack| {
             stack.with_policy_for_all(Standard::new().with_backoff(short))
         })
         .build()?;
     let sampler = service.create_sampling_client("tinker-local/tiny").await?;
-    let answer = sampler
-        .sample([72, 105], SamplingParams::default().with_max_tokens(4))
-        .await?;
+    let params = SamplingParams::default().with_max_tokens(4);
+    let answer = sampler.sample([72, 105], params).await?;
     assert_eq!(answer.sequences.len(), 1);
-    let counts = (
-        samples.load(Ordering::Relaxed),
-        tries.load(Ordering::Relaxed),
-    );
-    assert_eq!(counts, (1, 2), "one call, two attempts");
+    assert_eq!(samples.load(Ordering::Relaxed), 1, "one call");
+    assert_eq!(tries.load(Ordering::Relaxed), 2, "two attempts");
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use tinker_client::autodiff::{Objective, Var, differentiate};
+use tinker_client::autodiff::{Var, differentiate};
 use tinker_client::{AdamParams, Datum, InvalidValue, LoraConfig, Loss, ServiceClient};
 use tinker_local::LocalEngine;
 
@@ -14,12 +14,20 @@ fn answer(prompt: &str, answer: &str) -> Datum {
     Datum::supervised(&tokens(prompt), &tokens(answer))
 }
 
-/// Log probability of the answer of a datum: its targets count by their weights, which are 0 in the prompt.
-fn of_answer(datum: &Datum, logprobs: &Var) -> Result<Var, InvalidValue> {
-    let weights = datum
-        .weights()
-        .ok_or_else(|| InvalidValue::new("weights", "is missing"))?;
-    Ok((logprobs * Var::from_f32(weights)).sum())
+/// How much likelier an answer became since the reference. Weights are 0 in the prompt.
+fn gain(datum: &Datum, logprobs: &Var) -> Result<Var, InvalidValue> {
+    let gained = logprobs - Var::input(datum, "reference")?;
+    Ok((gained * Var::input(datum, "weights")?).sum())
+}
+
+/// The preferred answer of each pair is the first.
+fn loss(data: &[Datum], logprobs: &[Var]) -> Result<Var, InvalidValue> {
+    let mut total = Var::constant(0.0);
+    for (pair, lps) in data.chunks(2).zip(logprobs.chunks(2)) {
+        let margin = gain(&pair[0], &lps[0])? - gain(&pair[1], &lps[1])?;
+        total = total - (BETA * margin).log_sigmoid();
+    }
+    Ok(total)
 }
 
 #[tokio::main]
@@ -27,49 +35,26 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let engine = LocalEngine::builtin()?;
     let service = ServiceClient::builder().leaf(engine.service()).build()?;
     let lora = LoraConfig::new(8);
-    let training = service
-        .create_lora_training_client("tinker-local/tiny", lora)
-        .await?;
-    // Pairs, the preferred answer first.
-    let data: Arc<[Datum]> = [
-        answer("Q: hi\nA:", " hello"),
-        answer("Q: hi\nA:", " go away"),
-        answer("Q: thanks\nA:", " you are welcome"),
-        answer("Q: thanks\nA:", " whatever"),
-    ]
-    .into();
+    let creation = service.create_lora_training_client("tinker-local/tiny", lora);
+    let training = creation.await?;
+    let mut data = [" hello", " go away"]
+        .map(|text| answer("Q: hi\nA:", text))
+        .to_vec();
 
-    // The reference is the model before the first step.
-    let reference = training
-        .forward(Arc::clone(&data), Loss::cross_entropy())
-        .await?;
-    let reference: Arc<[Var]> = (0..data.len())
-        .map(|at| Var::from_f32(reference.logprobs(at).unwrap_or_default()))
-        .collect();
-
-    let mut losses = Vec::new();
+    // The reference is the model before the first step. Its log probabilities travel with the data.
+    let pass = training.forward(data.clone(), Loss::cross_entropy());
+    let reference = pass.await?;
+    for (at, datum) in data.iter_mut().enumerate() {
+        let logprobs = reference.logprobs(at).ok_or("no log probabilities")?;
+        *datum = datum.clone().with_input("reference", logprobs.to_vec());
+    }
+    let (data, mut losses): (Arc<[Datum]>, _) = (data.into(), Vec::new());
     for _ in 0..8 {
-        let reference = Arc::clone(&reference);
-        let loss = move |data: &[Datum], logprobs: &[Var]| {
-            let gain = |at: usize| of_answer(&data[at], &(&logprobs[at] - &reference[at]));
-            let margins: Result<Vec<Var>, InvalidValue> = (0..data.len())
-                .step_by(2)
-                .map(|at| Ok(gain(at)? - gain(at + 1)?))
-                .collect();
-            let losses = margins?
-                .into_iter()
-                .map(|margin| -(BETA * margin).log_sigmoid());
-            Ok::<_, InvalidValue>(Objective::new(losses.sum()).with_metric("pairs:sum", 2.0))
-        };
         let pass = training.forward_backward_custom(Arc::clone(&data), differentiate(loss));
         let step = training.optim_step(AdamParams::new(2e-3));
         losses.push(pass.await?.loss_sum().ok_or("no loss")?);
         step.await?;
     }
-    assert!(
-        (losses[0] - 2.0 * 2.0_f64.ln()).abs() < 1e-4,
-        "no margin before: {losses:?}"
-    );
-    assert!(losses[7] < 0.5 * losses[0], "the margins grow: {losses:?}");
+    assert!(losses[7] < 0.5 * losses[0], "the margin grows: {losses:?}");
     Ok(())
 }

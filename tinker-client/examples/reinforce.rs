@@ -9,14 +9,10 @@ use tinker_client::{
 };
 use tinker_local::LocalEngine;
 
-const STEPS: u64 = 15;
-
 fn reward(sequence: &SampledSequence) -> f32 {
-    let hits = sequence
-        .tokens
-        .iter()
-        .filter(|token| **token == u32::from(b'e'));
-    hits.count() as f32 / sequence.tokens.len().max(1) as f32
+    let tokens = sequence.tokens.iter();
+    let hits = tokens.filter(|token| **token == u32::from(b'e')).count();
+    hits as f32 / sequence.tokens.len().max(1) as f32
 }
 
 #[tokio::main]
@@ -24,14 +20,13 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let engine = LocalEngine::builtin()?;
     let service = ServiceClient::builder().leaf(engine.service()).build()?;
     let lora = LoraConfig::new(16).with_seed(1);
-    let training = service
-        .create_lora_training_client("tinker-local/tiny", lora)
-        .await?;
+    let creation = service.create_lora_training_client("tinker-local/tiny", lora);
+    let training = creation.await?;
     let prompts = ["The sky is", "A small cat", "We went to"];
     let prompts = prompts.map(|text| ModelInput::from(Vec::from_iter(text.bytes().map(u32::from))));
 
     let mut rewards = Vec::new();
-    for step in 0..STEPS {
+    for step in 0..15 {
         let sampler = training.save_weights_and_get_sampling_client().await?;
         let params = SamplingParams::default().with_max_tokens(8).with_seed(step);
         let options = SampleOptions::new(params).with_num_samples(16);
@@ -52,9 +47,9 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
         }
         rewards.push(total / prompts.len() as f32);
         if !data.is_empty() {
-            let adam = AdamParams::new(4e-3);
+            let loss = Loss::importance_sampling();
             training
-                .train_step(data, Loss::importance_sampling(), adam)
+                .train_step(data, loss, AdamParams::new(4e-3))
                 .await?;
         }
     }

@@ -21,16 +21,12 @@ struct App {
 async fn complete(State(app): State<App>, text: String) -> Result<String, (StatusCode, String)> {
     let prompt: Vec<u32> = text.bytes().map(u32::from).collect();
     let params = SamplingParams::default().with_max_tokens(8).with_seed(1);
-    let sample = app
-        .sampler
-        .sample(prompt, params)
-        .within(Duration::from_secs(30));
+    let sample = app.sampler.sample(prompt, params);
+    let sample = sample.within(Duration::from_secs(30));
     let answer = sample.await.map_err(answer_for)?;
-    let bytes = answer.sequences[0].tokens.iter();
-    let bytes: Vec<u8> = bytes
-        .filter_map(|token| u8::try_from(*token).ok())
-        .collect();
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    // The built-in model reads bytes.
+    let tokens = answer.sequences[0].tokens.iter();
+    Ok(tokens.filter_map(|token| char::from_u32(*token)).collect())
 }
 
 /// The fault of the request, or of the service. Only the first is for the browser; the second is for the log.
@@ -39,10 +35,8 @@ fn answer_for(error: tinker_client::Error) -> (StatusCode, String) {
         return (StatusCode::BAD_REQUEST, error.to_string());
     }
     tracing::error!(%error, "a sample failed");
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        "try again later".to_owned(),
-    )
+    let advice = "try again later".to_owned();
+    (StatusCode::SERVICE_UNAVAILABLE, advice)
 }
 
 #[tokio::main]
@@ -50,14 +44,10 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let engine = LocalEngine::builtin()?;
     let service = ServiceClient::builder().leaf(engine.service()).build()?;
     let sampler = service.create_sampling_client("tinker-local/tiny").await?;
-    let app = Router::new()
-        .route("/complete", post(complete))
-        .with_state(App { sampler });
+    let app = Router::new().route("/complete", post(complete));
+    let app = app.with_state(App { sampler });
 
-    for (text, status) in [
-        ("The sky is", StatusCode::OK),
-        ("", StatusCode::BAD_REQUEST),
-    ] {
+    for (text, status) in [("The sky is", 200), ("", 400)] {
         let request = Request::post("/complete").body(Body::from(text))?;
         let response = app.clone().oneshot(request).await?;
         assert_eq!(response.status(), status, "{text:?}");

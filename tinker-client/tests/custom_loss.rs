@@ -41,19 +41,10 @@ async fn data(client: &TrainingClient) -> Result<Vec<Datum>, Box<dyn Error>> {
     Ok(data)
 }
 
-fn input(datum: &Datum, name: &str) -> Result<Var, InvalidValue> {
-    let values = datum
-        .loss_fn_inputs
-        .get(name)
-        .and_then(|tensor| tensor.as_f32());
-    let values = values.ok_or_else(|| InvalidValue::new(name, "is missing"))?;
-    Ok(Var::from_f32(values))
-}
-
 fn importance_sampling(data: &[Datum], logprobs: &[Var]) -> Result<Var, InvalidValue> {
     let terms = data.iter().zip(logprobs).map(|(datum, lp)| {
-        let ratio = (lp - input(datum, "logprobs")?).exp();
-        Ok(-(ratio * input(datum, "advantages")?).sum())
+        let ratio = (lp - Var::input(datum, "logprobs")?).exp();
+        Ok(-(ratio * Var::input(datum, "advantages")?).sum())
     });
     Ok(terms
         .collect::<Result<Vec<_>, InvalidValue>>()?
@@ -63,8 +54,8 @@ fn importance_sampling(data: &[Datum], logprobs: &[Var]) -> Result<Var, InvalidV
 
 fn ppo(data: &[Datum], logprobs: &[Var]) -> Result<Var, InvalidValue> {
     let terms = data.iter().zip(logprobs).map(|(datum, lp)| {
-        let ratio = (lp - input(datum, "logprobs")?).exp();
-        let advantages = input(datum, "advantages")?;
+        let ratio = (lp - Var::input(datum, "logprobs")?).exp();
+        let advantages = Var::input(datum, "advantages")?;
         let clipped = ratio.clamp(0.8, 1.2) * &advantages;
         Ok(-(ratio * &advantages).min(&clipped).sum())
     });

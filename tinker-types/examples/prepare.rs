@@ -22,11 +22,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(pair.learned_tokens(), answer.len());
 
     // A conversation with a weight for each token.
-    let turns = [
-        ("user: hi\n", 0.0),
-        ("bot: hello\n", 1.0),
-        ("user: bye", 0.0),
-    ];
+    let turns = [("user: hi\n", 0.0), ("bot: hello\n", 1.0)];
     let (mut text, mut weights) = (Vec::new(), Vec::new());
     for (turn, weight) in turns {
         text.extend(tokens(turn));

@@ -16,7 +16,7 @@ use tinker_client::{SampleOptions, SamplingParams, ServiceClient};
 use tinker_local::{LocalEngine, LocalService};
 
 use crate::support::{MODEL, Outcome, prompt};
-use counted::{Counted, Counts};
+pub(crate) use counted::{Counted, Counts};
 use faults::Faults;
 pub(crate) use halted::{Halted, Leaf, on_a_halted_clock};
 use report::{FinishedRun, Report};

@@ -106,6 +106,16 @@ pub struct SampleResponse {
     pub prompt_alt_tokens: Option<AltTokens>,
 }
 
+impl SampleResponse {
+    /// A response with these sequences and nothing about the prompt, for tests.
+    pub fn new(sequences: Vec<SampledSequence>) -> Self {
+        Self {
+            sequences,
+            ..Self::default()
+        }
+    }
+}
+
 /// Alternatives to prompt tokens; row `i` refers to prompt position `i + 1`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

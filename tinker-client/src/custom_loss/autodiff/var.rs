@@ -2,7 +2,7 @@
 
 use std::iter::Sum;
 
-use tinker_types::InvalidValue;
+use tinker_types::{Datum, InvalidValue};
 
 use super::node::{self, Node, Op};
 
@@ -24,6 +24,24 @@ impl Var {
     /// A leaf from 32-bit floats, for example a loss input of a datum.
     pub fn from_f32(values: &[f32]) -> Self {
         Self::new(values.iter().map(|&value| f64::from(value)))
+    }
+
+    /// A leaf from a loss input of a datum. Any name will do: the inputs of a custom loss are for its function only.
+    ///
+    /// # Errors
+    /// The datum has no such input, or it is not dense float32.
+    pub fn input(datum: &Datum, name: &str) -> Result<Self, InvalidValue> {
+        let field = || format!("loss_fn_inputs.{name}");
+        let Some(tensor) = datum.loss_fn_inputs.get(name) else {
+            return Err(InvalidValue::new(
+                field(),
+                "is missing; the custom loss reads it",
+            ));
+        };
+        let values = tensor.as_f32();
+        let refuse =
+            || InvalidValue::new(field(), "is not dense float32; the custom loss reads it");
+        Ok(Self::from_f32(values.ok_or_else(refuse)?))
     }
 
     /// One number.
