@@ -1,5 +1,6 @@
 //! Integration tests across crates: the client against the real engine, in process and over a socket.
 
+mod api_keys;
 mod byte_tokenizer;
 mod cassettes;
 mod decoders;

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
-use tinker_types::{CheckpointPath, ModelId};
+use tinker_types::{CheckpointPath, ModelId, SessionId};
 
 use crate::bounded::bounded;
 use crate::clock;
@@ -51,6 +51,15 @@ impl Entry {
     pub(crate) fn of_checkpoint(mut self, path: &CheckpointPath) -> Self {
         self.tinker_path = Some(path.to_string());
         self.of_model(path.run())
+    }
+
+    /// The session of the event, if it has one.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        if let Some(model) = &self.model_id {
+            return Some(ModelId::from(model.as_str()).session());
+        }
+        let id = self.event_details.get("session_id")?.as_str()?;
+        Some(SessionId::from(id))
     }
 
     pub(crate) fn for_purpose(mut self, purpose: &'static str) -> Self {

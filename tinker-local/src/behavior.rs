@@ -47,7 +47,7 @@ pub struct Behavior {
     pub queue: Option<QueueStatus>,
     /// Delay of each response. Default 0.
     pub delay: Duration,
-    /// Requires tokens with this lifetime instead of the API key. Any key can be exchanged for a token at `auth/token`.
+    /// Requires tokens with this lifetime instead of the API key. Any accepted key can be exchanged for a token at `auth/token`.
     /// Requests without a valid token are answered 401 `invalid_token`. Default `None`: no tokens are required.
     pub token_lifetime: Option<Duration>,
     /// Behaves like a server without protobuf: bodies and results are JSON only, and only the endpoints that clients up

@@ -16,6 +16,7 @@ use crate::shelf::Shelf;
 use crate::sign::Signer;
 use crate::store::{Store, StoreError};
 use crate::substitute::Substitutes;
+use crate::tenant::AcceptedKeys;
 use crate::work::{Operations, Served};
 use crate::{Behavior, Limits};
 use tinker_engine::backend::{Backend, BackendError};
@@ -39,6 +40,9 @@ pub enum BuildError {
     /// A thread could not be started.
     #[error("a thread could not be started")]
     Thread(#[source] io::Error),
+    /// An accepted API key cannot be used. The message does not contain it.
+    #[error("an accepted API key can't be used: it {0}")]
+    ApiKey(&'static str),
     /// The system returned no random numbers.
     #[error("no signing key could be drawn")]
     Random(#[source] io::Error),
@@ -99,6 +103,7 @@ pub struct LocalEngineBuilder {
     behavior: Behavior,
     substitutes: Vec<(LossFn, LossFn)>,
     tokenizer_files: bool,
+    api_keys: Vec<String>,
 }
 
 impl LocalEngineBuilder {
@@ -114,6 +119,7 @@ impl LocalEngineBuilder {
             behavior: Behavior::default(),
             substitutes: Vec::new(),
             tokenizer_files: false,
+            api_keys: Vec::new(),
         }
     }
 
@@ -157,6 +163,20 @@ impl LocalEngineBuilder {
         self
     }
 
+    /// Accepts this API key, and no others than the keys given so. Can be called several times. Without one, every key is
+    /// accepted, and everything belongs to everyone.
+    ///
+    /// A key is visible ASCII of at most 1024 bytes; use a random one. Requests without an accepted key are answered 401,
+    /// except `healthz` and signed links. Each key is a tenant: it sees and uses its own sessions, runs and checkpoints,
+    /// and those of others are answered 404. Published checkpoints can be read with every key. Checkpoints keep their
+    /// owner on disk, as a fingerprint of the key. Checkpoints that were saved while every key was accepted belong to
+    /// everyone. [`Limits`] hold for all tenants together, and [`LocalEngine::stream`] asks for no key.
+    #[must_use]
+    pub fn api_key(mut self, key: impl Into<String>) -> Self {
+        self.api_keys.push(key.into());
+        self
+    }
+
     tinker_types::setters! {
         /// Writes the built-in tokenizer as a Hugging Face folder into the data folder, and reports its path as the id of
         /// the tokenizer. The official Python client on the same machine can load it. Default false: the id is a name.
@@ -175,12 +195,13 @@ impl LocalEngineBuilder {
     /// Opens the data folder and starts the engine's threads.
     ///
     /// # Errors
-    /// The data folder is in use or cannot be written, or no model can be loaded.
+    /// The data folder is in use or cannot be written, no model can be loaded, or an API key cannot be used.
     pub fn build(mut self) -> Result<LocalEngine, BuildError> {
         let config = &mut self.behavior.client_config;
         if config == &Behavior::default().client_config {
             config.sample_max_concurrent_requests = self.limits.queued_samples as u64;
         }
+        let keys = AcceptedKeys::new(&self.api_keys).map_err(BuildError::ApiKey)?;
         let is_temporary = self.data_dir.is_none();
         let store = match &self.data_dir {
             Some(folder) => Store::open(folder)?,
@@ -220,7 +241,7 @@ impl LocalEngineBuilder {
         }
         let operations = Operations::new(self.limits, served, store, shelf, substitutes);
         let operations = operations.map_err(BuildError::Thread)?;
-        let shared = Shared::new(operations, self.behavior, is_temporary, signer);
+        let shared = Shared::new(operations, self.behavior, is_temporary, signer, keys);
         Ok(LocalEngine {
             shared: Arc::new(shared),
             data_dir,

@@ -102,6 +102,7 @@ mod state;
 mod store;
 mod stream;
 mod substitute;
+mod tenant;
 mod tokenizer;
 mod usage;
 mod work;

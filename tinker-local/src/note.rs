@@ -8,6 +8,7 @@ use serde_json::Value;
 use tinker_types::{ModelId, SamplingSessionId, SessionId, SessionStatus};
 
 use crate::identity;
+use crate::tenant::Owner;
 
 /// A session.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,9 @@ pub(crate) struct SessionNote {
     #[serde(default)]
     pub(crate) display_name: Option<String>,
     pub(crate) status: SessionStatus,
+    /// The API key that opened it. Stored with the checkpoints.
+    #[serde(skip)]
+    pub(crate) owner: Option<Owner>,
     /// Its samplers. Not kept across restarts.
     #[serde(skip)]
     pub(crate) samplers: Vec<SamplingSessionId>,
@@ -39,6 +43,7 @@ impl SessionNote {
             project_id: None,
             display_name: None,
             status: SessionStatus::Active,
+            owner: None,
             samplers: Vec::new(),
         }
     }

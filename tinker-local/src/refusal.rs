@@ -42,6 +42,14 @@ impl Refusal {
         refusal
     }
 
+    /// The API key is missing or not accepted. Without the marker of a token, clients do not send the request again.
+    pub(crate) fn key(why: &str) -> Self {
+        let detail = format!("{}: {why}", header::API_KEY);
+        let mut refusal = Self::new(StatusCode::UNAUTHORIZED, detail);
+        refusal.header = Some((WWW_AUTHENTICATE, HeaderValue::from_static("ApiKey")));
+        refusal
+    }
+
     /// Refused by an injected fault.
     pub(crate) fn on_purpose(status: StatusCode, retry_after: Option<Duration>) -> Self {
         let mut refusal = Self::new(status, "refused on purpose, by the engine's behavior");

@@ -39,8 +39,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves an engine on a socket until `shutdown` completes.
 ///
-/// It speaks HTTP/1.1, and HTTP/2 with prior knowledge, without TLS, and accepts any key. Bind to 127.0.0.1 unless
-/// everyone who can reach the port may use the engine.
+/// It speaks HTTP/1.1, and HTTP/2 with prior knowledge, without TLS. Unless the engine has
+/// [accepted keys](crate::LocalEngineBuilder::api_key), bind to 127.0.0.1, or everyone who can reach the port may use it.
 ///
 /// On a loopback address the host of a request must be this machine (`localhost`, `127.0.0.1`, `[::1]`), and so must the
 /// origin of requests from web pages; others are refused with 403. Otherwise a page could use the engine through its

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use crate::Behavior;
 use crate::sign::Signer;
 use crate::state::{Copies, Intake};
+use crate::tenant::AcceptedKeys;
 use crate::work::Operations;
 
 /// State that all requests to one engine share.
@@ -14,6 +15,7 @@ pub(crate) struct Shared {
     pub(crate) operations: Arc<Operations>,
     pub(crate) intake: Arc<Intake>,
     pub(crate) signer: Signer,
+    pub(crate) keys: AcceptedKeys,
     pub(crate) copies: Copies,
     /// The data folder is removed when the engine stops.
     pub(crate) is_temporary: bool,
@@ -28,11 +30,13 @@ impl Shared {
         behavior: Behavior,
         is_temporary: bool,
         signer: Signer,
+        keys: AcceptedKeys,
     ) -> Self {
         Self {
             intake: Intake::new(&operations.limits),
             operations: Arc::new(operations),
             signer,
+            keys,
             copies: Copies::default(),
             is_temporary,
             behavior_changed: Notify::new(),

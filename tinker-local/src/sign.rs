@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 use sha2::Sha256;
 
+use crate::tenant::{Owner, Tenant};
 use crate::{clock, identity};
 
 /// Signs with a key that lives as long as the engine: a restart invalidates earlier links and tokens.
@@ -26,6 +27,8 @@ impl std::fmt::Debug for Signer {
 #[derive(Deserialize)]
 struct Claims {
     exp: i64,
+    #[serde(default)]
+    owner: Option<Owner>,
 }
 
 /// Header of every token: HMAC with SHA-256.
@@ -58,14 +61,15 @@ impl Signer {
             .is_ok_and(|given| self.mac(text).verify_slice(&given).is_ok())
     }
 
-    /// A JSON web token of the local user.
-    pub(crate) fn token(&self, lifetime: Duration) -> String {
+    /// A JSON web token of a tenant.
+    pub(crate) fn token(&self, tenant: &Tenant, lifetime: Duration) -> String {
         let now = clock::calendar().as_second();
         let claims = json!({
             "iss": "tinker-local",
             "sub": identity::USER,
             "org_id": identity::ORGANIZATION,
             "email": identity::EMAIL,
+            "owner": tenant.owner(),
             "iat": now,
             "exp": now.saturating_add_unsigned(lifetime.as_secs()),
         });
@@ -78,8 +82,8 @@ impl Signer {
         format!("{text}.{signature}")
     }
 
-    /// Checks a token. The error is a fragment for a message.
-    pub(crate) fn check_token(&self, token: &str) -> Result<(), &'static str> {
+    /// The tenant of a token. The error is a fragment for a message.
+    pub(crate) fn check_token(&self, token: &str) -> Result<Tenant, &'static str> {
         let Some((text, signature)) = token.rsplit_once('.') else {
             return Err(
                 "is not a token of this engine; exchange the API key for one at auth/token",
@@ -95,7 +99,9 @@ impl Signer {
             .and_then(|(_, claims)| URL_SAFE_NO_PAD.decode(claims).ok())
             .and_then(|claims| serde_json::from_slice::<Claims>(&claims).ok());
         match claims {
-            Some(claims) if claims.exp > clock::calendar().as_second() => Ok(()),
+            Some(claims) if claims.exp > clock::calendar().as_second() => {
+                Ok(Tenant::of_owner(claims.owner))
+            }
             _ => Err("has expired; exchange the API key for a new one at auth/token"),
         }
     }
@@ -104,6 +110,7 @@ impl Signer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tenant::AcceptedKeys;
 
     #[test]
     fn only_what_was_signed_here_is_accepted() {
@@ -120,8 +127,10 @@ mod tests {
     #[test]
     fn a_token_has_claims_and_an_end() {
         let (mine, other) = (Signer::new().unwrap(), Signer::new().unwrap());
-        let token = mine.token(Duration::from_mins(5));
-        assert_eq!(mine.check_token(&token), Ok(()));
+        let keys = AcceptedKeys::new(&["tml-key".to_owned()]).unwrap();
+        let tenant = keys.tenant("tml-key").unwrap();
+        let token = mine.token(&tenant, Duration::from_mins(5));
+        assert_eq!(mine.check_token(&token), Ok(tenant));
         assert!(
             other
                 .check_token(&token)
@@ -136,7 +145,7 @@ mod tests {
             claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
             300
         );
-        let ended = mine.token(Duration::ZERO);
+        let ended = mine.token(&Tenant::default(), Duration::ZERO);
         assert!(mine.check_token(&ended).unwrap_err().contains("expired"));
         assert!(
             mine.check_token("tml-key")

@@ -1,5 +1,6 @@
 //! `tinker serve`: the engine as an HTTP server.
 
+mod keys;
 mod plan;
 
 use std::io::ErrorKind;
@@ -12,6 +13,7 @@ use tinker_local::Limits;
 use tinker_types::LossFn;
 use tokio::net::TcpListener;
 
+use self::keys::KeyArgs;
 use crate::address::{AddressFile, ServerAddress};
 use crate::connect::EngineArgs;
 use crate::connect::engine::EngineSetup;
@@ -26,7 +28,8 @@ use crate::style::{STRONG, TerminalStyle, paint};
 /// Supports folders of the Llama, Qwen 2 and Qwen 3 families in bf16, f16 or f32.
 ///
 /// Any client of the Tinker API can connect, for example this program or the official Python client. Every API key is
-/// accepted: listen on other addresses than 127.0.0.1 only if everyone who can reach the port may use the server.
+/// accepted unless keys are given: without them, listen on other addresses than 127.0.0.1 only if everyone who can reach
+/// the port may use the server.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -34,6 +37,7 @@ Examples:
   tinker serve --port 0 --data-dir checkpoints
   tinker serve --model ~/models/Qwen3-0.6B --context 4096
   tinker serve --model small=models/a --model large=models/b --model tinker-local/tiny
+  tinker serve --host 0.0.0.0 --api-key-file keys.txt
   tinker serve plan --server skyrl --model Qwen/Qwen3-8B --gpus 8 --nodes 2
   TINKER_BASE_URL=http://127.0.0.1:8700 tinker sample 'Once upon a time'")]
 #[command(args_conflicts_with_subcommands = true)]
@@ -56,6 +60,8 @@ pub(crate) struct Args {
     substitute_loss: Vec<(LossFn, LossFn)>,
     #[command(flatten)]
     engine: EngineArgs,
+    #[command(flatten)]
+    keys: KeyArgs,
     #[command(flatten)]
     limits: LimitArgs,
 }
@@ -153,12 +159,14 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     if let Some(Action::Plan(args)) = &args.plan {
         return plan::run(args, context);
     }
+    let keys = args.keys.read()?;
     let listener = listen(&args).await?;
     let mut setup = EngineSetup::new(&args.engine)?;
     for model in &args.model {
         setup.add(model)?;
     }
-    let engine = setup.start_serving(args.limits.to_limits(), &args.substitute_loss)?;
+    let limits = args.limits.to_limits();
+    let engine = setup.start_serving(limits, &args.substitute_loss, &keys)?;
     let interrupt = Interrupt::listen(context.printer, "stopping; Ctrl-C again exits at once")?;
     let url = format!(
         "http://{}",
@@ -170,7 +178,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         data_dir: engine.data_dir().display().to_string(),
     };
     context.report.print(&listening)?;
-    introduce(&listening, &args, context, engine.data_dir());
+    introduce(&listening, &args, keys.len(), context, engine.data_dir());
     let _address = publish(&listening, context);
     tinker_local::serve(listener, engine, async move { interrupt.requested().await })
         .await
@@ -202,20 +210,33 @@ fn substitute(text: &str) -> Result<(LossFn, LossFn), String> {
     }
 }
 
-fn introduce(listening: &Listening, args: &Args, context: &Context, data_dir: &std::path::Path) {
+fn introduce(
+    listening: &Listening,
+    args: &Args,
+    keys: usize,
+    context: &Context,
+    data_dir: &std::path::Path,
+) {
     let printer = context.printer;
     printer.print_labelled("model", &listening.models.join(", "));
     printer.print_labelled("checkpoints", &format!("in {}", format::path(data_dir)));
+    let key = if keys == 0 { "tml-local" } else { "KEY" };
     let export = format!(
-        "export TINKER_BASE_URL={} TINKER_API_KEY=tml-local",
+        "export TINKER_BASE_URL={} TINKER_API_KEY={key}",
         listening.url
     );
     printer.print_labelled("clients", &paint(STRONG, export));
+    if keys > 0 {
+        let keys = format!("{} accepted", format::count(keys, "key"));
+        printer.print_labelled("API keys", &keys);
+    }
     if !args.host.is_loopback() {
-        printer.print_note(&format!(
-            "everyone who can reach {} can use the engine",
-            listening.url
-        ));
+        let url = &listening.url;
+        printer.print_note(&if keys == 0 {
+            format!("everyone who can reach {url} can use the engine")
+        } else {
+            format!("{url} has no TLS: use it through a proxy with TLS or an SSH tunnel, or keys can be read on the way")
+        });
     }
     printer.print_labelled("", "Ctrl-C stops it");
 }

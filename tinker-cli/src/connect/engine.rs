@@ -131,12 +131,15 @@ impl EngineSetup {
         self,
         limits: Limits,
         substitutes: &[(LossFn, LossFn)],
+        api_keys: &[String],
     ) -> anyhow::Result<LocalEngine> {
         let builder = LocalEngine::builder().limits(limits).tokenizer_files(true);
         let add = |builder: LocalEngineBuilder, (name, by): &(LossFn, LossFn)| {
             builder.substitute_loss(name.clone(), by.clone())
         };
-        self.start_with(substitutes.iter().fold(builder, add))
+        let builder = substitutes.iter().fold(builder, add);
+        let accept = |builder: LocalEngineBuilder, key: &String| builder.api_key(key);
+        self.start_with(api_keys.iter().fold(builder, accept))
     }
 
     fn start_with(self, builder: LocalEngineBuilder) -> anyhow::Result<LocalEngine> {

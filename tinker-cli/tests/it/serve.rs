@@ -223,3 +223,72 @@ fn the_tokenizer_is_the_one_that_the_server_reports() {
         assert!(moved.stderr.contains(part), "{}", moved.stderr);
     }
 }
+
+#[test]
+fn only_the_given_keys_are_accepted_and_each_has_its_own_lists() {
+    let work = Workplace::new();
+    work.write("keys.txt", "# two people\ntml-alice\n\n  tml-bob  \n");
+    let server = Server::start_with(&work, &["--api-key-file", "keys.txt"]);
+    let run = |key: Option<&str>, arguments: &[&str]| {
+        let mut command = work.command(&[arguments, &["--base-url", &server.url]].concat());
+        if let Some(key) = key {
+            command.env("TINKER_API_KEY", key);
+        }
+        Run::of(command.output().unwrap())
+    };
+    for key in [None, Some("tml-carol")] {
+        let refused = run(key, &SAMPLE);
+        assert_eq!(refused.code, 1, "{}", refused.stderr);
+        assert!(refused.stderr.contains("API key"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("tml-carol"), "{}", refused.stderr);
+    }
+    work.write_examples("data.jsonl", 40);
+    let train = ["train", "data.jsonl", "--steps", "1", "--output", "run"];
+    let trained = run(Some("tml-alice"), &train);
+    assert_eq!(trained.code, 0, "{}", trained.stderr);
+    for (key, has) in [("tml-alice", true), ("tml-bob", false)] {
+        let listed = run(Some(key), &["checkpoint", "list", "--json"]);
+        assert_eq!(listed.code, 0, "{}", listed.stderr);
+        assert_eq!(
+            listed.stdout.contains("tinker://"),
+            has,
+            "{}",
+            listed.stdout
+        );
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_used_stop_the_server_and_are_not_shown() {
+    let work = Workplace::new();
+    work.write("empty.txt", "# none\n");
+    let serve = ["serve", "--port", "0"];
+    for (more, variable, why) in [
+        (&["--api-key", "tml two"][..], None, "visible ASCII"),
+        (&["--api-key-file", "empty.txt"], None, "has no API key"),
+        (&["--api-key-file", "none.txt"], None, "can't be read"),
+        (&[], Some(""), "it is empty"),
+        (&[], Some("tml-a,tml two"), "visible ASCII"),
+    ] {
+        let mut command = work.command(&[&serve[..], more].concat());
+        if let Some(keys) = variable {
+            command.env("TINKER_SERVE_API_KEYS", keys);
+        }
+        let run = Run::of(command.output().unwrap());
+        assert_ne!(run.code, 0);
+        assert!(run.stderr.contains(why), "{}", run.stderr);
+        assert!(!run.stderr.contains("tml two"), "{}", run.stderr);
+    }
+    let mut plan = work.command(&[
+        "serve",
+        "plan",
+        "--server",
+        "skyrl",
+        "--model",
+        "Qwen/Qwen3-8B",
+        "--gpus",
+        "8",
+    ]);
+    let plan = Run::of(plan.env("TINKER_SERVE_API_KEYS", "tml-a").output().unwrap());
+    assert_eq!(plan.code, 0, "the variable is no argument: {}", plan.stderr);
+}

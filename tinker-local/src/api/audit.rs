@@ -31,6 +31,9 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
             Refusal::invalid(format!("day: {text:?} is not a date; give YYYY-MM-DD"))
         })?,
     };
-    let entries = call.operations.audit.of_day(day, prefix);
+    let mut entries = call.operations.audit.of_day(day, prefix);
+    if !call.tenant.is_anyone() {
+        entries.retain(|entry| entry.session().is_some_and(|id| call.is_own(&id)));
+    }
     Ok(response::json(&json!({ "entries": entries })))
 }

@@ -27,7 +27,8 @@ pub(super) fn usage(call: &Call<'_>) -> Result<Response, Refusal> {
             "ending_before: is not after starting_on; give a later time",
         ));
     }
-    let counts = call.operations.usage.between(from, to);
+    let mut counts = call.operations.usage.between(from, to);
+    counts.retain(|count| call.is_own(&count.session));
     let catalog = call.operations.catalog();
     let first = call
         .operations
@@ -88,7 +89,7 @@ fn time(query: &Query, name: &str) -> Result<Timestamp, Refusal> {
 pub(super) async fn storage(call: &Call<'_>) -> Result<Response, Refusal> {
     let query = Query::parse(call.query);
     let wanted = query.text("project_id");
-    let records = call.ask(|store| Ok(store.list())).await?;
+    let records = call.records().await?;
     let mut projects: BTreeMap<String, StorageEntry> = BTreeMap::new();
     let catalog = call.operations.catalog();
     for record in &records {

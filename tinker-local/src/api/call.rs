@@ -7,14 +7,16 @@ use http::HeaderMap;
 use http::header::HOST;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
-use tinker_types::{CheckpointPath, ModelId, RequestType};
+use tinker_types::{CheckpointPath, ModelId, RequestType, SamplingSessionId, SessionId};
 
 use super::body;
 use super::head::Head;
 use super::target::Target;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
-use crate::store::{Store, StoreError};
+use crate::state::Absent;
+use crate::store::{Access, Record, Store, StoreError};
+use crate::tenant::Tenant;
 use crate::work::{Operations, Submission};
 
 /// A request with its body.
@@ -30,6 +32,7 @@ pub(super) struct Call<'a> {
     pub(super) origin: String,
     /// The engine behaves like a server without protobuf.
     pub(super) json_only: bool,
+    pub(super) tenant: Tenant,
     pub(super) body: Bytes,
 }
 
@@ -57,6 +60,58 @@ impl Call<'_> {
         self.operations.archive.ask(task).await
     }
 
+    /// Runs a task on a checkpoint that the tenant has access to, and waits for its result.
+    pub(super) async fn ask_about<R: Send + 'static>(
+        &self,
+        path: CheckpointPath,
+        access: Access,
+        task: impl FnOnce(&mut Store, &CheckpointPath) -> Result<R, StoreError> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let tenant = self.tenant.clone();
+        let task = move |store: &mut Store| {
+            store.check_access(&path, &tenant, access)?;
+            task(store, &path)
+        };
+        self.ask(task).await
+    }
+
+    /// The checkpoints of the tenant, newest first.
+    pub(super) async fn records(&self) -> Result<Vec<Record>, StoreError> {
+        let mut records = self.ask(|store| Ok(store.list())).await?;
+        records.retain(|record| record.allows(&self.tenant, Access::Change));
+        Ok(records)
+    }
+
+    /// Whether a session is the tenant's.
+    pub(super) fn is_own(&self, session: &SessionId) -> bool {
+        self.operations.is_own(&self.tenant, session)
+    }
+
+    /// Refuses an id of another tenant's session like an unknown one. `what` names the kind of id.
+    pub(super) fn check_own(
+        &self,
+        what: &str,
+        id: &str,
+        session: &SessionId,
+    ) -> Result<(), Refusal> {
+        if self.is_own(session) {
+            return Ok(());
+        }
+        Err(Refusal::absent(what, id, Absent::Unknown))
+    }
+
+    pub(super) fn check_session(&self, id: &SessionId) -> Result<(), Refusal> {
+        self.check_own("session", id.as_str(), id)
+    }
+
+    pub(super) fn check_model(&self, id: &ModelId) -> Result<(), Refusal> {
+        self.check_own("model", id.as_str(), &id.session())
+    }
+
+    pub(super) fn check_sampler(&self, id: &SamplingSessionId) -> Result<(), Refusal> {
+        self.check_own("sampler", id.as_str(), &id.session())
+    }
+
     /// Refuses a request whose notes are too large to be kept.
     pub(super) fn check_notes(&self) -> Result<(), Refusal> {
         self.operations.check_notes(self.body.len())
@@ -66,25 +121,28 @@ impl Call<'_> {
     /// that later operations are not blocked.
     pub(super) fn numbered<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         body::json(&self.body).inspect_err(|_| {
-            if let Ok(head) = body::json::<Head>(&self.body) {
+            if let Ok(head) = body::json::<Head>(&self.body)
+                && self.is_own(&head.model_id.session())
+            {
                 self.operations.refuse(&head.model_id, head.seq_id);
             }
         })
     }
 
-    /// This request as operation `number` of a model.
+    /// This request as operation `number` of a model, which must be the tenant's.
     pub(super) fn submission<'a>(
         &self,
         kind: RequestType,
         model: &'a ModelId,
         number: u64,
-    ) -> Submission<'a> {
-        Submission {
+    ) -> Result<Submission<'a>, Refusal> {
+        self.check_model(model)?;
+        Ok(Submission {
             kind,
             model,
             number,
             bytes: self.body.len(),
-        }
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use super::query::Query;
 use super::response::{self, Response};
 use crate::refusal::Refusal;
 use crate::state::Copies;
-use crate::store::Record;
+use crate::store::{Access, Record, Store};
 use crate::work::lifetime;
 
 /// Most bytes of an idempotency key.
@@ -43,21 +43,22 @@ pub(super) fn whole(records: Vec<Record>) -> Response {
 }
 
 pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
-    let all = call.ask(|store| Ok(store.list())).await?;
+    let all = call.records().await?;
     let (records, cursor) = Query::parse(call.query).page(all, 100)?;
     Ok(page(records, Some(cursor)))
 }
 
 pub(super) async fn delete(call: &Call<'_>) -> Result<Response, Refusal> {
     let path = call.checkpoint()?;
-    call.ask(move |store| store.remove(&path)).await?;
+    call.ask_about(path, Access::Change, |store, path| store.remove(path))
+        .await?;
     Ok(response::json(&json!({})))
 }
 
 pub(super) async fn set_public(call: &Call<'_>, public: bool) -> Result<Response, Refusal> {
     let path = call.checkpoint()?;
-    call.ask(move |store| store.set_public(&path, public))
-        .await?;
+    let change = move |store: &mut Store, path: &CheckpointPath| store.set_public(path, public);
+    call.ask_about(path, Access::Change, change).await?;
     Ok(response::json(&json!({})))
 }
 
@@ -70,8 +71,8 @@ pub(super) async fn set_lifetime(call: &Call<'_>) -> Result<Response, Refusal> {
     let path = call.checkpoint()?;
     let request: Ttl = body::json(&call.body)?;
     let lifetime = lifetime(request.ttl_seconds)?;
-    call.ask(move |store| store.set_lifetime(&path, lifetime))
-        .await?;
+    let change = move |store: &mut Store, path: &CheckpointPath| store.set_lifetime(path, lifetime);
+    call.ask_about(path, Access::Change, change).await?;
     Ok(response::json(&json!({})))
 }
 
@@ -93,12 +94,19 @@ pub(super) async fn copy(call: &Call<'_>) -> Result<Response, Refusal> {
                 key.len()
             )));
         }
-        Some(key) => call.shared.copies.of(key),
+        // Equal keys of two tenants are different requests.
+        Some(key) => call
+            .shared
+            .copies
+            .of(&format!("{} {key}", call.tenant.as_str())),
         None => Copies::default().of(""),
     };
-    let project = request.destination_project_id;
+    let (project, tenant) = (request.destination_project_id, call.tenant.clone());
     let tinker_path = copied
-        .get_or_try_init(|| call.operations.copy_checkpoint(source, project, lifetime))
+        .get_or_try_init(|| {
+            call.operations
+                .copy_checkpoint(source, project, lifetime, tenant)
+        })
         .await?;
     Ok(response::json(&WeightsCopied {
         tinker_path: tinker_path.clone(),

@@ -10,13 +10,12 @@ use super::call::{self, Call};
 use super::response::{self, Response};
 use super::route::{self, Handler};
 use super::target::Target;
-use super::{account, body};
+use super::{body, credential};
 use crate::behavior::FaultKind;
 use crate::refusal::Refusal;
 use crate::shared::Shared;
 
-/// Answers a request. Errors are responses as well. Any key, or none, is accepted unless tokens are required: everyone
-/// who can reach a local engine may use it.
+/// Answers a request. Errors are responses as well.
 pub(crate) async fn respond<B>(shared: Arc<Shared>, request: Request<B>) -> Response
 where
     B: Body,
@@ -66,9 +65,7 @@ where
     if json_only && route.is_newer {
         return Err(unknown());
     }
-    if wants_token && !route.is_open {
-        account::check_token(shared, &head.headers)?;
-    }
+    let tenant = credential::tenant(shared, &head.headers, route.credential, wants_token)?;
     // Held until the request is answered: a request that waits for a result keeps its body.
     let mut admitted = shared.intake.enter()?;
     let limits = &shared.operations.limits;
@@ -88,6 +85,7 @@ where
         query: head.uri.query(),
         origin: call::origin(&head),
         json_only,
+        tenant,
         body,
     };
     match route.handler {

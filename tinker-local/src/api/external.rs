@@ -17,6 +17,7 @@ use super::response::{self, Response};
 use crate::audit::Entry;
 use crate::clock;
 use crate::refusal::Refusal;
+use crate::store::Access;
 
 /// Lifetime of a link.
 const LINK_LIFETIME: Duration = Duration::from_hours(1);
@@ -36,7 +37,10 @@ pub(super) async fn urls(call: &Call<'_>) -> Result<Response, Refusal> {
         )));
     }
     let wanted = path.clone();
-    let record = call.ask(move |store| store.find(&wanted).cloned()).await?;
+    let found = call.ask_about(wanted, Access::Read, |store, path| {
+        store.find(path).cloned()
+    });
+    let record = found.await?;
     let ends = clock::calendar_after(LINK_LIFETIME);
     let link = |name: &str| {
         let values = [&call.parameters[..], &[name]].concat();

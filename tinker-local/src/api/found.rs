@@ -23,7 +23,7 @@ pub(super) async fn search(call: &Call<'_>) -> Result<Response, Refusal> {
             "limit: is {limit}; give 1 to {MOST}"
         )));
     }
-    let mut records = call.ask(|store| Ok(store.list())).await?;
+    let mut records = call.records().await?;
     {
         let catalog = call.operations.catalog();
         records.retain(|record| {

@@ -44,7 +44,11 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: RetrieveFuture = body::json(&call.body)?;
     let id = request.request_id;
     let promises = &call.operations.promises;
-    let promise = match promises.find(&id) {
+    let found = match promises.find(&id) {
+        Found::Known(_) | Found::Expired if !call.is_own(&id.session()) => Found::Unknown,
+        found => found,
+    };
+    let promise = match found {
         Found::Known(promise) => promise,
         Found::Expired => {
             return Err(Refusal::gone(format!(
@@ -158,7 +162,8 @@ fn older(
 /// Cancels a sample. Training operations are not cancelled: leaving one out would change the results of later ones.
 pub(super) fn cancel(call: &Call<'_>) -> Result<Response, Refusal> {
     let CancelFuture { request_id: id, .. } = body::json(&call.body)?;
-    if let Found::Known(promise) = call.operations.promises.find(&id)
+    if call.is_own(&id.session())
+        && let Found::Known(promise) = call.operations.promises.find(&id)
         && promise.class() == Class::Sampling
     {
         call.operations.cancel_sample(&id);

@@ -7,6 +7,7 @@ mod body;
 mod call;
 mod checkpoint;
 mod config;
+mod credential;
 mod dispatch;
 mod external;
 mod found;

@@ -11,6 +11,7 @@ use crate::refusal::Refusal;
 
 pub(super) fn create(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: CreateModel = body::json(&call.body)?;
+    call.check_session(&request.session_id)?;
     call.check_notes()?;
     let (model, id) = call.operations.create_model(request, call.body.len())?;
     Ok(response::promised(id, &model))
@@ -18,6 +19,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Response, Refusal> {
 
 pub(super) fn info(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: GetInfo = body::json(&call.body)?;
+    call.check_model(&request.model_id)?;
     let mut registry = call.operations.registry();
     let model = registry
         .model(&request.model_id, clock::now())
@@ -41,6 +43,7 @@ struct UnloadModel {
 
 pub(super) fn unload(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: UnloadModel = body::json(&call.body)?;
+    call.check_model(&request.model_id)?;
     let id = call.operations.unload_model(&request.model_id)?;
     Ok(response::json(&Submitted::new(id)))
 }

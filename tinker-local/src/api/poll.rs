@@ -29,6 +29,7 @@ pub(super) async fn retrieve(call: &Call<'_>) -> Result<Response, Refusal> {
         sampler: sampling_session_id,
         copy: cloned_sampler_id,
     };
+    call.check_sampler(&poller.sampler)?;
     let promises = &call.operations.promises;
     let known = call
         .operations

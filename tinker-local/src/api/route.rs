@@ -7,6 +7,7 @@ use tinker_types::wire::route::{self, captures};
 use tinker_types::{self as types, Endpoint, Method};
 
 use super::call::Call;
+use super::credential::Credential;
 use super::response::Response;
 use super::target::Target;
 use super::{
@@ -25,8 +26,7 @@ pub(super) struct Route {
     pub(super) handler: Handler,
     /// Clients before version 0.25 do not use it.
     pub(super) is_newer: bool,
-    /// It needs no token where tokens are required.
-    pub(super) is_open: bool,
+    pub(super) credential: Credential,
     /// Its body is a file.
     pub(super) takes_file: bool,
 }
@@ -54,21 +54,21 @@ impl Route {
             template,
             handler,
             is_newer: false,
-            is_open: false,
+            credential: Credential::Token,
             takes_file: false,
         }
     }
 
     /// A file, which is fetched with a signed link.
     const fn file(template: &'static str, handler: Handler) -> Self {
-        let mut file = Self::at(Method::Get, template, handler).open();
+        let mut file = Self::at(Method::Get, template, handler).with(Credential::None);
         file.prefix = route::FILES;
         file
     }
 
     /// A file, which is sent to a signed link.
     const fn upload(template: &'static str, handler: Handler) -> Self {
-        let mut upload = Self::at(Method::Put, template, handler).open();
+        let mut upload = Self::at(Method::Put, template, handler).with(Credential::None);
         upload.prefix = route::FILES;
         upload.takes_file = true;
         upload
@@ -79,8 +79,8 @@ impl Route {
         self
     }
 
-    const fn open(mut self) -> Self {
-        self.is_open = true;
+    const fn with(mut self, credential: Credential) -> Self {
+        self.credential = credential;
         self
     }
 }
@@ -95,11 +95,11 @@ use Handler::Now;
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
-    Route::of::<types::ClientConfigRequest>(Now(|call| Ok(config::client(call)))).open(),
+    Route::of::<types::ClientConfigRequest>(Now(|call| Ok(config::client(call)))).with(Credential::Key),
     Route::of::<types::DynamicConfigRequest>(Now(|call| Ok(config::dynamic(call)))).newer(),
-    Route::of::<types::ExchangeToken>(Now(account::exchange)).open(),
-    Route::of::<types::GetApiKey>(Now(|_| Ok(account::key()))).newer().open(),
-    Route::of::<types::GetHealth>(Now(|_| Ok(config::health()))).open(),
+    Route::of::<types::ExchangeToken>(Now(account::exchange)).with(Credential::Key),
+    Route::of::<types::GetApiKey>(Now(|call| Ok(account::key(call)))).newer().with(Credential::Key),
+    Route::of::<types::GetHealth>(Now(|_| Ok(config::health()))).with(Credential::None),
     Route::of::<types::GetServerCapabilities>(Now(|call| Ok(config::capabilities(call)))),
     Route::of::<types::SendTelemetry>(Now(|_| Ok(config::telemetry()))),
     Route::of::<types::CreateSession>(later!(session::create)),
@@ -303,11 +303,12 @@ mod tests {
             ]
         );
         assert_eq!(
-            templates(|route| route.is_open),
+            templates(|route| route.credential == Credential::Key),
+            ["client/config", "auth/token", "auth/apikey/me"]
+        );
+        assert_eq!(
+            templates(|route| route.credential == Credential::None),
             [
-                "client/config",
-                "auth/token",
-                "auth/apikey/me",
                 "healthz",
                 route::TRACE,
                 route::ARCHIVE,

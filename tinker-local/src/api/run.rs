@@ -9,13 +9,13 @@ use super::response::{self, Response};
 use crate::identity;
 use crate::note::RunNote;
 use crate::refusal::Refusal;
-use crate::store::Record;
+use crate::store::{Access, Record};
 use crate::work::Operations;
 
 pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let query = Query::parse(call.query);
     query.check_scope()?;
-    let records = call.ask(|store| Ok(store.list())).await?;
+    let records = call.records().await?;
     let project = query.text("project_id");
     let runs: Vec<RunNote> = call
         .operations
@@ -24,7 +24,10 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
         .into_iter()
         .filter(|(_, session)| {
             let of_run = session.map_or(identity::PROJECT, |session| session.project());
-            project.is_none_or(|project| project == of_run)
+            let own = session.map_or(call.tenant.is_anyone(), |session| {
+                call.tenant.owns(session.owner.as_ref())
+            });
+            own && project.is_none_or(|project| project == of_run)
         })
         .map(|(run, _)| run.clone())
         .collect();
@@ -42,8 +45,9 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
 pub(super) async fn info(call: &Call<'_>) -> Result<Response, Refusal> {
     Query::parse(call.query).check_scope()?;
     let id = ModelId::from(call.parameter());
-    let records = call.ask(|store| Ok(store.list())).await?;
+    let records = call.records().await?;
     let run = call.operations.catalog().run(&id).cloned();
+    let run = run.filter(|run| call.is_own(&run.id.session()));
     let run = run.ok_or_else(|| unknown(&id))?;
     Ok(response::json(&training_run(
         call.operations,
@@ -54,14 +58,16 @@ pub(super) async fn info(call: &Call<'_>) -> Result<Response, Refusal> {
 
 pub(super) async fn checkpoints(call: &Call<'_>) -> Result<Response, Refusal> {
     let id = ModelId::from(call.parameter());
-    let wanted = id.clone();
+    let (wanted, tenant) = (id.clone(), call.tenant.clone());
     let records = call.ask(move |store| {
         let mut records = store.list();
-        records.retain(|record| *record.path.run() == wanted);
+        records
+            .retain(|record| *record.path.run() == wanted && record.allows(&tenant, Access::Read));
         Ok(records)
     });
     let records = records.await?;
-    if records.is_empty() && call.operations.catalog().run(&id).is_none() {
+    let is_own = || call.is_own(&id.session()) && call.operations.catalog().run(&id).is_some();
+    if records.is_empty() && !is_own() {
         return Err(unknown(&id));
     }
     Ok(whole(records))

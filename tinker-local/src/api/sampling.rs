@@ -21,6 +21,7 @@ use crate::{LocalBody, clock};
 
 pub(super) async fn create_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: CreateSamplingSession = body::json(&call.body)?;
+    call.check_session(&request.session_id)?;
     let id = call.operations.create_sampler(request).await?;
     Ok(response::json(&SamplingSessionCreated::new(id)))
 }
@@ -29,6 +30,7 @@ pub(super) async fn create_sampler(call: &Call<'_>) -> Result<Response, Refusal>
 pub(super) fn join_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: JoinSamplingSession = body::json(&call.body)?;
     let id = request.sampling_session_id;
+    call.check_sampler(&id)?;
     let joined = call.operations.registry().join(&id, clock::now());
     let number = joined.map_err(|absent| Refusal::absent("sampler", id.as_str(), absent))?;
     Ok(response::json(&SamplingSessionJoined::new(number)))
@@ -36,6 +38,7 @@ pub(super) fn join_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
 
 pub(super) fn sampler_info(call: &Call<'_>) -> Result<Response, Refusal> {
     let id = SamplingSessionId::from(call.parameter());
+    call.check_sampler(&id)?;
     let sampler = call.operations.sampler(&id)?;
     let mut info = SamplerInfo::new(id, &call.operations.info(sampler.base).name);
     info.model_path = sampler.path.map(|path| path.to_string());
@@ -44,6 +47,7 @@ pub(super) fn sampler_info(call: &Call<'_>) -> Result<Response, Refusal> {
 
 pub(super) fn sample(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SampleRequest = body::json(&call.body)?;
+    call.check_sampler(&request.sampling_session_id)?;
     let (id, _) = call.operations.sample(&request, call.body.len(), None)?;
     let mut response = submitted(&id, &request);
     if call.json_only {
@@ -79,6 +83,7 @@ pub(crate) fn watched(
 /// Streams a sample as server-sent events. An addition of this engine: the service has no such endpoint.
 pub(super) fn stream(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SampleRequest = body::json(&call.body)?;
+    call.check_sampler(&request.sampling_session_id)?;
     let stream = watched(call.operations, &request, call.body.len())?;
     let first = StreamEvent::Accepted(submitted(stream.request_id(), &request));
     let body = LocalBody::events(Events::new(stream, &first));

@@ -23,8 +23,9 @@ pub(super) fn list(call: &Call<'_>) -> Result<Response, Refusal> {
     let query = Query::parse(call.query);
     query.check_scope()?;
     let catalog = call.operations.catalog();
-    let all = catalog.sessions();
-    let ids = all.into_iter().map(|session| session.id.clone()).collect();
+    let own = |session: &&SessionNote| call.tenant.owns(session.owner.as_ref());
+    let all = catalog.sessions().into_iter().filter(own);
+    let ids = all.map(|session| session.id.clone()).collect();
     let (sessions, _) = query.page(ids, 20)?;
     Ok(response::json(&Sessions { sessions }))
 }
@@ -33,7 +34,9 @@ pub(super) fn info(call: &Call<'_>) -> Result<Response, Refusal> {
     Query::parse(call.query).check_scope()?;
     let id = SessionId::from(call.parameter());
     let catalog = call.operations.catalog();
-    let session = catalog.session(&id).ok_or_else(|| {
+    let session = catalog.session(&id);
+    let own = session.filter(|session| call.tenant.owns(session.owner.as_ref()));
+    let session = own.ok_or_else(|| {
         Refusal::not_found(format!(
             "session {id} is not known to this server and left no checkpoints here"
         ))
@@ -50,7 +53,7 @@ pub(super) async fn search(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SearchSessions = body::json(&call.body)?;
     check(&request)?;
     let mut stored: HashMap<SessionId, (u64, u64)> = HashMap::new();
-    for record in call.ask(|store| Ok(store.list())).await? {
+    for record in call.records().await? {
         let session = record.path.run().session();
         let (count, bytes) = stored.entry(session).or_default();
         *count += 1;
@@ -58,7 +61,7 @@ pub(super) async fn search(call: &Call<'_>) -> Result<Response, Refusal> {
     }
     let catalog = call.operations.catalog();
     let mut found = catalog.sessions();
-    found.retain(|session| matches(&request, session));
+    found.retain(|session| call.tenant.owns(session.owner.as_ref()) && matches(&request, session));
     let is_last = found.len() <= request.limit as usize;
     found.truncate(request.limit as usize);
     let next = found.last().filter(|_| !is_last);

@@ -17,7 +17,10 @@ use crate::refusal::Refusal;
 pub(super) async fn create(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: CreateSession = body::json(&call.body)?;
     call.check_notes()?;
-    let id = call.operations.create_session(request).await?;
+    let id = call
+        .operations
+        .create_session(request, &call.tenant)
+        .await?;
     let mut created = SessionCreated::new(id);
     if call.shared.is_temporary {
         created.info_message = Some(
@@ -30,6 +33,7 @@ pub(super) async fn create(call: &Call<'_>) -> Result<Response, Refusal> {
 
 pub(super) fn heartbeat(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SessionHeartbeat = body::json(&call.body)?;
+    call.check_session(&request.session_id)?;
     call.operations.touch(&request.session_id)?;
     Ok(response::json(&json!({ "type": SessionHeartbeat::NAME })))
 }
@@ -38,6 +42,7 @@ pub(super) fn finish(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: FinishSession = body::json(&call.body)?;
     call.check_notes()?;
     let session = SessionId::from(call.parameter());
+    call.check_session(&session)?;
     call.operations.touch(&session)?;
     tracing::info!(%session, reason = ?request.reason, "the session ends");
     let status = SessionStatus::ClientFinished {
@@ -64,7 +69,7 @@ pub(super) fn assign_project(call: &Call<'_>) -> Result<Response, Refusal> {
     let entry = Entry::new("project_assigned").with_detail("session_id", session.as_str());
     let entry = entry.with_detail("project_id", project_id.as_str());
     let change = |note: &mut SessionNote| note.project_id = Some(project_id);
-    if !call.operations.change_session(&session, change) {
+    if !call.is_own(&session) || !call.operations.change_session(&session, change) {
         return Err(Refusal::not_found(format!(
             "session {session} is not known to this server and left no checkpoints here"
         )));

@@ -14,6 +14,7 @@ use super::response::{self, Response};
 use crate::audit::Entry;
 use crate::clock;
 use crate::refusal::Refusal;
+use crate::store::Access;
 
 /// Lifetime of a link. A download that has begun goes on.
 const LINK_LIFETIME: Duration = Duration::from_mins(15);
@@ -22,9 +23,10 @@ const LINK_LIFETIME: Duration = Duration::from_mins(15);
 pub(super) async fn url(call: &Call<'_>) -> Result<Response, Refusal> {
     let path = call.checkpoint()?;
     let wanted = path.clone();
-    let expires = call
-        .ask(move |store| Ok(store.find(&wanted)?.expires))
-        .await?;
+    let found = call.ask_about(wanted, Access::Read, |store, path| {
+        Ok(store.find(path)?.expires)
+    });
+    let expires = found.await?;
     let ends = clock::calendar_after(LINK_LIFETIME);
     let ends = expires.map_or(ends, |expires| ends.min(expires));
     let url = link(call, route::ARCHIVE, &call.parameters, ends);

@@ -17,7 +17,7 @@ const LINK_LIFETIME: Duration = Duration::from_hours(1);
 /// Returns a link to the trace, which is made when it is fetched.
 pub(super) fn export(call: &Call<'_>) -> Result<Response, Refusal> {
     let session = SessionId::from(call.parameter());
-    if call.operations.catalog().session(&session).is_none() {
+    if !call.is_own(&session) || call.operations.catalog().session(&session).is_none() {
         return Err(Refusal::not_found(format!(
             "session {session} is not known to this server"
         )));

@@ -42,7 +42,7 @@ pub(super) fn forward_backward(call: &Call<'_>) -> Result<Response, Refusal> {
             let number =
                 u64::try_from(head.seq_id).map_err(|_| Refusal::invalid("seq_id: is negative"))?;
             let model = ModelId::from(head.model_id);
-            let submission = call.submission(kind, &model, number);
+            let submission = call.submission(kind, &model, number)?;
             let id = call.operations.forward_backward(submission, || {
                 call.operations.check_data_count(head.data.len())?;
                 Ok(decode_request(call.body.clone())?)
@@ -51,7 +51,7 @@ pub(super) fn forward_backward(call: &Call<'_>) -> Result<Response, Refusal> {
         }
         Form::Json => {
             let head: Head = body::json(&call.body)?;
-            let submission = call.submission(kind, &head.model_id, head.seq_id);
+            let submission = call.submission(kind, &head.model_id, head.seq_id)?;
             let decode = || body::json(&call.body);
             let id = call.operations.forward_backward(submission, decode)?;
             Ok(response::promised(id, &head.model_id))
@@ -61,7 +61,7 @@ pub(super) fn forward_backward(call: &Call<'_>) -> Result<Response, Refusal> {
 
 pub(super) fn optim_step(call: &Call<'_>) -> Result<Response, Refusal> {
     let head: Head = body::json(&call.body)?;
-    let submission = call.submission(RequestType::OptimStep, &head.model_id, head.seq_id);
+    let submission = call.submission(RequestType::OptimStep, &head.model_id, head.seq_id)?;
     let decode = || body::json(&call.body);
     let id = call.operations.optim_step(submission, decode)?;
     Ok(response::promised(id, &head.model_id))
@@ -69,6 +69,7 @@ pub(super) fn optim_step(call: &Call<'_>) -> Result<Response, Refusal> {
 
 pub(super) fn create_loss(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: CreateCustomLoss = body::json(&call.body)?;
+    call.check_session(&request.session_id)?;
     let id = call.operations.create_loss(&request, call.body.len())?;
     Ok(response::json(&Submitted::new(id)))
 }

@@ -23,7 +23,9 @@ pub(super) fn start(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: StartWeightsUpload = body::json(&call.body)?;
     call.check_notes()?;
     let expires = clock::calendar_after(LIFETIME);
-    let id = call.operations.start_upload(&request, expires)?;
+    let id = call
+        .operations
+        .start_upload(&request, &call.tenant, expires)?;
     let place = |file: &str| {
         let url = link(call, route::UPLOAD, &[&id, file], expires);
         (file.to_owned(), UploadUrl::new(url))
@@ -45,6 +47,9 @@ pub(super) async fn file(call: &Call<'_>) -> Result<Response, Refusal> {
 
 pub(super) async fn finish(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: FinishWeightsUpload = body::json(&call.body)?;
-    let path = call.operations.finish_upload(&request.upload_id).await?;
+    let finished = call
+        .operations
+        .finish_upload(&request.upload_id, &call.tenant);
+    let path = finished.await?;
     Ok(response::json(&WeightsUploaded::new(path)))
 }

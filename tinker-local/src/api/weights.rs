@@ -9,11 +9,12 @@ use super::body;
 use super::call::Call;
 use super::response::{self, Response};
 use crate::refusal::Refusal;
+use crate::store::Access;
 
 pub(super) fn save(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SaveWeights = call.numbered()?;
     let model = request.model_id.clone();
-    let submission = call.submission(RequestType::SaveWeights, &model, request.seq_id);
+    let submission = call.submission(RequestType::SaveWeights, &model, request.seq_id)?;
     let id = call.operations.save_weights(submission, request)?;
     Ok(response::promised(id, &model))
 }
@@ -22,7 +23,7 @@ pub(super) fn save_for_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SaveWeightsForSampler = call.numbered()?;
     let model = request.model_id.clone();
     let kind = RequestType::SaveWeightsForSampler;
-    let submission = call.submission(kind, &model, request.seq_id);
+    let submission = call.submission(kind, &model, request.seq_id)?;
     let id = call
         .operations
         .save_weights_for_sampler(submission, request)?;
@@ -32,7 +33,7 @@ pub(super) fn save_for_sampler(call: &Call<'_>) -> Result<Response, Refusal> {
 pub(super) fn save_external(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: SaveWeightsExternal = call.numbered()?;
     let model = &request.model_id;
-    let submission = call.submission(RequestType::SaveWeightsExternal, model, request.seq_id);
+    let submission = call.submission(RequestType::SaveWeightsExternal, model, request.seq_id)?;
     let id = call
         .operations
         .save_weights_external(submission, &request)?;
@@ -41,6 +42,10 @@ pub(super) fn save_external(call: &Call<'_>) -> Result<Response, Refusal> {
 
 pub(super) async fn load(call: &Call<'_>) -> Result<Response, Refusal> {
     let request: LoadWeights = call.numbered()?;
+    match &request.target {
+        LoadTarget::Existing { model_id, .. } => call.check_model(model_id)?,
+        LoadTarget::NewModel { session_id, .. } => call.check_session(session_id)?,
+    }
     if let LoadTarget::NewModel { .. } = request.target {
         if call.json_only {
             return Err(Refusal::malformed(
@@ -61,7 +66,8 @@ pub(super) async fn info(call: &Call<'_>) -> Result<Response, Refusal> {
         .tinker_path
         .parse()
         .map_err(|e: InvalidValue| e.within("tinker_path"))?;
-    let record = call.ask(move |store| store.find(&path).cloned()).await?;
+    let found = call.ask_about(path, Access::Read, |store, path| store.find(path).cloned());
+    let record = found.await?;
     let mut info = WeightsInfo::lora(
         &record.base_model,
         u32::try_from(record.adapter.rank).unwrap_or(u32::MAX),

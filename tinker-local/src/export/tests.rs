@@ -46,6 +46,7 @@ fn saved(
         lifetime: None,
         user_metadata: BTreeMap::new(),
         uploaded: false,
+        owner: None,
     };
     Store::open(data.path())
         .unwrap()

@@ -7,6 +7,7 @@ use tinker_engine::backend::AdapterSpec;
 use tinker_types::CheckpointPath;
 
 use super::model::BaseId;
+use crate::tenant::Tenant;
 
 /// Most uploads at a time.
 const MOST: usize = 16;
@@ -17,6 +18,7 @@ pub(crate) struct Upload {
     pub(crate) base: BaseId,
     pub(crate) spec: AdapterSpec,
     pub(crate) project_id: Option<String>,
+    pub(crate) tenant: Tenant,
     /// When its URLs expire.
     pub(crate) expires: Timestamp,
     /// The checkpoint, once it is finished.

@@ -10,6 +10,7 @@ use super::write::{Files, Write};
 use super::{Store, StoreError};
 use crate::audit::Entry;
 use crate::clock;
+use crate::tenant::Owner;
 
 /// Longest sleep until the next look for expired checkpoints: the system clock may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_mins(10);
@@ -78,12 +79,13 @@ impl Store {
         Ok(())
     }
 
-    /// Copies a checkpoint to another path. The copy is private.
+    /// Copies a checkpoint to another path. The copy is private to its owner.
     pub(crate) fn copy(
         &mut self,
         from: &CheckpointPath,
         to: &CheckpointPath,
         lifetime: Option<Duration>,
+        owner: Option<Owner>,
     ) -> Result<(), StoreError> {
         self.drop_expired();
         self.settle()?;
@@ -93,6 +95,7 @@ impl Store {
             created: clock::calendar(),
             expires: lifetime.map(clock::calendar_after),
             public: false,
+            owner,
             ..record.clone()
         };
         let mut files: Files = Vec::with_capacity(record.files.len() + 1);

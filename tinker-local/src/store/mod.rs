@@ -13,13 +13,14 @@
 //!     adapter_config.json               PEFT
 //!     adapter_model.safetensors         PEFT
 //!     optimizer.safetensors             weights only: first and second moments
-//!     checkpoint.json                   path, base model, times, notes, sizes of the other files
+//!     checkpoint.json                   path, base model, times, notes, owner, sizes of the other files
 //! ```
 //!
 //! A checkpoint is written to `tmp`, where each file and the folder are flushed to the disk, and then renamed into
 //! place; the folder above is flushed as well. A process can be killed at any moment: a checkpoint exists completely or
 //! not at all, and an acknowledged checkpoint stays.
 
+mod access;
 mod archive;
 mod change;
 mod checkpoints;
@@ -42,6 +43,7 @@ mod tensors;
 mod uploads;
 mod write;
 
+pub(crate) use access::Access;
 pub(crate) use archive::Archive;
 pub(crate) use checkpoints::Store;
 pub use error::StoreError;

@@ -8,6 +8,7 @@ use tinker_types::{CheckpointKind, CheckpointPath};
 
 use super::StoreError;
 use crate::clock;
+use crate::tenant::Owner;
 use tinker_engine::backend::AdapterSpec;
 
 /// Version of the layout. Folders of another version are ignored.
@@ -25,6 +26,8 @@ pub(crate) struct NewCheckpoint {
     pub(crate) user_metadata: BTreeMap<String, String>,
     /// It was uploaded: an external checkpoint that can be loaded.
     pub(crate) uploaded: bool,
+    /// Owner of its session.
+    pub(crate) owner: Option<Owner>,
 }
 
 impl NewCheckpoint {
@@ -52,7 +55,7 @@ pub(crate) struct Record {
     pub(crate) created: Timestamp,
     #[serde(default)]
     pub(crate) expires: Option<Timestamp>,
-    /// Marked as public. On a local engine the others are readable as well.
+    /// Marked as public: readable by all tenants.
     #[serde(default)]
     pub(crate) public: bool,
     #[serde(default)]
@@ -60,6 +63,9 @@ pub(crate) struct Record {
     /// It was uploaded: an external checkpoint that can be loaded.
     #[serde(default)]
     pub(super) uploaded: bool,
+    /// The API key of its session. Without one, it belongs to everyone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<Owner>,
     #[serde(with = "AdapterShape")]
     pub(crate) adapter: AdapterSpec,
     /// Sizes of the other files in bytes, by name.
@@ -91,6 +97,7 @@ impl Record {
             public: false,
             user_metadata: checkpoint.user_metadata.clone(),
             uploaded: checkpoint.uploaded,
+            owner: checkpoint.owner.clone(),
             adapter: adapter.clone(),
             files,
         }

@@ -46,6 +46,9 @@ impl Store {
             Some(origin) => origin,
             None => self.derived(run)?,
         };
+        origin.session.owner = self
+            .list_run(run.as_str())
+            .find_map(|record| record.owner.clone());
         if origin.session.status == SessionStatus::Active {
             origin.session.status = SessionStatus::Cancelled {
                 detail: Some("the engine it ran on has stopped".to_owned()),

@@ -9,7 +9,8 @@ use super::operations::Operations;
 use super::sessions::draw_session;
 use crate::clock;
 use crate::note::{Origin, RunNote, SessionNote};
-use crate::store::StoreError;
+use crate::store::{Access, StoreError};
+use crate::tenant::Tenant;
 
 impl Operations {
     /// Copies a checkpoint into a project, as the checkpoint of a new run in a new session, which has ended.
@@ -18,8 +19,10 @@ impl Operations {
         source: CheckpointPath,
         project_id: Option<String>,
         lifetime: Option<Duration>,
+        tenant: Tenant,
     ) -> Result<CheckpointPath, StoreError> {
         let copy = self.archive.ask(move |store| {
+            store.check_access(&source, &tenant, Access::Read)?;
             let record = store.find(&source)?.clone();
             let session = draw_session(|id| store.has_session(id));
             let run = ModelId::of_session(&session, 0);
@@ -27,6 +30,7 @@ impl Operations {
                 .unwrap_or_else(|_| source.clone());
             let mut session = SessionNote::new(session, clock::calendar());
             session.project_id = project_id;
+            session.owner = tenant.owner();
             session.status = SessionStatus::ClientFinished {
                 reason: FinishReason::Success,
                 detail: Some(format!("a copy of {source}")),
@@ -38,7 +42,7 @@ impl Operations {
                 last_request: session.created,
                 user_metadata: BTreeMap::new(),
             };
-            store.copy(&source, &path, lifetime)?;
+            store.copy(&source, &path, lifetime, tenant.owner())?;
             let origin = Origin { run, session };
             store.try_keep_origin(&origin);
             Ok((path, origin))

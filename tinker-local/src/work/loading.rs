@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tinker_types::{
     CheckpointPath, InvalidValue, LoadTarget, LoadWeights, ModelId, RequestId, RequestType,
-    WeightsLoaded,
+    SessionId, WeightsLoaded,
 };
 
 use super::creation::{NewRun, settle_creation};
@@ -15,7 +15,8 @@ use crate::audit::Entry;
 use crate::convert;
 use crate::refusal::Refusal;
 use crate::state::{BaseId, Failure, Payload};
-use crate::store::Record;
+use crate::store::{Access, Record};
+use crate::tenant::Tenant;
 use tinker_engine::backend::{AdapterId, AdapterState, Backend, BackendError};
 
 impl Operations {
@@ -36,7 +37,8 @@ impl Operations {
                 };
                 let promise = self.submit(submission, || {
                     let path = adapter_path("path", &request.path)?;
-                    Ok(load(path, request.optimizer))
+                    let tenant = self.tenant_of(&model_id.session())?;
+                    Ok(load(path, request.optimizer, tenant))
                 })?;
                 return Ok((model_id.clone(), promise));
             }
@@ -52,7 +54,7 @@ impl Operations {
             convert::check_family(family)?;
         }
         self.touch(session)?;
-        let (record, base) = self.loadable(&path, asked).await?;
+        let (record, base) = self.loadable(&path, asked, session).await?;
         let new = NewRun {
             kind: RequestType::LoadWeights,
             session,
@@ -80,14 +82,19 @@ impl Operations {
         Ok((id, promise))
     }
 
-    /// The record of a checkpoint that fits a base model which is served: `asked`, if given.
+    /// The record of a checkpoint that the owner of a session may read, and that fits a base model which is served:
+    /// `asked`, if given.
     pub(super) async fn loadable(
         &self,
         path: &CheckpointPath,
         asked: Option<BaseId>,
+        session: &SessionId,
     ) -> Result<(Record, BaseId), Refusal> {
-        let path = path.clone();
-        let found = self.archive.ask(move |store| store.find(&path).cloned());
+        let (path, tenant) = (path.clone(), self.tenant_of(session)?);
+        let found = self.archive.ask(move |store| {
+            store.check_access(&path, &tenant, Access::Read)?;
+            store.find(&path).cloned()
+        });
         let record = found.await?;
         record.check_loadable()?;
         let base = asked.or_else(|| self.find_base(&record.base_model));
@@ -108,7 +115,7 @@ pub(super) fn adapter_path(field: &str, text: &str) -> Result<CheckpointPath, Re
 }
 
 /// Replaces the adapter of a model by one from a checkpoint.
-fn load(path: CheckpointPath, with_optimizer: bool) -> Run {
+fn load(path: CheckpointPath, with_optimizer: bool, tenant: Tenant) -> Run {
     Box::new(move |context| {
         let (model, lock, promise) = (context.model, context.lock, context.promise);
         let operations = context.operations;
@@ -117,7 +124,8 @@ fn load(path: CheckpointPath, with_optimizer: bool) -> Run {
         operations.archive.run(move |store| {
             promise.mark_running();
             let state = match store
-                .load(&path, with_optimizer)
+                .check_access(&path, &tenant, Access::Read)
+                .and_then(|()| store.load(&path, with_optimizer))
                 .and_then(|(record, state)| {
                     record.check_loadable()?;
                     record.check_base_model(&base_model)?;

@@ -37,7 +37,7 @@ impl Operations {
         let (base, weights, path) = match (&request.model_path, asked) {
             (Some(path), _) => {
                 let path = adapter_path("model_path", path)?;
-                let (_, base) = self.loadable(&path, asked).await?;
+                let (_, base) = self.loadable(&path, asked, &session).await?;
                 let from = path.clone();
                 let state = self.archive.ask(move |store| store.load(&from, false));
                 let (_, state) = state.await?;

@@ -111,6 +111,7 @@ impl Operations {
         let path = CheckpointPath::try_new(model.clone(), kind, name)?;
         let lifetime = lifetime(ttl_seconds)?;
         let info = self.info_of(model)?;
+        let owner = self.tenant_of(&model.session())?.owner();
         Ok(NewCheckpoint {
             path,
             base_model: info.name.clone(),
@@ -119,6 +120,7 @@ impl Operations {
             lifetime,
             user_metadata: BTreeMap::new(),
             uploaded: false,
+            owner,
         })
     }
 

@@ -7,13 +7,15 @@ use crate::audit::Entry;
 use crate::clock;
 use crate::note::SessionNote;
 use crate::refusal::Refusal;
-use crate::state::Full;
+use crate::state::{Absent, Full};
+use crate::tenant::Tenant;
 
 impl Operations {
     /// Opens a session.
     pub(crate) async fn create_session(
         &self,
         request: CreateSession,
+        tenant: &Tenant,
     ) -> Result<SessionId, Refusal> {
         let most = self.limits.sessions;
         if self.registry().session_count() >= most {
@@ -33,11 +35,28 @@ impl Operations {
         note.user_metadata = request.user_metadata;
         note.project_id = request.project_id;
         note.display_name = request.display_name;
+        note.owner = tenant.owner();
         self.catalog().add_session(note);
         let entry = Entry::new("session_created").with_detail("session_id", id.as_str());
         self.audit
             .note(entry.with_detail("sdk_version", request.sdk_version));
         Ok(id)
+    }
+
+    /// Whether a session belongs to a tenant. If only certain keys are accepted, unknown sessions belong to nobody.
+    pub(crate) fn is_own(&self, tenant: &Tenant, session: &SessionId) -> bool {
+        let owns = |note: &SessionNote| tenant.owns(note.owner.as_ref());
+        tenant.is_anyone() || self.catalog().session(session).is_some_and(owns)
+    }
+
+    /// The tenant that a session belongs to.
+    pub(super) fn tenant_of(&self, session: &SessionId) -> Result<Tenant, Refusal> {
+        let owner = self
+            .catalog()
+            .session(session)
+            .map(|note| note.owner.clone());
+        let absent = || Refusal::absent("session", session.as_str(), Absent::Unknown);
+        owner.map(Tenant::of_owner).ok_or_else(absent)
     }
 
     /// Notes a sign of life of a session.

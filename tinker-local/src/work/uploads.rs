@@ -13,6 +13,7 @@ use crate::note::{Origin, RunNote, SessionNote};
 use crate::refusal::Refusal;
 use crate::state::{Full, Upload};
 use crate::store::{NewCheckpoint, UPLOADED};
+use crate::tenant::Tenant;
 use crate::{clock, convert};
 
 /// Name of the checkpoint.
@@ -23,6 +24,7 @@ impl Operations {
     pub(crate) fn start_upload(
         &self,
         request: &StartWeightsUpload,
+        tenant: &Tenant,
         expires: Timestamp,
     ) -> Result<String, Refusal> {
         let base = self.base(&request.base_model)?;
@@ -30,6 +32,7 @@ impl Operations {
             base,
             spec: convert::adapter_spec(&request.lora_config)?,
             project_id: request.destination_project_id.clone(),
+            tenant: tenant.clone(),
             expires,
             path: None,
         };
@@ -64,8 +67,16 @@ impl Operations {
     }
 
     /// Checks the files of an upload and makes a checkpoint of them, in a new run of a session that has ended.
-    pub(crate) async fn finish_upload(&self, id: &str) -> Result<CheckpointPath, Refusal> {
+    pub(crate) async fn finish_upload(
+        &self,
+        id: &str,
+        tenant: &Tenant,
+    ) -> Result<CheckpointPath, Refusal> {
         let upload = self.upload(id)?;
+        if upload.tenant != *tenant {
+            return Err(unknown(id));
+        }
+        let owner = upload.tenant.owner();
         if let Some(path) = upload.path {
             return Ok(path);
         }
@@ -101,6 +112,7 @@ impl Operations {
                 .unwrap_or_else(|_| unreachable!("drawn ids and this name make a path: {address}"));
             let mut session = SessionNote::new(session, clock::calendar());
             session.project_id = project_id;
+            session.owner.clone_from(&owner);
             session.status = SessionStatus::ClientFinished {
                 reason: FinishReason::Success,
                 detail: Some("an uploaded adapter".to_owned()),
@@ -120,6 +132,7 @@ impl Operations {
                 lifetime: None,
                 user_metadata: BTreeMap::new(),
                 uploaded: true,
+                owner,
             };
             let path = store.save(&checkpoint, &state)?;
             let origin = Origin { run, session };
@@ -139,11 +152,7 @@ impl Operations {
     fn upload(&self, id: &str) -> Result<Upload, Refusal> {
         self.drop_expired_uploads();
         let upload = self.uploads().get(id).cloned();
-        upload.ok_or_else(|| {
-            Refusal::not_found(format!(
-                "upload {id} is not known to this server, or has expired; start a new one"
-            ))
-        })
+        upload.ok_or_else(|| unknown(id))
     }
 
     fn drop_expired_uploads(&self) {
@@ -151,4 +160,10 @@ impl Operations {
             self.archive.run(move |store| store.remove_upload(&id));
         }
     }
+}
+
+fn unknown(id: &str) -> Refusal {
+    Refusal::not_found(format!(
+        "upload {id} is not known to this server, or has expired; start a new one"
+    ))
 }

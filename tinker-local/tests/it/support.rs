@@ -43,6 +43,7 @@ pub(crate) fn limited(change: impl FnOnce(&mut Limits)) -> Client {
 #[derive(Clone)]
 pub(crate) struct Client {
     service: LocalService,
+    key: Option<&'static str>,
 }
 
 pub(crate) struct Reply {
@@ -77,6 +78,15 @@ impl Client {
     pub(crate) fn of(engine: &LocalEngine) -> Self {
         Self {
             service: engine.service(),
+            key: None,
+        }
+    }
+
+    /// The same client with an API key.
+    pub(crate) fn with_key(&self, key: &'static str) -> Self {
+        Self {
+            service: self.service(),
+            key: Some(key),
         }
     }
 
@@ -96,6 +106,9 @@ impl Client {
             .uri(format!("http://local/api/v1/{path}"));
         for (name, value) in headers {
             request = request.header(*name, *value);
+        }
+        if let Some(key) = self.key {
+            request = request.header("x-api-key", key);
         }
         let request = request.body(Full::new(body.into())).unwrap();
         self.call(request).await.unwrap()

@@ -45,6 +45,7 @@ fn new(path: &str) -> NewCheckpoint {
         lifetime: None,
         user_metadata: BTreeMap::from([("note".into(), "x".into())]),
         uploaded: false,
+        owner: None,
     }
 }
 

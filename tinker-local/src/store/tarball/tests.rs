@@ -46,6 +46,7 @@ fn save(store: &mut Store, value: f32) {
         lifetime: None,
         user_metadata: std::collections::BTreeMap::new(),
         uploaded: false,
+        owner: None,
     };
     store.save(&new, &state).unwrap();
 }
