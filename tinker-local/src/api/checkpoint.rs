@@ -50,8 +50,7 @@ pub(super) async fn list(call: &Call<'_>) -> Result<Response, Refusal> {
 
 pub(super) async fn delete(call: &Call<'_>) -> Result<Response, Refusal> {
     let path = call.checkpoint()?;
-    call.ask_about(path, Access::Change, |store, path| store.remove(path))
-        .await?;
+    call.ask_about(path, Access::Change, Store::remove).await?;
     Ok(response::json(&json!({})))
 }
 

@@ -78,10 +78,10 @@ async fn a_tenant_cannot_use_what_belongs_to_another() {
         ),
         get(format!("samplers/{sampler}")),
         post("asample", sample_body(&sampler, 0, 1)),
-        post("asample_stream", sample_body(&sampler, 1, 1)),
+        post("stream_sample", sample_body(&sampler, 1, 1)),
         post(
             "retrieve_futures",
-            json!({"target": {"type": "sampling_session", "sampling_session_id": sampler}, "prev_cursor": 0, "timeout": 0.0, "retrieved_request_ids": []}),
+            json!({"target": {"type": "sampling_session", "sampling_session_id": sampler, "cloned_sampler_id": 0}, "prev_cursor": 0, "timeout": 0.0, "retrieved_request_ids": []}),
         ),
         post(
             "create_model",
@@ -128,7 +128,7 @@ async fn a_tenant_cannot_use_what_belongs_to_another() {
         post("unload_model", json!({"model_id": model})),
         post(
             &format!("sessions/{session}/finish"),
-            json!({"reason": "success", "type": "finish_session"}),
+            json!({"reason": {"type": "success"}}),
         ),
     ];
     let json = [("content-type", "application/json")];
