@@ -11,6 +11,10 @@ fn a_fault_is_named_with_its_place() {
     };
     assert!(Loss::cross_entropy().check(&[]).is_err());
     assert!(message(Datum::default()).starts_with("data[1].model_input: "));
+    assert_eq!(
+        message(Datum::supervised(&[1, 2], &[])),
+        "data[1].model_input: is empty; a datum needs at least one input token, and a completion at least one token"
+    );
     assert!(
         message(good.clone().with_input("weights", vec![1.0]))
             .contains("1 positions for 2 input tokens")
