@@ -95,12 +95,13 @@ impl Work {
 fn check_advice(error: &Error) {
     let text = error.to_string();
     assert!(!error.is_user_error(), "{text}");
-    let advice = match error {
-        Error::SessionLost(_) => "TrainingClient::renew",
-        Error::TimedOut(_) => "it was waiting for",
+    let advice: &[&str] = match error {
+        Error::SessionLost(_) => &["TrainingClient::renew", "call again"],
+        Error::Gone(_) => &["saved checkpoints can be loaded again"],
+        Error::TimedOut(_) => &["it was waiting for"],
         _ => panic!("unexpected: {text}"),
     };
-    assert!(text.contains(advice), "{text}");
+    assert!(advice.iter().any(|advice| text.contains(advice)), "{text}");
 }
 
 /// Draws a sample every 20 ms, whatever happened to the earlier ones.
@@ -139,11 +140,11 @@ async fn train(work: Arc<Work>, mut training: TrainingClient, plan: Plan) {
             let name = format!("s{}", names.next().unwrap());
             done = work.wait(training.save_state(name)).await.map(drop);
         }
-        while work.goes_on() && matches!(done, Err(Error::SessionLost(_))) {
-            done = work
-                .wait(training.renew())
-                .await
-                .map(|renewed| training = renewed);
+        let mut is_lost = matches!(done, Err(Error::SessionLost(_)));
+        while is_lost && work.goes_on() {
+            // The server may be killed again meanwhile.
+            let renewed = work.wait(training.renew()).await;
+            is_lost = renewed.map(|renewed| training = renewed).is_err();
         }
         sleep(plan.between_steps).await;
     }

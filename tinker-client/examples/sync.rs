@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use tinker_client::blocking::ServiceClient;
-use tinker_client::{AdamParams, Datum, LoraConfig, Loss, SamplingParams};
+use tinker_client::{AdamParams, Datum, FinishReason, LoraConfig, Loss, SamplingParams};
 use tinker_local::LocalEngine;
 
 pub(crate) fn main() -> Result<(), Box<dyn Error>> {
@@ -46,6 +46,5 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
     assert_eq!(losses?.len(), 2);
     let shown = service.block_on(async |service| service.runs().get(&run).await)?;
     assert_eq!(shown.training_run_id, run);
-    service.close()?;
-    Ok(())
+    Ok(service.close(FinishReason::Success)?)
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::thread;
 
 use tinker_client::blocking::ServiceClient;
-use tinker_client::{AdamParams, Config, Datum, LoraConfig, Loss, SamplingParams};
+use tinker_client::{AdamParams, Config, Datum, FinishReason, LoraConfig, Loss, SamplingParams};
 use tinker_local::LocalEngine;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -51,7 +51,7 @@ fn a_loop_without_a_runtime() -> Result {
     let many = sampler.sample_many(vec![vec![104], vec![105]], params, 2);
     assert!(many.len() == 2 && many.iter().all(std::result::Result::is_ok));
     assert_eq!(sampler.compute_logprobs([104, 105])?.len(), 2);
-    service.close()?;
+    service.close(FinishReason::Success)?;
     Ok(())
 }
 

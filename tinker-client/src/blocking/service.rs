@@ -139,8 +139,7 @@ impl ServiceClient {
     ///
     /// # Errors
     /// No answer.
-    pub fn close(&self) -> Result<(), Error> {
-        self.runtime
-            .wait(|| self.inner.close(FinishReason::Success))
+    pub fn close(&self, reason: FinishReason) -> Result<(), Error> {
+        self.runtime.wait(|| self.inner.close(reason))
     }
 }
