@@ -1,4 +1,4 @@
-//! A test of one's own loop: scripted answers and failures, and what the loop sent.
+//! A test of a training loop: scripted answers and failures, and what the loop sent.
 
 use std::error::Error;
 

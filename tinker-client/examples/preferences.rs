@@ -1,4 +1,4 @@
-//! A loss of one's own: direct preference optimization, with gradients by automatic differentiation.
+//! A custom loss: direct preference optimization, with gradients by automatic differentiation.
 
 use std::error::Error;
 use std::sync::Arc;
