@@ -18,7 +18,7 @@ mod tokenizer;
 pub(crate) use args::EngineArgs;
 pub(crate) use args::{BUILT_IN_MODEL, DestinationArgs, ServerArgs};
 pub(crate) use connection::Connection;
-pub(crate) use destination::Destination;
+pub(crate) use destination::{Destination, ENGINE_OPTIONS};
 pub(crate) use server::Server;
 pub(crate) use server_or_engine::ServerOrEngine;
 pub(crate) use service::{Service, ServiceArgs};

@@ -1,6 +1,6 @@
 //! Context of every command: where output goes, and the name of the program.
 
-use crate::options::Options;
+use crate::options::{Options, Typed};
 use crate::printer::Printer;
 use crate::program;
 use crate::report::{OutputFormat, Report};
@@ -25,7 +25,7 @@ pub(crate) struct OutputArgs {
 }
 
 /// Context of a command.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     /// Prints results.
     pub(crate) report: Report,
@@ -59,6 +59,18 @@ impl Context {
     /// Whether an option, for example `--rank`, is on the command line.
     pub(crate) fn has_typed(&self, option: &str) -> bool {
         self.options.typed.iter().any(|name| name == option)
+    }
+
+    /// The arguments on the command line, with their values.
+    pub(crate) fn typed(&self) -> &[Typed] {
+        &self.options.values
+    }
+
+    /// The same context with more options that count as typed, those of a recipe file for example.
+    pub(crate) fn with_typed(&self, options: Vec<String>) -> Self {
+        let mut context = self.clone();
+        context.options.typed.extend(options);
+        context
     }
 
     /// Whether the command has an option.

@@ -83,29 +83,6 @@ impl EncodeArgs {
             (Some(TooLong::Refuse), _) | (None, None) => LengthLimit::Refuse(most),
         })
     }
-
-    /// The options as shell words, for a suggested command.
-    pub(crate) fn to_words(&self) -> Vec<String> {
-        let name = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
-            value().map(|value| value.get_name().to_owned())
-        };
-        let learn = (self.learn != LearnArg::default()).then_some(self.learn);
-        let options = [
-            (
-                "--learn",
-                learn.and_then(|learn| name(&|| learn.to_possible_value())),
-            ),
-            ("--max-length", self.max_length.map(|most| most.to_string())),
-            (
-                "--too-long",
-                self.too_long
-                    .and_then(|too_long| name(&|| too_long.to_possible_value())),
-            ),
-        ];
-        let options = options.into_iter();
-        let words = options.filter_map(|(name, value)| Some([name.to_owned(), value?]));
-        words.flatten().collect()
-    }
 }
 
 /// Encodes the data on all cores, and shows the progress.
@@ -213,12 +190,5 @@ mod tests {
             assert_eq!(limit, Some(expected), "{options:?}");
         }
         assert!(parsed(&["--too-long", "cut"]).limit(None).is_err());
-    }
-
-    #[test]
-    fn options_are_repeated() {
-        let options = ["--learn", "last", "--max-length", "5", "--too-long", "cut"];
-        assert_eq!(parsed(&options).to_words(), options);
-        assert!(parsed(&[]).to_words().is_empty());
     }
 }

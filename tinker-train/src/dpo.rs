@@ -278,6 +278,10 @@ impl Dpo {
         };
         let mut batch = Batch::custom(data, Box::new(loss));
         batch.per = Some(count as f64);
+        // The loss takes a pass without gradients first.
+        batch
+            .metrics
+            .insert("prefilled_tokens".to_owned(), batch.tokens as f64);
         batch.measure = Some(Measured(Box::new(|output| {
             let found = METRICS.into_iter().filter_map(|name| {
                 let value = output.metrics.get(name)?;

@@ -12,6 +12,8 @@ pub enum EndReason {
     NoImprovement,
     /// The caller stopped the run.
     Stopped,
+    /// The budget is used up.
+    OutOfBudget,
 }
 
 /// The end of a run.
@@ -24,7 +26,7 @@ pub struct Ended {
     pub steps: usize,
     /// The last checkpoint; `None` if the run was stopped before its first step.
     pub checkpoint: Option<CheckpointPath>,
-    /// A checkpoint to sample from; `None` if the run was stopped.
+    /// A checkpoint to sample from; `None` if the run was stopped or is out of budget.
     pub sampler: Option<CheckpointPath>,
     /// Step and path of the best checkpoint, if [`Settings::best`](crate::Settings::best) is set and the checkpoint was saved.
     pub best: Option<(usize, CheckpointPath)>,

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod answers;
+mod budget;
 mod dpo;
 mod ended;
 mod error;
@@ -21,6 +22,7 @@ mod trainer;
 mod verdict;
 
 pub use answers::{Answers, Score, is_exact};
+pub use budget::{Budget, Prices, TokenCounts};
 pub use dpo::{Dpo, Pair, PairLogprobs, pair_logprobs, preference_accuracy};
 pub use ended::{EndReason, Ended};
 pub use error::{BoxError, Diverged, TrainError};
@@ -37,6 +39,7 @@ pub use rl::reward::Reward;
 pub use row::{StepRow, VARYING};
 pub use run::folder::{CONFIG, JOURNAL, METRICS, RunFolder};
 pub use run::journal::SavedStep;
+pub use run::view::RunView;
 pub use schedule::{Schedule, Shape};
 pub use settings::{Best, Patience, Settings, checkpoint_name};
 pub use stop::StopFlag;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tinker_client::AdamParams;
 
+use crate::budget::Budget;
 use crate::error::TrainError;
 use crate::schedule::Schedule;
 
@@ -36,6 +37,8 @@ pub struct Settings {
     pub best: Option<Best>,
     /// Stop when that metric no longer improves. Needs [`Self::best`].
     pub patience: Option<Patience>,
+    /// Bound on time, tokens or price. Default: none.
+    pub budget: Option<Budget>,
     /// Name of the last checkpoint. Default `final`.
     pub name: String,
 }
@@ -75,6 +78,7 @@ impl Settings {
             life: None,
             best: None,
             patience: None,
+            budget: None,
             name: "final".to_owned(),
         }
     }

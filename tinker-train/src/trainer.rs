@@ -1,14 +1,15 @@
 //! The loop of all recipes: steps are submitted before the results of earlier ones arrive, so that the server never waits.
 
+mod ending;
+
 use std::collections::VecDeque;
 use std::fmt;
 
-use tinker_client::{
-    CheckpointClient, CheckpointPath, Pending, SamplingClient, SaveOptions, TrainingClient,
-};
+use tinker_client::{CheckpointClient, Pending, SamplingClient, SaveOptions, TrainingClient};
 use tokio::time::Instant;
 
-use crate::ended::{EndReason, Ended};
+use crate::budget::TokenCounts;
+use crate::ended::Ended;
 use crate::error::{Diverged, TrainError};
 use crate::event::TrainEvent;
 use crate::flight::{Flight, Landed, watched};
@@ -53,6 +54,10 @@ struct Loop<'a> {
     /// Seconds before the start.
     seconds: f64,
     verdict: Verdict,
+    /// Tokens of the steps done.
+    counts: TokenCounts,
+    /// Seconds of the steps done.
+    elapsed: f64,
     /// A sampler of the newest weights, for a recipe that samples.
     sampler: Option<SamplingClient>,
     newer: Option<Pending<SamplingClient>>,
@@ -88,7 +93,9 @@ impl Trainer {
     ) -> Result<Ended, TrainError> {
         self.settings.check()?;
         let (mut verdict, rows) = (Verdict::default(), folder.rows()?);
+        let mut counts = TokenCounts::default();
         for row in &rows {
+            counts += TokenCounts::of(row);
             // Its notes were reported before.
             let _reported = verdict.add(row, &self.settings);
         }
@@ -109,6 +116,8 @@ impl Trainer {
                 None => rows.last().map_or(0.0, |row| row.seconds),
             },
             verdict,
+            counts,
+            elapsed: rows.last().map_or(0.0, |row| row.seconds),
             sampler: None,
             newer: recipe
                 .samples()
@@ -139,7 +148,12 @@ impl Trainer {
 
 impl Loop<'_> {
     fn stops(&self) -> bool {
-        self.trainer.stop.is_requested() || self.verdict.stops
+        self.trainer.stop.is_requested() || self.verdict.stops || self.is_out_of_budget()
+    }
+
+    fn is_out_of_budget(&self) -> bool {
+        let budget = self.trainer.settings.budget.as_ref();
+        budget.is_some_and(|budget| budget.is_used_up(&self.counts, self.elapsed))
     }
 
     /// Waits for the next finished step. `None` when all steps are done, or those in flight at a stop.
@@ -255,6 +269,8 @@ impl Loop<'_> {
                 .extend(metrics.filter(|(_, value)| value.is_finite()));
         }
         self.folder.add_row(&row)?;
+        self.counts += TokenCounts::of(&row);
+        self.elapsed = row.seconds;
         if let Some(path) = saved {
             self.folder.add_saved(step, path.clone())?;
             (self.report)(TrainEvent::Saved { step, path });
@@ -313,72 +329,6 @@ impl Loop<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Saves the result.
-    async fn end(mut self) -> Result<Ended, TrainError> {
-        let settings = &self.trainer.settings;
-        let done = self.folder.done();
-        let stopped = self.trainer.stop.is_requested() && done < settings.steps;
-        let best = self.verdict.best.and_then(|(_, step)| {
-            let saved = self.folder.checkpoints().iter();
-            let mut saved = saved.filter(|saved| saved.step == step);
-            saved.next().map(|saved| (step, saved.path.clone()))
-        });
-        let mut ended = Ended {
-            reason: EndReason::Stopped,
-            steps: done,
-            checkpoint: None,
-            sampler: None,
-            best,
-        };
-        if stopped {
-            ended.checkpoint = self.stop(done).await?;
-            self.check_server()?;
-            return Ok(ended);
-        }
-        let name = settings.name.as_str();
-        self.folder.note(Entry::Saving {
-            step: done,
-            name: name.to_owned(),
-        })?;
-        let (state, weights) = (
-            self.training.save_state(name),
-            self.training.save_weights_for_sampler(name),
-        );
-        let failed = |error| TrainError::client("cannot save the checkpoint", error);
-        let checkpoint = state.await.map_err(failed)?.path;
-        let failed = |error| TrainError::client("cannot save the sampling weights", error);
-        let sampler = weights.await.map_err(failed)?;
-        self.check_server()?;
-        self.folder.add_saved(done, checkpoint.clone())?;
-        self.folder.note(Entry::Finished {
-            step: done,
-            checkpoint: checkpoint.clone(),
-            sampler: sampler.clone(),
-        })?;
-        ended.reason = if done < settings.steps {
-            EndReason::NoImprovement
-        } else {
-            EndReason::Finished
-        };
-        (ended.checkpoint, ended.sampler) = (Some(checkpoint), Some(sampler));
-        Ok(ended)
-    }
-
-    /// Saves the result of a stopped run, unless it has no steps or is saved already.
-    async fn stop(&mut self, done: usize) -> Result<Option<CheckpointPath>, TrainError> {
-        if done == self.folder.begun() {
-            return Ok(None);
-        }
-        if let Some(saved) = self.folder.saved().filter(|saved| saved.step == done) {
-            return Ok(Some(saved.path.clone()));
-        }
-        let failed =
-            |error| TrainError::client("cannot save the checkpoint of the interrupted run", error);
-        let path = self.save(done)?.await.map_err(failed)?.path;
-        self.folder.add_saved(done, path.clone())?;
-        Ok(Some(path))
     }
 }
 

@@ -2,24 +2,33 @@
 
 mod args;
 mod cache;
+mod check;
 mod common;
 mod continued;
+mod cost;
 mod dpo;
 mod encoded;
+mod estimate;
+mod given;
 mod job;
 mod list;
 mod pace;
 mod past;
 mod plan;
 mod preview;
+mod rate;
+mod recipe_file;
 mod recipe_run;
 mod record;
+mod resolve;
 mod resume;
 mod rl;
 mod rows;
 mod run;
+mod run_args;
 mod run_folder;
 mod runner;
+mod setting;
 mod source;
 mod split;
 mod start;
@@ -58,9 +67,21 @@ enum Command {
 /// Runs the subcommand, or trains on the data.
 pub(crate) async fn run(args: TrainArgs, context: &Context) -> anyhow::Result<()> {
     match args.command {
-        None => Box::pin(run::run(args.args, None, context)).await,
-        Some(Command::Dpo(args)) => Box::pin(dpo::run(*args, None, context)).await,
-        Some(Command::Rl(args)) => Box::pin(rl::run(*args, None, context)).await,
+        None => {
+            let (mut args, given, context) = resolve::resolve::<Args>("supervised", context)?;
+            args.run.given = given;
+            Box::pin(run::run(args, None, &context)).await
+        }
+        Some(Command::Dpo(_)) => {
+            let (mut args, given, context) = resolve::resolve::<dpo::Args>("dpo", context)?;
+            args.common.run.given = given;
+            Box::pin(dpo::run(args, None, &context)).await
+        }
+        Some(Command::Rl(_)) => {
+            let (mut args, given, context) = resolve::resolve::<rl::Args>("rl", context)?;
+            args.common.run.given = given;
+            Box::pin(rl::run(args, None, &context)).await
+        }
         Some(Command::List(args)) => list::list(&args, context),
         Some(Command::Show(args)) => list::show(&args, context),
         Some(Command::Diff(args)) => list::diff(&args, context),

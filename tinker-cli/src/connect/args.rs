@@ -126,11 +126,6 @@ impl DestinationArgs {
         &self.template
     }
 
-    /// Number of compute threads, if it was chosen.
-    pub(crate) fn threads(&self) -> Option<NonZeroUsize> {
-        self.engine.threads
-    }
-
     /// The options as shell words, for a suggested command with the same destination.
     pub(crate) fn to_words(&self) -> Vec<String> {
         [self.place_words(), self.encoding_words()].concat()

@@ -169,6 +169,13 @@ impl Connection {
         self.server.as_deref().unwrap_or("the local engine")
     }
 
+    /// Calls `derive` with the setting that selects the engine, so that a continuation runs there too.
+    pub(crate) fn complete(&self, derive: &mut dyn FnMut(&str, &str, &str)) {
+        if self.server.is_none() {
+            derive("local", "true", "no server is named or running");
+        }
+    }
+
     /// The base model with the requested name, else the only one of the server.
     pub(crate) fn base_model(&self, requested: Option<&str>) -> anyhow::Result<String> {
         #[cfg(feature = "local")]

@@ -12,7 +12,7 @@ use crate::exit::Usage;
 use crate::printer::Printer;
 
 /// Options of the engine in this process.
-const ENGINE_OPTIONS: [&str; 4] = ["--data-dir", "--threads", "--context", "--decode"];
+pub(crate) const ENGINE_OPTIONS: [&str; 4] = ["--data-dir", "--threads", "--context", "--decode"];
 
 /// Where a command runs: a server, or the engine inside this program.
 #[derive(Debug)]

@@ -90,10 +90,7 @@ fn an_interrupted_run_is_saved_and_resumed_bit_for_bit() {
         "{checkpoint}"
     );
     let command = outcome["next"][0]["command"].as_str().unwrap();
-    assert!(
-        command.contains(&format!("--resume {checkpoint} --first-step {done}")),
-        "{command}"
-    );
+    assert!(command.ends_with(" train resume first"), "{command}");
 
     let first_step = done.to_string();
     let (rest, _) = run_until(

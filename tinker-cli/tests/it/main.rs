@@ -26,6 +26,7 @@ mod outside;
 mod plan;
 mod program;
 mod pull;
+mod recipe;
 mod restart;
 mod sample;
 mod serve;

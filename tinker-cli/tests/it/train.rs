@@ -32,6 +32,7 @@ fn a_run_leaves_its_records_and_a_checkpoint_to_sample_from() {
             "journal.jsonl",
             "loss.svg",
             "metrics.jsonl",
+            "recipe.toml",
             "samples.json",
             "summary.json"
         ]

@@ -184,6 +184,15 @@ impl Rl {
             }
         }
         batch.metrics = metrics(&groups, dropped);
+        // The reference reads whole sequences.
+        let read_again = self.reference.as_ref().map_or(0, |_| batch.tokens);
+        let prompts = groups
+            .iter()
+            .filter_map(|group| group.problem.input.length().ok());
+        let prefilled = prompts.sum::<usize>() + read_again;
+        batch
+            .metrics
+            .insert("prefilled_tokens".to_owned(), prefilled as f64);
         let data: Vec<(Vec<f32>, Vec<f32>)> = batch.data.iter().map(sampled_logprobs).collect();
         batch.measure = Some(Measured(Box::new(move |output| {
             let mut drift = Drift::default();

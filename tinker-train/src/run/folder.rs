@@ -125,9 +125,7 @@ impl RunFolder {
 
     /// Checkpoints that were requested and not acknowledged: the server may hold them, under these names.
     pub fn unacknowledged(&self) -> Vec<String> {
-        let open = self.journal.state().unacknowledged.iter();
-        open.map(|(model, name)| format!("tinker://{model}/weights/{name}"))
-            .collect()
+        self.journal.state().unacknowledged()
     }
 
     /// The rows of the metrics. A part of a row, of a process that was killed, is left out.
@@ -176,6 +174,14 @@ impl RunFolder {
         self.metrics = append(&self.path.join(METRICS))?;
         self.done = step;
         Ok(saved)
+    }
+
+    /// Notes that a checkpoint is about to be removed from the server.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn add_pruned(&mut self, path: CheckpointPath) -> Result<(), TrainError> {
+        self.note(Entry::Pruned { path })
     }
 
     /// Appends a row to the metrics.

@@ -71,7 +71,7 @@ pub(crate) struct State {
     pub(crate) saved: Vec<SavedStep>,
     pub(crate) is_finished: bool,
     /// Checkpoints that were requested and not acknowledged: the model and the name.
-    pub(crate) unacknowledged: Vec<(String, String)>,
+    unacknowledged: Vec<(String, String)>,
     model: String,
 }
 
@@ -130,26 +130,11 @@ impl Journal {
 
     /// Reads the entries. The last line may be a part of one, of a process that was killed; it is cut.
     fn read(&mut self) -> Result<(), TrainError> {
-        let failed =
-            |error| TrainError::file(format!("cannot read {}", self.path.display()), error);
-        let mut source = BufReader::new(&self.file);
-        let (mut line, mut whole, mut number) = (Vec::new(), 0, 0);
-        let mut state = State::default();
-        loop {
-            line.clear();
-            let read = source.read_until(b'\n', &mut line).map_err(failed)?;
-            if read == 0 || line.last() != Some(&b'\n') {
-                break;
-            }
-            (whole, number) = (whole + read as u64, number + 1);
-            let entry = serde_json::from_slice(&line).map_err(|error| TrainError::Damaged {
-                path: self.path.clone(),
-                line: number,
-                reason: error.to_string(),
-            })?;
-            state.add(entry);
-        }
-        self.file.set_len(whole).map_err(failed)?;
+        let (state, whole) = State::read(&self.file, &self.path)?;
+        let cut = self.file.set_len(whole);
+        cut.map_err(|error| {
+            TrainError::file(format!("cannot cut {}", self.path.display()), error)
+        })?;
         self.state = state;
         Ok(())
     }
@@ -166,6 +151,38 @@ impl Journal {
         }
         self.state.add(entry);
         Ok(())
+    }
+}
+
+impl State {
+    /// Reads the entries of a file, and the length of its whole lines.
+    pub(crate) fn read(file: &File, path: &Path) -> Result<(Self, u64), TrainError> {
+        let failed = |error| TrainError::file(format!("cannot read {}", path.display()), error);
+        let mut source = BufReader::new(file);
+        let (mut line, mut whole, mut number) = (Vec::new(), 0, 0);
+        let mut state = State::default();
+        loop {
+            line.clear();
+            let read = source.read_until(b'\n', &mut line).map_err(failed)?;
+            if read == 0 || line.last() != Some(&b'\n') {
+                break;
+            }
+            (whole, number) = (whole + read as u64, number + 1);
+            let entry = serde_json::from_slice(&line).map_err(|error| TrainError::Damaged {
+                path: path.to_owned(),
+                line: number,
+                reason: error.to_string(),
+            })?;
+            state.add(entry);
+        }
+        Ok((state, whole))
+    }
+
+    /// Addresses of the checkpoints that were requested and not acknowledged.
+    pub(crate) fn unacknowledged(&self) -> Vec<String> {
+        let open = self.unacknowledged.iter();
+        open.map(|(model, name)| format!("tinker://{model}/weights/{name}"))
+            .collect()
     }
 }
 

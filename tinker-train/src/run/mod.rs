@@ -2,3 +2,4 @@
 
 pub(crate) mod folder;
 pub(crate) mod journal;
+pub(crate) mod view;

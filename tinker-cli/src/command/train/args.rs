@@ -3,6 +3,7 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
+use super::run_args::RunArgs;
 use crate::connect::DestinationArgs;
 use crate::data_files::{ReadArgs, weight};
 use crate::encoding::EncodeArgs;
@@ -29,9 +30,12 @@ Examples:
   tinker train chats.jsonl --model ~/models/Qwen3-0.6B --batch-size 4
   tinker train math.jsonl prose.jsonl --mix 2,0.5
   zcat chats.jsonl.gz | tinker train - --eval questions.jsonl
-  tinker train data.jsonl --dry-run")]
+  tinker train data.jsonl --dry-run
+  tinker train data.jsonl --dry-run --show-resolved > recipe.toml
+  tinker train recipe.toml --set rank=8 --budget 2h
+  tinker train data.jsonl --branch runs/chats@200 --weights-only")]
 pub(crate) struct Args {
-    /// Files of examples, patterns such as 'data/*.jsonl', or `-` for standard input.
+    /// Files of examples, patterns such as 'data/*.jsonl', or `-` for standard input; or a recipe file, RECIPE.toml.
     #[arg(required = true, value_name = "DATA")]
     pub(super) data: Vec<PathBuf>,
     /// Held-out examples [default: DATA-eval.jsonl if it exists, else 5 % of DATA].
@@ -59,10 +63,6 @@ pub(crate) struct Args {
     /// Encode the data anew, and do not keep the result in the cache folder.
     #[arg(long, help_heading = "Data")]
     pub(super) no_cache: bool,
-    /// Check the data, print the plan, and stop.
-    #[arg(long)]
-    pub(super) dry_run: bool,
-
     /// Rank of the LoRA adapter [default: 16].
     #[arg(long, help_heading = "Training")]
     pub(super) rank: Option<NonZeroU32>,
@@ -105,6 +105,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub(super) save_every: Option<NonZeroUsize>,
     #[command(flatten)]
+    pub(super) run: RunArgs,
+    #[command(flatten)]
     pub(super) destination: DestinationArgs,
 }
 
@@ -127,11 +129,9 @@ impl Args {
 impl Args {
     /// Parses `tinker train data.jsonl` with options.
     pub(super) fn parsed(options: &[&str]) -> Self {
-        use clap::{Args as _, FromArgMatches as _};
-
-        let line = ["train", "data.jsonl"].iter().chain(options);
-        let command = Self::augment_args(clap::Command::new("train"));
-        let matches = command.try_get_matches_from(line).unwrap();
-        Self::from_arg_matches(&matches).unwrap()
+        let line = [&["data.jsonl"], options].concat();
+        let (mut args, given) = super::resolve::of_words::<Self>("supervised", &line);
+        args.run.given = given;
+        args
     }
 }

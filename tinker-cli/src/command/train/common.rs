@@ -3,20 +3,24 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
-use tinker_train::Settings;
+use tinker_train::{Budget, Settings};
+use tinker_types::CheckpointPath;
 
+use super::given::Given;
+use super::plan::DEFAULT_RANK;
+use super::run_args::RunArgs;
 use super::run_folder;
 use super::start::Start;
-use crate::connect::DestinationArgs;
+use crate::connect::{Connection, DestinationArgs};
 use crate::data_files::ReadArgs;
 
 /// Options that `train dpo` and `train rl` share.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct CommonArgs {
-    /// Files of examples, patterns such as 'data/*.jsonl', or `-` for standard input.
+    /// Files of examples, patterns such as 'data/*.jsonl', or `-` for standard input; or a recipe file, RECIPE.toml.
     #[arg(required = true, value_name = "DATA")]
     pub(super) data: Vec<PathBuf>,
-    /// Held-out examples [default: DATA-eval.jsonl if it exists, else 10 % of DATA].
+    /// Held-out examples [default: DATA-eval.jsonl if it exists, else 5 % of DATA].
     #[arg(long, value_name = "FILE")]
     pub(super) eval: Option<PathBuf>,
     /// Base model, or folder of a Hugging Face model [default: the built-in model].
@@ -50,6 +54,8 @@ pub(super) struct CommonArgs {
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub(super) keep: Option<NonZeroUsize>,
     #[command(flatten)]
+    pub(super) run: RunArgs,
+    #[command(flatten)]
     pub(super) destination: DestinationArgs,
 }
 
@@ -71,8 +77,14 @@ impl CommonArgs {
     }
 
     /// The settings of the loop.
-    pub(super) fn settings(&self, steps: usize, learning_rate: f64) -> Settings {
+    pub(super) fn settings(
+        &self,
+        steps: usize,
+        learning_rate: f64,
+        budget: Option<Budget>,
+    ) -> Settings {
         let mut settings = Settings::new(steps, learning_rate);
+        settings.budget = budget;
         settings.eval_every = self.eval_every.map(usize::from);
         settings.save_every = self.save_every.map(usize::from);
         settings.keep = self.keep.map(usize::from);
@@ -80,46 +92,25 @@ impl CommonArgs {
         settings
     }
 
-    /// The options as words of a command that continues the run.
-    pub(super) fn to_words(&self, model: &str) -> Vec<String> {
-        let path = |path: &PathBuf| path.display().to_string();
-        let mut words: Vec<String> = self.data.iter().map(path).collect();
-        for (flag, is_set) in [
-            ("--skip-bad", self.read.skip_bad),
-            ("--allow-empty", self.read.allow_empty),
-        ] {
-            words.extend(is_set.then(|| flag.to_owned()));
+    /// The settings, with those that follow from the model.
+    pub(super) fn complete(
+        &self,
+        model: &str,
+        start: Option<&CheckpointPath>,
+        connection: &Connection,
+    ) -> Given {
+        let mut given = self.run.given.clone();
+        if let Some(path) = start {
+            given.derive("resume", path, "the newest of that run");
+        } else {
+            given.derive("model", &model, "the only one, or the built-in one");
+            given.derive(
+                "rank",
+                &self.rank.map_or(DEFAULT_RANK, u32::from),
+                "default",
+            );
         }
-        let number = |number: Option<NonZeroUsize>| number.map(|number| number.to_string());
-        for (name, value) in [
-            ("--eval", self.eval.as_ref().map(path)),
-            (
-                "--format",
-                self.read.format.map(|format| format.to_string()),
-            ),
-            ("--name", Some(self.name.clone())),
-            ("--seed", Some(self.seed.to_string())),
-            ("--eval-every", number(self.eval_every)),
-            ("--save-every", number(self.save_every)),
-            ("--keep", number(self.keep)),
-            (
-                "--threads",
-                self.destination
-                    .threads()
-                    .map(|threads| threads.to_string()),
-            ),
-        ] {
-            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
-        }
-        if self.resume.is_none() {
-            let model = self.model.clone().unwrap_or_else(|| model.to_owned());
-            words.extend(["--model".to_owned(), model]);
-            let rank = self
-                .rank
-                .map(|rank| ["--rank".to_owned(), rank.to_string()]);
-            words.extend(rank.into_iter().flatten());
-        }
-        words.extend(self.destination.to_words());
-        words
+        connection.complete(&mut |key, value, why| given.derive(key, &value, why));
+        given
     }
 }

@@ -12,12 +12,6 @@ use crate::exit::Usage;
 /// The settings of a run that its continuation repeats.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Settings {
-    /// Supervised if there is none.
-    #[serde(default)]
-    pub(super) recipe: Option<String>,
-    /// Words of the command that continues the run.
-    #[serde(default)]
-    pub(super) continue_command: Vec<String>,
     model: String,
     data_sha256: String,
     held_out_sha256: Option<String>,
@@ -37,16 +31,8 @@ impl Settings {
         let path = run.join(CONFIG);
         let text =
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let settings: Self = serde_json::from_slice(&text)
-            .with_context(|| format!("{} was not written by this version", path.display()))?;
-        if settings.continue_command.is_empty() {
-            let message = format!(
-                "{} was written by a version whose runs cannot be continued this way; use the command that it printed",
-                path.display()
-            );
-            return Err(Usage(message).into());
-        }
-        Ok(settings)
+        serde_json::from_slice(&text)
+            .with_context(|| format!("{} was not written by this version", path.display()))
     }
 }
 

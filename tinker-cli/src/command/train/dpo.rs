@@ -8,13 +8,14 @@ use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use tinker_data::{LengthLimit, Renderer, Row};
 use tinker_train::{
-    Dpo, Evaluate, Pair, PairLogprobs, RunFolder, Snapshot, Trainer, pair_logprobs,
+    Dpo, Evaluate, Pair, PairLogprobs, RunFolder, Snapshot, TokenCounts, Trainer, pair_logprobs,
     preference_accuracy,
 };
 
 use super::args::positive;
 use super::common::CommonArgs;
 use super::continued::Continued;
+use super::rate;
 use super::recipe_run::{RecipeRun, length_limit, open, prepare};
 use super::rows::{Rows, check_length, refuse};
 use crate::connect::Connection;
@@ -36,6 +37,8 @@ Each row of the data is one of:
 Examples:
   tinker train dpo examples/data/preferences.jsonl
   tinker train dpo pairs.jsonl --beta 0.3 --steps 200 --save-every 50
+  tinker train dpo recipe.toml --set beta=0.3
+  tinker train dpo pairs.jsonl --dry-run --show-resolved > recipe.toml
   tinker train resume runs/pairs-20260101-120000")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -81,11 +84,11 @@ struct Reference {
 }
 
 pub(super) async fn run(
-    args: Args,
+    mut args: Args,
     continued: Option<Continued>,
     context: &Context,
 ) -> anyhow::Result<()> {
-    let (rows, mut connection) = open(&args.common, context).await?;
+    let (rows, mut connection) = open(&mut args.common, context).await?;
     let result = Box::pin(train(&args, &rows, continued, &mut connection, context)).await;
     connection.close(&result).await;
     result
@@ -106,50 +109,50 @@ async fn train(
         pairs(&rows.train, &renderer, limit)?,
         pairs(&rows.held_out, &renderer, limit)?,
     );
-    let is_built_in = prepared.model == crate::connect::BUILT_IN_MODEL;
+    let rate = rate::of_recipe(&prepared.model, 1e-5);
     let settings = Settings {
         beta: args.beta,
-        learning_rate: args
-            .learning_rate
-            .unwrap_or(if is_built_in { 1e-3 } else { 1e-5 }),
+        learning_rate: args.learning_rate.unwrap_or(rate.value),
         batch_size: args.batch_size.get().min(train.len().max(1)),
         steps: args.steps.get(),
     };
-    let mut words = vec!["train".to_owned(), "dpo".to_owned()];
-    words.extend(common.to_words(&prepared.model));
-    for (name, value) in [
-        ("--beta", settings.beta.to_string()),
-        ("--learning-rate", settings.learning_rate.to_string()),
-        ("--batch-size", settings.batch_size.to_string()),
-        ("--steps", settings.steps.to_string()),
-    ] {
-        words.extend([name.to_owned(), value]);
-    }
+    let mut given = common.complete(&prepared.model, prepared.start.as_ref(), connection);
+    given.derive("learning_rate", &settings.learning_rate, &rate.why);
+    given.derive("batch_size", &settings.batch_size, "at most the data");
+    let prices = common.run.prices(&prepared.model)?;
+    let budget = common.run.budget(prices.as_ref())?;
+    let plan = format!(
+        "{} steps of {} pairs, beta {}, learning rate {}",
+        settings.steps, settings.batch_size, settings.beta, settings.learning_rate
+    );
     let run = RecipeRun {
         name: "dpo",
         args: common,
         context,
         rows,
-        model: prepared.model,
-        start: prepared.start,
-        words,
+        model: prepared.model.clone(),
+        start: prepared.start.clone(),
+        given,
+        prices,
+        plan,
         settings,
     };
-    let plan = format!(
-        "{} steps of {} pairs, beta {}, learning rate {}",
-        settings.steps, settings.batch_size, settings.beta, settings.learning_rate
-    );
-    context.printer.print_labelled("plan", &plan);
+    if common.run.dry_run {
+        return run.check(
+            connection,
+            settings.steps,
+            token_counts(&settings, common, &train, &held_out),
+        );
+    }
+    context.printer.print_labelled("plan", &run.plan);
+    let training = prepared.training()?;
     let folder = run.folder(connection, continued)?;
     let (reference, of_held_out) =
         if let Some(recorded) = recorded(&folder, train.len(), held_out.len()) {
             recorded
         } else {
             // Nothing is trained yet: the reference is the model as it starts.
-            let sampler = prepared
-                .training
-                .save_weights_and_get_sampling_client()
-                .await?;
+            let sampler = training.save_weights_and_get_sampling_client().await?;
             let found = (
                 pair_logprobs(&sampler, &train).await?,
                 pair_logprobs(&sampler, &held_out).await?,
@@ -173,7 +176,7 @@ async fn train(
     )]);
     let recipe =
         Dpo::new(train, reference, settings.batch_size, common.seed)?.with_beta(settings.beta);
-    let mut trainer = Trainer::new(common.settings(settings.steps, settings.learning_rate));
+    let mut trainer = Trainer::new(common.settings(settings.steps, settings.learning_rate, budget));
     trainer.stop = Interrupt::listen(
         context.printer,
         "stopping after the step in flight; Ctrl-C again exits at once",
@@ -181,15 +184,23 @@ async fn train(
     .flag();
     trainer.refusals = connection.refusals();
     trainer.evaluate = Some(evaluation(held_out, of_held_out, context));
-    Box::pin(run.train(
-        &recipe,
-        trainer,
-        prepared.training,
-        connection,
-        folder,
-        before,
-    ))
-    .await
+    Box::pin(run.train(&recipe, trainer, training, connection, folder, before)).await
+}
+
+/// Largest numbers of tokens of a run, but for those of batches, which are those of the mean pair.
+fn token_counts(
+    settings: &Settings,
+    common: &CommonArgs,
+    train: &[Pair],
+    held_out: &[Pair],
+) -> TokenCounts {
+    let tokens = |pairs: &[Pair]| pairs.iter().map(Pair::tokens).sum::<usize>();
+    let all = tokens(train);
+    let trained = settings.steps * settings.batch_size * all / train.len().max(1);
+    let on_the_way = common.eval_every.map_or(0, |every| settings.steps / every);
+    // The reference once, a pass without gradients for each step, and the evaluations.
+    let prefilled = all + trained + (2 + on_the_way) * tokens(held_out);
+    TokenCounts::new(prefilled as u64, 0, trained as u64)
 }
 
 fn pairs(rows: &[Row], renderer: &Renderer, limit: LengthLimit) -> anyhow::Result<Vec<Pair>> {

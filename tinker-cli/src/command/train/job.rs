@@ -8,7 +8,8 @@ use futures_util::FutureExt as _;
 use tinker_client::{LoraConfig, SamplingClient, TrainingClient};
 use tinker_data::{EncodedQuestions, Renderer};
 use tinker_train::{
-    Answers, EndReason, Ended, Evaluate, RunFolder, Score, Settings, Snapshot, Supervised, Trainer,
+    Answers, Budget, EndReason, Ended, Evaluate, RunFolder, Score, Settings, Snapshot, Supervised,
+    Trainer,
 };
 use tokio::time::Instant;
 
@@ -17,6 +18,7 @@ use super::record::{Record, samples};
 use super::run_folder::SAMPLES;
 use super::runner::Runner;
 use super::source::Source;
+use super::summary::Status;
 use super::{Args, suggest};
 use crate::connect::Connection;
 use crate::context::Context;
@@ -31,6 +33,7 @@ pub(crate) struct Job<'a> {
     pub(crate) context: &'a Context,
     pub(crate) source: &'a Source,
     pub(crate) plan: Plan,
+    pub(crate) budget: Option<Budget>,
     pub(crate) recipe: Supervised,
     pub(crate) exam: Arc<Exam>,
     pub(crate) interrupt: Interrupt,
@@ -80,6 +83,11 @@ impl Job<'_> {
             context: self.context,
             recipe: &self.recipe,
             trainer: self.trainer(connection, &record),
+            weights_only: self
+                .plan
+                .resume
+                .clone()
+                .filter(|_| self.args.run.weights_only),
         };
         let ended = runner
             .run(connection, training, &mut folder, &mut record)
@@ -89,12 +97,12 @@ impl Job<'_> {
             self.context.printer.print_line("nothing was trained");
             return Err(Interrupted.into());
         }
-        let interrupted = self.end(connection, ended, &folder, &mut record).await?;
+        let status = self.end(connection, ended, &folder, &mut record).await?;
         let questions = &self.exam.questions.questions;
-        let outcome = record.outcome(&self.plan, self.source, questions, &folder, interrupted);
+        let outcome = record.outcome(&self.plan, self.source, questions, &folder, status);
         outcome.write(&folder)?;
         self.context.report.print(&outcome)?;
-        if interrupted {
+        if status == Status::Interrupted {
             Err(Interrupted.into())
         } else {
             Ok(())
@@ -136,6 +144,7 @@ impl Job<'_> {
         settings.eval_every = plan.eval_every;
         settings.save_every = plan.save_every;
         settings.name.clone_from(&self.args.name);
+        settings.budget = self.budget;
         let mut trainer = Trainer::new(settings);
         trainer.evaluate = plan.eval_every.map(|_| self.evaluation());
         trainer.stop = self.interrupt.flag();
@@ -191,15 +200,15 @@ impl Job<'_> {
         Ok(given)
     }
 
-    /// Adds the result to the record, with the evaluation of a complete run. True if the user interrupted the run or its
-    /// evaluation.
+    /// Adds the result to the record, with the evaluation of a complete run. The run counts as interrupted if the user
+    /// interrupted its evaluation.
     async fn end(
         &self,
         connection: &Connection,
         ended: Ended,
         folder: &RunFolder,
         record: &mut Record,
-    ) -> anyhow::Result<bool> {
+    ) -> anyhow::Result<Status> {
         let program = &self.context.program;
         record.checkpoint = ended
             .checkpoint
@@ -208,10 +217,17 @@ impl Job<'_> {
         let (EndReason::Finished | EndReason::NoImprovement, Some(sampler)) =
             (ended.reason, ended.sampler)
         else {
-            let checkpoint = &record.checkpoint;
-            let next = suggest::resume(program, self.args, &self.plan, checkpoint, ended.steps);
-            record.next.push(next);
-            return Ok(true);
+            let status = Status::from(ended.reason);
+            let is_over = status == Status::OutOfBudget;
+            if is_over {
+                self.context
+                    .printer
+                    .print_note(&out_of_budget(ended.steps, self.plan.steps));
+            }
+            record
+                .next
+                .push(suggest::resume(program, folder, is_over.then_some("MORE")));
+            return Ok(status);
         };
         let trained = record.pace.describe_whole(record.metrics.len());
         self.context.printer.print_labelled("trained", &trained);
@@ -238,8 +254,17 @@ impl Job<'_> {
                 format!("the training is done and saved as {checkpoint}, but its evaluation failed")
             })?;
         }
-        Ok(stopped)
+        Ok(if stopped {
+            Status::Interrupted
+        } else {
+            Status::Finished
+        })
     }
+}
+
+/// The note on a run that is out of budget.
+pub(super) fn out_of_budget(done: usize, steps: usize) -> String {
+    format!("the budget is used up after step {done} of {steps}; the run is saved")
 }
 
 /// Removes the folder of a run that ended before its first step.

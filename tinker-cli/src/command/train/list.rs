@@ -11,7 +11,7 @@ use crate::report::Printable;
 use crate::style::{FAINT, LABEL, TerminalStyle, paint};
 
 /// Settings that are no settings: they differ between any two runs.
-const VARYING: [&str; 4] = ["started", "command", "continue_command", "checkpoint_name"];
+const VARYING: [&str; 3] = ["started", "command", "checkpoint_name"];
 
 /// List the runs in a folder.
 #[derive(Debug, clap::Args)]
@@ -177,10 +177,13 @@ impl Printable for Show {
             let shown: Vec<String> = loss.into_iter().chain(metrics).collect();
             lines.push(labelled(LABEL, "last step", &shown.join(", ")));
         }
-        for (name, value) in &run.settings {
-            if name != "continue_command" {
-                lines.push(format!("  {name} = {value}"));
-            }
+        match &run.recipe {
+            Some(recipe) => lines.extend(recipe.lines().map(|line| format!("  {line}"))),
+            None => lines.extend(
+                run.settings
+                    .iter()
+                    .map(|(name, value)| format!("  {name} = {value}")),
+            ),
         }
         lines.join("\n") + "\n"
     }

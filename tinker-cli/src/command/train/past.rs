@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tinker_train::{CONFIG, METRICS, StepRow};
 
-use super::run_folder::SUMMARY;
+use super::run_folder::{RECIPE, SUMMARY};
 use crate::exit::Usage;
 
 /// A run, as its folder describes it.
@@ -17,6 +17,8 @@ pub(super) struct Past {
     pub(super) run: PathBuf,
     pub(super) status: String,
     pub(super) settings: BTreeMap<String, Value>,
+    /// The resolved recipe as TOML.
+    pub(super) recipe: Option<String>,
     /// Number of steps done.
     pub(super) steps: usize,
     pub(super) last: Option<StepRow>,
@@ -54,6 +56,7 @@ impl Past {
             // Its process works on it, or was killed.
             status: status.unwrap_or("open").to_owned(),
             settings,
+            recipe: std::fs::read_to_string(run.join(RECIPE)).ok(),
             steps: last.as_ref().map_or(0, |row| row.number),
             last,
             summary,

@@ -1,10 +1,14 @@
 //! Plan of a run: its settings, complete before the run starts.
 
 use serde::Serialize;
-use tinker_data::EncodedCounts;
+use tinker_data::{EncodedCounts, EncodedQuestions};
+use tinker_train::TokenCounts;
 use tinker_types::CheckpointPath;
 
 use super::args::Args;
+use super::estimate::Estimate;
+use super::given::Given;
+use super::rate;
 use crate::connect::BUILT_IN_MODEL;
 use crate::format::{self, labelled};
 use crate::report::Printable;
@@ -52,11 +56,10 @@ impl Plan {
             (None, None) => tinker_train::steps(examples, batch_size, 2.0).max(least_steps),
         };
         let rank = args.rank.map_or(DEFAULT_RANK, u32::from);
+        let by_model = rate::supervised(&model).value;
         Self {
             rank: resume.is_none().then_some(rank),
-            learning_rate: args
-                .learning_rate
-                .unwrap_or(if is_built_in { 3e-3 } else { 2e-4 }),
+            learning_rate: args.learning_rate.unwrap_or(by_model),
             model,
             resume,
             batch_size,
@@ -69,10 +72,57 @@ impl Plan {
         }
     }
 
+    /// Fills in the settings that follow from the model and the data.
+    pub(crate) fn complete(&self, given: &mut Given) {
+        if let Some(path) = &self.resume {
+            given.derive("resume", path, "the newest of that run");
+        }
+        match self.rank {
+            Some(rank) => {
+                given.derive("model", &self.model, "the only one, or the built-in one");
+                given.derive("rank", &rank, "default");
+            }
+            None => given.derive("rank", &"", "that of the checkpoint"),
+        }
+        given.derive(
+            "learning_rate",
+            &self.learning_rate,
+            &rate::supervised(&self.model).why,
+        );
+        given.derive("batch_size", &self.batch_size, "at most the data");
+        given.derive(
+            "steps",
+            &self.steps,
+            "two epochs, more for a small file with the built-in model",
+        );
+    }
+
     /// Approximate number of tokens that the remaining steps read.
     pub(crate) fn tokens(&self, data: &EncodedCounts) -> usize {
         let batches = (self.steps - self.first_step) * self.batch_size;
         batches * data.tokens / data.sequences.max(1)
+    }
+
+    /// Largest numbers of tokens of the run with its evaluations, but for those of batches, which are approximate.
+    pub(crate) fn token_counts(
+        &self,
+        data: &EncodedCounts,
+        questions: &EncodedQuestions,
+    ) -> TokenCounts {
+        // Before, after, and on the way.
+        let on_the_way = self
+            .eval_every
+            .map_or(0, |every| (self.steps - self.first_step) / every);
+        let evaluations = 2 + on_the_way;
+        let prompts = questions
+            .requests
+            .iter()
+            .filter_map(|(prompt, _)| prompt.length().ok());
+        TokenCounts::new(
+            (evaluations * prompts.sum::<usize>()) as u64,
+            (evaluations * questions.max_tokens()) as u64,
+            self.tokens(data) as u64,
+        )
     }
 
     /// One line for people.
@@ -116,10 +166,15 @@ pub(crate) struct DryRun<'a> {
     pub(crate) held_out_prompts: usize,
     /// Approximate number of tokens that all steps read.
     pub(crate) training_tokens: usize,
-    /// Largest number of tokens that the two evaluations generate.
+    /// Largest number of tokens that the evaluations generate.
     pub(crate) sampling_tokens: usize,
     pub(crate) run_folder: String,
     pub(crate) checkpoint: &'a str,
+    #[serde(flatten)]
+    pub(crate) estimate: Estimate,
+    /// Every setting with its origin, if `--show-resolved`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) recipe: Option<&'a Given>,
 }
 
 impl Printable for DryRun<'_> {
@@ -141,9 +196,9 @@ impl Printable for DryRun<'_> {
             ),
             ("steps", self.plan.describe()),
             (
-                "tokens",
+                "data",
                 format!(
-                    "about {} read in training, at most {} generated for {} before and after",
+                    "about {} read in training, at most {} generated for {}",
                     number(self.training_tokens),
                     number(self.sampling_tokens),
                     format::count(self.held_out_prompts, "held-out prompt"),
@@ -154,11 +209,16 @@ impl Printable for DryRun<'_> {
                 format!("checkpoint {:?}, {}", self.checkpoint, self.run_folder),
             ),
         ];
-        let lines: Vec<String> = lines
+        let mut lines: Vec<String> = lines
             .iter()
             .map(|(label, text)| labelled(LABEL, label, text))
             .collect();
-        format!("{}\n\nnothing was trained or written\n", lines.join("\n"))
+        lines.extend(self.estimate.lines());
+        let next = self.estimate.next();
+        format!(
+            "{}\n\nnothing was trained or written\n\n{next}",
+            lines.join("\n")
+        )
     }
 }
 

@@ -6,17 +6,23 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tinker_client::{LoraConfig, TrainingClient};
 use tinker_data::LengthLimit;
-use tinker_train::{EndReason, Ended, Recipe, RunFolder, Trainer};
+use tinker_train::{Ended, Recipe, RunFolder, TokenCounts, Trainer};
 use tinker_types::CheckpointPath;
 
+use super::check::Check;
 use super::common::CommonArgs;
 use super::continued::Continued;
+use super::cost::PriceList;
+use super::estimate::Estimate;
+use super::given::Given;
+use super::job::out_of_budget;
 use super::plan::DEFAULT_RANK;
 use super::record::Record;
 use super::rows::Rows;
-use super::run_folder::{self, PLOT, SUMMARY, folder_error};
+use super::run_folder::{self, PLOT, RECIPE, SUMMARY, folder_error};
 use super::runner::Runner;
 use super::start::{base_model, load_start};
+use super::suggest;
 use super::summary::{Status, Suggestion, curve};
 use crate::clock;
 use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
@@ -42,8 +48,7 @@ struct Config<'a, S> {
     held_out: usize,
     checkpoint_name: &'a str,
     /// Words of the command with these settings.
-    command: &'a [String],
-    continue_command: &'a [String],
+    command: Vec<String>,
     model: &'a str,
     resume: Option<&'a CheckpointPath>,
     rank: Option<u32>,
@@ -73,15 +78,21 @@ struct Summary {
 
 /// Reads the data and opens the connection.
 pub(super) async fn open(
-    args: &CommonArgs,
+    args: &mut CommonArgs,
     context: &Context,
 ) -> anyhow::Result<(Rows, Connection)> {
+    args.resume = args.run.start(args.resume.take())?;
     let start = args.start()?.map(|start| start.to_text());
     let model = start.as_deref().or(args.model.as_deref());
-    let destination = Destination::resolve(&args.destination, model, context)?;
+    let mut destination = Destination::resolve(&args.destination, model, context)?;
+    if args.run.dry_run && start.is_none() {
+        destination = destination.without_checkpoints();
+    }
     let rows = Rows::read(
         args,
-        run_folder::nearest(&args.output()).as_deref(),
+        run_folder::nearest(&args.output())
+            .filter(|_| !args.run.dry_run)
+            .as_deref(),
         context,
     )?;
     let template = args.destination.template();
@@ -97,7 +108,8 @@ pub(super) fn length_limit(connection: &Connection, model: &str) -> LengthLimit 
 
 /// A prepared run.
 pub(super) struct Prepared {
-    pub(super) training: TrainingClient,
+    /// The model to train; `None` for a check with a fresh adapter.
+    training: Option<TrainingClient>,
     pub(super) model: String,
     pub(super) start: Option<CheckpointPath>,
 }
@@ -115,17 +127,19 @@ pub(super) async fn prepare(
         None => None,
     };
     let (training, model) = if let Some(path) = &start {
-        let training = load_start(connection, path).await?;
+        let training = load_start(connection, path, args.run.weights_only).await?;
         let model = base_model(training.info());
-        (training, model)
+        (Some(training), model)
     } else {
         let model = connection.base_model(args.model.as_deref())?;
         let rank = args.rank.map_or(DEFAULT_RANK, u32::from);
         let lora = LoraConfig::new(rank).with_seed(args.seed);
-        let training = connection
-            .service
-            .create_lora_training_client(&model, lora)
-            .await?;
+        let service = &connection.service;
+        let training = if args.run.dry_run {
+            None
+        } else {
+            Some(service.create_lora_training_client(&model, lora).await?)
+        };
         (training, model)
     };
     if let Some(continued) = continued {
@@ -139,6 +153,13 @@ pub(super) async fn prepare(
     })
 }
 
+impl Prepared {
+    /// The model to train.
+    pub(super) fn training(self) -> anyhow::Result<TrainingClient> {
+        self.training.context("a check trains nothing")
+    }
+}
+
 /// A run with its recipe.
 pub(super) struct RecipeRun<'a, S> {
     pub(super) name: &'static str,
@@ -147,8 +168,10 @@ pub(super) struct RecipeRun<'a, S> {
     pub(super) rows: &'a Rows,
     pub(super) model: String,
     pub(super) start: Option<CheckpointPath>,
-    /// Words of the command that continues the run.
-    pub(super) words: Vec<String>,
+    pub(super) given: Given,
+    pub(super) prices: Option<PriceList>,
+    /// One line for people.
+    pub(super) plan: String,
     pub(super) settings: S,
 }
 
@@ -173,8 +196,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             examples: self.rows.train.len(),
             held_out: self.rows.held_out.len(),
             checkpoint_name: &self.args.name,
-            command: &self.words,
-            continue_command: &self.words,
+            command: self.given.to_words(),
             model: &self.model,
             resume: self.start.as_ref(),
             rank: self
@@ -184,8 +206,34 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             seed: self.args.seed,
             settings: self.settings,
         };
-        RunFolder::create_at(&self.args.output(), &config, 0, self.start.clone())
-            .map_err(folder_error)
+        let folder = RunFolder::create_at(&self.args.output(), &config, 0, self.start.clone())
+            .map_err(folder_error)?;
+        folder.write(RECIPE, &self.given.to_kept_toml())?;
+        Ok(folder)
+    }
+
+    /// Prints what the run would do.
+    pub(super) fn check(
+        &self,
+        connection: &Connection,
+        steps: usize,
+        tokens: TokenCounts,
+    ) -> anyhow::Result<()> {
+        let shows_recipe = self.args.run.show_resolved;
+        let check = Check {
+            recipe: self.name,
+            model: &self.model,
+            destination: connection.describe(),
+            plan: &self.plan,
+            data_sha256: &self.rows.sha256,
+            examples: self.rows.train.len(),
+            held_out: self.rows.held_out.len(),
+            run_folder: self.args.output().display().to_string(),
+            settings: self.settings,
+            estimate: Estimate::new(tokens, self.prices.as_ref(), steps, self.context),
+            resolved: shows_recipe.then_some(&self.given),
+        };
+        self.given.print_check(&check, shows_recipe, self.context)
     }
 
     /// Trains, and prints the result. `after` evaluates the saved weights.
@@ -206,10 +254,12 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
         };
         record.go_back(folder.done());
         let evaluate = trainer.evaluate.clone();
+        let all_steps = trainer.settings.steps;
         let mut runner = Runner {
             context: self.context,
             recipe,
             trainer,
+            weights_only: self.start.clone().filter(|_| self.args.run.weights_only),
         };
         let ended = runner
             .run(connection, training, &mut folder, &mut record)
@@ -241,13 +291,13 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
                     .with_context(failed)?,
             );
         }
-        let interrupted = reason == EndReason::Stopped;
-        let next = if interrupted {
-            let run = shell_word(&folder.path().display().to_string());
-            Suggestion {
-                purpose: "continue",
-                command: format!("{} train resume {run}", self.context.program),
-            }
+        let status = Status::from(reason);
+        let is_over = status == Status::OutOfBudget;
+        if is_over {
+            printer.print_note(&out_of_budget(steps, all_steps));
+        }
+        let next = if status != Status::Finished {
+            suggest::resume(&self.context.program, &folder, is_over.then_some("MORE"))
         } else {
             let mut words = vec!["sample".to_owned(), "--model".to_owned()];
             words.extend(sampler.as_ref().map(ToString::to_string));
@@ -261,11 +311,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
         };
         let summary = Summary {
             recipe: self.name,
-            status: if interrupted {
-                Status::Interrupted
-            } else {
-                Status::Finished
-            },
+            status,
             model: self.model.clone(),
             data: self.args.first_file().display().to_string(),
             steps,
@@ -281,7 +327,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
         folder.write(PLOT, &plot::svg(&curve(&record.metrics)))?;
         folder.write_json(SUMMARY, &summary)?;
         self.context.report.print(&summary)?;
-        if interrupted {
+        if status == Status::Interrupted {
             Err(Interrupted.into())
         } else {
             Ok(())

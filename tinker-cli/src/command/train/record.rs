@@ -5,11 +5,11 @@ use tinker_data::{EncodedCounts, EncodedQuestions, Question};
 use tinker_train::{RunFolder, Score, StepRow, is_exact};
 
 use super::args::Args;
+use super::given::Given;
 use super::pace::Pace;
 use super::plan::Plan;
 use super::run_folder;
 use super::source::Source;
-use super::suggest;
 use super::summary::{GivenAnswer, Outcome, Sample, Status, Suggestion, Summary, curve};
 use crate::clock;
 use crate::plot;
@@ -35,8 +35,6 @@ pub(crate) struct Config<'a> {
     checkpoint_name: &'a str,
     /// Words of the command with these settings, without start, steps and destination.
     command: Vec<String>,
-    /// Words of the command that does the rest of the run.
-    continue_command: Vec<String>,
     #[serde(flatten)]
     plan: &'a Plan,
 }
@@ -45,6 +43,7 @@ impl<'a> Config<'a> {
     /// Collects the settings of a run that is about to start.
     pub(crate) fn new(
         args: &'a Args,
+        given: &Given,
         destination: &'a str,
         source: &'a Source,
         plan: &'a Plan,
@@ -63,8 +62,7 @@ impl<'a> Config<'a> {
             held_out_sha256: source.held_out_sha256(),
             held_out_prompts: questions.questions.len(),
             checkpoint_name: &args.name,
-            command: suggest::settings(args, plan),
-            continue_command: suggest::continuation(args, plan),
+            command: given.to_words(),
             plan,
         }
     }
@@ -99,18 +97,14 @@ impl Record {
         source: &Source,
         questions: &[Question],
         folder: &RunFolder,
-        interrupted: bool,
+        status: Status,
     ) -> Outcome {
         let score =
             |answers: &[String]| (!answers.is_empty()).then(|| Score::of(questions, answers));
         let ends = ENDS.min(self.metrics.len());
         let last = &self.metrics[self.metrics.len() - ends..];
         let summary = Summary {
-            status: if interrupted {
-                Status::Interrupted
-            } else {
-                Status::Finished
-            },
+            status,
             model: plan.model.clone(),
             data: source.path().display().to_string(),
             held_out: source.eval_path().display().to_string(),

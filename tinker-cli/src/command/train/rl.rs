@@ -9,11 +9,14 @@ use futures_util::FutureExt as _;
 use serde::Serialize;
 use tinker_client::{Loss, LossFn, SamplingSource};
 use tinker_data::{Example, Json, LengthLimit, Renderer, Row};
-use tinker_train::{Checker, Evaluate, Problem, Program, Reward, Rl, Snapshot, Trainer};
+use tinker_train::{
+    Checker, Evaluate, Problem, Program, Reward, Rl, Snapshot, TokenCounts, Trainer,
+};
 
 use super::args::positive;
 use super::common::CommonArgs;
 use super::continued::Continued;
+use super::rate;
 use super::recipe_run::{RecipeRun, length_limit, open, prepare};
 use super::rows::{Rows, check_length, refuse};
 use crate::connect::Connection;
@@ -23,6 +26,8 @@ use crate::interrupt::Interrupt;
 
 /// Metrics on the held-out problems before training.
 const BASELINE: &str = "baseline.json";
+/// Peak learning rate with models other than the built-in one.
+const RATE: f64 = 4e-5;
 
 /// Train on rewards: answers are sampled, and those with a higher reward become more likely.
 ///
@@ -43,6 +48,8 @@ metadata) until the end of its input, and prints one number a line.
 Examples:
   tinker train rl examples/data/first-word.jsonl --max-tokens 24
   tinker train rl math.jsonl --reward number --group-size 16 --kl 0.01
+  tinker train rl math.jsonl --dry-run --prices prices.json
+  tinker train rl recipe.toml --budget 5usd --prices prices.json
   tinker train rl code.jsonl --reward-program ./run-tests.py --reward-time-limit 120")]
 pub(super) struct Args {
     #[command(flatten)]
@@ -153,7 +160,7 @@ struct Settings {
 }
 
 pub(super) async fn run(
-    args: Args,
+    mut args: Args,
     continued: Option<Continued>,
     context: &Context,
 ) -> anyhow::Result<()> {
@@ -164,7 +171,7 @@ pub(super) async fn run(
         )
         .into());
     }
-    let (rows, mut connection) = open(&args.common, context).await?;
+    let (rows, mut connection) = open(&mut args.common, context).await?;
     let result = Box::pin(train(&args, &rows, continued, &mut connection, context)).await;
     connection.close(&result).await;
     result
@@ -184,21 +191,40 @@ async fn train(
     let train = args.problems(&rows.train, &renderer, limit)?;
     let held_out = args.problems(&rows.held_out, &renderer, limit)?;
     let settings = args.settings(train.len(), &prepared.model);
+    let mut given = common.complete(&prepared.model, prepared.start.as_ref(), connection);
+    given.derive(
+        "learning_rate",
+        &settings.learning_rate,
+        &rate::of_recipe(&prepared.model, RATE).why,
+    );
+    given.derive("batch_size", &settings.batch_size, "at most the data");
+    let prices = common.run.prices(&prepared.model)?;
+    let budget = common.run.budget(prices.as_ref())?;
+    let plan = format!(
+        "{} steps of {} prompts with {} answers, learning rate {}",
+        settings.steps, settings.batch_size, settings.group_size, settings.learning_rate
+    );
     let run = RecipeRun {
         name: "rl",
         args: common,
         context,
         rows,
-        words: args.continuation(&settings, &prepared.model),
-        model: prepared.model,
-        start: prepared.start,
+        model: prepared.model.clone(),
+        start: prepared.start.clone(),
+        given,
+        prices,
+        plan,
         settings,
     };
-    let plan = format!(
-        "{} steps of {} prompts with {} answers, learning rate {}",
-        settings.steps, settings.batch_size, settings.group_size, settings.learning_rate
-    );
-    context.printer.print_labelled("plan", &plan);
+    if common.run.dry_run {
+        return run.check(
+            connection,
+            settings.steps,
+            token_counts(&settings, common, &train, &held_out),
+        );
+    }
+    context.printer.print_labelled("plan", &run.plan);
+    let training = prepared.training()?;
     let folder = run.folder(connection, continued)?;
     let mut recipe = Rl::new(
         train,
@@ -221,35 +247,47 @@ async fn train(
     let before = if let Ok(text) = std::fs::read(folder.path().join(BASELINE)) {
         serde_json::from_slice(&text)?
     } else {
-        let sampler = prepared
-            .training
-            .save_weights_and_get_sampling_client()
-            .await?;
+        let sampler = training.save_weights_and_get_sampling_client().await?;
         let before = evaluate(Snapshot::new(0, sampler)).await;
         let before = before.map_err(|error| anyhow::anyhow!(error))?;
         folder.write_json(BASELINE, &before)?;
         before
     };
-    let mut trainer = Trainer::new(common.settings(settings.steps, settings.learning_rate));
+    let mut trainer = Trainer::new(common.settings(settings.steps, settings.learning_rate, budget));
     let notice = "stopping after the step in flight; Ctrl-C again exits at once";
     trainer.stop = Interrupt::listen(context.printer, notice)?.flag();
     trainer.refusals = connection.refusals();
     trainer.evaluate = Some(evaluate);
-    Box::pin(run.train(
-        &*recipe,
-        trainer,
-        prepared.training,
-        connection,
-        folder,
-        before,
-    ))
-    .await
+    Box::pin(run.train(&*recipe, trainer, training, connection, folder, before)).await
+}
+
+/// Largest numbers of tokens of a run: every answer is as long as it may be.
+fn token_counts(
+    settings: &Settings,
+    common: &CommonArgs,
+    train: &[Problem],
+    held_out: &[Problem],
+) -> TokenCounts {
+    let tokens = |problems: &[Problem]| {
+        let lengths = problems
+            .iter()
+            .filter_map(|problem| problem.input.length().ok());
+        lengths.sum::<usize>()
+    };
+    let prompts = settings.steps * settings.batch_size;
+    let read = prompts * tokens(train) / train.len().max(1);
+    let sampled = prompts * settings.group_size * settings.max_tokens as usize;
+    let trained = read * settings.group_size + sampled;
+    let evaluations = 2 + common.eval_every.map_or(0, |every| settings.steps / every);
+    // The reference reads what is trained.
+    let prefilled = read + settings.kl.map_or(0, |_| trained) + evaluations * tokens(held_out);
+    let sampled = sampled + evaluations * held_out.len() * settings.max_tokens as usize;
+    TokenCounts::new(prefilled as u64, sampled as u64, trained as u64)
 }
 
 impl Args {
     fn settings(&self, problems: usize, model: &str) -> Settings {
-        let is_built_in = model == crate::connect::BUILT_IN_MODEL;
-        let rate = if is_built_in { 1e-3 } else { 4e-5 };
+        let rate = rate::of_recipe(model, RATE).value;
         Settings {
             loss: self.loss,
             kl: self.kl,
@@ -270,35 +308,6 @@ impl Args {
                 Reward::Program(Program::of_line(line).with_time_limit(limit))
             }
         }
-    }
-
-    /// Words of the command that continues the run.
-    fn continuation(&self, settings: &Settings, model: &str) -> Vec<String> {
-        let mut words = vec!["train".to_owned(), "rl".to_owned()];
-        words.extend(self.common.to_words(model));
-        let loss = clap::ValueEnum::to_possible_value(&self.loss);
-        let reward = match &self.reward_program {
-            None => ("--reward", Some(self.reward.to_string())),
-            Some(line) => ("--reward-program", Some(line.clone())),
-        };
-        for (name, value) in [
-            reward,
-            (
-                "--reward-time-limit",
-                Some(self.reward_time_limit.to_string()),
-            ),
-            ("--loss", loss.map(|loss| loss.get_name().to_owned())),
-            ("--kl", settings.kl.map(|weight| weight.to_string())),
-            ("--learning-rate", Some(settings.learning_rate.to_string())),
-            ("--batch-size", Some(settings.batch_size.to_string())),
-            ("--group-size", Some(settings.group_size.to_string())),
-            ("--steps", Some(settings.steps.to_string())),
-            ("--max-tokens", Some(settings.max_tokens.to_string())),
-            ("--temperature", Some(settings.temperature.to_string())),
-        ] {
-            words.extend(value.into_iter().flat_map(|value| [name.to_owned(), value]));
-        }
-        words
     }
 
     fn problems(

@@ -1,18 +1,16 @@
 //! Rows of the data of `train dpo` and `train rl`, with those that are held out.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use tinker_data::{Index, LengthLimit, Row, held_out};
 
 use super::common::CommonArgs;
-use super::split::beside;
+use super::split::{beside, held_out_count};
 use crate::context::Context;
 use crate::data_files::{formats, is_stdin, print_notes};
 use crate::exit::Usage;
 use crate::format;
-
-/// Share of the prompts that is held out without a file of them.
-const SHARE: f64 = 0.1;
 
 /// Training rows and held-out rows.
 #[derive(Debug)]
@@ -47,7 +45,9 @@ impl Rows {
             } else {
                 let prompts = rows.iter().map(|row| row.example.prompt_fingerprint());
                 let prompts: Vec<u128> = prompts.collect();
-                let chosen = held_out(&prompts, SHARE, 0);
+                let different = prompts.iter().collect::<HashSet<_>>().len();
+                let share = held_out_count(different) as f64 / different.max(1) as f64;
+                let chosen = held_out(&prompts, share, 0);
                 let mut parts = (Vec::new(), Vec::new());
                 for (row, is_held_out) in rows.into_iter().zip(chosen) {
                     if is_held_out {

@@ -10,11 +10,12 @@ use tinker_train::{RunFolder, Supervised};
 use super::args::Args;
 use super::continued::Continued;
 use super::encoded::encoded;
+use super::estimate::Estimate;
 use super::job::{Exam, Job};
 use super::plan::{DryRun, Plan};
 use super::preview::preview;
 use super::record::Config;
-use super::run_folder::{self, SAMPLES, folder_error};
+use super::run_folder::{self, RECIPE, SAMPLES, folder_error};
 use super::source::Source;
 use super::start::{Start, base_model, load_start};
 use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
@@ -26,15 +27,16 @@ use crate::interrupt::Interrupt;
 
 /// Trains a model, and prints what it learned. A continued run brings its folder.
 pub(super) async fn run(
-    args: Args,
+    mut args: Args,
     continued: Option<Continued>,
     context: &Context,
 ) -> anyhow::Result<()> {
+    args.resume = args.run.start(args.resume.take())?;
     let start = args.resume.as_deref().map(Start::parse).transpose()?;
     let model = start.as_ref().map(Start::to_text);
     let model = model.or_else(|| args.model.clone());
     let mut destination = Destination::resolve(&args.destination, model.as_deref(), context)?;
-    if args.dry_run && start.is_none() {
+    if args.run.dry_run && start.is_none() {
         destination = destination.without_checkpoints();
     }
     let output = args
@@ -42,7 +44,7 @@ pub(super) async fn run(
         .clone()
         .unwrap_or_else(|| run_folder::default_path(args.first_file()));
     // The disk of the run folder has room for copies of the data; a dry run writes nothing there.
-    let spool = run_folder::nearest(&output).filter(|_| !args.dry_run);
+    let spool = run_folder::nearest(&output).filter(|_| !args.run.dry_run);
     let source = Source::read(&args, spool.as_deref(), context);
     data_errors::print_if_json(&source, context.report)?;
     let source = source?;
@@ -78,7 +80,7 @@ async fn train(
     };
     // The base model of a checkpoint is known once it is loaded; loading trains nothing.
     let loaded = match &resume {
-        Some(path) => Some(load_start(connection, path).await?),
+        Some(path) => Some(load_start(connection, path, args.run.weights_only).await?),
         None => None,
     };
     let model = match &loaded {
@@ -111,8 +113,14 @@ async fn train(
     if questions.questions.is_empty() {
         plan.eval_every = None;
     }
-    if args.dry_run {
+    let mut given = args.run.given.clone();
+    plan.complete(&mut given);
+    connection.complete(&mut |key, value, why| given.derive(key, &value, why));
+    let prices = args.run.prices(&plan.model)?;
+    let budget = args.run.budget(prices.as_ref())?;
+    if args.run.dry_run {
         let counts = encoded.counts();
+        let tokens = plan.token_counts(counts, &questions);
         let dry_run = DryRun {
             destination: connection.describe(),
             data: source.path().display().to_string(),
@@ -123,17 +131,25 @@ async fn train(
             longest_example_tokens: counts.longest,
             held_out_prompts: questions.questions.len(),
             training_tokens: plan.tokens(counts),
-            sampling_tokens: 2 * questions.max_tokens(),
+            sampling_tokens: tokens.sampled as usize,
             run_folder: output.display().to_string(),
             checkpoint: &args.name,
             plan: &plan,
+            estimate: Estimate::new(
+                tokens,
+                prices.as_ref(),
+                plan.steps - plan.first_step,
+                context,
+            ),
+            recipe: args.run.show_resolved.then_some(&given),
         };
-        return context.report.print(&dry_run);
+        return given.print_check(&dry_run, args.run.show_resolved, context);
     }
     context.printer.print_labelled("plan", &plan.describe());
 
     let config = Config::new(
         args,
+        &given,
         connection.describe(),
         source,
         &plan,
@@ -146,7 +162,9 @@ async fn train(
     } else {
         let start = plan.resume.clone();
         let folder = RunFolder::create_at(output, &config, plan.first_step, start);
-        (folder.map_err(folder_error)?, None)
+        let folder = folder.map_err(folder_error)?;
+        folder.write(RECIPE, &given.to_kept_toml())?;
+        (folder, None)
     };
     let notice = "stopping after the step in flight; Ctrl-C again exits at once";
     let interrupt = Interrupt::listen(context.printer, notice)?;
@@ -156,6 +174,7 @@ async fn train(
         context,
         source,
         plan,
+        budget,
         recipe,
         exam: Arc::new(Exam {
             renderer,

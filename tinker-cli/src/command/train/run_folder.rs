@@ -8,6 +8,8 @@ use crate::clock;
 use crate::data_files::is_stdin;
 use crate::exit::Usage;
 
+/// The resolved recipe.
+pub(crate) const RECIPE: &str = "recipe.toml";
 /// Held-out prompts with the answers before and after training.
 pub(crate) const SAMPLES: &str = "samples.json";
 /// The result: the object that `--json` prints, without samples and metrics.
@@ -19,8 +21,9 @@ pub(crate) const PLOT: &str = "loss.svg";
 pub(crate) const QUESTION: &str = "question.json";
 
 /// All files of a finished run, apart from [`QUESTION`].
-pub(crate) const FILES: [&str; 6] = [
+pub(crate) const FILES: [&str; 7] = [
     tinker_train::CONFIG,
+    RECIPE,
     tinker_train::JOURNAL,
     tinker_train::METRICS,
     SAMPLES,

@@ -17,6 +17,8 @@ pub(super) struct Runner<'a> {
     pub(super) context: &'a Context,
     pub(super) recipe: &'a dyn Recipe,
     pub(super) trainer: Trainer,
+    /// The checkpoint that the run starts from, if only its weights are taken.
+    pub(super) weights_only: Option<CheckpointPath>,
 }
 
 impl Runner<'_> {
@@ -96,18 +98,20 @@ impl Runner<'_> {
         let note = format!("the server lost the run ({error:#}); continuing from {path}");
         self.context.printer.print_note(&note);
         record.go_back(step);
-        load(&connection.service, &path)
+        let weights_only = self.weights_only.as_ref() == Some(&path);
+        load(&connection.service, &path, weights_only)
             .await
             .context("cannot continue the run")
     }
 }
 
-/// Loads a checkpoint to train on. Uploaded weights come without the state of an optimizer.
+/// Loads a checkpoint to train on, whole or its weights. Uploaded weights come without the state of an optimizer.
 pub(super) async fn load(
     service: &ServiceClient,
     path: &CheckpointPath,
+    weights_only: bool,
 ) -> Result<TrainingClient, tinker_client::Error> {
-    if path.kind() == CheckpointKind::External {
+    if weights_only || path.kind() == CheckpointKind::External {
         service.create_training_client_from_state(path).await
     } else {
         service

@@ -52,6 +52,12 @@ fn of_prompt(prompt: &Prompt) -> Fingerprint {
     std::num::NonZeroU128::new(u128::from_be_bytes(start))
 }
 
+/// Number of different prompts to hold out without a file of them: 5 %, which costs little of the data, but 8 to 64, so that
+/// a change of one answer is not a change of the result and an evaluation stays short; at most a quarter.
+pub(crate) fn held_out_count(prompts: usize) -> usize {
+    (prompts / 20).clamp(8, 64).min(prompts / 4)
+}
+
 /// The evaluation file beside a data file: `x-eval.jsonl` for `x.jsonl`.
 pub(crate) fn beside(data: &Path) -> PathBuf {
     let mut name = data.file_stem().unwrap_or_default().to_owned();
@@ -84,14 +90,14 @@ impl Split {
         }
     }
 
-    /// Holds out 5 % of the prompts, 8 to 64 of them but at most a quarter. The choice depends on the prompts only, so
+    /// Holds out a share of the prompts, see [`held_out_count`]. The choice depends on the prompts only, so
     /// that a longer file or another order keeps it. Examples with the same prompt stay together.
     pub(crate) fn by_share(mut data: Index, prompts: &[Fingerprint]) -> Result<Self, DatasetError> {
         let mut order: Vec<_> = prompts.iter().flatten().copied().collect();
         order.sort_unstable();
         order.dedup();
         let different = order.len();
-        order.truncate((order.len() / 20).clamp(8, 64).min(order.len() / 4));
+        order.truncate(held_out_count(order.len()));
         let chosen: HashSet<Fingerprint> = order.into_iter().map(Some).collect();
 
         let mut seen = HashSet::new();

@@ -60,8 +60,9 @@ impl Start {
 pub(super) async fn load_start(
     connection: &Connection,
     path: &CheckpointPath,
+    weights_only: bool,
 ) -> anyhow::Result<TrainingClient> {
-    match load(&connection.service, path).await {
+    match load(&connection.service, path, weights_only).await {
         Ok(training) => Ok(training),
         Err(error) => Err(connection.explain_missing(&path.to_string(), error).await),
     }

@@ -6,7 +6,6 @@ use tinker_data::{Conversation, Example, Prompt, Question, Role};
 use tinker_train::RunFolder;
 
 use super::args::Args;
-use super::plan::Plan;
 use super::run_folder::QUESTION;
 use super::summary::{Suggestion, shown_rows};
 use crate::format::shell_word;
@@ -89,85 +88,16 @@ pub(crate) fn sample(
     })
 }
 
-/// Words of the command that does the rest of a run in its folder: all settings, those by default included. The
-/// checkpoint to continue from is in the journal.
-pub(crate) fn continuation(args: &Args, plan: &Plan) -> Vec<String> {
-    let mut words = settings(args, plan);
-    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
-    option("steps", plan.steps.to_string());
-    if let Some(rank) = plan.rank {
-        option("rank", rank.to_string());
-        option(
-            "model",
-            args.model.clone().unwrap_or_else(|| plan.model.clone()),
-        );
+/// Continues a run that was interrupted or is out of budget.
+pub(crate) fn resume(program: &str, folder: &RunFolder, budget: Option<&str>) -> Suggestion {
+    let mut words = vec!["train".to_owned(), "resume".to_owned(), path(folder.path())];
+    if let Some(budget) = budget {
+        words.extend(["--budget".to_owned(), budget.to_owned()]);
     }
-    if let Some(threads) = args.destination.threads() {
-        option("threads", threads.to_string());
-    }
-    words.extend(args.destination.place_words());
-    words
-}
-
-/// Continues an interrupted run.
-pub(crate) fn resume(
-    program: &str,
-    args: &Args,
-    plan: &Plan,
-    checkpoint: &str,
-    done: usize,
-) -> Suggestion {
-    let mut words = settings(args, plan);
-    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
-    option("resume", checkpoint.to_owned());
-    option("first-step", done.to_string());
-    option("steps", plan.steps.to_string());
-    words.extend(args.destination.place_words());
     Suggestion {
         purpose: "continue",
         command: command(program, &words),
     }
-}
-
-/// Words of the command with the settings of a run, without start, steps and destination.
-pub(crate) fn settings(args: &Args, plan: &Plan) -> Vec<String> {
-    let mut words = vec!["train".to_owned()];
-    words.extend(args.data.iter().map(|file| path(file)));
-    for (flag, is_set) in [
-        ("--skip-bad", args.read.skip_bad),
-        ("--allow-empty", args.read.allow_empty),
-        ("--no-cache", args.no_cache),
-    ] {
-        if is_set {
-            words.push(flag.to_owned());
-        }
-    }
-    let mut option = |name: &str, value: String| words.extend([format!("--{name}"), value]);
-    option("batch-size", plan.batch_size.to_string());
-    option("learning-rate", plan.learning_rate.to_string());
-    option("seed", plan.seed.to_string());
-    if let Some(eval) = &args.eval {
-        option("eval", path(eval));
-    }
-    if let Some(format) = args.read.format {
-        option("format", format.to_string());
-    }
-    if !args.mix.is_empty() {
-        let weights: Vec<String> = args.mix.iter().map(f64::to_string).collect();
-        option("mix", weights.join(","));
-    }
-    if let Some(every) = plan.eval_every {
-        option("eval-every", every.to_string());
-    }
-    if let Some(every) = plan.save_every {
-        option("save-every", every.to_string());
-    }
-    if args.name != "final" {
-        option("name", args.name.clone());
-    }
-    words.extend(args.encode.to_words());
-    words.extend(args.destination.encoding_words());
-    words
 }
 
 fn path(path: &Path) -> String {
@@ -231,24 +161,5 @@ mod tests {
         let written = std::fs::read_to_string(path).unwrap();
         let written: serde_json::Value = serde_json::from_str(&written).unwrap();
         assert_eq!(written["messages"][2]["content"], "c");
-    }
-
-    #[test]
-    fn the_resume_command_is_parsed() {
-        let args = Args::parsed(&["--epochs", "2", "--seed", "5", "--batch-size", "8"]);
-        let plan = Plan::new(&args, "m".into(), None, 80);
-        let suggestion = resume("tinker", &args, &plan, "tinker://r/weights/step-7", 7);
-        let words: Vec<&str> = suggestion.command.split(' ').collect();
-        assert_eq!(words[..3], ["tinker", "train", "data.jsonl"]);
-        let again = Args::parsed(&words[3..]);
-        assert_eq!(
-            (again.first_step, again.seed, again.batch_size.get()),
-            (7, 5, 8)
-        );
-        assert_eq!(
-            again.steps.map(std::num::NonZeroUsize::get),
-            Some(plan.steps)
-        );
-        assert_eq!(again.resume.as_deref(), Some("tinker://r/weights/step-7"));
     }
 }

@@ -2,7 +2,7 @@
 
 use comfy_table::{ContentArrangement, Row, Table, presets};
 use serde::Serialize;
-use tinker_train::{Score, StepRow};
+use tinker_train::{EndReason, Score, StepRow};
 
 use crate::format::{self, labelled};
 use crate::plot::{self, Curve};
@@ -24,6 +24,17 @@ const LONGEST: usize = 60;
 pub(crate) enum Status {
     Finished,
     Interrupted,
+    OutOfBudget,
+}
+
+impl From<EndReason> for Status {
+    fn from(reason: EndReason) -> Self {
+        match reason {
+            EndReason::OutOfBudget => Self::OutOfBudget,
+            EndReason::Stopped => Self::Interrupted,
+            _ => Self::Finished,
+        }
+    }
 }
 
 /// Summary of a run: the content of `summary.json`.
