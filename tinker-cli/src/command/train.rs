@@ -16,6 +16,7 @@ mod pace;
 mod past;
 mod plan;
 mod preview;
+mod prune;
 mod rate;
 mod recipe_file;
 mod recipe_run;
@@ -38,8 +39,10 @@ mod summary;
 use crate::context::Context;
 
 pub(crate) use args::Args;
+pub(crate) use past::Past;
 #[cfg(feature = "local")]
 pub(crate) use run_folder::SUMMARY;
+pub(crate) use run_folder::folder_error;
 
 /// Fine-tune a model on examples, and show what it learned.
 ///
@@ -62,6 +65,7 @@ enum Command {
     List(list::ListArgs),
     Show(list::ShowArgs),
     Diff(list::DiffArgs),
+    Prune(prune::PruneArgs),
 }
 
 /// Runs the subcommand, or trains on the data.
@@ -85,6 +89,7 @@ pub(crate) async fn run(args: TrainArgs, context: &Context) -> anyhow::Result<()
         Some(Command::List(args)) => list::list(&args, context),
         Some(Command::Show(args)) => list::show(&args, context),
         Some(Command::Diff(args)) => list::diff(&args, context),
+        Some(Command::Prune(args)) => Box::pin(prune::prune(&args, context)).await,
         Some(Command::Resume(args)) => Box::pin(resume::run(args, context)).await,
     }
 }

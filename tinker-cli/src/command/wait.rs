@@ -1,5 +1,8 @@
-//! `tinker wait`: waits until a server does work.
+//! `tinker wait`: waits until a server does work, or until a run ends.
 
+mod followed;
+
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -19,33 +22,42 @@ use crate::style::TerminalStyle;
 /// Time in which the client repeats a request. After it, the whole attempt is repeated here.
 const BRIEF: Duration = Duration::from_secs(1);
 
+/// Seconds to wait for a server by default.
+const TIMEOUT: u64 = 600;
+
 /// Pause between attempts.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Interval of the lines on stderr.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Wait until a server is ready to train.
+/// Wait until a server is ready to train, or follow a training run to its end.
 ///
-/// A health check is not enough: some servers answer it long before their engine has loaded the model. This opens a
-/// session, creates an adapter of rank 1, and removes it again.
+/// Server: a health check is not enough, as some servers answer it long before their engine has loaded the model. This opens a
+/// session, creates an adapter of rank 1, and removes it again. Run, given by its folder: Ctrl-C stops following, and the
+/// run goes on.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Exit codes: 0 if the server is ready, 1 if the time is over or the server refuses.
+Exit codes: 0 if the server is ready or the run has ended, 1 if the time is over or the server refuses; with
+--exit-status also 1 if the run ended without a result.
 
 Examples:
   tinker wait http://gpu-1:8000
   tinker wait http://gpu-1:8000 --timeout 1800 && tinker train data.jsonl --base-url http://gpu-1:8000
-  tinker wait http://gpu-1:8000 --session-only --json")]
+  tinker wait http://gpu-1:8000 --session-only --json
+  tinker wait runs/chats --exit-status && tinker sample --model latest Hello")]
 pub(crate) struct Args {
-    /// Address or name of the server [default: as for the other commands].
-    #[arg(value_name = "URL|NAME", conflicts_with_all = ["base_url", "server"])]
+    /// Address or name of the server [default: as for the other commands], or the folder of a run.
+    #[arg(value_name = "URL|NAME|RUN", conflicts_with_all = ["base_url", "server"])]
     target: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
-    /// Give up after this many seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
-    timeout: u64,
+    /// Give up after this many seconds [default: 600 for a server, none for a run].
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u64>,
+    /// End with 1 if the run ended without a result: interrupted, failed or killed.
+    #[arg(long, conflicts_with_all = ["base_url", "server", "session_only", "model"])]
+    exit_status: bool,
     /// Base model of the adapter [default: the first that the server lists].
     #[arg(short, long, value_name = "MODEL")]
     model: Option<String>,
@@ -86,6 +98,20 @@ struct NotReady {
 
 /// Waits, and prints that the server is ready.
 pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+    let folder = args
+        .target
+        .as_deref()
+        .map(Path::new)
+        .filter(|path| path.is_dir());
+    if let Some(run) = folder {
+        let limit = args.timeout.map(Duration::from_secs);
+        return followed::follow(run, args.exit_status, limit, context).await;
+    }
+    if args.exit_status {
+        let target = args.target.as_deref().unwrap_or("none");
+        let message = format!("--exit-status follows a run; {target:?} is no folder of one");
+        return Err(Usage(message).into());
+    }
     let server = args.server.with_target(args.target.as_deref()).find()?;
     let server = server.ok_or_else(|| Usage("name a server to wait for".to_owned()))?;
     let config = server.config;
@@ -111,8 +137,12 @@ struct Waiter<'a> {
 }
 
 impl Waiter<'_> {
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.args.timeout.unwrap_or(TIMEOUT))
+    }
+
     async fn wait(&self) -> anyhow::Result<Answer> {
-        let limit = Duration::from_secs(self.args.timeout);
+        let limit = self.limit();
         let end = self.started + limit;
         let mut reported = self.started;
         let mut reason = "no answer yet".to_owned();
@@ -148,7 +178,7 @@ impl Waiter<'_> {
             "for {}, {} of {}: {reason}",
             self.config.shown_base_url(),
             format::duration(self.started.elapsed()),
-            format::duration(Duration::from_secs(self.args.timeout)),
+            format::duration(self.limit()),
         );
         self.context.printer.print_labelled("waiting", &line);
     }

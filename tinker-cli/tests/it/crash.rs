@@ -11,10 +11,64 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::disturbance::{Disturbance, Random};
 use crate::program::{Run, Workplace};
 
 /// Fields of a row that may differ.
 const VARYING: [&str; 2] = ["seconds", "checkpoint"];
+
+const SUPERVISED: &[&str] = &[
+    "train",
+    "data.jsonl",
+    "--steps",
+    "14",
+    "--batch-size",
+    "8",
+    "--rank",
+    "4",
+    "--save-every",
+    "4",
+    "--eval-every",
+    "5",
+];
+const PREFERENCES: &[&str] = &[
+    "train",
+    "dpo",
+    "pairs.jsonl",
+    "--steps",
+    "12",
+    "--batch-size",
+    "4",
+    "--rank",
+    "4",
+    "--save-every",
+    "4",
+    "--eval-every",
+    "5",
+    "--keep",
+    "2",
+];
+const REWARDS: &[&str] = &[
+    "train",
+    "rl",
+    "problems.jsonl",
+    "--steps",
+    "8",
+    "--batch-size",
+    "4",
+    "--group-size",
+    "4",
+    "--max-tokens",
+    "16",
+    "--rank",
+    "4",
+    "--save-every",
+    "3",
+    "--eval-every",
+    "5",
+    "--kl",
+    "0.01",
+];
 
 /// Number of kills of each recipe; `cargo xtask crash` sets it.
 fn kills() -> usize {
@@ -57,24 +111,34 @@ fn weights(work: &Workplace, run: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 /// Runs a command as a whole, and again with kills and continuations, and compares.
-fn is_the_same_after_kills(work: &Workplace, command: &[&str], kills: usize) {
-    let with =
-        |output: &'static str| [command, &["--data-dir", "data", "--output", output]].concat();
+fn is_the_same_after_kills(
+    work: &Workplace,
+    command: &[&str],
+    kills: usize,
+    disturbance: &mut Disturbance,
+) {
+    let with = |place: [&'static str; 2], output| [command, &place, &["--output", output]].concat();
+    let engine = ["--data-dir", "data"];
     let start = Instant::now();
-    let whole = work.run(&with("whole"));
+    let whole = work.run(&with(engine, "whole"));
     let whole_time = start.elapsed();
     assert_eq!(whole.code, 0, "{}", whole.stderr);
     let (expected_rows, expected) = (rows(&work.path("whole")), weights(work, "whole"));
     assert!(!expected_rows.is_empty());
 
+    disturbance.begin(work);
+    let disturbed = disturbance.place();
     let mut random = Random(std::process::id().into());
     let (mut done, mut finished) = (0, 0);
     while done < kills {
         let run = work.path("run");
         // A few kills of each run, at any time from its first moment to its last.
         for _ in 0..3 {
-            let mut child = continued(work, &run, &with("run")).spawn().unwrap();
+            let mut child = continued(work, &run, &with(disturbed, "run"))
+                .spawn()
+                .unwrap();
             std::thread::sleep(whole_time.mul_f64(random.share() * 0.9));
+            disturbance.strike(work, &mut random, whole_time);
             if child.try_wait().unwrap().is_some() {
                 break;
             }
@@ -83,7 +147,11 @@ fn is_the_same_after_kills(work: &Workplace, command: &[&str], kills: usize) {
             done += 1;
         }
         if !run.join("summary.json").exists() {
-            let last = Run::of(continued(work, &run, &with("run")).output().unwrap());
+            let last = Run::of(
+                continued(work, &run, &with(disturbed, "run"))
+                    .output()
+                    .unwrap(),
+            );
             assert_eq!(last.code, 0, "after {done} kills: {}", last.stderr);
         }
         assert_eq!(rows(&run), expected_rows, "after {done} kills");
@@ -107,38 +175,11 @@ fn continued(work: &Workplace, run: &Path, command: &[&str]) -> std::process::Co
     child
 }
 
-/// A generator of moments.
-struct Random(u64);
-
-impl Random {
-    fn share(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
 #[test]
 fn a_supervised_run_is_the_same_after_kills() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);
-    let command = [
-        "train",
-        "data.jsonl",
-        "--steps",
-        "14",
-        "--batch-size",
-        "8",
-        "--rank",
-        "4",
-        "--save-every",
-        "4",
-        "--eval-every",
-        "5",
-    ];
-    is_the_same_after_kills(&work, &command, kills());
+    is_the_same_after_kills(&work, SUPERVISED, kills(), &mut Disturbance::None);
 }
 
 /// Lines with two words, and the first of them as the better or the right answer.
@@ -165,52 +206,35 @@ fn write_words(work: &Workplace) {
 fn a_run_on_preferences_is_the_same_after_kills() {
     let work = Workplace::new();
     write_words(&work);
-    let command = [
-        "train",
-        "dpo",
-        "pairs.jsonl",
-        "--steps",
-        "12",
-        "--batch-size",
-        "4",
-        "--rank",
-        "4",
-        "--save-every",
-        "4",
-        "--eval-every",
-        "5",
-        "--keep",
-        "2",
-    ];
-    is_the_same_after_kills(&work, &command, kills());
+    is_the_same_after_kills(&work, PREFERENCES, kills(), &mut Disturbance::None);
 }
 
 #[test]
 fn a_run_on_rewards_is_the_same_after_kills() {
     let work = Workplace::new();
     write_words(&work);
-    let command = [
-        "train",
-        "rl",
-        "problems.jsonl",
-        "--steps",
-        "8",
-        "--batch-size",
-        "4",
-        "--group-size",
-        "4",
-        "--max-tokens",
-        "16",
-        "--rank",
-        "4",
-        "--save-every",
-        "3",
-        "--eval-every",
-        "5",
-        "--kl",
-        "0.01",
-    ];
-    is_the_same_after_kills(&work, &command, kills());
+    is_the_same_after_kills(&work, REWARDS, kills(), &mut Disturbance::None);
+}
+
+/// A run of each recipe, disturbed.
+fn each_is_the_same(disturbance: fn() -> Disturbance) {
+    let kills = (kills() / 3).max(1);
+    for command in [SUPERVISED, PREFERENCES, REWARDS] {
+        let work = Workplace::new();
+        work.write_examples("data.jsonl", 40);
+        write_words(&work);
+        is_the_same_after_kills(&work, command, kills, &mut disturbance());
+    }
+}
+
+#[test]
+fn runs_are_the_same_after_kills_under_faults() {
+    each_is_the_same(|| Disturbance::Faults(None));
+}
+
+#[test]
+fn runs_are_the_same_after_kills_and_restarts_of_the_server() {
+    each_is_the_same(|| Disturbance::Restarts(None));
 }
 
 #[test]

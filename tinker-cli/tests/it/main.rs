@@ -6,6 +6,7 @@ mod answers;
 mod bulk;
 mod crash;
 mod data;
+mod disturbance;
 #[cfg(feature = "tokenizers")]
 mod encoded;
 #[cfg(feature = "tokenizers")]
@@ -13,6 +14,7 @@ mod ends;
 mod export;
 #[cfg(feature = "tokenizers")]
 mod folder;
+mod followed;
 mod handover;
 mod hostile;
 mod imported;

@@ -11,7 +11,7 @@ batch-size = 8\n\
 rank = 4\n\
 save_every = 2\n";
 
-fn workplace() -> Workplace {
+pub(crate) fn workplace() -> Workplace {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);
     work.write("recipe.toml", RECIPE);

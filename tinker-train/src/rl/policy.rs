@@ -10,12 +10,13 @@ use tinker_client::{
 };
 use tinker_data::{Renderer, without_empty_thought};
 
-use super::group::{Drift, advantages, with_penalty};
+use super::group::{advantages, with_penalty};
 use super::problem::Problem;
 use super::reward::Reward;
+use super::sampled::{drift_of, sampled_logprobs, seed_of};
 use crate::error::TrainError;
 use crate::order::Order;
-use crate::recipe::{Batch, Measured, Position, Recipe};
+use crate::recipe::{Batch, Position, Recipe};
 
 /// Largest number of prompts whose answers are sampled at a time.
 const IN_FLIGHT: usize = 64;
@@ -164,7 +165,7 @@ impl Rl {
         let problems = indices.iter().map(|index| &self.problems[*index]).collect();
         let params = self.params();
         let options = |row: usize| {
-            let seed = sample_seed(self.seed, position.batch, row);
+            let seed = seed_of(self.seed, position.batch, row);
             SampleOptions::new(params.clone().with_seed(seed))
                 .with_num_samples(u32::try_from(self.group_size).unwrap_or(u32::MAX))
         };
@@ -193,21 +194,7 @@ impl Rl {
         batch
             .metrics
             .insert("prefilled_tokens".to_owned(), prefilled as f64);
-        let data: Vec<(Vec<f32>, Vec<f32>)> = batch.data.iter().map(sampled_logprobs).collect();
-        batch.measure = Some(Measured(Box::new(move |output| {
-            let mut drift = Drift::default();
-            for (index, (sampled, mask)) in data.iter().enumerate() {
-                let trained = output.logprobs(index).unwrap_or_default();
-                for ((sampled, mask), trained) in sampled.iter().zip(mask).zip(trained) {
-                    if *mask > 0.0 {
-                        drift.add(*sampled, *trained);
-                    }
-                }
-            }
-            let names = ["kl_sampler_v1", "kl_sampler_v2", "kl_sampler_k3"];
-            let names = names.into_iter().map(str::to_owned);
-            names.zip(drift.means()).collect::<BTreeMap<_, _>>()
-        })));
+        batch.measure = Some(drift_of(&batch.data));
         Ok(batch)
     }
 
@@ -242,17 +229,6 @@ impl Rl {
     }
 }
 
-/// The sampled log probabilities of a datum, and 1 where the target is a token of the answer.
-fn sampled_logprobs(datum: &Datum) -> (Vec<f32>, Vec<f32>) {
-    let logprobs = datum.loss_fn_inputs.get("logprobs");
-    let logprobs = logprobs
-        .and_then(|tensor| tensor.as_f32())
-        .unwrap_or_default();
-    // Log probabilities of the prompt are given as 0; one that was sampled with certainty adds no difference.
-    let mask = logprobs.iter().map(|lp| f32::from(u8::from(*lp != 0.0)));
-    (logprobs.to_vec(), mask.collect())
-}
-
 fn metrics(groups: &[Group<'_>], dropped: usize) -> BTreeMap<String, f64> {
     let rewards: Vec<f64> = groups
         .iter()
@@ -278,16 +254,6 @@ fn metrics(groups: &[Group<'_>], dropped: usize) -> BTreeMap<String, f64> {
     metrics.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
-/// The seed of the samples of a row of a step: a mix of all three numbers.
-fn sample_seed(seed: u64, step: usize, row: usize) -> u64 {
-    let mut rng = fastrand::Rng::with_seed(seed ^ 0x9e37_79b9_7f4a_7c15);
-    for part in [step as u64, row as u64] {
-        rng = fastrand::Rng::with_seed(rng.u64(..) ^ part);
-    }
-    // The wire has signed integers.
-    rng.u64(..) >> 1
-}
-
 impl Recipe for Rl {
     fn samples(&self) -> bool {
         true
@@ -295,23 +261,5 @@ impl Recipe for Rl {
 
     fn batch<'a>(&'a self, position: Position<'a>) -> BoxFuture<'a, Result<Batch, TrainError>> {
         self.step(position).boxed()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn every_row_has_a_seed() {
-        let mut seeds = HashSet::new();
-        for (seed, step, row) in (0..4).flat_map(|seed| {
-            (0..20).flat_map(move |step| (0..20).map(move |row| (seed, step, row)))
-        }) {
-            assert!(seeds.insert(sample_seed(seed, step, row)));
-        }
-        assert_eq!(sample_seed(1, 2, 3), sample_seed(1, 2, 3));
     }
 }

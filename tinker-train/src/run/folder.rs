@@ -8,6 +8,7 @@ use serde::Serialize;
 use tinker_client::CheckpointPath;
 
 use super::journal::{Entry, Journal, SavedStep};
+use super::tensorboard::EventFile;
 use crate::error::TrainError;
 use crate::row::StepRow;
 
@@ -24,6 +25,7 @@ pub struct RunFolder {
     path: PathBuf,
     metrics: File,
     journal: Journal,
+    events: Option<EventFile>,
     done: usize,
 }
 
@@ -67,6 +69,7 @@ impl RunFolder {
             path: path.to_owned(),
             metrics,
             journal,
+            events: None,
             done: step,
         };
         folder.write_json(CONFIG, config)?;
@@ -86,6 +89,7 @@ impl RunFolder {
             metrics: append(&path.join(METRICS))?,
             path: path.to_owned(),
             journal,
+            events: None,
             done: 0,
         };
         let rows = folder.rows()?;
@@ -173,7 +177,20 @@ impl RunFolder {
         self.write_bytes(METRICS, &text)?;
         self.metrics = append(&self.path.join(METRICS))?;
         self.done = step;
+        if self.events.is_some() {
+            self.write_events()?;
+        }
         Ok(saved)
+    }
+
+    /// Also writes the rows from here on as TensorBoard events, to [`EVENTS`](crate::EVENTS) in the folder. Events of rows that
+    /// were cut no longer count.
+    ///
+    /// # Errors
+    /// A file that cannot be read or written.
+    pub fn write_events(&mut self) -> Result<(), TrainError> {
+        self.events = Some(EventFile::open(&self.path, self.done)?);
+        Ok(())
     }
 
     /// Notes that a checkpoint is about to be removed from the server.
@@ -191,6 +208,9 @@ impl RunFolder {
         self.metrics
             .write_all(&text)
             .map_err(|error| self.cannot_write(METRICS, error))?;
+        if let Some(events) = &mut self.events {
+            events.add_row(row)?;
+        }
         self.done = row.number;
         self.note(Entry::Done { step: row.number })
     }

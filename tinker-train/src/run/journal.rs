@@ -93,7 +93,12 @@ impl State {
                     .retain(|(_, name)| name != saved.path.name());
                 self.saved.push(saved);
             }
-            Entry::Pruned { path } => self.saved.retain(|saved| saved.path != path),
+            Entry::Pruned { path } => {
+                self.unacknowledged.retain(|(model, name)| {
+                    model.as_str() != path.run().as_str() || name != path.name()
+                });
+                self.saved.retain(|saved| saved.path != path);
+            }
             Entry::Finished { .. } => self.is_finished = true,
             Entry::Submitted { .. } | Entry::Done { .. } => {}
         }

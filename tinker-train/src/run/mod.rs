@@ -2,4 +2,5 @@
 
 pub(crate) mod folder;
 pub(crate) mod journal;
+pub(crate) mod tensorboard;
 pub(crate) mod view;

@@ -79,6 +79,9 @@ impl Job<'_> {
             ..Record::default()
         };
         record.go_back(folder.done());
+        if self.args.run.tensorboard {
+            folder.write_events()?;
+        }
         let mut runner = Runner {
             context: self.context,
             recipe: &self.recipe,

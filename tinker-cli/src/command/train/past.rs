@@ -13,21 +13,21 @@ use crate::exit::Usage;
 
 /// A run, as its folder describes it.
 #[derive(Debug, Serialize)]
-pub(super) struct Past {
-    pub(super) run: PathBuf,
-    pub(super) status: String,
-    pub(super) settings: BTreeMap<String, Value>,
+pub(crate) struct Past {
+    pub(crate) run: PathBuf,
+    pub(crate) status: String,
+    pub(crate) settings: BTreeMap<String, Value>,
     /// The resolved recipe as TOML.
-    pub(super) recipe: Option<String>,
+    pub(crate) recipe: Option<String>,
     /// Number of steps done.
-    pub(super) steps: usize,
-    pub(super) last: Option<StepRow>,
-    pub(super) summary: Option<Value>,
+    pub(crate) steps: usize,
+    pub(crate) last: Option<StepRow>,
+    pub(crate) summary: Option<Value>,
 }
 
 impl Past {
     /// Reads a run folder.
-    pub(super) fn read(run: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn read(run: &Path) -> anyhow::Result<Self> {
         let config = run.join(CONFIG);
         if !config.is_file() {
             return Err(Usage(format!("{} holds no run", run.display())).into());
@@ -64,7 +64,7 @@ impl Past {
     }
 
     /// A setting as text; a dash if there is none.
-    pub(super) fn setting(&self, name: &str) -> String {
+    pub(crate) fn setting(&self, name: &str) -> String {
         self.settings
             .get(name)
             .map_or_else(|| "-".to_owned(), shown)

@@ -255,6 +255,9 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
         record.go_back(folder.done());
         let evaluate = trainer.evaluate.clone();
         let all_steps = trainer.settings.steps;
+        if self.args.run.tensorboard {
+            folder.write_events()?;
+        }
         let mut runner = Runner {
             context: self.context,
             recipe,

@@ -36,6 +36,9 @@ pub(super) struct RunArgs {
     /// Take only the weights of the checkpoint to start from, with a fresh optimizer.
     #[arg(long)]
     pub(super) weights_only: bool,
+    /// Also write the metrics as TensorBoard events to the run folder.
+    #[arg(long, help_heading = "Training")]
+    pub(super) tensorboard: bool,
     /// The settings with their origins.
     #[arg(skip)]
     pub(super) given: Given,
