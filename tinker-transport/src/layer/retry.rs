@@ -108,16 +108,12 @@ impl Default for RetryLayer {
 tower_layer!(RetryLayer makes Retry);
 
 impl Around for RetryLayer {
-    // `tower::retry` clones policy, service and request before each try and needs a nameable, so boxed,
-    // future of the service. Here only the request is copied, without an allocation.
+    // `tower::retry` clones policy, service and request for each try, and boxes. Here only the request is copied.
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
-        let mut tries = Tries::new(self, request);
+        let (mut tries, now) = (Tries::new(self, request), Duration::ZERO);
         loop {
             let spare = Spare::of(request);
-            let mut result = {
-                let attempt = pin!(inner.run(request));
-                tries.watched(Duration::ZERO, attempt).await
-            };
+            let mut result = tries.watched(now, pin!(inner.run(request))).await;
             let Some(again) = spare else {
                 return tries.finish(result);
             };
