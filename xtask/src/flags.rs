@@ -71,10 +71,10 @@ xflags::xflags! {
             /// Number of kills (default 200).
             optional --times times: usize
         }
-        /// Kill training runs of each recipe at random moments, continue them, and compare with the whole run; also under
-        /// faults and with restarts of the server.
+        /// Kill training runs of each recipe at random moments, continue them, and compare with the whole run; also with
+        /// restarts of a server.
         cmd crash {
-            /// Number of kills of each recipe (default 100), a third of it under faults and with restarts.
+            /// Number of kills of each recipe (default 100), a third of it with restarts.
             optional --times times: usize
         }
         /// Run the fuzz targets of `fuzz/`. Needs cargo-fuzz.

@@ -228,11 +228,6 @@ fn each_is_the_same(disturbance: fn() -> Disturbance) {
 }
 
 #[test]
-fn runs_are_the_same_after_kills_under_faults() {
-    each_is_the_same(|| Disturbance::Faults(None));
-}
-
-#[test]
 fn runs_are_the_same_after_kills_and_restarts_of_the_server() {
     each_is_the_same(|| Disturbance::Restarts(None));
 }

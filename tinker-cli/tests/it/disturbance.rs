@@ -5,18 +5,14 @@
     reason = "waits for processes, whose time cannot be paused"
 )]
 
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use crate::bulk::{faulty, listen};
 use crate::program::Workplace;
 use crate::serve::Server;
 
 /// What happens to a run besides kills.
 pub(crate) enum Disturbance {
     None,
-    /// 30 of 100 requests fail on their way to a server.
-    Faults(Option<(Server, &'static str)>),
     /// The server is killed and restarted.
     Restarts(Option<(Server, &'static str)>),
 }
@@ -27,14 +23,6 @@ impl Disturbance {
         let data = ["--data-dir", "data"];
         match self {
             Self::None => {}
-            Self::Faults(server) => {
-                let started = Server::start_with(work, &data);
-                let upstream = started.url.strip_prefix("http://").unwrap().to_owned();
-                let count: &'static AtomicU64 = Box::leak(Box::default());
-                let relay = listen(move |stream| faulty(&upstream, count, |_| true, stream));
-                let relay: &'static str = relay.leak();
-                *server = Some((started, relay));
-            }
             Self::Restarts(server) => {
                 let started = Server::start_with(work, &data);
                 let url: &'static str = started.url.clone().leak();
@@ -47,9 +35,7 @@ impl Disturbance {
     pub(crate) fn place(&self) -> [&'static str; 2] {
         match self {
             Self::None => ["--data-dir", "data"],
-            Self::Faults(server) | Self::Restarts(server) => {
-                ["--base-url", server.as_ref().unwrap().1]
-            }
+            Self::Restarts(server) => ["--base-url", server.as_ref().unwrap().1],
         }
     }
 

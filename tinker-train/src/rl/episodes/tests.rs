@@ -77,7 +77,7 @@ async fn only_actions_are_learned_and_their_log_probabilities_line_up() {
     };
     let batch = episodes.step(position).await.unwrap();
     assert!(batch.data.len() >= 4, "{:?}", batch.metrics);
-    let played = played.lock().unwrap();
+    let played = played.lock().unwrap().clone();
     assert_eq!(played.len(), 8);
     for datum in &batch.data {
         let inputs = datum.model_input.to_tokens().unwrap();
@@ -137,7 +137,9 @@ async fn a_run_over_several_turns_trains_without_drift() {
         .unwrap();
     let rows = run.rows().unwrap();
     assert_eq!(rows.len(), 3);
-    for row in rows {
+    // Groups of equal reward are left out, so later steps may have nothing to learn.
+    assert!(rows[0].tokens > 0, "{:?}", rows[0]);
+    for row in rows.iter().filter(|row| row.tokens > 0) {
         assert!(
             (row.metric("actions").unwrap() - 3.0).abs() < 1e-9,
             "{row:?}"
