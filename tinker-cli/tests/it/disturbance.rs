@@ -1,4 +1,4 @@
-//! What happens to training runs besides kills.
+//! Disturbances of training runs besides kills.
 #![cfg(unix)]
 #![expect(
     clippy::disallowed_methods,
@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::program::Workplace;
 use crate::serve::Server;
 
-/// What happens to a run besides kills.
+/// A disturbance of a run besides kills.
 pub(crate) enum Disturbance {
     None,
     /// The server is killed and restarted.

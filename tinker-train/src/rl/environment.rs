@@ -37,7 +37,7 @@ pub trait Environment: Send {
     fn act<'a>(&'a mut self, action: &'a Action) -> BoxFuture<'a, Result<Reaction, BoxError>>;
 }
 
-/// What the model reads before an action. It is appended to everything before, and is not learned.
+/// Input of the model before an action. It is appended to everything before, and is not learned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Observation {

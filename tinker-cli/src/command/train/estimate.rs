@@ -1,4 +1,4 @@
-//! What a run will use, and the next safe step to it.
+//! Estimate of the tokens of a run, and the next safe step to it.
 
 use serde::Serialize;
 use tinker_train::TokenCounts;
