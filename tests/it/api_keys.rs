@@ -1,4 +1,5 @@
 //! API keys that a server accepts: real clients with two keys, over HTTP.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use http::Request;
 use tinker_client::transport::Body;
 use tinker_client::transport::layer::{Next, from_fn};
 use tinker_client::{Config, Error, ListOptions, ServiceClient};
-use tinker_local::LocalEngine;
+use tinker_local::{LocalEngine, LocalEngineBuilder};
 use tinker_types::CheckpointPath;
 
 use crate::support::{MODEL, Outcome, Served, greedy, lora, prompt};
@@ -17,7 +18,7 @@ const KEYS: [&str; 2] = ["tml-key-of-alice", "tml-key-of-bob"];
 
 async fn serve(folder: &Path) -> Result<Served, Box<dyn std::error::Error>> {
     let builder = LocalEngine::builder().data_dir(folder);
-    let builder = KEYS.into_iter().fold(builder, |b, key| b.api_key(key));
+    let builder = KEYS.into_iter().fold(builder, LocalEngineBuilder::api_key);
     Ok(Served::start(builder.build()?).await?)
 }
 

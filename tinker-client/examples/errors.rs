@@ -13,7 +13,7 @@ async fn sample(sampler: &SamplingClient, mut draws: usize) -> Result<Vec<u32>, 
     loop {
         draws -= 1;
         let drawn = sampler.sample([72, 105], SamplingParams::default());
-        match drawn.within(Duration::from_secs(60)).await {
+        match drawn.within(Duration::from_mins(1)).await {
             Ok(mut answer) => return Ok(answer.sequences.remove(0).tokens),
             Err(error) if error.is_retryable() && draws > 0 => {}
             Err(error) => return Err(error),

@@ -10,7 +10,7 @@ use tinker_local::LocalEngine;
 const BETA: f64 = 0.1;
 
 fn answer(prompt: &str, answer: &str) -> Datum {
-    let tokens = |text: &str| Vec::from_iter(text.bytes().map(u32::from));
+    let tokens = |text: &str| text.bytes().map(u32::from).collect::<Vec<_>>();
     Datum::supervised(&tokens(prompt), &tokens(answer))
 }
 

@@ -23,7 +23,8 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let creation = service.create_lora_training_client("tinker-local/tiny", lora);
     let training = creation.await?;
     let prompts = ["The sky is", "A small cat", "We went to"];
-    let prompts = prompts.map(|text| ModelInput::from(Vec::from_iter(text.bytes().map(u32::from))));
+    let prompts =
+        prompts.map(|text| ModelInput::from(text.bytes().map(u32::from).collect::<Vec<_>>()));
 
     let mut rewards = Vec::new();
     for step in 0..15 {

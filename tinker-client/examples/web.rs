@@ -23,14 +23,14 @@ async fn complete(State(app): State<App>, text: String) -> Result<String, (Statu
     let params = SamplingParams::default().with_max_tokens(8).with_seed(1);
     let sample = app.sampler.sample(prompt, params);
     let sample = sample.within(Duration::from_secs(30));
-    let answer = sample.await.map_err(answer_for)?;
+    let answer = sample.await.map_err(|error| answer_for(&error))?;
     // The built-in model reads bytes.
     let tokens = answer.sequences[0].tokens.iter();
     Ok(tokens.filter_map(|token| char::from_u32(*token)).collect())
 }
 
 /// The fault of the request, or of the service. Only the first is for the browser; the second is for the log.
-fn answer_for(error: tinker_client::Error) -> (StatusCode, String) {
+fn answer_for(error: &tinker_client::Error) -> (StatusCode, String) {
     if error.is_user_error() {
         return (StatusCode::BAD_REQUEST, error.to_string());
     }

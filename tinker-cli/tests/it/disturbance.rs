@@ -1,9 +1,5 @@
 //! Disturbances of training runs besides kills.
 #![cfg(unix)]
-#![expect(
-    clippy::disallowed_methods,
-    reason = "waits for processes, whose time cannot be paused"
-)]
 
 use std::time::Duration;
 

@@ -2,14 +2,16 @@
 
 use http::Method;
 use serde_json::{Value, json};
-use tinker_local::LocalEngine;
+use tinker_local::{LocalEngine, LocalEngineBuilder};
 
 use crate::support::{BASE, Client, builder, request, sample_body, save_body, step_body};
 
 pub(crate) const KEYS: [&str; 2] = ["tml-alice", "tml-bob"];
 
 pub(crate) fn engine(folder: Option<&std::path::Path>) -> LocalEngine {
-    let builder = KEYS.into_iter().fold(builder(), |b, key| b.api_key(key));
+    let builder = KEYS
+        .into_iter()
+        .fold(builder(), LocalEngineBuilder::api_key);
     let builder = match folder {
         Some(folder) => builder.data_dir(folder),
         None => builder,

@@ -18,8 +18,13 @@ pub(super) fn check(root: &Path, faults: &mut Vec<String>) -> anyhow::Result<()>
     let (summary, tests) = (read(SUMMARY)?, read(TESTS)?);
     let mut pages = Vec::new();
     for entry in std::fs::read_dir(root.join(PAGES))? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        pages.extend(Some(name).filter(|name| name.ends_with(".md")));
+        let path = entry?.path();
+        if let (Some(name), Some("md")) = (
+            path.file_name(),
+            path.extension().and_then(|end| end.to_str()),
+        ) {
+            pages.push(name.to_string_lossy().into_owned());
+        }
     }
     pages.sort();
     faults.extend(missing(&pages, &summary, &tests));

@@ -119,13 +119,13 @@ pub(super) async fn prune(args: &PruneArgs, context: &Context) -> anyhow::Result
             .chain(unacknowledged)
         {
             match checkpoints.delete(path).await {
-                Ok(_) => {
+                Ok(()) => {
                     dead.folder.add_pruned(path.clone())?;
                     outcome.deleted.push(path.clone());
                 }
                 // It may never have existed.
                 Err(error) if !is_acknowledged && is_missing(&error) => {
-                    dead.folder.add_pruned(path.clone())?
+                    dead.folder.add_pruned(path.clone())?;
                 }
                 Err(error) => outcome.failed.push(Failure {
                     tinker_path: path.clone(),

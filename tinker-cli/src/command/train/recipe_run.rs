@@ -299,9 +299,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
         if is_over {
             printer.print_note(&out_of_budget(steps, all_steps));
         }
-        let next = if status != Status::Finished {
-            suggest::resume(&self.context.program, &folder, is_over.then_some("MORE"))
-        } else {
+        let next = if status == Status::Finished {
             let mut words = vec!["sample".to_owned(), "--model".to_owned()];
             words.extend(sampler.as_ref().map(ToString::to_string));
             words.extend(self.args.destination.to_words());
@@ -311,6 +309,8 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
                 purpose: "try it",
                 command: format!("{} {}", self.context.program, words.join(" ")),
             }
+        } else {
+            suggest::resume(&self.context.program, &folder, is_over.then_some("MORE"))
         };
         let summary = Summary {
             recipe: self.name,

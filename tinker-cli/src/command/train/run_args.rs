@@ -13,6 +13,10 @@ use crate::exit::Usage;
 
 /// Options of every recipe.
 #[derive(Debug, Clone, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct RunArgs {
     /// Set a setting of the recipe file, for example --set rank=8. Options on the command line are stronger. May be
     /// repeated.
@@ -188,7 +192,7 @@ mod tests {
     #[test]
     fn budgets_have_a_unit() {
         let limit = |text: &str| text.parse::<Limit>();
-        assert_eq!(limit("2h").unwrap(), Limit::Time(Duration::from_secs(7200)));
+        assert_eq!(limit("2h").unwrap(), Limit::Time(Duration::from_hours(2)));
         assert_eq!(
             limit("1.5 m").unwrap(),
             Limit::Time(Duration::from_secs(90))
