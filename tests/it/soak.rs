@@ -195,7 +195,7 @@ async fn soak(plan: Plan) -> Result<Arc<Work>, Box<dyn std::error::Error>> {
             break;
         }
         server.kill().await?;
-        // What this server executed was open when it began, or was started since.
+        // A server executes calls that were open at its start and calls started during its life, nothing else.
         let jobs = count(&work.samples.started) - ended_before.0;
         let steps = count(&work.steps.started) - ended_before.1;
         assert!(counts.jobs() <= jobs, "{} of {jobs}", counts.jobs());

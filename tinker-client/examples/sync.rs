@@ -33,7 +33,7 @@ pub(crate) fn main() -> Result<(), Box<dyn Error>> {
         assert_eq!(answer.sequences[0].tokens, [33, 256]);
     }
 
-    // What has no blocking form, and several operations in flight from one thread.
+    // Async calls on the same runtime, for methods without a blocking form and for several calls in flight.
     let (run, losses) = training.block_on(async |training| {
         let passes = [1e-4, 1e-4].map(|rate| {
             training.train_step(data.clone(), Loss::cross_entropy(), AdamParams::new(rate))

@@ -146,7 +146,7 @@ impl Template {
         Ok(Self::one(jinja))
     }
 
-    /// Adds variables for every conversation, for example `enable_thinking`. Variables of a conversation override them.
+    /// Adds variables to all conversations, for example `enable_thinking`. Those of one conversation take precedence.
     ///
     /// # Errors
     /// The plain template, which has no variables.

@@ -48,8 +48,8 @@ impl Datum {
 
     /// For cross entropy: learns `completion` after `prompt`. Weights are 0 on the prompt and 1 on the completion.
     ///
-    /// Without a completion there is nothing to learn: the datum has no input either, and
-    /// [`Loss::check`](crate::Loss::check) refuses it. For a prompt that is only read, use [`Datum::weighted`].
+    /// An empty completion gives a datum without input, which [`Loss::check`](crate::Loss::check) refuses, as there is
+    /// nothing to learn. For a prompt that is only read, use [`Datum::weighted`].
     pub fn supervised(prompt: &[u32], completion: &[u32]) -> Self {
         let prompt = if completion.is_empty() { &[] } else { prompt };
         let tokens = [prompt, completion].concat();
