@@ -27,6 +27,7 @@ pub(crate) mod version;
 pub(crate) mod wait;
 
 use crate::context::Context;
+use crate::interrupt::stoppable;
 
 /// A subcommand with its arguments.
 #[derive(Debug, clap::Subcommand)]
@@ -75,13 +76,13 @@ pub(crate) async fn run(
         Command::Export(args) => export::run(&args, context),
         #[cfg(feature = "local")]
         Command::Handover(args) => Box::pin(handover::run(args, context)).await,
-        Command::Run(args) => Box::pin(run::run(args, context)).await,
+        Command::Run(args) => stoppable(&context.interrupt, run::run(args, context)).await,
         Command::Checkpoint(args) => Box::pin(checkpoint::run(*args, context)).await,
-        Command::Session(args) => Box::pin(session::run(*args, context)).await,
-        Command::Model(args) => Box::pin(model::run(args, context)).await,
+        Command::Session(args) => stoppable(&context.interrupt, session::run(*args, context)).await,
+        Command::Model(args) => stoppable(&context.interrupt, model::run(args, context)).await,
         Command::Project(args) => Box::pin(project::run(args, context)).await,
-        Command::Billing(args) => Box::pin(billing::run(*args, context)).await,
-        Command::Audit(args) => Box::pin(audit::run(args, context)).await,
+        Command::Billing(args) => stoppable(&context.interrupt, billing::run(*args, context)).await,
+        Command::Audit(args) => stoppable(&context.interrupt, audit::run(args, context)).await,
         Command::Wait(args) => Box::pin(wait::run(args, context)).await,
         Command::Unload(args) => Box::pin(unload::run(args, context)).await,
         Command::Pull(args) => Box::pin(pull::run(args, context)).await,

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use anyhow::Context as _;
 
 use crate::exit::Usage;
+use crate::interrupt::Interrupt;
 
 /// Options of commands that change or delete several objects.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -19,7 +20,11 @@ pub(crate) struct ConfirmArgs {
 
 impl ConfirmArgs {
     /// Whether to act: after `--yes`, or a yes on the terminal. Not for a dry run.
-    pub(crate) fn confirm(self, question: &str) -> anyhow::Result<bool> {
+    pub(crate) async fn confirm(
+        self,
+        question: &str,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<bool> {
         if self.dry_run {
             return Ok(false);
         }
@@ -32,9 +37,15 @@ impl ConfirmArgs {
         }
         let mut stderr = anstream::stderr();
         write!(stderr, "{question} [y/N] ").and_then(|()| stderr.flush())?;
-        let mut line = String::new();
-        let read = std::io::stdin().lock().read_line(&mut line);
-        read.context("cannot read the answer")?;
+        // A read of the terminal cannot be cancelled: after Ctrl-C its thread ends with the program.
+        let (sender, answer) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = std::io::stdin().lock().read_line(&mut line);
+            sender.send(read.map(|_| line))
+        });
+        let answer = async { Ok(answer.await?.context("cannot read the answer")?) };
+        let line: String = interrupt.or_stop(answer).await?;
         if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
             return Ok(true);
         }

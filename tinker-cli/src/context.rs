@@ -1,5 +1,6 @@
 //! Context of every command: where output goes, and the name of the program.
 
+use crate::interrupt::Interrupt;
 use crate::options::{Options, Typed};
 use crate::printer::Printer;
 use crate::program;
@@ -31,6 +32,8 @@ pub(crate) struct Context {
     pub(crate) report: Report,
     /// Prints progress and notes.
     pub(crate) printer: Printer,
+    /// Ctrl-C, for the commands that do not print a notice of their own.
+    pub(crate) interrupt: Interrupt,
     /// Shell words that start this program again.
     pub(crate) program: String,
     options: Options,
@@ -51,6 +54,7 @@ impl Context {
                 quiet: output.quiet,
                 style,
             },
+            interrupt: Interrupt::default(),
             program: program::name(),
             options,
         }

@@ -2,11 +2,14 @@
 
 use tinker_train::StopFlag;
 
-use crate::exit;
+use crate::exit::{self, Interrupted};
 use crate::printer::Printer;
 
+/// Printed while started requests are awaited after the first signal.
+const FINISHING: &str = "\nstopping after the started requests; Ctrl-C again exits at once";
+
 /// Whether the user has requested a stop.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupt {
     flag: StopFlag,
 }
@@ -14,17 +17,57 @@ pub(crate) struct Interrupt {
 impl Interrupt {
     /// Starts to listen; prints `notice` at the first signal.
     pub(crate) fn listen(printer: Printer, notice: &'static str) -> anyhow::Result<Self> {
-        let flag = StopFlag::default();
+        let interrupt = Self::default();
+        interrupt.start(move || printer.print_line(&format!("\n{notice}")))?;
+        Ok(interrupt)
+    }
+
+    /// Starts to listen, and prints nothing.
+    pub(crate) fn listen_silently(&self) -> anyhow::Result<()> {
+        self.start(|| ())
+    }
+
+    fn start(&self, notify: impl FnOnce() + Send + 'static) -> anyhow::Result<()> {
         let mut signals = Signals::new()?;
-        let listener = flag.clone();
+        let flag = self.flag.clone();
         tokio::spawn(async move {
             signals.next().await;
-            printer.print_line(&format!("\n{notice}"));
-            listener.request();
+            notify();
+            flag.request();
             signals.next().await;
             stop_at_once();
         });
-        Ok(Self { flag })
+        Ok(())
+    }
+
+    /// Whether a stop is requested.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.flag.is_requested()
+    }
+
+    /// Does work that can be dropped at any point, and drops it when a stop is requested. Work that sees the request
+    /// itself can still return its own result.
+    pub(crate) async fn or_stop<T>(
+        &self,
+        work: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        tokio::select! {
+            biased;
+            result = work => result,
+            () = self.requested() => Err(Interrupted.into()),
+        }
+    }
+
+    /// Does work that must not be dropped. Says so if a stop is requested meanwhile.
+    pub(crate) async fn finish<T>(&self, printer: Printer, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            biased;
+            result = &mut work => return result,
+            () = self.requested() => {}
+        }
+        printer.print_line(FINISHING);
+        work.await
     }
 
     /// The request as the training loop takes it.
@@ -36,6 +79,15 @@ impl Interrupt {
     pub(crate) async fn requested(&self) {
         self.flag.requested().await;
     }
+}
+
+/// Runs a command that Ctrl-C may end at any point.
+pub(crate) async fn stoppable(
+    interrupt: &Interrupt,
+    command: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    interrupt.listen_silently()?;
+    Box::pin(interrupt.or_stop(command)).await
 }
 
 #[expect(

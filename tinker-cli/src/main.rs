@@ -23,6 +23,7 @@ mod format;
 mod interrupt;
 mod listing;
 mod log;
+mod one_by_one;
 mod options;
 mod peft_folder;
 mod plot;

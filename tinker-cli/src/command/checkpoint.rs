@@ -9,6 +9,7 @@ mod search;
 
 use crate::connect::ServiceArgs;
 use crate::context::Context;
+use crate::interrupt::stoppable;
 
 /// Show, share, copy and delete checkpoints.
 ///
@@ -68,18 +69,24 @@ enum Action {
 /// Runs the subcommand.
 pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     match args.action {
-        Action::List(args) => listed::list(args, context).await,
+        Action::List(args) => stoppable(&context.interrupt, listed::list(args, context)).await,
         Action::Info {
             checkpoint,
             service,
-        } => listed::info(&checkpoint, &service, context).await,
-        Action::Search(args) => search::run(*args, context).await,
+        } => {
+            stoppable(
+                &context.interrupt,
+                listed::info(&checkpoint, &service, context),
+            )
+            .await
+        }
+        Action::Search(args) => stoppable(&context.interrupt, search::run(*args, context)).await,
         Action::Download(args) => Box::pin(download::run(args, context)).await,
-        Action::Import(args) => Box::pin(import::run(args, context)).await,
+        Action::Import(args) => stoppable(&context.interrupt, import::run(args, context)).await,
         Action::Publish(args) => change::publish(args, true, context).await,
         Action::Unpublish(args) => change::publish(args, false, context).await,
         Action::Ttl(args) => change::set_ttl(args, context).await,
-        Action::Copy(args) => change::copy(args, context).await,
+        Action::Copy(args) => stoppable(&context.interrupt, change::copy(args, context)).await,
         Action::Delete(args) => Box::pin(delete::run(args, context)).await,
     }
 }

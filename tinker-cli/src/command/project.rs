@@ -7,6 +7,7 @@ use tinker_types::SessionId;
 
 use crate::connect::ServiceArgs;
 use crate::context::Context;
+use crate::one_by_one::each;
 use crate::report::Printable;
 use crate::style::TerminalStyle;
 
@@ -44,13 +45,16 @@ enum Action {
 struct Assigned {
     project_id: String,
     session_ids: Vec<String>,
+    /// Sessions that were not assigned, after a failure or an interruption.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: Vec<String>,
 }
 
 impl Printable for Assigned {
     fn to_text(&self, _: TerminalStyle) -> String {
         let line = |id| format!("{id} is in project {}\n", self.project_id);
-        let lines: Vec<String> = self.session_ids.iter().map(line).collect();
-        lines.concat()
+        let left = self.left.iter().map(|id| format!("left {id}\n"));
+        self.session_ids.iter().map(line).chain(left).collect()
     }
 }
 
@@ -63,13 +67,18 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     } = args.action;
     let service = service.open(context)?;
     let client = service.client.sessions();
-    for session in &sessions {
-        client
-            .assign_project(&SessionId::from(session.as_str()), project.as_str())
-            .await?;
+    context.interrupt.listen_silently()?;
+    let request = async |session: &String| {
+        let session = SessionId::from(session.as_str());
+        Ok(client.assign_project(&session, project.as_str()).await?)
+    };
+    let attempted = each(sessions, context, request).await;
+    if attempted.has_result() {
+        context.report.print(&Assigned {
+            project_id: project.clone(),
+            session_ids: attempted.done,
+            left: attempted.left,
+        })?;
     }
-    context.report.print(&Assigned {
-        project_id: project,
-        session_ids: sessions,
-    })
+    attempted.end
 }

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 use tinker_client::{CheckpointPath, ListOptions, ServiceClient};
+use tinker_types::ModelId;
 
 use crate::connect::{Connection, ServerArgs};
 use crate::context::Context;
 use crate::exit::Usage;
+use crate::one_by_one::each;
 use crate::report::Printable;
 use crate::style::TerminalStyle;
 
@@ -33,6 +35,9 @@ struct Answer {
     server: String,
     /// Runs that were released.
     unloaded: Vec<String>,
+    /// Runs that were not released, after a failure or an interruption.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: Vec<String>,
     /// Runs that the server lists; `None` if some were released.
     #[serde(skip_serializing_if = "Option::is_none")]
     runs: Option<Vec<Listed>>,
@@ -48,7 +53,8 @@ struct Listed {
 impl Printable for Answer {
     fn to_text(&self, _: TerminalStyle) -> String {
         let unloaded = self.unloaded.iter().map(|run| format!("unloaded {run}\n"));
-        let mut text: String = unloaded.collect();
+        let left = self.left.iter().map(|run| format!("left {run}\n"));
+        let mut text: String = unloaded.chain(left).collect();
         for listed in self.runs.iter().flatten() {
             let Listed {
                 run,
@@ -72,24 +78,22 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     context.printer.print_labelled("server", &shown);
     let service = ServiceClient::new(server.config)?;
     let _narration = Connection::watch(&service, &shown, context.printer);
+    context.interrupt.listen_silently()?;
+    let runs = args.runs.iter().map(|run| run_of(run));
+    let runs: Vec<ModelId> = runs.collect::<Result<_, _>>()?;
+    let is_list = runs.is_empty();
+    let request = async |run: &ModelId| Ok(service.unload_model(run.clone()).await?);
+    let attempted = each(runs, context, request).await;
+    let names = |runs: &[ModelId]| runs.iter().map(ToString::to_string).collect();
     let mut answer = Answer {
         server: shown,
-        unloaded: Vec::new(),
+        unloaded: names(&attempted.done),
+        left: names(&attempted.left),
         runs: None,
     };
-    for run in &args.runs {
-        let run = if CheckpointPath::is_address(run) {
-            let path = CheckpointPath::parse_for_sampling(run);
-            let path = path.map_err(|error| Usage(error.to_string()))?;
-            path.run().clone()
-        } else {
-            run.as_str().into()
-        };
-        service.unload_model(run.clone()).await?;
-        answer.unloaded.push(run.to_string());
-    }
-    if args.runs.is_empty() {
-        let runs = service.runs().list(ListOptions::default()).all().await?;
+    if is_list {
+        let runs = async { Ok(service.runs().list(ListOptions::default()).all().await?) };
+        let runs = context.interrupt.or_stop(runs).await?;
         let listed = |run: tinker_types::TrainingRun| Listed {
             run: run.training_run_id.to_string(),
             base_model: run.base_model,
@@ -97,5 +101,20 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         };
         answer.runs = Some(runs.into_iter().map(listed).collect());
     }
-    context.report.print(&answer)
+    if attempted.has_result() {
+        context.report.print(&answer)?;
+    }
+    attempted.end
+}
+
+/// The run that a text names, by its id or by one of its checkpoints.
+fn run_of(text: &str) -> Result<ModelId, Usage> {
+    if !CheckpointPath::is_address(text) {
+        return Ok(text.into());
+    }
+    let path = CheckpointPath::parse_for_sampling(text);
+    Ok(path
+        .map_err(|error| Usage(error.to_string()))?
+        .run()
+        .clone())
 }

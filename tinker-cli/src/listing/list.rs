@@ -10,6 +10,7 @@ use super::column::{Chosen, Row};
 use super::filter::Filters;
 use super::lines::{Format, Lines};
 use crate::context::Context;
+use crate::exit::Interrupted;
 use crate::format;
 use crate::progress::Counter;
 
@@ -58,7 +59,7 @@ impl<T: Row> List<T> {
         if needs_all { most } else { wanted.min(most) }
     }
 
-    /// Prints entries.
+    /// Prints entries. When a stop is requested, those that were read.
     pub(crate) async fn print(
         &self,
         entries: impl Stream<Item = Result<T, Error>>,
@@ -80,7 +81,20 @@ impl<T: Row> List<T> {
             self.limit
         };
         let (mut rows, mut shown, mut read, mut has_more) = (Vec::new(), 0, 0, false);
-        while let Some(row) = entries.try_next().await? {
+        let mut is_stopped = false;
+        let interrupt = &context.interrupt;
+        loop {
+            let row = tokio::select! {
+                biased;
+                () = interrupt.requested() => {
+                    is_stopped = true;
+                    break;
+                }
+                row = entries.try_next() => row?,
+            };
+            let Some(row) = row else {
+                break;
+            };
             read += 1;
             counter.update(read);
             if !self.filters.accepts(&row) {
@@ -103,11 +117,21 @@ impl<T: Row> List<T> {
             }
         }
         drop(counter);
+        if is_stopped && self.order.is_some() {
+            // Of a part of the list it is not known which rows come first.
+            rows.clear();
+        }
         has_more |= rows.len() > limit;
         self.cut(&mut rows, limit);
         shown += rows.len();
         if !rows.is_empty() {
             lines.print(&rows)?;
+        }
+        if is_stopped {
+            let (read, shown) = (format::count(read, T::NOUN), format::number(shown as u64));
+            let line = format!("\nstopped: {read} read, {shown} shown; the list is not complete");
+            context.printer.print_line(&line);
+            return Err(Interrupted.into());
         }
         Self::finish(shown, read, has_more, context);
         Ok(())

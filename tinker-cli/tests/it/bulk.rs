@@ -17,7 +17,7 @@ const KEPT: usize = 20;
 const FAULTS: u64 = 30;
 
 /// One request or response: its head and its body.
-fn message(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+pub(crate) fn message(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).unwrap_or(0) == 0 {
@@ -35,7 +35,7 @@ fn message(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
 }
 
 /// Serves connections, a thread each, and returns the address.
-fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> String {
+pub(crate) fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -48,7 +48,7 @@ fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> String {
 }
 
 /// A server with a list of 100,000 checkpoints, some of which have fields and types that no version knows.
-fn long_list(stream: TcpStream) {
+pub(crate) fn long_list(stream: TcpStream) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut stream = stream;
     while let Some((head, _)) = message(&mut reader) {
@@ -84,7 +84,8 @@ fn long_list(stream: TcpStream) {
         let body = body.to_string();
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json";
         let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
-        if stream.write_all(answer.as_bytes()).is_err() {
+        let is_last = head.contains("connection: close");
+        if stream.write_all(answer.as_bytes()).is_err() || is_last {
             return;
         }
     }
@@ -124,6 +125,17 @@ fn a_hundred_thousand_checkpoints_are_listed_in_bounded_memory() {
     assert_eq!(head.stdout.lines().count(), 1);
 }
 
+/// Sends a request to a server, and returns its answer. The server closes the connection.
+pub(crate) fn forward(upstream: &str, head: &str, body: &[u8]) -> Option<Vec<u8>> {
+    let mut server = TcpStream::connect(upstream).unwrap();
+    let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+    server.write_all(head.as_bytes()).unwrap();
+    server.write_all(body).unwrap();
+    let mut answer = Vec::new();
+    server.read_to_end(&mut answer).ok()?;
+    Some(answer)
+}
+
 /// Relays requests, and breaks connections before or after them, or answers 503.
 fn faulty(upstream: &str, count: &AtomicU64, stream: TcpStream) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
@@ -145,14 +157,9 @@ fn faulty(upstream: &str, count: &AtomicU64, stream: TcpStream) {
             }
             continue;
         }
-        let mut server = TcpStream::connect(upstream).unwrap();
-        let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
-        server.write_all(head.as_bytes()).unwrap();
-        server.write_all(&body).unwrap();
-        let mut answer = Vec::new();
-        if server.read_to_end(&mut answer).is_err() || is_faulty {
+        let Some(answer) = forward(upstream, &head, &body).filter(|_| !is_faulty) else {
             return;
-        }
+        };
         // The server closes its connection, and so does the relay.
         let _ = stream.write_all(&answer);
         return;

@@ -36,6 +36,7 @@ mod servers;
 mod several;
 mod shell;
 mod snapshot;
+mod stopped;
 #[cfg(feature = "tokenizers")]
 mod texts;
 mod train;

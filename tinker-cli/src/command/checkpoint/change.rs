@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use tinker_client::{CheckpointPath, CopyOptions};
+use tinker_client::{CheckpointPath, CopyOptions, Error, ServiceClient};
 
-use crate::connect::{Service, ServiceArgs, reference};
+use crate::connect::{ServiceArgs, reference};
 use crate::context::Context;
 use crate::exit::Usage;
 use crate::listing::parse_duration;
+use crate::one_by_one::{Attempted, each};
 use crate::report::Printable;
 use crate::style::TerminalStyle;
 
@@ -63,14 +64,17 @@ struct Changed {
     change: String,
     is_dry_run: bool,
     tinker_paths: Vec<CheckpointPath>,
+    /// Checkpoints that were not changed, after a failure or an interruption.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: Vec<CheckpointPath>,
 }
 
 impl Printable for Changed {
     fn to_text(&self, _: TerminalStyle) -> String {
         let would = if self.is_dry_run { "would be " } else { "" };
         let line = |path| format!("{path} {would}{}\n", self.change);
-        let lines: Vec<String> = self.tinker_paths.iter().map(line).collect();
-        lines.concat()
+        let left = self.left.iter().map(|path| format!("left {path}\n"));
+        self.tinker_paths.iter().map(line).chain(left).collect()
     }
 }
 
@@ -87,60 +91,73 @@ impl Printable for Copied {
 }
 
 impl Args {
-    async fn find(&self, context: &Context) -> anyhow::Result<(Service, Vec<CheckpointPath>)> {
-        let service = self.service.open(context)?;
-        let mut paths = Vec::new();
-        for text in &self.checkpoints {
-            paths.push(reference::checkpoint(text, &[], &service.client, context.printer).await?);
-        }
-        Ok((service, paths))
-    }
-
-    fn print(
+    /// Finds the checkpoints, changes one after another, and prints which are changed.
+    async fn apply(
         &self,
         change: String,
-        tinker_paths: Vec<CheckpointPath>,
         context: &Context,
+        request: impl AsyncFn(&ServiceClient, &CheckpointPath) -> Result<(), Error>,
     ) -> anyhow::Result<()> {
-        context.report.print(&Changed {
-            change,
-            is_dry_run: self.dry_run,
-            tinker_paths,
-        })
+        let interrupt = &context.interrupt;
+        interrupt.listen_silently()?;
+        let service = self.service.open(context)?;
+        let client = &service.client;
+        let mut paths = Vec::new();
+        for text in &self.checkpoints {
+            let found = reference::checkpoint(text, &[], client, context.printer);
+            paths.push(interrupt.or_stop(found).await?);
+        }
+        let attempted = if self.dry_run {
+            Attempted {
+                done: paths,
+                left: Vec::new(),
+                end: Ok(()),
+            }
+        } else {
+            let request = async |path: &CheckpointPath| Ok(request(client, path).await?);
+            each(paths, context, request).await
+        };
+        if attempted.has_result() {
+            context.report.print(&Changed {
+                change,
+                is_dry_run: self.dry_run,
+                tinker_paths: attempted.done,
+                left: attempted.left,
+            })?;
+        }
+        attempted.end
     }
 }
 
 /// Publishes checkpoints, or makes them private.
 pub(super) async fn publish(args: Args, is_public: bool, context: &Context) -> anyhow::Result<()> {
-    let (service, paths) = args.find(context).await?;
-    let checkpoints = service.client.checkpoints();
-    for path in paths.iter().filter(|_| !args.dry_run) {
-        if is_public {
-            checkpoints.publish(path).await?;
-        } else {
-            checkpoints.unpublish(path).await?;
-        }
-    }
     let change = if is_public {
         "published"
     } else {
         "made private"
     };
-    args.print(change.to_owned(), paths, context)
+    let request = async |client: &ServiceClient, path: &CheckpointPath| {
+        let checkpoints = client.checkpoints();
+        if is_public {
+            checkpoints.publish(path).await
+        } else {
+            checkpoints.unpublish(path).await
+        }
+    };
+    args.apply(change.to_owned(), context, request).await
 }
 
 /// Sets or removes the time of deletion.
 pub(super) async fn set_ttl(args: TtlArgs, context: &Context) -> anyhow::Result<()> {
     let ttl = args.ttl.as_deref().map(duration).transpose()?;
-    let (service, paths) = args.change.find(context).await?;
-    for path in paths.iter().filter(|_| !args.change.dry_run) {
-        service.client.checkpoints().set_ttl(path, ttl).await?;
-    }
     let change = match &args.ttl {
         Some(ttl) => format!("deleted in {ttl}"),
         None => "kept".to_owned(),
     };
-    args.change.print(change, paths, context)
+    let request = async |client: &ServiceClient, path: &CheckpointPath| {
+        client.checkpoints().set_ttl(path, ttl).await
+    };
+    args.change.apply(change, context, request).await
 }
 
 /// Copies a checkpoint.

@@ -12,7 +12,6 @@ use crate::connect::{ServiceArgs, reference};
 use crate::context::Context;
 use crate::exit::{Interrupted, Usage};
 use crate::format;
-use crate::interrupt::Interrupt;
 use crate::listing::Filters;
 use crate::progress::Progress;
 use crate::report::Printable;
@@ -107,8 +106,11 @@ impl Printable for Outcome {
 /// Deletes checkpoints.
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let filters = Filters::parse(&args.filters)?;
+    let interrupt = &context.interrupt;
+    interrupt.listen_silently()?;
     let service = args.service.open(context)?;
-    let mut doomed = select(&args, &filters, &service.client, context).await?;
+    let chosen = select(&args, &filters, &service.client, context);
+    let mut doomed = or_nothing(interrupt.or_stop(chosen).await, context)?;
     let mut seen = BTreeSet::new();
     doomed.retain(|doomed| seen.insert(doomed.tinker_path.to_string()));
     if doomed.is_empty() {
@@ -117,7 +119,9 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         announce(&doomed, context);
     }
     let question = format!("Delete {}?", format::count(doomed.len(), "checkpoint"));
-    if doomed.is_empty() || !args.confirm.confirm(&question)? {
+    let is_confirmed = !doomed.is_empty()
+        && or_nothing(args.confirm.confirm(&question, interrupt).await, context)?;
+    if !is_confirmed {
         return context.report.print(&Outcome {
             is_dry_run: args.confirm.dry_run,
             selected: doomed,
@@ -131,15 +135,31 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         .into_iter()
         .map(|doomed| doomed.tinker_path)
         .collect();
-    let (outcome, is_interrupted) = delete(&service.client, paths, context).await?;
+    let deletion = delete(&service.client, paths, context);
+    let outcome = interrupt.finish(context.printer, deletion).await;
     context.report.print(&outcome)?;
-    if is_interrupted {
+    if interrupt.is_requested() {
+        let deleted = format::count(outcome.deleted_count, "checkpoint");
+        let rest = outcome.failed.len() + outcome.left.len();
+        let line = format!(
+            "stopped: {deleted} deleted, {} not",
+            format::number(rest as u64)
+        );
+        context.printer.print_line(&line);
         return Err(Interrupted.into());
     }
     match outcome.failed.len() {
         0 => Ok(()),
         count => Err(NotDeleted(format::count(count, "checkpoint")).into()),
     }
+}
+
+/// Says that nothing was deleted, if a stop was requested before.
+fn or_nothing<T>(result: anyhow::Result<T>, context: &Context) -> anyhow::Result<T> {
+    if result.as_ref().is_err_and(anyhow::Error::is::<Interrupted>) {
+        context.printer.print_line("\nstopped: nothing was deleted");
+    }
+    result
 }
 
 /// The checkpoints that the options name.
@@ -205,15 +225,10 @@ fn announce(doomed: &[Doomed], context: &Context) {
     }
 }
 
-/// Deletes each checkpoint, several at a time. An interruption lets the started requests end.
-async fn delete(
-    service: &ServiceClient,
-    paths: Vec<CheckpointPath>,
-    context: &Context,
-) -> anyhow::Result<(Outcome, bool)> {
+/// Deletes each checkpoint, several at a time. After a request to stop, none is started.
+async fn delete(service: &ServiceClient, paths: Vec<CheckpointPath>, context: &Context) -> Outcome {
     let checkpoints = service.checkpoints();
-    let notice = "stopping after the started requests; Ctrl-C again exits at once";
-    let interrupt = Interrupt::listen(context.printer, notice)?;
+    let interrupt = &context.interrupt;
     let mut progress = Progress::start(context.printer, "delete", paths.len());
     let mut outcome = Outcome {
         is_dry_run: false,
@@ -224,9 +239,9 @@ async fn delete(
         left: Vec::new(),
     };
     let tries = paths.into_iter().map(|path| {
-        let (checkpoints, interrupt) = (&checkpoints, &interrupt);
+        let checkpoints = &checkpoints;
         async move {
-            if interrupt.flag().is_requested() {
+            if interrupt.is_requested() {
                 return (path, None);
             }
             let result = checkpoints.delete(&path).await;
@@ -249,5 +264,5 @@ async fn delete(
     }
     drop((results, progress));
     outcome.deleted_count = outcome.deleted.len();
-    Ok((outcome, interrupt.flag().is_requested()))
+    outcome
 }

@@ -1,7 +1,7 @@
 //! `tinker checkpoint download`: the files of a checkpoint as a PEFT folder.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,7 +15,6 @@ use crate::connect::{ServiceArgs, reference};
 use crate::context::Context;
 use crate::exit::{Interrupted, Usage};
 use crate::format;
-use crate::interrupt::Interrupt;
 use crate::peft_folder::PeftFolder;
 use crate::progress::Progress;
 use crate::report::Printable;
@@ -62,9 +61,12 @@ impl Printable for Fetched {
 
 /// Fetches a checkpoint.
 pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
+    let interrupt = &context.interrupt;
+    interrupt.listen_silently()?;
     let service = args.service.open(context)?;
     let client = &service.client;
-    let path = reference::checkpoint(&args.checkpoint, &[], client, context.printer).await?;
+    let path = reference::checkpoint(&args.checkpoint, &[], client, context.printer);
+    let path = interrupt.or_stop(path).await?;
     let name = || format!("{}_{}_{}", path.run(), path.kind_str(), path.name());
     let target = args
         .output
@@ -82,14 +84,20 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         std::fs::remove_dir_all(&target)
             .with_context(|| format!("cannot replace {}", target.display()))?;
     }
-    let options = options(args.parallel, context);
-    let notice = "stopping; the next call continues. Ctrl-C again exits at once";
-    let interrupt = Interrupt::listen(context.printer, notice)?;
-    let fetched = tokio::select! {
-        biased;
-        () = interrupt.requested() => return Err(Interrupted.into()),
-        fetched = Box::pin(fetch(client, &path, &target, options, context)) => fetched?,
-    };
+    let (options, received) = options(args.parallel, context);
+    let fetched = Box::pin(fetch(client, &path, &target, options, context)).await;
+    if fetched
+        .as_ref()
+        .is_err_and(anyhow::Error::is::<Interrupted>)
+    {
+        let received = received.lock().unwrap_or_else(PoisonError::into_inner);
+        let line = format!(
+            "\nstopped: {} received; the next call continues",
+            received.describe()
+        );
+        context.printer.print_line(&line);
+    }
+    let fetched = fetched?;
     let findings = match PeftFolder::open(&fetched.folder) {
         Ok(adapter) => adapter.findings(),
         Err(why) => vec![format!("the files are no PEFT adapter: {why:#}")],
@@ -109,22 +117,39 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     })
 }
 
-fn options(parallel: usize, context: &Context) -> DownloadOptions {
-    let bar = Progress::start(context.printer, "download", 100);
-    let bar = Mutex::new(bar);
-    DownloadOptions::default()
+/// Received bytes and size of all files.
+#[derive(Debug, Default)]
+struct Received {
+    done: u64,
+    total: u64,
+}
+
+impl Received {
+    fn describe(&self) -> String {
+        let (done, total) = (format::bytes(self.done), format::bytes(self.total));
+        format!("{done} of {total}")
+    }
+}
+
+fn options(parallel: usize, context: &Context) -> (DownloadOptions, Arc<Mutex<Received>>) {
+    let bar = Mutex::new(Progress::start(context.printer, "download", 100));
+    let shared = Arc::new(Mutex::new(Received::default()));
+    let received = Arc::clone(&shared);
+    let options = DownloadOptions::default()
         .with_parallel(parallel)
         .with_progress(move |progress| {
+            let mut received = received.lock().unwrap_or_else(PoisonError::into_inner);
+            received.done = progress.all_received;
+            received.total = progress.all_total.max(progress.all_received);
             let mut bar = bar.lock().unwrap_or_else(PoisonError::into_inner);
-            let (received, total) = (progress.all_received, progress.all_total);
-            let total = total.max(received);
-            let message = format!("{} of {}", format::bytes(received), format::bytes(total));
-            bar.update((received * 100 / total.max(1)) as usize, &message);
-        })
+            let percent = (received.done * 100 / received.total.max(1)) as usize;
+            bar.update(percent, &received.describe());
+        });
+    (options, shared)
 }
 
 /// Fetches the files. Servers of newer versions provide those of external checkpoints only: a training checkpoint is then
-/// loaded into a model and exported for an hour.
+/// loaded into a model and exported for an hour. After a request to stop, the export and the session are still removed.
 async fn fetch(
     service: &ServiceClient,
     path: &CheckpointPath,
@@ -133,29 +158,46 @@ async fn fetch(
     context: &Context,
 ) -> anyhow::Result<Downloaded> {
     let checkpoints = service.checkpoints();
-    let direct = checkpoints.download(path, target, options.clone()).await;
-    let has_none = matches!(&direct, Err(Error::Status(error))
-        if matches!(error.status().as_u16(), 404 | 405 | 501) && error.detail().contains("no archives"));
-    if !has_none || path.kind() != CheckpointKind::Training {
-        return Ok(direct?);
+    let download = async |path: &CheckpointPath, options| {
+        let download = async { Ok(checkpoints.download(path, target, options).await?) };
+        context.interrupt.or_stop(download).await
+    };
+    let direct = download(path, options.clone()).await;
+    let has_none = |error: &anyhow::Error| {
+        matches!(error.downcast_ref(), Some(Error::Status(error))
+        if matches!(error.status().as_u16(), 404 | 405 | 501) && error.detail().contains("no archives"))
+    };
+    if !direct.as_ref().is_err_and(has_none) || path.kind() != CheckpointKind::Training {
+        return direct;
     }
     let line = "the server provides the files of exports only: loading the checkpoint and exporting it for an hour";
     context.printer.print_line(line);
-    let training = service.create_training_client_from_state(path).await?;
-    let export = ExportOptions::new("download").with_ttl(TEMPORARY);
-    let exported = training.save_weights_external(export).await?.path;
-    let fetched = checkpoints.download(&exported, target, options).await;
-    if let Err(error) = checkpoints.delete(&exported).await {
-        let note = format!("{exported} could not be deleted ({error}); it expires in an hour");
-        context.printer.print_note(&note);
-    }
-    let reason = if fetched.is_ok() {
-        FinishReason::Success
-    } else {
-        FinishReason::Errored
+    let export = async {
+        let training = service.create_training_client_from_state(path).await?;
+        let export = ExportOptions::new("download").with_ttl(TEMPORARY);
+        let exported = training.save_weights_external(export).await?.path;
+        // The model lives as long as its export is needed.
+        Ok((training, exported))
+    };
+    let fetched = match context.interrupt.or_stop(export).await {
+        Ok((_training, exported)) => {
+            let fetched = download(&exported, options).await;
+            if let Err(error) = checkpoints.delete(&exported).await {
+                let note =
+                    format!("{exported} could not be deleted ({error}); it expires in an hour");
+                context.printer.print_note(&note);
+            }
+            fetched
+        }
+        Err(error) => Err(error),
+    };
+    let reason = match &fetched {
+        Ok(_) => FinishReason::Success,
+        Err(error) if error.is::<Interrupted>() => FinishReason::Interrupted,
+        Err(_) => FinishReason::Errored,
     };
     if let Err(error) = service.close(reason).await {
         tracing::info!(%error, "the session could not be closed");
     }
-    Ok(fetched?)
+    fetched
 }
