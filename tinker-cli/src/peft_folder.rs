@@ -131,7 +131,7 @@ impl PeftFolder {
         }
         let modules = self.modules();
         if modules.contains("lm_head") {
-            findings.push("it adapts lm_head: vLLM and SGLang refuse this for models whose head is tied to the embedding; merge the adapter, or train without unembed".to_owned());
+            findings.push("it adapts lm_head: vLLM and SGLang refuse this for models whose head is tied to the embedding; merge the adapter, or train with --train attention,mlp".to_owned());
         }
         if let Some(Value::Array(declared)) = self.config.get("target_modules") {
             let declared: BTreeSet<&str> = declared.iter().filter_map(Value::as_str).collect();

@@ -12,6 +12,7 @@ use tinker_local::{ExportTarget, SavedAdapter};
 use tinker_types::{CheckpointPath, Endpoint as _, StartWeightsUpload};
 
 use crate::command::export::{Dtype, write_merged};
+use crate::command::train::Adapter;
 use crate::connect::{Connection, Server, ServerArgs, engine};
 use crate::context::Context;
 use crate::exit::Usage;
@@ -276,9 +277,7 @@ impl Handover<'_> {
                 if let Some((settings, done)) = run {
                     let left = settings.steps.saturating_sub(*done).max(1);
                     option(&mut words, "--steps", left.to_string());
-                    if let Some(rank) = settings.rank {
-                        option(&mut words, "--rank", rank.to_string());
-                    }
+                    words.extend(settings.adapter.iter().flat_map(Adapter::to_words));
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! `tinker train`: fine-tuning.
 
+mod adapter;
 mod args;
 mod cache;
 mod check;
@@ -38,6 +39,8 @@ mod summary;
 
 use crate::context::Context;
 
+#[cfg(feature = "local")]
+pub(crate) use adapter::Adapter;
 pub(crate) use args::Args;
 pub(crate) use past::Past;
 #[cfg(feature = "local")]

@@ -224,3 +224,48 @@ fn past_runs_are_listed_shown_and_compared() {
     let none = work.run(&["train", "show", "nowhere"]);
     assert_eq!(none.code, 2, "{}", none.stderr);
 }
+
+#[test]
+fn only_the_chosen_parts_are_trained() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 20);
+    let parts = ["--train", "mlp,attention", "--rank", "2"];
+    let plan = work.run(&train(&[&parts[..], &["--dry-run", "--json"]].concat()));
+    assert_eq!(
+        plan.json()["plan"]["train"],
+        serde_json::json!(["attention", "mlp"])
+    );
+    let outcome = work.run(&train(&[&parts[..], &["--json"]].concat())).json();
+    let address = outcome["checkpoint"].as_str().unwrap();
+    let info = work.run(&["checkpoint", "info", address, "--json"]).json();
+    let trained = ["train_attn", "train_mlp", "train_unembed"].map(|part| info[part].clone());
+    assert_eq!(trained, [true, true, false].map(serde_json::Value::from));
+    let download = [
+        "checkpoint",
+        "download",
+        address,
+        "--output",
+        "out",
+        "--json",
+    ];
+    let fetched = work.run(&download).json();
+    assert_eq!(fetched["findings"], serde_json::json!([]));
+    let config = std::fs::read_to_string(work.path("run/config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    let words = config["continue_command"].to_string();
+    assert!(words.contains(r#""--train","attention,mlp""#), "{words}");
+    for (wrong, why) in [
+        (["--train", "heads"].as_slice(), "attention, mlp, unembed"),
+        (
+            &["--train", "mlp", "--resume", address],
+            "cannot be used with",
+        ),
+    ] {
+        let refused = work.run(&train(wrong));
+        assert!(
+            refused.code == 2 && refused.stderr.contains(why),
+            "{}",
+            refused.stderr
+        );
+    }
+}

@@ -261,6 +261,11 @@ pub const BUILT_IN: &[BuiltIn] = &[
                 has_default: true,
             },
             InertOption {
+                option: "--train",
+                why: "the server trains all weights; leave the option out",
+                has_default: false,
+            },
+            InertOption {
                 option: "--temperature",
                 why: "the server samples at temperature 1.0 only; leave the option out",
                 has_default: false,

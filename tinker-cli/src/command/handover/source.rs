@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tinker_train::{CONFIG, METRICS};
 use tinker_types::{CheckpointKind, CheckpointPath};
 
-use crate::command::train::SUMMARY;
+use crate::command::train::{Adapter, SUMMARY};
 use crate::exit::Usage;
 
 /// The run to hand over.
@@ -24,7 +24,9 @@ pub(super) struct Source {
 pub(super) struct Settings {
     /// Words of the command with these settings, without the start, the checkpoint and the server.
     pub(super) command: Vec<String>,
-    pub(super) rank: Option<u32>,
+    /// Missing if the run began from a checkpoint.
+    #[serde(flatten)]
+    pub(super) adapter: Option<Adapter>,
     /// Number of steps of the whole run.
     pub(super) steps: usize,
 }
@@ -150,6 +152,8 @@ mod tests {
         );
         let found = |name| {
             let source = Source::read(&text, name).unwrap();
+            let adapter = source.run.as_ref().unwrap().0.adapter.as_ref().unwrap();
+            assert_eq!(adapter.to_words(), ["--rank", "4"]);
             (source.checkpoint.name().to_owned(), source.run.unwrap().1)
         };
         assert_eq!(found(None), ("b".to_owned(), 4));

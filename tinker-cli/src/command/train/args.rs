@@ -1,8 +1,9 @@
 //! Arguments of `tinker train`.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use super::adapter::AdapterArgs;
 use super::run_args::RunArgs;
 use crate::connect::DestinationArgs;
 use crate::data_files::{ReadArgs, weight};
@@ -27,7 +28,7 @@ Examples:
   tinker train examples/data/pig-latin.jsonl
   tinker train chats.jsonl --eval questions.jsonl --epochs 5 --output runs/chats
   tinker train more.jsonl --resume tinker://RUN/weights/final
-  tinker train chats.jsonl --model ~/models/Qwen3-0.6B --batch-size 4
+  tinker train chats.jsonl --model ~/models/Qwen3-0.6B --batch-size 4 --train attention,mlp
   tinker train math.jsonl prose.jsonl --mix 2,0.5
   zcat chats.jsonl.gz | tinker train - --eval questions.jsonl
   tinker train data.jsonl --dry-run
@@ -46,7 +47,7 @@ pub(crate) struct Args {
     pub(super) model: Option<String>,
     /// Start from a training checkpoint instead of a fresh adapter: its tinker:// address, or a run id, a run folder or
     /// `latest` for the newest one of that run.
-    #[arg(long, value_name = "CHECKPOINT", add = crate::completion::checkpoints(), conflicts_with_all = ["model", "rank"])]
+    #[arg(long, value_name = "CHECKPOINT", add = crate::completion::checkpoints(), conflicts_with_all = ["model", "rank", "train"])]
     pub(super) resume: Option<String>,
     /// Name of the checkpoint to save.
     #[arg(long, default_value = "final")]
@@ -63,9 +64,8 @@ pub(crate) struct Args {
     /// Encode the data anew, and do not keep the result in the cache folder.
     #[arg(long, help_heading = "Data")]
     pub(super) no_cache: bool,
-    /// Rank of the LoRA adapter [default: 16].
-    #[arg(long, help_heading = "Training")]
-    pub(super) rank: Option<NonZeroU32>,
+    #[command(flatten)]
+    pub(super) adapter: AdapterArgs,
     /// Peak learning rate [default: 0.003 for the built-in model, 0.0002 for others].
     #[arg(long, value_name = "RATE", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) learning_rate: Option<f64>,

@@ -1,13 +1,13 @@
 //! Options that `train dpo` and `train rl` share.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use tinker_train::{Budget, Settings};
 use tinker_types::CheckpointPath;
 
+use super::adapter::AdapterArgs;
 use super::given::Given;
-use super::plan::DEFAULT_RANK;
 use super::run_args::RunArgs;
 use super::run_folder;
 use super::start::Start;
@@ -28,7 +28,7 @@ pub(super) struct CommonArgs {
     pub(super) model: Option<String>,
     /// Start from a training checkpoint instead of a fresh adapter: its tinker:// address, or a run id, a run folder or
     /// `latest` for the newest one of that run.
-    #[arg(long, value_name = "CHECKPOINT", add = crate::completion::checkpoints(), conflicts_with_all = ["model", "rank"])]
+    #[arg(long, value_name = "CHECKPOINT", add = crate::completion::checkpoints(), conflicts_with_all = ["model", "rank", "train"])]
     pub(super) resume: Option<String>,
     /// Name of the checkpoint to save.
     #[arg(long, default_value = "final")]
@@ -38,9 +38,8 @@ pub(super) struct CommonArgs {
     pub(super) output: Option<PathBuf>,
     #[command(flatten)]
     pub(super) read: ReadArgs,
-    /// Rank of the LoRA adapter [default: 16].
-    #[arg(long, help_heading = "Training")]
-    pub(super) rank: Option<NonZeroU32>,
+    #[command(flatten)]
+    pub(super) adapter: AdapterArgs,
     /// Random seed of the initial adapter weights, the order of the examples and the samples.
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Training")]
     pub(super) seed: u64,
@@ -104,11 +103,7 @@ impl CommonArgs {
             given.derive("resume", path, "the newest of that run");
         } else {
             given.derive("model", &model, "the only one, or the built-in one");
-            given.derive(
-                "rank",
-                &self.rank.map_or(DEFAULT_RANK, u32::from),
-                "default",
-            );
+            self.adapter.adapter().complete(&mut given);
         }
         connection.complete(&mut |key, value, why| given.derive(key, &value, why));
         given

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use futures_util::FutureExt as _;
-use tinker_client::{LoraConfig, SamplingClient, TrainingClient};
+use tinker_client::{SamplingClient, TrainingClient};
 use tinker_data::{EncodedQuestions, Renderer};
 use tinker_train::{
     Answers, Budget, EndReason, Ended, Evaluate, RunFolder, Score, Settings, Snapshot, Supervised,
@@ -13,7 +13,7 @@ use tinker_train::{
 };
 use tokio::time::Instant;
 
-use super::plan::{DEFAULT_RANK, Plan};
+use super::plan::Plan;
 use super::record::{Record, samples};
 use super::run_folder::SAMPLES;
 use super::runner::Runner;
@@ -119,10 +119,13 @@ impl Job<'_> {
         loaded: Option<TrainingClient>,
         before: Option<Vec<String>>,
     ) -> anyhow::Result<(TrainingClient, Vec<String>)> {
-        let training = match (loaded, self.plan.rank) {
+        let training = match (loaded, &self.plan.adapter) {
             (Some(loaded), _) => loaded,
-            (None, rank) => {
-                let lora = LoraConfig::new(rank.unwrap_or(DEFAULT_RANK)).with_seed(self.plan.seed);
+            (None, adapter) => {
+                let adapter = adapter
+                    .as_ref()
+                    .context("neither a checkpoint nor a new adapter")?;
+                let lora = adapter.lora_config(self.plan.seed);
                 connection
                     .service
                     .create_lora_training_client(&self.plan.model, lora)

@@ -5,6 +5,7 @@ use tinker_data::{EncodedCounts, EncodedQuestions};
 use tinker_train::TokenCounts;
 use tinker_types::CheckpointPath;
 
+use super::adapter::Adapter;
 use super::args::Args;
 use super::estimate::Estimate;
 use super::given::Given;
@@ -14,17 +15,15 @@ use crate::format::{self, labelled};
 use crate::report::Printable;
 use crate::style::{LABEL, TerminalStyle};
 
-/// Rank of the adapter by default.
-pub(crate) const DEFAULT_RANK: u32 = 16;
-
 /// The settings of a run.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Plan {
     pub(crate) model: String,
     /// Training checkpoint to start from instead of a fresh adapter.
     pub(crate) resume: Option<CheckpointPath>,
-    /// Rank of the adapter; `None` with a checkpoint, which has a rank.
-    pub(crate) rank: Option<u32>,
+    /// The new adapter; `None` with a checkpoint, which has one.
+    #[serde(flatten)]
+    pub(crate) adapter: Option<Adapter>,
     /// Peak of the schedule.
     pub(crate) learning_rate: f64,
     pub(crate) batch_size: usize,
@@ -55,10 +54,9 @@ impl Plan {
             (None, Some(epochs)) => tinker_train::steps(examples, batch_size, epochs),
             (None, None) => tinker_train::steps(examples, batch_size, 2.0).max(least_steps),
         };
-        let rank = args.rank.map_or(DEFAULT_RANK, u32::from);
         let by_model = rate::supervised(&model).value;
         Self {
-            rank: resume.is_none().then_some(rank),
+            adapter: resume.is_none().then(|| args.adapter.adapter()),
             learning_rate: args.learning_rate.unwrap_or(by_model),
             model,
             resume,
@@ -77,10 +75,10 @@ impl Plan {
         if let Some(path) = &self.resume {
             given.derive("resume", path, "the newest of that run");
         }
-        match self.rank {
-            Some(rank) => {
+        match &self.adapter {
+            Some(adapter) => {
                 given.derive("model", &self.model, "the only one, or the built-in one");
-                given.derive("rank", &rank, "default");
+                adapter.complete(given);
             }
             None => given.derive("rank", &"", "that of the checkpoint"),
         }
@@ -133,9 +131,9 @@ impl Plan {
             format::count(self.batch_size, "example"),
             epochs(self.epochs),
         );
-        match (&self.resume, self.rank) {
+        match (&self.resume, &self.adapter) {
             (Some(checkpoint), _) => text += &format!("from {checkpoint}, "),
-            (None, Some(rank)) => text += &format!("LoRA rank {rank}, "),
+            (None, Some(adapter)) => text += &format!("{}, ", adapter.describe()),
             (None, None) => {}
         }
         text + &format!("learning rate {}", self.learning_rate)
@@ -254,7 +252,7 @@ mod tests {
     fn a_checkpoint_keeps_its_rank() {
         let resume = Some("tinker://a/weights/b".parse().unwrap());
         let plan = Plan::new(&Args::parsed(&[]), "m".into(), resume, 32);
-        assert_eq!(plan.rank, None);
+        assert_eq!(plan.adapter, None);
         assert!(plan.describe().contains("from tinker://a/weights/b"));
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use serde::Serialize;
-use tinker_client::{LoraConfig, TrainingClient};
+use tinker_client::TrainingClient;
 use tinker_data::LengthLimit;
 use tinker_train::{Ended, Recipe, RunFolder, TokenCounts, Trainer};
 use tinker_types::CheckpointPath;
 
+use super::adapter::Adapter;
 use super::check::Check;
 use super::common::CommonArgs;
 use super::continued::Continued;
@@ -16,7 +17,6 @@ use super::cost::PriceList;
 use super::estimate::Estimate;
 use super::given::Given;
 use super::job::out_of_budget;
-use super::plan::DEFAULT_RANK;
 use super::record::Record;
 use super::rows::Rows;
 use super::run_folder::{self, PLOT, RECIPE, SUMMARY, folder_error};
@@ -51,7 +51,8 @@ struct Config<'a, S> {
     command: Vec<String>,
     model: &'a str,
     resume: Option<&'a CheckpointPath>,
-    rank: Option<u32>,
+    #[serde(flatten)]
+    adapter: Option<Adapter>,
     seed: u64,
     #[serde(flatten)]
     settings: S,
@@ -132,8 +133,7 @@ pub(super) async fn prepare(
         (Some(training), model)
     } else {
         let model = connection.base_model(args.model.as_deref())?;
-        let rank = args.rank.map_or(DEFAULT_RANK, u32::from);
-        let lora = LoraConfig::new(rank).with_seed(args.seed);
+        let lora = args.adapter.adapter().lora_config(args.seed);
         let service = &connection.service;
         let training = if args.run.dry_run {
             None
@@ -199,10 +199,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             command: self.given.to_words(),
             model: &self.model,
             resume: self.start.as_ref(),
-            rank: self
-                .start
-                .is_none()
-                .then(|| self.args.rank.map_or(DEFAULT_RANK, u32::from)),
+            adapter: self.start.is_none().then(|| self.args.adapter.adapter()),
             seed: self.args.seed,
             settings: self.settings,
         };
