@@ -21,7 +21,7 @@ pub(crate) use connection::Connection;
 pub(crate) use destination::{Destination, ENGINE_OPTIONS};
 pub(crate) use server::Server;
 pub(crate) use server_or_engine::ServerOrEngine;
-pub(crate) use service::{Service, ServiceArgs};
+pub(crate) use service::ServiceArgs;
 pub(crate) use template::{TemplateArgs, WITHOUT_MESSAGES};
 pub(crate) use tokenizer::find as find_tokenizer;
 #[cfg(feature = "local")]

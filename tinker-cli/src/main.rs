@@ -31,6 +31,8 @@ mod printer;
 mod program;
 mod progress;
 mod report;
+#[cfg(test)]
+mod schema;
 mod shown_row;
 mod style;
 mod watched;

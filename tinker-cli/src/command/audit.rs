@@ -104,3 +104,14 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     list.print(stream::iter(entries.into_iter().map(Ok)), context)
         .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::check;
+
+    #[test]
+    fn results_have_the_schemas_in_the_tree() {
+        check::<AuditEntry>("audit");
+    }
+}

@@ -45,6 +45,7 @@ enum Action {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Status {
     server: String,
     /// The setting that named the server.
@@ -70,6 +71,7 @@ impl Printable for Status {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Holder {
     email: Option<String>,
     user: Option<String>,
@@ -271,4 +273,16 @@ async fn whoami(args: &ServerArgs, context: &Context) -> anyhow::Result<()> {
         Err(error) => return Err(error.into()),
     };
     context.report.print(&holder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::check;
+
+    #[test]
+    fn results_have_the_schemas_in_the_tree() {
+        check::<Status>("auth-status");
+        check::<Holder>("auth-whoami");
+    }
 }

@@ -63,6 +63,7 @@ enum Action {
 
 /// Usage of one hour, with the metadata of its session.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct HourOfUse {
     #[serde(flatten)]
     event: UsageEvent,
@@ -245,4 +246,16 @@ fn moment(text: &str, now: Timestamp) -> Result<Timestamp, exit::Usage> {
         return Ok(time);
     }
     Timestamp::from_second(time.as_second() / 3600 * 3600).map_err(|_| unfit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::check;
+
+    #[test]
+    fn results_have_the_schemas_in_the_tree() {
+        check::<HourOfUse>("billing-usage");
+        check::<StorageEntry>("billing-storage");
+    }
 }

@@ -90,3 +90,20 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         Action::Delete(args) => Box::pin(delete::run(args, context)).await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::check;
+
+    #[test]
+    fn results_have_the_schemas_in_the_tree() {
+        check::<tinker_types::Checkpoint>("checkpoint-list");
+        check::<listed::Details>("checkpoint-info");
+        check::<delete::Outcome>("checkpoint-delete");
+        check::<change::Changed>("checkpoint-change");
+        check::<change::Copied>("checkpoint-copy");
+        check::<download::Fetched>("checkpoint-download");
+        check::<import::Imported>("checkpoint-import");
+    }
+}

@@ -120,3 +120,14 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::check;
+
+    #[test]
+    fn results_have_the_schemas_in_the_tree() {
+        check::<SupportedModel>("model");
+    }
+}

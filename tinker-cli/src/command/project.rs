@@ -42,6 +42,7 @@ enum Action {
 
 /// Assigned sessions.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Assigned {
     project_id: String,
     session_ids: Vec<String>,
@@ -81,4 +82,15 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         })?;
     }
     attempted.end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::check;
+
+    #[test]
+    fn results_have_the_schemas_in_the_tree() {
+        check::<Assigned>("project-assign");
+    }
 }

@@ -48,6 +48,7 @@ enum Action {
 
 /// A session with its runs and samplers.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Details {
     session_id: SessionId,
     #[serde(flatten)]
@@ -107,5 +108,18 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
                 .print(&Properties(Details { session_id, info }))
         }
         Action::ExportTrace(args) => trace::run(args, context).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::check;
+
+    #[test]
+    fn results_have_the_schemas_in_the_tree() {
+        check::<found::Found>("session-list");
+        check::<Details>("session-info");
+        check::<trace::Exported>("session-export-trace");
     }
 }

@@ -31,6 +31,7 @@ pub(crate) struct Args {
 
 /// Runs on a server.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
     server: String,
     /// Runs that were released.
@@ -44,6 +45,7 @@ struct Answer {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Listed {
     run: String,
     base_model: String,
@@ -117,4 +119,15 @@ fn run_of(text: &str) -> Result<ModelId, Usage> {
         .map_err(|error| Usage(error.to_string()))?
         .run()
         .clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::check;
+
+    #[test]
+    fn results_have_the_schemas_in_the_tree() {
+        check::<Answer>("unload");
+    }
 }

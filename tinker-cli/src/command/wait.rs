@@ -68,6 +68,7 @@ pub(crate) struct Args {
 
 /// The server is ready.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Answer {
     url: String,
     /// Time until it was ready.
@@ -280,4 +281,15 @@ impl From<Error> for Failure {
 /// An error with its causes, on one line.
 fn chain(error: &Error) -> String {
     format!("{error:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::check;
+
+    #[test]
+    fn results_have_the_schemas_in_the_tree() {
+        check::<Answer>("wait");
+    }
 }

@@ -31,6 +31,7 @@ mod pull;
 mod recipe;
 mod restart;
 mod sample;
+mod schemas;
 mod serve;
 mod servers;
 mod several;

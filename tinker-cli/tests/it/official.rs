@@ -72,14 +72,15 @@ const CASES: [(&str, &[&str], i32); 14] = [
 /// Recorded answers: status and body, by method and path.
 type Answers = BTreeMap<String, (u64, String)>;
 
-fn recording(name: &str) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/vectors/cli");
+/// A recorded exchange, by its folder and name.
+pub(crate) fn recording(name: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/vectors");
     let text = std::fs::read(folder.join(format!("{name}.json"))).unwrap();
     serde_json::from_slice(&text).unwrap()
 }
 
 /// A server with the answers of a recording, and its address.
-fn serve(recording: &Value) -> String {
+pub(crate) fn serve(recording: &Value) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let mut answers = Answers::new();
@@ -203,7 +204,7 @@ fn json_of(text: &str) -> Vec<Value> {
 fn every_recorded_command_shows_the_same_facts() {
     let mut faults = Vec::new();
     for (name, arguments, code) in CASES {
-        let (work, recording) = (Workplace::new(), recording(name));
+        let (work, recording) = (Workplace::new(), recording(&format!("cli/{name}")));
         let url = serve(&recording);
         let text = run(&work, &url, arguments);
         if text.code != code {

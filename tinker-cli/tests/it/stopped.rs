@@ -13,7 +13,7 @@ use crate::manage::{save, with_run};
 use crate::program::{Run, Workplace, names};
 use crate::serve::Server;
 
-/// Number of requests that a deletion starts at once.
+/// Largest number of requests that a deletion starts at once.
 const PARALLEL: usize = 32;
 
 /// A door that is closed until it is opened.
@@ -143,12 +143,14 @@ fn a_stopped_deletion_finishes_what_was_started_and_names_the_rest() {
     child.until("stopping after the started requests");
     relay.door.open();
     let stopped = child.end();
-    let line = format!("stopped: {PARALLEL} checkpoints deleted, 8 not");
-    assert!(stopped.stderr.contains(&line), "{}", stopped.stderr);
     let outcome = json(&stopped);
-    assert_eq!(outcome["deleted"].as_array().unwrap().len(), PARALLEL);
+    let deleted = outcome["deleted"].as_array().unwrap().len();
     let mut left: Vec<String> = serde_json::from_value(outcome["left"].clone()).unwrap();
-    assert_eq!(left.len(), 8);
+    // The request that was held back is awaited, and at most so many were started.
+    assert!((1..=PARALLEL).contains(&deleted), "{deleted}");
+    assert_eq!(deleted + left.len(), PARALLEL + 8);
+    let line = format!("deleted, {} not", left.len());
+    assert!(stopped.stderr.contains(&line), "{}", stopped.stderr);
 
     let list = ["checkpoint", "list", "--run", &run, "--limit", "0"];
     let csv = ["--columns", "path", "--csv", "--base-url", &server.url];

@@ -226,10 +226,10 @@ fn past_runs_are_listed_shown_and_compared() {
 }
 
 #[test]
-fn only_the_chosen_parts_are_trained() {
+fn only_the_chosen_parts_are_trained_with_the_chosen_scaling() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 20);
-    let parts = ["--train", "mlp,attention", "--rank", "2"];
+    let parts = ["--train", "mlp,attention", "--rank", "2", "--alpha", "7"];
     let plan = work.run(&train(&[&parts[..], &["--dry-run", "--json"]].concat()));
     assert_eq!(
         plan.json()["plan"]["train"],
@@ -250,10 +250,16 @@ fn only_the_chosen_parts_are_trained() {
     ];
     let fetched = work.run(&download).json();
     assert_eq!(fetched["findings"], serde_json::json!([]));
+    let config = std::fs::read_to_string(work.path("out/adapter_config.json")).unwrap();
+    let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    assert_eq!(config["lora_alpha"], 7.0);
     let config = std::fs::read_to_string(work.path("run/config.json")).unwrap();
     let config: serde_json::Value = serde_json::from_str(&config).unwrap();
     let words = config["continue_command"].to_string();
-    assert!(words.contains(r#""--train","attention,mlp""#), "{words}");
+    assert!(
+        words.contains(r#""--alpha","7","--train","attention,mlp""#),
+        "{words}"
+    );
     for (wrong, why) in [
         (["--train", "heads"].as_slice(), "attention, mlp, unembed"),
         (

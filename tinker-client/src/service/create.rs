@@ -44,8 +44,24 @@ pub(super) fn fresh(
                 Some(options.user_metadata.clone()).filter(|notes| !notes.is_empty());
             request
         };
+        if options.lora.alpha.is_some() {
+            check_alpha(&state).await?;
+        }
         make(&state, place, request, &options.extra, None, &tracker).await
     })
+}
+
+/// Refuses a scaling on servers that would ignore it.
+async fn check_alpha(state: &ClientState) -> Result<(), Error> {
+    let connection = state.connection().await?;
+    if connection.is_local {
+        return Ok(());
+    }
+    let why = format!(
+        "is an extension of the local server, which {} does not have; leave it out",
+        connection.name
+    );
+    Err(InvalidValue::new("lora_config.alpha", why).into())
 }
 
 /// Creates a model from a checkpoint.

@@ -99,6 +99,19 @@ async fn an_old_server_without_flags_works() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_scaling_is_refused_where_it_would_be_ignored() {
+    let server = FakeServer::new();
+    let lora = LoraConfig::new(4).with_alpha(8);
+    let refused = server.service().create_lora_training_client("base", lora);
+    let error = refused.await.unwrap_err().to_string();
+    assert!(
+        error.contains("lora_config.alpha: is an extension of the local server"),
+        "{error}"
+    );
+    assert!(server.seen_at("create_model").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_start_is_told_and_tried_anew_by_the_next_call() {
     let server = FakeServer::new();
     server.then(

@@ -53,6 +53,8 @@ pub(crate) struct Connection {
     pub(crate) forward_only: ForwardOnly,
     /// The server is the hosted service, the local server or a service in this process, and not tested.
     pub(crate) is_trusted: bool,
+    /// The server is the local server, by the header `Server`.
+    pub(crate) is_local: bool,
     /// The server has reported a loss, or the lack of one was logged.
     pub(crate) has_reported_loss: AtomicBool,
     /// The server is known not to stream tokens.
@@ -123,6 +125,7 @@ impl Connection {
             wire: config.dialect.wire,
             forward_only: config.dialect.forward_only,
             is_trusted: config.is_official() || source.is_in_process() || is_local,
+            is_local,
             has_reported_loss: AtomicBool::new(false),
             lacks_streaming: AtomicBool::new(false),
             cancels: CancelQueue::start(api.clone(), Arc::clone(&flags)),

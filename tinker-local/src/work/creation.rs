@@ -15,7 +15,7 @@ use crate::note::RunNote;
 use crate::refusal::Refusal;
 use crate::state::{Absent, BaseId, Failure, Model, Payload, PromiseWriter};
 use crate::{clock, convert};
-use tinker_engine::backend::{AdapterId, AdapterSpec};
+use tinker_engine::backend::{AdapterId, AdapterSpec, Backend, BackendError};
 
 /// A model that is about to be made.
 pub(super) struct NewRun<'a> {
@@ -39,6 +39,7 @@ impl Operations {
         let base = self.base(&request.base_model)?;
         convert::check_family(&request.optimizer_config)?;
         let spec = convert::adapter_spec(&request.lora_config)?;
+        let alpha = request.lora_config.alpha;
         let id = ModelId::of_session(&request.session_id, request.model_seq_id);
         let new = NewRun {
             kind: RequestType::CreateModel,
@@ -53,7 +54,7 @@ impl Operations {
             let model = id.clone();
             self.worker(base).run(Queue::Front, move |backend| {
                 let lock = lock;
-                let made = backend.create(&spec).map_err(Failure::from);
+                let made = create(backend, &spec, alpha).map_err(Failure::from);
                 let made = made.map(|adapter| (adapter, Payload::json(&ModelCreated::new(model))));
                 settle_creation(&lock, promise, made);
             });
@@ -126,6 +127,24 @@ impl Operations {
         }
         Ok(promise)
     }
+}
+
+/// Creates an adapter, with another scaling than that of the engine if one is given.
+fn create(
+    backend: &mut dyn Backend,
+    spec: &AdapterSpec,
+    alpha: Option<u32>,
+) -> Result<AdapterId, BackendError> {
+    let fresh = backend.create(spec)?;
+    let Some(alpha) = alpha else {
+        return Ok(fresh);
+    };
+    let scaled = backend.export(fresh, false).and_then(|mut state| {
+        state.alpha = alpha as f32;
+        backend.import(&state)
+    });
+    backend.remove(fresh);
+    scaled
 }
 
 /// Ends the making of a model. If it failed, later operations of the model fail for the same reason.

@@ -28,6 +28,10 @@ impl Operations {
         expires: Timestamp,
     ) -> Result<String, Refusal> {
         let base = self.base(&request.base_model)?;
+        if request.lora_config.alpha.is_some() {
+            let why = "lora_config.alpha: that of an upload is in its adapter_config.json";
+            return Err(Refusal::invalid(why.to_owned()));
+        }
         let upload = Upload {
             base,
             spec: convert::adapter_spec(&request.lora_config)?,

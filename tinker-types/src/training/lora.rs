@@ -25,6 +25,10 @@ pub struct LoraConfig {
     /// Whether to train the attention projections. Default true.
     #[serde(default = "yes")]
     pub train_attn: bool,
+    /// Numerator of the scaling: the update is `alpha / rank` times the product of the two matrices. Unset, the server
+    /// chooses it. An extension of the local server; the hosted service has no such field.
+    #[serde(default)]
+    pub alpha: Option<u32>,
 }
 
 impl Default for LoraConfig {
@@ -35,6 +39,7 @@ impl Default for LoraConfig {
             train_unembed: true,
             train_mlp: true,
             train_attn: true,
+            alpha: None,
         }
     }
 }
@@ -51,15 +56,21 @@ impl LoraConfig {
     crate::setters! {
         /// Sets [`Self::seed`].
         with_seed(seed: u64) => seed = Some(seed);
+        /// Sets [`Self::alpha`].
+        with_alpha(alpha: u32) => alpha = Some(alpha);
     }
 
     /// Checks that at least one part is trained.
     ///
     /// # Errors
-    /// The rank is 0, or all three parts are off.
+    /// The rank or the scaling is 0, or all three parts are off.
     pub fn check(&self) -> Result<(), InvalidValue> {
         if self.rank == 0 {
             return Err(InvalidValue::new("rank", "is 0; it is at least 1"));
+        }
+        if self.alpha == Some(0) {
+            let why = "is 0, so that the adapter has no effect; it is at least 1";
+            return Err(InvalidValue::new("alpha", why));
         }
         if !(self.train_unembed || self.train_mlp || self.train_attn) {
             let why = "train_unembed, train_mlp and train_attn are all off; switch one on";

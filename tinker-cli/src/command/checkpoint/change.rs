@@ -60,7 +60,8 @@ pub(super) struct CopyArgs {
 
 /// Changed checkpoints.
 #[derive(Debug, Serialize)]
-struct Changed {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Changed {
     change: String,
     is_dry_run: bool,
     tinker_paths: Vec<CheckpointPath>,
@@ -80,7 +81,8 @@ impl Printable for Changed {
 
 /// The copy of a checkpoint.
 #[derive(Debug, Serialize)]
-struct Copied {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Copied {
     tinker_path: CheckpointPath,
 }
 

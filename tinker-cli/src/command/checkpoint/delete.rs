@@ -50,6 +50,7 @@ pub(super) struct Args {
 
 /// A checkpoint to delete.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Doomed {
     tinker_path: CheckpointPath,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +68,8 @@ impl From<Checkpoint> for Doomed {
 
 /// Result of the command.
 #[derive(Debug, Serialize)]
-struct Outcome {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Outcome {
     is_dry_run: bool,
     /// Checkpoints that a dry run would delete.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -81,6 +83,7 @@ struct Outcome {
 }
 
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Failure {
     tinker_path: CheckpointPath,
     error: String,

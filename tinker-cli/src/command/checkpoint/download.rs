@@ -43,7 +43,8 @@ pub(super) struct Args {
 
 /// The fetched files.
 #[derive(Debug, Serialize)]
-struct Fetched {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Fetched {
     tinker_path: CheckpointPath,
     folder: String,
     files: Vec<String>,

@@ -30,7 +30,8 @@ pub(super) struct Args {
 
 /// The imported adapter.
 #[derive(Debug, Serialize)]
-struct Imported {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Imported {
     tinker_path: CheckpointPath,
     base_model: String,
     lora_rank: u32,

@@ -59,7 +59,8 @@ impl Row for Checkpoint {
 
 /// A checkpoint with the properties of its weights.
 #[derive(Debug, Serialize)]
-struct Details {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Details {
     #[serde(flatten)]
     checkpoint: Checkpoint,
     #[serde(flatten)]

@@ -9,6 +9,7 @@ use crate::listing::{Cell, Column, Kind, Row};
 
 /// A listed session. Servers without the search of sessions list ids only.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub(super) enum Found {
     Summary(Box<SessionSummary>),

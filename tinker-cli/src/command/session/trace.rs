@@ -31,7 +31,8 @@ pub(super) struct Args {
 
 /// An exported trace.
 #[derive(Debug, Serialize)]
-struct Exported {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Exported {
     session_id: SessionId,
     #[serde(skip_serializing_if = "Option::is_none")]
     url: Option<String>,

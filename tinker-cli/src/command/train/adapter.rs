@@ -1,4 +1,4 @@
-//! Shape of a new adapter: its rank, and the parts of the model that it trains.
+//! Shape of a new adapter: rank, scaling, and the parts of the model that it trains.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
@@ -35,6 +35,10 @@ pub(super) struct AdapterArgs {
     /// Rank of the LoRA adapter [default: 16].
     #[arg(long, help_heading = "Training")]
     rank: Option<NonZeroU32>,
+    /// Numerator of the scaling alpha / rank [default: that of the server, 32 here]. Only for the built-in engine and
+    /// `tinker serve`.
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    alpha: Option<NonZeroU32>,
     /// Parts of the model to train, separated by commas [default: attention,mlp,unembed]. vLLM and SGLang serve adapters
     /// without `unembed` only, if the head of the model is tied to its embedding.
     #[arg(
@@ -54,6 +58,7 @@ impl AdapterArgs {
         let train: BTreeSet<Part> = self.train.iter().copied().collect();
         Adapter {
             rank: self.rank.map_or(DEFAULT_RANK, u32::from),
+            alpha: self.alpha.map(u32::from),
             train: if train.is_empty() { all() } else { train },
         }
     }
@@ -63,6 +68,8 @@ impl AdapterArgs {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Adapter {
     rank: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alpha: Option<u32>,
     #[serde(default = "all")]
     train: BTreeSet<Part>,
 }
@@ -71,6 +78,7 @@ impl Adapter {
     /// The adapter as the API takes it.
     pub(super) fn lora_config(&self, seed: u64) -> LoraConfig {
         let mut lora = LoraConfig::new(self.rank).with_seed(seed);
+        lora.alpha = self.alpha;
         lora.train_attn = self.train.contains(&Part::Attention);
         lora.train_mlp = self.train.contains(&Part::Mlp);
         lora.train_unembed = self.train.contains(&Part::Unembed);
@@ -84,10 +92,14 @@ impl Adapter {
 
     /// A few words for people.
     pub(super) fn describe(&self) -> String {
-        if self.train == all() {
-            return format!("LoRA rank {}", self.rank);
+        let mut text = format!("LoRA rank {}", self.rank);
+        if let Some(alpha) = self.alpha {
+            text += &format!(" and alpha {alpha}");
         }
-        format!("LoRA rank {} on {}", self.rank, self.parts(" and "))
+        if self.train != all() {
+            text += &format!(" on {}", self.parts(" and "));
+        }
+        text
     }
 
     fn parts(&self, between: &str) -> String {
@@ -123,11 +135,15 @@ mod tests {
         let all = parsed(&[]).unwrap();
         assert_eq!(all.describe(), "LoRA rank 16");
         assert_eq!(all.lora_config(3), LoraConfig::new(16).with_seed(3));
-        let some = parsed(&words("--rank 4 --train mlp,attention,mlp")).unwrap();
-        assert_eq!(some.describe(), "LoRA rank 4 on attention and mlp");
+        let some = parsed(&words("--rank 4 --alpha 8 --train mlp,attention,mlp")).unwrap();
+        assert_eq!(
+            some.describe(),
+            "LoRA rank 4 and alpha 8 on attention and mlp"
+        );
         let lora = some.lora_config(0);
         let trained = (lora.train_attn, lora.train_mlp, lora.train_unembed);
         assert_eq!(trained, (true, true, false));
+        assert_eq!(lora.alpha, Some(8));
         let refused = parsed(&words("--train heads")).unwrap_err().to_string();
         assert!(refused.contains("attention, mlp, unembed"), "{refused}");
     }

@@ -47,7 +47,7 @@ pub(crate) struct Args {
     pub(super) model: Option<String>,
     /// Start from a training checkpoint instead of a fresh adapter: its tinker:// address, or a run id, a run folder or
     /// `latest` for the newest one of that run.
-    #[arg(long, value_name = "CHECKPOINT", add = crate::completion::checkpoints(), conflicts_with_all = ["model", "rank", "train"])]
+    #[arg(long, value_name = "CHECKPOINT", add = crate::completion::checkpoints(), conflicts_with_all = ["model", "rank", "alpha", "train"])]
     pub(super) resume: Option<String>,
     /// Name of the checkpoint to save.
     #[arg(long, default_value = "final")]

@@ -15,7 +15,7 @@ pub(super) const RECIPE: &str = "recipe";
 /// Settings that are not kept in the run folder: its place.
 const NOT_KEPT: [&str; 1] = ["output"];
 /// Settings that another server or another start replaces.
-const OF_START: [&str; 17] = [
+const OF_START: [&str; 18] = [
     "resume",
     "branch",
     "weights_only",
@@ -24,6 +24,7 @@ const OF_START: [&str; 17] = [
     "epochs",
     "model",
     "rank",
+    "alpha",
     "train",
     "output",
     "threads",
