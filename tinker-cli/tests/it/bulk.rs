@@ -82,9 +82,10 @@ pub(crate) fn long_list(stream: TcpStream) {
             json!({})
         };
         let body = body.to_string();
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json";
-        let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         let is_last = head.contains("connection: close");
+        let close = if is_last { "connection: close\r\n" } else { "" };
+        let head = format!("HTTP/1.1 200 OK\r\n{close}content-type: application/json");
+        let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         if stream.write_all(answer.as_bytes()).is_err() || is_last {
             return;
         }

@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 
 use crate::bulk::{forward, listen, long_list, message};
 use crate::manage::{save, with_run};
@@ -80,6 +81,8 @@ impl Relay {
 /// A program that is about to be stopped.
 struct Stopping {
     child: Child,
+    /// Read all the time, so that a long output does not block the program.
+    stdout: JoinHandle<String>,
     stderr: BufReader<ChildStderr>,
     lines: String,
 }
@@ -88,9 +91,15 @@ impl Stopping {
     fn start(work: &Workplace, url: &str, arguments: &[&str]) -> Self {
         let arguments = [arguments, &["--base-url", url]].concat();
         let mut child = work.command(&arguments).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        let stdout = std::thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).map(|_| text).unwrap()
+        });
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Self {
             child,
+            stdout,
             stderr,
             lines: String::new(),
         }
@@ -114,6 +123,7 @@ impl Stopping {
     fn end(mut self) -> Run {
         self.stderr.read_to_string(&mut self.lines).unwrap();
         let mut run = Run::of(self.child.wait_with_output().unwrap());
+        run.stdout = self.stdout.join().unwrap();
         run.stderr = self.lines;
         assert_eq!(run.code, 130, "{}", run.stderr);
         assert!(!run.stderr.contains("error"), "{}", run.stderr);
@@ -277,7 +287,7 @@ fn other_commands_end_without_a_word() {
         &["checkpoint", "info", &address],
         &["session", "info", session],
         &["model", "info", "tinker-local/tiny"],
-        &["checkpoint", "copy", &address],
+        &["checkpoint", "copy", &address, "--project", "p"],
     ] {
         let child = Stopping::start(&work, &relay.url, &[command, &["--quiet"]].concat());
         relay.wait_for(1);
