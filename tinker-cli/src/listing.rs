@@ -9,6 +9,7 @@ mod list;
 mod properties;
 mod search;
 mod table;
+mod watch;
 
 pub(crate) use args::ListArgs;
 pub(crate) use cell::{Cell, Kind, parse_duration, parse_time};
@@ -16,3 +17,4 @@ pub(crate) use column::{Column, Row};
 pub(crate) use filter::Filters;
 pub(crate) use properties::Properties;
 pub(crate) use search::SearchArgs;
+pub(crate) use watch::{Seen, WatchArgs, watch};

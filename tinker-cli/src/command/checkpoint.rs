@@ -23,6 +23,7 @@ Examples:
   tinker checkpoint list --run latest
   tinker checkpoint list --filter type=sampler --filter 'created<30d' --sort -size
   tinker checkpoint list --limit 0 --json > checkpoints.jsonl
+  tinker checkpoint list --run latest --watch
   tinker checkpoint info tinker://RUN/weights/final
   tinker checkpoint search --base-model Qwen/Qwen3-8B --type sampler
   tinker checkpoint download latest --output my-adapter

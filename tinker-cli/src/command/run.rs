@@ -7,7 +7,8 @@ use tinker_types::{Checkpoint, TrainingRun};
 
 use crate::connect::{ServiceArgs, reference};
 use crate::context::Context;
-use crate::listing::{Cell, Column, Kind, ListArgs, Properties, Row};
+use crate::listing::{self, Cell, Column, Kind, ListArgs, Properties, Row, Seen, WatchArgs};
+use crate::report::Printable as _;
 
 /// Largest page that the hosted service answers with.
 const PAGE: u64 = 100;
@@ -24,6 +25,7 @@ Examples:
   tinker run list
   tinker run list --filter model~qwen --filter 'updated>7d' --sort -updated
   tinker run list --limit 0 --json | jq -r .training_run_id
+  tinker run list --limit 0 --watch=10
   tinker run info latest
   tinker run info runs/data-20260131-120000")]
 pub(crate) struct Args {
@@ -42,6 +44,8 @@ enum Action {
         #[arg(long)]
         all_owners: bool,
         #[command(flatten)]
+        watch: WatchArgs,
+        #[command(flatten)]
         list: ListArgs,
         #[command(flatten)]
         service: ServiceArgs,
@@ -51,6 +55,8 @@ enum Action {
         /// The run.
         #[arg(add = crate::completion::runs())]
         run: String,
+        #[command(flatten)]
+        watch: WatchArgs,
         #[command(flatten)]
         service: ServiceArgs,
     },
@@ -131,26 +137,51 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         Action::List {
             project,
             all_owners,
+            watch,
             list,
             service,
         } => {
+            let every = watch.every(context)?;
             let list = list.plan::<TrainingRun>()?;
             let service = service.open(context)?;
-            let mut options = ListOptions::default().with_page_size(list.page_size(PAGE));
-            options.project_id = project;
+            let options = || {
+                let mut options = ListOptions::default().with_page_size(list.page_size(PAGE));
+                options.project_id.clone_from(&project);
+                options
+            };
             let scope = if all_owners {
                 AccessScope::Accessible
             } else {
                 AccessScope::default()
             };
             let runs = service.client.runs().with_access_scope(scope);
-            list.print(runs.list(options), context).await
+            let Some(every) = every else {
+                return list.print(runs.list(options()), context).await;
+            };
+            let read = async || list.see(runs.list(options()), context).await;
+            listing::watch(every, context, read).await
         }
-        Action::Info { run, service } => {
+        Action::Info {
+            run,
+            watch,
+            service,
+        } => {
+            let every = watch.every(context)?;
             let service = service.open(context)?;
             let id = reference::run(&run, &service.client, context.printer).await?;
-            let run = service.client.runs().get(&id).await?;
-            context.report.print(&Properties(run))
+            let read = async || anyhow::Ok(service.client.runs().get(&id).await?);
+            let Some(every) = every else {
+                return context.report.print(&Properties(read().await?));
+            };
+            let read = async || {
+                let run = read().await?;
+                Ok(Seen {
+                    objects: [(id.to_string(), serde_json::to_value(&run)?)].into(),
+                    text: Properties(run).to_text(context.printer.style).into_bytes(),
+                    is_whole: true,
+                })
+            };
+            listing::watch(every, context, read).await
         }
     }
 }

@@ -37,8 +37,13 @@ impl<'a, T: Row> Lines<'a, T> {
         }
     }
 
-    /// Prints a batch. The first one decides the widths of a table.
+    /// Prints a batch.
     pub(super) fn print(&mut self, rows: &[T]) -> anyhow::Result<()> {
+        report::write(&self.to_bytes(rows)?)
+    }
+
+    /// A batch as it is printed. The first one decides the widths of a table.
+    pub(super) fn to_bytes(&mut self, rows: &[T]) -> anyhow::Result<Vec<u8>> {
         let bytes = match self.format {
             Format::Table(style) => self.table(rows, style).into_bytes(),
             Format::Json => {
@@ -52,7 +57,7 @@ impl<'a, T: Row> Lines<'a, T> {
             Format::Csv => self.csv(rows)?,
         };
         self.has_header = true;
-        report::write(&bytes)
+        Ok(bytes)
     }
 
     fn table(&mut self, rows: &[T], style: TerminalStyle) -> String {

@@ -9,8 +9,10 @@ use tinker_client::Error;
 use super::column::{Chosen, Row};
 use super::filter::Filters;
 use super::lines::{Format, Lines};
+use super::watch::Seen;
+use crate::clock;
 use crate::context::Context;
-use crate::exit::Interrupted;
+use crate::exit::{Interrupted, Usage};
 use crate::format;
 use crate::progress::Counter;
 
@@ -75,11 +77,7 @@ impl<T: Row> List<T> {
         let mut lines = Lines::new(&self.columns, format, self.now);
         let mut counter = Counter::start(context.printer, T::NOUN);
         let mut entries = std::pin::pin!(entries);
-        let limit = if self.limit == 0 {
-            usize::MAX
-        } else {
-            self.limit
-        };
+        let limit = self.most();
         let (mut rows, mut shown, mut read, mut has_more) = (Vec::new(), 0, 0, false);
         let mut is_stopped = false;
         let interrupt = &context.interrupt;
@@ -135,6 +133,55 @@ impl<T: Row> List<T> {
         }
         Self::finish(shown, read, has_more, context);
         Ok(())
+    }
+
+    /// Reads the entries that are shown, for a list that is watched.
+    pub(crate) async fn see(
+        &self,
+        entries: impl Stream<Item = Result<T, Error>>,
+        context: &Context,
+    ) -> anyhow::Result<Seen> {
+        if self.as_csv {
+            let message = "--watch prints a table, or JSON with --json; leave out --csv";
+            return Err(Usage(message.to_owned()).into());
+        }
+        let mut entries = std::pin::pin!(entries);
+        let most = self.most();
+        let mut rows = Vec::new();
+        let mut is_whole = true;
+        while let Some(row) = entries.try_next().await? {
+            if !self.filters.accepts(&row) {
+                continue;
+            }
+            rows.push(row);
+            if rows.len() > most && self.order.is_none() {
+                is_whole = false;
+                break;
+            }
+            if rows.len() >= most.saturating_mul(2) {
+                is_whole = false;
+                self.cut(&mut rows, most);
+            }
+        }
+        is_whole &= rows.len() <= most;
+        self.cut(&mut rows, most);
+        let name = |row: &T| (T::COLUMNS[0].get)(row).to_raw();
+        let object = |row: &T| Ok((name(row), serde_json::to_value(row)?));
+        let format = Format::Table(context.printer.style);
+        Ok(Seen {
+            objects: rows.iter().map(object).collect::<anyhow::Result<_>>()?,
+            text: Lines::new(&self.columns, format, clock::moment()).to_bytes(&rows)?,
+            is_whole,
+        })
+    }
+
+    /// The largest number of rows.
+    fn most(&self) -> usize {
+        if self.limit == 0 {
+            usize::MAX
+        } else {
+            self.limit
+        }
     }
 
     /// Sorts rows, if the list is sorted, and keeps the first ones.

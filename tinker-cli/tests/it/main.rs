@@ -42,3 +42,4 @@ mod stopped;
 mod texts;
 mod train;
 mod waiting;
+mod watch;

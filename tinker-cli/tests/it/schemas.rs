@@ -1,4 +1,5 @@
 //! The JSON that the management commands print, checked against the schemas in `schemas/commands`.
+#![cfg(unix)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use crate::manage::save;
 use crate::official::{recording, serve};
 use crate::program::{Run, Workplace, names};
 use crate::serve::Server;
+use crate::watch::Watching;
 
 /// Checks outputs, and notes which schemas were used.
 #[derive(Default)]
@@ -121,6 +123,12 @@ fn results_of_every_management_command_fit_their_schemas() {
         let run = work.run(&[command, place, &["--json"]].concat());
         schemas.check(name, &run);
     }
+
+    let mut watching = Watching::start(&work, url, &["run", "list"]);
+    let line = watching.line();
+    let mut watched = watching.stop();
+    watched.stdout = line;
+    schemas.check("watch", &watched);
 
     // What the local server has not is taken from recordings.
     let usage = serve(&recording("rest/billing_usage"));

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 use tinker_client::ListOptions;
 use tinker_types::{Checkpoint, WeightsInfo};
 
 use crate::connect::{ServiceArgs, reference};
 use crate::context::Context;
-use crate::listing::{Cell, Column, Kind, ListArgs, Properties, Row};
+use crate::listing::{self, Cell, Column, Kind, ListArgs, Properties, Row, WatchArgs};
 
 /// Largest page of the list.
 const PAGE: u64 = 1000;
@@ -19,6 +19,8 @@ pub(super) struct ListCheckpointsArgs {
     /// Only checkpoints of this run: its id, its folder, the address of a checkpoint, or `latest`.
     #[arg(long, value_name = "RUN", alias = "run-id", add = crate::completion::runs())]
     run: Option<String>,
+    #[command(flatten)]
+    watch: WatchArgs,
     #[command(flatten)]
     list: ListArgs,
     #[command(flatten)]
@@ -104,18 +106,29 @@ impl Row for Details {
 
 /// Lists checkpoints.
 pub(super) async fn list(args: ListCheckpointsArgs, context: &Context) -> anyhow::Result<()> {
+    let every = args.watch.every(context)?;
     let list = args.list.plan::<Checkpoint>()?;
     let service = args.service.open(context)?;
     let checkpoints = service.client.checkpoints();
-    if let Some(run) = args.run {
-        let run = reference::run(&run, &service.client, context.printer).await?;
-        let of_run = checkpoints.list_by_run(&run).await?;
-        return list
-            .print(stream::iter(of_run.into_iter().map(Ok)), context)
-            .await;
+    let run = match args.run {
+        Some(run) => Some(reference::run(&run, &service.client, context.printer).await?),
+        None => None,
+    };
+    let read = async || {
+        let Some(run) = &run else {
+            let options = ListOptions::default().with_page_size(list.page_size(PAGE));
+            return anyhow::Ok(checkpoints.list(options).boxed_local());
+        };
+        let of_run = checkpoints.list_by_run(run).await?;
+        Ok(stream::iter(of_run.into_iter().map(Ok)).boxed_local())
+    };
+    match every {
+        None => list.print(read().await?, context).await,
+        Some(every) => {
+            let read = async || list.see(read().await?, context).await;
+            listing::watch(every, context, read).await
+        }
     }
-    let options = ListOptions::default().with_page_size(list.page_size(PAGE));
-    list.print(checkpoints.list(options), context).await
 }
 
 /// Shows one checkpoint.
