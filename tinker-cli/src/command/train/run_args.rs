@@ -35,7 +35,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE", help_heading = "Training")]
     pub(super) prices: Option<PathBuf>,
     /// Start from a checkpoint of another run: its folder and the number of a step.
-    #[arg(long, value_name = "RUN@STEP", conflicts_with_all = ["resume", "model", "rank", "train"])]
+    #[arg(long, value_name = "RUN@STEP", conflicts_with_all = ["resume", "model", "rank", "alpha", "train"])]
     pub(super) branch: Option<Branch>,
     /// Take only the weights of the checkpoint to start from, with a fresh optimizer.
     #[arg(long)]
