@@ -64,9 +64,11 @@ pub(super) struct CopyArgs {
 pub(super) struct Changed {
     change: String,
     is_dry_run: bool,
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     tinker_paths: Vec<CheckpointPath>,
     /// Checkpoints that were not changed, after a failure or an interruption.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     left: Vec<CheckpointPath>,
 }
 
@@ -83,6 +85,7 @@ impl Printable for Changed {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Copied {
+    #[cfg_attr(test, schemars(with = "String"))]
     tinker_path: CheckpointPath,
 }
 

@@ -52,6 +52,7 @@ pub(super) struct Args {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Doomed {
+    #[cfg_attr(test, schemars(with = "String"))]
     tinker_path: CheckpointPath,
     #[serde(skip_serializing_if = "Option::is_none")]
     size_bytes: Option<u64>,
@@ -75,16 +76,19 @@ pub(super) struct Outcome {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     selected: Vec<Doomed>,
     deleted_count: usize,
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     deleted: Vec<CheckpointPath>,
     failed: Vec<Failure>,
     /// Checkpoints that were not tried, after an interruption.
     #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, schemars(with = "Vec<String>"))]
     left: Vec<CheckpointPath>,
 }
 
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Failure {
+    #[cfg_attr(test, schemars(with = "String"))]
     tinker_path: CheckpointPath,
     error: String,
 }

@@ -45,6 +45,7 @@ pub(super) struct Args {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Fetched {
+    #[cfg_attr(test, schemars(with = "String"))]
     tinker_path: CheckpointPath,
     folder: String,
     files: Vec<String>,

@@ -32,6 +32,7 @@ pub(super) struct Args {
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Imported {
+    #[cfg_attr(test, schemars(with = "String"))]
     tinker_path: CheckpointPath,
     base_model: String,
     lora_rank: u32,
