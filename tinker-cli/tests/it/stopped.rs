@@ -82,7 +82,7 @@ impl Relay {
 struct Stopping {
     child: Child,
     /// Read all the time, so that a long output does not block the program.
-    stdout: JoinHandle<String>,
+    stdout: Option<JoinHandle<String>>,
     stderr: BufReader<ChildStderr>,
     lines: String,
 }
@@ -99,7 +99,7 @@ impl Stopping {
         let stderr = BufReader::new(child.stderr.take().unwrap());
         Self {
             child,
-            stdout,
+            stdout: Some(stdout),
             stderr,
             lines: String::new(),
         }
@@ -122,12 +122,22 @@ impl Stopping {
     /// Waits for the end. It is that of a stopped program.
     fn end(mut self) -> Run {
         self.stderr.read_to_string(&mut self.lines).unwrap();
-        let mut run = Run::of(self.child.wait_with_output().unwrap());
-        run.stdout = self.stdout.join().unwrap();
-        run.stderr = self.lines;
+        let run = Run {
+            code: self.child.wait().unwrap().code().unwrap(),
+            stdout: self.stdout.take().unwrap().join().unwrap(),
+            stderr: std::mem::take(&mut self.lines),
+        };
         assert_eq!(run.code, 130, "{}", run.stderr);
         assert!(!run.stderr.contains("error"), "{}", run.stderr);
         run
+    }
+}
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        // After a failed test it may still run.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

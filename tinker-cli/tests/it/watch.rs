@@ -1,7 +1,7 @@
 //! Tests of lists that are watched.
 #![cfg(unix)]
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command};
 
 use serde_json::Value;
@@ -40,11 +40,27 @@ impl Watching {
     }
 
     /// Stops the program.
-    pub(crate) fn stop(self) -> Run {
+    pub(crate) fn stop(mut self) -> Run {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-INT", &id]).status().unwrap();
         assert!(sent.success());
-        Run::of(self.child.wait_with_output().unwrap())
+        let mut run = Run {
+            code: self.child.wait().unwrap().code().unwrap(),
+            stdout: String::new(),
+            stderr: String::new(),
+        };
+        self.stdout.read_to_string(&mut run.stdout).unwrap();
+        let mut stderr = self.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut run.stderr).unwrap();
+        run
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        // After a failed test it may still run.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
