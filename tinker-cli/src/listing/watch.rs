@@ -157,7 +157,7 @@ mod tests {
             (ChangeKind::Added, ChangeKind::Changed, ChangeKind::Removed);
         let first = read(&[("a", 1), ("b", 1)], true);
         assert_eq!(first, [(added, json!(1)), (added, json!(1))]);
-        assert_eq!(read(&[("a", 1), ("b", 1)], true), []);
+        assert!(read(&[("a", 1), ("b", 1)], true).is_empty());
         assert_eq!(read(&[("b", 2)], false), [(changed, json!(2))]);
         // What is not on a part of the list may still exist.
         assert_eq!(read(&[("b", 2)], true), [(removed, json!(1))]);
