@@ -35,8 +35,8 @@ pub(super) struct AdapterArgs {
     /// Rank of the LoRA adapter [default: 16].
     #[arg(long, help_heading = "Training")]
     rank: Option<NonZeroU32>,
-    /// Numerator of the scaling alpha / rank [default: that of the server, 32 here]. Only for the built-in engine and
-    /// `tinker serve`.
+    /// Numerator of the scaling alpha / rank [default: chosen by the server; 32 with the built-in engine]. Only
+    /// the built-in engine and `tinker serve` take it.
     #[arg(long, value_name = "N", help_heading = "Training")]
     alpha: Option<NonZeroU32>,
     /// Parts of the model to train, separated by commas [default: attention,mlp,unembed]. vLLM and SGLang serve adapters
@@ -90,6 +90,18 @@ impl Adapter {
         given.derive("rank", &self.rank, "default");
     }
 
+    /// The options that make this adapter.
+    pub(crate) fn to_words(&self) -> Vec<String> {
+        let mut words = vec!["--rank".to_owned(), self.rank.to_string()];
+        if let Some(alpha) = self.alpha {
+            words.extend(["--alpha".to_owned(), alpha.to_string()]);
+        }
+        if self.train != all() {
+            words.extend(["--train".to_owned(), self.parts(",")]);
+        }
+        words
+    }
+
     /// A few words for people.
     pub(super) fn describe(&self) -> String {
         let mut text = format!("LoRA rank {}", self.rank);
@@ -140,6 +152,7 @@ mod tests {
             some.describe(),
             "LoRA rank 4 and alpha 8 on attention and mlp"
         );
+        assert_eq!(parsed(&some.to_words()).unwrap(), some);
         let lora = some.lora_config(0);
         let trained = (lora.train_attn, lora.train_mlp, lora.train_unembed);
         assert_eq!(trained, (true, true, false));

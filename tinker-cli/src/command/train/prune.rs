@@ -11,6 +11,7 @@ use super::run_folder::folder_error;
 use crate::confirm::ConfirmArgs;
 use crate::connect::ServiceArgs;
 use crate::context::Context;
+use crate::exit::Interrupted;
 use crate::format;
 use crate::report::Printable;
 use crate::style::TerminalStyle;
@@ -104,13 +105,17 @@ pub(super) async fn prune(args: &PruneArgs, context: &Context) -> anyhow::Result
         format::count(dead.len(), "dead run")
     );
     context.printer.print_labelled("delete", &shown);
-    if !args.confirm.confirm(&format!("Delete {shown}?"))? {
+    let interrupt = &context.interrupt;
+    interrupt.listen_silently()?;
+    let question = format!("Delete {shown}?");
+    if !args.confirm.confirm(&question, interrupt).await? {
         outcome.selected = all().cloned().collect();
         return context.report.print(&outcome);
     }
     let service = args.service.open(context)?;
     let checkpoints = service.client.checkpoints();
-    for mut dead in dead {
+    let mut started = 0;
+    'runs: for mut dead in dead {
         let unacknowledged = dead.unacknowledged.iter().map(|path| (path, false));
         for (path, is_acknowledged) in dead
             .saved
@@ -118,7 +123,12 @@ pub(super) async fn prune(args: &PruneArgs, context: &Context) -> anyhow::Result
             .map(|path| (path, true))
             .chain(unacknowledged)
         {
-            match checkpoints.delete(path).await {
+            if interrupt.is_requested() {
+                break 'runs;
+            }
+            started += 1;
+            let deletion = checkpoints.delete(path);
+            match interrupt.finish(context.printer, deletion).await {
                 Ok(()) => {
                     dead.folder.add_pruned(path.clone())?;
                     outcome.deleted.push(path.clone());
@@ -140,6 +150,11 @@ pub(super) async fn prune(args: &PruneArgs, context: &Context) -> anyhow::Result
         "{} could not be deleted; name the server of the run with --server or --base-url, or the folder of the engine with --data-dir",
         format::count(outcome.failed.len(), "checkpoint")
     );
+    if started < count {
+        let left = format::count(count - started, "checkpoint");
+        context.printer.print_line(&format!("{left} left"));
+        return Err(Interrupted.into());
+    }
     Ok(())
 }
 
