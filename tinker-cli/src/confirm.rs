@@ -44,7 +44,7 @@ impl ConfirmArgs {
             let read = std::io::stdin().lock().read_line(&mut line);
             sender.send(read.map(|_| line))
         });
-        let answer = async { Ok(answer.await?.context("cannot read the answer")?) };
+        let answer = async { answer.await?.context("cannot read the answer") };
         let line: String = interrupt.or_stop(answer).await?;
         if matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes") {
             return Ok(true);

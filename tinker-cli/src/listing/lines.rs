@@ -39,11 +39,11 @@ impl<'a, T: Row> Lines<'a, T> {
 
     /// Prints a batch.
     pub(super) fn print(&mut self, rows: &[T]) -> anyhow::Result<()> {
-        report::write(&self.to_bytes(rows)?)
+        report::write(&self.render(rows)?)
     }
 
     /// A batch as it is printed. The first one decides the widths of a table.
-    pub(super) fn to_bytes(&mut self, rows: &[T]) -> anyhow::Result<Vec<u8>> {
+    pub(super) fn render(&mut self, rows: &[T]) -> anyhow::Result<Vec<u8>> {
         let bytes = match self.format {
             Format::Table(style) => self.table(rows, style).into_bytes(),
             Format::Json => {

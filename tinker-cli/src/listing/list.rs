@@ -170,7 +170,7 @@ impl<T: Row> List<T> {
         let format = Format::Table(context.printer.style);
         Ok(Seen {
             objects: rows.iter().map(object).collect::<anyhow::Result<_>>()?,
-            text: Lines::new(&self.columns, format, clock::moment()).to_bytes(&rows)?,
+            text: Lines::new(&self.columns, format, clock::moment()).render(&rows)?,
             is_whole,
         })
     }

@@ -45,7 +45,8 @@ pub(crate) struct Seen {
 #[derive(Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Change {
-    change: ChangeKind,
+    #[serde(rename = "change")]
+    kind: ChangeKind,
     /// Time at which the change was seen.
     time: String,
     /// The object after the change; a removed one as it was last seen.
@@ -104,8 +105,8 @@ pub(crate) async fn watch(
 
 /// The changes since the last time. `known` becomes what is known now.
 fn changes(known: &mut BTreeMap<String, Value>, seen: Seen, time: &str) -> Vec<Change> {
-    let change = |change, object: &Value| Change {
-        change,
+    let change = |kind, object: &Value| Change {
+        kind,
         time: time.to_owned(),
         object: object.clone(),
     };
@@ -150,7 +151,7 @@ mod tests {
             };
             let changes = changes(&mut known, seen, "now").into_iter();
             changes
-                .map(|change| (change.change, change.object))
+                .map(|change| (change.kind, change.object))
                 .collect::<Vec<_>>()
         };
         let (added, changed, removed) =

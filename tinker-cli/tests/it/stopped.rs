@@ -52,19 +52,18 @@ impl Relay {
         let shared = Arc::clone(&door);
         let url = listen(move |mut stream: TcpStream| {
             let mut reader = BufReader::new(stream.try_clone().unwrap());
-            while let Some((head, body)) = message(&mut reader) {
-                let line = head.lines().next().unwrap();
-                if holds.iter().any(|part| line.contains(part)) {
-                    // The test may be over.
-                    let _ = sender.send(());
-                    shared.pass();
-                }
-                let Some(answer) = forward(&upstream, &head, &body) else {
-                    return;
-                };
+            let Some((head, body)) = message(&mut reader) else {
+                return;
+            };
+            let line = head.lines().next().unwrap();
+            if holds.iter().any(|part| line.contains(part)) {
+                // The test may be over.
+                let _ = sender.send(());
+                shared.pass();
+            }
+            if let Some(answer) = forward(&upstream, &head, &body) {
                 // The server closes its connection, and so does the relay.
                 let _ = stream.write_all(&answer);
-                return;
             }
         });
         Self { url, held, door }
