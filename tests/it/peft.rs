@@ -16,7 +16,9 @@ fn fixtures() -> std::path::PathBuf {
 }
 
 fn service() -> Result<ServiceClient, Box<dyn std::error::Error>> {
-    let model = ModelFolder::new(fixtures().join("golden/llama3/model")).with_name("llama3");
+    let model = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let model = model.join("../tinker-local/tests/fixtures/golden/llama3/model");
+    let model = ModelFolder::new(model).with_name("llama3");
     Ok(in_process(&LocalEngine::builder().model(model).build()?)?)
 }
 

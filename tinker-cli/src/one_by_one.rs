@@ -8,7 +8,7 @@ use crate::exit::Interrupted;
 pub(crate) struct Attempted<T> {
     pub(crate) done: Vec<T>,
     pub(crate) left: Vec<T>,
-    /// What ended the work before its end: a failed request, or Ctrl-C.
+    /// Reason for an early end: a failed request, or Ctrl-C.
     pub(crate) end: anyhow::Result<()>,
 }
 

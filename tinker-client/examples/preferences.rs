@@ -1,4 +1,4 @@
-//! A custom loss: direct preference optimization, with gradients by automatic differentiation.
+//! Direct preference optimization as a custom loss, with gradients by automatic differentiation.
 
 use std::error::Error;
 use std::sync::Arc;

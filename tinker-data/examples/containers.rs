@@ -1,4 +1,4 @@
-//! The same two rows in every container: `cargo run -p tinker-data --example containers`.
+//! The same two rows in every container: lines, a list, tables, and compressed.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

@@ -1,4 +1,4 @@
-//! Every format of rows, what it is read as, and the shapes of its tensors: `cargo run -p tinker-data --example formats`.
+//! Every format of rows, what it is read as, and the shapes of its tensors.
 
 #![expect(clippy::print_stdout, reason = "an example")]
 

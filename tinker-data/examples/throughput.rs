@@ -1,4 +1,8 @@
-//! Speed and memory of reading: `cargo run --release -p tinker-data --example throughput -- [FILE] [MIB] [MODEL]`.
+//! Speed and memory of reading a file of chats.
+//!
+//! ```sh
+//! cargo run --release -p tinker-data --example throughput -- [FILE] [MIB] [MODEL]
+//! ```
 //!
 //! Writes a file of chats of the given size if it does not exist. Reads it row by row on one core, then counts it as
 //! `tinker data check` does, with the byte tokenizer and on all cores. Prints megabytes per second and, on Linux, the

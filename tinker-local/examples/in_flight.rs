@@ -1,4 +1,8 @@
-//! Measures the HTTP layers of a server: `in_flight SAMPLES ROUNDS [SERVER]`.
+//! Time and memory of the HTTP layers of a server.
+//!
+//! ```text
+//! in_flight SAMPLES ROUNDS [SERVER]
+//! ```
 //!
 //! Each round draws SAMPLES samples of one token at once, each on a connection of its own. Then 64 connections request
 //! the archive of a checkpoint and read nothing of it. SERVER is the program whose `serve` command is measured, for

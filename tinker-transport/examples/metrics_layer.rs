@@ -1,4 +1,4 @@
-//! A custom layer that measures calls. (For counters and percentiles, use `Metrics`.)
+//! A custom layer that measures calls. `Metrics` of the client has counters and percentiles ready.
 #![expect(clippy::print_stdout, reason = "a program with output")]
 
 use std::collections::BTreeMap;

@@ -131,6 +131,16 @@ xflags::xflags! {
             /// Check only.
             optional --dry-run
         }
+        /// Run the tests of each library from its packaged files, outside of the workspace.
+        cmd packages {
+            /// This library only, with those that it needs.
+            optional library: String
+        }
+        /// Print the checks that CI leaves out, with their commands.
+        cmd long {
+            /// Run them as well, one after another.
+            optional --run
+        }
         /// Compile the crates that state an older Rust version with that version. Needs rustup.
         cmd msrv {}
         /// Write a Hugging Face folder with random weights, for tests and measurements.

@@ -8,7 +8,7 @@ use xshell::{Shell, cmd};
 use crate::output::{Mode, workspace_root};
 use crate::workspace::Workspace;
 
-const GOLDENS: &str = "tests/fixtures/golden";
+const GOLDENS: &str = "tinker-local/tests/fixtures/golden";
 const SCRIPTS: &str = "tests/python/golden";
 /// Adapters of peft in its variants, and the golden whose model they adapt.
 const VARIANTS: &str = "tests/fixtures/peft";

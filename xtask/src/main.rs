@@ -18,6 +18,7 @@ mod feature;
 mod flags;
 mod golden;
 mod lines;
+mod long;
 mod msrv;
 mod output;
 mod parity;
@@ -52,6 +53,8 @@ fn main() -> anyhow::Result<()> {
             BenchCmd::Client(flags) => bench::client(&flags),
         },
         XtaskCmd::Release(flags) => release::run(&flags),
+        XtaskCmd::Packages(flags) => release::packaged::run(flags.library.as_deref()),
+        XtaskCmd::Long(flags) => long::run(flags.run),
         XtaskCmd::Msrv(_) => msrv::run(),
         XtaskCmd::RandomModel(flags) => random_model::run(&flags),
         XtaskCmd::Servers(flags) => servers::run(&flags),

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 /// A file of each golden's folder `part`, where it has one.
 fn recorded(part: &str, name: &str) -> Vec<Vec<u8>> {
-    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/golden");
+    let goldens =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../tinker-local/tests/fixtures/golden");
     let folders = std::fs::read_dir(goldens).expect("the goldens are there");
     let path = |entry: std::io::Result<std::fs::DirEntry>| {
         entry.expect("an entry").path().join(part).join(name)

@@ -30,7 +30,7 @@ pub(crate) struct WatchArgs {
     watch: Option<u64>,
 }
 
-/// What was read at one time.
+/// The objects that were read at one time.
 #[derive(Debug)]
 pub(crate) struct Seen {
     /// The text for a terminal.

@@ -115,7 +115,7 @@ fn call_span(request: &Request<Body>, server: Option<&Authority>) -> Span {
         http.request.method = %method,
         url.path = path,
         server.address = server.map(Authority::host),
-        server.port = server.and_then(Authority::port_u16),
+        server.port = server.and_then(Authority::port_u16).map(i64::from),
         http.response.status_code = Empty,
         "error.type" = Empty,
         error = Empty,
@@ -127,18 +127,19 @@ fn record(span: &Span, result: &Answer) {
     match result {
         Ok(response) => {
             let status = response.status();
-            span.record(STATUS, status.as_u16());
+            // Signed, as exporters of OpenTelemetry write other numbers as text.
+            span.record(STATUS, i64::from(status.as_u16()));
             if status.as_u16() >= 400 {
                 span.record(ERROR_TYPE, status.as_str());
             }
             if let Some(effort) = response.extensions().get::<Effort>() {
-                span.record("attempts", effort.attempts);
+                span.record("attempts", i64::from(effort.attempts));
             }
         }
         Err(error) => {
             span.record(ERROR_TYPE, debug(error.kind()));
             span.record("error", display(error));
-            span.record("attempts", error.attempts());
+            span.record("attempts", i64::from(error.attempts()));
         }
     }
 }

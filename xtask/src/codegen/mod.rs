@@ -1,6 +1,7 @@
 //! Generated files. Each is checked in, so that a build needs only cargo.
 
 mod api;
+mod examples;
 mod proto;
 mod schema;
 
@@ -10,5 +11,6 @@ use crate::output::Mode;
 pub(crate) fn run(mode: Mode) -> anyhow::Result<()> {
     proto::run(mode)?;
     schema::run(mode)?;
+    examples::run(mode)?;
     api::run(mode)
 }

@@ -2,6 +2,7 @@
 
 mod changelog;
 mod package;
+pub(crate) mod packaged;
 mod version;
 
 use std::collections::BTreeSet;

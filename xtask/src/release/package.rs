@@ -49,6 +49,11 @@ struct Metadata {
 }
 
 impl Package {
+    /// The folder that its file unpacks to.
+    pub(crate) fn folder(&self) -> String {
+        format!("{}-{}", self.name, self.version)
+    }
+
     /// The packages of the workspace that are published.
     pub(crate) fn published(shell: &Shell) -> anyhow::Result<Vec<Self>> {
         let text = cmd!(shell, "cargo metadata --format-version 1 --no-deps")
@@ -120,8 +125,9 @@ pub(crate) fn check(shell: &Shell, packages: &[Package]) -> anyhow::Result<()> {
     let folder = Workspace::read(&workspace_root())?
         .target_directory
         .join("package");
-    for Package { name, version, .. } in packages {
-        let path = folder.join(format!("{name}-{version}.crate"));
+    for package in packages {
+        let (name, version) = (&package.name, &package.version);
+        let path = folder.join(format!("{}.crate", package.folder()));
         let size = std::fs::metadata(&path)
             .with_context(|| format!("{} was not written", path.display()))?
             .len();

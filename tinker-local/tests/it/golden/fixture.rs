@@ -76,7 +76,7 @@ pub(super) type Tensors = BTreeMap<String, Vec<f32>>;
 
 impl Fixture {
     pub(super) fn open(name: &'static str) -> Self {
-        let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/golden");
+        let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden");
         let folder = goldens.join(name);
         let cases = read(&folder.join("cases.json"));
         Self {
