@@ -33,6 +33,8 @@ mod guide {
     struct Testing;
     #[doc = include_str!("../../docs/book/python.md")]
     struct Python;
+    #[doc = include_str!("../../docs/book/tinkex.md")]
+    struct Tinkex;
     #[doc = include_str!("../../docs/book/performance.md")]
     struct Performance;
 }

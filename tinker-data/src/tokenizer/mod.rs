@@ -123,10 +123,11 @@ impl Tokenizer {
 
     /// Whether it is the token for text that the vocabulary lacks. Equal ids then stand for different texts.
     pub(crate) fn is_unknown(&self, token: u32) -> bool {
+        let is_unknown = |unknown: Option<u32>| unknown == Some(token);
         match &self.0 {
-            Kind::Bytes => false,
+            Kind::Bytes => is_unknown(None),
             #[cfg(feature = "tokenizers")]
-            Kind::HuggingFace(tokenizer) => tokenizer.unknown() == Some(token),
+            Kind::HuggingFace(tokenizer) => is_unknown(tokenizer.unknown()),
         }
     }
 
