@@ -295,9 +295,7 @@ impl TrainingClient {
     /// Parameters outside their range, before anything is sent.
     pub fn optim_step(&self, params: impl Into<OptimParams>) -> Pending<OptimStepOutput> {
         let params = params.into();
-        if let OptimParams::Adam(adam) = &params
-            && let Err(error) = adam.check()
-        {
+        if let Err(error) = params.check() {
             return Pending::refused(error);
         }
         self.operate(

@@ -52,10 +52,7 @@ impl TrainingClient {
         params: impl Into<OptimParams>,
     ) -> Pending<TrainStepOutput> {
         let (data, params) = (data.into(), params.into());
-        let checked = loss.check(&data).and_then(|()| match &params {
-            OptimParams::Adam(adam) => adam.check(),
-            _ => Ok(()),
-        });
+        let checked = loss.check(&data).and_then(|()| params.check());
         if let Err(error) = checked {
             return Pending::refused(error);
         }

@@ -167,6 +167,23 @@ async fn a_server_may_want_the_parts_one_by_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn passes_share_a_budget_of_bytes_while_they_are_sent() {
+    for (bytes, at) in [(10, [0.0, 1.0, 2.0]), (50_000_000, [0.0, 0.0, 1.0])] {
+        let server = FakeServer::new();
+        let flags =
+            json!({"fwdbwd_max_chunk_len": 1, "fwdbwd_dispatch_bytes_semaphore_size": bytes});
+        server.always("client/config", 200, flags);
+        let client = server.training().await;
+        server.on("forward_backward", |seen| {
+            let id = json!({"request_id": format!("step-{}", seq_id(seen))});
+            Some(Reply::json(id).after(seconds(1)))
+        });
+        client.forward_backward(data(3), ce()).await.unwrap();
+        assert_eq!(server.seconds("forward_backward"), at, "{bytes}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_that_was_done_in_part_says_so() {
     let server = FakeServer::new();
     let client = split(&server, true).await;
@@ -192,6 +209,8 @@ async fn what_is_refused_here_uses_no_sequence_id() {
     let server = FakeServer::new();
     let client = server.training().await;
     let sent = server.seen().len();
+    // It would be sent as null.
+    let dimuon = tinker_types::DimuonParams::new(f64::NAN);
     for error in [
         client.forward_backward(Vec::new(), ce()).await.unwrap_err(),
         client
@@ -203,6 +222,7 @@ async fn what_is_refused_here_uses_no_sequence_id() {
             .await
             .map(|_| ())
             .unwrap_err(),
+        client.optim_step(dimuon).await.map(|_| ()).unwrap_err(),
         client.save_state("a/b").await.map(|_| ()).unwrap_err(),
         client
             .save_weights_for_sampler("")

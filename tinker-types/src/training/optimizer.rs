@@ -123,6 +123,29 @@ impl DimuonParams {
             beta1: momentum(),
         }
     }
+
+    /// Checks ranges.
+    ///
+    /// # Errors
+    /// The first parameter outside its range.
+    pub fn check(&self) -> Result<(), InvalidValue> {
+        let wrong = |name, why: String| Err(InvalidValue::new(name, why));
+        if !self.learning_rate.is_finite() || self.learning_rate < 0.0 {
+            let why = format!(
+                "is {}; it is a finite number, 0 or more",
+                self.learning_rate
+            );
+            return wrong("learning_rate", why);
+        }
+        if !self.grad_clip_norm.is_finite() {
+            let why = format!("is {}; it is a finite number", self.grad_clip_norm);
+            return wrong("grad_clip_norm", why);
+        }
+        if !(0.0..1.0).contains(&self.beta1) {
+            return wrong("beta1", format!("is {}; it lies in 0..1", self.beta1));
+        }
+        Ok(())
+    }
 }
 
 /// An optimizer this version does not have: its `type` and its other fields.
@@ -196,6 +219,20 @@ pub enum OptimParams {
     Other(UnknownOptimizer),
 }
 
+impl OptimParams {
+    /// Checks ranges. The fields of unknown optimizers have none.
+    ///
+    /// # Errors
+    /// The first parameter outside its range.
+    pub fn check(&self) -> Result<(), InvalidValue> {
+        match self {
+            Self::Adam(params) => params.check(),
+            Self::Dimuon(params) => params.check(),
+            Self::Other(_) => Ok(()),
+        }
+    }
+}
+
 impl From<AdamParams> for OptimParams {
     fn from(params: AdamParams) -> Self {
         Self::Adam(params)
@@ -221,6 +258,37 @@ mod tests {
         ] {
             let config: OptimizerConfig = serde_json::from_str(json).unwrap();
             assert_eq!(serde_json::to_string(&config).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn settings_of_dimuon_have_ranges() {
+        let message = |change: fn(&mut DimuonParams)| {
+            let mut params = DimuonParams::new(0.02);
+            change(&mut params);
+            OptimParams::from(params)
+                .check()
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(message(|_| ()), Ok(()));
+        assert_eq!(message(|params| params.grad_clip_norm = -1.0), Ok(()));
+        for (change, name) in [
+            (
+                (|params| params.learning_rate = -0.1) as fn(&mut DimuonParams),
+                "learning_rate: is -0.1",
+            ),
+            (
+                |params| params.learning_rate = f64::NAN,
+                "learning_rate: is NaN",
+            ),
+            (
+                |params| params.grad_clip_norm = f64::INFINITY,
+                "grad_clip_norm: is inf",
+            ),
+            (|params| params.beta1 = 1.0, "beta1: is 1"),
+        ] {
+            let error = message(change).unwrap_err();
+            assert!(error.starts_with(name), "{error}");
         }
     }
 }
