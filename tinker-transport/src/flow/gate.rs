@@ -207,4 +207,18 @@ mod tests {
         tokio::time::advance(PAUSE_FORGOTTEN + PAUSE_NOTICE).await;
         assert!(gate.pause(PAUSE_LIMIT).is_some());
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_is_logged_once_a_minute() {
+        let (lines, guard) = crate::fixture::traced();
+        let gate = Gate::new();
+        for _ in 0..25 {
+            gate.pause(PAUSE_LIMIT);
+            gate.opened(&Call::new("x", Class::Train)).await;
+        }
+        drop(guard);
+        let text = lines.text();
+        // 402s at 0, 5, .. 120 s.
+        assert_eq!(text.matches("billing reasons").count(), 3, "{text}");
+    }
 }

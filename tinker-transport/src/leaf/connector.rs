@@ -172,11 +172,11 @@ impl Service<Uri> for ToProxy {
     }
 }
 
-/// The name in the certificate of a server.
+/// The name in the certificate of a server. Certificates have no underscores: a host with some has hyphens there.
 fn name_of(server: &Uri) -> Result<ServerName<'static>, BoxError> {
     let host = server.host().unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    Ok(ServerName::try_from(host.to_owned())?)
+    Ok(ServerName::try_from(host.replace('_', "-"))?)
 }
 
 /// No connection was opened in time.
@@ -191,5 +191,22 @@ impl TimedOut {
             let io = cause.downcast_ref::<std::io::Error>();
             cause.is::<Self>() || io.is_some_and(|io| io.kind() == std::io::ErrorKind::TimedOut)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_underscore_of_a_host_is_a_hyphen_for_tls() {
+        for (url, name) in [
+            ("https://a_b.example.com:8443/x", "a-b.example.com"),
+            ("https://plain.example.com", "plain.example.com"),
+            ("https://[::1]:1/x", "::1"),
+        ] {
+            let named = name_of(&url.parse().unwrap()).unwrap();
+            assert_eq!(named.to_str(), name);
+        }
     }
 }

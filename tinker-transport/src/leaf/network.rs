@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::{Frame, SizeHint};
+use http::header::CONTENT_LENGTH;
+use http::{HeaderValue, Method, Request, Response};
+use http_body::{Body as _, Frame, SizeHint};
 
 use super::client::{ClientError, HttpClient, Setup};
 use super::failure::Route;
@@ -91,6 +92,7 @@ impl<C: HttpClient> Leaf<C> {
         &self,
         mut request: Request<Body>,
     ) -> Result<Response<Body>, TransportError> {
+        state_length(&mut request);
         let mut left = UNPROCESSED;
         loop {
             // Only HTTP/2 servers state it. Boxed, so that other calls do not reserve space for a copy.
@@ -167,6 +169,18 @@ impl NoAnswer {
 impl From<TransportError> for NoAnswer {
     fn from(error: TransportError) -> Self {
         Self::Other(error)
+    }
+}
+
+/// States the length of an empty body, which HTTP libraries leave out. Some servers answer 411 without it.
+fn state_length(request: &mut Request<Body>) {
+    let usually_has_body = matches!(
+        *request.method(),
+        Method::POST | Method::PUT | Method::PATCH
+    );
+    if usually_has_body && request.body().is_end_stream() {
+        let zero = HeaderValue::from_static("0");
+        request.headers_mut().entry(CONTENT_LENGTH).or_insert(zero);
     }
 }
 

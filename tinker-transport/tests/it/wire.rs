@@ -78,6 +78,21 @@ async fn a_compressed_body_says_so() {
 }
 
 #[tokio::test]
+async fn requests_without_a_body_state_their_length() {
+    let server = Server::start(|_, _| ok("")).await;
+    let transport = transport(&server.url());
+    for (method, length) in [("POST", Some("0")), ("PUT", Some("0")), ("GET", None)] {
+        let call = Call::new("x", Class::Rest);
+        let request = Request::builder().method(method).uri("/x").extension(call);
+        let request = request.body(Body::empty()).unwrap();
+        transport.call(request).await.unwrap();
+        let seen = server.seen().pop().unwrap();
+        assert_eq!(seen.header("content-length"), length, "{method}");
+        assert_eq!(seen.header("transfer-encoding"), None, "{method}");
+    }
+}
+
+#[tokio::test]
 async fn a_dropped_answer_is_asked_for_again_with_the_same_key() {
     let server = Server::start(|n, _| if n == 0 { Answer::HangUp } else { ok("answer") }).await;
     transport(&server.url()).call(post(train())).await.unwrap();

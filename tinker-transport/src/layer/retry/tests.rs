@@ -105,6 +105,26 @@ async fn empty_400s_have_a_budget_of_16() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn successes_refill_the_budget_of_empty_400s() {
+    let statuses = [&[400; 17][..], &[200; 3], &[400; 9]].concat();
+    let (leaf, seen) = scripted(&statuses);
+    let quick =
+        Standard::new().with_backoff(crate::policy::Backoff::new(Duration::ZERO, Duration::ZERO));
+    let transport = leaf.layer(RetryLayer::with_policies(PerClass::from_fn(|_| {
+        Arc::new(quick) as _
+    })));
+    for expected in [400, 200, 200, 200, 400] {
+        let response = transport.call(safe(Class::Rest)).await.unwrap();
+        assert_eq!(response.status(), expected);
+    }
+    assert_eq!(
+        seen.count(),
+        17 + 3 + 4,
+        "the first, and one for each success"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_servers_hint_replaces_the_backoff() {
     let seen = Seen::new();
     let log = seen.clone();
