@@ -22,6 +22,7 @@ pub(super) async fn of_model(
     template: &TemplateArgs,
     printer: Printer,
 ) -> anyhow::Result<Renderer> {
+    let id = reported(model, id);
     if let Some(tokenizer) = Tokenizer::from_id(id) {
         return Ok(Renderer::new(tokenizer, template.plain()?));
     }
@@ -55,11 +56,21 @@ pub(super) async fn of_model(
         })
 }
 
+/// The id that the server reports, or that of the model's name, which stands for a missing one.
+fn reported<'a>(model: &str, id: &'a str) -> &'a str {
+    if id == model {
+        Tokenizer::id_of_model(id)
+    } else {
+        id
+    }
+}
+
 /// Finds the tokenizer of a model on this machine: its place, or why it is not usable. Nothing is downloaded.
 pub(crate) fn find(model: &str, id: &str) -> Result<String, String> {
     let usable = |folder: &Path| {
         from_files(folder, &TemplateArgs::default()).map_err(|error| error.to_string())
     };
+    let id = reported(model, id);
     if Tokenizer::from_id(id).is_none() {
         let (name, revision) = id.split_once(':').unwrap_or((id, "main"));
         let folder = if Path::new(id).is_absolute() {
@@ -203,6 +214,16 @@ mod tests {
             error.contains("--tokenizer /no/such/folder: does not exist"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn a_variant_of_a_model_has_the_tokenizer_of_the_model() {
+        for (model, id, tokenizer) in [
+            ("org/name:long", "org/name:long", "org/name"),
+            ("org/name:long", "org/other:main", "org/other:main"),
+        ] {
+            assert_eq!(reported(model, id), tokenizer);
+        }
     }
 
     #[cfg(feature = "tokenizers")]

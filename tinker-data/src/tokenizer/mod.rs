@@ -61,6 +61,29 @@ impl Tokenizer {
         (is_folder || BYTES.contains(&name)).then(Self::bytes)
     }
 
+    /// The name on the Hugging Face Hub under which the tokenizer of a model is found, if the server does not report one.
+    /// A variant of a model (`org/model/variant`, `org/model:variant`) has the tokenizer of the model, and those of Llama 3
+    /// have a copy without restrictions.
+    ///
+    /// ```
+    /// use tinker_data::Tokenizer;
+    ///
+    /// assert_eq!(Tokenizer::id_of_model("Qwen/Qwen3-8B:long"), "Qwen/Qwen3-8B");
+    /// ```
+    pub fn id_of_model(name: &str) -> &str {
+        if std::path::Path::new(name).is_absolute() {
+            return name;
+        }
+        let name = name.split(':').next().unwrap_or(name);
+        if name.starts_with("meta-llama/Llama-3") {
+            return "thinkingmachineslabinc/meta-llama-3-instruct-tokenizer";
+        }
+        match name.match_indices('/').nth(1) {
+            Some((second, _)) if name.matches('/').count() == 2 => &name[..second],
+            _ => name,
+        }
+    }
+
     /// The tokenizer that a model names, if it needs no files.
     ///
     /// # Errors
@@ -70,7 +93,7 @@ impl Tokenizer {
         let id = names
             .tokenizer_id
             .as_deref()
-            .or(names.model_name.as_deref())
+            .or(names.model_name.as_deref().map(Self::id_of_model))
             .ok_or_else(|| {
                 ChatError::new("the server does not name the model's tokenizer; choose one")
             })?;
@@ -272,5 +295,27 @@ mod tests {
         info.model_data.tokenizer_id = Some("Qwen/Qwen3-8B:main".into());
         let error = Tokenizer::for_model(&info).unwrap_err().to_string();
         assert!(error.contains("\"Qwen/Qwen3-8B\""), "{error}");
+        info.model_data.tokenizer_id = None;
+        info.model_data.model_name = Some("org/model/variant".into());
+        let error = Tokenizer::for_model(&info).unwrap_err().to_string();
+        assert!(error.contains("\"org/model\""), "{error}");
+    }
+
+    #[test]
+    fn names_of_models_lead_to_their_tokenizers() {
+        let llama = "thinkingmachineslabinc/meta-llama-3-instruct-tokenizer";
+        for (model, tokenizer) in [
+            ("Qwen/Qwen3-8B", "Qwen/Qwen3-8B"),
+            ("Qwen/Qwen3-8B:long", "Qwen/Qwen3-8B"),
+            ("meta-llama/Llama-3.1-8B", llama),
+            ("meta-llama/Llama-3.3-70B-Instruct:a:b", llama),
+            ("meta-llama/Llama-2-7b", "meta-llama/Llama-2-7b"),
+            ("org/model/variant", "org/model"),
+            ("/models/model", "/models/model"),
+            ("tinker-local/tiny", "tinker-local/tiny"),
+            ("gpt2", "gpt2"),
+        ] {
+            assert_eq!(Tokenizer::id_of_model(model), tokenizer, "{model}");
+        }
     }
 }
