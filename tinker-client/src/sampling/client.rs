@@ -71,7 +71,8 @@ impl SamplingClient {
 
     /// A serializable handle of the sampler, for another process. It holds no key.
     ///
-    /// The sampler exists as long as its session: keep this service client until the other process is done.
+    /// The sampler exists as long as its session. From its first sample on, the other process keeps the session alive as well,
+    /// but closing this service client ends it.
     ///
     /// ```
     /// # #[tokio::main]

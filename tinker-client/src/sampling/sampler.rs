@@ -108,6 +108,10 @@ impl Sampler {
         prompt: ModelInput,
         options: &SampleOptions,
     ) -> Result<SampleRequest, Error> {
+        if let Some(id) = self.session.id() {
+            // A copy keeps the session of its sampler alive, as the client that opened it may end first.
+            self.state.keep_alive(&self.session, id, connection);
+        }
         let number = self.number.get(connection, &self.id, method).await?;
         let seq_id = number * SEQ_IDS_PER_COPY + position;
         let mut request = options.request(self.id.clone(), seq_id, prompt);
@@ -280,4 +284,27 @@ pub(super) fn weight_of(prompt: &ModelInput) -> u64 {
         _ => 0,
     });
     weights.sum::<usize>() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use tinker_types::{Dmel, Image, ImageFormat};
+
+    use super::*;
+
+    #[test]
+    fn a_token_of_a_prompt_counts_ten_bytes() {
+        let image = Image {
+            data: vec![0; 100],
+            format: ImageFormat::Png,
+            expected_tokens: None,
+        };
+        let audio = Dmel { dmel: vec![0; 7] };
+        let chunks = vec![
+            Chunk::text([1, 2, 3]),
+            Chunk::Image(image),
+            Chunk::Dmel(audio),
+        ];
+        assert_eq!(weight_of(&ModelInput::new(chunks)), 3 * 10 + 100 + 7);
+    }
 }

@@ -266,6 +266,7 @@ async fn what_is_refused_here_is_not_sent_and_uses_no_number() {
         (ModelInput::default(), options()),
         (ModelInput::from_tokens([]), options()),
         (prompt(), params().with_top_p(0.0).into()),
+        (prompt(), params().with_temperature(f64::NAN).into()),
         (prompt(), options().with_num_samples(0)),
         (prompt(), options().with_prompt_logprobs_last_n(0)),
         (prompt(), last_n_alone),

@@ -34,14 +34,16 @@ enum Sign {
     Failed(Error),
 }
 
-/// Sends a heartbeat every ten seconds until the session is lost. Runs in its own task and its own traffic class, so that
+/// Sends a heartbeat every ten seconds until the session is lost or no longer used. Runs in its own task and its own traffic class, so that
 /// other work cannot delay it.
 pub(crate) async fn keep_alive(api: Api, session: Arc<Session>, id: SessionId) {
     let mut last = Instant::now();
     let mut unknown = 0;
     loop {
         tokio::time::sleep(PERIOD).await;
-        if session.end().is_some() {
+        // Copies of samplers are the only users of another client's session.
+        let is_unused = Arc::strong_count(&session) == 1;
+        if session.end().is_some() || is_unused {
             return;
         }
         let sign = beat(&api, &session, &id).await;

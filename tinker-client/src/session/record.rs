@@ -21,6 +21,8 @@ pub(crate) struct Session {
     pub(crate) losses: Losses,
     /// Models that were not released, and whether they are kept after their clients are dropped.
     own_models: Mutex<BTreeMap<ModelId, bool>>,
+    /// Whether a heartbeat was started.
+    is_kept: AtomicBool,
     /// Set by the first heartbeat that the server accepts.
     has_heartbeats: AtomicBool,
     end: OnceLock<SessionEnd>,
@@ -40,6 +42,11 @@ impl Session {
     /// The id, once the session is open.
     pub(crate) fn id(&self) -> Option<&SessionId> {
         self.id.get()
+    }
+
+    /// Whether the caller is the first to start the heartbeat.
+    pub(super) fn starts_heartbeat(&self) -> bool {
+        !self.is_kept.swap(true, Ordering::Relaxed)
     }
 
     /// Number of the next model of the session.

@@ -135,16 +135,25 @@ impl ClientState {
         if let Some(telemetry) = self.events.telemetry() {
             telemetry.session_started(&id);
         }
-        self.spawn(heartbeat::keep_alive(
-            connection.api.clone(),
-            Arc::clone(session),
-            id.clone(),
-        ));
+        self.keep_alive(session, &id, connection);
         if !self.refreshes_flags.swap(true, Ordering::Relaxed) {
             let flags = Arc::clone(&connection.flags);
             self.spawn(refresh(connection.api.clone(), flags));
         }
         Ok(id)
+    }
+
+    /// Starts the heartbeat of a session, which ends with the session or its last user. Later calls do nothing.
+    pub(crate) fn keep_alive(
+        &self,
+        session: &Arc<Session>,
+        id: &SessionId,
+        connection: &Connection,
+    ) {
+        if session.starts_heartbeat() {
+            let api = connection.api.clone();
+            self.spawn(heartbeat::keep_alive(api, Arc::clone(session), id.clone()));
+        }
     }
 
     /// Refuses work after the caller has closed the client.

@@ -124,6 +124,9 @@ async fn background_tasks_end_with_the_last_client() {
     );
     sleep(seconds(3600)).await;
     assert_eq!(server.seen_at("session_heartbeat").len(), 2);
+    // Only asked whether the route exists, before the model is unloaded.
+    let finish = server.seen_at("sessions/s/finish");
+    assert!(finish.iter().all(|seen| seen.method == "GET"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,4 +148,69 @@ async fn flags_are_refreshed() {
         server.seconds("client/dynamic_config"),
         [0.0, 30.0, 60.0, 70.0]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn failing_heartbeats_are_a_warning_after_two_minutes() {
+    let server = FakeServer::new();
+    server.always("session_heartbeat", 500, json!({}));
+    let (lines, guard) = crate::fixture::traced();
+    let _client = server.training().await;
+    sleep(seconds(121)).await;
+    assert!(
+        !lines.text().contains("heartbeats fail"),
+        "{}",
+        lines.text()
+    );
+    sleep(seconds(30)).await;
+    drop(guard);
+    let text = lines.text();
+    let warnings = text.lines().filter(|line| line.contains("heartbeats fail"));
+    assert_eq!(warnings.count(), 3, "one for each further failure: {text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_of_the_background_have_short_limits() {
+    let server = FakeServer::new();
+    let cancels = json!({"sample_cancel_enabled": true});
+    server.then(
+        "client/dynamic_config",
+        vec![Reply::never(), Reply::json(cancels)],
+    );
+    server.then("cancel_future", vec![Reply::never()]);
+    let sampling = server.sampling().await;
+    assert_eq!(server.seconds("client/dynamic_config"), [0.0, 11.0]);
+    server.on("retrieve_future", |_| Some(Reply::never()));
+    let sample = sampling.sample(ModelInput::from_tokens([1]), SamplingParams::default());
+    sleep(seconds(1)).await;
+    drop(sample);
+    sleep(seconds(60)).await;
+    assert_eq!(server.seconds("cancel_future"), [0.0, 31.0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_keeps_the_session_of_its_sampler_alive_while_it_is_used() {
+    let server = FakeServer::new();
+    let handle = server.sampling().await.handle().await.unwrap();
+    sleep(seconds(60)).await;
+    assert!(server.seen_at("session_heartbeat").is_empty());
+    let elsewhere = server.service();
+    let copies =
+        [handle.clone(), handle].map(|handle| elsewhere.sampling_client_from_handle(handle));
+    for copy in &copies {
+        let prompt = ModelInput::from_tokens([1]);
+        let sample = copy
+            .as_ref()
+            .unwrap()
+            .sample(prompt, SamplingParams::default());
+        sample.await.unwrap();
+    }
+    sleep(seconds(35)).await;
+    let beats = server.seen_at("session_heartbeat");
+    assert_eq!(beats.len(), 6, "three of each");
+    assert_eq!(beats[0].json()["session_id"], "s");
+    drop(copies);
+    sleep(seconds(60)).await;
+    assert_eq!(server.seen_at("session_heartbeat").len(), 6);
+    assert_eq!(server.seen_at("create_session").len(), 1);
 }
