@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 mod answers;
+mod asked;
 mod bulk;
 mod crash;
 mod data;

@@ -341,8 +341,10 @@ mod tests {
         let config = Config::default()
             .with_api_key("sk-1")
             .with_credential_command("print-key");
-        let shown = format!("{:?}", config.credential().unwrap().unwrap());
-        assert!(shown.starts_with("Command"), "{shown}");
+        let shown = |config: Config| format!("{:?}", config.credential().unwrap().unwrap());
+        assert!(shown(config.clone()).starts_with("Command"));
+        // A key that will do comes first.
+        assert!(shown(config.with_api_key("tml-1")).starts_with("ApiKey"));
     }
 
     #[test]

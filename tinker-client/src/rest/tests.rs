@@ -114,6 +114,41 @@ async fn a_search_follows_the_cursor() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_search_of_checkpoints_passes_the_cursor_back_unchanged() {
+    let server = FakeServer::new();
+    let checkpoint = |id: &str| {
+        json!({
+            "checkpoint_id": format!("weights/{id}"), "checkpoint_type": "training",
+            "time": "2026-11-24T00:00:00Z", "tinker_path": format!("tinker://r/weights/{id}"),
+            "base_model": "base"
+        })
+    };
+    let cursor =
+        json!({"last_created_at": "2026-11-24T00:00:00.123456Z", "last_checkpoint_uuid": "u-1"});
+    let next = cursor.clone();
+    server.on("checkpoints/search", move |seen| {
+        let page = match &seen.json()["cursor"] {
+            Value::Null => json!({"checkpoints": [checkpoint("b")], "next_cursor": next}),
+            cursor => {
+                assert_eq!(*cursor, next);
+                json!({"checkpoints": [checkpoint("a")]})
+            }
+        };
+        Some(Reply::json(page))
+    });
+    let mut query = tinker_types::SearchCheckpoints::default();
+    query.base_models = Some(Vec::new());
+    let found = checkpoints(&server).search(query).all().await.unwrap();
+    let names: Vec<&str> = found.iter().map(|found| found.tinker_path.name()).collect();
+    assert_eq!(names, ["b", "a"]);
+    assert_eq!(found[0].base_model.as_deref(), Some("base"));
+    let sent = server.seen_at("checkpoints/search")[0].json();
+    let expected =
+        json!({"user_metadata": {}, "owner": {"type": "own"}, "base_models": [], "limit": 50});
+    assert_eq!(sent, expected);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_conflict_is_final_and_not_waited_out() {
     let server = FakeServer::new();
     server.always(PUBLISH, 409, json!({"detail": "already public"}));

@@ -79,3 +79,59 @@ impl CheckpointClient {
         Err(StatusError::new(status, OPERATION, format!("for {name:?}")).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::{Arc, Mutex};
+
+    use http::Response;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Config, ServiceClient};
+
+    #[tokio::test]
+    async fn files_are_put_with_the_headers_of_their_urls_and_without_the_key() {
+        let puts = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&puts);
+        let leaf = tower::service_fn(move |request: Request<Body>| {
+            let answer = match request.uri().path() {
+                "/api/v1/external_weights_upload_start" => json!({
+                    "upload_id": "u", "expires": "2030-01-01T00:00:00Z",
+                    "urls": {"a.bin": {"url": "http://files.test/a?sign=1", "headers": {"x-amz-a": "b"}},
+                             "b.bin": "http://files.test/b"}}),
+                "/api/v1/external_weights_upload_finish" => {
+                    json!({"tinker_path": "tinker://r/external_weights/x"})
+                }
+                "/a" | "/b" => {
+                    log.lock().unwrap().push(request);
+                    json!(null)
+                }
+                _ => json!({}),
+            };
+            async move { Ok::<_, Infallible>(Response::new(Body::from(answer.to_string()))) }
+        });
+        let secret = HeaderValue::from_static("hunter2");
+        let config = Config::new("http://api.test")
+            .with_api_key("tml-hunter2")
+            .with_telemetry(false)
+            .with_header(HeaderName::from_static("cf-access-client-secret"), secret);
+        let service = ServiceClient::builder().config(config).leaf(leaf).build();
+        let files = ["a.bin", "b.bin"].map(|name| (name.to_owned(), Bytes::from(name)));
+        let checkpoints = service.unwrap().checkpoints();
+        let upload = checkpoints.upload("base", LoraConfig::new(4), files.into());
+        assert_eq!(upload.await.unwrap().name(), "x");
+        let puts = puts.lock().unwrap();
+        let urls: Vec<String> = puts.iter().map(|put| put.uri().to_string()).collect();
+        assert_eq!(urls, ["http://files.test/a?sign=1", "http://files.test/b"]);
+        for (put, header) in puts.iter().zip([Some("b"), None]) {
+            assert_eq!(put.method(), Method::PUT);
+            let sent = put.headers().get("x-amz-a");
+            assert_eq!(sent.map(HeaderValue::as_bytes), header.map(str::as_bytes));
+            let values = put.headers().values();
+            let mut values = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
+            assert!(!values.any(|value| value.contains("hunter2")));
+        }
+    }
+}

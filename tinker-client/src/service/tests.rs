@@ -248,6 +248,8 @@ async fn models_are_made_from_checkpoints() {
 async fn what_is_refused_here_is_not_sent() {
     let server = FakeServer::new();
     let service = server.service();
+    let mut nothing = LoraConfig::new(4);
+    (nothing.train_attn, nothing.train_mlp, nothing.train_unembed) = (false, false, false);
     for error in [
         service
             .create_lora_training_client("base", LoraConfig::new(0))
@@ -255,6 +257,10 @@ async fn what_is_refused_here_is_not_sent() {
             .unwrap_err(),
         service
             .create_lora_training_client("", LoraConfig::new(1))
+            .await
+            .unwrap_err(),
+        service
+            .create_lora_training_client("base", nothing)
             .await
             .unwrap_err(),
         service
@@ -283,6 +289,42 @@ async fn what_is_refused_here_is_not_sent() {
         "s:train:0",
         "no number was used up"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn models_and_samplers_of_a_session_are_counted_whatever_makes_them() {
+    let server = FakeServer::new();
+    let service = server.service();
+    let path = "tinker://r/weights/a";
+    let loaded = service.create_training_client_from_state(path);
+    let created = service.create_lora_training_client("base", LoraConfig::new(4));
+    let again = service.create_training_client_from_state(path);
+    assert_eq!(loaded.await.unwrap().model_id().as_str(), "s:train:0");
+    let created = created.await.unwrap();
+    assert_eq!(created.model_id().as_str(), "s:train:1");
+    assert_eq!(again.await.unwrap().model_id().as_str(), "s:train:2");
+
+    service.create_sampling_client("base").await.unwrap();
+    let saved = created.save_weights_and_get_sampling_client();
+    assert_eq!(saved.await.unwrap().sampler_id().as_str(), "s:sample:1");
+    let last = service.create_sampling_client("base").await.unwrap();
+    assert_eq!(last.sampler_id().as_str(), "s:sample:2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn creations_do_not_wait_out_a_billing_pause() {
+    for path in ["create_session", "create_model", "create_sampling_session"] {
+        let server = FakeServer::new();
+        server.always(path, 402, json!({"detail": "billing"}));
+        let service = server.service();
+        let began = Instant::now();
+        let model = service.create_lora_training_client("base", LoraConfig::new(4));
+        let sampler = service.create_sampling_client("base");
+        let error = model.await.map(drop).and(sampler.await.map(drop));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("402"), "{path}: {error}");
+        assert_eq!(began.elapsed(), Duration::ZERO, "{path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

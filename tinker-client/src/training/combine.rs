@@ -143,6 +143,14 @@ mod tests {
     }
 
     #[test]
+    fn checksums_are_added_modulo_their_width() {
+        let half = 2_f64.powi(63);
+        let parts = [half, half, 5.0].map(|value| part(1, &[("a:hash2", value)]));
+        let whole = combine(parts.into());
+        assert_eq!(whole.metrics.get("a:hash2"), Some(&5.0));
+    }
+
+    #[test]
     fn no_data_is_no_division_by_zero() {
         let of = [("a:mean", 2.0), ("a:slack", 2.0)];
         let whole = combine(vec![part(0, &of), part(0, &of)]);

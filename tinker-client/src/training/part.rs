@@ -45,6 +45,35 @@ mod tests {
     }
 
     #[test]
+    fn estimates_count_what_a_datum_holds() {
+        let image = tinker_types::Image {
+            data: vec![0; 100],
+            format: tinker_types::ImageFormat::Png,
+            expected_tokens: None,
+        };
+        let pointer = tinker_types::AssetPointer {
+            format: tinker_types::ImageFormat::Png,
+            location: "https://x/y".to_owned(),
+            expected_tokens: None,
+        };
+        let audio = tinker_types::Dmel { dmel: vec![0; 7] };
+        let chunks = vec![
+            tinker_types::Chunk::text([1, 2, 3]),
+            tinker_types::Chunk::Image(image),
+            tinker_types::Chunk::ImagePointer(pointer),
+            tinker_types::Chunk::Dmel(audio),
+        ];
+        let values = tinker_types::Elements::Float32([0.5].into());
+        let sparse = tinker_types::TensorData::csr(values, [0, 0, 1], [2], [2, 3]).unwrap();
+        let datum = Datum::new(tinker_types::ModelInput::new(chunks))
+            .with_input("target_tokens", vec![1_i64, 2])
+            .with_input("weights", sparse);
+        // Tokens, image, location, audio; two ids; a value with three row and one column index.
+        let tensors = 2 * 8 + (4 + 4 * 8);
+        assert_eq!(datum.estimated_bytes(), 3 * 4 + 100 + 11 + 7 + tensors);
+    }
+
+    #[test]
     fn limits_of_zero_still_send_everything_one_by_one() {
         assert_eq!(split(&[datum(1), datum(2)], 0, 0).len(), 2);
         assert!(split(&[], 10, 10).is_empty());

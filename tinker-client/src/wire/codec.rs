@@ -172,6 +172,21 @@ mod tests {
     }
 
     #[test]
+    fn bodies_are_compact_and_unescaped() {
+        let mut session = tinker_types::CreateSession::new("0.38.0");
+        session.display_name = Some("\u{fc}ber \u{65e5}\u{672c}".to_owned());
+        let note = json!({"none": null});
+        session.user_metadata.insert("k".to_owned(), note);
+        let text = to_json("create_session", &session).unwrap();
+        let text = std::str::from_utf8(&text).unwrap();
+        assert_eq!(
+            text,
+            "{\"tags\":[],\"user_metadata\":{\"k\":{\"none\":null}},\"sdk_version\":\"0.38.0\",\
+             \"display_name\":\"\u{fc}ber \u{65e5}\u{672c}\",\"type\":\"create_session\"}"
+        );
+    }
+
+    #[test]
     fn a_null_is_a_missing_field_at_any_depth() {
         let info = json!({"model_data": {"arch": null, "model_name": "m"}, "model_id": "r",
             "optimizer_config": null, "is_lora": null, "lora_rank": 8, "type": null});

@@ -70,6 +70,12 @@ async fn a_large_body_is_413() {
     assert_eq!(reply.status, 413);
 }
 
+#[test]
+fn polls_are_held_for_less_than_clients_wait() {
+    // The official client gives a poll up after 45 s.
+    assert!(Limits::default().long_poll <= Duration::from_secs(30));
+}
+
 #[tokio::test]
 async fn a_result_is_kept_for_a_while_and_then_gone() {
     let client = limited(|limits| limits.kept_after_fetch = Duration::from_millis(200));

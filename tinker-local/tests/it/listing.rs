@@ -1,7 +1,7 @@
 //! Lists of runs and sessions, before and after a restart.
 
 use serde_json::{Value, json};
-use tinker_types::{FoundSessions, SessionInfo, TrainingRun, TrainingRuns};
+use tinker_types::{FoundCheckpoints, FoundSessions, SessionInfo, TrainingRun, TrainingRuns};
 
 use crate::support::{BASE, Client, builder, client, save_body};
 
@@ -155,6 +155,10 @@ async fn sessions_are_found_by_every_filter() {
     let plain = open(&client, json!({})).await;
     let finish = json!({"reason": {"type": "errored"}, "detail": "no luck"});
     client.post(&format!("sessions/{red}/finish"), finish).await;
+    // The first reason stays.
+    let late = json!({"reason": {"type": "success"}, "detail": null});
+    let late = client.post(&format!("sessions/{red}/finish"), late).await;
+    assert_eq!(late.status, 410);
 
     let cases = [
         (json!({}), vec![&plain, &red, &blue]),
@@ -236,6 +240,83 @@ async fn sessions_are_found_by_every_filter() {
             422,
             "{bad}"
         );
+    }
+}
+
+async fn search_checkpoints(client: &Client, body: Value) -> FoundCheckpoints {
+    let reply = client.post("checkpoints/search", body).await;
+    assert_eq!(reply.status, 200, "{:?}", reply.body);
+    serde_json::from_slice(&reply.body).unwrap()
+}
+
+#[tokio::test]
+async fn checkpoints_are_found_by_every_filter() {
+    let client = client();
+    let sea = open(&client, json!({"project_id": "sea"})).await;
+    let blue = train(&client, &sea, 0, json!(null)).await;
+    let mut best = save_body(&blue, 1, "best");
+    best["user_metadata"] = json!({"score": "0.9", "kind": "x"});
+    let promise = client.post("save_weights", best).await.promise();
+    client.done(&promise).await;
+    let plain = open(&client, json!({})).await;
+    let red = train(&client, &plain, 0, json!(null)).await;
+    save(&client, &red, 1, "last").await;
+    let sampler = json!({"model_id": red, "path": "s", "kind": "snapshot", "seq_id": 2});
+    let promise = client.post("save_weights_for_sampler", sampler).await;
+    client.done(&promise.promise()).await;
+
+    let cases = [
+        (
+            json!({}),
+            vec!["sampler_weights/s", "weights/last", "weights/best"],
+        ),
+        (json!({"project_ids": ["sea", "x"]}), vec!["weights/best"]),
+        (
+            json!({"user_metadata": {"score": "0.9", "kind": "x"}}),
+            vec!["weights/best"],
+        ),
+        (
+            json!({"user_metadata": {"score": "0.9", "kind": "y"}}),
+            vec![],
+        ),
+        (
+            json!({"checkpoint_type": "sampler"}),
+            vec!["sampler_weights/s"],
+        ),
+        (
+            json!({"base_models": [BASE], "checkpoint_type": "training"}),
+            vec!["weights/last", "weights/best"],
+        ),
+        (json!({"base_models": []}), vec![]),
+        (
+            json!({"owner": {"type": "user", "owner_urns": ["x"]}}),
+            vec![],
+        ),
+    ];
+    for (body, want) in cases {
+        let found = search_checkpoints(&client, body.clone()).await;
+        let ids: Vec<&str> = found
+            .checkpoints
+            .iter()
+            .map(|c| c.checkpoint_id.as_str())
+            .collect();
+        assert_eq!(ids, want, "{body}");
+        assert!(found.next_cursor.is_none(), "{body}");
+    }
+
+    let (mut seen, mut cursor) = (Vec::new(), json!(null));
+    loop {
+        let page = search_checkpoints(&client, json!({"limit": 1, "cursor": cursor})).await;
+        seen.extend(page.checkpoints.into_iter().map(|c| c.checkpoint_id));
+        let Some(next) = page.next_cursor else { break };
+        cursor = serde_json::to_value(next).unwrap();
+    }
+    assert_eq!(seen, ["sampler_weights/s", "weights/last", "weights/best"]);
+    for limit in [0, 201] {
+        let refused = client
+            .post("checkpoints/search", json!({"limit": limit}))
+            .await;
+        assert_eq!(refused.status, 422);
     }
 }
 

@@ -157,6 +157,23 @@ async fn a_snapshot_stays_and_in_flight_samplers_follow() {
 }
 
 #[tokio::test]
+async fn a_repeat_of_an_ephemeral_save_is_the_same_sampler() {
+    let client = client();
+    let (session, model) = client.model().await;
+    let save = |number: u64| {
+        let body = ephemeral(&model, 1, number, "snapshot");
+        client.post("save_weights_for_sampler", body)
+    };
+    let first = save(0).await.promise();
+    // The official client draws another number of the sampler for each attempt.
+    assert_eq!(save(1).await.promise(), first);
+    client.done(&first).await;
+    assert_eq!(save(2).await.promise(), first);
+    let info = client.get(&format!("sessions/{session}")).await.json();
+    assert_eq!(info["sampler_ids"].as_array().unwrap().len(), 1, "{info}");
+}
+
+#[tokio::test]
 async fn a_saved_sampler_samples_like_the_model_it_was_saved_from() {
     let client = client();
     let (session, model) = client.model().await;

@@ -85,6 +85,32 @@ async fn a_forward_pass_leaves_no_gradients() {
 }
 
 #[tokio::test]
+async fn passes_accumulate_until_the_step() {
+    let client = client();
+    let (_, model) = client.model().await;
+    let mut norms = Vec::new();
+    let mut number = 0;
+    // A learning rate of 0 keeps the weights, so that all passes have the same gradient.
+    for passes in [1, 2, 1] {
+        for _ in 0..passes {
+            number += 1;
+            client.forward_backward(&model, number).await;
+        }
+        number += 1;
+        let mut step = step_body(&model, number);
+        step["adam_params"] = json!({"learning_rate": 0.0});
+        let step = client.post("optim_step", step).await.promise();
+        let norm = &client.done(&step).await["metrics"]["grad_norm:mean"];
+        norms.push(norm.as_f64().unwrap());
+    }
+    let [one, two, again] = norms[..] else {
+        panic!()
+    };
+    assert!((two / one - 2.0).abs() < 1e-4, "{norms:?}");
+    assert!((again / one - 1.0).abs() < 1e-4, "{norms:?}");
+}
+
+#[tokio::test]
 async fn older_clients_send_and_get_json() {
     let client = client();
     let (_, model) = client.model().await;
@@ -142,6 +168,7 @@ async fn every_public_loss_runs_and_the_others_are_refused_with_a_reason() {
         let pass = ForwardBackward::new(model.as_str().into(), number, vec![datum.clone()], loss);
         let output = client.output(&client.pass(&pass).await.promise()).await;
         assert!(output.loss_sum().unwrap().is_finite(), "{:?}", pass.loss);
+        assert_eq!(output.logprobs(0).unwrap().len(), 3, "{:?}", pass.loss);
     }
     for name in ["stable_reinforce", "dpo"] {
         number += 1;

@@ -197,6 +197,54 @@ mod tests {
         assert_eq!(split(&field).unwrap()[0].as_f32().unwrap(), [1.0, -2.0]);
     }
 
+    #[test]
+    fn output_types_are_cut_at_the_last_colon() {
+        for (kind, has_outputs, read) in [
+            ("a:b:Kind", true, "Kind"),
+            ("Kind", true, "Kind"),
+            ("a:b", false, "a:b"),
+            ("", false, "ArrayRecord"),
+        ] {
+            let mut output = ForwardBackwardOutput {
+                loss_fn_output_type: kind.into(),
+                ..Default::default()
+            };
+            if has_outputs {
+                output.loss_fn_outputs.push(datum(&[-1.0]));
+            }
+            let decoded = decode_output(encode_output(&output)).unwrap();
+            assert_eq!(decoded.loss_fn_output_type, read, "{kind}");
+        }
+    }
+
+    #[test]
+    fn offsets_outside_of_the_data_are_errors() {
+        let record = |offsets: &[i64], num_datums| {
+            let field = wire::BatchedTensor {
+                data: copy(&[1.0_f32, 2.0]),
+                offsets: copy(offsets),
+                dtype: wire::DType::DtypeFloat32.into(),
+                trailing_shape: vec![],
+            };
+            decode_record(wire::ArrayRecord {
+                type_tag: String::new(),
+                fields: [("a".to_owned(), field)].into(),
+                num_datums,
+            })
+        };
+        assert_eq!(record(&[0, 4, 8], 2).unwrap().len(), 2);
+        for (offsets, num_datums) in [
+            (&[0_i64, 12][..], 1),
+            (&[8, 0], 1),
+            (&[-4, 4], 1),
+            (&[0, 3], 1),
+            (&[0, 4, 8], 3),
+            (&[0, 8], -1),
+        ] {
+            assert!(record(offsets, num_datums).is_err(), "{offsets:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

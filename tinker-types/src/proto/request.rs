@@ -258,6 +258,51 @@ mod tests {
         assert_eq!(decode_request(body).unwrap(), request);
     }
 
+    #[test]
+    fn constants_of_an_older_client_are_read() {
+        let old = wire::ForwardBackwardRequest {
+            model_id: "m".into(),
+            seq_id: 1,
+            loss_fn: "ppo".into(),
+            loss_fn_config: [("clip_low_threshold".to_owned(), 0.5)].into(),
+            ..Default::default()
+        };
+        let read = |message: &wire::ForwardBackwardRequest| {
+            decode_request(message.encode_to_vec().into()).unwrap().loss
+        };
+        assert_eq!(read(&old), Loss::ppo().with("clip_low_threshold", 0.5));
+        // Where both maps have constants, the newer one counts.
+        let newer = Loss::ppo().with("clip_low_threshold", 0.8).with("x", "y");
+        let request = ForwardBackward::new("m".into(), 1, vec![Datum::default()], newer.clone());
+        let mut both =
+            wire::ForwardBackwardRequest::decode(encode_request(&request).unwrap()).unwrap();
+        both.loss_fn_config
+            .insert("clip_low_threshold".to_owned(), 0.1);
+        assert_eq!(read(&both), newer);
+    }
+
+    #[test]
+    fn every_chunk_that_can_be_sent_survives() {
+        let image = crate::Image {
+            data: vec![0, 255, 7],
+            format: crate::ImageFormat::Jpeg,
+            expected_tokens: Some(4),
+        };
+        let audio = crate::Dmel {
+            dmel: vec![1, 2, 254],
+        };
+        let text = crate::Chunk::text([]);
+        let chunks = vec![text, crate::Chunk::Image(image), crate::Chunk::Dmel(audio)];
+        let datum = Datum::new(ModelInput::new(chunks));
+        let request = ForwardBackward::new("m".into(), 1, vec![datum], Loss::cross_entropy());
+        let body = encode_request(&request).unwrap();
+        assert!(
+            body.windows(3).any(|bytes| bytes == [0, 255, 7]),
+            "raw bytes"
+        );
+        assert_eq!(decode_request(body).unwrap(), request);
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

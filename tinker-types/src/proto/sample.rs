@@ -216,6 +216,54 @@ mod tests {
         assert_eq!(decode_sample(encode_sample(&response)).unwrap(), response);
     }
 
+    #[test]
+    fn a_missing_stop_reason_is_stop_and_another_is_an_error() {
+        let sequence = |stop_reason, logprobs: Option<&[f32]>| {
+            decode_sequence(wire::SampledSequence {
+                stop_reason,
+                tokens: copy(&[7_u32, 8]),
+                logprobs: logprobs.map(copy),
+                topk_sampled_logprobs: None,
+            })
+        };
+        let read = |stop_reason| sequence(stop_reason, None).unwrap().stop_reason;
+        assert_eq!((read(0), read(1)), (StopReason::Stop, StopReason::Length));
+        assert!(sequence(2, None).is_err());
+
+        let logprobs = |given| sequence(0, given).unwrap().logprobs;
+        assert_eq!(logprobs(Some(&[-1.0, -2.0])), Some(vec![-1.0, -2.0]));
+        assert_eq!((logprobs(None), logprobs(Some(&[]))), (None, None));
+        assert!(sequence(0, Some(&[-1.0])).is_err());
+    }
+
+    #[test]
+    fn unused_cells_are_dropped() {
+        let read = |ids: &[u32], logprobs: &[f32], k, length| {
+            decode_topk(Some(wire::TopkLogprobs {
+                token_ids: copy(ids),
+                logprobs: copy(logprobs),
+                k,
+                length,
+            }))
+        };
+        // The second row is not there, the third ends early; token 0 with another number is a token.
+        let ids = [10, 11, 0, 0, 30, 0, 0, 41, 99];
+        let numbers = [-0.5, -1.0, UNUSED, UNUSED, -0.5, UNUSED, -2.0, -3.0, -9.0];
+        let rows = read(&ids, &numbers, 2, 4).unwrap().unwrap();
+        assert_eq!(
+            rows,
+            [
+                vec![(10, -0.5), (11, -1.0)],
+                vec![],
+                vec![(30, -0.5)],
+                vec![(0, -2.0), (41, -3.0)],
+            ]
+        );
+        assert_eq!(read(&[1, 2], &[-1.0, -2.0], 0, 2).unwrap(), None);
+        assert_eq!(read(&[1, 2], &[-1.0, -2.0], 2, 0).unwrap(), None);
+        assert!(read(&[1, 2, 3], &[-1.0, -2.0, -3.0], 2, 2).is_err());
+    }
+
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -97,6 +97,19 @@ async fn one_poll_serves_all_samples_and_says_what_was_fetched() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_cursor_may_go_back() {
+    let (server, client) = polled(vec![finished(&[0], 9), finished(&[1], 4)]).await;
+    let samples = [sample(&client), sample(&client)];
+    for sample in samples {
+        sample.await.unwrap();
+    }
+    sleep(seconds(1)).await;
+    let polls = polls(&server);
+    let cursors: Vec<_> = polls.iter().map(|poll| &poll["prev_cursor"]).collect();
+    assert_eq!(cursors[..3], [0, 9, 4]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_size_is_reserved_before_the_result_is_asked_for_in_full() {
     let mut answer = finished(&[0], 1);
     answer["completions"][0]["response_payload_uncompressed_size"] = json!(1_u64 << 40);

@@ -287,7 +287,7 @@ async fn a_large_result_is_reserved_and_then_asked_for_in_full() {
 #[tokio::test(start_paused = true)]
 async fn large_results_wait_for_room() {
     let server = FakeServer::new();
-    let budget = json!({"inflight_response_bytes_semaphore_size": 4096});
+    let budget = json!({"inflight_response_bytes_semaphore_size": 4096, "a_later_flag": [1]});
     server.always("client/config", 200, budget);
     let client = server.training().await;
     server.on("retrieve_future", |seen| {
@@ -367,20 +367,19 @@ async fn a_server_that_is_only_slow_is_never_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn the_servers_reason_is_known_from_the_first_answer() {
-    let word = json!({"type": "try_again", "queue_state": "paused_capacity",
-                      "queue_state_reason": "no free node"});
-    let (_, client) = polled(vec![
-        Reply::json(word),
-        Reply::try_again().after(seconds(60)),
-    ])
-    .await;
-    let pending = step(&client);
-    assert_eq!(pending.waiting().unwrap().reason, WaitingFor::Turn);
-    tokio::time::sleep(Duration::from_millis(10)).await;
-    let waiting = pending.waiting().unwrap();
-    let state = Some(QueueState::PausedCapacity);
-    let reason = Some("no free node".to_owned());
-    assert_eq!(waiting.reason, WaitingFor::Server { state, reason });
-    assert_eq!(waiting.to_string(), "paused_capacity: no free node");
-    pending.await.unwrap();
+    for status in [200, 408] {
+        let word = json!({"type": "try_again", "queue_state": "paused_capacity",
+                          "queue_state_reason": "no free node"});
+        let held = Reply::try_again().after(seconds(60));
+        let (_, client) = polled(vec![Reply::status(status, word), held]).await;
+        let pending = step(&client);
+        assert_eq!(pending.waiting().unwrap().reason, WaitingFor::Turn);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let waiting = pending.waiting().unwrap();
+        let state = Some(QueueState::PausedCapacity);
+        let reason = Some("no free node".to_owned());
+        assert_eq!(waiting.reason, WaitingFor::Server { state, reason });
+        assert_eq!(waiting.to_string(), "paused_capacity: no free node");
+        pending.await.unwrap();
+    }
 }

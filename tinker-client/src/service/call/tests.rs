@@ -104,3 +104,79 @@ async fn options_carry_extra_fields_into_the_body() {
     with["seq_id"] = without["seq_id"].clone();
     assert_eq!(with, without);
 }
+
+#[tokio::test(start_paused = true)]
+async fn any_2xx_is_success_whatever_its_content_type() {
+    let server = FakeServer::new();
+    let text = |status, body: serde_json::Value| {
+        move |_: &crate::fixture::Seen| Some(Reply::raw(status, "text/plain", body.to_string()))
+    };
+    server
+        .on("create_session", text(201, json!({"session_id": "s"})))
+        .on("create_model", text(202, json!({"request_id": "model-0"})))
+        .on(
+            "get_info",
+            text(203, json!({"model_id": "m", "model_data": {}})),
+        )
+        .on("optim_step", text(202, json!({"request_id": "step-1"})))
+        .on("retrieve_future", |seen| {
+            let is_step = seen.json()["request_id"] == "step-1";
+            is_step.then(|| Reply::raw(206, "text/html", "{\"metrics\": {\"a\": 1.0}}"))
+        })
+        .on("sessions/s/finish", |_| {
+            Some(Reply::raw(299, "text/html", "fine"))
+        });
+    let service = server.service();
+    let training = service.create_lora_training_client("base", LoraConfig::new(4));
+    let step = training.await.unwrap().optim_step(AdamParams::new(0.1));
+    assert_eq!(step.await.unwrap().metrics.unwrap().len(), 1);
+    service
+        .close(tinker_types::FinishReason::Success)
+        .await
+        .unwrap();
+    let finished = server.seen_at("sessions/s/finish");
+    let posts = finished.iter().filter(|seen| seen.method == "POST");
+    assert_eq!(posts.count(), 1);
+
+    server.on("get_server_capabilities", |_| {
+        Some(Reply::raw(200, "text/html", "<html>"))
+    });
+    let error = server
+        .service()
+        .get_server_capabilities()
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Decode(_)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn deprecations_are_logged_once_by_their_level() {
+    let server = FakeServer::new();
+    let list = || Reply::json(json!({"supported_models": []}));
+    let noted = |text| list().with_header("x-deprecation-note", text);
+    let replies = vec![
+        noted("use another route"),
+        noted("use another route"),
+        noted("gone in May").with_header("x-deprecation-level", "error"),
+        list(),
+    ];
+    server.then("get_server_capabilities", replies);
+    let (lines, guard) = crate::fixture::traced();
+    let service = server.service();
+    for _ in 0..4 {
+        service.get_server_capabilities().await.unwrap();
+    }
+    drop(guard);
+    let text = lines.text();
+    let of = |words: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| line.contains(words));
+        lines
+            .map(|line| line.split_whitespace().nth(1).unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        (of("use another route"), of("gone in May")),
+        (vec!["WARN".to_owned()], vec!["ERROR".to_owned()]),
+        "{text}"
+    );
+}

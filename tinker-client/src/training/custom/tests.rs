@@ -179,3 +179,33 @@ async fn a_backward_pass_that_is_refused_leaves_no_gap() {
     assert!(matches!(failed, Err(Error::Status(_))));
     client.optim_step(AdamParams::new(0.1)).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_loss_handle_of_the_client_sends_the_datums_own_weights() {
+    use crate::autodiff::Expr;
+    let server = server();
+    let service = server.service();
+    let scaled = Expr::logprobs() * Expr::input("weights");
+    let graph = crate::LossGraph::new("scaled", -scaled.sum())
+        .with_metric("custom/gain:sum", scaled.sum())
+        .with_metric("custom/gain:mean", scaled.sum());
+    let handle = service.create_custom_loss(graph).await.unwrap();
+    assert!(handle.loss_id().is_none());
+    let client = service.create_lora_training_client("base", crate::LoraConfig::new(4));
+    let client = client.await.unwrap();
+    let weighted = Datum::supervised(&[1, 2], &[3]).with_input("weights", vec![0.5, 3.0]);
+    let output = client
+        .forward_backward_with(vec![weighted; 2], &handle)
+        .await
+        .unwrap();
+
+    for pass in passes(&server) {
+        let weights = pass.data[0].loss_fn_inputs["weights"].as_f32().unwrap();
+        // The backward pass has the negative gradients, which are the weights here, too.
+        assert_eq!(weights, [0.5, 3.0], "{}", pass.forward_only);
+    }
+    // -0.5 * 0.5 - 1.5 * 3 for each of two data.
+    assert_eq!(output.loss_sum(), Some(9.5));
+    assert_eq!(output.metrics.get("custom/gain:sum"), Some(&-9.5));
+    assert_eq!(output.metrics.get("custom/gain:mean"), Some(&-4.75));
+}
