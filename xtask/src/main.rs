@@ -24,6 +24,7 @@ mod output;
 mod parity;
 mod random_model;
 mod release;
+mod rules;
 mod servers;
 mod taught;
 mod trial;

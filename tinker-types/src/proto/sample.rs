@@ -246,7 +246,7 @@ mod tests {
                 length,
             }))
         };
-        // The second row is not there, the third ends early; token 0 with another number is a token.
+        // The second row is missing, the third ends early; token 0 with another number is a token.
         let ids = [10, 11, 0, 0, 30, 0, 0, 41, 99];
         let numbers = [-0.5, -1.0, UNUSED, UNUSED, -0.5, UNUSED, -2.0, -3.0, -9.0];
         let rows = read(&ids, &numbers, 2, 4).unwrap().unwrap();

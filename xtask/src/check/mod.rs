@@ -7,6 +7,7 @@ mod dependency;
 mod glossary;
 mod link;
 mod map;
+mod rules;
 mod source;
 mod tree;
 mod wire;
@@ -28,6 +29,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     book::check(&root, &mut faults)?;
     link::check(&root, &mut faults)?;
     map::check(&root, &mut faults)?;
+    rules::check(&root, &mut faults)?;
     circle::check(&root, &mut faults)?;
     wire::check(&root, &mut faults)?;
     words::check(&root, &mut faults)?;
