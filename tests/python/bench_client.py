@@ -26,6 +26,8 @@ import tinker
 from tinker import types
 
 PROMPT, SEQUENCES = 32, 16
+# Rows and tokens of the batch that is sent beside samples.
+UPLOAD = 256, 4096
 
 
 def memory(field):
@@ -116,6 +118,24 @@ def run(service, workload):
         in_flight, count = numbers
         samples(client, sequences, in_flight, in_flight)
         return samples(client, sequences, in_flight, count)
+    if verb == "beside":
+        trainer = service.create_lora_training_client(base_model="m", rank=8).result()
+        batch, ended = data(*UPLOAD), threading.Event()
+
+        def upload():
+            while not ended.is_set():
+                trainer.forward_backward(batch, "cross_entropy").result()
+
+        client = service.create_sampling_client(base_model="m").result()
+        in_flight, count = numbers
+        samples(client, 1, in_flight, in_flight)
+        thread = threading.Thread(target=upload)
+        thread.start()
+        try:
+            return samples(client, 1, in_flight, count)
+        finally:
+            ended.set()
+            thread.join()
     rows, tokens, count = numbers
     client = service.create_lora_training_client(base_model="m", rank=8).result()
     batch = data(rows, tokens)

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -13,10 +13,11 @@ use http_body_util::BodyExt;
 use crate::error::{BoxError, Kind, Stage, TransportError};
 use crate::mutex::lock;
 
-/// Body of a request or response: one [`Bytes`], or a stream.
+/// Body of a request or response: one [`Bytes`], several of them in order, or a stream.
 ///
-/// A body of bytes clones in O(1), so that a retry is cheap; everything the client sends is of this kind. Responses may
-/// stream, and layers must pass streams on without collecting them.
+/// A body of bytes or of pieces clones in O(1), so that a retry is cheap; everything the client sends is of these kinds,
+/// and only large training batches are in pieces. Responses may stream, and layers must pass streams on without
+/// collecting them.
 ///
 /// ```
 /// # use tinker_transport::Body;
@@ -33,9 +34,19 @@ pub struct Body(Content);
 
 enum Content {
     Bytes(Bytes),
+    Pieces(Pieces),
     // The mutex is never contended: it makes a body `Sync`, as the network leaf requires, without
     // requiring it of user streams.
     Stream(Mutex<Stream>),
+}
+
+/// Bytes in several pieces, from the next one on.
+#[derive(Clone)]
+struct Pieces {
+    all: Arc<[Bytes]>,
+    next: usize,
+    /// Bytes that are left.
+    left: u64,
 }
 
 type Stream = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>;
@@ -71,15 +82,48 @@ impl Body {
         }
     }
 
-    /// A second body with the same content, if this one consists of bytes.
-    pub fn try_clone(&self) -> Option<Self> {
-        self.as_bytes().map(|bytes| Self::from(bytes.clone()))
+    /// A body of several pieces, sent one behind the other without a copy. One piece is a body of bytes.
+    ///
+    /// ```
+    /// # use tinker_transport::Body;
+    /// let body = Body::from_pieces(vec!["ab".into(), "cd".into()]);
+    /// assert_eq!(body.exact_len(), Some(4));
+    /// ```
+    pub fn from_pieces(mut pieces: Vec<Bytes>) -> Self {
+        pieces.retain(|piece| !piece.is_empty());
+        if pieces.len() <= 1 {
+            return pieces.pop().unwrap_or_default().into();
+        }
+        Self(Content::Pieces(Pieces {
+            left: pieces.iter().map(|piece| piece.len() as u64).sum(),
+            all: pieces.into(),
+            next: 0,
+        }))
     }
 
-    /// The content, if this body consists of bytes.
+    /// A second body with the same content, unless this one is a stream.
+    pub fn try_clone(&self) -> Option<Self> {
+        match &self.0 {
+            Content::Bytes(bytes) => Some(bytes.clone().into()),
+            Content::Pieces(pieces) => Some(Self(Content::Pieces(pieces.clone()))),
+            Content::Stream(_) => None,
+        }
+    }
+
+    /// The content, if this body is one [`Bytes`]. A large training batch is not: it is in several pieces, which
+    /// [`try_clone`](Self::try_clone) and [`collect`](Self::collect) give as one.
     pub fn as_bytes(&self) -> Option<&Bytes> {
         match &self.0 {
             Content::Bytes(bytes) => Some(bytes),
+            Content::Pieces(_) | Content::Stream(_) => None,
+        }
+    }
+
+    /// The pieces of the content, unless it is a stream.
+    pub(crate) fn pieces(&self) -> Option<&[Bytes]> {
+        match &self.0 {
+            Content::Bytes(bytes) => Some(std::slice::from_ref(bytes)),
+            Content::Pieces(pieces) => Some(&pieces.all[pieces.next..]),
             Content::Stream(_) => None,
         }
     }
@@ -101,6 +145,8 @@ impl Body {
         let mut body = match self.0 {
             Content::Bytes(bytes) if bytes.len() as u64 > limit => return Err(too_large()),
             Content::Bytes(bytes) => return Ok(bytes),
+            Content::Pieces(pieces) if pieces.left > limit => return Err(too_large()),
+            Content::Pieces(pieces) => return Ok(pieces.all[pieces.next..].concat().into()),
             Content::Stream(stream) => stream.into_inner().unwrap_or_else(PoisonError::into_inner),
         };
         if body.size_hint().lower() > limit {
@@ -135,6 +181,17 @@ impl Body {
     }
 }
 
+impl Iterator for Pieces {
+    type Item = Bytes;
+
+    fn next(&mut self) -> Option<Bytes> {
+        let piece = self.all.get(self.next)?.clone();
+        self.next += 1;
+        self.left -= piece.len() as u64;
+        Some(piece)
+    }
+}
+
 impl http_body::Body for Body {
     type Data = Bytes;
     type Error = BoxError;
@@ -146,6 +203,9 @@ impl http_body::Body for Body {
         match &mut self.0 {
             Content::Bytes(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Bytes(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Content::Pieces(pieces) => {
+                Poll::Ready(pieces.next().map(|piece| Ok(Frame::data(piece))))
+            }
             Content::Stream(stream) => {
                 let stream = stream.get_mut().unwrap_or_else(PoisonError::into_inner);
                 stream.as_mut().poll_frame(context)
@@ -156,6 +216,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Content::Bytes(bytes) => bytes.is_empty(),
+            Content::Pieces(pieces) => pieces.left == 0,
             Content::Stream(stream) => lock(stream).is_end_stream(),
         }
     }
@@ -163,6 +224,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Content::Bytes(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Content::Pieces(pieces) => SizeHint::with_exact(pieces.left),
             Content::Stream(stream) => lock(stream).size_hint(),
         }
     }
@@ -172,6 +234,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Content::Bytes(bytes) => write!(f, "Body({} bytes)", bytes.len()),
+            Content::Pieces(pieces) => write!(f, "Body({} bytes in pieces)", pieces.left),
             Content::Stream(_) => f.write_str("Body(stream)"),
         }
     }
@@ -229,6 +292,23 @@ mod tests {
             again.as_bytes().unwrap().as_ptr()
         );
         assert!(stream(&["a"]).try_clone().is_none());
+    }
+
+    #[tokio::test]
+    async fn pieces_are_sent_one_by_one_and_cloned_from_where_they_are() {
+        let pieces: Vec<Bytes> = ["ab", "", "cd", "e"].map(Bytes::from).to_vec();
+        let mut body = Body::from_pieces(pieces.clone());
+        assert!(body.as_bytes().is_none() && body.try_clone().is_some());
+        let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(first.as_ptr(), pieces[0].as_ptr(), "not copied");
+        assert_eq!(body.exact_len(), Some(3));
+        let again = body.try_clone().unwrap();
+        assert_eq!(again.collect(2).await.unwrap_err().kind(), Kind::TooLarge);
+        assert_eq!(body.try_clone().unwrap().collect(3).await.unwrap(), "cde");
+        while body.frame().await.is_some() {}
+        assert!(http_body::Body::is_end_stream(&body));
+        let one = Body::from_pieces(vec!["abc".into()]);
+        assert_eq!(one.as_bytes().unwrap(), "abc");
     }
 
     #[test]

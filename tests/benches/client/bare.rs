@@ -14,7 +14,7 @@ use tinker_transport::{Body, TransportError};
 
 use crate::Outcome;
 use crate::answers::Answers;
-use crate::ours::{Samples, data, in_flight, pass, training};
+use crate::ours::{Samples, UPLOAD, data, in_flight, pass, training};
 use crate::usage::{Cost, Meter};
 use crate::workload::Workload;
 
@@ -50,20 +50,53 @@ pub(crate) async fn run(url: &str, workload: &Workload) -> Outcome<Cost> {
             }
             return meter.stop(count, latencies);
         }
+        Workload::Beside { in_flight, count } => {
+            let passes = record_pass(url, UPLOAD.0, UPLOAD.1).await?;
+            let calls = Arc::new(record(url, 1).await?);
+            let samples = Replay {
+                http: http.clone(),
+                calls,
+            };
+            samples.run(in_flight, in_flight).await?;
+            let upload = async { while send_pass(&http, &passes).await.is_ok() {} };
+            return tokio::select! {
+                cost = samples.run(in_flight, count) => cost,
+                () = upload => Err("a pass failed".into()),
+            };
+        }
+        Workload::Clients { .. } => return Err("a bare client has no sessions".into()),
         Workload::Step { .. } => return Err("steps are compared by wall time".into()),
     };
     let calls = Arc::new(calls);
-    let draw = move || {
-        let (http, calls) = (http.clone(), Arc::clone(&calls));
-        async move {
-            for call in calls.iter() {
-                send(&http, call).await?;
-            }
-            Ok(())
+    let units = Replay { http, calls };
+    units.run(parallel, parallel).await?;
+    units.run(parallel, count).await
+}
+
+/// The requests of one unit, sent one after another.
+#[derive(Clone)]
+struct Replay {
+    http: Http,
+    calls: Arc<Vec<Request<Bytes>>>,
+}
+
+impl Replay {
+    async fn send(&self) -> Outcome<()> {
+        for call in self.calls.iter() {
+            send(&self.http, call).await?;
         }
-    };
-    in_flight(parallel, parallel, draw.clone()).await?;
-    in_flight(parallel, count, draw).await
+        Ok(())
+    }
+
+    /// Keeps `parallel` units in flight until `count` are done.
+    async fn run(&self, parallel: usize, count: usize) -> Outcome<Cost> {
+        let work = self.clone();
+        in_flight(parallel, count, move || {
+            let work = work.clone();
+            async move { work.send().await }
+        })
+        .await
+    }
 }
 
 /// Sends the passes together, then fetches their results.

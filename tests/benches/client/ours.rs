@@ -15,6 +15,8 @@ use crate::workload::Workload;
 
 /// Tokens of a small prompt.
 const PROMPT: usize = 32;
+/// Rows and tokens of the batch that is sent beside samples.
+pub(crate) const UPLOAD: (usize, usize) = (256, 4096);
 /// Sequences of a large answer.
 const SEQUENCES: u32 = 16;
 
@@ -34,6 +36,19 @@ pub(crate) async fn run(url: &str, workload: &Workload) -> Outcome<Cost> {
             work.run(in_flight, in_flight).await?;
             work.run(in_flight, count).await
         }
+        Workload::Beside { in_flight, count } => {
+            let client = training(&service).await?;
+            let data = data(UPLOAD.0, UPLOAD.1);
+            pass(&client, &data).await?;
+            let work = Samples::new(service.create_sampling_client("m").await?, 1);
+            work.run(in_flight, in_flight).await?;
+            let upload = async { while pass(&client, &data).await.is_ok() {} };
+            tokio::select! {
+                cost = work.run(in_flight, count) => cost,
+                () = upload => Err("a pass failed".into()),
+            }
+        }
+        Workload::Clients { clients, count } => many(url, clients, count).await,
         Workload::Pass {
             rows,
             tokens,
@@ -63,6 +78,24 @@ pub(crate) async fn run(url: &str, workload: &Workload) -> Outcome<Cost> {
     }
 }
 
+/// Samples of many clients, each with a sampler and one sample in flight.
+async fn many(url: &str, clients: usize, count: usize) -> Outcome<Cost> {
+    let mut all = Vec::with_capacity(clients);
+    for _ in 0..clients {
+        let service = service(url)?;
+        let sampler = service.create_sampling_client("m").await?;
+        all.push((service, Samples::new(sampler, 1)));
+    }
+    let (all, next) = (Arc::new(all), Arc::new(AtomicUsize::new(0)));
+    let draw = move || {
+        let at = next.fetch_add(1, Ordering::Relaxed) % clients;
+        let all = Arc::clone(&all);
+        async move { all[at].1.draw().await }
+    };
+    in_flight(clients, clients, draw.clone()).await?;
+    in_flight(clients, count, draw).await
+}
+
 /// A client of the server at `url`, without telemetry.
 pub(crate) fn service(url: &str) -> Outcome<ServiceClient> {
     let config = Config::new(url)
@@ -78,7 +111,7 @@ pub(crate) async fn training(service: &ServiceClient) -> Outcome<TrainingClient>
 }
 
 /// Rows of a batch.
-pub(crate) fn data(rows: usize, tokens: usize) -> Vec<Datum> {
+pub(crate) fn data(rows: usize, tokens: usize) -> Arc<[Datum]> {
     let of_row = |row: usize| {
         let ids: Vec<u32> = (0..=tokens)
             .map(|at| ((at * 31 + row) % 50_000) as u32)
@@ -88,9 +121,9 @@ pub(crate) fn data(rows: usize, tokens: usize) -> Vec<Datum> {
     (0..rows).map(of_row).collect()
 }
 
-pub(crate) async fn pass(client: &TrainingClient, data: &[Datum]) -> Outcome<()> {
+pub(crate) async fn pass(client: &TrainingClient, data: &Arc<[Datum]>) -> Outcome<()> {
     client
-        .forward_backward(data.to_vec(), Loss::cross_entropy())
+        .forward_backward(Arc::clone(data), Loss::cross_entropy())
         .await?;
     Ok(())
 }

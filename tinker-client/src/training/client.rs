@@ -12,7 +12,7 @@ use tinker_types::{
 
 use super::model::Training;
 use super::restore::Restore;
-use super::{custom, passes};
+use super::{custom, fault, passes};
 use crate::custom_loss::{handle::LossHandle, value::CustomLoss};
 use crate::error::Error;
 use crate::operation::{group::Group, pending::Pending, tracker::Tracker, waiting::WaitingFor};
@@ -176,7 +176,7 @@ impl TrainingClient {
         loss: Loss,
         forward_only: bool,
     ) -> Pending<ForwardBackwardOutput> {
-        if let Err(error) = loss.check(&data) {
+        if let Err(error) = fault::check_small(&loss, &data) {
             return Pending::refused(error);
         }
         let named = if forward_only {
@@ -271,7 +271,7 @@ impl TrainingClient {
             return custom::start(&self.inner, data, Box::new(run));
         };
         let by_id = Loss::new(LossFn::Custom).with("loss_id", id.as_str());
-        if let Err(error) = by_id.check(&data) {
+        if let Err(error) = fault::check_small(&by_id, &data) {
             return Pending::refused(error);
         }
         let named = (custom::OPERATION, custom::METHOD);

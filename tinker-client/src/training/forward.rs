@@ -169,6 +169,7 @@ impl<'a> Trial<'a> {
             operation: route::FORWARD,
             tracker,
             pass,
+            part: 0..1,
             bytes: 100,
             by_url,
         };

@@ -3,6 +3,7 @@
 pub(crate) mod client;
 pub(crate) mod combine;
 pub(crate) mod custom;
+pub(crate) mod fault;
 pub(crate) mod forward;
 pub(crate) mod model;
 pub(crate) mod options;

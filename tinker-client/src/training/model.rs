@@ -118,6 +118,7 @@ impl Training {
                 operation: ForwardBackward::NAME,
                 tracker,
                 pass: ForwardBackward::new(model, seq_id, Vec::new(), loss),
+                part: 0..0,
                 bytes: 100,
                 by_url: false,
             };

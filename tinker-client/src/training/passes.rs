@@ -13,6 +13,7 @@ use crate::operation::{pending::Pending, sequencer::Turn, tracker::Tracker, wait
 use crate::promise::record::Promise;
 use crate::session::connection::Connection;
 use crate::training::combine::combine;
+use crate::training::fault;
 use crate::training::forward;
 use crate::training::part::{self, Part};
 use crate::training::report::Report;
@@ -99,6 +100,7 @@ impl Unsent {
         turn: Turn,
         tracker: &Tracker,
     ) -> Result<Submitted, Error> {
+        fault::check(&self.loss, &self.data).await?;
         turn.begins().await;
         inner.check(self.operation)?;
         inner.close_gaps(connection, tracker).await?;
@@ -240,19 +242,15 @@ impl Batch {
         let Part { data, bytes } = &self.parts[index];
         // The budget is taken before the encoding, so that a batch of any size is encoded a few requests at a time.
         let _budget = connection.passes.take(*bytes).await;
-        let data = if self.parts.len() == 1 {
-            Arc::clone(&self.data)
-        } else {
-            self.data[data.clone()].into()
-        };
         let seq_id = self.first_id + index as u64;
-        let pass =
-            ForwardBackward::new(inner.info.model_id.clone(), seq_id, data, self.loss.clone())
-                .with_forward_only(self.forward_only);
+        let (model, all) = (inner.info.model_id.clone(), Arc::clone(&self.data));
+        let pass = ForwardBackward::new(model, seq_id, all, self.loss.clone())
+            .with_forward_only(self.forward_only);
         let outgoing = Outgoing {
             operation: self.operation,
             tracker,
             pass,
+            part: data.clone(),
             bytes: *bytes,
             by_url,
         };

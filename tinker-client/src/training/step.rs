@@ -10,6 +10,7 @@ use tinker_types::{
 };
 
 use super::client::TrainingClient;
+use super::fault;
 use super::passes::{self, Unsent};
 use crate::error::PartlyDone;
 use crate::operation::{pending::Pending, tracker::Tracker, waiting::WaitingFor};
@@ -52,7 +53,7 @@ impl TrainingClient {
         params: impl Into<OptimParams>,
     ) -> Pending<TrainStepOutput> {
         let (data, params) = (data.into(), params.into());
-        let checked = loss.check(&data).and_then(|()| params.check());
+        let checked = fault::check_small(&loss, &data).and_then(|()| params.check());
         if let Err(error) = checked {
             return Pending::refused(error);
         }

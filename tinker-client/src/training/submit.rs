@@ -1,9 +1,11 @@
 //! Submission of a training pass.
 
+use std::ops::Range;
+
 use bytes::Bytes;
-use tinker_transport::{Call, Class, Compression, Replay};
+use tinker_transport::{Body, Call, Class, Compression, Replay};
 use tinker_types::wire::route;
-use tinker_types::{Endpoint, ForwardBackward, InvalidValue, Method, Submitted, proto};
+use tinker_types::{Endpoint, ForwardBackward, Method, Submitted, proto};
 use tokio::time::Instant;
 
 use crate::config::dialect::Wire;
@@ -14,7 +16,8 @@ use crate::session::connection::Connection;
 use crate::wire::request::{Form, locate};
 use crate::wire::{api::Answer, codec, request};
 
-/// Passes above this size are encoded on a blocking thread; smaller ones take about a millisecond.
+/// Passes above this size are written as JSON on a blocking thread; smaller ones take about a millisecond. As protobuf
+/// their arrays are sent from where they are, so that takes less at any size.
 const LARGE: u64 = 512 * 1024;
 
 /// A pass on its way to the server.
@@ -23,7 +26,9 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) operation: &'static str,
     pub(crate) tracker: &'a Tracker,
     pub(crate) pass: ForwardBackward,
-    /// Estimated size.
+    /// The data of the pass that are sent.
+    pub(crate) part: Range<usize>,
+    /// Estimated size of the part.
     pub(crate) bytes: u64,
     /// Whether a pass without gradients goes to the URL for those, in whatever form. In JSON it always does.
     pub(crate) by_url: bool,
@@ -120,6 +125,7 @@ async fn send(
         operation,
         tracker,
         pass,
+        part,
         bytes,
         by_url,
     } = pass;
@@ -141,17 +147,27 @@ async fn send(
     if form == Form::Protobuf && connection.flags.fixed().proto_compress_fwdbwd {
         call = call.with_compression(Compression::Zstd);
     }
-    let encode = move || match form {
-        Form::Json => codec::to_json(operation, &pass),
-        Form::Protobuf => {
-            proto::encode_request(&pass).map_err(|error: InvalidValue| Error::from(error))
+    let body = match form {
+        Form::Protobuf => in_pieces(proto::encode_pieces(&pass, part)?, bytes),
+        Form::Json => {
+            let mut pass = pass;
+            pass.data = pass.data[part].into();
+            let encode = move || codec::to_json(operation, &pass);
+            if bytes > LARGE {
+                crate::wire::blocking::run(encode).await?.into()
+            } else {
+                encode()?.into()
+            }
         }
-    };
-    let body: Bytes = if bytes > LARGE {
-        crate::wire::blocking::run(encode).await?
-    } else {
-        encode()?
     };
     let request = request::build(Method::Post, locate(path, &[])?, form, body, call);
     Ok(connection.api.send(request).await?)
+}
+
+/// A body of these pieces. That of a small pass is joined, so that layers can read it.
+fn in_pieces(pieces: Vec<Bytes>, bytes: u64) -> Body {
+    if pieces.len() > 1 && bytes <= LARGE {
+        return Bytes::from(pieces.concat()).into();
+    }
+    Body::from_pieces(pieces)
 }

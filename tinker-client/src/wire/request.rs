@@ -46,7 +46,7 @@ pub(crate) fn build(
     method: Method,
     address: Uri,
     form: Form,
-    body: Bytes,
+    body: impl Into<Body>,
     call: Call,
 ) -> Request<Body> {
     // Room for the headers that transport and hyper add, so that the table is not reallocated: a poll has thirteen.
@@ -55,7 +55,7 @@ pub(crate) fn build(
         headers.insert(CONTENT_TYPE, form.media_type());
     }
     name_method(&mut headers, call.caller);
-    let mut request = Request::new(Body::from(body));
+    let mut request = Request::new(body.into());
     *request.method_mut() = match method {
         Method::Get => http::Method::GET,
         Method::Post => http::Method::POST,

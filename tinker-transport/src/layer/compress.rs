@@ -1,5 +1,7 @@
 //! Request compression layer.
 
+use std::io::Write as _;
+
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderValue, Request};
@@ -36,7 +38,7 @@ impl Around for CompressLayer {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
         let plain = match Call::find(request).compression {
             Compression::Zstd if !request.headers().contains_key(CONTENT_ENCODING) => {
-                request.body().as_bytes().cloned()
+                request.body().pieces().map(<[Bytes]>::to_vec)
             }
             _ => None,
         };
@@ -51,7 +53,7 @@ impl Around for CompressLayer {
     }
 }
 
-async fn compress(plain: Bytes) -> Result<Vec<u8>, TransportError> {
+async fn compress(plain: Vec<Bytes>) -> Result<Vec<u8>, TransportError> {
     let failed = |error: std::io::Error| {
         TransportError::new(
             Kind::Request,
@@ -60,14 +62,28 @@ async fn compress(plain: Bytes) -> Result<Vec<u8>, TransportError> {
         )
         .with_source(error)
     };
-    if plain.len() <= LARGE {
-        return zstd::bulk::compress(&plain, LEVEL).map_err(failed);
+    let length = plain.iter().map(Bytes::len).sum();
+    if length <= LARGE {
+        return frame(&plain, length).map_err(failed);
     }
-    let work = tokio::task::spawn_blocking(move || zstd::bulk::compress(&plain, LEVEL));
+    let work = tokio::task::spawn_blocking(move || frame(&plain, length));
     work.await
         .map_err(std::io::Error::other)
         .and_then(|frame| frame)
         .map_err(failed)
+}
+
+/// One frame of all pieces, which have `length` bytes.
+fn frame(pieces: &[Bytes], length: usize) -> std::io::Result<Vec<u8>> {
+    if let [whole] = pieces {
+        return zstd::bulk::compress(whole, LEVEL);
+    }
+    let mut encoder = zstd::Encoder::new(Vec::with_capacity(length / 2), LEVEL)?;
+    encoder.set_pledged_src_size(Some(length as u64))?;
+    for piece in pieces {
+        encoder.write_all(piece)?;
+    }
+    encoder.finish()
 }
 
 #[cfg(test)]
@@ -97,6 +113,30 @@ mod tests {
                 Some(size as u64)
             );
             assert_eq!(zstd::bulk::decompress(frame, size).unwrap(), vec![7; size]);
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_become_one_frame_with_their_size_in_its_head() {
+        for size in [5, LARGE] {
+            let (leaf, seen) = scripted(&[]);
+            let call =
+                Call::new("forward_backward", Class::Train).with_compression(Compression::Zstd);
+            let mut original = request(call);
+            *original.body_mut() = Body::from_pieces(vec![vec![7; size].into(), "end".into()]);
+            leaf.layer(CompressLayer::new())
+                .call(original)
+                .await
+                .unwrap();
+            let sent = seen.take().remove(0);
+            let frame = sent.body().as_bytes().unwrap();
+            let whole = Some(size as u64 + 3);
+            assert_eq!(
+                zstd::zstd_safe::get_frame_content_size(frame).unwrap(),
+                whole
+            );
+            let plain = zstd::bulk::decompress(frame, size + 3).unwrap();
+            assert_eq!(plain, [vec![7; size], b"end".to_vec()].concat());
         }
     }
 

@@ -1,6 +1,5 @@
 //! Copies of requests, to send them again.
 
-use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 
 use crate::body::Body;
@@ -21,7 +20,7 @@ pub(crate) struct Spare {
     version: Version,
     headers: Headers,
     facts: Facts,
-    body: Bytes,
+    body: Body,
 }
 
 #[derive(Debug)]
@@ -45,7 +44,7 @@ impl Spare {
     /// A copy of `request`; `None` if its body is a stream, which cannot be sent twice.
     pub(crate) fn of(request: &Request<Body>) -> Option<Self> {
         Some(Self {
-            body: request.body().as_bytes()?.clone(),
+            body: request.body().try_clone()?,
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
@@ -56,7 +55,7 @@ impl Spare {
 
     /// The request, to be sent again.
     pub(crate) fn into_request(self) -> Request<Body> {
-        let mut request = Request::new(Body::from(self.body));
+        let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.uri_mut() = self.uri;
         *request.version_mut() = self.version;

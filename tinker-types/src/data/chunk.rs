@@ -146,6 +146,10 @@ impl Chunk {
     pub(crate) fn check_trainable(&self) -> Result<(), InvalidValue> {
         match self {
             Self::Text(text) => {
+                // One bit decides, so the usual case is one pass without a branch.
+                if text.tokens.iter().fold(0, |all, token| all | token) <= i32::MAX as u32 {
+                    return Ok(());
+                }
                 let too_large = |&token: &u32| token > i32::MAX as u32;
                 match text.tokens.iter().position(too_large) {
                     Some(at) => {

@@ -1,10 +1,11 @@
 //! Protobuf forms: training requests and the results of training and sampling.
 //!
-//! Arrays travel as raw little-endian bytes: encoding copies them once, into the body, and decoding copies them once
-//! out of it.
+//! Arrays travel as raw little-endian bytes: encoding copies them once, into the body, or not at all
+//! ([`encode_pieces`]), and decoding copies them once out of it.
 
 mod array;
 mod output;
+mod pieces;
 mod request;
 mod sample;
 mod tensor;
@@ -19,7 +20,7 @@ mod generated {
 }
 
 pub use output::{decode_output, encode_output};
-pub use request::{decode_request, encode_request};
+pub use request::{decode_request, encode_pieces, encode_request};
 pub use sample::{decode_sample, encode_sample};
 
 /// Media type of the protobuf forms.

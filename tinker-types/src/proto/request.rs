@@ -1,5 +1,8 @@
 //! Training requests.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use bytes::Bytes;
 use prost::Message;
 
@@ -8,7 +11,7 @@ use super::generated as wire;
 use super::generated::chunk::Chunk as WireChunk;
 use super::generated::loss_config_value::Value as WireValue;
 use super::generated::provenance_span::Span as WireSpan;
-use super::tensor;
+use super::{pieces, tensor};
 use crate::error::each;
 use crate::{
     Chunk, Datum, Dmel, ForwardBackward, Image, ImageFormat, InvalidValue, Loss, LossFn, LossValue,
@@ -20,14 +23,49 @@ use crate::{
 /// # Errors
 /// The sequence number does not fit 32 bits, a token id does not fit 31 bits, or a chunk cannot be trained on.
 pub fn encode_request(request: &ForwardBackward) -> Result<Bytes, InvalidValue> {
+    Ok(message(request, &request.data)?.encode_to_vec().into())
+}
+
+/// Encodes the body of a training request with a part of its data, in pieces that are sent one behind the other. Large
+/// arrays are not copied: their pieces share the memory of the data.
+///
+/// ```
+/// use tinker_types::{Datum, ForwardBackward, Loss, proto};
+///
+/// let data = vec![Datum::supervised(&[1, 2], &[3, 4]); 3];
+/// let pass = ForwardBackward::new("s:train:0".into(), 1, data, Loss::cross_entropy());
+/// let pieces = proto::encode_pieces(&pass, 0..3)?;
+/// assert_eq!(pieces.concat(), proto::encode_request(&pass)?);
+/// # Ok::<(), tinker_types::InvalidValue>(())
+/// ```
+///
+/// # Errors
+/// As for [`encode_request`]. The place of a datum is its index in the part.
+///
+/// # Panics
+/// The range lies outside of the data.
+pub fn encode_pieces(
+    request: &ForwardBackward,
+    part: Range<usize>,
+) -> Result<Vec<Bytes>, InvalidValue> {
+    let data = &request.data[part];
+    let arrays = |datum: &Datum| datum.model_input.chunks.len() + datum.loss_fn_inputs.len();
+    let arrays = data.iter().map(arrays).sum();
+    Ok(pieces::encode(&message(request, data)?, arrays))
+}
+
+fn message(
+    request: &ForwardBackward,
+    data: &[Datum],
+) -> Result<wire::ForwardBackwardRequest, InvalidValue> {
     let seq_id = i32::try_from(request.seq_id).map_err(|_| {
         InvalidValue::new("seq_id", format!("{} does not fit 32 bits", request.seq_id))
     })?;
     let config = &request.loss.config;
-    let message = wire::ForwardBackwardRequest {
+    Ok(wire::ForwardBackwardRequest {
         model_id: request.model_id.to_string(),
         seq_id,
-        data: each(&*request.data, "data", encode_datum)?,
+        data: each(data, "data", encode_datum)?,
         loss_fn: request.loss.name.as_str().to_owned(),
         loss_fn_config: config
             .iter()
@@ -38,8 +76,7 @@ pub fn encode_request(request: &ForwardBackward) -> Result<Bytes, InvalidValue> 
             .iter()
             .map(|(key, value)| (key.clone(), encode_value(value)))
             .collect(),
-    };
-    Ok(message.encode_to_vec().into())
+    })
 }
 
 /// Decodes the body of a training request.
@@ -148,7 +185,7 @@ fn decode_chunk(chunk: wire::Chunk) -> Result<Chunk, InvalidValue> {
     match chunk.chunk {
         None => Err(InvalidValue::new("", "has an unknown kind")),
         Some(WireChunk::EncodedText(text)) => {
-            let tokens = read::<u32>(&text.tokens)?;
+            let tokens: Arc<[u32]> = read(&text.tokens)?;
             match tokens.iter().position(|&token| token > i32::MAX as u32) {
                 Some(at) => Err(InvalidValue::new(
                     format!("tokens[{at}]"),
@@ -240,6 +277,26 @@ mod tests {
         let body = encode_request(&request).unwrap();
         assert_eq!(body.len(), 138);
         assert_eq!(decode_request(body).unwrap(), request);
+    }
+
+    #[test]
+    fn large_arrays_of_a_part_are_shared() {
+        let ids: Vec<u32> = (0..3000).collect();
+        let mut data = vec![Datum::supervised(&ids[..1], &ids[1..]); 3];
+        data[1] = Datum::supervised(&[1, 2], &[3, 4]);
+        let request = ForwardBackward::new("m".into(), 1, data, Loss::cross_entropy());
+        let pieces = encode_pieces(&request, 0..2).unwrap();
+        let arrays = |values: &[i64]| bytemuck::cast_slice::<_, u8>(values).as_ptr();
+        let targets = &request.data[0].loss_fn_inputs["target_tokens"];
+        let shared = arrays(targets.as_i64().unwrap());
+        assert!(pieces.iter().any(|piece| piece.as_ptr() == shared));
+        let part = ForwardBackward::new(
+            "m".into(),
+            1,
+            request.data[..2].to_vec(),
+            Loss::cross_entropy(),
+        );
+        assert_eq!(pieces.concat(), encode_request(&part).unwrap());
     }
 
     #[test]

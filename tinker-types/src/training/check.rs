@@ -286,6 +286,7 @@ fn check_numbers(
         Err(InvalidValue::new(format!("[{at}]"), why))
     };
     match tensor.elements() {
+        _ if are_plain(tensor.elements(), name) => Ok(()),
         Elements::Float32(values) => {
             let is_bad = |(at, value): (usize, &f32)| {
                 let is_above = name == "logprobs" && *value > ROUNDING;
@@ -308,6 +309,26 @@ fn check_numbers(
                     refuse(at, &values[at], why)
                 }
             }
+        }
+    }
+}
+
+/// Whether no number needs a closer look. One pass without branches, which compiles to vector instructions: single bits
+/// of all numbers decide.
+fn are_plain(elements: &Elements, name: &str) -> bool {
+    match elements {
+        Elements::Float32(values) => {
+            // Adding one to a full exponent, that of infinities and NaN, carries into the sign.
+            let exponent = |value: &f32| (value.to_bits() & !(1 << 31)) + (1 << 23);
+            let all = values.iter().fold(0, |all, value| all | exponent(value));
+            let is_above = |value: &f32| u32::from(*value > ROUNDING);
+            all >> 31 == 0
+                && (name != "logprobs"
+                    || values.iter().fold(0, |any, value| any | is_above(value)) == 0)
+        }
+        Elements::Int64(values) => {
+            let all = values.iter().fold(0, |all, value| all | value);
+            (0..=i64::from(i32::MAX)).contains(&all)
         }
     }
 }

@@ -87,12 +87,12 @@ impl Scrub {
 
     /// The recorded form of a request.
     pub(super) fn sent(&self, request: &Request<Body>) -> Sent {
-        let body = request.body().as_bytes();
+        let body = request.body().pieces().map(<[_]>::concat);
         Sent {
             method: request.method().to_string(),
             path: self.text(&path_of(request.uri())).into_owned(),
             headers: self.headers(request.headers()),
-            body: self.content(body.map_or(Content::Empty, Content::of)),
+            body: self.content(body.map_or(Content::Empty, |body| Content::of(&body.into()))),
         }
     }
 

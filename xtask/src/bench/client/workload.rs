@@ -28,6 +28,8 @@ pub(crate) struct Workload {
     pub(crate) goal: Option<f64>,
     /// Whether the bare client runs it.
     pub(crate) is_bare: bool,
+    /// Whether the official SDK runs it.
+    pub(crate) is_official: bool,
     /// Its place in the plot.
     pub(crate) in_flight: Option<usize>,
 }
@@ -44,7 +46,11 @@ impl Workload {
     }
 
     pub(crate) fn runs_on(&self, side: Side) -> bool {
-        side != Side::Bare || self.is_bare
+        match side {
+            Side::Ours => true,
+            Side::Bare => self.is_bare,
+            Side::Official => self.is_official,
+        }
     }
 }
 
@@ -56,6 +62,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
         counts,
         goal,
         is_bare: true,
+        is_official: true,
         in_flight: Some(in_flight),
     };
     let other = |name: &str, unit, settings: &str, counts, goal| Workload {
@@ -65,6 +72,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
         counts,
         goal,
         is_bare: true,
+        is_official: true,
         in_flight: None,
     };
     let steps = |name: &str, settings: &str, counts| Workload {
@@ -99,6 +107,25 @@ pub(crate) fn workloads() -> Vec<Workload> {
             Some(1.5),
         ),
         steps("steps of 4 × 64 tokens", "step 4 64", [1_000, 200]),
+        steps("steps of 256 × 4,096 tokens", "step 256 4096", [30, 15]),
+        other(
+            "small samples beside passes of 256 × 4,096 tokens, 64 in flight",
+            "sample",
+            "beside 64",
+            [10_000, 1_000],
+            None,
+        ),
+        Workload {
+            is_bare: false,
+            is_official: false,
+            ..other(
+                "small samples of 1,000 clients",
+                "sample",
+                "clients 1000",
+                [20_000, 0],
+                None,
+            )
+        },
     ]
 }
 

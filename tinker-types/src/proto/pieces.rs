@@ -1,0 +1,66 @@
+//! Encoded messages whose large arrays are not copied.
+
+use bytes::buf::UninitSlice;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use prost::Message;
+
+/// Arrays below this size are copied: a piece costs as much.
+const LARGE: usize = 4096;
+/// Bytes reserved for what is between two arrays.
+const BETWEEN: usize = 64;
+
+/// Encodes a message into pieces: large arrays as they are, and what is between them.
+pub(super) fn encode(message: &impl Message, arrays: usize) -> Vec<Bytes> {
+    let mut pieces = Pieces {
+        done: Vec::with_capacity(2 * arrays + 1),
+        rest: BytesMut::with_capacity((arrays + 1) * BETWEEN),
+    };
+    message.encode_raw(&mut pieces);
+    pieces.end();
+    pieces.done
+}
+
+struct Pieces {
+    done: Vec<Bytes>,
+    /// Copied bytes behind the last array.
+    rest: BytesMut,
+}
+
+impl Pieces {
+    fn end(&mut self) {
+        if !self.rest.is_empty() {
+            self.done.push(self.rest.split().freeze());
+        }
+    }
+}
+
+// SAFETY: the methods that concern memory are those of `BytesMut`.
+#[expect(unsafe_code, reason = "the trait is unsafe; its calls are forwarded")]
+unsafe impl BufMut for Pieces {
+    fn remaining_mut(&self) -> usize {
+        self.rest.remaining_mut()
+    }
+
+    unsafe fn advance_mut(&mut self, count: usize) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { self.rest.advance_mut(count) }
+    }
+
+    fn chunk_mut(&mut self) -> &mut UninitSlice {
+        self.rest.chunk_mut()
+    }
+
+    /// Receives arrays as `Bytes`, which give themselves away without a copy.
+    fn put<T: Buf>(&mut self, mut source: T) {
+        let length = source.remaining();
+        if length < LARGE {
+            return self.rest.put(source);
+        }
+        self.end();
+        self.done.push(source.copy_to_bytes(length));
+    }
+
+    fn put_slice(&mut self, source: &[u8]) {
+        self.rest.extend_from_slice(source);
+    }
+}
