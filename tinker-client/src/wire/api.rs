@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use tinker_transport::{Body, Call, Disposition, Effort, Outcome, Transport, TransportError};
+use tinker_transport::{
+    AttemptWatcher, Body, Call, Disposition, Effort, Outcome, Transport, TransportError,
+};
 use tinker_types::{Endpoint, proto};
 use tokio::time::Instant;
 
@@ -24,6 +26,8 @@ pub(crate) struct Api {
     answer_limit: u64,
     telemetry: Option<Telemetry>,
     reach: Option<Reach>,
+    /// Receives failed attempts. Made once, as every request has it.
+    watcher: Option<Arc<dyn AttemptWatcher>>,
     manner: Manner,
     deprecations: Arc<Deprecations>,
 }
@@ -49,6 +53,7 @@ impl Api {
             answer_limit,
             telemetry: None,
             reach: None,
+            watcher: None,
             manner,
             deprecations: Arc::default(),
         }
@@ -62,6 +67,7 @@ impl Api {
     /// Records whether the server can be reached.
     pub(crate) fn with_reach(mut self, reach: &Reach) -> Self {
         self.reach = Some(reach.clone());
+        self.watcher = Some(Arc::new(reach.clone()));
         self
     }
 
@@ -134,9 +140,10 @@ impl Api {
 
     /// Reports failed attempts of a request.
     fn watch(&self, request: &mut Request<Body>) {
-        if let (Some(reach), Some(call)) = (&self.reach, request.extensions_mut().get_mut::<Call>())
+        if let (Some(watcher), Some(call)) =
+            (&self.watcher, request.extensions_mut().get_mut::<Call>())
         {
-            call.watcher = Some(Arc::new(reach.clone()));
+            call.watcher = Some(Arc::clone(watcher));
         }
     }
 

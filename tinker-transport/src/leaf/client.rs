@@ -26,7 +26,10 @@ pub(super) struct Setup<'a> {
 /// A client of an HTTP library, with its own connections. It follows no redirects and repeats nothing.
 pub(super) trait HttpClient: Sized + Send + Sync + 'static {
     /// Body of a response.
-    type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + Unpin + 'static;
+    type Body: http_body::Body<Data = Bytes, Error: Into<BoxError> + Send + Unpin>
+        + Send
+        + Unpin
+        + 'static;
 
     /// # Errors
     /// [`Kind::Config`](crate::Kind::Config) if the library refuses the settings.

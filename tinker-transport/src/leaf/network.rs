@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -29,6 +30,8 @@ use crate::stack::config::TransportConfig;
 /// Repeats of a request that an HTTP/2 server did not process. Each such connection serves some requests before it
 /// closes, so a request is served long before.
 const UNPROCESSED: usize = 200;
+/// Responses up to this size are read with their head where they have arrived.
+const SMALL: u64 = 64 * 1024;
 
 /// A leaf over clients of one HTTP library.
 pub(super) struct Leaf<C> {
@@ -136,9 +139,16 @@ impl<C: HttpClient> Leaf<C> {
         };
         self.route.note_answer();
         self.http2.learn(&uri, response.version());
-        let response = response.map(|body| Leased { body, lease });
+        let mut response = response.map(|body| Leased {
+            body,
+            lease,
+            first: None,
+        });
         if is_edge_rejection(&response) {
             response.body().lease.retire();
+        }
+        if let Some(whole) = response.body_mut().whole().await {
+            return Ok(response.map(|_| whole.into()));
         }
         Ok(response.map(Body::new))
     }
@@ -200,12 +210,41 @@ fn is_unprocessed(error: &ClientError) -> bool {
 }
 
 /// A body that marks its connection as busy until it is dropped.
-struct Leased<B, C> {
+struct Leased<B: http_body::Body, C> {
     body: B,
     lease: Lease<C>,
+    /// A frame that was read ahead.
+    first: Option<Result<Frame<Bytes>, B::Error>>,
 }
 
-impl<B: http_body::Body<Data = Bytes> + Unpin, C> http_body::Body for Leased<B, C> {
+impl<B: http_body::Body<Data = Bytes> + Unpin, C> Leased<B, C> {
+    /// The whole body, if it is small and has arrived with the head of the response, as most do. It needs no box then,
+    /// here and in the layers outside. Does not wait.
+    async fn whole(&mut self) -> Option<Bytes> {
+        let length = self.body.size_hint().exact()?;
+        if length == 0 || length > SMALL {
+            return None;
+        }
+        let frame = poll_fn(|context| Poll::Ready(Pin::new(&mut self.body).poll_frame(context)));
+        let Poll::Ready(Some(first)) = frame.await else {
+            return None;
+        };
+        match first.map(Frame::into_data) {
+            Ok(Ok(data)) if data.len() as u64 == length && self.body.is_end_stream() => {
+                return Some(data);
+            }
+            Ok(Ok(data)) => self.first = Some(Ok(Frame::data(data))),
+            Ok(Err(other)) => self.first = Some(Ok(other)),
+            Err(error) => self.first = Some(Err(error)),
+        }
+        None
+    }
+}
+
+impl<B, C> http_body::Body for Leased<B, C>
+where
+    B: http_body::Body<Data = Bytes, Error: Unpin> + Unpin,
+{
     type Data = Bytes;
     type Error = B::Error;
 
@@ -213,15 +252,24 @@ impl<B: http_body::Body<Data = Bytes> + Unpin, C> http_body::Body for Leased<B, 
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(first));
+        }
         Pin::new(&mut self.body).poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.first.is_none() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let rest = self.body.size_hint();
+        let ahead = match &self.first {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, Bytes::len) as u64,
+            _ => return rest,
+        };
+        rest.exact()
+            .map_or(rest, |rest| SizeHint::with_exact(ahead + rest))
     }
 }
 

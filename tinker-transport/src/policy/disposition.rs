@@ -18,9 +18,9 @@ use crate::error::{Kind, Stage, TransportError};
 pub struct Disposition {
     /// Outcome of the attempt.
     pub outcome: Outcome,
-    /// Wait requested by the server, at most [`HINT_CAP`](super::HINT_CAP).
+    /// Wait requested by the server, at most [`HINT_CAP`](super::HINT_CAP). `None` after a success.
     pub retry_after: Option<Duration>,
-    /// The server's `x-should-retry` header.
+    /// The server's `x-should-retry` header. `None` after a success.
     pub should_retry: Option<bool>,
 }
 
@@ -69,17 +69,29 @@ impl Disposition {
     ///
     /// Also useful in loops outside of the retry layer, for example polling.
     pub fn of(result: &Result<Response<Body>, TransportError>) -> Self {
-        Self::at(result, clock::wall())
+        Self::judge(result, clock::wall)
     }
 
     /// Like [`of`](Self::of), for a given time, with which a date in `Retry-After` is compared.
     pub fn at(result: &Result<Response<Body>, TransportError>, now: SystemTime) -> Self {
+        Self::judge(result, || now)
+    }
+
+    fn judge(
+        result: &Result<Response<Body>, TransportError>,
+        now: impl FnOnce() -> SystemTime,
+    ) -> Self {
         match result {
-            Ok(response) => Self {
-                outcome: Outcome::of_response(response),
-                retry_after: hint::retry_after(response.headers(), now),
-                should_retry: hint::should_retry(response.headers()),
-            },
+            Ok(response) => {
+                let outcome = Outcome::of_response(response);
+                // Most attempts succeed, so their headers are not searched.
+                let headers = (outcome != Outcome::Success).then(|| response.headers());
+                Self {
+                    outcome,
+                    retry_after: headers.and_then(|all| hint::retry_after(all, now())),
+                    should_retry: headers.and_then(hint::should_retry),
+                }
+            }
             Err(error) => Self {
                 outcome: Outcome::Failed {
                     kind: error.kind(),

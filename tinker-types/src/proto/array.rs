@@ -26,8 +26,12 @@ pub(super) fn copy<T: NoUninit>(array: &[T]) -> Bytes {
     Bytes::copy_from_slice(bytemuck::cast_slice(array))
 }
 
-/// Array with these bytes.
-pub(super) fn read<T: AnyBitPattern + NoUninit>(bytes: &[u8]) -> Result<Vec<T>, InvalidValue> {
+/// Array with these bytes, copied once.
+pub(super) fn read<T, C>(bytes: &[u8]) -> Result<C, InvalidValue>
+where
+    T: AnyBitPattern + NoUninit,
+    C: for<'a> From<&'a [T]> + FromIterator<T>,
+{
     if !bytes.len().is_multiple_of(size_of::<T>()) {
         let (have, size) = (bytes.len(), size_of::<T>());
         return Err(InvalidValue::new(
@@ -35,5 +39,11 @@ pub(super) fn read<T: AnyBitPattern + NoUninit>(bytes: &[u8]) -> Result<Vec<T>, 
             format!("{have} bytes are not a multiple of {size}-byte elements"),
         ));
     }
-    Ok(bytemuck::allocation::pod_collect_to_vec(bytes))
+    Ok(match bytemuck::try_cast_slice::<u8, T>(bytes) {
+        Ok(aligned) => C::from(aligned),
+        Err(_) => bytes
+            .chunks_exact(size_of::<T>())
+            .map(bytemuck::pod_read_unaligned::<T>)
+            .collect(),
+    })
 }

@@ -93,7 +93,7 @@ pub fn decode_sample(body: Bytes) -> Result<SampleResponse, InvalidValue> {
         wire::SampleResponse::decode(body).map_err(|e| InvalidValue::new("", e.to_string()))?;
     let prompt_logprobs = message.prompt_logprobs.filter(|bytes| !bytes.is_empty());
     let prompt_logprobs = prompt_logprobs
-        .map(|bytes| read::<f32>(&bytes))
+        .map(|bytes| read::<f32, Vec<_>>(&bytes))
         .transpose()?;
     let topk = decode_topk(message.topk_prompt_logprobs)?;
     Ok(SampleResponse {
@@ -134,7 +134,9 @@ fn decode_sequence(sequence: wire::SampledSequence) -> Result<SampledSequence, I
     };
     let tokens: Vec<u32> = read(&sequence.tokens).map_err(|e| e.within("tokens"))?;
     let logprobs = sequence.logprobs.filter(|bytes| !bytes.is_empty());
-    let logprobs = logprobs.map(|bytes| read::<f32>(&bytes)).transpose()?;
+    let logprobs = logprobs
+        .map(|bytes| read::<f32, Vec<_>>(&bytes))
+        .transpose()?;
     if logprobs
         .as_ref()
         .is_some_and(|logprobs| logprobs.len() != tokens.len())

@@ -26,15 +26,18 @@ pub(super) fn bytes_of(elements: &Elements) -> Bytes {
 /// Elements of any wire type: 32-bit integers widen to 64 bits, bfloat16 to float32, both exactly.
 pub(super) fn elements(bytes: &[u8], dtype: i32) -> Result<Elements, InvalidValue> {
     match WireType::try_from(dtype) {
-        Ok(WireType::DtypeFloat32) => Ok(Elements::Float32(read(bytes)?.into())),
-        Ok(WireType::DtypeInt64) => Ok(Elements::Int64(read(bytes)?.into())),
+        Ok(WireType::DtypeFloat32) => Ok(Elements::Float32(read(bytes)?)),
+        Ok(WireType::DtypeInt64) => Ok(Elements::Int64(read(bytes)?)),
         Ok(WireType::DtypeInt32) => Ok(Elements::Int64(
-            read::<i32>(bytes)?.into_iter().map(i64::from).collect(),
+            read::<i32, Vec<_>>(bytes)?
+                .into_iter()
+                .map(i64::from)
+                .collect(),
         )),
         Ok(WireType::DtypeBfloat16) => {
             let widen = |half: u16| f32::from_bits(u32::from(half) << 16);
             Ok(Elements::Float32(
-                read::<u16>(bytes)?.into_iter().map(widen).collect(),
+                read::<u16, Vec<_>>(bytes)?.into_iter().map(widen).collect(),
             ))
         }
         Ok(WireType::DtypeUnspecified) | Err(_) => Err(InvalidValue::new(
@@ -75,8 +78,8 @@ pub(super) fn decode(tensor: wire::Tensor) -> Result<TensorData, InvalidValue> {
             let shape = <[usize; 2]>::try_from(shape).map_err(|shape| {
                 InvalidValue::new("shape", format!("{shape:?} of a sparse tensor is not 2-D"))
             })?;
-            let rows: Arc<[i64]> = read(&csr.crow_indices)?.into();
-            let columns: Arc<[i64]> = read(&csr.col_indices)?.into();
+            let rows: Arc<[i64]> = read(&csr.crow_indices)?;
+            let columns: Arc<[i64]> = read(&csr.col_indices)?;
             return TensorData::csr(elements(&csr.values, tensor.dtype)?, rows, columns, shape);
         }
         Some(Encoding::Dense(bytes)) => bytes,
