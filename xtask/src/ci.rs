@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use xshell::{Shell, cmd};
 
 use crate::output::{Mode, workspace_root};
-use crate::{check, codegen, example_data, feature, flags, release};
+use crate::{check, codegen, cost, example_data, feature, flags, release};
 
 /// The version of cargo-deny that `.ci/run` installs.
 const DENY: &str = "0.20.2";
@@ -62,6 +62,9 @@ pub(crate) fn run(skip_tests: bool) -> anyhow::Result<()> {
             "it",
         ];
         Ok(cmd!(shell, "cargo test {tests...}").run()?)
+    })?;
+    step("counts of instructions and allocations", || {
+        cost::run(false)
     })?;
     step("licences and sources", || check_licences(&shell))?;
     step("a release", || {

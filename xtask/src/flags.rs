@@ -17,6 +17,11 @@ xflags::xflags! {
         }
         /// Check the invariants of ARCHITECTURE.md.
         cmd check {}
+        /// Count instructions and allocations of the client, and compare with cost/counts.txt.
+        cmd cost {
+            /// Write the file; needs valgrind.
+            optional --write
+        }
         /// Compile each library with each of its features alone, with none and with all.
         cmd features {}
         /// Count the lines of code of each library and of the command, without tests, comments and blank lines.

@@ -12,6 +12,7 @@ mod ci;
 mod code;
 mod codegen;
 mod conformance;
+mod cost;
 mod example_data;
 mod fault_run;
 mod feature;
@@ -38,6 +39,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Ci(flags) => ci::run(flags.skip_tests),
         XtaskCmd::Codegen(flags) => codegen::run(output::Mode::from_check(flags.check)),
         XtaskCmd::Check(_) => check::run(),
+        XtaskCmd::Cost(flags) => cost::run(flags.write),
         XtaskCmd::Features(_) => feature::run(),
         XtaskCmd::Lines(flags) => lines::run(flags.root),
         XtaskCmd::Load(flags) => trial::load(&flags),

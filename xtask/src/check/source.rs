@@ -24,7 +24,7 @@ const RESERVED: [Reserved; 2] = [
 ];
 
 /// Folders beside the crates whose files follow the same rules.
-const FOLDERS: [&str; 3] = ["xtask", "tests", "examples"];
+const FOLDERS: [&str; 4] = ["xtask", "tests", "cost", "examples"];
 
 pub(super) fn check(root: &Path, faults: &mut Vec<String>) -> anyhow::Result<()> {
     for folder in LIBRARIES.into_iter().chain([COMMAND]).chain(FOLDERS) {

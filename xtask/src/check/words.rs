@@ -42,7 +42,15 @@ const PHRASES: [(&[&str], &str); 7] = [
 ];
 
 /// Folders whose Rust files and documents are read.
-const FOLDERS: [&str; 6] = ["xtask", "tests", "fuzz", "docs", "docs/book", "examples"];
+const FOLDERS: [&str; 7] = [
+    "xtask",
+    "tests",
+    "cost",
+    "fuzz",
+    "docs",
+    "docs/book",
+    "examples",
+];
 
 /// Names that were given up in some crates: types and traits, then functions, constants and modules.
 const GIVEN_UP: &[(&[&str], &[&str])] = &[
