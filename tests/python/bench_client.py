@@ -20,6 +20,7 @@ import threading
 import time
 
 os.environ["TINKER_TELEMETRY"] = "0"
+os.environ["SSL_CERT_FILE"] = sys.argv[3]
 
 import numpy as np
 import tinker
@@ -153,11 +154,16 @@ def run(service, workload):
 
 
 def main():
-    service = tinker.ServiceClient(base_url=sys.argv[1], api_key="tml-benchmark")
+    connect = lambda url: tinker.ServiceClient(base_url=url, api_key="tml-benchmark")
+    plain, secure = connect(sys.argv[1]), None
     print(f"tinker {tinker.__version__} on Python {sys.version.split()[0]}", flush=True)
     for line in sys.stdin:
         try:
-            print(run(service, line), flush=True)
+            if line.startswith("tls "):
+                secure = secure or connect(sys.argv[2])
+                print(run(secure, line.removeprefix("tls ")), flush=True)
+            else:
+                print(run(plain, line), flush=True)
         except Exception as error:
             print("cannot:", " ".join(str(error).split()), flush=True)
 

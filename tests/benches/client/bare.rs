@@ -5,26 +5,20 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
-use http_body_util::{BodyExt as _, Full};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use tinker_client::{Config, ServiceClient};
 use tinker_transport::{Body, TransportError};
 
 use crate::Outcome;
 use crate::answers::Answers;
+use crate::connection::Http;
 use crate::ours::{Samples, UPLOAD, data, in_flight, pass, training};
+use crate::target::Target;
 use crate::usage::{Cost, Meter};
 use crate::workload::Workload;
 
-type Http = Client<HttpConnector, Full<Bytes>>;
-
-/// Sends the requests of a workload to the server at `url`.
-pub(crate) async fn run(url: &str, workload: &Workload) -> Outcome<Cost> {
-    let mut connector = HttpConnector::new();
-    connector.set_nodelay(true);
-    let http: Http = Client::builder(TokioExecutor::new()).build(connector);
+/// Sends the requests of a workload to a server.
+pub(crate) async fn run(target: &Target, workload: &Workload) -> Outcome<Cost> {
+    let (http, url) = (Http::new(target).await?, target.url.as_str());
     let (count, calls, parallel) = match *workload {
         Workload::Sample { in_flight, count } => (count, record(url, 1).await?, in_flight),
         Workload::Answer { in_flight, count } => (count, record(url, 16).await?, in_flight),
@@ -83,7 +77,7 @@ struct Replay {
 impl Replay {
     async fn send(&self) -> Outcome<()> {
         for call in self.calls.iter() {
-            send(&self.http, call).await?;
+            self.http.send(call).await?;
         }
         Ok(())
     }
@@ -108,23 +102,11 @@ async fn send_pass(http: &Http, calls: &[Request<Bytes>]) -> Outcome<()> {
         let mut tasks = tokio::task::JoinSet::new();
         for call in group {
             let (http, call) = (http.clone(), call.clone());
-            tasks.spawn(async move { send(&http, &call).await });
+            tasks.spawn(async move { http.send(&call).await });
         }
         while let Some(done) = tasks.join_next().await {
             done??;
         }
-    }
-    Ok(())
-}
-
-async fn send(http: &Http, call: &Request<Bytes>) -> Outcome<()> {
-    let mut request = Request::new(Full::new(call.body().clone()));
-    *request.method_mut() = call.method().clone();
-    *request.uri_mut() = call.uri().clone();
-    request.headers_mut().clone_from(call.headers());
-    let mut body = http.request(request).await?.into_body();
-    while let Some(frame) = body.frame().await {
-        frame?;
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use tinker_client::{
 };
 
 use crate::Outcome;
+use crate::target::Target;
 use crate::usage::{Cost, Meter};
 use crate::workload::Workload;
 
@@ -20,9 +21,9 @@ pub(crate) const UPLOAD: (usize, usize) = (256, 4096);
 /// Sequences of a large answer.
 const SEQUENCES: u32 = 16;
 
-/// Runs a workload on the server at `url`. A first, small part of it is not measured.
-pub(crate) async fn run(url: &str, workload: &Workload) -> Outcome<Cost> {
-    let service = service(url)?;
+/// Runs a workload on a server. A first, small part of it is not measured.
+pub(crate) async fn run(target: &Target, workload: &Workload) -> Outcome<Cost> {
+    let service = service(target)?;
     match *workload {
         Workload::Sample { in_flight, count } => {
             let client = service.create_sampling_client("m").await?;
@@ -48,7 +49,7 @@ pub(crate) async fn run(url: &str, workload: &Workload) -> Outcome<Cost> {
                 () = upload => Err("a pass failed".into()),
             }
         }
-        Workload::Clients { clients, count } => many(url, clients, count).await,
+        Workload::Clients { clients, count } => many(target, clients, count).await,
         Workload::Pass {
             rows,
             tokens,
@@ -79,10 +80,10 @@ pub(crate) async fn run(url: &str, workload: &Workload) -> Outcome<Cost> {
 }
 
 /// Samples of many clients, each with a sampler and one sample in flight.
-async fn many(url: &str, clients: usize, count: usize) -> Outcome<Cost> {
+async fn many(target: &Target, clients: usize, count: usize) -> Outcome<Cost> {
     let mut all = Vec::with_capacity(clients);
     for _ in 0..clients {
-        let service = service(url)?;
+        let service = service(target)?;
         let sampler = service.create_sampling_client("m").await?;
         all.push((service, Samples::new(sampler, 1)));
     }
@@ -96,11 +97,14 @@ async fn many(url: &str, clients: usize, count: usize) -> Outcome<Cost> {
     in_flight(clients, count, draw).await
 }
 
-/// A client of the server at `url`, without telemetry.
-pub(crate) fn service(url: &str) -> Outcome<ServiceClient> {
-    let config = Config::new(url)
+/// A client of a server, without telemetry.
+pub(crate) fn service(target: &Target) -> Outcome<ServiceClient> {
+    let mut config = Config::new(target.url.as_str())
         .with_api_key("tml-benchmark")
         .with_telemetry(false);
+    if let Some(certificate) = &target.certificate {
+        config = config.with_root_certificates(certificate.clone());
+    }
     Ok(ServiceClient::new(config)?)
 }
 

@@ -75,6 +75,12 @@ pub(crate) fn workloads() -> Vec<Workload> {
         is_official: true,
         in_flight: None,
     };
+    let tls = |in_flight: usize, counts, goal| Workload {
+        name: format!("small samples over TLS and HTTP/2, {in_flight} in flight"),
+        settings: format!("tls sample {in_flight}"),
+        in_flight: None,
+        ..small(in_flight, counts, goal)
+    };
     let steps = |name: &str, settings: &str, counts| Workload {
         is_bare: false,
         ..other(name, "step", settings, counts, None)
@@ -115,6 +121,12 @@ pub(crate) fn workloads() -> Vec<Workload> {
             [10_000, 1_000],
             None,
         ),
+        tls(64, [20_000, 1_000], None),
+        tls(2_000, [20_000, 2_000], Some(1.6)),
+        Workload {
+            is_official: false,
+            ..tls(20_000, [40_000, 0], None)
+        },
         Workload {
             is_bare: false,
             is_official: false,
