@@ -6,6 +6,7 @@ use tinker_client::{ModelInput, SamplingClient, SamplingParams, Stop};
 use tinker_data::{Question, Renderer, without_empty_thought};
 
 use crate::error::TrainError;
+use crate::sampling::steady;
 
 /// Largest number of samples in flight; the server batches them.
 const IN_FLIGHT: usize = 64;
@@ -79,6 +80,7 @@ impl<'a> Answers<'a> {
         requests: &[(ModelInput, usize)],
         progress: &mut (dyn FnMut(usize) + Send),
     ) -> Result<Vec<String>, TrainError> {
+        let sampler = steady(sampler);
         let stop = Some(self.renderer.end_tokens().to_vec()).filter(|ends| !ends.is_empty());
         let mut responses = futures_util::stream::iter(requests.to_vec())
             .map(|(prompt, max_tokens)| {

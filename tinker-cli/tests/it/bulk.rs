@@ -1,51 +1,19 @@
 //! Tests of the commands with many checkpoints: lists in bounded memory, and deletions under faults.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufReader, Write as _};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::json;
 
 use crate::manage::with_run;
 use crate::program::Workplace;
+use crate::relay::{faulty, listen, message};
 use crate::serve::Server;
 
 /// Number of checkpoints to delete, and of those to keep.
 const DOOMED: usize = 250;
 const KEPT: usize = 20;
-/// Faults among a hundred requests.
-const FAULTS: u64 = 30;
-
-/// One request or response: its head and its body.
-pub(crate) fn message(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
-    let mut head = String::new();
-    while !head.ends_with("\r\n\r\n") {
-        if reader.read_line(&mut head).unwrap_or(0) == 0 {
-            return None;
-        }
-    }
-    let length = head.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse().unwrap())
-    });
-    let mut body = vec![0; length.unwrap_or(0)];
-    reader.read_exact(&mut body).ok()?;
-    Some((head, body))
-}
-
-/// Serves connections, a thread each, and returns the address.
-pub(crate) fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (serve, stream) = (serve.clone(), stream.unwrap());
-            std::thread::spawn(move || serve(stream));
-        }
-    });
-    format!("http://{address}")
-}
 
 /// A server with a list of 100,000 checkpoints, some of which have fields and types that no version knows.
 pub(crate) fn long_list(stream: TcpStream) {
@@ -126,47 +94,6 @@ fn a_hundred_thousand_checkpoints_are_listed_in_bounded_memory() {
     assert_eq!(head.stdout.lines().count(), 1);
 }
 
-/// Sends a request to a server, and returns its answer. The server closes the connection.
-pub(crate) fn forward(upstream: &str, head: &str, body: &[u8]) -> Option<Vec<u8>> {
-    let mut server = TcpStream::connect(upstream).unwrap();
-    let head = head.replacen("\r\n", "\r\nconnection: close\r\n", 1);
-    server.write_all(head.as_bytes()).unwrap();
-    server.write_all(body).unwrap();
-    let mut answer = Vec::new();
-    server.read_to_end(&mut answer).ok()?;
-    Some(answer)
-}
-
-/// Relays requests, and breaks connections before or after them, or answers 503.
-fn faulty(upstream: &str, count: &AtomicU64, stream: TcpStream) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut stream = stream;
-    while let Some((head, body)) = message(&mut reader) {
-        // A multiplicative generator, so that every run has the same share of faults.
-        let draw = count
-            .fetch_add(1, Ordering::Relaxed)
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
-            >> 32;
-        let is_faulty = head.starts_with("DELETE") && draw % 100 < FAULTS;
-        if is_faulty && (draw / 100).is_multiple_of(3) {
-            return;
-        }
-        if is_faulty && draw / 100 % 3 == 1 {
-            let answer = "HTTP/1.1 503 Busy\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
-            if stream.write_all(answer.as_bytes()).is_err() {
-                return;
-            }
-            continue;
-        }
-        let Some(answer) = forward(upstream, &head, &body).filter(|_| !is_faulty) else {
-            return;
-        };
-        // The server closes its connection, and so does the relay.
-        let _ = stream.write_all(&answer);
-        return;
-    }
-}
-
 /// Saves a run with checkpoints `keep-N` and `drop-N`, and returns its id.
 fn save(work: &Workplace) -> String {
     with_run(work, async |training| {
@@ -184,7 +111,9 @@ fn many_checkpoints_are_deleted_once_each_under_faults() {
     let server = Server::start_with(&work, &["--data-dir", "data"]);
     let upstream = server.url.strip_prefix("http://").unwrap().to_owned();
     let count: &'static AtomicU64 = Box::leak(Box::default());
-    let relay = listen(move |stream| faulty(&upstream, count, stream));
+    let relay = listen(move |stream| {
+        faulty(&upstream, count, |head| head.starts_with("DELETE"), stream);
+    });
     let delete = [
         "checkpoint",
         "delete",

@@ -2,184 +2,31 @@
 #![cfg(unix)]
 #![expect(
     clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "waits for processes, whose time cannot be paused; reports the number of kills"
+    reason = "waits for processes, whose time cannot be paused"
 )]
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use crate::disturbance::Disturbance;
+use crate::kills::{is_the_same_after_kills, kills, rows};
+use crate::program::Workplace;
 
-use crate::disturbance::{Disturbance, Random};
-use crate::program::{Run, Workplace};
-
-/// Fields of a row that may differ.
-const VARYING: [&str; 2] = ["seconds", "checkpoint"];
-
-const SUPERVISED: &[&str] = &[
-    "train",
-    "data.jsonl",
-    "--steps",
-    "14",
-    "--batch-size",
-    "8",
-    "--rank",
-    "4",
-    "--save-every",
-    "4",
-    "--eval-every",
-    "5",
+const SUPERVISED: &str =
+    "train data.jsonl --steps 14 --batch-size 8 --rank 4 --save-every 4 --eval-every 5";
+const PREFERENCES: &str = "train dpo pairs.jsonl --steps 12 --batch-size 4 --rank 4 --save-every 4 --eval-every 5 \
+                           --keep 2";
+const REWARDS: &str = "train rl problems.jsonl --steps 8 --batch-size 4 --group-size 4 --max-tokens 16 --rank 4 \
+                       --save-every 3 --eval-every 5 --kl 0.01";
+/// Shorter runs, as a fault may cost a second.
+const SHORT: [&str; 3] = [
+    "train data.jsonl --steps 5 --batch-size 8 --rank 4 --save-every 2 --eval-every 3",
+    "train dpo pairs.jsonl --steps 4 --batch-size 2 --rank 4 --save-every 2 --eval-every 3",
+    "train rl problems.jsonl --steps 4 --batch-size 2 --group-size 2 --max-tokens 16 --rank 4 --save-every 2 --kl 0.01",
 ];
-const PREFERENCES: &[&str] = &[
-    "train",
-    "dpo",
-    "pairs.jsonl",
-    "--steps",
-    "12",
-    "--batch-size",
-    "4",
-    "--rank",
-    "4",
-    "--save-every",
-    "4",
-    "--eval-every",
-    "5",
-    "--keep",
-    "2",
-];
-const REWARDS: &[&str] = &[
-    "train",
-    "rl",
-    "problems.jsonl",
-    "--steps",
-    "8",
-    "--batch-size",
-    "4",
-    "--group-size",
-    "4",
-    "--max-tokens",
-    "16",
-    "--rank",
-    "4",
-    "--save-every",
-    "3",
-    "--eval-every",
-    "5",
-    "--kl",
-    "0.01",
-];
-
-/// Number of kills of each recipe; `cargo xtask crash` sets it.
-fn kills() -> usize {
-    let times = std::env::var("TINKER_CRASHES").ok();
-    times.map_or(3, |times| times.parse().unwrap())
-}
-
-/// The rows of a run without the fields that may differ.
-fn rows(run: &Path) -> Vec<Value> {
-    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    let row = |line: &str| {
-        let mut row: Value = serde_json::from_str(line).unwrap();
-        for field in VARYING {
-            row.as_object_mut().unwrap().remove(field);
-        }
-        row
-    };
-    text.lines().map(row).collect()
-}
-
-/// Weights and optimizer state of the last checkpoint of a run.
-fn weights(work: &Workplace, run: &str) -> Vec<(String, Vec<u8>)> {
-    let text = std::fs::read(work.path(run).join("summary.json")).unwrap();
-    let summary: Value = serde_json::from_slice(&text).unwrap();
-    let path = summary["checkpoint"].as_str().unwrap();
-    let id = path.strip_prefix("tinker://").unwrap();
-    let folder = work.path("data/checkpoints").join(id.replace(':', "_"));
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|end| end == "safetensors"))
-        .map(|path| {
-            let name = path.file_name().unwrap().to_string_lossy().into_owned();
-            (name, std::fs::read(path).unwrap())
-        })
-        .collect();
-    files.sort();
-    assert!(files.len() >= 2, "weights and optimizer state of {path}");
-    files
-}
-
-/// Runs a command as a whole, and again with kills and continuations, and compares.
-fn is_the_same_after_kills(
-    work: &Workplace,
-    command: &[&str],
-    kills: usize,
-    disturbance: &mut Disturbance,
-) {
-    let with = |place: [&'static str; 2], output| [command, &place, &["--output", output]].concat();
-    let engine = ["--data-dir", "data"];
-    let start = Instant::now();
-    let whole = work.run(&with(engine, "whole"));
-    let whole_time = start.elapsed();
-    assert_eq!(whole.code, 0, "{}", whole.stderr);
-    let (expected_rows, expected) = (rows(&work.path("whole")), weights(work, "whole"));
-    assert!(!expected_rows.is_empty());
-
-    disturbance.begin(work);
-    let disturbed = disturbance.place();
-    let mut random = Random(std::process::id().into());
-    let (mut done, mut finished) = (0, 0);
-    while done < kills {
-        let run = work.path("run");
-        // A few kills of each run, at any time from its first moment to its last.
-        for _ in 0..3 {
-            let mut child = continued(work, &run, &with(disturbed, "run"))
-                .spawn()
-                .unwrap();
-            std::thread::sleep(whole_time.mul_f64(random.share() * 0.9));
-            disturbance.strike(work, &mut random, whole_time);
-            if child.try_wait().unwrap().is_some() {
-                break;
-            }
-            child.kill().unwrap();
-            child.wait().unwrap();
-            done += 1;
-        }
-        if !run.join("summary.json").exists() {
-            let last = Run::of(
-                continued(work, &run, &with(disturbed, "run"))
-                    .output()
-                    .unwrap(),
-            );
-            assert_eq!(last.code, 0, "after {done} kills: {}", last.stderr);
-        }
-        assert_eq!(rows(&run), expected_rows, "after {done} kills");
-        assert_eq!(weights(work, "run"), expected, "after {done} kills");
-        std::fs::remove_dir_all(&run).unwrap();
-        finished += 1;
-    }
-    eprintln!("{done} kills, {finished} runs: the same rows and weights");
-}
-
-/// The command that starts or continues a run.
-fn continued(work: &Workplace, run: &Path, command: &[&str]) -> std::process::Command {
-    let mut child = if run.join("config.json").exists() {
-        work.command(&["train", "resume", "run"])
-    } else {
-        work.command(command)
-    };
-    // Nobody reads them while the process lives.
-    child.stderr(std::process::Stdio::null());
-    child.stdout(std::process::Stdio::null());
-    child
-}
 
 #[test]
 fn a_supervised_run_is_the_same_after_kills() {
-    let work = Workplace::new();
-    work.write_examples("data.jsonl", 40);
-    is_the_same_after_kills(&work, SUPERVISED, kills(), &mut Disturbance::None);
+    is_the_same(SUPERVISED, kills(), Disturbance::None);
 }
 
 /// Lines with two words, and the first of them as the better or the right answer.
@@ -198,38 +45,65 @@ fn write_words(work: &Workplace) {
     };
     let preferences: Vec<String> = pairs().map(preference).collect();
     let problems: Vec<String> = pairs().map(problem).collect();
-    work.write("pairs.jsonl", &preferences.concat());
-    work.write("problems.jsonl", &problems.concat());
+    for (name, lines) in [("pairs", preferences), ("problems", problems)] {
+        work.write(&format!("{name}.jsonl"), &lines.concat());
+        work.write(&format!("{name}-eval.jsonl"), &lines[..2].concat());
+    }
+}
+
+/// Compares a run with the same one under kills and another disturbance.
+fn is_the_same(command: &str, kills: usize, disturbance: Disturbance) {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    work.write_examples("data-eval.jsonl", 2);
+    write_words(&work);
+    is_the_same_after_kills(&work, command, kills, disturbance);
 }
 
 #[test]
 fn a_run_on_preferences_is_the_same_after_kills() {
-    let work = Workplace::new();
-    write_words(&work);
-    is_the_same_after_kills(&work, PREFERENCES, kills(), &mut Disturbance::None);
+    is_the_same(PREFERENCES, kills(), Disturbance::None);
 }
 
 #[test]
 fn a_run_on_rewards_is_the_same_after_kills() {
-    let work = Workplace::new();
-    write_words(&work);
-    is_the_same_after_kills(&work, REWARDS, kills(), &mut Disturbance::None);
+    is_the_same(REWARDS, kills(), Disturbance::None);
 }
 
-/// A run of each recipe, disturbed.
-fn each_is_the_same(disturbance: fn() -> Disturbance) {
-    let kills = (kills() / 3).max(1);
-    for command in [SUPERVISED, PREFERENCES, REWARDS] {
-        let work = Workplace::new();
-        work.write_examples("data.jsonl", 40);
-        write_words(&work);
-        is_the_same_after_kills(&work, command, kills, &mut disturbance());
-    }
+/// Kills of a run with another disturbance.
+fn some() -> usize {
+    (kills() / 3).max(1)
+}
+
+#[test]
+fn a_supervised_run_is_the_same_after_kills_under_faults() {
+    is_the_same(SHORT[0], some(), Disturbance::Faults);
+}
+
+#[test]
+fn a_run_on_preferences_is_the_same_after_kills_under_faults() {
+    is_the_same(SHORT[1], some(), Disturbance::Faults);
+}
+
+#[test]
+fn a_run_on_rewards_is_the_same_after_kills_under_faults() {
+    is_the_same(SHORT[2], some(), Disturbance::Faults);
 }
 
 #[test]
 fn runs_are_the_same_after_kills_and_restarts_of_the_server() {
-    each_is_the_same(|| Disturbance::Restarts(None));
+    for command in [SUPERVISED, PREFERENCES, REWARDS] {
+        is_the_same(command, some(), Disturbance::Restarts);
+    }
+}
+
+#[test]
+fn runs_are_the_same_after_kills_and_restarts_of_the_server_under_faults() {
+    // The last one samples, trains and evaluates; the others only in the long trial.
+    let commands = if kills() > 3 { &SHORT[..] } else { &SHORT[2..] };
+    for command in commands {
+        is_the_same(command, some(), Disturbance::FaultsAndRestarts);
+    }
 }
 
 #[test]

@@ -1,51 +1,82 @@
 //! Disturbances of training runs besides kills.
 #![cfg(unix)]
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use crate::program::Workplace;
+use crate::relay::{faulty, listen};
 use crate::serve::Server;
 
-/// A disturbance of a run besides kills.
+const ENGINE: [&str; 2] = ["--data-dir", "data"];
+
+/// Disturbances of a run besides kills.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Disturbance {
     None,
+    /// 30 of 100 requests fail on their way to a server.
+    Faults,
     /// The server is killed and restarted.
-    Restarts(Option<(Server, &'static str)>),
+    Restarts,
+    /// Both.
+    FaultsAndRestarts,
 }
 
-impl Disturbance {
-    /// Starts the server.
-    pub(crate) fn begin(&mut self, work: &Workplace) {
-        let data = ["--data-dir", "data"];
-        match self {
-            Self::None => {}
-            Self::Restarts(server) => {
-                let started = Server::start_with(work, &data);
-                let url: &'static str = started.url.clone().leak();
-                *server = Some((started, url));
-            }
+/// The place where a run is disturbed: the engine in its process, or a server.
+pub(crate) struct Place<'a> {
+    work: &'a Workplace,
+    server: Option<Server>,
+    url: String,
+    restarts: bool,
+}
+
+impl<'a> Place<'a> {
+    /// Starts the server, if the disturbance needs one.
+    pub(crate) fn new(work: &'a Workplace, disturbance: Disturbance) -> Self {
+        let mut place = Self {
+            work,
+            server: None,
+            url: String::new(),
+            restarts: matches!(
+                disturbance,
+                Disturbance::Restarts | Disturbance::FaultsAndRestarts
+            ),
+        };
+        if disturbance == Disturbance::None {
+            return place;
         }
+        let server = Server::start_with(work, &ENGINE);
+        place.url.clone_from(&server.url);
+        place.server = Some(server);
+        if disturbance != Disturbance::Restarts {
+            let upstream = place.url.strip_prefix("http://").unwrap().to_owned();
+            let count: &'static AtomicU64 = Box::leak(Box::default());
+            place.url = listen(move |stream| faulty(&upstream, count, |_| true, stream));
+        }
+        place
     }
 
-    /// Options that select the server.
-    pub(crate) fn place(&self) -> [&'static str; 2] {
-        match self {
-            Self::None => ["--data-dir", "data"],
-            Self::Restarts(server) => ["--base-url", server.as_ref().unwrap().1],
+    /// Options that select the place.
+    pub(crate) fn options(&self) -> [&str; 2] {
+        if self.url.is_empty() {
+            ENGINE
+        } else {
+            ["--base-url", &self.url]
         }
     }
 
     /// Strikes a run in progress, and gives it some time to go on.
-    pub(crate) fn strike(&mut self, work: &Workplace, random: &mut Random, whole_time: Duration) {
-        let Self::Restarts(server) = self else {
+    pub(crate) fn strike(&mut self, random: &mut Random, run_time: Duration) {
+        if !self.restarts {
+            return;
+        }
+        let Some(server) = self.server.take() else {
             return;
         };
-        let url = server.as_ref().unwrap().1;
-        let (_, port) = url.rsplit_once(':').unwrap();
-        *server = None;
-        let restarted = Server::start_at(work, port, &["--data-dir", "data"]);
-        *server = Some((restarted, url));
-        std::thread::sleep(whole_time.mul_f64(random.share()));
+        let port = server.url.rsplit_once(':').unwrap().1.to_owned();
+        drop(server);
+        self.server = Some(Server::start_at(self.work, &port, &ENGINE));
+        std::thread::sleep(run_time.mul_f64(random.share()));
     }
 }
 

@@ -20,6 +20,7 @@ mod handover;
 mod hostile;
 mod imported;
 mod interrupt;
+mod kills;
 mod manage;
 #[cfg(feature = "tokenizers")]
 mod model_folder;
@@ -30,6 +31,7 @@ mod plan;
 mod program;
 mod pull;
 mod recipe;
+mod relay;
 mod restart;
 mod sample;
 mod schemas;

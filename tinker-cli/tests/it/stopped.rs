@@ -9,9 +9,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 
-use crate::bulk::{forward, listen, long_list, message};
+use crate::bulk::long_list;
 use crate::manage::{save, with_run};
 use crate::program::{Run, Workplace, names};
+use crate::relay::{forward, listen, message};
 use crate::serve::Server;
 
 /// Largest number of requests that a deletion starts at once.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tinker_transport::policy::Policy;
 use tinker_types::{ModelInput, SampleResponse, SamplingParams, SamplingSessionId};
 
 use super::copy::CopyNumber;
@@ -9,7 +10,7 @@ use super::handle::SamplerHandle;
 use super::options::check_prompt;
 use super::renewable::Renewable;
 use super::response::ignored;
-use super::sampler::Sampler;
+use super::sampler::{Sampler, Wanted};
 use crate::error::{Closed, Error};
 use crate::operation::{pending::Pending, tracker::Tracker, waiting::WaitingFor};
 use crate::sampling::options::SampleOptions;
@@ -34,6 +35,8 @@ use crate::session::{lease::ModelLease, record::Session, state::ClientState};
 #[derive(Debug, Clone)]
 pub struct SamplingClient {
     pub(super) inner: Arc<Renewable>,
+    /// Retry policy of the requests of samples, if it is not that of the class.
+    policy: Option<Arc<dyn Policy>>,
 }
 
 impl SamplingClient {
@@ -44,6 +47,7 @@ impl SamplingClient {
     ) -> Self {
         Self {
             inner: Renewable::new(sampler, source, base_model),
+            policy: None,
         }
     }
 
@@ -139,6 +143,26 @@ impl SamplingClient {
         self.inner.base_model.as_deref()
     }
 
+    /// Sets the retry policy of this handle's requests to [`sample`](Self::sample) and
+    /// [`compute_logprobs`](Self::compute_logprobs). Other handles of the sampler and token streams keep theirs.
+    ///
+    /// By default server errors are returned at once. [`Standard`](crate::transport::policy::Standard) repeats them too,
+    /// for work in which one failed sample is worse than a wait.
+    ///
+    #[doc = setup!(sampling)]
+    /// use tinker_client::transport::policy::Standard;
+    ///
+    /// let patient = sampling.with_policy(Standard::new());
+    /// assert_eq!(patient.compute_logprobs([72, 105]).await?.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_policy(mut self, policy: impl Policy + 'static) -> Self {
+        self.policy = Some(Arc::new(policy));
+        self
+    }
+
     /// Draws sequences from a prompt.
     ///
     /// A sample whose promise expires on the server (410) is submitted again. Dropping the `Pending` cancels the sample.
@@ -161,7 +185,7 @@ impl SamplingClient {
     ///
     /// # Errors
     /// An empty prompt or parameters outside their range, before anything is sent. Server errors are returned without
-    /// retries, throttling is waited out; set another policy with
+    /// retries, throttling is waited out; set another policy with [`with_policy`](Self::with_policy), or for all samplers with
     /// [`configure_transport`](crate::ServiceClientBuilder::configure_transport).
     pub fn sample(
         &self,
@@ -220,9 +244,15 @@ impl SamplingClient {
         let sampler = inner.current();
         let tracker = Tracker::new(method, &sampler.group, WaitingFor::Acceptance);
         let position = sampler.next_position();
+        let policy = self.policy.clone();
         Pending::cancelling(tracker.clone(), async move {
             let place = (sampler, position);
-            finish(inner.sample(place, &prompt, &options, &tracker).await?)
+            let wanted = Wanted {
+                prompt: &prompt,
+                options: &options,
+                policy,
+            };
+            finish(inner.sample(place, &wanted, &tracker).await?)
         })
     }
 }

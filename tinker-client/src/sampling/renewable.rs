@@ -2,13 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tinker_types::{ModelInput, SampleResponse};
+use tinker_types::SampleResponse;
 
 use super::opening;
-use super::sampler::Sampler;
+use super::sampler::{Sampler, Wanted};
 use crate::error::{Error, SessionLost};
 use crate::operation::{tracker::Tracker, waiting::WaitingFor};
-use crate::sampling::options::SampleOptions;
 use crate::sampling::source::SamplingSource;
 
 /// Number of lost sessions after which a sample fails.
@@ -58,13 +57,12 @@ impl Renewable {
     pub(super) async fn sample(
         &self,
         (mut sampler, mut position): (Arc<Sampler>, u64),
-        prompt: &ModelInput,
-        options: &SampleOptions,
+        wanted: &Wanted<'_>,
         tracker: &Tracker,
     ) -> Result<SampleResponse, Error> {
         let mut renewals = 0;
         loop {
-            let sample = Box::pin(sampler.sample(position, prompt, options, tracker));
+            let sample = Box::pin(sampler.sample(position, wanted, tracker));
             let lost = match sample.await {
                 Err(Error::SessionLost(lost)) if renewals < RENEWALS => lost,
                 result => return result,

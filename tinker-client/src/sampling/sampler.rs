@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::{Map, Value};
-use tinker_transport::policy::Backoff;
+use tinker_transport::policy::{Backoff, Policy};
 use tinker_transport::{Call, Class};
 use tinker_types::wire::SEQ_IDS_PER_COPY;
 use tinker_types::{
@@ -31,6 +31,14 @@ use crate::wire::{extra::Extended, request::repeatable};
 
 /// Back-off before a sample whose promise expired is submitted again.
 const RESAMPLE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
+
+/// A sample that a caller wants.
+pub(super) struct Wanted<'a> {
+    pub(super) prompt: &'a ModelInput,
+    pub(super) options: &'a SampleOptions,
+    /// Retry policy, if it is not that of the class.
+    pub(super) policy: Option<Arc<dyn Policy>>,
+}
 
 /// One set of weights to sample from, and the samples in flight.
 #[derive(Debug)]
@@ -126,10 +134,14 @@ impl Sampler {
     pub(super) async fn sample(
         &self,
         mut position: u64,
-        prompt: &ModelInput,
-        options: &SampleOptions,
+        wanted: &Wanted<'_>,
         tracker: &Tracker,
     ) -> Result<SampleResponse, Error> {
+        let Wanted {
+            prompt,
+            options,
+            policy,
+        } = wanted;
         let connection = self.state.connection().await?;
         let _slot = self.slot(connection).await;
         let length = text_length(prompt);
@@ -139,9 +151,10 @@ impl Sampler {
             self.check()?;
             let method = tracker.method();
             let sample = async {
-                let request = self.request(connection, method, position, prompt.clone(), options);
+                let request =
+                    self.request(connection, method, position, (*prompt).clone(), options);
                 let request = request.await?;
-                self.sample_once(connection, request, &options.extra, tracker)
+                self.sample_once(connection, request, (&options.extra, policy), tracker)
                     .await
             };
             let sample = match sample.await {
@@ -204,14 +217,15 @@ impl Sampler {
         &self,
         connection: &Arc<Connection>,
         mut request: SampleRequest,
-        extra: &Map<String, Value>,
+        (extra, policy): (&Map<String, Value>, &Option<Arc<dyn Policy>>),
         tracker: &Tracker,
     ) -> Result<SampleResponse, Error> {
         let started = Instant::now();
         tracker.set(WaitingFor::Acceptance);
-        let call = tracker.identify(
+        let mut call = tracker.identify(
             repeatable::<SampleRequest>(Class::Sample).with_weight(weight_of(&request.prompt)),
         );
+        call.policy.clone_from(policy);
         let mut subscription = self
             .poller(connection, request.seq_id)
             .map(Poller::subscribe);

@@ -20,7 +20,7 @@ use super::client::SamplingClient;
 use super::event::SampleEvent;
 use super::renewable::Renewable;
 use super::response::{check_response, text_length};
-use super::sampler::{Sampler, weight_of};
+use super::sampler::{Sampler, Wanted, weight_of};
 use super::sse::Events;
 use crate::error::{DecodeError, Error, StatusError, detail_of};
 use crate::operation::{tracker::Tracker, waiting::WaitingFor};
@@ -109,7 +109,12 @@ impl Renewable {
             return Ok(live);
         }
         let place = (sampler, position);
-        let response = self.sample(place, &prompt, &options, &tracker).await?;
+        let wanted = Wanted {
+            prompt: &prompt,
+            options: &options,
+            policy: None,
+        };
+        let response = self.sample(place, &wanted, &tracker).await?;
         Ok(stream::iter(whole(response).map(Ok)).boxed())
     }
 }

@@ -148,6 +148,25 @@ async fn the_stack_can_be_changed() {
     assert_eq!(server.seconds("asample"), [0.0, 1.0]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_handle_has_its_own_policy() {
+    let server = FakeServer::new();
+    let client = server.builder().build().unwrap();
+    let sampler = client.create_sampling_client("base").await.unwrap();
+    let patient = sampler.clone().with_policy(Standard::new());
+    server.then("asample", vec![Reply::status(503, json!({}))]);
+    let sample =
+        |sampler: &crate::SamplingClient| sampler.sample(prompt(), SamplingParams::default());
+    let error = sample(&sampler).await.unwrap_err();
+    assert!(error.to_string().contains("503"), "{error}");
+    assert_eq!(server.seconds("asample"), [0.0]);
+
+    let busy = || Reply::status(503, json!({}));
+    server.then("asample", vec![busy(), busy()]);
+    sample(&patient).await.unwrap();
+    assert_eq!(server.seconds("asample"), [0.0, 0.0, 1.0, 3.0]);
+}
+
 #[test]
 fn what_cannot_work_is_refused_before_it_is_used() {
     let refuse = |config: Config| ServiceClient::new(config).unwrap_err();
