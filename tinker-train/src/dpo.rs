@@ -1,19 +1,22 @@
 //! Direct preference optimization.
 
+pub(crate) mod pair;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use tinker_client::{CustomLoss, Datum, InvalidValue, SamplingClient};
-use tinker_data::{Example, Learn, Renderer};
 
-use crate::error::{BoxError, TrainError};
+use self::pair::{Pair, Pairs};
+use crate::error::TrainError;
 use crate::order::Order;
 use crate::recipe::{Batch, Measured, Position, Recipe};
+use crate::sampling::steady;
 
-/// Largest number of sequences whose log probabilities are computed at a time.
-const IN_FLIGHT: usize = 64;
+/// Largest number of pairs whose log probabilities are computed at a time.
+const IN_FLIGHT: usize = 32;
 /// Names of the metrics.
 const METRICS: [&str; 4] = [
     "preference_accuracy",
@@ -21,16 +24,6 @@ const METRICS: [&str; 4] = [
     "reward_chosen",
     "reward_rejected",
 ];
-
-/// An encoded pair of answers to one prompt.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Pair {
-    /// The better answer with its prompt.
-    pub chosen: Datum,
-    /// The worse answer with its prompt.
-    pub rejected: Datum,
-}
 
 /// Log probabilities of the answers of a pair, each summed over the learned tokens.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,82 +37,38 @@ pub struct PairLogprobs {
 /// Direct preference optimization: `-log sigmoid(beta (d_chosen - d_rejected))` for each pair, where `d` is the log
 /// probability of an answer minus the one under the reference.
 ///
-/// Memory: the tokens of all pairs.
+/// Memory: 16 bytes for each pair, its [`Pairs`], and the [`Order`].
 #[derive(Debug)]
 pub struct Dpo {
-    pairs: Vec<Pair>,
+    pairs: Pairs,
     reference: Vec<PairLogprobs>,
     order: Order,
     beta: f64,
 }
 
-impl Pair {
-    /// Encodes an example with two answers. `None` for other examples.
-    ///
-    /// # Errors
-    /// An answer that the renderer cannot encode.
-    pub fn encode(renderer: &Renderer, example: &Example) -> Option<Result<Self, BoxError>> {
-        let Example::Preference { chosen, rejected } = example else {
-            return None;
-        };
-        let both = answer(renderer, chosen).and_then(|chosen| {
-            let rejected = answer(renderer, rejected)?;
-            Ok(Self { chosen, rejected })
-        });
-        Some(both)
-    }
-
-    /// Number of tokens of both sequences.
-    pub fn tokens(&self) -> usize {
-        let both = [&self.chosen, &self.rejected].into_iter();
-        both.filter_map(|datum| datum.model_input.length().ok())
-            .sum()
-    }
-
-    /// Number of tokens of the longer sequence, with its last target.
-    pub fn longest(&self) -> usize {
-        let both = [&self.chosen, &self.rejected].into_iter();
-        let lengths = both.filter_map(|datum| datum.model_input.length().ok());
-        lengths.max().unwrap_or(0) + 1
-    }
-}
-
-/// The last answer of an example, with its prompt.
-fn answer(renderer: &Renderer, example: &Example) -> Result<Datum, BoxError> {
-    let encoded = match example {
-        Example::Completion { prompt, completion } => renderer.completion(prompt, completion)?,
-        Example::Chat(conversation) => {
-            let renderer = renderer.clone().with_learn(Learn::Last);
-            let mut encoded = renderer.supervised(conversation)?;
-            encoded.pop().ok_or("the conversation has no answer")?
-        }
-        _ => return Err("a preference holds completions or conversations".into()),
-    };
-    Ok(encoded.datum)
-}
-
 /// Log probabilities of pairs under the weights of a sampler: those of the reference, or of a snapshot.
 ///
 /// # Errors
-/// A failed request, or a pair without targets.
+/// A failed request, or a pair that cannot be read or has no targets.
 pub async fn pair_logprobs(
     sampler: &SamplingClient,
-    pairs: &[Pair],
+    pairs: &Pairs,
 ) -> Result<Vec<PairLogprobs>, TrainError> {
-    let datums: Vec<Datum> = pairs
-        .iter()
-        .flat_map(|pair| [pair.chosen.clone(), pair.rejected.clone()])
-        .collect();
-    let sums = futures_util::stream::iter(datums).map(|datum| sum_of(sampler.clone(), datum));
-    let sums: Vec<f64> = sums.buffered(IN_FLIGHT).try_collect().await?;
-    let pair = |pair: &[f64]| PairLogprobs {
-        chosen: pair[0],
-        rejected: pair[1],
+    let sampler = steady(sampler);
+    let of_pair = |at: usize| {
+        let (pair, sampler) = (pairs.get(at), sampler.clone());
+        async move {
+            let Pair { chosen, rejected } = pair?;
+            let both = (sum_of(&sampler, chosen), sum_of(&sampler, rejected));
+            let (chosen, rejected) = futures_util::future::try_join(both.0, both.1).await?;
+            Ok(PairLogprobs { chosen, rejected })
+        }
     };
-    Ok(sums.chunks_exact(2).map(pair).collect())
+    let found = futures_util::stream::iter(0..pairs.len()).map(of_pair);
+    found.buffered(IN_FLIGHT).try_collect().await
 }
 
-async fn sum_of(sampler: SamplingClient, datum: Datum) -> Result<f64, TrainError> {
+async fn sum_of(sampler: &SamplingClient, datum: Datum) -> Result<f64, TrainError> {
     let invalid = |error: InvalidValue| TrainError::Refused(error.to_string());
     let mut tokens = datum.model_input.to_tokens().map_err(invalid)?;
     let targets = datum.loss_fn_inputs.get("target_tokens");
@@ -238,11 +187,12 @@ impl Dpo {
     /// # Errors
     /// Lists of different lengths, or no pairs.
     pub fn new(
-        pairs: Vec<Pair>,
+        pairs: impl Into<Pairs>,
         reference: Vec<PairLogprobs>,
         batch_size: usize,
         seed: u64,
     ) -> Result<Self, TrainError> {
+        let pairs = pairs.into();
         if pairs.is_empty() || pairs.len() != reference.len() {
             let (pairs, references) = (pairs.len(), reference.len());
             let what = format!("{references} references for {pairs} pairs; give one for each");
@@ -263,12 +213,13 @@ impl Dpo {
         self
     }
 
-    fn chosen(&self, number: usize) -> Batch {
+    fn read(&self, number: usize) -> Result<Batch, TrainError> {
         let indices = self.order.batch(number);
-        let pairs = indices.iter().map(|index| &self.pairs[*index]);
-        let data: Vec<Datum> = pairs
-            .flat_map(|pair| [pair.chosen.clone(), pair.rejected.clone()])
-            .collect();
+        let mut data = Vec::with_capacity(2 * indices.len());
+        for index in &indices {
+            let pair = self.pairs.get(*index)?;
+            data.extend([pair.chosen, pair.rejected]);
+        }
         let reference: Arc<[PairLogprobs]> =
             indices.iter().map(|index| self.reference[*index]).collect();
         let beta = self.beta;
@@ -289,13 +240,13 @@ impl Dpo {
             });
             found.collect::<BTreeMap<_, _>>()
         })));
-        batch
+        Ok(batch)
     }
 }
 
 impl Recipe for Dpo {
     fn batch<'a>(&'a self, position: Position<'a>) -> BoxFuture<'a, Result<Batch, TrainError>> {
-        std::future::ready(Ok(self.chosen(position.batch))).boxed()
+        std::future::ready(self.read(position.batch)).boxed()
     }
 }
 

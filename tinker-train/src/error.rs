@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use tinker_client::{Error, ErrorCategory};
+use tinker_data::{DatasetError, Row};
 
 /// Any error, of a hook for example.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -94,6 +95,19 @@ impl TrainError {
     /// An error of a file.
     pub(crate) fn file(what: String, source: io::Error) -> Self {
         Self::File { what, source }
+    }
+
+    /// Data that cannot be read any more.
+    pub(crate) fn data(source: DatasetError) -> Self {
+        Self::Hook {
+            what: "cannot read the data".to_owned(),
+            source: source.into(),
+        }
+    }
+
+    /// A row that cannot be used.
+    pub(crate) fn row(row: &Row, reason: &dyn std::fmt::Display) -> Self {
+        Self::Refused(format!("{}:{}: {reason}", row.path.display(), row.line))
     }
 
     /// Whether the server has lost the run: gradients and weights since the last checkpoint are gone, and a new session can

@@ -21,6 +21,7 @@ mod prune;
 mod rate;
 mod recipe_file;
 mod recipe_run;
+mod recipe_summary;
 mod record;
 mod resolve;
 mod resume;

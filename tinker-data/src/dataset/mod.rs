@@ -13,6 +13,7 @@ mod fingerprint;
 mod format;
 mod index;
 mod length;
+mod map;
 mod mix;
 mod notes;
 mod options;

@@ -13,8 +13,8 @@ use super::errors::Errors;
 use super::example::Example;
 use super::index::Index;
 use super::length::LengthLimit;
-use super::parallel;
 use super::record;
+use super::row::Row;
 use super::spool;
 use crate::chat::{EncodedExample, Renderer};
 use crate::hashing::Hashing;
@@ -62,27 +62,22 @@ impl Index {
         let (mut ends, mut end) = (Vec::with_capacity(self.len()), 0);
         let mut counts = EncodedCounts::default();
         let mut seen = HashSet::new();
-        let mut start = 0;
-        while start < self.len() {
-            let batch = self.batch(start);
-            let encode = |at: &usize| -> Result<Result<_, LineError>, DatasetError> {
-                let row = self.row(*at)?;
-                let encoded = EncodedRow::new(renderer, &row, limit);
-                Ok(encoded.map(|encoded| Written::new(encoded, &row.example)))
+        let encode = |row: &Row| {
+            let encoded = EncodedRow::new(renderer, row, limit);
+            encoded.map(|encoded| Written::new(encoded, &row.example))
+        };
+        let take = |row: Result<io::Result<Written>, LineError>| {
+            let Some(row) = errors.keep(row) else {
+                return Ok(());
             };
-            for row in parallel::map(&batch, encode, &|done| progress(start + done)) {
-                let Some(row) = errors.keep(row?) else {
-                    continue;
-                };
-                let row = row.map_err(failed)?;
-                counts.add(&row.counts);
-                counts.duplicates += usize::from(!seen.insert(row.fingerprint));
-                ends.extend(row.ends.iter().map(|of_row| end + *of_row as u64));
-                end += row.bytes.len() as u64;
-                file.write_all(&row.bytes).map_err(failed)?;
-            }
-            start += batch.len();
-        }
+            let row = row.map_err(failed)?;
+            counts.add(&row.counts);
+            counts.duplicates += usize::from(!seen.insert(row.fingerprint));
+            ends.extend(row.ends.iter().map(|of_row| end + *of_row as u64));
+            end += row.bytes.len() as u64;
+            file.write_all(&row.bytes).map_err(failed)
+        };
+        self.map(encode, take, progress)?;
         if errors.has_only_rows() && ends.is_empty() {
             let error = nothing_short_enough().at_file(path);
             return Err(DatasetError::of(path, error));

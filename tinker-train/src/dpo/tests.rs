@@ -7,6 +7,7 @@
 )]
 
 use tinker_client::{LoraConfig, ServiceClient};
+use tinker_data::{Example, Renderer};
 use tinker_local::LocalEngine;
 
 use super::*;
@@ -130,10 +131,10 @@ async fn the_reference_is_what_training_computes() {
         .save_weights_and_get_sampling_client()
         .await
         .unwrap();
-    let pairs = vec![pair];
+    let pairs = Pairs::from(vec![pair]);
     let reference = pair_logprobs(&sampler, &pairs).await.unwrap();
     let recipe = Dpo::new(pairs, reference, 1, 0).unwrap();
-    let batch = recipe.chosen(0);
+    let batch = recipe.read(0).unwrap();
     let crate::recipe::BatchLoss::Custom(loss) = batch.loss else {
         panic!("a loss of the client");
     };

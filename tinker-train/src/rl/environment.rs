@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use crate::error::BoxError;
@@ -35,6 +36,50 @@ pub trait Environment: Send {
 
     /// The answer to an action of the model.
     fn act<'a>(&'a mut self, action: &'a Action) -> BoxFuture<'a, Result<Reaction, BoxError>>;
+}
+
+/// An environment whose answers are computed at once.
+///
+/// ```
+/// use tinker_train::{Reaction, environment_from_fn};
+///
+/// let mut asked = 0;
+/// let guess = environment_from_fn("Guess: ", move |action| {
+///     asked += 1;
+///     Ok(match (action.text.trim(), asked) {
+///         ("7", _) => Reaction::end(1.0),
+///         (_, 3) => Reaction::end(0.0),
+///         _ => Reaction::next(" No. Guess: "),
+///     })
+/// });
+/// # drop(guess);
+/// ```
+pub fn environment_from_fn(
+    first: impl Into<Observation>,
+    act: impl FnMut(&Action) -> Result<Reaction, BoxError> + Send + 'static,
+) -> Box<dyn Environment> {
+    Box::new(FromFn {
+        first: first.into(),
+        act: Box::new(act),
+    })
+}
+
+type Act = dyn FnMut(&Action) -> Result<Reaction, BoxError> + Send;
+
+/// See [`environment_from_fn`].
+struct FromFn {
+    first: Observation,
+    act: Box<Act>,
+}
+
+impl Environment for FromFn {
+    fn start(&mut self) -> BoxFuture<'_, Result<Observation, BoxError>> {
+        std::future::ready(Ok(self.first.clone())).boxed()
+    }
+
+    fn act<'a>(&'a mut self, action: &'a Action) -> BoxFuture<'a, Result<Reaction, BoxError>> {
+        std::future::ready((self.act)(action)).boxed()
+    }
 }
 
 /// Input of the model before an action. It is appended to everything before, and is not learned.

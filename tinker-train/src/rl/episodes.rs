@@ -12,11 +12,12 @@ use tinker_client::{
 use tinker_data::{Renderer, without_empty_thought};
 
 use super::environment::{Action, Environment, Observation};
-use super::group::advantages;
-use super::sampled::{drift_of, sampled_logprobs, seed_of};
+use super::group::{advantages, with_penalty};
+use super::sampled::{drift_of, reference_logprobs, sampled_logprobs, seed_of};
 use crate::error::{BoxError, TrainError};
 use crate::order::Order;
 use crate::recipe::{Batch, Position, Recipe};
+use crate::sampling::steady;
 
 /// Largest number of episodes at a time.
 const IN_FLIGHT: usize = 64;
@@ -41,6 +42,9 @@ pub struct Episodes {
     pub max_actions: usize,
     /// Temperature of the samples. Default 1.
     pub temperature: f64,
+    /// A sampler of the reference weights, and the weight of the penalty on the divergence from them in the actions. Default:
+    /// none.
+    pub reference: Option<(SamplingClient, f64)>,
     make: Arc<Make>,
     renderer: Renderer,
     order: Order,
@@ -81,6 +85,7 @@ impl Episodes {
             max_tokens: 64,
             max_actions: 16,
             temperature: 1.0,
+            reference: None,
             make: Arc::new(make),
             renderer,
             order: Order::new(problems, prompts, seed),
@@ -126,6 +131,7 @@ impl Episodes {
             what: format!("the environment of problem {problem} failed"),
             source,
         };
+        let sampler = steady(sampler);
         let mut environment = (self.make)(problem);
         let mut episode = Episode::default();
         let mut observation = environment.start().await.map_err(hook)?;
@@ -206,6 +212,7 @@ impl Episodes {
         let episodes: Vec<Episode> = episodes.buffered(IN_FLIGHT).try_collect().await?;
         let mut batch = Batch::new(Vec::new(), self.loss.clone());
         let mut dropped = 0;
+        let mut learned = Vec::new();
         for group in episodes.chunks(of_group) {
             let rewards: Vec<f64> = group.iter().map(|episode| episode.reward).collect();
             let Some(advantages) = advantages(&rewards) else {
@@ -213,15 +220,40 @@ impl Episodes {
                 continue;
             };
             for (episode, advantage) in group.iter().zip(advantages) {
-                let datum = episode.datum(advantage as f32, &self.loss)?;
-                batch.tokens += datum.model_input.length().unwrap_or_default();
                 batch.learned += episode.action_tokens();
-                batch.data.push(datum);
+                learned.push(self.datum(episode, advantage));
             }
         }
+        let data = futures_util::stream::iter(learned).buffered(IN_FLIGHT);
+        batch.data = data.try_collect().await?;
+        let lengths = batch.data.iter();
+        batch.tokens = lengths
+            .filter_map(|datum| datum.model_input.length().ok())
+            .sum();
         batch.metrics = metrics(&episodes, of_group, dropped);
+        if self.reference.is_some()
+            && let Some(prefilled) = batch.metrics.get_mut("prefilled_tokens")
+        {
+            // The reference reads whole episodes.
+            *prefilled += batch.tokens as f64;
+        }
         batch.measure = Some(drift_of(&batch.data));
         Ok(batch)
+    }
+
+    async fn datum(&self, episode: &Episode, advantage: f64) -> Result<Datum, TrainError> {
+        let sampled: Vec<f32> = episode.logprobs.iter().copied().flatten().collect();
+        let advantages = match &self.reference {
+            None => vec![advantage as f32; sampled.len()],
+            Some((reference, coefficient)) => {
+                let found = reference_logprobs(reference, episode.tokens.clone()).await?;
+                let of_actions = found.iter().zip(&episode.logprobs);
+                let of_actions = of_actions.filter(|(_, sampled)| sampled.is_some());
+                let found: Vec<f32> = of_actions.map(|(found, _)| *found).collect();
+                with_penalty(advantage, *coefficient, &sampled, &found)
+            }
+        };
+        episode.datum(&advantages, &self.loss)
     }
 }
 
@@ -242,8 +274,8 @@ impl Episode {
         self.logprobs.iter().flatten().count()
     }
 
-    /// The whole episode as one datum. The tokens of observations have the advantage 0.
-    fn datum(&self, advantage: f32, loss: &Loss) -> Result<Datum, TrainError> {
+    /// The whole episode as one datum, with the advantages of the tokens of actions; those of observations have 0.
+    fn datum(&self, of_actions: &[f32], loss: &Loss) -> Result<Datum, TrainError> {
         let start = self
             .logprobs
             .iter()
@@ -254,9 +286,10 @@ impl Episode {
             .iter()
             .map(|logprob| logprob.unwrap_or(0.0))
             .collect();
+        let mut of_actions = of_actions.iter().copied();
         let advantages: Vec<f32> = logprobs
             .iter()
-            .map(|logprob| logprob.map_or(0.0, |_| advantage))
+            .map(|logprob| logprob.and_then(|_| of_actions.next()).unwrap_or(0.0))
             .collect();
         let invalid = |error: InvalidValue| TrainError::Refused(format!("an episode: {error}"));
         let (prompt, rest) = self.tokens.split_at(start);

@@ -11,12 +11,13 @@ use tinker_client::{
 use tinker_data::{Renderer, without_empty_thought};
 
 use super::group::{advantages, with_penalty};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::reward::Reward;
-use super::sampled::{drift_of, sampled_logprobs, seed_of};
+use super::sampled::{drift_of, reference_logprobs, sampled_logprobs, seed_of};
 use crate::error::TrainError;
 use crate::order::Order;
 use crate::recipe::{Batch, Position, Recipe};
+use crate::sampling::steady;
 
 /// Largest number of prompts whose answers are sampled at a time.
 const IN_FLIGHT: usize = 64;
@@ -25,7 +26,7 @@ const IN_FLIGHT: usize = 64;
 /// the current weights, and trains on the rewards minus the mean of their group. Groups of equal reward are left out,
 /// and counted.
 ///
-/// The seeds of samples follow from the seed, the step and the prompt. Memory: the prompts, and the answers of one step.
+/// The seeds of samples follow from the seed, the step and the prompt. Memory: the [`Problems`], and the answers of one step.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Rl {
@@ -41,7 +42,7 @@ pub struct Rl {
     pub temperature: f64,
     /// A sampler of the reference weights, and the weight of the penalty on the divergence from them. Default: none.
     pub reference: Option<(SamplingClient, f64)>,
-    problems: Vec<Problem>,
+    problems: Problems,
     renderer: Renderer,
     order: Order,
     seed: u64,
@@ -60,12 +61,13 @@ impl Rl {
     /// # Errors
     /// No problems.
     pub fn new(
-        problems: Vec<Problem>,
+        problems: impl Into<Problems>,
         renderer: Renderer,
         reward: Reward,
         prompts: usize,
         seed: u64,
     ) -> Result<Self, TrainError> {
+        let problems = problems.into();
         if problems.is_empty() {
             return Err(TrainError::Refused("there are no problems".to_owned()));
         }
@@ -131,6 +133,7 @@ impl Rl {
             .enumerate()
             .map(|(at, problem)| (problem.input.clone(), options(at)))
             .collect();
+        let sampler = steady(sampler);
         let responses = futures_util::stream::iter(requests)
             .map(|(input, options)| sampler.sample(input, options))
             .buffered(IN_FLIGHT);
@@ -162,28 +165,36 @@ impl Rl {
             TrainError::Refused("reinforcement learning needs a sampler".to_owned())
         })?;
         let indices = self.order.batch(position.batch);
-        let problems = indices.iter().map(|index| &self.problems[*index]).collect();
+        let problems = indices.iter().map(|index| self.problems.get(*index));
+        let problems: Vec<Problem> = problems.collect::<Result<_, _>>()?;
         let params = self.params();
         let options = |row: usize| {
             let seed = seed_of(self.seed, position.batch, row);
             SampleOptions::new(params.clone().with_seed(seed))
                 .with_num_samples(u32::try_from(self.group_size).unwrap_or(u32::MAX))
         };
-        let groups = self.sampled(sampler, problems, options).await?;
+        let groups = self
+            .sampled(sampler, problems.iter().collect(), options)
+            .await?;
         let mut batch = Batch::new(Vec::new(), self.loss.clone());
         let mut dropped = 0;
+        let mut learned = Vec::new();
         for group in &groups {
             let Some(advantages) = advantages(&group.rewards) else {
                 dropped += 1;
                 continue;
             };
             for (sequence, advantage) in group.sequences.iter().zip(advantages) {
-                let datum = self.datum(group.problem, sequence, advantage).await?;
-                batch.tokens += datum.model_input.length().unwrap_or_default();
                 batch.learned += sequence.tokens.len();
-                batch.data.push(datum);
+                learned.push(self.datum(group.problem, sequence, advantage));
             }
         }
+        let data = futures_util::stream::iter(learned).buffered(IN_FLIGHT);
+        batch.data = data.try_collect().await?;
+        let lengths = batch.data.iter();
+        batch.tokens = lengths
+            .filter_map(|datum| datum.model_input.length().ok())
+            .sum();
         batch.metrics = metrics(&groups, dropped);
         // The reference reads whole sequences.
         let read_again = self.reference.as_ref().map_or(0, |_| batch.tokens);
@@ -211,12 +222,9 @@ impl Rl {
                 let mut tokens = problem.input.to_tokens().map_err(invalid)?;
                 let start = tokens.len();
                 tokens.extend(&sequence.tokens);
-                let failed = |error| TrainError::client("the reference failed", error);
-                let found = reference.compute_logprobs(tokens).await.map_err(failed)?;
-                let found = found.into_iter().skip(start).map(Option::unwrap_or_default);
-                let found: Vec<f32> = found.collect();
+                let found = reference_logprobs(reference, tokens).await?;
                 let sampled = sequence.logprobs.as_deref().unwrap_or_default();
-                let advantages = with_penalty(advantage, *coefficient, sampled, &found);
+                let advantages = with_penalty(advantage, *coefficient, sampled, &found[start..]);
                 Datum::from_sample(&problem.input, sequence, advantages)
             }
         };

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tinker_client::Datum;
+use tinker_client::{Datum, SamplingClient};
 
 use super::group::Drift;
+use crate::error::TrainError;
 use crate::recipe::Measured;
+use crate::sampling::steady;
 
 /// The sampled log probabilities of a datum, and 1 where the target is a sampled token.
 pub(crate) fn sampled_logprobs(datum: &Datum) -> (Vec<f32>, Vec<f32>) {
@@ -35,6 +37,17 @@ pub(crate) fn drift_of(data: &[Datum]) -> Measured {
         let names = names.into_iter().map(str::to_owned);
         names.zip(drift.means()).collect::<BTreeMap<_, _>>()
     }))
+}
+
+/// Log probabilities of tokens under the reference weights; that of the first token is 0.
+pub(crate) async fn reference_logprobs(
+    reference: &SamplingClient,
+    tokens: Vec<u32>,
+) -> Result<Vec<f32>, TrainError> {
+    let failed = |error| TrainError::client("the reference failed", error);
+    let found = steady(reference).compute_logprobs(tokens).await;
+    let found = found.map_err(failed)?.into_iter();
+    Ok(found.map(Option::unwrap_or_default).collect())
 }
 
 /// The seed of the samples of a row of a step: a mix of all three numbers.

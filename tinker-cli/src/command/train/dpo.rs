@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use tinker_data::{LengthLimit, Renderer, Row};
 use tinker_train::{
-    Dpo, Evaluate, Pair, PairLogprobs, RunFolder, Snapshot, TokenCounts, Trainer, pair_logprobs,
+    Dpo, Evaluate, Pair, PairLogprobs, Pairs, RunFolder, Snapshot, TokenCounts, pair_logprobs,
     preference_accuracy,
 };
 
@@ -16,11 +16,10 @@ use super::args::positive;
 use super::common::CommonArgs;
 use super::continued::Continued;
 use super::rate;
-use super::recipe_run::{RecipeRun, length_limit, open, prepare};
+use super::recipe_run::{Recipe as RunRecipe, begin, length_limit, open, prepare};
 use super::rows::{Rows, check_length, refuse};
 use crate::connect::Connection;
 use crate::context::Context;
-use crate::interrupt::Interrupt;
 
 /// Log probabilities under the starting weights, computed once.
 const REFERENCE: &str = "reference.json";
@@ -105,48 +104,36 @@ async fn train(
     let prepared = prepare(common, rows, continued.as_ref(), connection, context).await?;
     let renderer = connection.renderer(&prepared.model).await?;
     let limit = length_limit(connection, &prepared.model);
-    let (train, held_out) = (
-        pairs(&rows.train, &renderer, limit)?,
-        pairs(&rows.held_out, &renderer, limit)?,
-    );
+    let pair = |row: &Row| pair(row, &renderer, limit);
+    let tokens = rows.check(context.printer, |row| Ok(pair(row)?.tokens()))?;
+    let held_out: Vec<Pair> = rows.held_out.iter().map(pair).collect::<Result<_, _>>()?;
     let rate = rate::of_recipe(&prepared.model, 1e-5);
     let settings = Settings {
         beta: args.beta,
         learning_rate: args.learning_rate.unwrap_or(rate.value),
-        batch_size: args.batch_size.get().min(train.len().max(1)),
+        batch_size: args.batch_size.get().min(rows.train.len().max(1)),
         steps: args.steps.get(),
     };
-    let mut given = common.complete(&prepared.model, prepared.start.as_ref(), connection);
-    given.derive("learning_rate", &settings.learning_rate, &rate.why);
-    given.derive("batch_size", &settings.batch_size, "at most the data");
-    let prices = common.run.prices(&prepared.model)?;
-    let budget = common.run.budget(prices.as_ref())?;
-    let plan = format!(
-        "{} steps of {} pairs, beta {}, learning rate {}",
-        settings.steps, settings.batch_size, settings.beta, settings.learning_rate
-    );
-    let run = RecipeRun {
+    let recipe = RunRecipe {
         name: "dpo",
-        args: common,
-        context,
-        rows,
-        model: prepared.model.clone(),
-        start: prepared.start.clone(),
-        given,
-        prices,
-        plan,
+        plan: format!(
+            "{} steps of {} pairs, beta {}, learning rate {}",
+            settings.steps, settings.batch_size, settings.beta, settings.learning_rate
+        ),
         settings,
+        steps: settings.steps,
+        batch_size: settings.batch_size,
+        learning_rate: settings.learning_rate,
+        rate_origin: rate.why,
+        tokens: token_counts(&settings, common, (tokens, rows.train.len()), &held_out),
     };
-    if common.run.dry_run {
-        return run.check(
-            connection,
-            settings.steps,
-            token_counts(&settings, common, &train, &held_out),
-        );
-    }
-    context.printer.print_labelled("plan", &run.plan);
-    let training = prepared.training()?;
-    let folder = run.folder(connection, continued)?;
+    let from = (common, rows, context);
+    let Some((run, training, folder)) = begin(from, prepared, recipe, continued, connection)?
+    else {
+        return Ok(());
+    };
+    let train = Pairs::of_rows(Arc::clone(&rows.train), renderer);
+    let held_out = Pairs::from(held_out);
     let (reference, of_held_out) =
         if let Some(recorded) = recorded(&folder, train.len(), held_out.len()) {
             recorded
@@ -176,14 +163,7 @@ async fn train(
     )]);
     let recipe =
         Dpo::new(train, reference, settings.batch_size, common.seed)?.with_beta(settings.beta);
-    let mut trainer = Trainer::new(common.settings(settings.steps, settings.learning_rate, budget));
-    trainer.stop = Interrupt::listen(
-        context.printer,
-        "stopping after the step in flight; Ctrl-C again exits at once",
-    )?
-    .flag();
-    trainer.refusals = connection.refusals();
-    trainer.evaluate = Some(evaluation(held_out, of_held_out, context));
+    let trainer = run.trainer(connection, evaluation(held_out, of_held_out, context))?;
     Box::pin(run.train(&recipe, trainer, training, connection, folder, before)).await
 }
 
@@ -191,32 +171,29 @@ async fn train(
 fn token_counts(
     settings: &Settings,
     common: &CommonArgs,
-    train: &[Pair],
+    (all, pairs): (usize, usize),
     held_out: &[Pair],
 ) -> TokenCounts {
-    let tokens = |pairs: &[Pair]| pairs.iter().map(Pair::tokens).sum::<usize>();
-    let all = tokens(train);
-    let trained = settings.steps * settings.batch_size * all / train.len().max(1);
+    let trained = settings.steps * settings.batch_size * all / pairs.max(1);
+    let held_out = held_out.iter().map(Pair::tokens).sum::<usize>();
     let on_the_way = common.eval_every.map_or(0, |every| settings.steps / every);
     // The reference once, a pass without gradients for each step, and the evaluations.
-    let prefilled = all + trained + (2 + on_the_way) * tokens(held_out);
+    let prefilled = all + trained + (2 + on_the_way) * held_out;
     TokenCounts::new(prefilled as u64, 0, trained as u64)
 }
 
-fn pairs(rows: &[Row], renderer: &Renderer, limit: LengthLimit) -> anyhow::Result<Vec<Pair>> {
-    let pair = |row: &Row| {
-        let pair = Pair::encode(renderer, &row.example);
-        let pair = pair.ok_or_else(|| {
-            refuse(
-                row,
-                "is no preference; give `prompt`, `chosen` and `rejected`",
-            )
-        })?;
-        let pair = pair.map_err(|error| refuse(row, &error.to_string()))?;
-        check_length(row, pair.longest(), limit)?;
-        Ok(pair)
-    };
-    rows.iter().map(pair).collect()
+/// The pair in a row.
+fn pair(row: &Row, renderer: &Renderer, limit: LengthLimit) -> anyhow::Result<Pair> {
+    let pair = Pair::encode(renderer, &row.example);
+    let pair = pair.ok_or_else(|| {
+        refuse(
+            row,
+            "is no preference; give `prompt`, `chosen` and `rejected`",
+        )
+    })?;
+    let pair = pair.map_err(|error| refuse(row, &error.to_string()))?;
+    check_length(row, pair.longest(), limit)?;
+    Ok(pair)
 }
 
 /// The log probabilities that an earlier process recorded.
@@ -237,7 +214,7 @@ fn recorded(
     is_whole.then(|| (pairs(file.train), pairs(file.held_out)))
 }
 
-fn evaluation(pairs: Vec<Pair>, reference: Vec<PairLogprobs>, context: &Context) -> Evaluate {
+fn evaluation(pairs: Pairs, reference: Vec<PairLogprobs>, context: &Context) -> Evaluate {
     let (shared, printer) = (Arc::new((pairs, reference)), context.printer);
     Arc::new(move |snapshot: Snapshot| {
         let shared = Arc::clone(&shared);

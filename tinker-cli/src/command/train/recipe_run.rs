@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tinker_client::TrainingClient;
 use tinker_data::LengthLimit;
-use tinker_train::{Ended, Recipe, RunFolder, TokenCounts, Trainer};
+use tinker_train::{Budget, Ended, Evaluate, RunFolder, TokenCounts, Trainer};
 use tinker_types::CheckpointPath;
 
 use super::adapter::Adapter;
@@ -17,6 +17,7 @@ use super::cost::PriceList;
 use super::estimate::Estimate;
 use super::given::Given;
 use super::job::out_of_budget;
+use super::recipe_summary::Summary;
 use super::record::Record;
 use super::rows::Rows;
 use super::run_folder::{self, PLOT, RECIPE, SUMMARY, folder_error};
@@ -28,10 +29,9 @@ use crate::clock;
 use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
 use crate::context::Context;
 use crate::exit::Interrupted;
-use crate::format::{self, labelled, shell_word};
+use crate::format::shell_word;
+use crate::interrupt::Interrupt;
 use crate::plot;
-use crate::report::Printable;
-use crate::style::{LABEL, STRONG, TerminalStyle, paint};
 
 /// Settings of a run: `config.json`.
 #[derive(Debug, Serialize)]
@@ -56,25 +56,6 @@ struct Config<'a, S> {
     seed: u64,
     #[serde(flatten)]
     settings: S,
-}
-
-/// The result of a run.
-#[derive(Debug, Serialize)]
-struct Summary {
-    recipe: &'static str,
-    status: Status,
-    model: String,
-    data: String,
-    steps: usize,
-    tokens: usize,
-    seconds: f64,
-    /// Metrics on the held-out examples before training.
-    before: BTreeMap<String, f64>,
-    after: Option<BTreeMap<String, f64>>,
-    checkpoint: String,
-    sampler: Option<String>,
-    run_folder: String,
-    next: Vec<Suggestion>,
 }
 
 /// Reads the data and opens the connection.
@@ -112,7 +93,7 @@ pub(super) struct Prepared {
     /// The model to train; `None` for a check with a fresh adapter.
     training: Option<TrainingClient>,
     pub(super) model: String,
-    pub(super) start: Option<CheckpointPath>,
+    start: Option<CheckpointPath>,
 }
 
 /// Creates the model to train, or loads the checkpoint to start from.
@@ -153,31 +134,93 @@ pub(super) async fn prepare(
     })
 }
 
-impl Prepared {
-    /// The model to train.
-    pub(super) fn training(self) -> anyhow::Result<TrainingClient> {
-        self.training.context("a check trains nothing")
-    }
+/// The part of a run that its recipe determines.
+pub(super) struct Recipe<S> {
+    pub(super) name: &'static str,
+    /// One line for people.
+    pub(super) plan: String,
+    /// Settings in `config.json`.
+    pub(super) settings: S,
+    pub(super) steps: usize,
+    pub(super) batch_size: usize,
+    pub(super) learning_rate: f64,
+    /// Origin of a learning rate that was not given.
+    pub(super) rate_origin: String,
+    /// Largest numbers of tokens.
+    pub(super) tokens: TokenCounts,
 }
 
 /// A run with its recipe.
 pub(super) struct RecipeRun<'a, S> {
-    pub(super) name: &'static str,
-    pub(super) args: &'a CommonArgs,
-    pub(super) context: &'a Context,
-    pub(super) rows: &'a Rows,
+    recipe: Recipe<S>,
+    args: &'a CommonArgs,
+    context: &'a Context,
+    rows: &'a Rows,
     pub(super) model: String,
-    pub(super) start: Option<CheckpointPath>,
-    pub(super) given: Given,
-    pub(super) prices: Option<PriceList>,
-    /// One line for people.
-    pub(super) plan: String,
-    pub(super) settings: S,
+    start: Option<CheckpointPath>,
+    given: Given,
+    prices: Option<PriceList>,
+    budget: Option<Budget>,
+}
+
+/// The run, the model to train and the run folder.
+pub(super) type Begun<'a, S> = (RecipeRun<'a, S>, TrainingClient, RunFolder);
+
+/// Completes the settings of a run, and creates its folder. `None` for a check, whose result is printed.
+pub(super) fn begin<'a, S: Serialize + Copy>(
+    (args, rows, context): (&'a CommonArgs, &'a Rows, &'a Context),
+    prepared: Prepared,
+    recipe: Recipe<S>,
+    continued: Option<Continued>,
+    connection: &Connection,
+) -> anyhow::Result<Option<Begun<'a, S>>> {
+    let mut given = args.complete(&prepared.model, prepared.start.as_ref(), connection);
+    given.derive("learning_rate", &recipe.learning_rate, &recipe.rate_origin);
+    given.derive("batch_size", &recipe.batch_size, "at most the data");
+    let prices = args.run.prices(&prepared.model)?;
+    let budget = args.run.budget(prices.as_ref())?;
+    let run = RecipeRun {
+        recipe,
+        args,
+        context,
+        rows,
+        model: prepared.model,
+        start: prepared.start,
+        given,
+        prices,
+        budget,
+    };
+    let Some(training) = prepared.training.filter(|_| !args.run.dry_run) else {
+        run.check(connection)?;
+        return Ok(None);
+    };
+    context.printer.print_labelled("plan", &run.recipe.plan);
+    let folder = run.folder(connection, continued)?;
+    Ok(Some((run, training, folder)))
 }
 
 impl<S: Serialize + Copy> RecipeRun<'_, S> {
+    /// The loop. From here on Ctrl-C stops in an orderly way.
+    pub(super) fn trainer(
+        &self,
+        connection: &Connection,
+        evaluate: Evaluate,
+    ) -> anyhow::Result<Trainer> {
+        let Recipe {
+            steps,
+            learning_rate,
+            ..
+        } = self.recipe;
+        let mut trainer = Trainer::new(self.args.settings(steps, learning_rate, self.budget));
+        let notice = "stopping after the step in flight; Ctrl-C again exits at once";
+        trainer.stop = Interrupt::listen(self.context.printer, notice)?.flag();
+        trainer.refusals = connection.refusals();
+        trainer.evaluate = Some(evaluate);
+        Ok(trainer)
+    }
+
     /// The run folder: that of the continued run, or a new one.
-    pub(super) fn folder(
+    fn folder(
         &self,
         connection: &Connection,
         continued: Option<Continued>,
@@ -186,7 +229,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             return Ok(continued.folder);
         }
         let config = Config {
-            recipe: self.name,
+            recipe: self.recipe.name,
             started: clock::now(),
             tinker_version: env!("CARGO_PKG_VERSION"),
             destination: connection.describe(),
@@ -201,7 +244,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             resume: self.start.as_ref(),
             adapter: self.start.is_none().then(|| self.args.adapter.adapter()),
             seed: self.args.seed,
-            settings: self.settings,
+            settings: self.recipe.settings,
         };
         let folder = RunFolder::create_at(&self.args.output(), &config, 0, self.start.clone())
             .map_err(folder_error)?;
@@ -210,24 +253,24 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
     }
 
     /// Prints what the run would do.
-    pub(super) fn check(
-        &self,
-        connection: &Connection,
-        steps: usize,
-        tokens: TokenCounts,
-    ) -> anyhow::Result<()> {
+    fn check(&self, connection: &Connection) -> anyhow::Result<()> {
         let shows_recipe = self.args.run.show_resolved;
         let check = Check {
-            recipe: self.name,
+            recipe: self.recipe.name,
             model: &self.model,
             destination: connection.describe(),
-            plan: &self.plan,
+            plan: &self.recipe.plan,
             data_sha256: &self.rows.sha256,
             examples: self.rows.train.len(),
             held_out: self.rows.held_out.len(),
             run_folder: self.args.output().display().to_string(),
-            settings: self.settings,
-            estimate: Estimate::new(tokens, self.prices.as_ref(), steps, self.context),
+            settings: self.recipe.settings,
+            estimate: Estimate::new(
+                self.recipe.tokens,
+                self.prices.as_ref(),
+                self.recipe.steps,
+                self.context,
+            ),
             resolved: shows_recipe.then_some(&self.given),
         };
         self.given.print_check(&check, shows_recipe, self.context)
@@ -236,7 +279,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
     /// Trains, and prints the result. `after` evaluates the saved weights.
     pub(super) async fn train(
         &self,
-        recipe: &dyn Recipe,
+        recipe: &dyn tinker_train::Recipe,
         trainer: Trainer,
         training: TrainingClient,
         connection: &mut Connection,
@@ -310,7 +353,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             suggest::resume(&self.context.program, &folder, is_over.then_some("MORE"))
         };
         let summary = Summary {
-            recipe: self.name,
+            recipe: self.recipe.name,
             status,
             model: self.model.clone(),
             data: self.args.first_file().display().to_string(),
@@ -340,39 +383,4 @@ fn show(metrics: &BTreeMap<String, f64>) -> String {
         .iter()
         .map(|(name, value)| format!("{} {value:.3}", name.replace('_', " ")));
     shown.collect::<Vec<_>>().join(", ")
-}
-
-impl Printable for Summary {
-    fn to_text(&self, style: TerminalStyle) -> String {
-        let mut text = String::from("\n");
-        for (name, before) in &self.before {
-            let after = self.after.as_ref().and_then(|after| after.get(name));
-            if let Some(after) = after {
-                let line = format!(
-                    "{before:.2} before {} {} after",
-                    style.arrow(),
-                    paint(STRONG, format!("{after:.2}"))
-                );
-                text += &format!(
-                    "{}\n",
-                    labelled(
-                        LABEL,
-                        "held out",
-                        &format!("{}: {line}", name.replace('_', " "))
-                    )
-                );
-            }
-        }
-        let steps = format::count(self.steps, "step");
-        text += &format!("{}\n", labelled(LABEL, "steps", &steps));
-        text += &format!("{}\n", labelled(LABEL, "checkpoint", &self.checkpoint));
-        if let Some(sampler) = &self.sampler {
-            text += &format!("{}\n", labelled(LABEL, "sampler", sampler));
-        }
-        text += &format!("{}\n\n", labelled(LABEL, "run folder", &self.run_folder));
-        for next in &self.next {
-            text += &format!("  {}\n    {}\n", next.purpose, paint(STRONG, &next.command));
-        }
-        text
-    }
 }

@@ -8,21 +8,20 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use serde::Serialize;
 use tinker_client::{Loss, LossFn, SamplingSource};
-use tinker_data::{Example, Json, LengthLimit, Renderer, Row};
+use tinker_data::{Example, LengthLimit, Renderer, Row};
 use tinker_train::{
-    Checker, Evaluate, Problem, Program, Reward, Rl, Snapshot, TokenCounts, Trainer,
+    Checker, Evaluate, Problem, Problems, Program, Reward, Rl, Snapshot, TokenCounts,
 };
 
 use super::args::positive;
 use super::common::CommonArgs;
 use super::continued::Continued;
 use super::rate;
-use super::recipe_run::{RecipeRun, length_limit, open, prepare};
+use super::recipe_run::{Recipe as RunRecipe, begin, length_limit, open, prepare};
 use super::rows::{Rows, check_length, refuse};
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::Usage;
-use crate::interrupt::Interrupt;
 
 /// Metrics on the held-out problems before training.
 const BASELINE: &str = "baseline.json";
@@ -188,46 +187,34 @@ async fn train(
     let prepared = prepare(common, rows, continued.as_ref(), connection, context).await?;
     let renderer = connection.renderer(&prepared.model).await?;
     let limit = length_limit(connection, &prepared.model);
-    let train = args.problems(&rows.train, &renderer, limit)?;
-    let held_out = args.problems(&rows.held_out, &renderer, limit)?;
-    let settings = args.settings(train.len(), &prepared.model);
-    let mut given = common.complete(&prepared.model, prepared.start.as_ref(), connection);
-    given.derive(
-        "learning_rate",
-        &settings.learning_rate,
-        &rate::of_recipe(&prepared.model, RATE).why,
-    );
-    given.derive("batch_size", &settings.batch_size, "at most the data");
-    let prices = common.run.prices(&prepared.model)?;
-    let budget = common.run.budget(prices.as_ref())?;
-    let plan = format!(
-        "{} steps of {} prompts with {} answers, learning rate {}",
-        settings.steps, settings.batch_size, settings.group_size, settings.learning_rate
-    );
-    let run = RecipeRun {
+    let problem = |row: &Row| args.problem(row, &renderer, limit);
+    let tokens = rows.check(context.printer, |row| Ok(problem(row)?.input.length()?))?;
+    let held_out: Vec<Problem> = rows
+        .held_out
+        .iter()
+        .map(problem)
+        .collect::<Result<_, _>>()?;
+    let settings = args.settings(rows.train.len(), &prepared.model);
+    let recipe = RunRecipe {
         name: "rl",
-        args: common,
-        context,
-        rows,
-        model: prepared.model.clone(),
-        start: prepared.start.clone(),
-        given,
-        prices,
-        plan,
+        plan: format!(
+            "{} steps of {} prompts with {} answers, learning rate {}",
+            settings.steps, settings.batch_size, settings.group_size, settings.learning_rate
+        ),
         settings,
+        steps: settings.steps,
+        batch_size: settings.batch_size,
+        learning_rate: settings.learning_rate,
+        rate_origin: rate::of_recipe(&prepared.model, RATE).why,
+        tokens: token_counts(&settings, common, (tokens, rows.train.len()), &held_out),
     };
-    if common.run.dry_run {
-        return run.check(
-            connection,
-            settings.steps,
-            token_counts(&settings, common, &train, &held_out),
-        );
-    }
-    context.printer.print_labelled("plan", &run.plan);
-    let training = prepared.training()?;
-    let folder = run.folder(connection, continued)?;
+    let from = (common, rows, context);
+    let Some((run, training, folder)) = begin(from, prepared, recipe, continued, connection)?
+    else {
+        return Ok(());
+    };
     let mut recipe = Rl::new(
-        train,
+        Problems::of_rows(Arc::clone(&rows.train), renderer.clone()),
         renderer,
         args.reward(),
         settings.batch_size,
@@ -253,11 +240,7 @@ async fn train(
         folder.write_json(BASELINE, &before)?;
         before
     };
-    let mut trainer = Trainer::new(common.settings(settings.steps, settings.learning_rate, budget));
-    let notice = "stopping after the step in flight; Ctrl-C again exits at once";
-    trainer.stop = Interrupt::listen(context.printer, notice)?.flag();
-    trainer.refusals = connection.refusals();
-    trainer.evaluate = Some(evaluate);
+    let trainer = run.trainer(connection, evaluate)?;
     Box::pin(run.train(&*recipe, trainer, training, connection, folder, before)).await
 }
 
@@ -265,22 +248,20 @@ async fn train(
 fn token_counts(
     settings: &Settings,
     common: &CommonArgs,
-    train: &[Problem],
+    (all, problems): (usize, usize),
     held_out: &[Problem],
 ) -> TokenCounts {
-    let tokens = |problems: &[Problem]| {
-        let lengths = problems
-            .iter()
-            .filter_map(|problem| problem.input.length().ok());
-        lengths.sum::<usize>()
-    };
     let prompts = settings.steps * settings.batch_size;
-    let read = prompts * tokens(train) / train.len().max(1);
+    let read = prompts * all / problems.max(1);
     let sampled = prompts * settings.group_size * settings.max_tokens as usize;
     let trained = read * settings.group_size + sampled;
+    let lengths = held_out
+        .iter()
+        .filter_map(|problem| problem.input.length().ok());
+    let asked = lengths.sum::<usize>();
     let evaluations = 2 + common.eval_every.map_or(0, |every| settings.steps / every);
     // The reference reads what is trained.
-    let prefilled = read + settings.kl.map_or(0, |_| trained) + evaluations * tokens(held_out);
+    let prefilled = read + settings.kl.map_or(0, |_| trained) + evaluations * asked;
     let sampled = sampled + evaluations * held_out.len() * settings.max_tokens as usize;
     TokenCounts::new(prefilled as u64, sampled as u64, trained as u64)
 }
@@ -310,43 +291,25 @@ impl Args {
         }
     }
 
-    fn problems(
+    /// The problem in a row.
+    fn problem(
         &self,
-        rows: &[Row],
+        row: &Row,
         renderer: &Renderer,
         limit: LengthLimit,
-    ) -> anyhow::Result<Vec<Problem>> {
+    ) -> anyhow::Result<Problem> {
         let needs_answer = self.reward_program.is_none() && self.reward.needs_answer();
-        let problem = |row: &Row| {
-            let (prompt, expected, metadata) = match &row.example {
-                Example::Problem {
-                    prompt,
-                    answer,
-                    metadata,
-                } => (prompt.clone(), answer.as_ref().map(text), metadata.clone()),
-                _ => match row.question() {
-                    Some(question) => (question.prompt, Some(question.expected), Vec::new()),
-                    None => return Err(refuse(row, "has no prompt; give `prompt` and `answer`")),
-                },
-            };
-            if needs_answer && expected.is_none() {
-                let reason = format!("has no `answer`, which the reward `{}` needs", self.reward);
-                return Err(refuse(row, &reason));
-            }
-            let problem =
-                Problem::encode(renderer, &prompt, expected.unwrap_or_default(), metadata);
-            let problem = problem.map_err(|error| refuse(row, &error.to_string()))?;
-            let tokens = problem.input.length()? + self.max_tokens.get() as usize;
-            check_length(row, tokens, limit)?;
-            Ok(problem)
-        };
-        rows.iter().map(problem).collect()
+        if needs_answer && matches!(row.example, Example::Problem { answer: None, .. }) {
+            let reason = format!("has no `answer`, which the reward `{}` needs", self.reward);
+            return Err(refuse(row, &reason));
+        }
+        let problem = Problem::of_row(renderer, row)
+            .ok_or_else(|| refuse(row, "has no prompt; give `prompt` and `answer`"))?;
+        let problem = problem.map_err(|error| refuse(row, &error.to_string()))?;
+        let tokens = problem.input.length()? + self.max_tokens.get() as usize;
+        check_length(row, tokens, limit)?;
+        Ok(problem)
     }
-}
-
-fn text(json: &Json) -> String {
-    let other = || serde_json::to_string(json).unwrap_or_default();
-    json.as_str().map_or_else(other, str::to_owned)
 }
 
 fn evaluation(recipe: Arc<Rl>, problems: Vec<Problem>, context: &Context) -> Evaluate {

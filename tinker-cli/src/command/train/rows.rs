@@ -1,9 +1,11 @@
 //! Rows of the data of `train dpo` and `train rl`, with those that are held out.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use tinker_data::{Index, LengthLimit, Row, held_out};
+use tinker_data::{Index, LengthLimit, Row, held_out as chosen};
 
 use super::common::CommonArgs;
 use super::split::{beside, held_out_count};
@@ -11,11 +13,13 @@ use crate::context::Context;
 use crate::data_files::{formats, is_stdin, print_notes};
 use crate::exit::Usage;
 use crate::format;
+use crate::printer::Printer;
+use crate::watched::{Unit, watched};
 
-/// Training rows and held-out rows.
+/// Training rows, which are read when they are needed, and held-out rows.
 #[derive(Debug)]
 pub(super) struct Rows {
-    pub(super) train: Vec<Row>,
+    pub(super) train: Arc<Index>,
     pub(super) held_out: Vec<Row>,
     pub(super) sha256: String,
     pub(super) held_out_sha256: Option<String>,
@@ -30,62 +34,76 @@ impl Rows {
         context: &Context,
     ) -> anyhow::Result<Self> {
         let printer = context.printer;
-        let read = |names: &[PathBuf]| args.read.index(names, spool, printer, &mut |_| ());
-        let data = read(&args.data)?;
-        let rows = placed(&data.rows)?;
+        let mut prompts = Vec::new();
+        let mut has_messages = false;
+        let mut data = args
+            .read
+            .index(&args.data, spool, printer, &mut |row: &Row| {
+                prompts.push(row.example.prompt_fingerprint());
+                has_messages |= row.example.has_messages();
+            })?;
         let neighbour = match &args.data[..] {
             [only] if !is_stdin(only) => Some(beside(only)).filter(|path| path.is_file()),
             _ => None,
         };
-        let (train, held_out, held_out_sha256, from) =
-            if let Some(path) = args.eval.clone().or(neighbour) {
-                let eval = read(std::slice::from_ref(&path))?;
-                let from = path.display().to_string();
-                (rows, placed(&eval.rows)?, Some(eval.sha256), from)
-            } else {
-                let prompts = rows.iter().map(|row| row.example.prompt_fingerprint());
-                let prompts: Vec<u128> = prompts.collect();
-                let different = prompts.iter().collect::<HashSet<_>>().len();
-                let share = held_out_count(different) as f64 / different.max(1) as f64;
-                let chosen = held_out(&prompts, share, 0);
-                let mut parts = (Vec::new(), Vec::new());
-                for (row, is_held_out) in rows.into_iter().zip(chosen) {
-                    if is_held_out {
-                        parts.1.push(row);
-                    } else {
-                        parts.0.push(row);
-                    }
+        let mut held_out = Vec::new();
+        let (held_out_sha256, from) = if let Some(path) = args.eval.clone().or(neighbour) {
+            let names = std::slice::from_ref(&path);
+            let eval = args.read.index(names, spool, printer, &mut |row: &Row| {
+                has_messages |= row.example.has_messages();
+                held_out.push(row.clone());
+            })?;
+            (Some(eval.sha256), path.display().to_string())
+        } else {
+            let different = prompts.iter().collect::<HashSet<_>>().len();
+            let share = held_out_count(different) as f64 / different.max(1) as f64;
+            let mut train = Vec::with_capacity(prompts.len());
+            for (at, is_held_out) in chosen(&prompts, share, 0).into_iter().enumerate() {
+                if is_held_out {
+                    held_out.push(data.rows.row(at)?);
+                } else {
+                    train.push(at);
                 }
-                (
-                    parts.0,
-                    parts.1,
-                    None,
-                    "the data, not trained on".to_owned(),
-                )
-            };
+            }
+            data.rows.select(&train);
+            (None, "the data, not trained on".to_owned())
+        };
         let notes = data.rows.notes();
-        let examples = format::count(train.len(), "example");
+        let examples = format::count(data.rows.len(), "example");
         let line = format!("{examples} ({} read)", formats(notes));
         printer.print_labelled("data", &line);
         print_notes(notes, printer);
         let line = format!("{} from {from}", format::count(held_out.len(), "example"));
         printer.print_labelled("held out", &line);
-        let has_messages = train
-            .iter()
-            .chain(&held_out)
-            .any(|row| row.example.has_messages());
         Ok(Self {
-            train,
+            train: Arc::new(data.rows),
             held_out,
             sha256: data.sha256,
             held_out_sha256,
             has_messages,
         })
     }
-}
 
-fn placed(index: &Index) -> anyhow::Result<Vec<Row>> {
-    Ok(index.rows().collect::<Result<_, _>>()?)
+    /// Checks the training rows on all cores, and adds the tokens that `check` returns.
+    pub(super) fn check(
+        &self,
+        printer: Printer,
+        check: impl Fn(&Row) -> anyhow::Result<usize> + Sync,
+    ) -> anyhow::Result<usize> {
+        let (mut tokens, done) = (0, AtomicU64::new(0));
+        let total = (self.train.len() as u64, Unit::ROWS);
+        let add = |found: anyhow::Result<usize>| {
+            tokens += found?;
+            anyhow::Ok(())
+        };
+        watched(printer, "check", total, &done, || {
+            let progress = |rows| {
+                done.fetch_max(rows as u64, Ordering::Relaxed);
+            };
+            self.train.map(check, add, &progress)
+        })?;
+        Ok(tokens)
+    }
 }
 
 /// An error about a row.

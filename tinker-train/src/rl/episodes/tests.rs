@@ -125,6 +125,64 @@ async fn only_actions_are_learned_and_their_log_probabilities_line_up() {
 }
 
 #[tokio::test]
+async fn the_reference_adds_a_penalty_to_actions_only() {
+    let (_engine, service, training) = training().await;
+    let place = tempfile::tempdir().unwrap();
+    let mut run = RunFolder::create(&place.path().join("run"), &"asks").unwrap();
+    let mut episodes = episodes(&Arc::default());
+    // Away from the reference first.
+    let trainer = Trainer::new(Settings::new(2, 1e-2));
+    let trained = trainer.run(&training, &episodes, &mut run, &mut |_| ());
+    trained.await.unwrap();
+    let sampler = training
+        .save_weights_and_get_sampling_client()
+        .await
+        .unwrap();
+    let base = service.create_sampling_client("tinker-local/tiny");
+    let base = base.await.unwrap();
+    let position = Position {
+        batch: 5,
+        step: 5,
+        sampler: Some(&sampler),
+    };
+    let plain = episodes.step(position).await.unwrap();
+    episodes.reference = Some((base.clone(), 0.5));
+    let penalised = episodes.step(position).await.unwrap();
+    assert!(!plain.data.is_empty(), "{:?}", plain.metrics);
+    let mut largest = 0.0_f32;
+    for (plain, penalised) in plain.data.iter().zip(&penalised.data) {
+        let mut tokens = plain.model_input.to_tokens().unwrap();
+        let targets = plain.loss_fn_inputs["target_tokens"].as_i64().unwrap();
+        tokens.push(u32::try_from(*targets.last().unwrap()).unwrap());
+        let reference = base.compute_logprobs(tokens).await.unwrap();
+        let sampled = plain.loss_fn_inputs["logprobs"].as_f32().unwrap();
+        let difference = |at: usize| sampled[at] - reference[at + 1].unwrap();
+        let (before, after) = (plain.advantages().unwrap(), penalised.advantages().unwrap());
+        let actions: Vec<usize> = (0..targets.len())
+            .filter(|at| sampled[*at] != 0.0)
+            .collect();
+        let mean = actions.iter().map(|at| difference(*at)).sum::<f32>() / actions.len() as f32;
+        for at in 0..targets.len() {
+            let penalty = if actions.contains(&at) {
+                0.5 * (mean - difference(at))
+            } else {
+                0.0
+            };
+            largest = largest.max(penalty.abs());
+            assert!(
+                (after[at] - before[at] - penalty).abs() < 1e-4,
+                "{at}: {} {} {penalty}",
+                after[at],
+                before[at]
+            );
+        }
+    }
+    assert!(largest > 1e-3, "the weights are those of the reference");
+    let read = |batch: &crate::recipe::Batch| batch.metrics["prefilled_tokens"];
+    assert!((read(&penalised) - read(&plain) - plain.tokens as f64).abs() < 1e-9);
+}
+
+#[tokio::test]
 async fn a_run_over_several_turns_trains_without_drift() {
     let (_engine, _service, training) = training().await;
     let place = tempfile::tempdir().unwrap();
