@@ -5,7 +5,7 @@ use crate::options::{Options, Typed};
 use crate::printer::Printer;
 use crate::program;
 use crate::report::{OutputFormat, Report};
-use crate::style::TerminalStyle;
+use crate::style::{self, TerminalStyle};
 
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
@@ -20,6 +20,10 @@ pub(crate) struct OutputArgs {
     /// Log requests, retries and the engine; -vv logs more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
+    /// Print progress as lines, without bars and live views; the default without a terminal, with NO_COLOR, and with
+    /// TERM=dumb.
+    #[arg(long, global = true)]
+    pub(crate) plain: bool,
     /// Print ASCII characters only; the default if the locale is not UTF-8.
     #[arg(long, global = true)]
     pub(crate) ascii: bool,
@@ -52,6 +56,7 @@ impl Context {
             report: Report::new(format, style),
             printer: Printer {
                 quiet: output.quiet,
+                is_live: !output.plain && style::has_live_progress(),
                 style,
             },
             interrupt: Interrupt::default(),

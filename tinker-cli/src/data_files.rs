@@ -240,6 +240,7 @@ mod tests {
         std::fs::write(&path, "{\"prompt\":\"a\",\"completion\":\"b\"}\n").unwrap();
         let quiet = Printer {
             quiet: true,
+            is_live: false,
             style: crate::style::TerminalStyle::detect(true),
         };
         let read = ReadArgs::default().index(&[path], None, quiet, &mut |_| ());

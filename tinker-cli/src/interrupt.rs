@@ -3,7 +3,7 @@
 use tinker_train::StopFlag;
 
 use crate::exit::{self, Interrupted};
-use crate::printer::Printer;
+use crate::printer::{self, Printer};
 
 /// Printed while started requests are awaited after the first signal.
 const FINISHING: &str = "\nstopping after the started requests; Ctrl-C again exits at once";
@@ -95,6 +95,7 @@ pub(crate) async fn stoppable(
     reason = "the second signal ends the program without waiting for anything"
 )]
 fn stop_at_once() -> ! {
+    printer::close_bar();
     std::process::exit(i32::from(exit::INTERRUPTED))
 }
 

@@ -52,6 +52,7 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     log::install(arguments.output.verbose);
+    printer::clear_on_panic();
     let options = options::Options::of(&line, &matches);
     let context = context::Context::new(&arguments.output, options);
     let result = tokio::runtime::Builder::new_multi_thread()

@@ -7,7 +7,7 @@ mod terminal;
 
 pub(crate) use curve::Curve;
 pub(crate) use svg::svg;
-pub(crate) use terminal::terminal;
+pub(crate) use terminal::{HEIGHT, terminal};
 
 #[cfg(test)]
 mod tests;

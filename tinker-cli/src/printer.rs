@@ -14,6 +14,8 @@ static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Printer {
     pub(crate) quiet: bool,
+    /// Whether progress is redrawn in place.
+    pub(crate) is_live: bool,
     pub(crate) style: TerminalStyle,
 }
 
@@ -44,6 +46,25 @@ pub(crate) fn print_line(line: &str) {
         Some(bar) => bar.suspend(|| anstream::eprintln!("{line}")),
         None => anstream::eprintln!("{line}"),
     }
+}
+
+/// Removes the progress bar from the terminal, before the process ends without unwinding.
+pub(crate) fn close_bar() {
+    // A thread that panics may hold the lock.
+    if let Ok(mut bar) = BAR.try_lock()
+        && let Some(bar) = bar.take()
+    {
+        bar.finish_and_clear();
+    }
+}
+
+/// Removes the progress bar before the message of a panic.
+pub(crate) fn clear_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        close_bar();
+        report(panic);
+    }));
 }
 
 /// Sets the progress bar that is on the terminal, or none.

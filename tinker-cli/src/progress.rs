@@ -1,6 +1,5 @@
 //! Progress of a long operation on stderr: a bar on a terminal, else a line every few seconds.
 
-use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -31,7 +30,7 @@ impl Counter {
         Self {
             noun,
             shown,
-            is_terminal: std::io::stderr().is_terminal(),
+            is_terminal: printer.is_live,
         }
     }
 
@@ -100,7 +99,7 @@ impl Progress {
     pub(crate) fn start(printer: Printer, label: &'static str, total: usize) -> Self {
         let shown = if printer.quiet {
             Shown::Nothing
-        } else if std::io::stderr().is_terminal() {
+        } else if printer.is_live {
             Shown::Bar(bar(printer, label, total))
         } else {
             Shown::Lines {
@@ -112,6 +111,11 @@ impl Progress {
             total,
             shown,
         }
+    }
+
+    /// Whether the progress is redrawn in place, so that a message may have several lines.
+    pub(crate) fn is_live(&self) -> bool {
+        matches!(self.shown, Shown::Bar(_))
     }
 
     /// Shows that `done` parts are done, with a message.

@@ -82,6 +82,20 @@ impl TerminalStyle {
     }
 }
 
+/// Whether stderr is a terminal that can redraw lines, and the user has nothing against it.
+pub(crate) fn has_live_progress() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb
+}
+
+/// Columns and rows of the terminal of stderr.
+pub(crate) fn size_of_stderr() -> (usize, usize) {
+    let size = terminal_size::terminal_size_of(std::io::stderr());
+    let (width, height) = size.unwrap_or((terminal_size::Width(80), terminal_size::Height(24)));
+    (usize::from(width.0), usize::from(height.0))
+}
+
 /// Whether the locale is UTF-8. The first variable that is set decides, in POSIX order. Without any, as on Windows, the
 /// answer is yes; the C locale and locales with another encoding are not UTF-8.
 fn locale_is_utf8() -> bool {

@@ -109,6 +109,7 @@ mod tests {
     fn a_panic_of_the_work_is_passed_on() {
         let quiet = Printer {
             quiet: true,
+            is_live: false,
             style: crate::style::TerminalStyle::detect(true),
         };
         watched(quiet, "", (1, Unit::ROWS), &AtomicU64::new(0), || {

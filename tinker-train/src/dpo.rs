@@ -2,8 +2,7 @@
 
 pub(crate) mod pair;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
@@ -37,22 +36,24 @@ pub struct PairLogprobs {
 /// Direct preference optimization: `-log sigmoid(beta (d_chosen - d_rejected))` for each pair, where `d` is the log
 /// probability of an answer minus the one under the reference.
 ///
-/// Memory: 16 bytes for each pair, its [`Pairs`], and the [`Order`].
+/// Memory: the [`Pairs`], the [`Order`], and some 50 bytes for each pair that is trained on.
 #[derive(Debug)]
 pub struct Dpo {
     pairs: Pairs,
-    reference: Vec<PairLogprobs>,
+    reference: HashMap<usize, PairLogprobs>,
     order: Order,
     beta: f64,
 }
 
-/// Log probabilities of pairs under the weights of a sampler: those of the reference, or of a snapshot.
+/// Log probabilities of the pairs with these numbers, under the weights of a sampler: those of the reference, or of a
+/// snapshot.
 ///
 /// # Errors
 /// A failed request, or a pair that cannot be read or has no targets.
 pub async fn pair_logprobs(
     sampler: &SamplingClient,
     pairs: &Pairs,
+    numbers: &[usize],
 ) -> Result<Vec<PairLogprobs>, TrainError> {
     let sampler = steady(sampler);
     let of_pair = |at: usize| {
@@ -64,7 +65,7 @@ pub async fn pair_logprobs(
             Ok(PairLogprobs { chosen, rejected })
         }
     };
-    let found = futures_util::stream::iter(0..pairs.len()).map(of_pair);
+    let found = futures_util::stream::iter(numbers.to_vec()).map(of_pair);
     found.buffered(IN_FLIGHT).try_collect().await
 }
 
@@ -182,26 +183,25 @@ fn batch_loss(
 
 impl Dpo {
     /// Trains on `batch_size` pairs a step, in an order that the seed fixes. `reference` holds the log probabilities
-    /// under the starting weights, see [`pair_logprobs`].
+    /// under the starting weights, by the number of the pair, see [`pair_logprobs`]. Pairs that the steps do not reach, see
+    /// [`Order::used`], need none.
     ///
     /// # Errors
-    /// Lists of different lengths, or no pairs.
+    /// No pairs.
     pub fn new(
         pairs: impl Into<Pairs>,
-        reference: Vec<PairLogprobs>,
+        reference: impl IntoIterator<Item = (usize, PairLogprobs)>,
         batch_size: usize,
         seed: u64,
     ) -> Result<Self, TrainError> {
         let pairs = pairs.into();
-        if pairs.is_empty() || pairs.len() != reference.len() {
-            let (pairs, references) = (pairs.len(), reference.len());
-            let what = format!("{references} references for {pairs} pairs; give one for each");
-            return Err(TrainError::Refused(what));
+        if pairs.is_empty() {
+            return Err(TrainError::Refused("there are no pairs".to_owned()));
         }
         Ok(Self {
             order: Order::new(pairs.len(), batch_size, seed),
             pairs,
-            reference,
+            reference: reference.into_iter().collect(),
             beta: 0.1,
         })
     }
@@ -216,12 +216,13 @@ impl Dpo {
     fn read(&self, number: usize) -> Result<Batch, TrainError> {
         let indices = self.order.batch(number);
         let mut data = Vec::with_capacity(2 * indices.len());
+        let mut reference = Vec::with_capacity(indices.len());
         for index in &indices {
             let pair = self.pairs.get(*index)?;
             data.extend([pair.chosen, pair.rejected]);
+            let missing = || TrainError::Refused(format!("pair {index} has no reference"));
+            reference.push(*self.reference.get(index).ok_or_else(missing)?);
         }
-        let reference: Arc<[PairLogprobs]> =
-            indices.iter().map(|index| self.reference[*index]).collect();
         let beta = self.beta;
         let count = reference.len();
         let loss = move |data: &[Datum], logprobs: &[Vec<f32>]| {

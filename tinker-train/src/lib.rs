@@ -28,7 +28,7 @@ pub use dpo::pair::{Pair, Pairs};
 pub use dpo::{Dpo, PairLogprobs, pair_logprobs, preference_accuracy};
 pub use ended::{EndReason, Ended};
 pub use error::{BoxError, Diverged, TrainError};
-pub use event::TrainEvent;
+pub use event::{Sampled, TrainEvent};
 pub use hook::{Evaluate, Refusals, Snapshot};
 pub use order::{Order, steps};
 pub use recipe::{Batch, BatchLoss, Custom, Measure, Measured, Position, Recipe};

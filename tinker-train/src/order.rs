@@ -60,6 +60,17 @@ impl Order {
         };
         (start..start + self.batch_size).map(index).collect()
     }
+
+    /// Indices of the examples of the first `batches` batches, each once, in increasing order.
+    pub fn used(&self, batches: usize) -> Vec<usize> {
+        // An epoch has each example.
+        if batches.saturating_mul(self.batch_size) >= self.examples {
+            return (0..self.examples).collect();
+        }
+        let mut used: Vec<usize> = (0..batches).flat_map(|batch| self.batch(batch)).collect();
+        used.sort_unstable();
+        used
+    }
 }
 
 impl Epoch {
@@ -112,6 +123,16 @@ mod tests {
         assert_eq!(sorted(&indices[..10]), all);
         assert_eq!(sorted(&indices[10..]), all);
         assert_ne!(indices[..10], indices[10..]);
+    }
+
+    #[test]
+    fn used_examples_are_those_of_the_batches() {
+        let order = Order::new(10, 3, 7);
+        let mut expected: Vec<usize> = (0..2).flat_map(|batch| order.batch(batch)).collect();
+        expected.sort_unstable();
+        assert_eq!(order.used(2), expected);
+        assert_eq!(order.used(4), (0..10).collect::<Vec<_>>());
+        assert_eq!(order.used(0), []);
     }
 
     #[test]

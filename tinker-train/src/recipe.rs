@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use tinker_client::{CustomLoss, Datum, ForwardBackwardOutput, Loss, SamplingClient};
 
 use crate::error::{BoxError, TrainError};
+use crate::event::Sampled;
 
 /// Loss and gradients as a function of the data and the log probabilities of their targets.
 pub type Custom =
@@ -69,6 +70,8 @@ pub struct Batch {
     pub measure: Option<Measured>,
     /// Notes for the user.
     pub notes: Vec<String>,
+    /// A sample in the batch, for people.
+    pub sample: Option<Sampled>,
 }
 
 /// A [`Measure`] that can be printed.
@@ -98,6 +101,7 @@ impl Batch {
             metrics: BTreeMap::new(),
             measure: None,
             notes: Vec::new(),
+            sample: None,
         }
     }
 }

@@ -2,23 +2,30 @@
 
 use crate::error::TrainError;
 
-/// The rule for continuations after [`TrainError::is_lost`]: at most one for each finished step, so that a step that
-/// always fails ends the run.
+/// Number of losses in a row without a step that was not done before.
+const MOST: u32 = 3;
+
+/// The rule for continuations after [`TrainError::is_lost`]: at most three in a row between which no new step is finished, so
+/// that a step that always fails ends the run, and a server that restarts twice does not.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Recoveries {
-    /// Number of steps done at the last loss.
-    last: Option<usize>,
+    /// Largest number of steps done at a loss.
+    furthest: Option<usize>,
+    /// Losses since then.
+    in_a_row: u32,
 }
 
 impl Recoveries {
     /// Whether to continue from the last checkpoint after an error with `done` steps done.
     pub fn allows(&mut self, error: &TrainError, done: usize) -> bool {
-        let has_progress = self.last.is_none_or(|last| done > last);
-        if !has_progress || !error.is_lost() {
+        if !error.is_lost() {
             return false;
         }
-        self.last = Some(done);
-        true
+        if self.furthest.is_none_or(|furthest| done > furthest) {
+            (self.furthest, self.in_a_row) = (Some(done), 0);
+        }
+        self.in_a_row += 1;
+        self.in_a_row <= MOST
     }
 }
 
@@ -33,9 +40,10 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_fails_twice_ends_the_run() {
+    fn a_step_that_always_fails_ends_the_run() {
         let mut recoveries = Recoveries::default();
-        let results = [7, 7, 6, 8].map(|done| recoveries.allows(&TrainError::Restarted, done));
-        assert_eq!(results, [true, false, false, true]);
+        let results =
+            [7, 7, 6, 8, 7, 8, 8].map(|done| recoveries.allows(&TrainError::Restarted, done));
+        assert_eq!(results, [true, true, true, true, true, true, false]);
     }
 }

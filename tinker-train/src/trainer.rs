@@ -201,6 +201,9 @@ impl Loop<'_> {
             for note in batch.notes.drain(..) {
                 (self.report)(TrainEvent::Note(note));
             }
+            if let Some(sample) = batch.sample.take() {
+                (self.report)(TrainEvent::Sampled { step: done, sample });
+            }
             flight.add(training, batch);
         }
         if !flight.passes.is_empty() {
@@ -339,3 +342,6 @@ impl fmt::Debug for Trainer {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -76,10 +76,10 @@ xflags::xflags! {
             /// Number of kills (default 200).
             optional --times times: usize
         }
-        /// Kill training runs of each recipe at random moments, continue them, and compare with the whole run; also with
-        /// restarts of a server.
+        /// Kill training runs of each recipe at random moments, continue them, and compare with the whole run; also
+        /// under faults, with restarts of a server, and with both.
         cmd crash {
-            /// Number of kills of each recipe (default 100), a third of it with restarts.
+            /// Number of kills of each recipe (default 100), a third of it with each disturbance.
             optional --times times: usize
         }
         /// Run the fuzz targets of `fuzz/`. Needs cargo-fuzz.

@@ -37,6 +37,7 @@ mod split;
 mod start;
 mod suggest;
 mod summary;
+mod view;
 
 use crate::context::Context;
 

@@ -171,6 +171,7 @@ mod tests {
     fn quiet() -> Printer {
         Printer {
             quiet: true,
+            is_live: false,
             style: TerminalStyle::detect(true),
         }
     }

@@ -4,19 +4,19 @@ use super::axis::Axis;
 use super::curve::Curve;
 use crate::style::{CURVE, FAINT, STRONG, TerminalStyle, paint};
 
-/// Rows of the curve.
-const HEIGHT: usize = 12;
+/// Rows of the curve in a report.
+pub(crate) const HEIGHT: usize = 12;
 /// Largest number of columns of the curve.
 const WIDEST: usize = 60;
 
 /// Dots of a Braille character by row and column, to be added to U+2800.
 const BRAILLE: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
 
-/// Draws the curve as text. Empty for fewer than two points.
-pub(crate) fn terminal(curve: &Curve, style: TerminalStyle) -> String {
+/// Draws the curve as text, in this many rows and three more. Empty for fewer than two points.
+pub(crate) fn terminal(curve: &Curve, style: TerminalStyle, rows: usize) -> String {
     let (dots_wide, dots_high) = if style.unicode { (2, 4) } else { (1, 1) };
     let columns = style.width.saturating_sub(12).clamp(16, WIDEST);
-    let (width, height) = (columns * dots_wide, HEIGHT * dots_high);
+    let (width, height) = (columns * dots_wide, rows * dots_high);
     let points = curve.binned(width);
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return String::new();
@@ -38,7 +38,7 @@ pub(crate) fn terminal(curve: &Curve, style: TerminalStyle) -> String {
             low
         },
         high,
-        4,
+        (rows / 2).min(4),
     );
     let position = |share: f64, size: usize| (share * (size - 1) as f64).round() as usize;
     let row = |y: f64| height - 1 - position(y_axis.share(y), height);
@@ -70,7 +70,7 @@ pub(crate) fn terminal(curve: &Curve, style: TerminalStyle) -> String {
     };
 
     let mut text = format!("  {}\n", paint(STRONG, &curve.title));
-    for line in 0..HEIGHT {
+    for line in 0..rows {
         let label = labels
             .iter()
             .find(|(at, _)| *at == line)

@@ -38,7 +38,12 @@ const DOTS: &str = "\
 ";
 
 fn plain(curve: &Curve, unicode: bool) -> String {
-    anstream::adapter::strip_str(&terminal(curve, TerminalStyle { unicode, width: 44 })).to_string()
+    anstream::adapter::strip_str(&terminal(
+        curve,
+        TerminalStyle { unicode, width: 44 },
+        HEIGHT,
+    ))
+    .to_string()
 }
 
 fn falling() -> Curve {
@@ -70,7 +75,8 @@ fn nothing_to_draw_is_no_plot() {
             TerminalStyle {
                 unicode: true,
                 width: 80
-            }
+            },
+            HEIGHT
         ),
         ""
     );
@@ -81,7 +87,8 @@ fn nothing_to_draw_is_no_plot() {
             TerminalStyle {
                 unicode: true,
                 width: 80
-            }
+            },
+            HEIGHT
         ),
         ""
     );

@@ -21,6 +21,7 @@ mod hostile;
 mod imported;
 mod interrupt;
 mod kills;
+mod live;
 mod manage;
 #[cfg(feature = "tokenizers")]
 mod model_folder;

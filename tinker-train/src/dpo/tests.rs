@@ -132,7 +132,8 @@ async fn the_reference_is_what_training_computes() {
         .await
         .unwrap();
     let pairs = Pairs::from(vec![pair]);
-    let reference = pair_logprobs(&sampler, &pairs).await.unwrap();
+    let reference = pair_logprobs(&sampler, &pairs, &[0]).await.unwrap();
+    let reference = reference.into_iter().enumerate();
     let recipe = Dpo::new(pairs, reference, 1, 0).unwrap();
     let batch = recipe.read(0).unwrap();
     let crate::recipe::BatchLoss::Custom(loss) = batch.loss else {

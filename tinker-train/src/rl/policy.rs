@@ -15,6 +15,7 @@ use super::problem::{Problem, Problems};
 use super::reward::Reward;
 use super::sampled::{drift_of, reference_logprobs, sampled_logprobs, seed_of};
 use crate::error::TrainError;
+use crate::event::Sampled;
 use crate::order::Order;
 use crate::recipe::{Batch, Position, Recipe};
 use crate::sampling::steady;
@@ -53,6 +54,8 @@ struct Group<'a> {
     problem: &'a Problem,
     sequences: Vec<SampledSequence>,
     rewards: Vec<f64>,
+    /// Text of the first sequence.
+    first: String,
 }
 
 impl Rl {
@@ -150,12 +153,21 @@ impl Rl {
                 answered.push(problem.answered(without_empty_thought(&answer).to_owned()));
             }
         }
+        let answers = answered.iter().map(|one| one.answer.clone());
+        let mut answers = answers.collect::<Vec<_>>().into_iter();
         let mut rewards = self.reward.of(answered).await?.into_iter();
         let groups = problems.into_iter().zip(responses);
-        let group = |(problem, response): (&'a Problem, tinker_client::SampleResponse)| Group {
-            problem,
-            rewards: rewards.by_ref().take(response.sequences.len()).collect(),
-            sequences: response.sequences,
+        let group = |(problem, response): (&'a Problem, tinker_client::SampleResponse)| {
+            let count = response.sequences.len();
+            let mut texts = answers.by_ref().take(count);
+            let first = texts.next().unwrap_or_default();
+            texts.for_each(drop);
+            Group {
+                problem,
+                rewards: rewards.by_ref().take(count).collect(),
+                sequences: response.sequences,
+                first,
+            }
         };
         Ok(groups.map(group).collect())
     }
@@ -196,6 +208,13 @@ impl Rl {
             .filter_map(|datum| datum.model_input.length().ok())
             .sum();
         batch.metrics = metrics(&groups, dropped);
+        batch.sample = groups.first().and_then(|group| {
+            Some(Sampled {
+                prompt: group.problem.prompt.clone(),
+                answer: group.first.clone(),
+                reward: *group.rewards.first()?,
+            })
+        });
         // The reference reads whole sequences.
         let read_again = self.reference.as_ref().map_or(0, |_| batch.tokens);
         let prompts = groups

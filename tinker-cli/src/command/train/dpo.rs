@@ -8,8 +8,8 @@ use futures_util::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use tinker_data::{LengthLimit, Renderer, Row};
 use tinker_train::{
-    Dpo, Evaluate, Pair, PairLogprobs, Pairs, RunFolder, Snapshot, TokenCounts, pair_logprobs,
-    preference_accuracy,
+    Dpo, Evaluate, Order, Pair, PairLogprobs, Pairs, RunFolder, Snapshot, TokenCounts,
+    pair_logprobs, preference_accuracy,
 };
 
 use super::args::positive;
@@ -20,6 +20,7 @@ use super::recipe_run::{Recipe as RunRecipe, begin, length_limit, open, prepare}
 use super::rows::{Rows, check_length, refuse};
 use crate::connect::Connection;
 use crate::context::Context;
+use crate::exit::Usage;
 
 /// Log probabilities under the starting weights, computed once.
 const REFERENCE: &str = "reference.json";
@@ -78,7 +79,8 @@ struct Settings {
 /// The content of [`REFERENCE`].
 #[derive(Debug, Serialize, Deserialize)]
 struct Reference {
-    train: Vec<[f64; 2]>,
+    /// Of the pairs that are trained on, with their numbers.
+    train: Vec<(usize, [f64; 2])>,
     held_out: Vec<[f64; 2]>,
 }
 
@@ -134,35 +136,38 @@ async fn train(
     };
     let train = Pairs::of_rows(Arc::clone(&rows.train), renderer);
     let held_out = Pairs::from(held_out);
-    let (reference, of_held_out) =
-        if let Some(recorded) = recorded(&folder, train.len(), held_out.len()) {
-            recorded
-        } else {
-            // Nothing is trained yet: the reference is the model as it starts.
-            let sampler = training.save_weights_and_get_sampling_client().await?;
-            let found = (
-                pair_logprobs(&sampler, &train).await?,
-                pair_logprobs(&sampler, &held_out).await?,
-            );
-            let plain = |pairs: &[PairLogprobs]| {
-                pairs
-                    .iter()
-                    .map(|pair| [pair.chosen, pair.rejected])
-                    .collect()
-            };
-            let file = Reference {
-                train: plain(&found.0),
-                held_out: plain(&found.1),
-            };
-            folder.write_json(REFERENCE, &file)?;
-            found
+    let order = Order::new(train.len(), settings.batch_size, common.seed);
+    let used = order.used(settings.steps);
+    let all: Vec<usize> = (0..held_out.len()).collect();
+    let (reference, of_held_out) = if let Some(recorded) = recorded(&folder, &used, all.len())? {
+        recorded
+    } else {
+        // Nothing is trained yet: the reference is the model as it starts.
+        let sampler = training.save_weights_and_get_sampling_client().await?;
+        let found = (
+            pair_logprobs(&sampler, &train, &used).await?,
+            pair_logprobs(&sampler, &held_out, &all).await?,
+        );
+        let plain = |pair: &PairLogprobs| [pair.chosen, pair.rejected];
+        let numbered = used.iter().zip(&found.0);
+        let file = Reference {
+            train: numbered.map(|(at, pair)| (*at, plain(pair))).collect(),
+            held_out: found.1.iter().map(plain).collect(),
         };
+        folder.write_json(REFERENCE, &file)?;
+        found
+    };
     let before = BTreeMap::from([(
         "held_out_accuracy".to_owned(),
         preference_accuracy(&of_held_out, &of_held_out),
     )]);
-    let recipe =
-        Dpo::new(train, reference, settings.batch_size, common.seed)?.with_beta(settings.beta);
+    let recipe = Dpo::new(
+        train,
+        used.into_iter().zip(reference),
+        settings.batch_size,
+        common.seed,
+    )?
+    .with_beta(settings.beta);
     let trainer = run.trainer(connection, evaluation(held_out, of_held_out, context))?;
     Box::pin(run.train(&recipe, trainer, training, connection, folder, before)).await
 }
@@ -177,8 +182,8 @@ fn token_counts(
     let trained = settings.steps * settings.batch_size * all / pairs.max(1);
     let held_out = held_out.iter().map(Pair::tokens).sum::<usize>();
     let on_the_way = common.eval_every.map_or(0, |every| settings.steps / every);
-    // The reference once, a pass without gradients for each step, and the evaluations.
-    let prefilled = all + trained + (2 + on_the_way) * held_out;
+    // The reference of each pair that is trained on, once; a pass without gradients for each step; and the evaluations.
+    let prefilled = trained.min(all) + trained + (2 + on_the_way) * held_out;
     TokenCounts::new(prefilled as u64, 0, trained as u64)
 }
 
@@ -196,34 +201,47 @@ fn pair(row: &Row, renderer: &Renderer, limit: LengthLimit) -> anyhow::Result<Pa
     Ok(pair)
 }
 
-/// The log probabilities that an earlier process recorded.
+/// The log probabilities that an earlier process recorded. They are those of the starting weights, which a run with steps no
+/// longer has.
 fn recorded(
     folder: &RunFolder,
-    train: usize,
+    used: &[usize],
     held_out: usize,
-) -> Option<(Vec<PairLogprobs>, Vec<PairLogprobs>)> {
-    let text = std::fs::read(folder.path().join(REFERENCE)).ok()?;
-    let file: Reference = serde_json::from_slice(&text).ok()?;
-    let pairs = |pairs: Vec<[f64; 2]>| {
-        pairs
-            .into_iter()
-            .map(|[chosen, rejected]| PairLogprobs { chosen, rejected })
-            .collect()
-    };
-    let is_whole = file.train.len() == train && file.held_out.len() == held_out;
-    is_whole.then(|| (pairs(file.train), pairs(file.held_out)))
+) -> anyhow::Result<Option<(Vec<PairLogprobs>, Vec<PairLogprobs>)>> {
+    let path = folder.path().join(REFERENCE);
+    let pair = |[chosen, rejected]: [f64; 2]| PairLogprobs { chosen, rejected };
+    let whole = std::fs::read(&path).ok().and_then(|text| {
+        let file: Reference = serde_json::from_slice(&text).ok()?;
+        let numbers = file.train.iter().map(|(at, _)| at);
+        let is_whole = numbers.eq(used) && file.held_out.len() == held_out;
+        is_whole.then_some(file)
+    });
+    if let Some(file) = whole {
+        let train = file.train.into_iter().map(|(_, logprobs)| pair(logprobs));
+        let held_out = file.held_out.into_iter().map(pair);
+        return Ok(Some((train.collect(), held_out.collect())));
+    }
+    if folder.done() > folder.begun() {
+        let message = format!(
+            "{} does not hold the log probabilities of these pairs under the starting weights; start a new run",
+            path.display()
+        );
+        return Err(Usage(message).into());
+    }
+    Ok(None)
 }
 
 fn evaluation(pairs: Pairs, reference: Vec<PairLogprobs>, context: &Context) -> Evaluate {
-    let (shared, printer) = (Arc::new((pairs, reference)), context.printer);
+    let all: Vec<usize> = (0..pairs.len()).collect();
+    let (shared, printer) = (Arc::new((pairs, reference, all)), context.printer);
     Arc::new(move |snapshot: Snapshot| {
         let shared = Arc::clone(&shared);
         async move {
-            let (pairs, reference) = &*shared;
+            let (pairs, reference, all) = &*shared;
             if pairs.is_empty() {
                 return Ok(BTreeMap::new());
             }
-            let policy = pair_logprobs(&snapshot.sampler, pairs).await?;
+            let policy = pair_logprobs(&snapshot.sampler, pairs, all).await?;
             let accuracy = preference_accuracy(&policy, reference);
             let line = format!(
                 "step {}: preference accuracy {accuracy:.3} on held-out pairs",

@@ -19,6 +19,7 @@ use super::run_folder::SAMPLES;
 use super::runner::Runner;
 use super::source::Source;
 use super::summary::Status;
+use super::view::LastSample;
 use super::{Args, suggest};
 use crate::connect::Connection;
 use crate::context::Context;
@@ -44,6 +45,17 @@ pub(crate) struct Exam {
     pub(crate) renderer: Renderer,
     pub(crate) questions: EncodedQuestions,
     pub(crate) printer: Printer,
+    /// The last answer to the first question.
+    pub(crate) shown: LastSample,
+}
+
+impl Exam {
+    fn show(&self, answers: &[String]) {
+        if let (Some(question), Some(answer)) = (self.questions.questions.first(), answers.first())
+        {
+            self.shown.set(question.prompt.text(), answer, "");
+        }
+    }
 }
 
 impl Job<'_> {
@@ -86,6 +98,7 @@ impl Job<'_> {
             context: self.context,
             recipe: &self.recipe,
             trainer: self.trainer(connection, &record),
+            sample: self.exam.shown.clone(),
             weights_only: self
                 .plan
                 .resume
@@ -173,6 +186,7 @@ impl Job<'_> {
                     given = answers.sample(&snapshot.sampler, &asked.requests, &mut quiet) => given?,
                     () = interrupt.requested() => return Ok(BTreeMap::new()),
                 };
+                exam.show(&given);
                 let score = Score::of(&asked.questions, &given);
                 let line = format!("step {}: {}", snapshot.step, score.describe());
                 exam.printer.print_labelled("", &line);
@@ -201,6 +215,7 @@ impl Job<'_> {
             () = self.interrupt.requested() => return Err(Interrupted.into()),
         };
         drop(progress);
+        self.exam.show(&given);
         let score = Score::of(&asked.questions, &given);
         printer.print_labelled(label, &score.describe());
         Ok(given)

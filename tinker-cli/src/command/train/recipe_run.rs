@@ -25,6 +25,7 @@ use super::runner::Runner;
 use super::start::{base_model, load_start};
 use super::suggest;
 use super::summary::{Status, Suggestion, curve};
+use super::view::LastSample;
 use crate::clock;
 use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
 use crate::context::Context;
@@ -302,6 +303,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             context: self.context,
             recipe,
             trainer,
+            sample: LastSample::default(),
             weights_only: self.start.clone().filter(|_| self.args.run.weights_only),
         };
         let ended = runner

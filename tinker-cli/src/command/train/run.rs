@@ -18,6 +18,7 @@ use super::record::Config;
 use super::run_folder::{self, RECIPE, SAMPLES, folder_error};
 use super::source::Source;
 use super::start::{Start, base_model, load_start};
+use super::view::LastSample;
 use crate::connect::{Connection, Destination, WITHOUT_MESSAGES};
 use crate::context::Context;
 use crate::data_errors;
@@ -180,6 +181,7 @@ async fn train(
             renderer,
             questions,
             printer: context.printer,
+            shown: LastSample::default(),
         }),
         interrupt,
     };

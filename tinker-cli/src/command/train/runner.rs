@@ -1,6 +1,5 @@
 //! The steps of a run on a connection: progress on stderr, and continuation after a loss of the server.
 
-use anyhow::Context as _;
 use tinker_client::{ServiceClient, TrainingClient};
 use tinker_train::{
     Ended, Recipe, Recoveries, RunFolder, SavedStep, TrainError, TrainEvent, Trainer,
@@ -8,6 +7,7 @@ use tinker_train::{
 use tinker_types::{CheckpointKind, CheckpointPath};
 
 use super::record::Record;
+use super::view::{LastSample, View};
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::progress::Progress;
@@ -17,6 +17,8 @@ pub(super) struct Runner<'a> {
     pub(super) context: &'a Context,
     pub(super) recipe: &'a dyn Recipe,
     pub(super) trainer: Trainer,
+    /// The last sample, for the live view.
+    pub(super) sample: LastSample,
     /// The checkpoint that the run starts from, if only its weights are taken.
     pub(super) weights_only: Option<CheckpointPath>,
 }
@@ -53,15 +55,30 @@ impl Runner<'_> {
         let (printer, steps) = (self.context.printer, self.trainer.settings.steps);
         let mut progress = Progress::start(printer, "train", steps);
         let (mut message, mut done) = (String::new(), folder.done());
+        let mut view = View::new(printer.style, &record.metrics, self.sample.clone());
         let mut report = |event| match event {
             TrainEvent::Waiting { what, .. } => {
-                progress.update(done, format!("{message}  {what}").trim_start());
+                if progress.is_live() {
+                    view.wait(what);
+                    progress.update(done, &format!("{message}{}", view.shown()));
+                } else {
+                    progress.update(done, format!("{message}  {what}").trim_start());
+                }
+            }
+            TrainEvent::Sampled { sample, .. } => {
+                let reward = format!("reward {:.2}", sample.reward);
+                self.sample.set(&sample.prompt, &sample.answer, &reward);
             }
             TrainEvent::Step(row) => {
                 record.pace.add(&row);
                 done = row.number;
                 message = record.pace.describe(steps - done);
-                progress.update(done, &message);
+                if progress.is_live() {
+                    view.add(&row);
+                    progress.update(done, &format!("{message}{}", view.shown()));
+                } else {
+                    progress.update(done, &message);
+                }
                 record.metrics.push(row);
             }
             TrainEvent::Saved { path, .. } => printer.print_labelled("saved", &path.to_string()),
@@ -73,35 +90,41 @@ impl Runner<'_> {
             .await
     }
 
-    /// Continues a run that the server lost from its last checkpoint. Other errors are returned.
+    /// Continues a run that the server lost from its last checkpoint; if it is lost again while the checkpoint is loaded, another
+    /// time. Other errors are returned.
     async fn recover(
         &self,
-        error: TrainError,
+        mut error: TrainError,
         recoveries: &mut Recoveries,
         connection: &mut Connection,
         folder: &mut RunFolder,
         record: &mut Record,
     ) -> anyhow::Result<TrainingClient> {
-        if folder.saved().is_none() && error.is_lost() {
-            let advice =
-                "the server lost the run, and no checkpoint was saved; --save-every N saves some";
-            return Err(anyhow::Error::from(error).context(advice));
+        loop {
+            if folder.saved().is_none() && error.is_lost() {
+                let advice = "the server lost the run, and no checkpoint was saved; --save-every N saves some";
+                return Err(anyhow::Error::from(error).context(advice));
+            }
+            let allowed = recoveries.allows(&error, folder.done());
+            if !allowed || self.trainer.stop.is_requested() || !connection.renew()? {
+                return Err(error.into());
+            }
+            let Some(SavedStep { step, path, .. }) = folder.rewind()? else {
+                return Err(error.into());
+            };
+            let lost = anyhow::Error::from(error);
+            let note = format!("the server lost the run ({lost:#}); continuing from {path}");
+            self.context.printer.print_note(&note);
+            record.go_back(step);
+            let weights_only = self.weights_only.as_ref() == Some(&path);
+            match load(&connection.service, &path, weights_only).await {
+                Ok(training) => return Ok(training),
+                Err(source) => {
+                    let what = "cannot continue the run".to_owned();
+                    error = TrainError::Client { what, source };
+                }
+            }
         }
-        let allowed = recoveries.allows(&error, folder.done());
-        if !allowed || self.trainer.stop.is_requested() || !connection.renew()? {
-            return Err(error.into());
-        }
-        let Some(SavedStep { step, path, .. }) = folder.rewind()? else {
-            return Err(error.into());
-        };
-        let error = anyhow::Error::from(error);
-        let note = format!("the server lost the run ({error:#}); continuing from {path}");
-        self.context.printer.print_note(&note);
-        record.go_back(step);
-        let weights_only = self.weights_only.as_ref() == Some(&path);
-        load(&connection.service, &path, weights_only)
-            .await
-            .context("cannot continue the run")
     }
 }
 

@@ -105,7 +105,7 @@ impl Printable for Outcome {
         let parts = [
             self.table(style),
             self.rates(style),
-            plot::terminal(&curve(&self.metrics), style),
+            plot::terminal(&curve(&self.metrics), style, plot::HEIGHT),
             self.locations(),
             self.suggestions(),
         ];

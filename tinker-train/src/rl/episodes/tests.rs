@@ -132,8 +132,10 @@ async fn the_reference_adds_a_penalty_to_actions_only() {
     let mut episodes = episodes(&Arc::default());
     // Away from the reference first.
     let trainer = Trainer::new(Settings::new(2, 1e-2));
-    let trained = trainer.run(&training, &episodes, &mut run, &mut |_| ());
-    trained.await.unwrap();
+    trainer
+        .run(&training, &episodes, &mut run, &mut |_| ())
+        .await
+        .unwrap();
     let sampler = training
         .save_weights_and_get_sampling_client()
         .await
