@@ -132,7 +132,7 @@ mod tests {
         expected.sort_unstable();
         assert_eq!(order.used(2), expected);
         assert_eq!(order.used(4), (0..10).collect::<Vec<_>>());
-        assert_eq!(order.used(0), []);
+        assert!(order.used(0).is_empty());
     }
 
     #[test]

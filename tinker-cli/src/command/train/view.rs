@@ -20,7 +20,7 @@ const OTHERS: usize = 8;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct LastSample(Arc<Mutex<Option<String>>>);
 
-/// What is shown below the bar of the steps.
+/// Lines below the bar of the steps.
 #[derive(Debug)]
 pub(super) struct View {
     style: TerminalStyle,
