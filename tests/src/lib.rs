@@ -2,7 +2,9 @@
 //! docs/patterns.md run as doctests.
 
 pub mod decoder;
+pub mod executed;
 pub mod load;
+pub mod soak;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

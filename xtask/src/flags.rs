@@ -71,6 +71,13 @@ xflags::xflags! {
             /// Duration in seconds (default 120).
             optional --seconds seconds: u64
         }
+        /// Keep a client in steady use while its server is killed and started again.
+        cmd soak {
+            /// Number of servers, one after another (default 10).
+            optional --lives lives: usize
+            /// Seconds of each of them (default 60).
+            optional --seconds seconds: u64
+        }
         /// Kill an engine at random moments while it writes checkpoints, and load the acknowledged ones.
         cmd kill {
             /// Number of kills (default 200).

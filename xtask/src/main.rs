@@ -43,6 +43,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Features(_) => feature::run(),
         XtaskCmd::Lines(flags) => lines::run(flags.root),
         XtaskCmd::Load(flags) => trial::load(&flags),
+        XtaskCmd::Soak(flags) => trial::soak(&flags),
         XtaskCmd::Kill(flags) => trial::kill(&flags),
         XtaskCmd::Crash(flags) => trial::crash(&flags),
         XtaskCmd::Fuzz(flags) => trial::fuzz(&flags),

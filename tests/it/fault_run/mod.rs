@@ -2,7 +2,6 @@
 //!
 //! `cargo xtask fault-run` makes the full run; `docs/faults.md` has its figures.
 
-mod counted;
 mod faults;
 mod halted;
 mod report;
@@ -14,9 +13,9 @@ use std::sync::Arc;
 use tinker_client::transport::{Class, Metrics, policy::Standard};
 use tinker_client::{SampleOptions, SamplingParams, ServiceClient};
 use tinker_local::{LocalEngine, LocalService};
+use tinker_tests::executed::{Counts, Told};
 
 use crate::support::{MODEL, Outcome, prompt};
-pub(crate) use counted::{Counted, Counts};
 use faults::Faults;
 pub(crate) use halted::{Halted, Leaf, on_a_halted_clock};
 use report::{FinishedRun, Report};
@@ -25,7 +24,7 @@ pub(crate) use size::Size;
 
 /// An engine in this process that counts its operations.
 fn engine() -> Result<(LocalEngine, Arc<Counts>), Box<dyn std::error::Error>> {
-    let (backend, counts) = Counted::builtin()?;
+    let (backend, counts) = Told::counted()?;
     let engine = LocalEngine::builder().backend(Box::new(backend)).build()?;
     Ok((engine, counts))
 }

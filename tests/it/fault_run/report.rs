@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use tinker_client::transport::Metrics;
+use tinker_tests::executed::Counts;
 
-use super::counted::Counts;
 use super::faults::Faults;
 use super::run::Run;
 use super::size::Size;

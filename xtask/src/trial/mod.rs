@@ -4,8 +4,10 @@ mod crash;
 mod fuzz;
 mod kill;
 mod load;
+mod soak;
 
 pub(crate) use crash::crash;
 pub(crate) use fuzz::fuzz;
 pub(crate) use kill::kill;
 pub(crate) use load::load;
+pub(crate) use soak::soak;

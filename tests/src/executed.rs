@@ -1,5 +1,6 @@
-//! The built-in model with counters of its operations.
+//! The built-in model, which tells what it executes.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,9 +10,26 @@ use tinker_local::backend::{
     SampleJob, SampleOutput, SamplingWeights, TrainBatch, TrainOutput,
 };
 
+/// An operation of an engine, told before it begins.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Executed {
+    /// A forward-backward pass.
+    Pass,
+    /// An optimizer step.
+    Step {
+        /// Its learning rate.
+        learning_rate: f64,
+    },
+    /// A sample.
+    Sample {
+        /// Its seed.
+        seed: Option<u64>,
+    },
+}
+
 /// Operations that a model executed.
 #[derive(Debug, Default)]
-pub(crate) struct Counts {
+pub struct Counts {
     passes: AtomicUsize,
     steps: AtomicUsize,
     jobs: AtomicUsize,
@@ -19,48 +37,76 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Forward-backward passes.
-    pub(crate) fn passes(&self) -> usize {
+    pub fn passes(&self) -> usize {
         self.passes.load(Ordering::SeqCst)
     }
 
     /// Optimizer steps.
-    pub(crate) fn steps(&self) -> usize {
+    pub fn steps(&self) -> usize {
         self.steps.load(Ordering::SeqCst)
     }
 
     /// Samples drawn.
-    pub(crate) fn jobs(&self) -> usize {
+    pub fn jobs(&self) -> usize {
         self.jobs.load(Ordering::SeqCst)
+    }
+
+    fn add(&self, executed: Executed) {
+        let count = match executed {
+            Executed::Pass => &self.passes,
+            Executed::Step { .. } => &self.steps,
+            Executed::Sample { .. } => &self.jobs,
+        };
+        count.fetch_add(1, Ordering::SeqCst);
     }
 }
 
-/// The built-in model and its counters.
-pub(crate) struct Counted {
+/// The built-in model and the receiver of its operations.
+pub struct Told {
     model: CpuBackend,
-    counts: Arc<Counts>,
+    tell: Box<dyn Fn(Executed) + Send>,
 }
 
-impl Counted {
-    pub(crate) fn builtin() -> Result<(Self, Arc<Counts>), BackendError> {
-        let counts = Arc::new(Counts::default());
-        let counted = Self {
+impl Told {
+    /// Tells `tell`.
+    ///
+    /// # Errors
+    /// If the built-in model cannot be read.
+    pub fn builtin(tell: impl Fn(Executed) + Send + 'static) -> Result<Self, BackendError> {
+        Ok(Self {
             model: CpuBackend::builtin()?,
-            counts: Arc::clone(&counts),
-        };
-        Ok((counted, counts))
+            tell: Box::new(tell),
+        })
+    }
+
+    /// Counts.
+    ///
+    /// # Errors
+    /// If the built-in model cannot be read.
+    pub fn counted() -> Result<(Self, Arc<Counts>), BackendError> {
+        let counts = Arc::new(Counts::default());
+        let counter = Arc::clone(&counts);
+        let model = Self::builtin(move |executed| counter.add(executed))?;
+        Ok((model, counts))
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Told").finish_non_exhaustive()
     }
 }
 
 type Ended = Vec<(JobId, Result<SampleOutput, BackendError>)>;
 
-impl Backend for Counted {
+impl Backend for Told {
     fn train(
         &mut self,
         adapter: AdapterId,
         batch: &TrainBatch,
     ) -> Result<TrainOutput, BackendError> {
         if !batch.forward_only {
-            self.counts.passes.fetch_add(1, Ordering::SeqCst);
+            (self.tell)(Executed::Pass);
         }
         self.model.train(adapter, batch)
     }
@@ -70,12 +116,13 @@ impl Backend for Counted {
         adapter: AdapterId,
         constants: &AdamStep,
     ) -> Result<Vec<(String, f64)>, BackendError> {
-        self.counts.steps.fetch_add(1, Ordering::SeqCst);
+        let learning_rate = constants.learning_rate;
+        (self.tell)(Executed::Step { learning_rate });
         self.model.step(adapter, constants)
     }
 
     fn submit(&mut self, job: SampleJob) -> Result<JobId, BackendError> {
-        self.counts.jobs.fetch_add(1, Ordering::SeqCst);
+        (self.tell)(Executed::Sample { seed: job.seed });
         self.model.submit(job)
     }
 
@@ -110,6 +157,7 @@ impl Backend for Counted {
     fn restore(&self, state: &AdapterState) -> Result<SamplingWeights, BackendError> {
         self.model.restore(state)
     }
+
     fn read_weights(&self, from: &mut dyn std::io::Read) -> Result<SamplingWeights, BackendError> {
         self.model.read_weights(from)
     }
