@@ -1,12 +1,12 @@
 //! Public API of each library as text, so that changes and foreign types are visible in the diff.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use public_api::PublicApi;
 use xshell::{Shell, cmd};
 
+use super::gated::{Features, Gates};
 use crate::output::{CODEGEN, Mode, workspace_root};
 use crate::workspace::Workspace;
 
@@ -168,8 +168,13 @@ impl Docs {
 
     /// The public API of a library, an item a line.
     fn lines(&self, library: &str) -> anyhow::Result<Vec<String>> {
-        let json = self.json(library)?;
-        check_format(&std::fs::read_to_string(&json)?)?;
+        // Of all items first, as both are written to one file.
+        let all = std::fs::read_to_string(self.json(library, true)?)?;
+        let json = self.json(library, false)?;
+        let public = std::fs::read_to_string(&json)?;
+        check_format(&public)?;
+        let gates = Gates::read(&public, &all)?;
+        let optional = self.optional(library);
         let read = |without_derived| {
             public_api::Builder::from_rustdoc_json(&json)
                 .omit_blanket_impls(true)
@@ -179,22 +184,48 @@ impl Docs {
                 .build()
                 .with_context(|| format!("cannot read {}", json.display()))
         };
-        let written = texts(&read(true)?);
-        let known: BTreeSet<&String> = written.iter().collect();
-        // A derived trait is part of the API; its methods are implied.
-        let derived = texts(&read(false)?);
-        let derived = derived
-            .into_iter()
-            .filter(|line| known.contains(line) || line.starts_with("impl"));
-        Ok(derived.collect())
+        let known: BTreeSet<String> = read(true)?.items().map(ToString::to_string).collect();
+        let mut lines = Vec::new();
+        for item in read(false)?.items() {
+            let line = item.to_string();
+            // A derived trait is part of the API; its methods are implied.
+            if !known.contains(&line) && !line.starts_with("impl") {
+                continue;
+            }
+            let mut features = gates.of(&item.id().0.to_string());
+            // A derived trait of an optional crate has no attribute of its own.
+            let crates = crates(&line).into_iter();
+            features.extend(crates.filter_map(|name| optional.get(name)).cloned());
+            lines.push(marked(line, &features));
+        }
+        Ok(lines)
     }
 
-    fn json(&self, library: &str) -> anyhow::Result<PathBuf> {
+    /// The optional dependencies of a library that one feature switches on, with that feature.
+    fn optional(&self, library: &str) -> BTreeMap<String, String> {
+        let package = self.workspace.package(library);
+        let features = package.into_iter().flat_map(|package| &package.features);
+        let mut found: BTreeMap<String, Features> = BTreeMap::new();
+        for (feature, parts) in features {
+            for name in parts.iter().filter_map(|part| part.strip_prefix("dep:")) {
+                let switches = found.entry(name.replace('-', "_")).or_default();
+                switches.insert(feature.clone());
+            }
+        }
+        let single = |(name, mut features): (String, Features)| {
+            let first = features.pop_first()?;
+            features.is_empty().then_some((name, first))
+        };
+        found.into_iter().filter_map(single).collect()
+    }
+
+    fn json(&self, library: &str, with_private: bool) -> anyhow::Result<PathBuf> {
         let shell = &self.shell;
+        let private = with_private.then_some("--document-private-items");
         let _rustdoc = shell.push_env("RUSTDOC", &self.rustdoc);
         cmd!(
             shell,
-            "cargo rustdoc --quiet --package {library} --lib --all-features -- -Zunstable-options --output-format=json --cap-lints=allow"
+            "cargo rustdoc --quiet --package {library} --lib --all-features -- -Zunstable-options --output-format=json --cap-lints=allow {private...}"
         )
         .run()?;
         let name = library.replace('-', "_");
@@ -223,8 +254,13 @@ fn check_format(json: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn texts(api: &PublicApi) -> Vec<String> {
-    api.items().map(ToString::to_string).collect()
+/// A line with the features that its item needs.
+fn marked(line: String, features: &Features) -> String {
+    if features.is_empty() {
+        return line;
+    }
+    let names = features.iter().map(String::as_str).collect::<Vec<_>>();
+    format!("{line} [feature: {}]", names.join(", "))
 }
 
 #[cfg(unix)]

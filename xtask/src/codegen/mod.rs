@@ -2,6 +2,7 @@
 
 mod api;
 mod examples;
+mod gated;
 mod proto;
 mod rules;
 mod schema;
