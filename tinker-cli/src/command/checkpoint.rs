@@ -1,10 +1,12 @@
 //! `tinker checkpoint`: stored checkpoints.
 
+mod card;
 mod change;
 mod delete;
 mod download;
 mod import;
 mod listed;
+mod push;
 mod search;
 
 use crate::connect::ServiceArgs;
@@ -27,6 +29,7 @@ Examples:
   tinker checkpoint info tinker://RUN/weights/final
   tinker checkpoint search --base-model Qwen/Qwen3-8B --type sampler
   tinker checkpoint download latest --output my-adapter
+  tinker checkpoint push runs/chats me/chats --private
   tinker checkpoint import my-adapter --model ~/models/Qwen3-0.6B
   tinker checkpoint ttl tinker://RUN/weights/step-100 --ttl 7d
   tinker checkpoint delete --run RUN --filter type=training --dry-run
@@ -52,6 +55,8 @@ enum Action {
     Search(Box<search::Args>),
     /// Fetch a checkpoint as a PEFT folder. An interrupted transfer continues with the next call.
     Download(download::Args),
+    /// Push the adapter of a checkpoint to the Hugging Face Hub, with a model card.
+    Push(Box<push::Args>),
     /// Upload an adapter of another program as a checkpoint.
     Import(import::Args),
     /// Let all users read checkpoints.
@@ -83,6 +88,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         }
         Action::Search(args) => stoppable(&context.interrupt, search::run(*args, context)).await,
         Action::Download(args) => Box::pin(download::run(args, context)).await,
+        Action::Push(args) => Box::pin(push::run(*args, context)).await,
         Action::Import(args) => stoppable(&context.interrupt, import::run(args, context)).await,
         Action::Publish(args) => change::publish(args, true, context).await,
         Action::Unpublish(args) => change::publish(args, false, context).await,
@@ -106,5 +112,6 @@ mod tests {
         check::<change::Copied>("checkpoint-copy");
         check::<download::Fetched>("checkpoint-download");
         check::<import::Imported>("checkpoint-import");
+        check::<push::Report>("checkpoint-push");
     }
 }

@@ -31,6 +31,7 @@ mod outside;
 mod plan;
 mod program;
 mod pull;
+mod push;
 mod recipe;
 mod relay;
 mod restart;

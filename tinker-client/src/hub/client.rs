@@ -8,9 +8,11 @@ use super::cache::RepositoryCache;
 use super::config::HubConfig;
 use super::error::{HubError, HubErrorKind};
 use super::pulled::{Pulled, PulledFile};
+use super::push::{Push, Pushed};
 use super::remote::Remote;
 use super::repository::{Repository, check_revision};
-use super::transfer::Transfer;
+use super::transfer::{Transfer, blocking};
+use super::{digested::Digested, upload, writing::check_path};
 use crate::download::options::DownloadOptions;
 
 /// The Hugging Face Hub with its cache. Cheap to clone.
@@ -88,10 +90,7 @@ impl Hub {
         options: &DownloadOptions,
     ) -> Result<Pulled, HubError> {
         check_revision(revision)?;
-        if self.config.is_offline {
-            let what = format!("{repository} cannot be fetched, because HF_HUB_OFFLINE is set");
-            return Err(HubError::new(HubErrorKind::Offline, what));
-        }
+        self.check_online(repository, "fetched")?;
         let cache = RepositoryCache::new(&self.config.cache, repository);
         let listing = self.remote.list(repository, revision).await?;
         let mut names: Vec<String> = listing
@@ -129,6 +128,42 @@ impl Hub {
             commit: listing.commit,
             files: fetched,
         })
+    }
+
+    /// Commits files to a repository, which is made if it is missing; so is the branch.
+    ///
+    /// Files are compared by their hash first, and only what the Hub lacks is transferred: large files to its storage, small
+    /// ones with the commit. A transfer that fails is repeated, and a later call does not repeat what succeeded. The token
+    /// is sent to the Hub only. If the future is dropped, there is no commit, or the whole one.
+    ///
+    /// # Errors
+    /// See [`HubErrorKind`]: above all a missing or refused token. Nothing is sent if [`HubConfig::is_offline`] is set.
+    pub async fn push(&self, repository: &Repository, push: &Push) -> Result<Pushed, HubError> {
+        check_revision(&push.revision)?;
+        self.check_online(repository, "pushed to")?;
+        if !self.remote.has_token() {
+            let what = format!(
+                "pushing to {repository} needs a token: log in with `hf auth login`, or set HF_TOKEN to a token with write access"
+            );
+            return Err(HubError::new(HubErrorKind::Token, what));
+        }
+        if push.files.is_empty() {
+            return Err(HubError::invalid("there are no files to push"));
+        }
+        let mut files = Vec::with_capacity(push.files.len());
+        for (name, content) in push.files.clone() {
+            check_path(&name)?;
+            files.push(blocking(move || Digested::read(name, content)).await?);
+        }
+        Box::pin(upload::push(&self.remote, repository, push, files)).await
+    }
+
+    fn check_online(&self, repository: &Repository, done: &str) -> Result<(), HubError> {
+        if !self.config.is_offline {
+            return Ok(());
+        }
+        let what = format!("{repository} cannot be {done}, because HF_HUB_OFFLINE is set");
+        Err(HubError::new(HubErrorKind::Offline, what))
     }
 }
 

@@ -4,7 +4,7 @@ use std::error::Error as StdError;
 
 use thiserror::Error;
 
-/// A model or tokenizer that could not be fetched. The message names the place and the fix, and holds no token.
+/// A model or tokenizer that could not be fetched, or files that could not be pushed. The message names the place and the fix, and holds no token.
 #[derive(Debug, Error)]
 #[error("{what}")]
 pub struct HubError {
@@ -25,15 +25,15 @@ pub enum HubErrorKind {
     NotFound,
     /// The licence has to be accepted first.
     Gated,
-    /// The token was refused.
+    /// The token is missing, was refused, or does not suffice.
     Token,
-    /// The Hub cannot be reached, or the transfer was interrupted repeatedly. Received data is kept.
+    /// The Hub cannot be reached, or the transfer was interrupted repeatedly. Transferred data is kept.
     Unreachable,
     /// The answer is an error, or is not that of a Hub.
     Answer,
-    /// The content differs from what the Hub announced. It was discarded.
+    /// The content differs from what the Hub announced, and was discarded; or a file was changed while it was pushed.
     Damaged,
-    /// The cache cannot be read or written.
+    /// The cache or a file cannot be read or written.
     Disk,
 }
 

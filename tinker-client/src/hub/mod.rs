@@ -1,4 +1,5 @@
-//! The Hugging Face Hub: models and tokenizers by name, in the cache that Python's `huggingface_hub` uses.
+//! The Hugging Face Hub: models and tokenizers by name, in the cache that Python's `huggingface_hub` uses, and commits to
+//! repositories.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,17 +16,23 @@
 //! # }
 //! ```
 
+mod answer;
 mod cache;
 mod client;
 mod config;
+mod digested;
 mod error;
 mod pulled;
+mod push;
 mod remote;
 mod repository;
 mod transfer;
+mod upload;
+mod writing;
 
 pub use client::{Hub, HubFiles};
 pub use config::HubConfig;
 pub use error::{HubError, HubErrorKind};
 pub use pulled::{Pulled, PulledFile};
+pub use push::{Push, PushContent, PushProgress, Pushed, PushedFile};
 pub use repository::Repository;

@@ -148,6 +148,15 @@ impl Remote {
         )))
     }
 
+    /// The Hub's address.
+    pub(super) fn address(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    pub(super) fn has_token(&self) -> bool {
+        self.has_token
+    }
+
     /// Target of a redirect within the Hub.
     fn within(&self, from: &Uri, headers: &HeaderMap) -> Option<Uri> {
         let from = url::Url::parse(&self.base.join(from).ok()?.to_string()).ok()?;
@@ -187,7 +196,19 @@ impl Remote {
         call: Call,
         headers: HeaderMap,
     ) -> Result<Response<Body>, HubError> {
-        let mut request = Request::new(Body::empty());
+        self.send_body(method, uri, call, headers, Body::empty())
+            .await
+    }
+
+    pub(super) async fn send_body(
+        &self,
+        method: Method,
+        uri: Uri,
+        call: Call,
+        headers: HeaderMap,
+        body: Body,
+    ) -> Result<Response<Body>, HubError> {
+        let mut request = Request::new(body);
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
@@ -284,7 +305,7 @@ impl Remote {
     }
 }
 
-fn call() -> Call {
+pub(super) fn call() -> Call {
     Call::new("hub", Class::Rest).with_replay(Replay::Safe)
 }
 
@@ -297,7 +318,7 @@ fn resolved(repository: &Repository, commit: &str, name: &str) -> String {
     format!("/{repository}/resolve/{commit}/{}", escaped(name, false))
 }
 
-fn path_of(path: &str) -> Result<Uri, HubError> {
+pub(super) fn path_of(path: &str) -> Result<Uri, HubError> {
     path.parse().map_err(|error: http::uri::InvalidUri| {
         HubError::invalid(format!("{path:?} is not a path")).because(error)
     })
@@ -323,7 +344,7 @@ fn read_announced(name: &str, headers: &HeaderMap) -> Result<Announced, HubError
     })
 }
 
-fn answer(what: String) -> HubError {
+pub(super) fn answer(what: String) -> HubError {
     HubError::new(HubErrorKind::Answer, what)
 }
 

@@ -16,6 +16,7 @@ use tokio::fs::{File, OpenOptions};
 use tokio::io::AsyncWriteExt;
 
 use super::cache::RepositoryCache;
+use super::digested::hex;
 use super::error::{HubError, HubErrorKind};
 use super::pulled::PulledFile;
 use super::remote::{Announced, Remote};
@@ -261,16 +262,11 @@ fn digest(mut hasher: impl Digest, file: &mut std::fs::File) -> std::io::Result<
             read => hasher.update(&piece[..read]),
         }
     }
-    let bytes = hasher.finalize();
-    Ok(bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect())
+    Ok(hex(&hasher.finalize()))
 }
 
 /// Runs blocking work. A panic in it is resumed here.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, HubError> + Send + 'static,
 ) -> Result<T, HubError> {
     match tokio::task::spawn_blocking(work).await {

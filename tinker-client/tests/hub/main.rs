@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a missing value fails the test")]
 
+mod push;
 mod server;
+mod taker;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -121,7 +121,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
 
 /// Received bytes and size of all files.
 #[derive(Debug, Default)]
-struct Received {
+pub(super) struct Received {
     done: u64,
     total: u64,
 }
@@ -133,7 +133,7 @@ impl Received {
     }
 }
 
-fn options(parallel: usize, context: &Context) -> (DownloadOptions, Arc<Mutex<Received>>) {
+pub(super) fn options(parallel: usize, context: &Context) -> (DownloadOptions, Arc<Mutex<Received>>) {
     let bar = Mutex::new(Progress::start(context.printer, "download", 100));
     let shared = Arc::new(Mutex::new(Received::default()));
     let received = Arc::clone(&shared);
@@ -152,7 +152,7 @@ fn options(parallel: usize, context: &Context) -> (DownloadOptions, Arc<Mutex<Re
 
 /// Fetches the files. Servers of newer versions provide those of external checkpoints only: a training checkpoint is then
 /// loaded into a model and exported for an hour. After a request to stop, the export and the session are still removed.
-async fn fetch(
+pub(super) async fn fetch(
     service: &ServiceClient,
     path: &CheckpointPath,
     target: &Path,
