@@ -14,9 +14,11 @@ use crate::snapshot;
 const S1: &str = "tinker://sess-1:train:0/weights/s1";
 const S0: &str = "tinker://sess-1:train:0/weights/s0";
 const RUN: &str = "sess-1:train:0";
+const DAY: &str = "2026-07-13T00:00:00Z";
+const NEXT: &str = "2026-07-14T00:00:00Z";
 
 /// Recording, our command, its exit code.
-const CASES: [(&str, &[&str], i32); 14] = [
+const CASES: [(&str, &[&str], i32); 20] = [
     ("model_list", &["model", "list"], 0),
     ("model_list_filter_json", &["model", "list", "QWEN"], 0),
     ("run_list_table", &["run", "list"], 0),
@@ -65,6 +67,28 @@ const CASES: [(&str, &[&str], i32); 14] = [
             "created<2025-06-01",
             "--yes",
         ],
+        0,
+    ),
+    (
+        "checkpoint_download_external",
+        &["checkpoint", "download", "tinker://r/external_weights/e1"],
+        0,
+    ),
+    (
+        "session_export_trace_file",
+        &["session", "export-trace", "s1"],
+        0,
+    ),
+    (
+        "session_export_trace_url",
+        &["session", "export-trace", "s1", "--url-only"],
+        0,
+    ),
+    ("billing_usage_json", &["billing", "usage", DAY, NEXT], 0),
+    ("billing_usage_table", &["billing", "usage", DAY, NEXT], 0),
+    (
+        "billing_checkpoint_storage_json",
+        &["billing", "checkpoint-storage", "--project-id", "p"],
         0,
     ),
 ];
@@ -233,10 +257,17 @@ fn every_recorded_command_shows_the_same_facts() {
         } else if name == "checkpoint_delete_run_filter" {
             // The list that it selects from is not printed.
             official.insert(S0.to_owned());
+        } else if name == "session_export_trace_url" {
+            // The output is the URL.
+            assert_eq!(printed.replace("BASE_URL", &url), text.stdout);
         } else if code == 0 {
             for exchange in recording["exchanges"].as_array().unwrap() {
                 facts(&exchange["response"]["body"]["json"], &mut official);
             }
+        }
+        let files = recording["files"].as_array().into_iter().flatten();
+        for file in files.map(|file| file.as_str().unwrap()) {
+            assert!(work.path(file).is_file(), "{name}: {file}");
         }
         // An address contains the id of its run.
         let is_shown = |fact: &String| {
