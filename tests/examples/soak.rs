@@ -165,7 +165,8 @@ async fn soak(lives: usize, life: Duration) -> Result<(), Box<dyn Error>> {
     let traffic = Arc::new(Traffic::new(Ledger::new(60 * seconds, 2 * seconds), LIMITS));
     let tasks_before = runtime.num_alive_tasks();
     let mut server = Server::start(address, folder.path(), &traffic)?;
-    let service = ServiceClient::new(Config::new(format!("http://{address}")).with_telemetry(false))?;
+    let service =
+        ServiceClient::new(Config::new(format!("http://{address}")).with_telemetry(false))?;
     let lora = LoraConfig::new(8).with_seed(1);
     let training = service.create_lora_training_client(MODEL, lora).await?;
     training.save_state("start").await?;
@@ -201,26 +202,57 @@ async fn soak(lives: usize, life: Duration) -> Result<(), Box<dyn Error>> {
     };
     let left = tokio::time::timeout(LIMITS.call, gone).await.is_err();
 
-    println!("\nsamples: {:?}\nsteps: {:?}", traffic.ledger.samples(), traffic.ledger.steps());
-    println!("longest call: {:.2} s, limit {:?}", traffic.longest().as_secs_f64(), LIMITS.call);
+    println!(
+        "\nsamples: {:?}\nsteps: {:?}",
+        traffic.ledger.samples(),
+        traffic.ledger.steps()
+    );
+    println!(
+        "longest call: {:.2} s, limit {:?}",
+        traffic.longest().as_secs_f64(),
+        LIMITS.call
+    );
     for (kind, (times, first)) in traffic.errors() {
         println!("error, {kind}, {times} times, first: {first}");
     }
-    let drifts = (drift(&memory, |m| m.allocated), drift(&memory, |m| m.resident));
+    let drifts = (
+        drift(&memory, |m| m.allocated),
+        drift(&memory, |m| m.resident),
+    );
     println!(
         "largest distance from the second life: allocated {:.1} %, resident {:.1} %",
         100.0 * drifts.0,
         100.0 * drifts.1
     );
     let faults = [
-        (!traffic.ledger.doubles().is_empty(), format!("done twice: {:?}", traffic.ledger.doubles())),
-        (!traffic.wrong().is_empty(), format!("errors without advice: {:?}", traffic.wrong())),
-        (traffic.longest() > LIMITS.call + SLACK, "a call outlasted its limit".to_owned()),
+        (
+            !traffic.ledger.doubles().is_empty(),
+            format!("done twice: {:?}", traffic.ledger.doubles()),
+        ),
+        (
+            !traffic.wrong().is_empty(),
+            format!("errors without advice: {:?}", traffic.wrong()),
+        ),
+        (
+            traffic.longest() > LIMITS.call + SLACK,
+            "a call outlasted its limit".to_owned(),
+        ),
         (left, "tasks of the client are left".to_owned()),
-        (drifts.0 > LEVEL || drifts.1 > LEVEL, "memory is not level".to_owned()),
+        (
+            drifts.0 > LEVEL || drifts.1 > LEVEL,
+            "memory is not level".to_owned(),
+        ),
     ];
-    let faults: Vec<String> = faults.into_iter().filter(|fault| fault.0).map(|fault| fault.1).collect();
-    if faults.is_empty() { Ok(()) } else { Err(faults.join("; ").into()) }
+    let faults: Vec<String> = faults
+        .into_iter()
+        .filter(|fault| fault.0)
+        .map(|fault| fault.1)
+        .collect();
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults.join("; ").into())
+    }
 }
 
 #[tokio::main]

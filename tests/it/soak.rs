@@ -70,7 +70,14 @@ async fn a_client_outlives_its_servers() -> Outcome {
     assert_eq!(samples.good, samples.started);
     assert_eq!(samples.executed, samples.started);
     // Each kill is noticed by the training client, which loses the steps since its checkpoint and nothing else.
-    assert!(traffic.errors().values().map(|(times, _)| times).sum::<usize>() >= LIVES - 1);
+    assert!(
+        traffic
+            .errors()
+            .values()
+            .map(|(times, _)| times)
+            .sum::<usize>()
+            >= LIVES - 1
+    );
     let steps = traffic.ledger.steps();
     assert!(steps.good <= steps.executed && steps.executed <= steps.started);
     drop(service);

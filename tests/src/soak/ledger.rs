@@ -176,4 +176,3 @@ impl Ledger {
         self.steps.figures()
     }
 }
-

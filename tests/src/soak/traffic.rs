@@ -159,10 +159,7 @@ fn kind_and_advice(error: &Error) -> (&'static str, &'static [&'static str]) {
             "lost session",
             &["TrainingClient::renew", "call again, which opens"],
         ),
-        Error::Gone(_) => (
-            "lost promise",
-            &["saved checkpoints can be loaded again"],
-        ),
+        Error::Gone(_) => ("lost promise", &["saved checkpoints can be loaded again"]),
         Error::TimedOut(_) => ("time limit", &["it was waiting for: "]),
         _ => ("unexpected", &[]),
     }
