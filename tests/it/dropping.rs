@@ -69,7 +69,7 @@ impl Clients {
             pass.await?;
             step.await?;
             sample.await?;
-            self.service.get_server_capabilities().await?;
+            self.service.server_capabilities().await?;
             self.service.checkpoints().page(first_five()).await
         };
         let works = tokio::time::timeout(Duration::from_secs(20), works).await;
@@ -105,9 +105,7 @@ const CASES: [Case; 16] = [
     call!("create_sampling_client", |c| c
         .service
         .create_sampling_client(MODEL)),
-    call!("get_server_capabilities", |c| c
-        .service
-        .get_server_capabilities()),
+    call!("server_capabilities", |c| c.service.server_capabilities()),
     call!("forward", |c| c
         .training
         .forward(data(), Loss::cross_entropy())),
@@ -141,9 +139,9 @@ const CASES: [Case; 16] = [
         let checkpoints = c.service.checkpoints();
         async move { checkpoints.page(first_five()).await }
     }),
-    call!("sessions.get_sampler", |c| {
+    call!("sessions.sampler", |c| {
         let sessions = c.service.sessions();
-        async move { sessions.get_sampler(&c.sampler.sampler_id()).await }
+        async move { sessions.sampler(&c.sampler.sampler_id()).await }
     }),
 ];
 

@@ -116,7 +116,7 @@ async fn a_killed_server_costs_a_client_only_what_was_not_saved() -> Outcome {
     let server = Mortal::start(open()?, &url).await?;
     let mut events = named.stream(prompt("sky ->"), greedy());
     let mut last = None;
-    while let Some(event) = events.next_event().await? {
+    while let Some(event) = events.try_next().await? {
         last = Some(event);
     }
     let Some(SampleEvent::Done(done)) = last else {

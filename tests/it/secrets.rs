@@ -130,7 +130,7 @@ async fn the_key_of_a_client_is_in_a_header_and_nowhere_else() -> Outcome {
     served.stop().await?;
     let account = ServiceClient::new(config)?.account();
     let lost = std::time::Duration::from_millis(200);
-    let lost = tokio::time::timeout(lost, account.get_api_key()).await;
+    let lost = tokio::time::timeout(lost, account.api_key()).await;
     assert!(lost.is_err(), "a server that is gone is waited for");
 
     ear.hear(&std::fs::read_to_string(&cassette)?);

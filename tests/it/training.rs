@@ -6,7 +6,7 @@ use tinker_local::LocalEngine;
 use crate::support::{MODEL, Outcome, Served, data, greedy, in_process, lora, prompt, text};
 
 async fn learns(service: ServiceClient) -> Outcome {
-    let models = service.get_server_capabilities().await?.supported_models;
+    let models = service.server_capabilities().await?.supported_models;
     assert_eq!(models[0].model_name.as_deref(), Some(MODEL));
 
     let training = service.create_lora_training_client(MODEL, lora()).await?;

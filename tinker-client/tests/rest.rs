@@ -19,7 +19,7 @@ async fn runs_and_checkpoints_are_found_changed_and_deleted() -> Result<(), Box<
     let all = runs.list(ListOptions::default()).all().await?;
     assert_eq!(all.len(), 1);
     assert_eq!(&all[0].training_run_id, training.model_id());
-    assert_eq!(runs.get_by_checkpoint(&saved).await?.lora_rank, Some(4));
+    assert_eq!(runs.by_checkpoint(&saved).await?.lora_rank, Some(4));
     let session = service.session_id().ok_or("no session")?;
     let sessions = service.sessions().list(ListOptions::default());
     let sessions = sessions.all().await?;

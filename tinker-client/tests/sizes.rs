@@ -40,7 +40,7 @@ fn of_rest(sizes: &mut Sizes, service: &ServiceClient) -> Result<(), Box<dyn std
     let (sessions, account) = (service.sessions(), service.account());
     let all = ListOptions::default;
     note!(sizes, service: check_health());
-    note!(sizes, runs: get(&run), get_by_checkpoint(&path), page(all()));
+    note!(sizes, runs: get(&run), by_checkpoint(&path), page(all()));
     note!(sizes, checkpoints:
         page(all()),
         list_by_run(&run),
@@ -57,7 +57,7 @@ fn of_rest(sizes: &mut Sizes, service: &ServiceClient) -> Result<(), Box<dyn std
     note!(sizes, sessions:
         get(&session),
         page(all()),
-        get_sampler(&sampler),
+        sampler(&sampler),
         search_page(SearchSessions::default()),
         assign_project(&session, "p"),
         export_trace(&session),
@@ -76,7 +76,7 @@ fn of_rest(sizes: &mut Sizes, service: &ServiceClient) -> Result<(), Box<dyn std
     );
     note!(sizes, account:
         whoami(),
-        get_api_key(),
+        api_key(),
         delete_api_key(),
         audit_log(AuditScope::All, None),
         billing_usage(from, to),
@@ -102,9 +102,8 @@ async fn futures_of_public_calls_are_small() -> Result<(), Box<dyn std::error::E
     let mut sizes = Sizes(Vec::new());
 
     note!(sizes, service:
-        get_server_capabilities(),
+        server_capabilities(),
         check_access(),
-        copy_weights(CopyOptions::new("tinker://s:train:0/weights/a".parse::<CheckpointPath>()?)),
         close(FinishReason::Success),
         close_with_detail(FinishReason::Success, "x"),
         create_lora_training_client("tinker-local/tiny", LoraConfig::new(4)),
@@ -138,7 +137,7 @@ async fn futures_of_public_calls_are_small() -> Result<(), Box<dyn std::error::E
         compute_logprobs(prompt()),
     );
     let mut stream = sampling.stream(prompt(), params());
-    sizes.note("SampleStream::next_event", stream.next_event());
+    sizes.note("SampleStream::try_next", stream.try_next());
     sizes.note("SampleStream", std::future::ready(stream));
     let many = sampling.sample_many(vec![prompt(); 100], params(), 1);
     sizes.note("sample_many", std::future::ready(many));

@@ -66,12 +66,9 @@ async fn a_dropped_stream_leaves_room_for_others() -> Result<(), Box<dyn Error>>
     let long = SamplingParams::default().with_max_tokens(150);
     for _ in 0..20 {
         let mut stream = sampler.stream(prompt(), long.clone());
-        assert!(stream.next_event().await?.is_some());
+        assert!(stream.try_next().await?.is_some());
     }
-    let error = sampler
-        .stream(ModelInput::default(), long)
-        .next_event()
-        .await;
+    let error = sampler.stream(ModelInput::default(), long).try_next().await;
     assert!(error.is_err(), "an empty prompt is refused");
     Ok(())
 }

@@ -110,7 +110,7 @@ impl Call {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Open => "first use",
-            Self::Capabilities => "get_server_capabilities",
+            Self::Capabilities => "server_capabilities",
             Self::NewModel { .. } => "create_lora_training_client",
             Self::LoadModel { .. } => "create_training_client_from_state",
             Self::NewSampler(_) => "create_sampling_client",
@@ -135,7 +135,7 @@ impl Call {
             Self::Sample { .. } => "sample",
             Self::Close { .. } => "close",
             Self::Rest(call) => call.name(),
-            Self::CopyOfService(_) => "copy_weights",
+            Self::CopyOfService(_) => "call(CopyWeights)",
             Self::Admin(call) => call.name(),
         }
     }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::json;
+use tinker_client::transport::{self, Class};
 use tinker_client::{
     Error, ForwardBackwardOutput, LossHandle, SamplerHandle, SamplingClient, SamplingSource,
     ServiceClient, TrainingClient,
 };
-use tinker_types::SamplerSaveKind;
+use tinker_types::{CopyWeights, Endpoint, SamplerSaveKind};
 
 use super::call::{Call, Work};
 use super::custom_loss;
@@ -63,7 +64,7 @@ pub(crate) async fn start(call: Call, clients: &Clients) -> Result<Running, Stri
         } => model(service.create_training_client_from_state_with_optimizer(options)),
         Call::Capabilities => {
             // Calls that are plain futures and finish at once.
-            let result = service.get_server_capabilities().await;
+            let result = service.server_capabilities().await;
             let value = result.map(|capabilities| Outcome::Value {
                 class: "GetServerCapabilitiesResponse",
                 value: json!(capabilities),
@@ -81,9 +82,12 @@ pub(crate) async fn start(call: Call, clients: &Clients) -> Result<Running, Stri
         Call::Rest(call) => done(call.make(&clients.apart).await),
         Call::Admin(call) => done(call.make(&clients.apart.account()).await),
         Call::CopyOfService(copy) => {
-            let options = copy.options().map_err(|error| error.to_string())?;
-            let copied = service.copy_weights(options).await;
-            done(copied.map(|path| Outcome::Text(path.to_string())))
+            let request = copy.request().map_err(|error| error.to_string())?;
+            // The checkpoint client names itself in this request; the recording names the service client.
+            let call = transport::Call::new(CopyWeights::NAME, Class::Rest)
+                .with_caller("ServiceClient.copy_weights");
+            let copied = service.call(&request).with_call(call).await;
+            done(copied.map(|copied| Outcome::Text(copied.tinker_path.to_string())))
         }
         Call::Train { model, work } => match clients.models.get(&model) {
             Some(client) => train(client, work, clients)?,

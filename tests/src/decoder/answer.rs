@@ -127,7 +127,7 @@ impl Lab {
                     let prompt = ModelInput::from_tokens([1, 2]);
                     if ask % 12 == 5 {
                         let mut events = sampler.stream(prompt, params);
-                        while let Ok(Some(_event)) = events.next_event().await {}
+                        while let Ok(Some(_event)) = events.try_next().await {}
                         return;
                     }
                     let _ended = sampler.sample(prompt, params).await;
@@ -138,7 +138,7 @@ impl Lab {
                 more => {
                     Self::set(answers, Some(odd));
                     match more {
-                        6 => drop(client.get_server_capabilities().await),
+                        6 => drop(client.server_capabilities().await),
                         7 => drop(client.runs().get(path.run()).await),
                         8 => drop(checkpoints.page(ListOptions::default()).await),
                         9 => drop(checkpoints.get(&path).await),

@@ -148,7 +148,7 @@ async fn login(args: &ServerArgs, context: &Context) -> anyhow::Result<()> {
     let config = config.with_api_key(&key);
     let service = ServiceClient::new(config.clone())?;
     let connection = Connection::watch(&service, &config.base_url, context.printer);
-    let info = service.account().get_api_key().await;
+    let info = service.account().api_key().await;
     drop(connection);
     let info = info.context("the key was not stored")?;
     let mut entry = StoredKey::new(key, &info.name);
@@ -262,7 +262,7 @@ async fn whoami(args: &ServerArgs, context: &Context) -> anyhow::Result<()> {
         },
         // A plain key on a server that exchanges none.
         Err(tinker_client::Error::Config(_)) => {
-            let key = account.get_api_key().await?;
+            let key = account.api_key().await?;
             Holder {
                 email: Some(key.details.user_details.email),
                 user: None,

@@ -351,7 +351,7 @@ impl Handover<'_> {
 
 /// Refuses a base model that the server does not list.
 async fn check_model(service: &ServiceClient, shown: &str, wanted: &str) -> anyhow::Result<()> {
-    let listed = service.get_server_capabilities().await?.supported_models;
+    let listed = service.server_capabilities().await?.supported_models;
     let names: Vec<String> = listed
         .into_iter()
         .filter_map(|model| model.model_name)

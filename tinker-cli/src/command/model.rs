@@ -84,11 +84,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         } => {
             let list = list.plan::<SupportedModel>()?;
             let service = service.open(context)?;
-            let mut models = service
-                .client
-                .get_server_capabilities()
-                .await?
-                .supported_models;
+            let mut models = service.client.server_capabilities().await?.supported_models;
             if let Some(text) = text.map(|text| text.to_lowercase()) {
                 let name = |model: &SupportedModel| model.model_name.clone().unwrap_or_default();
                 models.retain(|model| name(model).to_lowercase().contains(&text));
@@ -98,11 +94,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         }
         Action::Info { model, service } => {
             let service = service.open(context)?;
-            let models = service
-                .client
-                .get_server_capabilities()
-                .await?
-                .supported_models;
+            let models = service.client.server_capabilities().await?.supported_models;
             let names: Vec<String> = models
                 .iter()
                 .filter_map(|model| model.model_name.clone())

@@ -168,7 +168,7 @@ async fn generate(
     if context.report.is_text() && !args.logprobs {
         let mut texts = TextStream::new(&renderer, args.num_samples.get() as usize);
         let mut events = sampler.stream(input, options);
-        while let Some(event) = events.next_event().await? {
+        while let Some(event) = events.try_next().await? {
             texts.update(&event)?;
         }
         return Ok(());

@@ -205,7 +205,7 @@ impl Waiter<'_> {
     }
 
     async fn work(&self, service: &ServiceClient, stage: &mut String) -> Result<Answer, Failure> {
-        let supported = service.get_server_capabilities().await?.supported_models;
+        let supported = service.server_capabilities().await?.supported_models;
         let models: Vec<String> = supported
             .into_iter()
             .filter_map(|model| model.model_name)

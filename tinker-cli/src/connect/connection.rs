@@ -78,7 +78,7 @@ impl Connection {
                 let engine = setup.start(tinker_local::Limits::default())?;
                 let service = engine::client(&engine)?;
                 Ok(Self {
-                    capabilities: Box::pin(service.get_server_capabilities()).await?,
+                    capabilities: Box::pin(service.server_capabilities()).await?,
                     server: None,
                     service,
                     engine: Some(engine),
@@ -269,5 +269,5 @@ async fn first_answer(
         });
     let service = client.build()?;
     let _narration = narrator.attach(&service);
-    Ok(service.get_server_capabilities().await?)
+    Ok(service.server_capabilities().await?)
 }

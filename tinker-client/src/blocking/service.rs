@@ -65,8 +65,8 @@ impl ServiceClient {
     ///
     /// # Errors
     /// No answer, or a key that the server does not accept.
-    pub fn get_server_capabilities(&self) -> Result<ServerCapabilities, Error> {
-        self.runtime.wait(|| self.inner.get_server_capabilities())
+    pub fn server_capabilities(&self) -> Result<ServerCapabilities, Error> {
+        self.runtime.wait(|| self.inner.server_capabilities())
     }
 
     /// Creates a model in training, see

@@ -50,7 +50,7 @@ pub(super) fn key(subject: &mut Subject) -> BoxFuture<'_, Finding> {
 
 pub(super) fn capabilities(subject: &mut Subject) -> BoxFuture<'_, Finding> {
     async move {
-        let capabilities = match subject.service.get_server_capabilities().await {
+        let capabilities = match subject.service.server_capabilities().await {
             Ok(capabilities) => capabilities,
             Err(error) => {
                 return Finding::limited(told(&error), "models cannot be listed")

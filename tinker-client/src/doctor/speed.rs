@@ -17,7 +17,7 @@ pub(super) fn speed(subject: &mut Subject) -> BoxFuture<'_, Finding> {
         let mut times = Vec::with_capacity(CALLS);
         for _ in 0..CALLS {
             let began = Instant::now();
-            if let Err(error) = subject.service.get_server_capabilities().await {
+            if let Err(error) = subject.service.server_capabilities().await {
                 return Finding::skipped(told(&error));
             }
             times.push(began.elapsed());

@@ -44,7 +44,7 @@ impl AccountClient {
     /// The name and owner of the API key in use. The hosted service accepts keys here, not tokens.
     ///
     #[doc = setup!(service)]
-    /// let key = service.account().get_api_key().await?;
+    /// let key = service.account().api_key().await?;
     /// assert!(!key.name.is_empty());
     /// # Ok(())
     /// # }
@@ -52,7 +52,7 @@ impl AccountClient {
     ///
     /// # Errors
     /// 401 for an invalid key.
-    pub async fn get_api_key(&self) -> Result<ApiKeyInfo, Error> {
+    pub async fn api_key(&self) -> Result<ApiKeyInfo, Error> {
         ask(&self.state, "RestClient.get_api_key", GetApiKey {}).await
     }
 

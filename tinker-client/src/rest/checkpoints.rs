@@ -11,9 +11,7 @@ use tinker_types::{
 };
 
 use crate::error::Error;
-use crate::rest::{
-    copy::copy_weights, copy_options::CopyOptions, list_options::ListOptions, pages::Pages,
-};
+use crate::rest::{copy::copy, copy_options::CopyOptions, list_options::ListOptions, pages::Pages};
 use crate::service::client::ServiceClient;
 use crate::session::ask::{ask, ask_void, set};
 use crate::session::state::ClientState;
@@ -220,7 +218,7 @@ impl CheckpointClient {
     /// Before anything is sent: no project in the options and in [`Config`](crate::Config), or a token that is not a
     /// valid header value. 404 if the checkpoint does not exist or is not readable.
     pub async fn copy(&self, options: impl Into<CopyOptions>) -> Result<CheckpointPath, Error> {
-        copy_weights(&self.state, "RestClient.copy_weights", options.into()).await
+        copy(&self.state, options.into()).await
     }
 
     /// Signed URLs of the files of an external checkpoint, by file name. The URLs need no key and grant access to

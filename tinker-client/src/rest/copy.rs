@@ -12,10 +12,11 @@ use crate::wire::api::Answer;
 
 const ACCESS_TOKEN: HeaderName = HeaderName::from_static(header::WEIGHTS_ACCESS_TOKEN);
 
-/// Copies a checkpoint into a project, for a public method, and returns the path of the copy.
-pub(crate) async fn copy_weights(
+const METHOD: &str = "RestClient.copy_weights";
+
+/// Copies a checkpoint into a project and returns the path of the copy.
+pub(crate) async fn copy(
     state: &ClientState,
-    method: &'static str,
     options: CopyOptions,
 ) -> Result<CheckpointPath, Error> {
     let project = options
@@ -30,13 +31,13 @@ pub(crate) async fn copy_weights(
     let mut request = CopyWeights::new(&options.path, project);
     request.ttl_seconds = options.ttl.map(|ttl| ttl.as_secs());
     let Some(token) = options.access_token else {
-        return Ok(ask(state, method, request).await?.tinker_path);
+        return Ok(ask(state, METHOD, request).await?.tinker_path);
     };
     let mut value = HeaderValue::from_str(token.expose())
         .map_err(|_| InvalidValue::new("access_token", "is not a valid header value"))?;
     value.set_sensitive(true);
     let api = &state.connection().await?.api;
-    let call = call::<CopyWeights>(method);
+    let call = call::<CopyWeights>(METHOD);
     let mut request = api.manner().request(&request, call)?;
     request.headers_mut().insert(ACCESS_TOKEN, value);
     let answer = Box::pin(api.exchange(request, Answer::into_message::<WeightsCopied>)).await;

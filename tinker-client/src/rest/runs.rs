@@ -109,7 +109,7 @@ impl RunClient {
     ///
     #[doc = setup!(training)]
     /// let saved = training.save_state("first").await?.path;
-    /// let run = service.runs().get_by_checkpoint(&saved).await?;
+    /// let run = service.runs().by_checkpoint(&saved).await?;
     /// assert_eq!(&run.training_run_id, training.model_id());
     /// # Ok(())
     /// # }
@@ -117,7 +117,7 @@ impl RunClient {
     ///
     /// # Errors
     /// As for [`get`](Self::get).
-    pub async fn get_by_checkpoint(&self, path: &CheckpointPath) -> Result<TrainingRun, Error> {
+    pub async fn by_checkpoint(&self, path: &CheckpointPath) -> Result<TrainingRun, Error> {
         let method = "RestClient.get_training_run_by_tinker_path";
         ask(&self.state, method, self.request(path.run())).await
     }

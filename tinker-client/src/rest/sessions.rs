@@ -98,7 +98,7 @@ impl SessionClient {
     /// The base model and checkpoint of a sampler.
     ///
     #[doc = setup!(sampling)]
-    /// let sampler = service.sessions().get_sampler(&sampling.sampler_id()).await?;
+    /// let sampler = service.sessions().sampler(&sampling.sampler_id()).await?;
     /// assert_eq!(sampler.sampler_id, sampling.sampler_id());
     /// # Ok(())
     /// # }
@@ -106,7 +106,7 @@ impl SessionClient {
     ///
     /// # Errors
     /// 404 if the sampler does not exist.
-    pub async fn get_sampler(&self, id: &SamplingSessionId) -> Result<SamplerInfo, Error> {
+    pub async fn sampler(&self, id: &SamplingSessionId) -> Result<SamplerInfo, Error> {
         let request = GetSampler::new(id.clone());
         ask(&self.state, "RestClient.get_sampler", request).await
     }

@@ -25,7 +25,7 @@ impl AccountClient {
     /// ```
     ///
     /// # Errors
-    /// A plain API key on a server that exchanges no keys; use [`get_api_key`](Self::get_api_key) there.
+    /// A plain API key on a server that exchanges no keys; use [`api_key`](Self::api_key) there.
     pub async fn whoami(&self) -> Result<Whoami, Error> {
         let connection = self.state.connection().await?;
         let credential = connection.credential.as_ref().ok_or_else(no_token)?;

@@ -123,7 +123,7 @@ impl SamplingClient {
     /// Id of the sampler. It changes when the sampler is made again after the loss of its session.
     ///
     #[doc = setup!(sampling)]
-    /// let sampler = service.sessions().get_sampler(&sampling.sampler_id()).await?;
+    /// let sampler = service.sessions().sampler(&sampling.sampler_id()).await?;
     /// assert_eq!(sampler.base_model, "tinker-local/tiny");
     /// # Ok(())
     /// # }

@@ -32,7 +32,7 @@ use crate::wire::{extra::Extended, request};
 const OPERATION: &str = route::STREAM_SAMPLE;
 const METHOD: &str = "SamplingClient.stream";
 
-/// The events of a sample in progress, as a [`Stream`]; [`next_event`](Self::next_event) works without stream
+/// The events of a sample in progress, as a [`Stream`]; [`try_next`](Self::try_next) works without stream
 /// combinators. Ends after [`SampleEvent::Done`] or the first error. Dropping it cancels the sample.
 #[must_use = "nothing is sent before an event is polled"]
 pub struct SampleStream(BoxStream<'static, Result<SampleEvent, Error>>);
@@ -49,7 +49,7 @@ impl SamplingClient {
     /// let params = SamplingParams::default().with_max_tokens(8).with_seed(1);
     /// let mut events = sampling.stream([72, 105], params);
     /// let mut drawn = Vec::new();
-    /// while let Some(event) = events.next_event().await? {
+    /// while let Some(event) = events.try_next().await? {
     ///     match event {
     ///         SampleEvent::Tokens { tokens, .. } => drawn.extend(tokens),
     ///         SampleEvent::Done(response) => assert_eq!(response.sequences[0].tokens, drawn),
@@ -84,7 +84,7 @@ impl SampleStream {
     ///
     /// # Errors
     /// The sample failed. No event follows.
-    pub async fn next_event(&mut self) -> Result<Option<SampleEvent>, Error> {
+    pub async fn try_next(&mut self) -> Result<Option<SampleEvent>, Error> {
         self.0.try_next().await
     }
 }

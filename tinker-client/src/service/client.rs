@@ -3,16 +3,13 @@
 use std::sync::Arc;
 
 use tinker_transport::{Billing, Call, Class};
-use tinker_types::{
-    CheckpointPath, Endpoint, GetHealth, GetServerCapabilities, ServerCapabilities, SessionId,
-};
+use tinker_types::{Endpoint, GetHealth, GetServerCapabilities, ServerCapabilities, SessionId};
 
 use super::create;
 use crate::custom_loss;
 use crate::custom_loss::{graph::LossGraph, handle::LossHandle};
 use crate::error::{DecodeError, Error};
 use crate::operation::pending::Pending;
-use crate::rest::{copy, copy_options::CopyOptions};
 use crate::sampling;
 use crate::sampling::{client::SamplingClient, handle::SamplerHandle, source::SamplingSource};
 use crate::session::{ask::ask, connection::Repeats, learned::ServerFacts, state::ClientState};
@@ -39,7 +36,7 @@ use crate::wire::{console, request::repeatable};
 /// let engine = LocalEngine::builtin()?;
 /// let service = ServiceClient::builder().leaf(engine.service()).build()?;
 ///
-/// let models = service.get_server_capabilities().await?.supported_models;
+/// let models = service.server_capabilities().await?.supported_models;
 /// let base = models[0].model_name.as_deref().unwrap_or_default();
 /// let training = service.create_lora_training_client(base, LoraConfig::new(16)).await?;
 /// let sampling = service.create_sampling_client(base).await?;
@@ -65,7 +62,7 @@ impl ServiceClient {
     /// The models of the server. Opens no session.
     ///
     #[doc = setup!(service)]
-    /// let models = service.get_server_capabilities().await?.supported_models;
+    /// let models = service.server_capabilities().await?.supported_models;
     /// assert_eq!(models[0].model_name.as_deref(), Some("tinker-local/tiny"));
     /// # Ok(())
     /// # }
@@ -73,7 +70,7 @@ impl ServiceClient {
     ///
     /// # Errors
     /// No answer, or an error status; usually the first call that an invalid key fails.
-    pub async fn get_server_capabilities(&self) -> Result<ServerCapabilities, Error> {
+    pub async fn server_capabilities(&self) -> Result<ServerCapabilities, Error> {
         let method = "ServiceClient.get_server_capabilities";
         ask(&self.state, method, GetServerCapabilities {}).await
     }
@@ -262,28 +259,6 @@ impl ServiceClient {
         Err(DecodeError::new(GetHealth::NAME, what).into())
     }
 
-    /// Copies a checkpoint into a project and returns the path of the copy.
-    ///
-    #[doc = setup!(training)]
-    /// use tinker_client::CopyOptions;
-    ///
-    /// let saved = training.save_state("first").await?.path;
-    /// let copy = service.copy_weights(CopyOptions::new(saved).with_project_id("mine")).await?;
-    /// assert_ne!(copy.run(), training.model_id());
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    /// As for [`CheckpointClient::copy`](crate::CheckpointClient::copy).
-    pub async fn copy_weights(
-        &self,
-        options: impl Into<CopyOptions>,
-    ) -> Result<CheckpointPath, Error> {
-        let method = "ServiceClient.copy_weights";
-        copy::copy_weights(&self.state, method, options.into()).await
-    }
-
     /// Findings about the server so far; `None` before the first request.
     ///
     #[doc = setup!(training)]
@@ -291,11 +266,11 @@ impl ServiceClient {
     ///
     /// let data = vec![Datum::supervised(&[72, 105], &[33])];
     /// training.forward_backward(data, Loss::cross_entropy()).await?;
-    /// assert_eq!(service.learned().and_then(|facts| facts.wire), Some(Wire::Protobuf));
+    /// assert_eq!(service.server_facts().and_then(|facts| facts.wire), Some(Wire::Protobuf));
     /// # Ok(())
     /// # }
     /// ```
-    pub fn learned(&self) -> Option<ServerFacts> {
+    pub fn server_facts(&self) -> Option<ServerFacts> {
         let connection = self.state.opened_connection()?;
         Some(connection.learned.facts())
     }

@@ -14,7 +14,7 @@ impl ServiceClient {
     /// # let engine = tinker_local::LocalEngine::builtin()?;
     /// # let service = ServiceClient::builder().leaf(engine.service()).build()?;
     /// service.attach_logger();
-    /// service.get_server_capabilities().await?; // INFO answered operation="get_server_capabilities" ...
+    /// service.server_capabilities().await?; // INFO answered operation="get_server_capabilities" ...
     /// # Ok(())
     /// # }
     /// ```

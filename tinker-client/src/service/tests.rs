@@ -331,7 +331,7 @@ async fn creations_do_not_wait_out_a_billing_pause() {
 async fn capabilities_need_no_session() {
     let server = FakeServer::new();
     let service = server.service();
-    let models = assert_small(service.get_server_capabilities(), 2048)
+    let models = assert_small(service.server_capabilities(), 2048)
         .await
         .unwrap();
     assert_eq!(
@@ -353,7 +353,7 @@ async fn a_server_that_wants_tokens_gets_them() {
         );
     let config = Config::new("http://fake").with_api_key("raw");
     let service = server.builder().config(config).build().unwrap();
-    service.get_server_capabilities().await.unwrap();
+    service.server_capabilities().await.unwrap();
     let keys: Vec<_> = server
         .seen()
         .iter()

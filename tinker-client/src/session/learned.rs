@@ -39,7 +39,7 @@ struct Tested {
 }
 
 /// Findings of a client about its server, see
-/// [`ServiceClient::learned`](crate::ServiceClient::learned). They are renewed after an hour; the test of passes without
+/// [`ServiceClient::server_facts`](crate::ServiceClient::server_facts). They are renewed after an hour; the test of passes without
 /// gradients is kept between runs for a day, see [`Config::findings`](crate::Config::findings).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 use tinker_client::transport::{Call, Class, Replay};
 use tinker_client::{AccessScope, CheckpointPath, CopyOptions, Error, ListOptions, ServiceClient};
-use tinker_types::{Endpoint, GetServerCapabilities, InvalidValue, SearchSessions};
+use tinker_types::{CopyWeights, Endpoint, GetServerCapabilities, InvalidValue, SearchSessions};
 
 use crate::vectors::outcome::Outcome;
 
@@ -53,6 +53,13 @@ pub(crate) struct Copy {
 }
 
 impl Copy {
+    pub(crate) fn request(self) -> Result<CopyWeights, InvalidValue> {
+        let project = self.project_id.unwrap_or_default();
+        let mut request = CopyWeights::new(&self.source.parse()?, project);
+        request.ttl_seconds = self.ttl.map(|ttl| ttl.as_secs());
+        Ok(request)
+    }
+
     pub(crate) fn options(self) -> Result<CopyOptions, InvalidValue> {
         let mut options = CopyOptions::new(self.source.parse()?);
         options.project_id = self.project_id;
@@ -69,7 +76,7 @@ impl RestCall {
         match self {
             Self::Capabilities => "call(GetServerCapabilities)",
             Self::TrainingRun(..) => "runs.get",
-            Self::TrainingRunOf(_) => "runs.get_by_checkpoint",
+            Self::TrainingRunOf(_) => "runs.by_checkpoint",
             Self::TrainingRuns(..) => "runs.page",
             Self::CheckpointsOfRun(_) => "checkpoints.list_by_run",
             Self::Checkpoints(_) => "checkpoints.page",
@@ -85,7 +92,7 @@ impl RestCall {
             Self::SearchSessions(_) => "sessions.search_page",
             Self::AssignProject(..) => "sessions.assign_project",
             Self::ExportTrace(_) => "sessions.export_trace",
-            Self::Sampler(_) => "sessions.get_sampler",
+            Self::Sampler(_) => "sessions.sampler",
             Self::Whoami => "account.whoami",
             Self::Health => "check_health",
         }
@@ -111,7 +118,7 @@ impl RestCall {
                 value("TrainingRun", run)
             }
             Self::TrainingRunOf(path) => {
-                let run = service.runs().get_by_checkpoint(&parse(&path)?).await?;
+                let run = service.runs().by_checkpoint(&parse(&path)?).await?;
                 value("TrainingRun", run)
             }
             Self::TrainingRuns(page, scope, project_id) => {
@@ -156,7 +163,7 @@ impl RestCall {
             }
             Self::ExportTrace(id) => Outcome::Text(own.export_trace(&id.as_str().into()).await?),
             Self::Sampler(id) => {
-                let sampler = own.get_sampler(&id.as_str().into()).await?;
+                let sampler = own.sampler(&id.as_str().into()).await?;
                 value("GetSamplerResponse", sampler)
             }
             Self::Whoami => value("WhoamiResponse", service.account().whoami().await?),

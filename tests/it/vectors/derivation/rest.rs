@@ -57,15 +57,13 @@ pub(super) fn checkpoint(
 }
 
 pub(super) fn copy_weights(request: CopyWeights, asked: &Asked, named: &str) -> Derived {
-    let mut copy = Copy {
+    let copy = Copy {
         source: request.source_path,
         project_id: request.destination_project_id,
         ttl: request.ttl_seconds.map(Duration::from_secs),
         access_token: asked.header(ACCESS_TOKEN).map(str::to_owned),
     };
     if named.starts_with("ServiceClient") {
-        // The project is that of its settings.
-        copy.project_id = None;
         return Call::CopyOfService(copy).into();
     }
     Call::Rest(RestCall::Copy(copy)).into()

@@ -30,11 +30,6 @@ pub(crate) fn configure(name: &str, mut config: Config) -> Config {
         "auth/key_bad_prefix" => Config::default().with_api_key("sk-123"),
         "auth/key_missing" => Config::default(),
         "auth/key_expired_jwt" => config.with_api_key(EXPIRED),
-        // The project appears in no session.
-        "rest/copy_weights_service_client" => {
-            config.project_id = Some("proj-9".to_owned());
-            config
-        }
         // An environment variable of the official client, a setting here.
         "telemetry/disabled" => config.with_telemetry(false),
         _ => config,

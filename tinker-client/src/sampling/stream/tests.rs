@@ -27,7 +27,7 @@ fn start(client: &SamplingClient) -> SampleStream {
 
 /// Its first event comes, or nothing does for a long time.
 async fn begins(events: &mut SampleStream) -> bool {
-    let first = timeout(Duration::from_secs(1000), events.next_event()).await;
+    let first = timeout(Duration::from_secs(1000), events.try_next()).await;
     first.is_ok_and(|event| event.unwrap().is_some())
 }
 
@@ -71,13 +71,13 @@ async fn its_place_is_free_after_the_last_event() {
     for _ in 0..5 {
         let mut events = start(&client);
         assert!(begins(&mut events).await);
-        let last = events.next_event().await.unwrap();
+        let last = events.try_next().await.unwrap();
         assert!(matches!(last, Some(SampleEvent::Done(_))));
         // Kept, as a caller may.
         ended.push(events);
     }
     for events in &mut ended {
-        assert!(events.next_event().await.unwrap().is_none());
+        assert!(events.try_next().await.unwrap().is_none());
     }
 }
 

@@ -188,7 +188,7 @@ async fn a_server_may_insist_on_a_credential_command() {
     server.always("client/config", 200, flags);
     let config = Config::new("http://fake").with_api_key("tml-1");
     let client = server.builder().config(config).build().unwrap();
-    let error = client.get_server_capabilities().await.unwrap_err();
+    let error = client.server_capabilities().await.unwrap_err();
     assert!(
         error.to_string().contains("TINKER_CREDENTIAL_CMD"),
         "{error}"
@@ -310,7 +310,7 @@ async fn hedging_of_the_configuration_repeats_a_slow_read() {
     let hedge = HedgeLayer::after(Duration::from_secs(2));
     let config = Config::new("http://fake").with_hedge(hedge);
     let service = server.builder().config(config).build().unwrap();
-    service.get_server_capabilities().await.unwrap();
+    service.server_capabilities().await.unwrap();
     assert_eq!(server.seconds("get_server_capabilities"), [0.0, 2.0]);
 }
 

@@ -108,7 +108,7 @@ fn unit<T: Send + 'static>(
 const CALLS: &[(&str, Call)] = &[
     ("get_server_capabilities", |clients| {
         let service = clients.service.clone();
-        unit(async move { service.get_server_capabilities().await })
+        unit(async move { service.server_capabilities().await })
     }),
     ("create_model", |clients| {
         unit(
