@@ -32,10 +32,10 @@ const LIMITS: Limits = Limits {
 const SLACK: Duration = Duration::from_secs(1);
 /// Time for which nothing listens.
 const AWAY: Duration = Duration::from_secs(2);
-/// The same for every third server: longer than the limit of a call.
+/// The same after every third server, from the first on: longer than the limit of a call.
 const LONG_AWAY: Duration = Duration::from_secs(15);
-/// Readings of memory at the end of each life, one a second.
-const READINGS: usize = 10;
+/// Readings of memory at the end of each life, one a second, while no call is in flight.
+const READINGS: usize = 5;
 /// How far memory may be from that of the second life.
 const LEVEL: f64 = 0.05;
 
@@ -178,14 +178,16 @@ async fn soak(lives: usize, life: Duration) -> Result<(), Box<dyn Error>> {
     let mut memory = Vec::new();
     for number in 1..=lives {
         sleep(life.saturating_sub(Duration::from_secs(READINGS as u64))).await;
+        traffic.pause().await;
         let now = Memory::read().await;
+        traffic.resume();
         let (samples, steps) = (traffic.ledger.samples().good, traffic.ledger.steps().good);
         let (allocated, resident) = (now.allocated >> 10, now.resident >> 10);
         println!("| {number} | {samples} | {steps} | {allocated} | {resident} |");
         memory.push(now);
         if number < lives {
             server.kill()?;
-            let is_long = number.is_multiple_of(3);
+            let is_long = number % 3 == 1;
             sleep(if is_long { LONG_AWAY } else { AWAY }).await;
             server = Server::start(address, folder.path(), &traffic)?;
         }

@@ -1,7 +1,7 @@
 //! Samples and steps at a steady rate, each with a time limit.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use tokio::time::{Instant, sleep};
 use super::ledger::Ledger;
 
 const STEPS_BETWEEN_SAVES: usize = 3;
+/// Time between two looks at a pause.
+const REST: Duration = Duration::from_millis(5);
 
 /// Times of the calls.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +36,8 @@ pub struct Traffic {
     pub ledger: Ledger,
     limits: Limits,
     is_over: AtomicBool,
+    is_paused: AtomicBool,
+    in_flight: AtomicUsize,
     seen: Mutex<Seen>,
 }
 
@@ -53,6 +57,8 @@ impl Traffic {
             ledger,
             limits,
             is_over: AtomicBool::new(false),
+            is_paused: AtomicBool::new(false),
+            in_flight: AtomicUsize::new(0),
             seen: Mutex::default(),
         }
     }
@@ -60,6 +66,25 @@ impl Traffic {
     /// Starts no further calls. [`draw`](Self::draw) and [`train`](Self::train) return when those in flight have ended.
     pub fn end(&self) {
         self.is_over.store(true, Ordering::SeqCst);
+    }
+
+    /// Starts no further calls until [`resume`](Self::resume), and waits for those in flight.
+    pub async fn pause(&self) {
+        self.is_paused.store(true, Ordering::SeqCst);
+        while self.in_flight.load(Ordering::SeqCst) > 0 {
+            sleep(REST).await;
+        }
+    }
+
+    /// Starts calls again.
+    pub fn resume(&self) {
+        self.is_paused.store(false, Ordering::SeqCst);
+    }
+
+    async fn unpaused(&self) {
+        while self.is_paused.load(Ordering::SeqCst) && self.goes_on() {
+            sleep(REST).await;
+        }
     }
 
     fn goes_on(&self) -> bool {
@@ -87,7 +112,9 @@ impl Traffic {
 
     async fn wait<T>(&self, pending: Pending<T>) -> Result<T, Error> {
         let began = Instant::now();
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
         let result = pending.within(self.limits.call).await;
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
         let mut seen = self.seen();
         seen.longest = seen.longest.max(began.elapsed());
         if let Err(error) = &result {
@@ -120,6 +147,7 @@ impl Traffic {
             });
             while samples.try_join_next().is_some() {}
             sleep(self.limits.between_samples).await;
+            self.unpaused().await;
         }
         samples.join_all().await;
     }
@@ -148,6 +176,7 @@ impl Traffic {
                 is_lost = renewed.map(|renewed| training = renewed).is_err();
             }
             sleep(self.limits.between_steps).await;
+            self.unpaused().await;
         }
     }
 }

@@ -83,6 +83,10 @@ fn results_of_every_management_command_fit_their_schemas() {
         ),
         ("checkpoint-import", &["checkpoint", "import", "out"]),
         (
+            "checkpoint-push",
+            &["checkpoint", "push", "out", "me/adapter", "--dry-run"],
+        ),
+        (
             "checkpoint-delete",
             &["checkpoint", "delete", &b, &c, "--dry-run"],
         ),

@@ -133,7 +133,10 @@ impl Received {
     }
 }
 
-pub(super) fn options(parallel: usize, context: &Context) -> (DownloadOptions, Arc<Mutex<Received>>) {
+pub(super) fn options(
+    parallel: usize,
+    context: &Context,
+) -> (DownloadOptions, Arc<Mutex<Received>>) {
     let bar = Mutex::new(Progress::start(context.printer, "download", 100));
     let shared = Arc::new(Mutex::new(Received::default()));
     let received = Arc::clone(&shared);
