@@ -2,7 +2,6 @@
 
 use std::error::Error;
 
-use futures_util::TryStreamExt;
 use tinker_client::{SampleEvent, SamplingParams, ServiceClient};
 use tinker_local::LocalEngine;
 
@@ -14,7 +13,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let prompt: Vec<u32> = "The sky is".bytes().map(u32::from).collect();
     let params = SamplingParams::default().with_max_tokens(24).with_seed(1);
 
-    let mut stream = std::pin::pin!(sampler.stream(prompt, params));
+    let mut stream = sampler.stream(prompt, params);
     let (mut seen, mut pieces) = (Vec::new(), 0);
     while let Some(event) = stream.try_next().await? {
         match event {
