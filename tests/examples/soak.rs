@@ -34,7 +34,8 @@ const SLACK: Duration = Duration::from_secs(1);
 const AWAY: Duration = Duration::from_secs(2);
 /// The same after every third server, from the first on: longer than the limit of a call.
 const LONG_AWAY: Duration = Duration::from_secs(15);
-/// Readings of memory at the end of each life, one a second, while no call is in flight.
+/// Readings of memory after each life, one a second. No call is in flight, and no connection is open: the number of idle
+/// ones depends on how busy the machine was.
 const READINGS: usize = 5;
 /// How far memory may be from that of the second life.
 const LEVEL: f64 = 0.05;
@@ -179,24 +180,24 @@ async fn soak(lives: usize, life: Duration) -> Result<(), Box<dyn Error>> {
     for number in 1..=lives {
         sleep(life.saturating_sub(Duration::from_secs(READINGS as u64))).await;
         traffic.pause().await;
+        server.kill()?;
         let now = Memory::read().await;
-        traffic.resume();
         let (samples, steps) = (traffic.ledger.samples().good, traffic.ledger.steps().good);
         let (allocated, resident) = (now.allocated >> 10, now.resident >> 10);
         println!("| {number} | {samples} | {steps} | {allocated} | {resident} |");
         memory.push(now);
-        if number < lives {
-            server.kill()?;
-            let is_long = number % 3 == 1;
-            sleep(if is_long { LONG_AWAY } else { AWAY }).await;
-            server = Server::start(address, folder.path(), &traffic)?;
+        if number == lives {
+            break;
         }
+        traffic.resume();
+        let is_long = number % 3 == 1;
+        sleep(if is_long { LONG_AWAY } else { AWAY }).await;
+        server = Server::start(address, folder.path(), &traffic)?;
     }
     traffic.end();
     drawing.await?;
     training.await?;
     drop(service);
-    server.kill()?;
     let gone = async {
         while runtime.num_alive_tasks() > tasks_before {
             sleep(Duration::from_millis(20)).await;
