@@ -20,15 +20,12 @@ import threading
 import time
 
 os.environ["TINKER_TELEMETRY"] = "0"
-os.environ["SSL_CERT_FILE"] = sys.argv[3]
 
 import numpy as np
 import tinker
 from tinker import types
 
 PROMPT, SEQUENCES = 32, 16
-# Rows and tokens of the batch that is sent beside samples.
-UPLOAD = 256, 4096
 
 
 def memory(field):
@@ -119,24 +116,6 @@ def run(service, workload):
         in_flight, count = numbers
         samples(client, sequences, in_flight, in_flight)
         return samples(client, sequences, in_flight, count)
-    if verb == "beside":
-        trainer = service.create_lora_training_client(base_model="m", rank=8).result()
-        batch, ended = data(*UPLOAD), threading.Event()
-
-        def upload():
-            while not ended.is_set():
-                trainer.forward_backward(batch, "cross_entropy").result()
-
-        client = service.create_sampling_client(base_model="m").result()
-        in_flight, count = numbers
-        samples(client, 1, in_flight, in_flight)
-        thread = threading.Thread(target=upload)
-        thread.start()
-        try:
-            return samples(client, 1, in_flight, count)
-        finally:
-            ended.set()
-            thread.join()
     rows, tokens, count = numbers
     client = service.create_lora_training_client(base_model="m", rank=8).result()
     batch = data(rows, tokens)
@@ -154,16 +133,11 @@ def run(service, workload):
 
 
 def main():
-    connect = lambda url: tinker.ServiceClient(base_url=url, api_key="tml-benchmark")
-    plain, secure = connect(sys.argv[1]), None
+    service = tinker.ServiceClient(base_url=sys.argv[1], api_key="tml-benchmark")
     print(f"tinker {tinker.__version__} on Python {sys.version.split()[0]}", flush=True)
     for line in sys.stdin:
         try:
-            if line.startswith("tls "):
-                secure = secure or connect(sys.argv[2])
-                print(run(secure, line.removeprefix("tls ")), flush=True)
-            else:
-                print(run(plain, line), flush=True)
+            print(run(service, line), flush=True)
         except Exception as error:
             print("cannot:", " ".join(str(error).split()), flush=True)
 

@@ -5,20 +5,26 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::{Request, Response, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use tinker_client::{Config, ServiceClient};
 use tinker_transport::{Body, TransportError};
 
 use crate::Outcome;
 use crate::answers::Answers;
-use crate::connection::Http;
-use crate::ours::{Samples, UPLOAD, data, in_flight, pass, training};
-use crate::target::Target;
+use crate::ours::{Samples, data, in_flight, pass, training};
 use crate::usage::{Cost, Meter};
 use crate::workload::Workload;
 
-/// Sends the requests of a workload to a server.
-pub(crate) async fn run(target: &Target, workload: &Workload) -> Outcome<Cost> {
-    let (http, url) = (Http::new(target).await?, target.url.as_str());
+type Http = Client<HttpConnector, Full<Bytes>>;
+
+/// Sends the requests of a workload to the server at `url`.
+pub(crate) async fn run(url: &str, workload: &Workload) -> Outcome<Cost> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    let http: Http = Client::builder(TokioExecutor::new()).build(connector);
     let (count, calls, parallel) = match *workload {
         Workload::Sample { in_flight, count } => (count, record(url, 1).await?, in_flight),
         Workload::Answer { in_flight, count } => (count, record(url, 16).await?, in_flight),
@@ -44,53 +50,20 @@ pub(crate) async fn run(target: &Target, workload: &Workload) -> Outcome<Cost> {
             }
             return meter.stop(count, latencies);
         }
-        Workload::Beside { in_flight, count } => {
-            let passes = record_pass(url, UPLOAD.0, UPLOAD.1).await?;
-            let calls = Arc::new(record(url, 1).await?);
-            let samples = Replay {
-                http: http.clone(),
-                calls,
-            };
-            samples.run(in_flight, in_flight).await?;
-            let upload = async { while send_pass(&http, &passes).await.is_ok() {} };
-            return tokio::select! {
-                cost = samples.run(in_flight, count) => cost,
-                () = upload => Err("a pass failed".into()),
-            };
-        }
-        Workload::Clients { .. } => return Err("a bare client has no sessions".into()),
         Workload::Step { .. } => return Err("steps are compared by wall time".into()),
     };
     let calls = Arc::new(calls);
-    let units = Replay { http, calls };
-    units.run(parallel, parallel).await?;
-    units.run(parallel, count).await
-}
-
-/// The requests of one unit, sent one after another.
-#[derive(Clone)]
-struct Replay {
-    http: Http,
-    calls: Arc<Vec<Request<Bytes>>>,
-}
-
-impl Replay {
-    async fn send(&self) -> Outcome<()> {
-        for call in self.calls.iter() {
-            self.http.send(call).await?;
+    let draw = move || {
+        let (http, calls) = (http.clone(), Arc::clone(&calls));
+        async move {
+            for call in calls.iter() {
+                send(&http, call).await?;
+            }
+            Ok(())
         }
-        Ok(())
-    }
-
-    /// Keeps `parallel` units in flight until `count` are done.
-    async fn run(&self, parallel: usize, count: usize) -> Outcome<Cost> {
-        let work = self.clone();
-        in_flight(parallel, count, move || {
-            let work = work.clone();
-            async move { work.send().await }
-        })
-        .await
-    }
+    };
+    in_flight(parallel, parallel, draw.clone()).await?;
+    in_flight(parallel, count, draw).await
 }
 
 /// Sends the passes together, then fetches their results.
@@ -102,11 +75,23 @@ async fn send_pass(http: &Http, calls: &[Request<Bytes>]) -> Outcome<()> {
         let mut tasks = tokio::task::JoinSet::new();
         for call in group {
             let (http, call) = (http.clone(), call.clone());
-            tasks.spawn(async move { http.send(&call).await });
+            tasks.spawn(async move { send(&http, &call).await });
         }
         while let Some(done) = tasks.join_next().await {
             done??;
         }
+    }
+    Ok(())
+}
+
+async fn send(http: &Http, call: &Request<Bytes>) -> Outcome<()> {
+    let mut request = Request::new(Full::new(call.body().clone()));
+    *request.method_mut() = call.method().clone();
+    *request.uri_mut() = call.uri().clone();
+    request.headers_mut().clone_from(call.headers());
+    let mut body = http.request(request).await?.into_body();
+    while let Some(frame) = body.frame().await {
+        frame?;
     }
     Ok(())
 }

@@ -10,20 +10,17 @@ use tinker_client::{
 };
 
 use crate::Outcome;
-use crate::target::Target;
 use crate::usage::{Cost, Meter};
 use crate::workload::Workload;
 
 /// Tokens of a small prompt.
 const PROMPT: usize = 32;
-/// Rows and tokens of the batch that is sent beside samples.
-pub(crate) const UPLOAD: (usize, usize) = (256, 4096);
 /// Sequences of a large answer.
 const SEQUENCES: u32 = 16;
 
-/// Runs a workload on a server. A first, small part of it is not measured.
-pub(crate) async fn run(target: &Target, workload: &Workload) -> Outcome<Cost> {
-    let service = service(target)?;
+/// Runs a workload on the server at `url`. A first, small part of it is not measured.
+pub(crate) async fn run(url: &str, workload: &Workload) -> Outcome<Cost> {
+    let service = service(url)?;
     match *workload {
         Workload::Sample { in_flight, count } => {
             let client = service.create_sampling_client("m").await?;
@@ -37,19 +34,6 @@ pub(crate) async fn run(target: &Target, workload: &Workload) -> Outcome<Cost> {
             work.run(in_flight, in_flight).await?;
             work.run(in_flight, count).await
         }
-        Workload::Beside { in_flight, count } => {
-            let client = training(&service).await?;
-            let data = data(UPLOAD.0, UPLOAD.1);
-            pass(&client, &data).await?;
-            let work = Samples::new(service.create_sampling_client("m").await?, 1);
-            work.run(in_flight, in_flight).await?;
-            let upload = async { while pass(&client, &data).await.is_ok() {} };
-            tokio::select! {
-                cost = work.run(in_flight, count) => cost,
-                () = upload => Err("a pass failed".into()),
-            }
-        }
-        Workload::Clients { clients, count } => many(target, clients, count).await,
         Workload::Pass {
             rows,
             tokens,
@@ -79,32 +63,11 @@ pub(crate) async fn run(target: &Target, workload: &Workload) -> Outcome<Cost> {
     }
 }
 
-/// Samples of many clients, each with a sampler and one sample in flight.
-async fn many(target: &Target, clients: usize, count: usize) -> Outcome<Cost> {
-    let mut all = Vec::with_capacity(clients);
-    for _ in 0..clients {
-        let service = service(target)?;
-        let sampler = service.create_sampling_client("m").await?;
-        all.push((service, Samples::new(sampler, 1)));
-    }
-    let (all, next) = (Arc::new(all), Arc::new(AtomicUsize::new(0)));
-    let draw = move || {
-        let at = next.fetch_add(1, Ordering::Relaxed) % clients;
-        let all = Arc::clone(&all);
-        async move { all[at].1.draw().await }
-    };
-    in_flight(clients, clients, draw.clone()).await?;
-    in_flight(clients, count, draw).await
-}
-
-/// A client of a server, without telemetry.
-pub(crate) fn service(target: &Target) -> Outcome<ServiceClient> {
-    let mut config = Config::new(target.url.as_str())
+/// A client of the server at `url`, without telemetry.
+pub(crate) fn service(url: &str) -> Outcome<ServiceClient> {
+    let config = Config::new(url)
         .with_api_key("tml-benchmark")
         .with_telemetry(false);
-    if let Some(certificate) = &target.certificate {
-        config = config.with_root_certificates(certificate.clone());
-    }
     Ok(ServiceClient::new(config)?)
 }
 

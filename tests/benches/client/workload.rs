@@ -17,10 +17,6 @@ pub(crate) enum Workload {
         tokens: usize,
         count: usize,
     },
-    /// `beside IN_FLIGHT COUNT`: small samples while passes of 256 × 4,096 tokens are sent one after another.
-    Beside { in_flight: usize, count: usize },
-    /// `clients CLIENTS COUNT`: small samples, each client in turn with one in flight.
-    Clients { clients: usize, count: usize },
     /// `step ROWS TOKENS COUNT`: passes with an optimizer step, each begun when the last has ended.
     Step {
         rows: usize,
@@ -51,14 +47,6 @@ impl FromStr for Workload {
                 rows: number(1)?,
                 tokens: number(2)?,
                 count: number(3)?,
-            },
-            Some(&"beside") => Self::Beside {
-                in_flight: number(1)?,
-                count: number(2)?,
-            },
-            Some(&"clients") => Self::Clients {
-                clients: number(1)?,
-                count: number(2)?,
             },
             Some(&"step") => Self::Step {
                 rows: number(1)?,

@@ -29,26 +29,16 @@ pub(crate) fn client(flags: &Client) -> anyhow::Result<()> {
     shell.change_dir(workspace_root());
     let program = program(&shell, "tinker-tests", "client")?;
     // Declared first, so that it outlives the clients.
-    let folder = shell.create_temp_dir()?;
-    let certificate = folder.path().join("certificate.pem");
-    let certificate = certificate.to_str().context("the path is not UTF-8")?;
-    let server = Worker::start("server", &program, &["serve", certificate])?;
-    let (http, https) = server
-        .greeting()
-        .split_once(' ')
-        .context("the server prints two addresses")?;
+    let server = Worker::start("server", &program, &["serve"])?;
+    let url = server.greeting();
     let mut sides = vec![
         (
             Side::Ours,
-            Worker::start(
-                "tinker-client",
-                &program,
-                &["ours", http, https, certificate],
-            )?,
+            Worker::start("tinker-client", &program, &["ours", url])?,
         ),
         (
             Side::Bare,
-            Worker::start("hyper", &program, &["bare", http, https, certificate])?,
+            Worker::start("hyper", &program, &["bare", url])?,
         ),
     ];
     if let Some(python) = &flags.python {
@@ -56,7 +46,7 @@ pub(crate) fn client(flags: &Client) -> anyhow::Result<()> {
         let script = script
             .to_str()
             .context("the workspace's path is not UTF-8")?;
-        let official = Worker::start("official SDK", python, &[script, http, https, certificate])?;
+        let official = Worker::start("official SDK", python, &[script, url])?;
         sides.push((Side::Official, official));
     } else {
         eprintln!("{ADVICE}");

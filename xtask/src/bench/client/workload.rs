@@ -28,8 +28,6 @@ pub(crate) struct Workload {
     pub(crate) goal: Option<f64>,
     /// Whether the bare client runs it.
     pub(crate) is_bare: bool,
-    /// Whether the official SDK runs it.
-    pub(crate) is_official: bool,
     /// Its place in the plot.
     pub(crate) in_flight: Option<usize>,
 }
@@ -46,11 +44,7 @@ impl Workload {
     }
 
     pub(crate) fn runs_on(&self, side: Side) -> bool {
-        match side {
-            Side::Ours => true,
-            Side::Bare => self.is_bare,
-            Side::Official => self.is_official,
-        }
+        side != Side::Bare || self.is_bare
     }
 }
 
@@ -62,7 +56,6 @@ pub(crate) fn workloads() -> Vec<Workload> {
         counts,
         goal,
         is_bare: true,
-        is_official: true,
         in_flight: Some(in_flight),
     };
     let other = |name: &str, unit, settings: &str, counts, goal| Workload {
@@ -72,14 +65,7 @@ pub(crate) fn workloads() -> Vec<Workload> {
         counts,
         goal,
         is_bare: true,
-        is_official: true,
         in_flight: None,
-    };
-    let tls = |in_flight: usize, counts, goal| Workload {
-        name: format!("small samples over TLS and HTTP/2, {in_flight} in flight"),
-        settings: format!("tls sample {in_flight}"),
-        in_flight: None,
-        ..small(in_flight, counts, goal)
     };
     let steps = |name: &str, settings: &str, counts| Workload {
         is_bare: false,
@@ -113,31 +99,6 @@ pub(crate) fn workloads() -> Vec<Workload> {
             Some(1.5),
         ),
         steps("steps of 4 × 64 tokens", "step 4 64", [1_000, 200]),
-        steps("steps of 256 × 4,096 tokens", "step 256 4096", [30, 15]),
-        other(
-            "small samples beside passes of 256 × 4,096 tokens, 64 in flight",
-            "sample",
-            "beside 64",
-            [10_000, 1_000],
-            None,
-        ),
-        tls(64, [20_000, 1_000], None),
-        tls(2_000, [20_000, 2_000], Some(1.6)),
-        Workload {
-            is_official: false,
-            ..tls(20_000, [40_000, 0], None)
-        },
-        Workload {
-            is_bare: false,
-            is_official: false,
-            ..other(
-                "small samples of 1,000 clients",
-                "sample",
-                "clients 1000",
-                [20_000, 0],
-                None,
-            )
-        },
     ]
 }
 
