@@ -241,7 +241,7 @@ async fn main() -> Result<()> {
         std::future::pending(),
     ));
     let service = ServiceClient::new(Config::new(url))?;
-    let capabilities = service.get_server_capabilities().await?;
+    let capabilities = service.server_capabilities().await?;
     let model = capabilities.supported_models.first();
     let model = model.and_then(|model| model.model_name.clone());
     let model = model.ok_or("the server has no model")?;

@@ -71,7 +71,7 @@ impl ServiceClient {
     /// # Errors
     /// No answer, or an error status; usually the first call that an invalid key fails.
     pub async fn server_capabilities(&self) -> Result<ServerCapabilities, Error> {
-        let method = "ServiceClient.get_server_capabilities";
+        let method = "ServiceClient.server_capabilities";
         ask(&self.state, method, GetServerCapabilities {}).await
     }
 

@@ -143,7 +143,7 @@ async fn any_2xx_is_success_whatever_its_content_type() {
     });
     let error = server
         .service()
-        .get_server_capabilities()
+        .server_capabilities()
         .await
         .unwrap_err();
     assert!(matches!(error, Error::Decode(_)), "{error}");
@@ -164,7 +164,7 @@ async fn deprecations_are_logged_once_by_their_level() {
     let (lines, guard) = crate::fixture::traced();
     let service = server.service();
     for _ in 0..4 {
-        service.get_server_capabilities().await.unwrap();
+        service.server_capabilities().await.unwrap();
     }
     drop(guard);
     let text = lines.text();
