@@ -67,8 +67,8 @@ fn an_interrupted_run_restores_the_terminal() {
     let tinker = env!("CARGO_BIN_EXE_tinker");
     // Twice, so that it ends at once, with the view on the screen.
     let line = format!(
-        "{tinker} {TRAIN} --steps 100000 --eval-every 100000 --output run > out.txt & \
-         until [ $(cat run/metrics.jsonl 2> /dev/null | wc -l) -gt 3 ]; do sleep 0.05; done; \
+        "{tinker} train data.jsonl --steps 100000 --batch-size 8 --rank 4 --data-dir data --output run > out.txt & \
+         while kill -0 $! && [ $(cat run/metrics.jsonl 2> /dev/null | wc -l) -lt 4 ]; do sleep 0.05; done; \
          kill -INT $!; kill -TERM $!; wait $!"
     );
     let screen = on_terminal(&work, &line).stdout;
