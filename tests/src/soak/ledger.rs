@@ -63,7 +63,7 @@ pub struct Figures {
     pub executed: usize,
 }
 
-/// What one client called, and what its servers executed.
+/// The calls of one client, and the executions of its servers.
 #[derive(Debug)]
 pub struct Ledger {
     samples: Calls,
@@ -160,7 +160,7 @@ impl Ledger {
         doubles.push(double);
     }
 
-    /// What was done twice, in words.
+    /// Descriptions of work that was done twice.
     pub fn doubles(&self) -> Vec<String> {
         let doubles = self.doubles.lock().unwrap_or_else(PoisonError::into_inner);
         doubles.clone()

@@ -32,7 +32,7 @@ pub struct Limits {
 /// The calls of one client.
 #[derive(Debug)]
 pub struct Traffic {
-    /// What was called and executed.
+    /// Calls and executions.
     pub ledger: Ledger,
     limits: Limits,
     is_over: AtomicBool,

@@ -84,7 +84,7 @@ impl fmt::Debug for Action {
 
 /// A repository.
 #[derive(Deserialize)]
-pub(super) struct Place {
+pub(super) struct CreatedRepository {
     pub(super) url: String,
 }
 

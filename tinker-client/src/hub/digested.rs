@@ -80,7 +80,7 @@ impl Digested {
         Err(HubError::new(HubErrorKind::Damaged, what))
     }
 
-    /// A part of the content as a body of known length. `sent` is told the bytes that were taken from it.
+    /// A part of the content as a body of known length. `sent` receives the number of bytes that were taken from it.
     pub(super) async fn body(
         &self,
         from: u64,

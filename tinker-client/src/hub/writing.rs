@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tinker_transport::{Body, Call};
 
-use super::answer::{Actions, Batch, Committed, Place, Preupload, Wanted};
+use super::answer::{Actions, Batch, Committed, CreatedRepository, Preupload, Wanted};
 use super::digested::Digested;
 use super::error::{HubError, HubErrorKind};
 use super::remote::{Remote, answer, call, path_of, unreachable};
@@ -78,8 +78,8 @@ impl Remote {
             return Ok(Created { repository, is_new });
         }
         // The Hub knows the owner.
-        let place: Place = self.read(repository, response).await?;
-        let mut parts = place.url.trim_end_matches('/').rsplit('/');
+        let created: CreatedRepository = self.read(repository, response).await?;
+        let mut parts = created.url.trim_end_matches('/').rsplit('/');
         let full = parts.next().zip(parts.next());
         let full = full.map(|(name, owner)| format!("{owner}/{name}"));
         let odd = || answer(format!("the Hub does not name the owner of {repository}"));

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Names of features.
 pub(super) type Features = BTreeSet<String>;
 
-/// What the JSON of a library says about its items.
+/// The `cfg` attributes of a library's items and files.
 pub(super) struct Gates {
     items: BTreeMap<String, Gate>,
     /// Features of files, from those of their private modules.

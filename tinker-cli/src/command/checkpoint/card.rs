@@ -24,7 +24,7 @@ const SETTINGS: [(&str, &str); 11] = [
     ("tinker_version", "tinker"),
 ];
 
-/// What a card is made of.
+/// The contents of a card.
 pub(super) struct Card<'a> {
     /// Repository, as far as the user named it.
     pub(super) repository: &'a str,

@@ -160,7 +160,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     let pushed = pushed.await?;
     drop(push);
     fetched.remove();
-    tell(&pushed, args.private, context);
+    print_result(&pushed, args.private, context);
     report.url = Some(pushed.url);
     report.commit = pushed.commit;
     let file = |file: tinker_client::hub::PushedFile| File {
@@ -279,7 +279,7 @@ fn with_progress(push: Push, context: &Context) -> Push {
     })
 }
 
-fn tell(pushed: &Pushed, private: bool, context: &Context) {
+fn print_result(pushed: &Pushed, private: bool, context: &Context) {
     let printer = context.printer;
     if pushed.is_new {
         let kind = if private {
