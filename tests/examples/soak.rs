@@ -157,8 +157,8 @@ fn drift(lives: &[Memory]) -> f64 {
         .fold(0.0, f64::max)
 }
 
-/// The rise of the allocated bytes from lives two to four to the last three, the least of each. A long absence leaves
-/// cancellations that are repeated for a minute, so single readings differ.
+/// The rise of the allocated bytes from lives two to four to the last three, the least of each: single readings differ,
+/// above all after long absences.
 fn rise(lives: &[Memory]) -> f64 {
     let least = |lives: &[Memory]| lives.iter().map(|memory| memory.allocated).min();
     let early = least(lives.get(1..4).unwrap_or_default());
