@@ -95,7 +95,8 @@ impl ServiceClientBuilder {
         self
     }
 
-    /// Adds a layer outside the whole stack. It sees each call once, without its retries.
+    /// Adds a layer outside the whole stack. It sees each call once, without its retries. The one added first is the
+    /// outermost.
     pub fn call_layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<Transport, Service: AnyHttpService> + Send + Sync + 'static,
@@ -105,7 +106,7 @@ impl ServiceClientBuilder {
         self
     }
 
-    /// Adds a layer inside retry and gate. It sees every attempt.
+    /// Adds a layer inside retry and gate. It sees every attempt. The one added first is the outermost.
     pub fn attempt_layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<Transport, Service: AnyHttpService> + Send + Sync + 'static,

@@ -82,7 +82,8 @@ impl MockServer {
         Self::default()
     }
 
-    /// Sets the result of an operation. The closure receives each request of it.
+    /// Sets the result of an operation of the API. The closure receives each request of it. Other endpoints are answered
+    /// by a layer: [`builder`](Self::builder) and `attempt_layer`.
     pub fn answer<O>(&self, result: impl Fn(&Received) -> O::Output + Send + Sync + 'static)
     where
         O: Operation<Output: Serialize>,

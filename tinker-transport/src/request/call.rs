@@ -28,7 +28,7 @@ use crate::request::watcher::{AttemptWatcher, FailedAttempt};
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Call {
-    /// Name of the operation, for traces and errors.
+    /// Name of the operation in the API, for traces and errors, such as `asample`, `optim_step` or `retrieve_future`.
     pub operation: &'static str,
     /// Public method of a client library that causes the call, if any.
     pub caller: Option<&'static str>,
