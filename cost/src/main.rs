@@ -19,7 +19,9 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
     let Some(name) = arguments.next() else {
-        Work::NAMES.iter().for_each(|name| println!("{name}"));
+        for name in Work::NAMES {
+            println!("{name}");
+        }
         return Ok(());
     };
     let times: u64 = arguments.next().ok_or("how often?")?.parse()?;

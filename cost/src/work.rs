@@ -20,6 +20,7 @@ const BATCH: (usize, usize) = (16, 1024);
 const ANSWER: (usize, usize) = (4, 2048);
 
 /// One kind of work, ready to be done.
+#[expect(clippy::large_enum_variant, reason = "a program has one of them")]
 pub(crate) enum Work {
     /// The check of a batch, and its encoding.
     Encode(ForwardBackward),
@@ -43,7 +44,8 @@ impl Work {
         Ok(match name {
             "encode" => {
                 let loss = Loss::cross_entropy();
-                Self::Encode(ForwardBackward::new("s:train:0".into(), 1, batch(), loss))
+                let pass = ForwardBackward::new("s:train:0".into(), 1, batch(), loss);
+                Self::Encode(pass)
             }
             "decode-sample" => Self::DecodeSample(answer::sample(ANSWER.0, ANSWER.1)),
             "decode-output" => Self::DecodeOutput(answer::output(BATCH.0, BATCH.1)),

@@ -9,6 +9,10 @@ use crate::style::{self, TerminalStyle};
 
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArgs {
     /// Print the result as JSON.
@@ -20,8 +24,8 @@ pub(crate) struct OutputArgs {
     /// Log requests, retries and the engine; -vv logs more.
     #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
-    /// Print progress as lines, without bars and live views; the default without a terminal, with NO_COLOR, and with
-    /// TERM=dumb.
+    /// Print progress as lines, without bars and live views; the default without a terminal, with `NO_COLOR`, and
+    /// with `TERM=dumb`.
     #[arg(long, global = true)]
     pub(crate) plain: bool,
     /// Print ASCII characters only; the default if the locale is not UTF-8.

@@ -18,9 +18,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let training = creation.await?;
     let data = vec![Datum::supervised(&[104, 105], &[33])];
     let (loss, adam) = (Loss::cross_entropy(), AdamParams::new(1e-3));
-    training
-        .train_step(data.clone(), loss, adam.clone())
-        .await?;
+    training.train_step(data.clone(), loss, adam).await?;
 
     // With the state of the optimizer, to continue from.
     let saved = training.save_state("after-1").await?;

@@ -31,7 +31,8 @@ pub(crate) struct Section {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
     pub(crate) id: String,
-    pub(crate) rule: String,
+    #[serde(rename = "rule")]
+    pub(crate) statement: String,
     #[serde(default)]
     pub(crate) tests: Vec<String>,
     /// The behaviour of this project, where it differs on purpose. The tests are of this behaviour.

@@ -102,12 +102,11 @@ impl Upload<'_> {
             let Some(upload) = actions.as_ref().and_then(|actions| actions.upload.as_ref()) else {
                 return Ok(failures > 0);
             };
-            let sent = match upload.header.get("chunk_size") {
-                Some(size) => self.in_parts(upload, size).await,
-                None => {
-                    let sent = self.send(&upload.href, &upload.header, 0, self.file.size);
-                    sent.await.map(drop)
-                }
+            let sent = if let Some(size) = upload.header.get("chunk_size") {
+                self.in_parts(upload, size).await
+            } else {
+                let sent = self.send(&upload.href, &upload.header, 0, self.file.size);
+                sent.await.map(drop)
             };
             match sent {
                 Ok(()) => {

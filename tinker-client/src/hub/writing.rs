@@ -173,7 +173,7 @@ impl Remote {
                 sent.insert(key, value);
             }
         }
-        let uri = self.signed(url, name)?;
+        let uri = signed(url, name)?;
         let response = self.send_body(Method::PUT, uri, call, sent, body).await?;
         let status = response.status();
         if status.is_success() {
@@ -197,16 +197,9 @@ impl Remote {
         name: &str,
         body: &Value,
     ) -> Result<(), HubError> {
-        let uri = self.signed(url, name)?;
+        let uri = signed(url, name)?;
         let response = self.post_to(uri, LFS, body.to_string(), call()).await?;
         self.accept_write(repository, response).await.map(drop)
-    }
-
-    fn signed(&self, url: &str, name: &str) -> Result<Uri, HubError> {
-        let uri = url.parse::<Uri>().ok();
-        let uri = uri.filter(|uri| uri.scheme_str().is_some());
-        // The address may be a secret, so the message has the name of the file only.
-        uri.ok_or_else(|| answer(format!("the Hub names no valid address for {name}")))
     }
 
     /// Commits files, and returns the id of the commit.
@@ -354,4 +347,11 @@ pub(super) fn check_path(name: &str) -> Result<(), HubError> {
     }
     let what = format!("{name:?} is not a path in a repository");
     Err(HubError::invalid(what))
+}
+
+fn signed(url: &str, name: &str) -> Result<Uri, HubError> {
+    let uri = url.parse::<Uri>().ok();
+    let uri = uri.filter(|uri| uri.scheme_str().is_some());
+    // The address may be a secret, so the message has the name of the file only.
+    uri.ok_or_else(|| answer(format!("the Hub names no valid address for {name}")))
 }

@@ -216,6 +216,10 @@ impl TrainingClient {
     }
 
     fn check_segment(&self, name: &str, kind: CheckpointKind) -> Result<(), InvalidValue> {
+        if name.contains('/') {
+            let why = format!("{name:?} has a slash; a name is one part of a path");
+            return Err(InvalidValue::new("name", why));
+        }
         CheckpointPath::try_new(self.model_id().clone(), kind, name)
             .map(|_| ())
             .map_err(|error| error.within("name"))

@@ -71,7 +71,7 @@ async fn files_are_committed_once_and_secrets_stay_with_the_hub() {
         let state = taker.state();
         let header: Value = serde_json::from_str(state.commits[0].lines().next().unwrap()).unwrap();
         assert_eq!(header["value"]["summary"], "Upload adapter");
-        assert_eq!(state.repositories["me/name"], false);
+        assert!(!state.repositories["me/name"]);
         assert!(state.stored[&sha256(&weights())] == weights());
         assert_eq!(state.verified, [sha256(&weights())]);
         assert!(state.heads[0].iter().all(|head| head.contains(TOKEN)));
@@ -139,7 +139,7 @@ async fn what_the_repository_has_is_not_committed_again() {
     let state = taker.state();
     assert_eq!(state.branches, ["a%2Fb"]);
     // It existed, so it stays as it is.
-    assert_eq!(state.repositories["org/name"], false);
+    assert!(!state.repositories["org/name"]);
 }
 
 #[tokio::test]

@@ -188,7 +188,7 @@ impl Taker {
                     json!({"success": true, "commitOid": COMMIT, "commitUrl": "x"}),
                 )
             }
-            [_, name, "info", "lfs", "objects", "batch"] if name.ends_with(".git") => {
+            [_, name, "info", "lfs", "objects", "batch"] if name.strip_suffix(".git").is_some() => {
                 plain(200, self.batch(state, &message["objects"][0]))
             }
             ["verify"] => {
@@ -248,16 +248,13 @@ fn store(state: &mut State, path: &str, body: Vec<u8>) -> Option<(u16, String, S
         return None;
     }
     let name = path.trim_start_matches('/').split('?').next().unwrap();
-    let tag = match name.strip_prefix("part/") {
-        Some(part) => {
-            state.parts.insert(part.parse().unwrap(), body);
-            format!("part-{part}")
-        }
-        None => {
-            assert_eq!(sha256(&body), name, "the content of {name}");
-            state.stored.insert(name.to_owned(), body);
-            name.to_owned()
-        }
+    let tag = if let Some(part) = name.strip_prefix("part/") {
+        state.parts.insert(part.parse().unwrap(), body);
+        format!("part-{part}")
+    } else {
+        assert_eq!(sha256(&body), name, "the content of {name}");
+        state.stored.insert(name.to_owned(), body);
+        name.to_owned()
     };
     if state.habits.lost > 0 {
         state.habits.lost -= 1;

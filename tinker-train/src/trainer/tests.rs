@@ -14,7 +14,7 @@ use super::*;
 use crate::recipe::Batch;
 
 /// Far more than a step takes.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 /// A recipe of one example, which holds back the results of its first step.
 struct Gated {

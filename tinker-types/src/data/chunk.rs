@@ -147,7 +147,7 @@ impl Chunk {
         match self {
             Self::Text(text) => {
                 // One bit decides, so the usual case is one pass without a branch.
-                if text.tokens.iter().fold(0, |all, token| all | token) <= i32::MAX as u32 {
+                if text.tokens.iter().fold(0, |all, token| all | token) >> 31 == 0 {
                     return Ok(());
                 }
                 let too_large = |&token: &u32| token > i32::MAX as u32;

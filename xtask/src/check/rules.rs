@@ -84,7 +84,7 @@ fn check_ids(section: &Section, faults: &mut Vec<String>) {
 
 fn check_form(rule: &Rule, faults: &mut Vec<String>) {
     let texts = [
-        Some(&rule.rule),
+        Some(&rule.statement),
         rule.instead.as_ref(),
         rule.untested.as_ref(),
     ];

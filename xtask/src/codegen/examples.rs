@@ -1,6 +1,7 @@
 //! The table of all example programs.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail, ensure};
@@ -30,7 +31,7 @@ pub(super) fn run(mode: Mode) -> anyhow::Result<()> {
             examples.extend(of(&package.name, package.folder())?);
         }
     }
-    mode.apply(PAGE, &page(&examples), CODEGEN)
+    mode.apply(PAGE, &page(&examples)?, CODEGEN)
 }
 
 fn of(package: &str, folder: &Path) -> anyhow::Result<Vec<Example>> {
@@ -80,7 +81,7 @@ fn first_sentence(text: &str) -> anyhow::Result<String> {
     Ok(sentence.to_owned())
 }
 
-fn page(examples: &[Example]) -> String {
+fn page(examples: &[Example]) -> anyhow::Result<String> {
     let mut text = "# Example programs\n\n\
         Each runs without a key and without a network: `cargo run -p CRATE --example NAME`. Generated from the first sentences of\n\
         the programs by `cargo xtask codegen`.\n"
@@ -94,7 +95,10 @@ fn page(examples: &[Example]) -> String {
         ),
     ];
     for (title, note, is_test) in sections {
-        text += &format!("\n## {title}\n\n{note}\n\n| program | what it shows |\n|---|---|\n");
+        writeln!(
+            text,
+            "\n## {title}\n\n{note}\n\n| program | what it shows |\n|---|---|"
+        )?;
         for example in examples.iter().filter(|example| example.is_test == is_test) {
             let Example {
                 package,
@@ -102,11 +106,13 @@ fn page(examples: &[Example]) -> String {
                 shows,
                 ..
             } = example;
-            text +=
-                &format!("| [`{package}` `{name}`](../{package}/examples/{name}.rs) | {shows} |\n");
+            writeln!(
+                text,
+                "| [`{package}` `{name}`](../{package}/examples/{name}.rs) | {shows} |"
+            )?;
         }
     }
-    text
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -58,8 +58,8 @@ fn page(rules: &Rules) -> Result<String, std::fmt::Error> {
 
 fn statement(rule: &Rule) -> String {
     match &rule.instead {
-        Some(instead) => format!("{} *Here:* {instead}", rule.rule),
-        None => rule.rule.clone(),
+        Some(instead) => format!("{} *Here:* {instead}", rule.statement),
+        None => rule.statement.clone(),
     }
 }
 
@@ -76,7 +76,7 @@ fn list<'a>(
     reasons: impl Iterator<Item = (&'a Rule, &'a String)>,
 ) -> std::fmt::Result {
     for (rule, reason) in reasons {
-        writeln!(page, "- **{}** {} *{reason}*", rule.id, rule.rule)?;
+        writeln!(page, "- **{}** {} *{reason}*", rule.id, rule.statement)?;
     }
     Ok(())
 }

@@ -1,7 +1,5 @@
 //! `tinker checkpoint push`: the adapter of a checkpoint on the Hugging Face Hub.
 
-#![expect(clippy::doc_markdown, reason = "doc comments of options are help text")]
-
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 

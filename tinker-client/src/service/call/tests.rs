@@ -141,11 +141,7 @@ async fn any_2xx_is_success_whatever_its_content_type() {
     server.on("get_server_capabilities", |_| {
         Some(Reply::raw(200, "text/html", "<html>"))
     });
-    let error = server
-        .service()
-        .server_capabilities()
-        .await
-        .unwrap_err();
+    let error = server.service().server_capabilities().await.unwrap_err();
     assert!(matches!(error, Error::Decode(_)), "{error}");
 }
 
