@@ -1,7 +1,8 @@
 //! `cargo xtask cost`: counts of instructions and allocations, beside those in the tree.
 //!
 //! Time varies between runs and machines; counts hardly do. Instructions are counted by callgrind: processors count them
-//! too, but many virtual machines hide that.
+//! too, but many virtual machines hide that. The library of C has variants of its functions for different processors, so
+//! instructions are compared only on the kind of machine that counted those in the tree.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,6 +16,8 @@ use crate::output::workspace_root;
 const FILE: &str = "cost/counts.txt";
 const HEADER: &str = "# What the client costs. Written by `cargo xtask cost --write`, checked by `cargo xtask cost`.\n\
     # work, instructions under callgrind, allocations, allocated bytes\n";
+/// Begins the line that names the machine.
+const MACHINE: &str = "# counted on ";
 const COLUMNS: [&str; 3] = ["instructions", "allocations", "allocated bytes"];
 const ADVICE: &str = "needs valgrind (`apt-get install valgrind`)";
 /// Most that a count may be above the one in the tree, as a share of it.
@@ -29,7 +32,9 @@ type Counts = [Option<f64>; COLUMNS.len()];
 pub(crate) fn run(write: bool) -> anyhow::Result<()> {
     let shell = Shell::new()?;
     shell.change_dir(workspace_root());
-    let callgrind = has_valgrind(&shell);
+    let valgrind = valgrind_version(&shell);
+    let machine = format!("{}, {}", processor(), valgrind.as_deref().unwrap_or("-"));
+    let callgrind = valgrind.is_some();
     ensure!(callgrind || !write, "{FILE} {ADVICE}");
     let program = build(&shell)?;
     let mut measured = BTreeMap::new();
@@ -44,15 +49,24 @@ pub(crate) fn run(write: bool) -> anyhow::Result<()> {
         measured.insert(name.to_owned(), counts);
     }
     if write {
-        std::fs::write(workspace_root().join(FILE), text(&measured))?;
+        std::fs::write(workspace_root().join(FILE), text(&machine, &measured))?;
         eprintln!("wrote {FILE}");
         return Ok(());
     }
-    if !callgrind {
-        eprintln!("only allocations are checked: the count of instructions {ADVICE}");
-    }
     let recorded = std::fs::read_to_string(workspace_root().join(FILE))
         .with_context(|| format!("cannot read {FILE}; write it with `cargo xtask cost --write`"))?;
+    let counted_on = recorded.lines().find_map(|line| line.strip_prefix(MACHINE));
+    if !callgrind {
+        eprintln!("only allocations are checked: the count of instructions {ADVICE}");
+    } else if counted_on != Some(machine.as_str()) {
+        let other = counted_on.unwrap_or("another machine");
+        eprintln!(
+            "only allocations are checked: instructions were counted on {other}, and this is {machine}"
+        );
+        for counts in measured.values_mut() {
+            counts[0] = None;
+        }
+    }
     let faults = compare(&parse(&recorded)?, &measured);
     if !faults.is_empty() {
         bail!(
@@ -77,9 +91,18 @@ fn build(shell: &Shell) -> anyhow::Result<PathBuf> {
         .context("cargo did not say where it put the counted program")
 }
 
-fn has_valgrind(shell: &Shell) -> bool {
+fn valgrind_version(shell: &Shell) -> Option<String> {
     let version = cmd!(shell, "valgrind --version").quiet();
-    version.ignore_stdout().ignore_stderr().run().is_ok()
+    version.ignore_stderr().read().ok()
+}
+
+/// The name of the processor, where the system tells it.
+fn processor() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = text.lines().find(|line| line.starts_with("model name"));
+    let name = name.and_then(|line| line.split_once(": "));
+    name.map_or("an unknown processor", |(_, name)| name)
+        .to_owned()
 }
 
 fn allocations(shell: &Shell, program: &Path, name: &str) -> anyhow::Result<[f64; 2]> {
@@ -110,8 +133,8 @@ fn under_callgrind(shell: &Shell, program: &Path, name: &str, times: u64) -> any
     Ok(count.trim().parse()?)
 }
 
-fn text(measured: &BTreeMap<String, Counts>) -> String {
-    let mut text = HEADER.to_owned();
+fn text(machine: &str, measured: &BTreeMap<String, Counts>) -> String {
+    let mut text = format!("{HEADER}{MACHINE}{machine}\n");
     for (name, counts) in measured {
         let [instructions, allocations, bytes] =
             counts.map(|count| count.map_or_else(|| "-".to_owned(), |count| format!("{count:.1}")));
@@ -176,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_count_above_the_tolerance_is_a_fault() -> anyhow::Result<()> {
-        let recorded = parse(&text(&counts(1000.0)))?;
+        let recorded = parse(&text("a processor", &counts(1000.0)))?;
         assert_eq!(recorded, counts(1000.0));
         assert!(compare(&recorded, &counts(1030.0)).is_empty());
         assert!(compare(&recorded, &counts(500.0)).is_empty());
