@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::Value;
 use tinker_client::LoraConfig;
+use tinker_client::hub::{Hub, HubConfig};
 
 use crate::exit::Usage;
 
@@ -131,7 +132,17 @@ impl PeftFolder {
         }
         let modules = self.modules();
         if modules.contains("lm_head") {
-            findings.push("it adapts lm_head: vLLM and SGLang refuse this for models whose head is tied to the embedding; merge the adapter, or train with --train attention,mlp".to_owned());
+            let base = self.base_model().unwrap_or("the base model");
+            let why = match self.has_tied_base() {
+                Some(true) => Some(format!(
+                    "the head of {base} is tied to its embedding, so vLLM and SGLang refuse this"
+                )),
+                Some(false) => None,
+                None => Some(format!(
+                    "vLLM and SGLang refuse this if the head of {base} is tied to its embedding, which no config.json on this machine says"
+                )),
+            };
+            findings.extend(why.map(|why| format!("it adapts lm_head: {why}; merge the adapter, or train with --train attention,mlp")));
         }
         if let Some(Value::Array(declared)) = self.config.get("target_modules") {
             let declared: BTreeSet<&str> = declared.iter().filter_map(Value::as_str).collect();
@@ -154,6 +165,23 @@ impl PeftFolder {
             }
         }
         findings
+    }
+
+    /// Whether the head of the base model is its embedding; `None` if the base model is neither a folder nor in the cache
+    /// of the Hugging Face Hub, or does not say.
+    fn has_tied_base(&self) -> Option<bool> {
+        let name = self.base_model()?;
+        let folder = if Path::new(name).is_dir() {
+            PathBuf::from(name)
+        } else {
+            let hub = Hub::new(HubConfig::from_env().ok()?).ok()?;
+            hub.cached(&name.parse().ok()?, "main")?
+        };
+        let text = std::fs::read(folder.join("config.json")).ok()?;
+        let config: Value = serde_json::from_slice(&text).ok()?;
+        let tied = |part: &Value| part.get("tie_word_embeddings")?.as_bool();
+        // Models for several kinds of input have the settings of the language model in a part of their own.
+        tied(&config).or_else(|| tied(config.get("text_config")?))
     }
 
     /// Last part of the name of each adapted module.
@@ -219,11 +247,29 @@ mod tests {
         for part in [
             "--max-lora-rank 64",
             "different ranks or scalings",
-            "lm_head",
+            "lm_head: vLLM and SGLang refuse this if the head of the base model is tied",
             "has v_proj",
             "adapt lm_head, which",
         ] {
             assert!(findings.contains(part), "{part}: {findings}");
         }
+    }
+
+    #[test]
+    fn an_adapter_of_the_head_is_judged_by_the_base_model() {
+        let base = tempfile::tempdir().unwrap();
+        let judged = |config: &str| {
+            std::fs::write(base.path().join("config.json"), config).unwrap();
+            let of = serde_json::json!({"base_model_name_or_path": base.path()});
+            let adapter = folder(&of.to_string(), &[("lm_head.lora_A", [8, 4])]);
+            adapter.findings().join("\n")
+        };
+        assert!(
+            judged(r#"{"tie_word_embeddings": true}"#).contains("is tied to its embedding, so")
+        );
+        assert_eq!(judged(r#"{"tie_word_embeddings": false}"#), "");
+        let nested = r#"{"text_config": {"tie_word_embeddings": true}}"#;
+        assert!(judged(nested).contains("is tied to its embedding, so"));
+        assert!(judged("{}").contains("no config.json on this machine"));
     }
 }
