@@ -29,6 +29,7 @@ mod names;
 mod official;
 mod outside;
 mod plan;
+mod printed;
 mod program;
 mod pull;
 mod push;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
-use serde::Serialize;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 use tinker_client::ListOptions;
 use tinker_types::{Checkpoint, WeightsInfo};
 
@@ -65,8 +66,18 @@ impl Row for Checkpoint {
 pub(super) struct Details {
     #[serde(flatten)]
     checkpoint: Checkpoint,
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "without_base_model")]
+    #[cfg_attr(test, schemars(with = "WeightsInfo"))]
     weights: WeightsInfo,
+}
+
+/// The properties without the name of the base model, which the checkpoint has: an object has each key once.
+fn without_base_model<S: Serializer>(weights: &WeightsInfo, to: S) -> Result<S::Ok, S::Error> {
+    let mut value = serde_json::to_value(weights).map_err(S::Error::custom)?;
+    if let Some(object) = value.as_object_mut() {
+        object.remove("base_model");
+    }
+    value.serialize(to)
 }
 
 impl Row for Details {
@@ -145,7 +156,6 @@ pub(super) async fn info(text: &str, args: &ServiceArgs, context: &Context) -> a
             path.run()
         )
     })?;
-    // The weights name the base model, too, and a flattened object has each key once.
     checkpoint.base_model = Some(weights.base_model.clone());
     context.report.print(&Properties(Details {
         checkpoint,
