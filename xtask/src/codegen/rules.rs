@@ -27,7 +27,9 @@ fn page(rules: &Rules) -> Result<String, std::fmt::Error> {
          A `recording` is an exchange of the official client in `tests/fixtures/vectors`. The test `every_recorded_vector`\n\
          (`tests/it/vectors/suite.rs`) replays it with this project's client and compares requests, their order, headers with\n\
          a meaning, waits, results and log lines; recordings of the official command are compared in\n\
-         `tinker-cli/tests/it/official.rs`.\n",
+         `tinker-cli/tests/it/official.rs`.\n\n\
+         The sections 15, 17 and 19 have no rows: the methods of the Python client are in [from Python](book/python.md), its\n\
+         constants are at the rules that use them, and other servers are in [servers](servers.md).\n",
         all - untested,
     );
     for section in &rules.sections {
