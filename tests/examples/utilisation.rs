@@ -199,7 +199,7 @@ impl Bench {
         let mut settings = Settings::new(STEPS, 1e-3);
         settings.name = name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
         let trainer = Trainer::new(settings);
-        // What was before does not count.
+        // Starts the measurement anew.
         let _before = self.clock.share();
         trainer
             .run(&self.training, recipe, &mut run, &mut |_| ())

@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(first, [(added, json!(1)), (added, json!(1))]);
         assert!(read(&[("a", 1), ("b", 1)], true).is_empty());
         assert_eq!(read(&[("b", 2)], false), [(changed, json!(2))]);
-        // What is not on a part of the list may still exist.
+        // A missing object counts as removed only if the whole list was read.
         assert_eq!(read(&[("b", 2)], true), [(removed, json!(1))]);
         assert_eq!(read(&[("a", 1), ("b", 2)], true), [(added, json!(1))]);
     }

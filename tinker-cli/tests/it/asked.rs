@@ -1,10 +1,11 @@
 //! Commands whose requests are counted: exports for a download, and deletion of keys.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use crate::program::Workplace;
+use crate::relay::message;
 
 /// Method and path, status, body. `SERVER` in a body is the address of the server.
 type Answers = &'static [(&'static str, u16, &'static str)];
@@ -42,18 +43,9 @@ impl Server {
 fn answer(mut stream: &TcpStream, answers: Answers, url: &str, asked: &Mutex<Vec<String>>) {
     let mut reader = BufReader::new(stream);
     loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if reader.read_line(&mut head).unwrap_or(0) == 0 {
-                return;
-            }
-        }
-        let length = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(": ")?;
-            name.eq_ignore_ascii_case("content-length").then_some(value)
-        });
-        let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
-        reader.read_exact(&mut body).unwrap();
+        let Some((head, _)) = message(&mut reader) else {
+            return;
+        };
         let mut words = head.split([' ', '?']);
         let request = format!("{} {}", words.next().unwrap(), words.next().unwrap());
         let found = answers.iter().find(|(known, ..)| *known == request);

@@ -81,6 +81,26 @@ fn tables_and_json_of_the_commands_are_as_recorded() {
             all += &text;
         }
     }
+    let copy = ["checkpoint", "copy", &a, "--project", "p"];
+    let b = format!("tinker://{run}/weights/b");
+    for command in [
+        &copy[..],
+        &["checkpoint", "ttl", &a, "--ttl", "7d"],
+        &["checkpoint", "publish", &a],
+        &["checkpoint", "unpublish", &a, "--json"],
+        &["checkpoint", "download", &a, "--output", "out"],
+        &["checkpoint", "download", &a, "--output", "again", "--json"],
+        &["checkpoint", "import", "out"],
+        &["checkpoint", "import", "out", "--json"],
+        &["checkpoint", "delete", &a, "--yes"],
+        &["checkpoint", "delete", &b, "--yes", "--json"],
+        &["session", "export-trace", session, "--url-only"],
+    ] {
+        let place = ["--base-url", &server.url];
+        let printed = work.run(&[command, &place].concat());
+        assert_eq!(printed.code, 0, "{command:?}: {}", printed.stderr);
+        all += &format!("$ tinker {}\n{}\n", command.join(" "), printed.stdout);
+    }
     let all = all.replace(&server.url, "http://SERVER");
     let all = all.replace(&place.display().to_string(), "FOLDER");
     snapshot::check("printed.txt", &masked(&all));

@@ -137,7 +137,7 @@ fn results_of_every_management_command_fit_their_schemas() {
     watched.stdout = line;
     schemas.check("watch", &watched);
 
-    // What the local server has not is taken from recordings.
+    // The local server lacks these; recordings answer.
     let usage = serve(&recording("rest/billing_usage"));
     let days = ["billing", "usage", "2026-07-13", "2026-07-14", "--json"];
     let usage = work.run(&[&days[..], &["--base-url", &usage]].concat());
