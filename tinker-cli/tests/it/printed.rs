@@ -94,7 +94,6 @@ fn tables_and_json_of_the_commands_are_as_recorded() {
         &["checkpoint", "import", "out", "--json"],
         &["checkpoint", "delete", &a, "--yes"],
         &["checkpoint", "delete", &b, "--yes", "--json"],
-        &["session", "export-trace", session, "--url-only"],
     ] {
         let place = ["--base-url", &server.url];
         let printed = work.run(&[command, &place].concat());
