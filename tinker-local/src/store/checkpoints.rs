@@ -100,7 +100,14 @@ impl Store {
     fn scan(&mut self) -> Result<(), StoreError> {
         let top = self.folder.checkpoints();
         for run in disk::folders(&top).map_err(StoreError::io("list", &top))? {
+            // A kill while a checkpoint was being removed leaves empty folders.
+            for kind in disk::folders(&run).map_err(StoreError::io("list", &run))? {
+                origin::remove_empty(&kind, &top);
+            }
             origin::remove_empty(&run, &top);
+            if !run.exists() {
+                continue;
+            }
             self.expired.merge(Expired::read(&run));
             for kind in disk::folders(&run).map_err(StoreError::io("list", &run))? {
                 for place in disk::folders(&kind).map_err(StoreError::io("list", &kind))? {

@@ -222,6 +222,21 @@ fn a_folder_in_use_is_named_with_its_user() {
     builder().data_dir(folder.path()).build().unwrap();
 }
 
+/// A kill while a run's last checkpoint was being removed leaves its folders, with or without the files about the run.
+#[test]
+fn empty_folders_of_a_run_are_removed() {
+    let data = tempfile::tempdir().unwrap();
+    let checkpoints = data.path().join("checkpoints");
+    let runs = ["s-1_train_0", "s-1_train_1", "s-1_train_2"].map(|run| checkpoints.join(run));
+    let [empty, about, kind] = &runs;
+    std::fs::create_dir_all(empty).unwrap();
+    std::fs::create_dir_all(about).unwrap();
+    std::fs::write(about.join("expired.json"), "{}").unwrap();
+    std::fs::create_dir_all(kind.join("weights")).unwrap();
+    drop(builder().data_dir(data.path()).build().unwrap());
+    assert_eq!(std::fs::read_dir(&checkpoints).unwrap().count(), 0);
+}
+
 #[test]
 fn a_temporary_folder_goes_with_the_last_handle() {
     let engine = builder().build().unwrap();
