@@ -1,5 +1,6 @@
 //! The official Python clients against `tinker serve`.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -7,7 +8,9 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, bail};
 use xshell::{Shell, cmd};
 
+use crate::flags::Conformance;
 use crate::output::workspace_root;
+use crate::page::Page;
 use crate::workspace::Workspace;
 
 /// The client that defines the wire format.
@@ -36,10 +39,17 @@ const OTHERS: [&str; 2] = ["0.3.0", "0.15.0"];
 /// Versions that run it on request.
 const MORE: [&str; 5] = ["0.9.0", "0.18.2", "0.25.0", "0.30.4", "0.36.0"];
 
+/// The page with the results.
+const PAGE: Page = Page {
+    path: "docs/conformance.md",
+    command: "cargo xtask conformance --all --write",
+};
+
 /// Installs the official clients into separate environments, starts a server and runs their scripts; with `all`, those of
 /// every version that the project was tested with. With the path of
 /// a Python that has torch, the newer client also runs custom losses, and uploads them to a server that executes them.
-pub(crate) fn run(torch: Option<&Path>, all: bool) -> anyhow::Result<()> {
+pub(crate) fn run(flags: &Conformance) -> anyhow::Result<()> {
+    let torch = flags.python.as_deref();
     let shell = Shell::new()?;
     let root = workspace_root();
     shell.change_dir(&root);
@@ -49,23 +59,26 @@ pub(crate) fn run(torch: Option<&Path>, all: bool) -> anyhow::Result<()> {
     let mut serve = Command::new(target.join("debug/tinker"));
     serve.args(["serve", "--port", "0", "--data-dir"]);
     let server = Server::start(serve.arg(data.path()))?;
+    let mut table = Table::default();
     for (version, folder, script) in CLIENTS {
         let python = match torch.filter(|_| version == NEWEST) {
             Some(torch) => install_with_torch(&shell, &target.join(WITH_TORCH), torch)?,
             None => install(&shell, &target.join(folder), Path::new("python3"), version)?,
         };
         for script in [script, LOOP] {
-            run_script(&shell, &python, script, &server)
+            let counts = run_script(&shell, &python, script, &server)
                 .with_context(|| format!("the official client {version} found a difference"))?;
+            table.row(version, script, &counts);
         }
     }
-    let more: &[&str] = if all { &MORE } else { &[] };
+    let more: &[&str] = if flags.all { &MORE } else { &[] };
     for version in OTHERS.iter().chain(more) {
         let folder = target.join(format!("conformance-{version}"));
         let package = format!("tinker=={version}");
         let python = install(&shell, &folder, Path::new("python3"), &package)?;
-        run_script(&shell, &python, LOOP, &server)
+        let counts = run_script(&shell, &python, LOOP, &server)
             .with_context(|| format!("the official client {version} found a difference"))?;
+        table.row(&package, LOOP, &counts);
     }
     if torch.is_some() {
         let package = ["--package", "tinker-local", "--features", "serve"];
@@ -73,16 +86,53 @@ pub(crate) fn run(torch: Option<&Path>, all: bool) -> anyhow::Result<()> {
         let mut behave = Command::new(target.join("debug/examples/behave"));
         let server = Server::start(behave.arg("losses"))?;
         let python = target.join(WITH_TORCH).join(PYTHON);
-        run_script(&shell, &python, "traced.py", &server)
+        let counts = run_script(&shell, &python, "traced.py", &server)
             .context("losses that the server runs differ")?;
+        table.row(NEWEST, "traced.py", &counts);
+    }
+    if flags.write {
+        PAGE.write(&table.0, &[])?;
     }
     Ok(())
 }
 
-fn run_script(shell: &Shell, python: &Path, script: &str, server: &Server) -> anyhow::Result<()> {
+/// Runs a script and shows its output. Returns the last line: the number of rows that passed, failed and were skipped.
+fn run_script(
+    shell: &Shell,
+    python: &Path,
+    script: &str,
+    server: &Server,
+) -> anyhow::Result<String> {
     let script = workspace_root().join("tests/python").join(script);
     let url = &server.url;
-    Ok(cmd!(shell, "{python} {script} {url}").run()?)
+    let output = cmd!(shell, "{python} {script} {url}")
+        .ignore_status()
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    eprint!("{said}{}", String::from_utf8_lossy(&output.stderr));
+    if !output.status.success() {
+        bail!("{} ended with {}", script.display(), output.status);
+    }
+    let counts = said.lines().last().unwrap_or_default();
+    Ok(counts.to_owned())
+}
+
+/// What each version did, as a table in Markdown.
+struct Table(String);
+
+impl Default for Table {
+    fn default() -> Self {
+        Self("| client | script | rows |\n|---|---|---|\n".to_owned())
+    }
+}
+
+impl Table {
+    fn row(&mut self, version: &str, script: &str, counts: &str) {
+        let _ = writeln!(
+            self.0,
+            "| {version} | [{script}](../tests/python/{script}) | {counts} |"
+        );
+    }
 }
 
 /// Makes an environment with a version of the client. The first versions do not install transformers by themselves, which

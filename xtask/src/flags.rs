@@ -42,6 +42,8 @@ xflags::xflags! {
             optional --python path: PathBuf
             /// Run every version of the client, not only four of them.
             optional --all
+            /// Write the table of docs/conformance.md.
+            optional --write
         }
         /// Compare installed official SDKs with the version that the project follows. Prints Markdown.
         cmd upstream {
@@ -142,6 +144,11 @@ xflags::xflags! {
             optional version: String
             /// Check only.
             optional --dry-run
+        }
+        /// Build the command for Linux, with the list of its crates, the installer and the checksums.
+        cmd dist {
+            /// The folder, replaced (default: dist in the target folder).
+            optional --out folder: PathBuf
         }
         /// Run the tests of each library from its packaged files, outside of the workspace.
         cmd packages {

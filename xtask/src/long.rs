@@ -15,11 +15,16 @@ struct Long {
     needs: Option<&'static str>,
 }
 
-const CHECKS: [Long; 14] = [
+const CHECKS: [Long; 15] = [
     Long {
         command: "packages",
         shows: "the tests of each library, from its packaged files",
         needs: None,
+    },
+    Long {
+        command: "dist",
+        shows: "binaries for Linux, with their list of crates and their installer",
+        needs: Some("cargo-zigbuild, cargo-cyclonedx"),
     },
     Long {
         command: "msrv",
@@ -28,7 +33,7 @@ const CHECKS: [Long; 14] = [
     },
     Long {
         command: "conformance --all",
-        shows: "nine versions of the official client",
+        shows: "nine versions of the official client: docs/conformance.md",
         needs: Some("python3"),
     },
     Long {

@@ -22,6 +22,7 @@ mod lines;
 mod long;
 mod msrv;
 mod output;
+mod page;
 mod parity;
 mod random_model;
 mod release;
@@ -48,7 +49,7 @@ fn main() -> anyhow::Result<()> {
         XtaskCmd::Crash(flags) => trial::crash(&flags),
         XtaskCmd::Fuzz(flags) => trial::fuzz(&flags),
         XtaskCmd::FaultRun(flags) => fault_run::run(&flags),
-        XtaskCmd::Conformance(flags) => conformance::run(flags.python.as_deref(), flags.all),
+        XtaskCmd::Conformance(flags) => conformance::run(&flags),
         XtaskCmd::Golden(flags) => golden::run(output::Mode::from_check(flags.check), flags.python),
         XtaskCmd::Parity(flags) => parity::run(flags.python.as_deref()),
         XtaskCmd::BaseModel(flags) => base_model::run(&flags),
@@ -57,6 +58,7 @@ fn main() -> anyhow::Result<()> {
             BenchCmd::Client(flags) => bench::client(&flags),
         },
         XtaskCmd::Release(flags) => release::run(&flags),
+        XtaskCmd::Dist(flags) => release::dist::run(&flags),
         XtaskCmd::Packages(flags) => release::packaged::run(flags.library.as_deref()),
         XtaskCmd::Long(flags) => long::run(flags.run),
         XtaskCmd::Msrv(_) => msrv::run(),

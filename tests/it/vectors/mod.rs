@@ -6,8 +6,7 @@
 //! against a server that gives the recorded answers (`stub`, `script`), and default answers where a
 //! recording is incomplete (`usual`). Then requests and results are compared (`compare`), and every
 //! message is decoded and encoded by our types (`forms`). Facts that cannot be derived, and intended
-//! differences, are in tables (`known`). The output is a table of all recordings,
-//! `target/vectors.md`.
+//! differences, are in tables (`known`). The output is a page, `docs/recordings.md`.
 
 mod body;
 mod call;

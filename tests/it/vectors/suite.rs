@@ -27,9 +27,9 @@ fn every_recorded_vector() -> Result<(), Box<dyn Error>> {
         let name = vector.name.clone();
         lines.push(Line { name, verdict });
     }
-    report::write(&lines)?;
     let failed: Vec<String> = lines.iter().filter_map(report::failure).collect();
     assert!(failed.is_empty(), "\n{}", failed.join("\n"));
+    report::check(&lines)?;
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod encoded;
 mod ends;
 mod export;
 #[cfg(feature = "tokenizers")]
+mod first_run;
 mod folder;
 mod followed;
 mod handover;

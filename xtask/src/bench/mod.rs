@@ -2,7 +2,6 @@
 
 mod client;
 mod engine;
-mod page;
 mod stats;
 mod svg;
 mod worker;

@@ -1,6 +1,7 @@
 //! `cargo xtask release`: checks a release, writes its version and packages the crates.
 
 mod changelog;
+pub(crate) mod dist;
 mod package;
 pub(crate) mod packaged;
 mod version;

@@ -10,7 +10,7 @@ pub(crate) enum Absence {
 /// The feature that a recording needs, where its requests do not show it.
 pub(crate) fn absence(name: &str) -> Option<Absence> {
     if name.starts_with("cli/") {
-        let why = "output of the official command; its requests are checked as types";
+        let why = "output of the official command, which docs/commands.md compares; its requests are checked as types";
         return Some(Absence::LeftOut(why));
     }
     let known = ABSENCES.iter().find(|(known, _)| *known == name);

@@ -6,11 +6,11 @@ mod workload;
 use anyhow::{Context, bail};
 use xshell::Shell;
 
-use super::page::Page;
 use super::worker::Worker;
 use super::{machine, program};
 use crate::flags::Client;
 use crate::output::workspace_root;
+use crate::page::Page;
 use report::{Report, Row};
 use workload::{Side, workloads};
 

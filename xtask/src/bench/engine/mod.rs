@@ -6,12 +6,12 @@ mod workload;
 use anyhow::{Context, bail};
 use xshell::Shell;
 
-use super::page::Page;
 use super::stats::Samples;
 use super::worker::Worker;
 use super::{machine, program};
 use crate::flags::Engine;
 use crate::output::workspace_root;
+use crate::page::Page;
 use report::Report;
 use workload::{Curve, Workload, comparisons, curves, peaks};
 

@@ -1,4 +1,4 @@
-//! Pages with a part that a benchmark writes.
+//! Pages with a part that a command writes.
 
 use anyhow::{Context, bail};
 
@@ -25,7 +25,7 @@ impl Page {
             replace(&path.with_file_name(name), plot.as_bytes())?;
         }
         replace(&path, page.as_bytes())?;
-        eprintln!("wrote {} and its plots", self.path);
+        eprintln!("wrote {}", self.path);
         Ok(())
     }
 
