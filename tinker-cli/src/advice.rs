@@ -81,7 +81,14 @@ fn hint(cause: &(dyn StdError + 'static), program: &str) -> Option<String> {
     if let Some(TrainError::Diverged(_)) = cause.downcast_ref() {
         return Some("try again with a lower --learning-rate".to_owned());
     }
-    if cause.is::<DatasetError>() {
+    if let Some(error) = cause.downcast_ref::<DatasetError>() {
+        if error
+            .lines()
+            .iter()
+            .all(|line| line.kind() == tinker_data::ErrorKind::File)
+        {
+            return None;
+        }
         let hint = "nothing was trained; correct the lines, or leave them out with --skip-bad (--max-length leaves out long examples)";
         return Some(hint.to_owned());
     }

@@ -142,7 +142,7 @@ impl PeftFolder {
                     "vLLM and SGLang refuse this if the head of {base} is tied to its embedding, which no config.json on this machine says"
                 )),
             };
-            findings.extend(why.map(|why| format!("it adapts lm_head: {why}; merge the adapter, or train with --train attention,mlp")));
+            findings.extend(why.map(|why| format!("it adapts lm_head: {why}, and merge_and_unload of peft would change the embedding as well; merge the adapter (tinker export --merged), or train with --train attention,mlp")));
         }
         if let Some(Value::Array(declared)) = self.config.get("target_modules") {
             let declared: BTreeSet<&str> = declared.iter().filter_map(Value::as_str).collect();

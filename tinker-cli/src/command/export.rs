@@ -12,6 +12,7 @@ use crate::connect::{BUILT_IN_MODEL, TemplateArgs, engine, reference, renderer_o
 use crate::context::Context;
 use crate::exit::Usage;
 use crate::format;
+use crate::peft_folder::PeftFolder;
 use crate::report::Printable;
 use crate::style::TerminalStyle;
 
@@ -38,7 +39,7 @@ pub(crate) struct Args {
     #[arg(value_name = "CHECKPOINT", add = crate::completion::saved_checkpoints())]
     source: String,
     /// Folder to write. It must not exist, or be empty.
-    #[arg(short, long, value_name = "DIR")]
+    #[arg(short, long, visible_alias = "output", value_name = "DIR")]
     out: PathBuf,
     /// Add the adapter to the weights of its base model, and write the whole model.
     #[arg(long)]
@@ -46,7 +47,7 @@ pub(crate) struct Args {
     /// Precision of the weights [default: that of the base model].
     #[arg(long, value_name = "DTYPE")]
     dtype: Option<Dtype>,
-    /// Folder of the base model, if it was moved.
+    /// Folder of the base model, if it was moved (with --merged only: an adapter is written without it).
     #[arg(long, value_name = "DIR", requires = "merged")]
     base: Option<PathBuf>,
     /// Replace an earlier export in the folder.
@@ -128,6 +129,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     };
     let Exported { folder, files, .. } =
         exported.with_context(|| format!("cannot export {source}"))?;
+    if kind == "adapter" {
+        for finding in PeftFolder::open(&folder)?.findings() {
+            context.printer.print_note(&finding);
+        }
+    }
     let file = |(name, bytes)| File { name, bytes };
     context.report.print(&Written {
         source,

@@ -189,6 +189,13 @@ impl Connection {
         let names: Vec<&str> = names.collect();
         match (requested, &names[..]) {
             (Some(name), _) if names.contains(&name) || names.is_empty() => Ok(name.to_owned()),
+            (Some(name), _) if self.server.is_none() => Err(Usage(format!(
+                "model {name:?} is neither a folder, nor a model in the cache of the Hugging Face Hub, nor one of \
+                 {}, which has {}; give the folder of a model, with config.json in it, or fetch one: tinker pull ORG/NAME",
+                self.describe(),
+                names.join(", ")
+            ))
+            .into()),
             (Some(name), _) => {
                 let mut message = format!(
                     "model {name:?} does not exist on {}; it has {}",

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use tinker_client::hub::{Hub, HubConfig};
 use tinker_client::{Config, ServiceClient};
 use tinker_local::{Decode, Limits, LocalEngine, LocalEngineBuilder, ModelFolder, SavedAdapter};
 use tinker_types::LossFn;
@@ -52,7 +53,8 @@ impl EngineSetup {
         }
         let Some(folder) = folder(model) else {
             let message = format!(
-                "{model} is not a folder; give the folder of a Hugging Face model, NAME=FOLDER, or {BUILT_IN_MODEL}"
+                "{model} is not a folder, nor a model in the cache of the Hugging Face Hub; give the folder of a model, \
+                 NAME=FOLDER, or {BUILT_IN_MODEL}"
             );
             return Err(Usage(message).into());
         };
@@ -169,14 +171,25 @@ pub(crate) fn data_dir(requested: Option<&Path>) -> anyhow::Result<PathBuf> {
     folder.context("the home folder is unknown; choose a folder of checkpoints with --data-dir")
 }
 
-/// The model of a folder, given as `FOLDER` or `NAME=FOLDER`.
+/// The model of a folder, given as `FOLDER`, `NAME=FOLDER`, or the name on the Hugging Face Hub of one in its cache.
 pub(super) fn folder(model: &str) -> Option<ModelFolder> {
     if Path::new(model).is_dir() {
         return Some(ModelFolder::new(model));
     }
-    let (name, folder) = model.split_once('=')?;
+    let Some((name, folder)) = model.split_once('=') else {
+        return cached(model);
+    };
     let is_folder = !name.is_empty() && Path::new(folder).is_dir();
     is_folder.then(|| ModelFolder::new(folder).with_name(name))
+}
+
+/// A model in the cache of the Hugging Face Hub, if its weights are there.
+fn cached(model: &str) -> Option<ModelFolder> {
+    let hub = HubConfig::from_env().and_then(Hub::new).ok()?;
+    let folder = hub.cached(&model.parse().ok()?, "main")?;
+    let has = |name: &str| folder.join(name).is_file();
+    let has_weights = has("model.safetensors") || has("model.safetensors.index.json");
+    (has("config.json") && has_weights).then(|| ModelFolder::new(folder).with_name(model))
 }
 
 /// The name of a folder's model within an engine.

@@ -60,7 +60,7 @@ impl Ends {
             let show = |(file, ids): &(&str, Vec<u32>)| format!("{file} {}", list(tokenizer, ids));
             let named: Vec<String> = named.iter().map(show).collect();
             notes.push(format!(
-                "the end tokens differ: {}; answers are learned with the template's, and sampling stops at each",
+                "the end tokens differ: {}; answers of chats are learned with the template's, and sampling stops at each",
                 named.join(", ")
             ));
         }

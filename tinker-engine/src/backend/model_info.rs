@@ -20,10 +20,13 @@ pub struct BaseModelInfo {
     pub tokenizer: Option<String>,
     /// The folder it was loaded from, if any.
     pub folder: Option<std::path::PathBuf>,
+    /// Digest of the names, shapes and a sample of the numbers of the weights, if they are from a folder. Equal weights
+    /// have equal digests, in any precision that holds them exactly.
+    pub fingerprint: Option<String>,
 }
 
 impl BaseModelInfo {
-    /// Describes a model; `end_tokens` starts empty, `tokenizer` and `folder` unset.
+    /// Describes a model; `end_tokens` starts empty, `tokenizer`, `folder` and `fingerprint` unset.
     pub fn new(
         name: impl Into<String>,
         arch: impl Into<String>,
@@ -39,6 +42,7 @@ impl BaseModelInfo {
             end_tokens: Vec::new(),
             tokenizer: None,
             folder: None,
+            fingerprint: None,
         }
     }
 }

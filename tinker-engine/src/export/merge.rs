@@ -111,10 +111,14 @@ impl<'a> Merge<'a> {
             (part.name.as_str(), view)
         });
         let info = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        // The file is replaced by one that only its owner can read; a model is as readable as any new file.
+        let file = std::fs::File::create(path).and_then(|file| file.metadata());
+        let permissions = file.map_err(ExportError::io("write", path))?.permissions();
         safetensors::serialize_to_file(views, Some(info), path).map_err(|error| match error {
             SafeTensorError::IoError(source) => ExportError::io("write", path)(source),
             other => ExportError::Merge(other.to_string()),
         })?;
+        std::fs::set_permissions(path, permissions).map_err(ExportError::io("write", path))?;
         failed
             .into_inner()
             .map_or(Ok(()), |why| Err(ExportError::Merge(why)))

@@ -60,6 +60,13 @@ config_file! {
     pub(super) eos_token_id: Option<Ids>,
 }
 
+/// The fields that name the family of a model.
+#[derive(Deserialize)]
+struct Family {
+    model_type: Option<String>,
+    architectures: Option<Vec<String>>,
+}
+
 /// One token id or several.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
@@ -84,40 +91,17 @@ impl ConfigFile {
 
     /// Parses the bytes of such a file. A field that this engine neither uses nor knows to be harmless is an error.
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, FolderError> {
-        let file: Self = parse_json(path, bytes)?;
         // Another family has other fields; its name is the better message.
-        file.arch(path)?;
+        let family: Family = parse_json(path, bytes)?;
+        arch(path, family.model_type.as_deref(), &family.architectures)?;
+        let file: Self = parse_json(path, bytes)?;
         let fields: Map<String, Value> = parse_json(path, bytes)?;
         harmless::check(path, &fields, USED)?;
         Ok(file)
     }
 
     fn arch(&self, path: &Path) -> Result<Arch, FolderError> {
-        let refuse = |what: String| Err(FolderError::new(path, what));
-        let arch = match self.model_type.as_deref() {
-            Some("llama") => Arch::Llama,
-            Some("qwen2") => Arch::Qwen2,
-            Some("qwen3") => Arch::Qwen3,
-            Some(other) => {
-                return refuse(format!(
-                    "model_type is {other:?}; this engine runs llama, qwen2 and qwen3"
-                ));
-            }
-            None => return refuse("has no model_type".to_owned()),
-        };
-        let is_usual =
-            |name: &&String| name.eq_ignore_ascii_case(&format!("{}ForCausalLM", arch.name()));
-        match self
-            .architectures
-            .iter()
-            .flatten()
-            .find(|name| !is_usual(name))
-        {
-            None => Ok(arch),
-            Some(other) => refuse(format!(
-                "architectures has {other:?}; of this model_type, only the language model (ForCausalLM) is supported"
-            )),
-        }
+        arch(path, self.model_type.as_deref(), &self.architectures)
     }
 
     /// The model it describes, with `context` tokens if given.
@@ -231,6 +215,34 @@ impl ConfigFile {
             )),
             _ => Ok(context),
         }
+    }
+}
+
+/// The architecture, if this engine runs it.
+fn arch(
+    path: &Path,
+    model_type: Option<&str>,
+    architectures: &Option<Vec<String>>,
+) -> Result<Arch, FolderError> {
+    let refuse = |what: String| Err(FolderError::new(path, what));
+    let arch = match model_type {
+        Some("llama") => Arch::Llama,
+        Some("qwen2") => Arch::Qwen2,
+        Some("qwen3") => Arch::Qwen3,
+        Some(other) => {
+            return refuse(format!(
+                "model_type is {other:?}; this engine runs llama, qwen2 and qwen3"
+            ));
+        }
+        None => return refuse("has no model_type".to_owned()),
+    };
+    let is_usual =
+        |name: &&String| name.eq_ignore_ascii_case(&format!("{}ForCausalLM", arch.name()));
+    match architectures.iter().flatten().find(|name| !is_usual(name)) {
+        None => Ok(arch),
+        Some(other) => refuse(format!(
+            "architectures has {other:?}; of this model_type, only the language model (ForCausalLM) is supported"
+        )),
     }
 }
 

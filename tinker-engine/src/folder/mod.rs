@@ -8,6 +8,7 @@ mod config;
 pub mod decoders;
 mod error;
 mod file;
+mod fingerprint;
 mod harmless;
 mod model;
 mod rope;

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::config::{ConfigFile, Ids};
 use super::error::FolderError;
 use super::file::{parse_json, read};
+use super::fingerprint;
 use super::tensors::FolderTensors;
 use super::vocabulary::TokenizerVocabulary;
 use crate::backend::BaseModelInfo;
@@ -102,10 +103,23 @@ impl ModelFolder {
         &self.path
     }
 
+    /// Digest by which the weights are recognized, see [`BaseModelInfo::fingerprint`].
+    ///
+    /// # Errors
+    /// This engine does not support the model, or the folder is damaged. The message names the file.
+    pub fn fingerprint(&self) -> Result<String, FolderError> {
+        Ok(self.open()?.info.fingerprint.unwrap_or_default())
+    }
+
     /// Reads and checks everything except the weights.
     pub(crate) fn open(&self) -> Result<OpenFolder, FolderError> {
         let path = absolute(&self.path)?;
         let config_path = path.join("config.json");
+        if !config_path.exists() && path.join("adapter_config.json").exists() {
+            let what = "holds an adapter, not a model; `tinker export --merged` writes a model, and \
+                        `tinker checkpoint import` makes a checkpoint of an adapter";
+            return Err(FolderError::new(&path, what));
+        }
         let file = ConfigFile::read(&config_path)?;
         let mut config = file.model(&config_path, self.context)?;
         let tensors = FolderTensors::open(&path)?;
@@ -116,7 +130,8 @@ impl ModelFolder {
         let is_unused = |name: &str| {
             name.ends_with("rotary_emb.inv_freq") || (config.tie_word_embeddings && name == HEAD)
         };
-        tensors.check(&path, &Layout::new(&config).table.slots, is_unused)?;
+        let layout = Layout::new(&config);
+        tensors.check(&path, &layout.table.slots, is_unused)?;
         let mut text = tokenizer(&path)
             .map(|file| TokenizerVocabulary::read(&file, config.vocab_size))
             .transpose()?;
@@ -141,6 +156,7 @@ impl ModelFolder {
         }
         info.tokenizer = text.is_some().then(|| path.display().to_string());
         info.folder = Some(path);
+        info.fingerprint = Some(fingerprint::of(&tensors, &layout.table.slots));
         Ok(OpenFolder {
             info,
             config,

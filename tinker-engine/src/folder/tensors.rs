@@ -148,18 +148,21 @@ impl FolderTensors {
 
     /// Whether both tensors exist and differ in shape or numbers.
     pub(crate) fn differ(&self, one: &str, other: &str) -> bool {
-        let stored = |name: &str| {
-            let place = self.places.get(name)?;
-            let bytes = &self.files[place.file].1[place.bytes.clone()];
-            let (kind, width) = (kind_of(place.dtype)?, place.shape.last().copied()?);
-            Some((&place.shape, Stored { kind, bytes, width }))
-        };
+        let stored = |name: &str| Some((&self.places.get(name)?.shape, self.stored(name)?));
         match (stored(one), stored(other)) {
             (Some((shape, one)), Some((other_shape, other))) => {
                 shape != other_shape || !one.equals(other)
             }
             _ => false,
         }
+    }
+
+    /// The numbers of a tensor as they are stored, unchecked.
+    pub(super) fn stored(&self, name: &str) -> Option<Stored<'_>> {
+        let place = self.places.get(name)?;
+        let bytes = &self.files[place.file].1[place.bytes.clone()];
+        let (kind, width) = (kind_of(place.dtype)?, place.shape.last().copied()?);
+        Some(Stored { kind, bytes, width })
     }
 
     fn place(&self, slot: &Slot) -> Option<(&TensorLocation, &(PathBuf, Mmap))> {

@@ -139,6 +139,13 @@ impl SavedAdapter {
         storage: Option<Storage>,
         output: &ExportTarget,
     ) -> Result<Exported, ExportError> {
+        if let BaseModelSource::Folder(folder) = base {
+            let found = folder.fingerprint()?;
+            let record = &self.saved.record;
+            record
+                .check_base_weights(Some(&found))
+                .map_err(unreadable)?;
+        }
         let state = self.saved.state().map_err(unreadable)?;
         base.write_merged(&state, storage, output)
     }

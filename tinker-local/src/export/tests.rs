@@ -42,6 +42,7 @@ fn saved(
         path: path.clone(),
         base_model: "base".to_owned(),
         base_folder,
+        base_fingerprint: None,
         overwrite: false,
         lifetime: None,
         user_metadata: BTreeMap::new(),

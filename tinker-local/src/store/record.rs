@@ -21,6 +21,8 @@ pub(crate) struct NewCheckpoint {
     pub(crate) base_model: String,
     /// Folder of the base model, so that PEFT finds it.
     pub(crate) base_folder: Option<std::path::PathBuf>,
+    /// Digest by which its weights are recognized.
+    pub(crate) base_fingerprint: Option<String>,
     pub(crate) overwrite: bool,
     pub(crate) lifetime: Option<std::time::Duration>,
     pub(crate) user_metadata: BTreeMap<String, String>,
@@ -52,6 +54,9 @@ pub(crate) struct Record {
     pub(super) layout: u32,
     pub(crate) path: CheckpointPath,
     pub(crate) base_model: String,
+    /// Digest by which the weights of the base model are recognized.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) base_fingerprint: Option<String>,
     pub(crate) created: Timestamp,
     #[serde(default)]
     pub(crate) expires: Option<Timestamp>,
@@ -92,6 +97,7 @@ impl Record {
             layout: LAYOUT,
             path: checkpoint.path.clone(),
             base_model: checkpoint.base_model.clone(),
+            base_fingerprint: checkpoint.base_fingerprint.clone(),
             created: clock::calendar(),
             expires: checkpoint.lifetime.map(clock::calendar_after),
             public: false,
@@ -139,6 +145,22 @@ impl Record {
             why: "holds files for use elsewhere; give one saved for training or sampling"
                 .to_owned(),
         })
+    }
+
+    /// Refuses a base model with other weights than those that the adapter was trained on. Of older checkpoints and the
+    /// built-in model they are not known.
+    pub(crate) fn check_base_weights(&self, found: Option<&str>) -> Result<(), StoreError> {
+        match (&self.base_fingerprint, found) {
+            (Some(expected), Some(found)) if expected != found => Err(StoreError::Unfit {
+                path: self.path.clone(),
+                why: format!(
+                    "was trained on a model {:?} with other weights than the one here; give it the folder that it was \
+                     trained on",
+                    self.base_model
+                ),
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn check_base_model(&self, served: &str) -> Result<(), StoreError> {

@@ -104,6 +104,7 @@ impl Operations {
         };
         record.check_base_model(&served.join(", "))?;
         let base = base.ok_or_else(|| Refusal::invalid("base_model: is not served here"))?;
+        record.check_base_weights(self.info(base).fingerprint.as_deref())?;
         Ok((record, base))
     }
 }
@@ -120,7 +121,8 @@ fn load(path: CheckpointPath, with_optimizer: bool, tenant: Tenant) -> Run {
         let (model, lock, promise) = (context.model, context.lock, context.promise);
         let operations = context.operations;
         let worker = operations.worker(context.base).clone();
-        let base_model = operations.info(context.base).name.clone();
+        let info = operations.info(context.base);
+        let (base_model, fingerprint) = (info.name.clone(), info.fingerprint.clone());
         operations.archive.run(move |store| {
             promise.mark_running();
             let state = match store
@@ -129,6 +131,7 @@ fn load(path: CheckpointPath, with_optimizer: bool, tenant: Tenant) -> Run {
                 .and_then(|(record, state)| {
                     record.check_loadable()?;
                     record.check_base_model(&base_model)?;
+                    record.check_base_weights(fingerprint.as_deref())?;
                     Ok(state)
                 }) {
                 Ok(state) => state,

@@ -116,6 +116,7 @@ impl Operations {
             path,
             base_model: info.name.clone(),
             base_folder: info.folder.clone(),
+            base_fingerprint: info.fingerprint.clone(),
             overwrite: false,
             lifetime,
             user_metadata: BTreeMap::new(),

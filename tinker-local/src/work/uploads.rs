@@ -101,6 +101,7 @@ impl Operations {
         fits?;
         let info = self.info(upload.base);
         let (base_model, base_folder) = (info.name.clone(), info.folder.clone());
+        let base_fingerprint = info.fingerprint.clone();
         let (project_id, name) = (upload.project_id, id.to_owned());
         let saved = self.archive.ask(move |store| {
             let session = draw_session(|id| store.has_session(id));
@@ -132,6 +133,7 @@ impl Operations {
                 path,
                 base_model,
                 base_folder,
+                base_fingerprint,
                 overwrite: false,
                 lifetime: None,
                 user_metadata: BTreeMap::new(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tinker_local::testing::RandomFolder;
-use tinker_local::{LocalEngine, ModelFolder};
+use tinker_local::{ExportTarget, LocalEngine, ModelFolder, SavedAdapter};
 use tinker_types::{Datum, ForwardBackward, Loss};
 
 use crate::support::{Client, sample_body, save_body, step_body};
@@ -126,4 +126,59 @@ async fn two_bases_of_an_engine_do_not_touch_each_other() {
     let body = json!({"session_id": session, "sampling_session_seq_id": 0, "type": "create_sampling_session",
         "base_model": "another"});
     assert_eq!(both.post("create_sampling_session", body).await.status, 422);
+}
+
+/// Fetching a model again, or another one under the same name, leaves adapters that fit its shapes only.
+#[tokio::test]
+async fn an_adapter_does_not_run_on_other_weights_of_the_same_name() {
+    let place = tempfile::tempdir().unwrap();
+    let (base, data) = (place.path().join("base"), place.path().join("data"));
+    RandomFolder::qwen3().write(&base).unwrap();
+    let engine = || {
+        let builder = LocalEngine::builder().data_dir(&data);
+        Client::of(&builder.model(ModelFolder::new(&base)).build().unwrap())
+    };
+    let sampler = async |client: &Client, path: &Value| {
+        let session = client.session().await;
+        let body = json!({"session_id": session, "sampling_session_seq_id": 0, "model_path": path,
+            "type": "create_sampling_session"});
+        client.post("create_sampling_session", body).await
+    };
+
+    let client = engine();
+    let session = client.session().await;
+    let body = json!({"session_id": session, "model_seq_id": 0, "base_model": "base", "type": "create_model",
+        "lora_config": {"rank": 4}});
+    let made = client
+        .done(&client.post("create_model", body).await.promise())
+        .await;
+    let model = made["model_id"].as_str().unwrap().to_owned();
+    let saved = client
+        .post("save_weights", save_body(&model, 1, "a"))
+        .await
+        .promise();
+    let path = client.done(&saved).await["path"].clone();
+    drop(client);
+    let adapter = || SavedAdapter::open(&data, &path.as_str().unwrap().parse().unwrap()).unwrap();
+    let merged = ExportTarget::new(place.path().join("merged"));
+    adapter()
+        .write_merged(&adapter().base(None), None, &merged)
+        .unwrap();
+    assert_eq!(sampler(&engine(), &path).await.status, 200);
+
+    std::fs::remove_dir_all(&base).unwrap();
+    RandomFolder::qwen3().with_seed(1).write(&base).unwrap();
+    let refused = sampler(&engine(), &path).await;
+    let said = refused.json().to_string();
+    assert!(
+        (400..500).contains(&refused.status) && said.contains("with other weights"),
+        "{said}"
+    );
+    let other = ExportTarget::new(place.path().join("other"));
+    let error = adapter().write_merged(&adapter().base(None), None, &other);
+    let error = std::error::Error::source(&error.unwrap_err())
+        .unwrap()
+        .to_string();
+    assert!(error.contains("with other weights"), "{error}");
+    assert!(!place.path().join("other").exists());
 }

@@ -102,7 +102,7 @@ impl CommonArgs {
         if let Some(path) = start {
             given.derive("resume", path, "the newest of that run");
         } else {
-            given.derive("model", &model, "the only one, or the built-in one");
+            given.derive_model(model);
             self.adapter.adapter().complete(&mut given);
         }
         connection.complete(&mut |key, value, why| given.derive(key, &value, why));

@@ -80,6 +80,15 @@ impl Given {
         }
     }
 
+    /// Sets the model, if none was chosen. A chosen one stays as it was written, so that a folder is found again.
+    pub(super) fn derive_model(&mut self, model: &str) {
+        let mut settings = self.settings.iter();
+        let chosen = settings.find(|setting| setting.key == "model");
+        if chosen.is_some_and(|setting| setting.origin >= Origin::Default) {
+            self.derive("model", &model, "the only one, or the built-in one");
+        }
+    }
+
     /// Prints the result of a check: with `shows_recipe` the recipe file on stdout and the rest as notes.
     pub(super) fn print_check<P: Printable>(
         &self,

@@ -15,6 +15,9 @@ use crate::format::{self, labelled};
 use crate::report::Printable;
 use crate::style::{LABEL, TerminalStyle};
 
+/// A run with fewer steps teaches little.
+const FEW_STEPS: usize = 20;
+
 /// The settings of a run.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Plan {
@@ -77,7 +80,7 @@ impl Plan {
         }
         match &self.adapter {
             Some(adapter) => {
-                given.derive("model", &self.model, "the only one, or the built-in one");
+                given.derive_model(&self.model);
                 adapter.complete(given);
             }
             None => given.derive("rank", &"", "that of the checkpoint"),
@@ -137,6 +140,17 @@ impl Plan {
             (None, None) => {}
         }
         text + &format!("learning rate {}", self.learning_rate)
+    }
+
+    /// Points out a run that is too short to learn much because the file is small.
+    pub(crate) fn note(&self, args: &Args) -> Option<String> {
+        let is_chosen = args.steps.is_some() || args.epochs.is_some() || self.resume.is_some();
+        (!is_chosen && self.steps < FEW_STEPS).then(|| {
+            format!(
+                "{} change little; --epochs and --steps make a longer run, a smaller --batch-size more steps",
+                format::count(self.steps, "step")
+            )
+        })
     }
 }
 

@@ -147,6 +147,9 @@ async fn train(
         return given.print_check(&dry_run, args.run.show_resolved, context);
     }
     context.printer.print_labelled("plan", &plan.describe());
+    if let Some(note) = plan.note(args) {
+        context.printer.print_note(&note);
+    }
 
     let config = Config::new(
         args,

@@ -50,9 +50,9 @@ pub(crate) struct Summary {
     pub(crate) tokens: usize,
     /// Wall-clock time of the steps.
     pub(crate) seconds: f64,
-    /// Nats per learned token, mean over the first steps.
+    /// Nats per learned token, mean over the first ten steps.
     pub(crate) first_loss: Option<f64>,
-    /// The same over the last steps.
+    /// The same over the last ten steps.
     pub(crate) last_loss: Option<f64>,
     pub(crate) before: Option<Score>,
     pub(crate) after: Option<Score>,
@@ -126,6 +126,8 @@ impl Outcome {
             .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_truncation_indicator(style.ellipsis())
+            // Texts are cut within words, too: the last one may be the answer.
+            .set_delimiter('\0')
             .set_width((style.width - 2) as u16)
             .set_header(["prompt", "expected", "before", "after"]);
         for row in self.shown() {

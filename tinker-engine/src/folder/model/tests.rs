@@ -280,3 +280,24 @@ fn stop_texts_need_a_tokenizer() {
         .unwrap_err();
     assert!(error.message().contains("no tokenizer.json"), "{error}");
 }
+
+#[test]
+fn a_model_is_recognized_by_its_weights() {
+    let fingerprint = |folder: &RandomFolder| {
+        let (_place, path) = written(folder);
+        ModelFolder::new(path).fingerprint().unwrap()
+    };
+    let half = RandomFolder::qwen3().with_storage(Storage::Bf16);
+    let original = fingerprint(&half);
+    assert_eq!(original, fingerprint(&half.clone().with_shards(3)));
+    assert_ne!(original, fingerprint(&half.clone().with_seed(1)));
+    assert_ne!(original, fingerprint(&RandomFolder::llama()));
+
+    // The same numbers in a wider type.
+    let (place, path) = written(&half);
+    let wide = place.path().join("wide");
+    crate::export::BaseModelSource::Folder(ModelFolder::new(path))
+        .write(Some(Storage::F32), &crate::export::ExportTarget::new(&wide))
+        .unwrap();
+    assert_eq!(original, ModelFolder::new(wide).fingerprint().unwrap());
+}

@@ -41,6 +41,7 @@ fn new(path: &str) -> NewCheckpoint {
         path: path.parse().unwrap(),
         base_model: "tiny".into(),
         base_folder: None,
+        base_fingerprint: None,
         overwrite: false,
         lifetime: None,
         user_metadata: BTreeMap::from([("note".into(), "x".into())]),

@@ -42,6 +42,7 @@ fn save(store: &mut Store, value: f32) {
         path: PATH.parse().unwrap(),
         base_model: "tiny".into(),
         base_folder: None,
+        base_fingerprint: None,
         overwrite: true,
         lifetime: None,
         user_metadata: std::collections::BTreeMap::new(),
