@@ -32,7 +32,8 @@ pub struct Position<'a> {
 /// A source of batches. A batch is a pure function of the recipe and the position, so that a continued run repeats what
 /// an uninterrupted one does.
 pub trait Recipe: Send + Sync {
-    /// Whether batches depend on the weights before their step. If so, one step is in flight at a time. Default false.
+    /// Whether batches depend on the weights before their step. If so, one step is in flight at a time, and the first batch of
+    /// the next one is made while its results arrive. Default false.
     fn samples(&self) -> bool {
         false
     }

@@ -1,5 +1,6 @@
 //! The loop of all recipes: steps are submitted before the results of earlier ones arrive, so that the server never waits.
 
+mod ahead;
 mod ending;
 
 use std::collections::VecDeque;
@@ -12,7 +13,7 @@ use crate::budget::TokenCounts;
 use crate::ended::Ended;
 use crate::error::{Diverged, TrainError};
 use crate::event::TrainEvent;
-use crate::flight::{Flight, Landed, watched};
+use crate::flight::{Flight, Landed};
 use crate::hook::{Evaluate, Refusals, Snapshot};
 use crate::recipe::{Position, Recipe};
 use crate::row::StepRow;
@@ -21,6 +22,7 @@ use crate::run::journal::Entry;
 use crate::settings::{Settings, checkpoint_name};
 use crate::stop::StopFlag;
 use crate::verdict::Verdict;
+use ahead::{Ahead, FirstBatch};
 
 /// The training loop: settings and hooks.
 #[derive(Clone)]
@@ -58,9 +60,8 @@ struct Loop<'a> {
     counts: TokenCounts,
     /// Seconds of the steps done.
     elapsed: f64,
-    /// A sampler of the newest weights, for a recipe that samples.
-    sampler: Option<SamplingClient>,
-    newer: Option<Pending<SamplingClient>>,
+    /// The next batch, for a recipe that samples.
+    ahead: Option<Ahead<'a>>,
     refusals: u64,
 }
 
@@ -118,12 +119,14 @@ impl Trainer {
             verdict,
             counts,
             elapsed: rows.last().map_or(0.0, |row| row.seconds),
-            sampler: None,
-            newer: recipe
-                .samples()
-                .then(|| training.save_weights_and_get_sampling_client()),
+            ahead: None,
             refusals: self.refusals.as_ref().map_or(0, |refusals| refusals()),
         };
+        if recipe.samples() && step < self.settings.steps {
+            let newest = training.save_weights_and_get_sampling_client();
+            let position = (step * self.settings.accumulate, step);
+            steps.ahead = Some(Ahead::after(recipe, position, newest));
+        }
         loop {
             match steps.next().await {
                 Ok(Some(landed)) => steps.finish(landed).await?,
@@ -165,39 +168,60 @@ impl Loop<'_> {
             settings.in_flight
         };
         while self.in_flight.len() < most && self.next < settings.steps && !self.stops() {
-            self.submit().await?;
+            let first = match self.ahead.take() {
+                None => None,
+                Some(ahead) => match self.first_batch(ahead).await? {
+                    None => break,
+                    first => first,
+                },
+            };
+            self.submit(first).await?;
         }
         let Some(flight) = self.in_flight.pop_front() else {
             return Ok(None);
         };
         let report = &mut *self.report;
         let mut waiting = |step, what| report(TrainEvent::Waiting { step, what });
-        let mut landed = flight.land(&mut waiting).await?;
+        let land = flight.land(&mut waiting);
+        let landed = match &mut self.ahead {
+            Some(ahead) => ahead.work_during(land).await,
+            None => land.await,
+        };
+        let mut landed = landed?;
         landed.row.seconds = self.seconds + self.started.elapsed().as_secs_f64();
         Ok(Some(landed))
     }
 
-    async fn submit(&mut self) -> Result<(), TrainError> {
+    /// The first batch of the next step with its sampler. `None` if a stop is requested meanwhile.
+    async fn first_batch(&mut self, ahead: Ahead<'_>) -> Result<Option<FirstBatch>, TrainError> {
+        let (report, step) = (&mut *self.report, self.next + 1);
+        let mut waiting = |what| report(TrainEvent::Waiting { step, what });
+        tokio::select! {
+            biased;
+            made = ahead.take(&mut waiting) => made.map(Some),
+            () = self.trainer.stop.requested() => Ok(None),
+        }
+    }
+
+    async fn submit(&mut self, first: Option<FirstBatch>) -> Result<(), TrainError> {
         let (settings, training) = (&self.trainer.settings, self.training);
         let step = self.next;
         let done = step + 1;
-        if let Some(mut newer) = self.newer.take() {
-            let report = &mut *self.report;
-            let mut waiting = |what| report(TrainEvent::Waiting { step: done, what });
-            let sampler = watched(&mut newer, &mut waiting).await;
-            let failed = |error| TrainError::client("cannot create a sampler", error);
-            self.sampler = Some(sampler.map_err(failed)?);
-        }
         self.folder.note(Entry::Submitted { step: done })?;
         let mut flight = Flight::new(StepRow::new(done));
         flight.row.learning_rate = settings.schedule.rate(step, settings.steps);
+        let (sampler, mut first) = first.unzip();
         for at in 0..settings.accumulate {
-            let position = Position {
-                batch: step * settings.accumulate + at,
-                step,
-                sampler: self.sampler.as_ref(),
+            let mut batch = if let Some(first) = first.take() {
+                first
+            } else {
+                let position = Position {
+                    batch: step * settings.accumulate + at,
+                    step,
+                    sampler: sampler.as_ref(),
+                };
+                self.recipe.batch(position).await?
             };
-            let mut batch = self.recipe.batch(position).await?;
             for note in batch.notes.drain(..) {
                 (self.report)(TrainEvent::Note(note));
             }
@@ -211,6 +235,19 @@ impl Loop<'_> {
             adam.learning_rate = flight.row.learning_rate;
             flight.update = Some(training.optim_step(adam));
         }
+        if done < settings.steps {
+            let position = (done * settings.accumulate, done);
+            self.ahead = match sampler {
+                // Before checkpoints, as samples wait for it.
+                Some(_) if flight.update.is_some() => {
+                    let newest = training.save_weights_and_get_sampling_client();
+                    Some(Ahead::after(self.recipe, position, newest))
+                }
+                // The weights are still those of this sampler.
+                Some(sampler) => Some(Ahead::with(self.recipe, position, sampler)),
+                None => None,
+            };
+        }
         // The last step is always evaluated and saved, by the caller and at the end.
         let is_due = |every: Option<usize>| {
             every.is_some_and(|every| done.is_multiple_of(every)) && done < settings.steps
@@ -219,9 +256,6 @@ impl Loop<'_> {
         flight.snapshot = evaluated.then(|| training.save_weights_and_get_sampling_client());
         if is_due(settings.save_every) || evaluated && settings.best.is_some() {
             flight.saved = Some(self.save(done)?);
-        }
-        if self.recipe.samples() && done < settings.steps && flight.update.is_some() {
-            self.newer = Some(training.save_weights_and_get_sampling_client());
         }
         self.next = done;
         self.in_flight.push_back(flight);

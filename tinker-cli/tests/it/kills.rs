@@ -89,7 +89,9 @@ pub(crate) fn is_the_same_after_kills(
     let run_time = begin.elapsed();
     check("without kills");
 
-    let mut random = Random(std::process::id().into());
+    let seed = std::process::id().into();
+    eprintln!("moments from the seed {seed}");
+    let mut random = Random(seed);
     let (mut done, mut finished) = (0, 0);
     while done < kills {
         // A few kills of each run, at any time from its first moment to its last.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tinker_client::CheckpointPath;
 
 use super::journal::{Entry, Journal, SavedStep};
-use super::tensorboard::EventFile;
+use super::tensorboard::{EVENTS, EventFile};
 use crate::error::TrainError;
 use crate::row::StepRow;
 
@@ -27,6 +27,8 @@ pub struct RunFolder {
     journal: Journal,
     events: Option<EventFile>,
     done: usize,
+    /// Whether this process created it.
+    is_new: bool,
 }
 
 impl RunFolder {
@@ -35,16 +37,18 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::Taken`] if the folder holds a run; a folder that cannot be created or written.
     pub fn create(path: &Path, config: &impl Serialize) -> Result<Self, TrainError> {
-        Self::create_at(path, config, 0, None)
+        Self::create_at(path, config, &[], 0, None)
     }
 
-    /// The same for a run whose first steps were done by an earlier run, whose weights are in a checkpoint.
+    /// The same for a run whose first steps were done by an earlier run, whose weights are in a checkpoint. `others` are names
+    /// and texts of files without which the run cannot be continued: a folder with settings has them.
     ///
     /// # Errors
     /// Those of [`Self::create`].
     pub fn create_at(
         path: &Path,
         config: &impl Serialize,
+        others: &[(&str, &str)],
         step: usize,
         checkpoint: Option<CheckpointPath>,
     ) -> Result<Self, TrainError> {
@@ -71,7 +75,11 @@ impl RunFolder {
             journal,
             events: None,
             done: step,
+            is_new: true,
         };
+        for (name, text) in others {
+            folder.write(name, text)?;
+        }
         folder.write_json(CONFIG, config)?;
         Ok(folder)
     }
@@ -91,6 +99,7 @@ impl RunFolder {
             journal,
             events: None,
             done: 0,
+            is_new: false,
         };
         let rows = folder.rows()?;
         folder.done = rows.last().map_or(folder.begun(), |row| row.number);
@@ -262,10 +271,16 @@ impl RunFolder {
         TrainError::file(format!("cannot write {}", path.display()), error)
     }
 
-    /// Removes the folder of a run that ended before its first step. Files of others stay.
-    pub fn discard(self) {
-        for name in [METRICS, JOURNAL, CONFIG] {
-            // At worst an empty run folder stays behind.
+    /// Removes the folder of a run that ended before its first step, with these files of the caller. Other files stay, and so
+    /// does a folder that was opened to continue a run.
+    pub fn discard(self, others: &[&str]) {
+        if !self.is_new {
+            return;
+        }
+        // Without settings the folder holds no run.
+        let own = [CONFIG, JOURNAL, METRICS, EVENTS];
+        for name in own.iter().chain(others) {
+            // At worst a folder without a run stays behind.
             let _ = std::fs::remove_file(self.path.join(name));
         }
         let _ = std::fs::remove_dir(&self.path);
@@ -286,91 +301,4 @@ fn line(row: &StepRow, text: &mut Vec<u8>) -> Result<(), TrainError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn files(path: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(path).unwrap();
-        let mut names: Vec<String> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    fn numbers(folder: &RunFolder) -> Vec<usize> {
-        let rows = folder.rows().unwrap();
-        rows.iter().map(|row| row.number).collect()
-    }
-
-    #[test]
-    fn a_killed_run_goes_back_to_its_last_checkpoint() {
-        let temporary = tempfile::tempdir().unwrap();
-        let path = temporary.path().join("a/run");
-        let mut folder = RunFolder::create(&path, &["settings"]).unwrap();
-        let checkpoint: CheckpointPath = "tinker://r/weights/step-000002".parse().unwrap();
-        for step in 1..=4 {
-            folder.add_row(&StepRow::new(step)).unwrap();
-            if step == 2 {
-                folder.add_saved(2, checkpoint.clone()).unwrap();
-            }
-        }
-        drop(folder);
-        let metrics = path.join(METRICS);
-        let mut text = std::fs::read_to_string(&metrics).unwrap();
-        text.push_str("{\"step\": 5, \"tok");
-        std::fs::write(&metrics, text).unwrap();
-
-        let mut folder = RunFolder::open(&path).unwrap();
-        assert_eq!((folder.done(), numbers(&folder)), (4, vec![1, 2, 3, 4]));
-        let saved = folder.rewind().unwrap().unwrap();
-        assert_eq!((saved.step, saved.path), (2, checkpoint));
-        folder.add_row(&StepRow::new(3)).unwrap();
-        assert_eq!((folder.done(), numbers(&folder)), (3, vec![1, 2, 3]));
-        assert_eq!(
-            files(&path),
-            [CONFIG, JOURNAL, METRICS],
-            "nothing else is left"
-        );
-    }
-
-    #[test]
-    fn a_run_without_a_checkpoint_begins_anew() {
-        let temporary = tempfile::tempdir().unwrap();
-        let mut folder = RunFolder::create(temporary.path(), &0).unwrap();
-        folder.add_row(&StepRow::new(1)).unwrap();
-        assert_eq!(folder.rewind().unwrap(), None);
-        assert_eq!((folder.done(), numbers(&folder)), (0, vec![]));
-    }
-
-    #[test]
-    fn a_run_is_never_written_over() {
-        let temporary = tempfile::tempdir().unwrap();
-        RunFolder::create(temporary.path(), &0).unwrap();
-        let error = RunFolder::create(temporary.path(), &0).unwrap_err();
-        assert!(
-            error.to_string().ends_with("already holds a run"),
-            "{error}"
-        );
-        let error = RunFolder::open(&temporary.path().join("other")).unwrap_err();
-        assert!(matches!(error, TrainError::NoRun(_)), "{error}");
-    }
-
-    #[test]
-    fn a_file_at_the_path_is_an_error() {
-        let temporary = tempfile::tempdir().unwrap();
-        let path = temporary.path().join("taken");
-        std::fs::write(&path, "").unwrap();
-        let error = RunFolder::create(&path.join("run"), &0).unwrap_err();
-        let text = error.to_string();
-        assert!(text.starts_with("cannot create the run folder "), "{text}");
-    }
-
-    #[test]
-    fn a_discarded_run_leaves_nothing() {
-        let temporary = tempfile::tempdir().unwrap();
-        let path = temporary.path().join("run");
-        RunFolder::create(&path, &0).unwrap().discard();
-        assert!(!path.exists());
-    }
-}
+mod tests;

@@ -10,6 +10,8 @@ use crate::run::journal::Entry;
 impl Loop<'_> {
     /// Saves the result.
     pub(super) async fn end(mut self) -> Result<Ended, TrainError> {
+        // Its samples are not needed.
+        self.ahead = None;
         let settings = &self.trainer.settings;
         let done = self.folder.done();
         let stopped = if done >= settings.steps {

@@ -1,5 +1,6 @@
-//! Tests of the order in which the loop submits work. The server holds back results until it is submitted.
+//! Tests of the order in which the loop submits work. Results are held back until it is submitted.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -8,9 +9,12 @@ use futures_util::future::BoxFuture;
 use tinker_client::transport::layer;
 use tinker_client::{Datum, LoraConfig, Loss, ServiceClient};
 use tinker_local::{Behavior, Limits, LocalEngine};
-use tinker_types::QueueState;
+use tinker_types::wire::header;
+use tinker_types::{QueueState, RequestType};
+use tokio::sync::watch;
 
 use super::*;
+use crate::ended::EndReason;
 use crate::recipe::Batch;
 
 /// Far more than a step takes.
@@ -84,4 +88,120 @@ async fn the_next_step_is_submitted_before_the_last_is_answered() {
 #[tokio::test]
 async fn the_next_sampler_is_requested_before_the_step_is_answered() {
     run(true, "save_weights_for_sampler").await;
+}
+
+/// A recipe of one example whose third batch lets the results of passes and updates through.
+struct Held {
+    batches: AtomicUsize,
+    open: watch::Sender<bool>,
+    samplers: Mutex<Vec<String>>,
+}
+
+impl Recipe for Held {
+    fn samples(&self) -> bool {
+        true
+    }
+
+    fn batch<'a>(&'a self, position: Position<'a>) -> BoxFuture<'a, Result<Batch, TrainError>> {
+        let number = self.batches.fetch_add(1, Ordering::Relaxed);
+        assert_eq!((position.batch, position.step), (number, number / 2));
+        let sampler = position.sampler.unwrap();
+        self.samplers
+            .lock()
+            .unwrap()
+            .push(format!("{:?}", sampler.sampler_id()));
+        if number >= 2 {
+            self.open.send_replace(true);
+        }
+        let datum = Datum::weighted(&[1, 2, 3], &[0.0, 1.0, 1.0]).unwrap();
+        std::future::ready(Ok(Batch::new(vec![datum], Loss::cross_entropy()))).boxed()
+    }
+}
+
+#[tokio::test]
+async fn the_next_batch_is_made_before_the_step_is_answered() {
+    let engine = LocalEngine::builtin().unwrap();
+    let (open, opened) = watch::channel(false);
+    let hold = layer::from_fn(move |request, next| {
+        let mut opened = opened.clone();
+        async move {
+            let kind = request.headers().get(header::REQUEST_TYPE);
+            let held = [RequestType::ForwardBackward, RequestType::OptimStep];
+            if kind.is_some_and(|kind| held.iter().any(|held| kind == held.as_str())) {
+                opened.wait_for(|is_open| *is_open).await.unwrap();
+            }
+            next.run(request).await
+        }
+    });
+    let service = ServiceClient::builder().leaf(engine.service());
+    let service = service.call_layer(hold).build().unwrap();
+    let training = service
+        .create_lora_training_client("tinker-local/tiny", LoraConfig::new(1))
+        .await
+        .unwrap();
+    let recipe = Held {
+        batches: AtomicUsize::new(0),
+        open,
+        samplers: Mutex::default(),
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = RunFolder::create(&folder.path().join("run"), &0).unwrap();
+    let mut settings = Settings::new(2, 1e-3);
+    settings.accumulate = 2;
+    let trainer = Trainer::new(settings);
+    let mut quiet = |_| ();
+    let steps = trainer.run(&training, &recipe, &mut run, &mut quiet);
+    let steps = tokio::time::timeout(LONG, steps).await;
+    steps
+        .expect("the next batch is made before a result")
+        .unwrap();
+    assert_eq!(run.done(), 2);
+    // The batches of a step are made from one sampler, and those of the next step from another.
+    let samplers = recipe.samplers.into_inner().unwrap();
+    assert_eq!(samplers.len(), 4);
+    assert_eq!(samplers[0], samplers[1]);
+    assert_ne!(samplers[1], samplers[2]);
+    assert_eq!(samplers[2], samplers[3]);
+}
+
+/// A recipe whose second batch requests a stop and is never made.
+struct Stuck {
+    stop: StopFlag,
+}
+
+impl Recipe for Stuck {
+    fn samples(&self) -> bool {
+        true
+    }
+
+    fn batch<'a>(&'a self, position: Position<'a>) -> BoxFuture<'a, Result<Batch, TrainError>> {
+        if position.step > 0 {
+            self.stop.request();
+            return std::future::pending().boxed();
+        }
+        let datum = Datum::weighted(&[1, 2, 3], &[0.0, 1.0, 1.0]).unwrap();
+        std::future::ready(Ok(Batch::new(vec![datum], Loss::cross_entropy()))).boxed()
+    }
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_the_next_batch() {
+    let engine = LocalEngine::builtin().unwrap();
+    let service = ServiceClient::builder().leaf(engine.service());
+    let service = service.build().unwrap();
+    let training = service
+        .create_lora_training_client("tinker-local/tiny", LoraConfig::new(1))
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = RunFolder::create(&folder.path().join("run"), &0).unwrap();
+    let trainer = Trainer::new(Settings::new(3, 1e-3));
+    let recipe = Stuck {
+        stop: trainer.stop.clone(),
+    };
+    let mut quiet = |_| ();
+    let ended = trainer.run(&training, &recipe, &mut run, &mut quiet);
+    let ended = tokio::time::timeout(LONG, ended).await.unwrap().unwrap();
+    assert_eq!((ended.reason, ended.steps), (EndReason::Stopped, 1));
+    assert_eq!(run.saved().map(|saved| saved.step), Some(1));
 }

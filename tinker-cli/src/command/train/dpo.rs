@@ -18,12 +18,10 @@ use super::continued::Continued;
 use super::rate;
 use super::recipe_run::{Recipe as RunRecipe, begin, length_limit, open, prepare};
 use super::rows::{Rows, check_length, refuse};
+use super::run_folder::REFERENCE;
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::Usage;
-
-/// Log probabilities under the starting weights, computed once.
-const REFERENCE: &str = "reference.json";
 
 /// Train on preferences: of two answers to a prompt, the better one becomes more likely.
 ///

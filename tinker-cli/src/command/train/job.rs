@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::plan::Plan;
 use super::record::{Record, samples};
-use super::run_folder::SAMPLES;
+use super::run_folder::{SAMPLES, discard};
 use super::runner::Runner;
 use super::source::Source;
 use super::summary::Status;
@@ -286,11 +286,4 @@ impl Job<'_> {
 /// The note on a run that is out of budget.
 pub(super) fn out_of_budget(done: usize, steps: usize) -> String {
     format!("the budget is used up after step {done} of {steps}; the run is saved")
-}
-
-/// Removes the folder of a run that ended before its first step.
-fn discard(folder: RunFolder) {
-    // At worst the folder stays behind.
-    let _ = std::fs::remove_file(folder.path().join(SAMPLES));
-    folder.discard();
 }

@@ -247,10 +247,10 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             seed: self.args.seed,
             settings: self.recipe.settings,
         };
-        let folder = RunFolder::create_at(&self.args.output(), &config, 0, self.start.clone())
-            .map_err(folder_error)?;
-        folder.write(RECIPE, &self.given.to_kept_toml())?;
-        Ok(folder)
+        let recipe = self.given.to_kept_toml();
+        let others = [(RECIPE, recipe.as_str())];
+        let (output, start) = (self.args.output(), self.start.clone());
+        RunFolder::create_at(&output, &config, &others, 0, start).map_err(folder_error)
     }
 
     /// Prints what the run would do.
@@ -317,7 +317,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             ..
         } = ended;
         let Some(checkpoint) = checkpoint else {
-            folder.discard();
+            run_folder::discard(folder);
             printer.print_line("nothing was trained");
             return Err(Interrupted.into());
         };

@@ -19,12 +19,11 @@ use super::continued::Continued;
 use super::rate;
 use super::recipe_run::{Recipe as RunRecipe, begin, length_limit, open, prepare};
 use super::rows::{Rows, check_length, refuse};
+use super::run_folder::BASELINE;
 use crate::connect::Connection;
 use crate::context::Context;
 use crate::exit::Usage;
 
-/// Metrics on the held-out problems before training.
-const BASELINE: &str = "baseline.json";
 /// Peak learning rate with models other than the built-in one.
 const RATE: f64 = 4e-5;
 

@@ -165,10 +165,10 @@ async fn train(
         (continued.folder, before)
     } else {
         let start = plan.resume.clone();
-        let folder = RunFolder::create_at(output, &config, plan.first_step, start);
-        let folder = folder.map_err(folder_error)?;
-        folder.write(RECIPE, &given.to_kept_toml())?;
-        (folder, None)
+        let recipe = given.to_kept_toml();
+        let others = [(RECIPE, recipe.as_str())];
+        let folder = RunFolder::create_at(output, &config, &others, plan.first_step, start);
+        (folder.map_err(folder_error)?, None)
     };
     let notice = "stopping after the step in flight; Ctrl-C again exits at once";
     let interrupt = Interrupt::listen(context.printer, notice)?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tinker_train::TrainError;
+use tinker_train::{RunFolder, TrainError};
 
 use crate::clock;
 use crate::data_files::is_stdin;
@@ -12,6 +12,10 @@ use crate::exit::Usage;
 pub(crate) const RECIPE: &str = "recipe.toml";
 /// Held-out prompts with the answers before and after training.
 pub(crate) const SAMPLES: &str = "samples.json";
+/// Log probabilities of `train dpo` under the starting weights, computed once.
+pub(crate) const REFERENCE: &str = "reference.json";
+/// Metrics of `train rl` on the held-out problems before training.
+pub(crate) const BASELINE: &str = "baseline.json";
 /// The result: the object that `--json` prints, without samples and metrics.
 pub(crate) const SUMMARY: &str = "summary.json";
 /// Plot of the loss.
@@ -30,6 +34,11 @@ pub(crate) const FILES: [&str; 7] = [
     SUMMARY,
     PLOT,
 ];
+
+/// Removes the folder of a run that ended before its first step.
+pub(crate) fn discard(folder: RunFolder) {
+    folder.discard(&[RECIPE, SAMPLES, REFERENCE, BASELINE]);
+}
 
 /// The default folder: `runs/<data>-<time>`, with the time in UTC.
 pub(crate) fn default_path(data: &Path) -> PathBuf {
