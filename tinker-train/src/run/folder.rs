@@ -111,6 +111,11 @@ impl RunFolder {
         &self.path
     }
 
+    /// Whether this process created the folder: files that it holds besides are those of another run.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
     /// Number of steps done.
     pub fn done(&self) -> usize {
         self.done

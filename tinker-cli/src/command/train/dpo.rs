@@ -206,6 +206,9 @@ fn recorded(
     used: &[usize],
     held_out: usize,
 ) -> anyhow::Result<Option<(Vec<PairLogprobs>, Vec<PairLogprobs>)>> {
+    if folder.is_new() {
+        return Ok(None);
+    }
     let path = folder.path().join(REFERENCE);
     let pair = |[chosen, rejected]: [f64; 2]| PairLogprobs { chosen, rejected };
     let whole = std::fs::read(&path).ok().and_then(|text| {

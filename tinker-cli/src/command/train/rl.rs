@@ -230,7 +230,9 @@ async fn train(
     }
     let recipe = Arc::new(recipe);
     let evaluate = evaluation(Arc::clone(&recipe), held_out, context);
-    let before = if let Ok(text) = std::fs::read(folder.path().join(BASELINE)) {
+    let before = if !folder.is_new()
+        && let Ok(text) = std::fs::read(folder.path().join(BASELINE))
+    {
         serde_json::from_slice(&text)?
     } else {
         let sampler = training.save_weights_and_get_sampling_client().await?;
