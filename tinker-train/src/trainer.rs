@@ -6,7 +6,7 @@ mod ending;
 use std::collections::VecDeque;
 use std::fmt;
 
-use tinker_client::{CheckpointClient, Pending, SamplingClient, SaveOptions, TrainingClient};
+use tinker_client::{CheckpointClient, Pending, SaveOptions, TrainingClient};
 use tokio::time::Instant;
 
 use crate::budget::TokenCounts;
@@ -22,7 +22,7 @@ use crate::run::journal::Entry;
 use crate::settings::{Settings, checkpoint_name};
 use crate::stop::StopFlag;
 use crate::verdict::Verdict;
-use ahead::{Ahead, FirstBatch};
+use ahead::{Ahead, FirstBatch, during};
 
 /// The training loop: settings and hooks.
 #[derive(Clone)]
@@ -182,12 +182,7 @@ impl Loop<'_> {
         };
         let report = &mut *self.report;
         let mut waiting = |step, what| report(TrainEvent::Waiting { step, what });
-        let land = flight.land(&mut waiting);
-        let landed = match &mut self.ahead {
-            Some(ahead) => ahead.work_during(land).await,
-            None => land.await,
-        };
-        let mut landed = landed?;
+        let mut landed = during(&mut self.ahead, flight.land(&mut waiting)).await?;
         landed.row.seconds = self.seconds + self.started.elapsed().as_secs_f64();
         Ok(Some(landed))
     }
@@ -296,7 +291,8 @@ impl Loop<'_> {
         };
         row.checkpoint = saved.as_ref().map(ToString::to_string);
         if let (Some(sampler), Some(evaluate)) = (landed.snapshot, &self.trainer.evaluate) {
-            let metrics = evaluate(Snapshot { step, sampler }).await;
+            let evaluation = evaluate(Snapshot { step, sampler });
+            let metrics = during(&mut self.ahead, evaluation).await;
             let failed = |source| TrainError::Hook {
                 what: format!("the evaluation after step {step} failed"),
                 source,
@@ -357,7 +353,8 @@ impl Loop<'_> {
             }
             let path = saved.path.clone();
             self.folder.note(Entry::Pruned { path })?;
-            if let Err(error) = client.delete(&saved.path).await {
+            let deleted = during(&mut self.ahead, client.delete(&saved.path)).await;
+            if let Err(error) = deleted {
                 let note = format!(
                     "the old checkpoint {} could not be removed: {error}",
                     saved.path

@@ -29,7 +29,8 @@ type Make = dyn Fn(usize) -> Box<dyn Environment> + Send + Sync;
 ///
 /// An episode is one sequence: observations and actions in turn. Only the tokens of actions are learned; those of
 /// observations have neither a loss nor a log probability. The seeds of samples follow from the seed, the step, the episode
-/// and the action. Memory: the episodes of one step.
+/// and the action. Memory: the episodes of the step in
+/// flight and of the next one.
 #[non_exhaustive]
 pub struct Episodes {
     /// The loss: importance sampling by default; also PPO, CISPO and GSPO.

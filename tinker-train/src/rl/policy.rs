@@ -27,7 +27,8 @@ const IN_FLIGHT: usize = 64;
 /// the current weights, and trains on the rewards minus the mean of their group. Groups of equal reward are left out,
 /// and counted.
 ///
-/// The seeds of samples follow from the seed, the step and the prompt. Memory: the [`Problems`], and the answers of one step.
+/// The seeds of samples follow from the seed, the step and the prompt. Memory: the [`Problems`], and the
+/// answers of the step in flight and of the next one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Rl {

@@ -90,15 +90,6 @@ impl<'a> Ahead<'a> {
         };
     }
 
-    /// Waits for a future, and works meanwhile.
-    pub(super) async fn work_during<T>(&mut self, other: impl Future<Output = T>) -> T {
-        let (mut quiet, other) = (|_| (), pin!(other));
-        match select(other, pin!(self.work(&mut quiet))).await {
-            Either::Left((result, _)) => result,
-            Either::Right(((), other)) => other.await,
-        }
-    }
-
     /// The batch and the sampler. Calls `report` with what is waited for if it takes long.
     pub(super) async fn take(
         mut self,
@@ -112,6 +103,18 @@ impl<'a> Ahead<'a> {
                 Stage::Saving(_) | Stage::Making(..) => {}
             }
         }
+    }
+}
+
+/// Waits for a future, and makes the next batch meanwhile.
+pub(super) async fn during<T>(ahead: &mut Option<Ahead<'_>>, other: impl Future<Output = T>) -> T {
+    let Some(ahead) = ahead else {
+        return other.await;
+    };
+    let (mut quiet, other) = (|_| (), pin!(other));
+    match select(other, pin!(ahead.work(&mut quiet))).await {
+        Either::Left((result, _)) => result,
+        Either::Right(((), other)) => other.await,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Tests of the order in which the loop submits work. Results are held back until it is submitted.
 
-use std::sync::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -204,4 +205,65 @@ async fn a_stop_does_not_wait_for_the_next_batch() {
     let ended = tokio::time::timeout(LONG, ended).await.unwrap().unwrap();
     assert_eq!((ended.reason, ended.steps), (EndReason::Stopped, 1));
     assert_eq!(run.saved().map(|saved| saved.step), Some(1));
+}
+
+/// A recipe whose second batch waits for the evaluation of the first step, which waits for that batch.
+struct Entwined {
+    evaluating: watch::Receiver<bool>,
+    made: watch::Sender<bool>,
+}
+
+impl Recipe for Entwined {
+    fn samples(&self) -> bool {
+        true
+    }
+
+    fn batch<'a>(&'a self, position: Position<'a>) -> BoxFuture<'a, Result<Batch, TrainError>> {
+        let (mut evaluating, step) = (self.evaluating.clone(), position.step);
+        async move {
+            if step > 0 {
+                evaluating
+                    .wait_for(|is_evaluating| *is_evaluating)
+                    .await
+                    .unwrap();
+                self.made.send_replace(true);
+            }
+            let datum = Datum::weighted(&[1, 2, 3], &[0.0, 1.0, 1.0]).unwrap();
+            Ok(Batch::new(vec![datum], Loss::cross_entropy()))
+        }
+        .boxed()
+    }
+}
+
+#[tokio::test]
+async fn the_next_batch_is_made_during_an_evaluation() {
+    let engine = LocalEngine::builtin().unwrap();
+    let service = ServiceClient::builder().leaf(engine.service());
+    let service = service.build().unwrap();
+    let training = service
+        .create_lora_training_client("tinker-local/tiny", LoraConfig::new(1))
+        .await
+        .unwrap();
+    let (begin, evaluating) = watch::channel(false);
+    let (made, is_made) = watch::channel(false);
+    let recipe = Entwined { evaluating, made };
+    let mut settings = Settings::new(2, 1e-3);
+    settings.eval_every = Some(1);
+    let mut trainer = Trainer::new(settings);
+    trainer.evaluate = Some(Arc::new(move |_| {
+        begin.send_replace(true);
+        let mut is_made = is_made.clone();
+        async move {
+            is_made.wait_for(|is_made| *is_made).await?;
+            Ok(BTreeMap::new())
+        }
+        .boxed()
+    }));
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = RunFolder::create(&folder.path().join("run"), &0).unwrap();
+    let mut quiet = |_| ();
+    let steps = trainer.run(&training, &recipe, &mut run, &mut quiet);
+    let steps = tokio::time::timeout(LONG, steps).await;
+    steps.expect("both go on").unwrap();
+    assert_eq!(run.done(), 2);
 }
