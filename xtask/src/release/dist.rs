@@ -1,6 +1,6 @@
 //! `cargo xtask dist`: what people download who have no Rust toolchain.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use xshell::{Shell, cmd};
@@ -114,28 +114,27 @@ fn archive(shell: &Shell, name: &str, binary: &Path, own: &Path, out: &Path) -> 
 /// Writes the crates in the command with their versions and licences, as CycloneDX.
 fn bill_of_materials(shell: &Shell, version: &str, out: &Path) -> anyhow::Result<()> {
     let name = format!("tinker-{version}.cdx");
-    let manifest = "tinker-cli/Cargo.toml";
+    let (manifest, target) = ("tinker-cli/Cargo.toml", TARGETS[0]);
     cmd!(
         shell,
-        "cargo cyclonedx --manifest-path {manifest} --format json --override-filename {name}"
+        "cargo cyclonedx --manifest-path {manifest} --format json --spec-version 1.5 --target {target} --override-filename {name}"
     )
     .quiet()
     .run()?;
-    // It writes one beside the manifest of each crate of the workspace.
+    // It writes one beside the manifest of each crate of the workspace, with the folder of this machine in it.
     let root = workspace_root();
-    let written: Vec<PathBuf> = shell
-        .read_dir(&root)?
-        .into_iter()
-        .map(|folder| folder.join(format!("{name}.json")))
-        .filter(|file| file.exists())
-        .collect();
-    for file in &written {
-        if file.starts_with(root.join("tinker-cli")) {
-            shell.copy_file(file, out)?;
-        }
-        shell.remove_path(file)?;
+    let file = format!("{name}.json");
+    let text = shell.read_file(root.join("tinker-cli").join(&file))?;
+    shell.write_file(out.join(&file), without_folder(&text, &root))?;
+    for folder in shell.read_dir(&root)? {
+        shell.remove_path(folder.join(&file))?;
     }
     Ok(())
+}
+
+/// The text with paths that begin at the workspace.
+fn without_folder(text: &str, root: &Path) -> String {
+    text.replace(&format!("{}/", root.display()), "")
 }
 
 fn checksums(shell: &Shell, out: &Path) -> anyhow::Result<()> {
