@@ -181,7 +181,7 @@ fn sampled(job: &SampleJob) -> SampleOutput {
 fn rows(of: impl Fn(usize) -> String) -> Result<Index> {
     let text: String = (0..400).map(of).collect();
     let mut rows = Index::new(ReadOptions::new());
-    rows.add("rows.jsonl", std::io::Cursor::new(text))?;
+    rows.add_source("rows.jsonl", std::io::Cursor::new(text))?;
     Ok(rows)
 }
 

@@ -74,7 +74,7 @@ async fn the_key_of_a_client_is_in_a_header_and_nowhere_else() -> Outcome {
         .config(config.clone())
         .configure_transport(move |stack| {
             stack
-                .attach_logger()
+                .with_logger()
                 .with_observer(counting)
                 .with_observer(Arc::new(move |event: &Event<'_>| events.look(event)))
         })

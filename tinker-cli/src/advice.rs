@@ -7,7 +7,7 @@ use tinker_client::Error;
 use tinker_client::hub::{HubError, HubErrorKind};
 use tinker_data::{ChatError, DatasetError};
 use tinker_train::TrainError;
-use tinker_types::{ClientConfigRequest, CreateSession, Endpoint as _, GetServerCapabilities};
+use tinker_types::{CreateSession, Endpoint as _, GetClientConfig, GetServerCapabilities};
 
 use crate::exit::{self, Interrupted, Limited, Usage};
 use crate::style::{BAD, FAINT, LABEL, paint};
@@ -159,7 +159,7 @@ fn of_client(error: &Error, program: &str) -> Option<String> {
 /// Whether a refusal concerns the key as such, and not one object.
 fn is_about_key(operation: &str, detail: &str) -> bool {
     let first = [
-        ClientConfigRequest::NAME,
+        GetClientConfig::NAME,
         CreateSession::NAME,
         GetServerCapabilities::NAME,
     ];

@@ -95,14 +95,14 @@ impl ReadArgs {
                             count,
                             digest,
                         };
-                        rows.add_with(path, source, each)?;
+                        rows.add_source_with(path, source, each)?;
                     } else {
                         let counted = |source| Counted {
                             source,
                             count,
                             digest,
                         };
-                        rows.open_with(path, counted, each)?;
+                        rows.add_file_with(path, counted, each)?;
                     }
                 }
                 Ok::<(), DatasetError>(())

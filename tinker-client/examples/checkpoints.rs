@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
 use tinker_client::{
     AdamParams, Datum, DownloadOptions, ListOptions, LoraConfig, Loss, SamplingParams,
     ServiceClient,
@@ -23,10 +22,8 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     // With the state of the optimizer, to continue from.
     let saved = training.save_state("after-1").await?;
     let again = service.create_training_client_from_state_with_optimizer(&saved);
-    again
-        .await?
-        .train_step(data, Loss::cross_entropy(), adam)
-        .await?;
+    let loss = Loss::cross_entropy();
+    again.await?.train_step(data, loss, adam).await?;
 
     // Weights alone, to sample from.
     let path = training.save_weights_for_sampler("for-sampling").await?;
@@ -39,10 +36,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
         .set_ttl(&saved.path, Some(Duration::from_hours(24)))
         .await?;
     // Pages are fetched as they are read.
-    let listed: Vec<_> = checkpoints
-        .list(ListOptions::default())
-        .try_collect()
-        .await?;
+    let listed = checkpoints.list(ListOptions::default()).all().await?;
     assert_eq!(listed.len(), 2);
 
     // The files that peft, vLLM and SGLang read.
@@ -50,21 +44,11 @@ pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     let options = DownloadOptions::default().with_parallel(2);
     let target = folder.path().join("adapter");
     let downloaded = checkpoints.download(&path, &target, options).await?;
-    assert!(
-        downloaded
-            .files
-            .iter()
-            .any(|file| file == "adapter_config.json")
-    );
+    let config = "adapter_config.json".to_owned();
+    assert!(downloaded.files.contains(&config));
 
     checkpoints.delete(&path).await?;
-    assert_eq!(
-        checkpoints
-            .list(ListOptions::default())
-            .try_collect::<Vec<_>>()
-            .await?
-            .len(),
-        1
-    );
+    let left = checkpoints.list(ListOptions::default()).all().await?;
+    assert_eq!(left.len(), 1);
     Ok(())
 }

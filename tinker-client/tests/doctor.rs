@@ -73,7 +73,7 @@ async fn edit(body: Body, change: impl FnOnce(&mut Value)) -> Result<Body, Trans
 }
 
 fn status(report: &Report, check: &str) -> Status {
-    report.of(check).unwrap().status
+    report.finding(check).unwrap().status
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn our_engine_has_nothing_to_be_said_against_it() {
 async fn a_server_that_speaks_json_is_as_good() {
     let report = examine(faulty(|_, _| None, |_, _| {})).await;
     assert!(report.worst() < Status::Limited, "{report:#?}");
-    assert!(report.of("wire").unwrap().found.contains("JSON"));
+    assert!(report.finding("wire").unwrap().found.contains("JSON"));
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn a_server_that_trains_on_evaluations_is_found() {
         |_, _| {},
     ))
     .await;
-    let finding = report.of("forward only").unwrap();
+    let finding = report.finding("forward only").unwrap();
     assert_eq!(finding.status, Status::Failed, "{report:#?}");
     assert!(finding.advice.is_some());
 }
@@ -127,7 +127,7 @@ async fn shifted_prompt_log_probabilities_are_found() {
         }
     };
     let report = examine(faulty(|_, _| None, shift)).await;
-    let finding = report.of("prompt log probabilities").unwrap();
+    let finding = report.finding("prompt log probabilities").unwrap();
     assert_eq!(finding.status, Status::Failed, "{report:#?}");
     assert_eq!(finding.found, "shifted by one place to the front");
     assert_eq!(status(&report, "sampler and trainer"), Status::Passed);
@@ -196,7 +196,7 @@ async fn a_wrong_clock_is_found() {
         response
     }))
     .await;
-    let finding = report.of("clock").unwrap();
+    let finding = report.finding("clock").unwrap();
     assert_eq!(finding.status, Status::Limited, "{report:#?}");
     assert!(finding.found.contains("s ahead"));
 }
@@ -217,14 +217,20 @@ async fn a_refused_key_ends_the_examination() {
     let report = examine(refusing("client/config", 401, "Invalid API key")).await;
     assert_eq!(status(&report, "key"), Status::Failed, "{report:#?}");
     assert_eq!(status(&report, "training step"), Status::Skipped);
-    assert!(report.of("sample").unwrap().found.contains("needs key"));
+    assert!(
+        report
+            .finding("sample")
+            .unwrap()
+            .found
+            .contains("needs key")
+    );
 }
 
 #[tokio::test]
 async fn a_refused_version_names_the_setting() {
     let detail = "SDK version 0.38.0 is no longer supported";
     let report = examine(refusing("create_session", 400, detail)).await;
-    let finding = report.of("session").unwrap();
+    let finding = report.finding("session").unwrap();
     assert_eq!(finding.status, Status::Failed, "{report:#?}");
     assert!(
         finding

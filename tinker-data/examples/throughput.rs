@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     report("read", count, megabytes, start);
     let start = Instant::now();
     let mut survey = Survey::new(Renderer::plain());
-    survey.add(Rows::open(&path, &options)?, false)?;
+    survey.add(Rows::open(&path, &options)?)?;
     report("counted", survey.counts().rows, megabytes, start);
     #[cfg(all(feature = "templates", feature = "tokenizers"))]
     if let Some(model) = arguments.next() {
@@ -64,7 +64,7 @@ fn encode(
 
     let start = Instant::now();
     let mut index = Index::new(ReadOptions::new());
-    index.open(path)?;
+    index.add_file(path)?;
     report("indexed", index.len(), megabytes, start);
     let start = Instant::now();
     let sequences = index.encode(renderer, LengthLimit::Unknown, &|_| ())?;

@@ -13,8 +13,8 @@ mod model_folder;
 mod tokenizer;
 
 pub use chat::{
-    Conversation, EncodedExample, Learn, Message, Rendered, Renderer, Role, Rule, Template,
-    ToolCall, without_empty_thought,
+    Conversation, EncodedAnswer, EncodedExample, Learn, Message, Rendered, Renderer, Role, Rule,
+    Template, ToolCall, without_empty_thought,
 };
 pub use dataset::{
     Counts, Dataset, DatasetError, EncodedCounts, EncodedDataset, EncodedLine, EncodedQuestions,

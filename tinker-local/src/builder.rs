@@ -149,7 +149,7 @@ impl LocalEngineBuilder {
 
     /// Serves the built-in model in addition to others.
     #[must_use]
-    pub fn with_builtin(mut self) -> Self {
+    pub fn builtin(mut self) -> Self {
         self.with_builtin = true;
         self
     }

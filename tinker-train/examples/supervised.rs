@@ -14,7 +14,7 @@ pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .create_lora_training_client("tinker-local/tiny", lora)
         .await?;
     let mut rows = Index::new(ReadOptions::new());
-    rows.add(
+    rows.add_source(
         "sky",
         &b"{\"prompt\": \"sky:\", \"completion\": \" green\"}\n"[..],
     )?;

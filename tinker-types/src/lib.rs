@@ -5,6 +5,7 @@ mod account;
 mod checkpoint;
 mod data;
 mod error;
+mod metadata;
 mod page;
 mod promise;
 mod sampling;
@@ -28,7 +29,5 @@ pub use promise::*;
 pub use sampling::*;
 pub use session::*;
 pub use training::*;
-pub use wire::{
-    Endpoint, LossId, Method, ModelId, Operation, RequestId, RequestType, SamplingSessionId,
-    SequenceId, SessionId,
-};
+pub use wire::endpoint::{Endpoint, Method, Operation, RequestType};
+pub use wire::id::{LossId, ModelId, RequestId, SamplingSessionId, SequenceId, SessionId};

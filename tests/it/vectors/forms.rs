@@ -7,12 +7,12 @@ mod promise;
 
 use serde_json::Value;
 use tinker_types::{
-    AssignSessionProject, CancelFuture, ClientConfigRequest, CopyWeights, CreateCustomLoss,
-    CreateModel, CreateSamplingSession, CreateSession, DeleteApiKey, DynamicConfigRequest,
-    ExchangeToken, ExportSessionTrace, FinishSession, GetApiKey, GetInfo, GetSampler,
-    GetServerCapabilities, JoinSamplingSession, LoadWeights, OptimStep, RetrieveFutures,
-    SampleRequest, SaveWeights, SaveWeightsExternal, SaveWeightsForSampler, SearchSessions,
-    SendTelemetry, SessionHeartbeat, WeightsInfoRequest,
+    AssignSessionProject, CancelFuture, CopyWeights, CreateCustomLoss, CreateModel,
+    CreateSamplingSession, CreateSession, DeleteApiKey, ExchangeToken, ExportSessionTrace,
+    FinishSession, GetApiKey, GetClientConfig, GetDynamicConfig, GetInfo, GetSampler,
+    GetServerCapabilities, GetWeightsInfo, JoinSamplingSession, LoadWeights, OptimStep,
+    RetrieveFutures, SampleRequest, SaveWeights, SaveWeightsExternal, SaveWeightsForSampler,
+    SearchSessions, SendTelemetry, SessionHeartbeat,
 };
 
 use super::exchange::Exchange;
@@ -79,8 +79,8 @@ fn check(exchange: &Exchange, reads_answers: bool) -> Read {
         reads_answer: reads_answers,
     };
     match (asked.method.as_str(), &route[..]) {
-        ("POST", ["client", "config"]) => as_json::<ClientConfigRequest>(exchange),
-        ("POST", ["client", "dynamic_config"]) => as_json::<DynamicConfigRequest>(exchange),
+        ("POST", ["client", "config"]) => as_json::<GetClientConfig>(exchange),
+        ("POST", ["client", "dynamic_config"]) => as_json::<GetDynamicConfig>(exchange),
         ("POST", ["auth", "token"]) => as_json::<ExchangeToken>(exchange),
         ("GET", ["auth", "apikey", "me"]) => as_value(exchange, &GetApiKey {}),
         ("DELETE", ["auth", "apikey", "me"]) => as_value_void(exchange, &DeleteApiKey {}),
@@ -123,7 +123,7 @@ fn check(exchange: &Exchange, reads_answers: bool) -> Read {
         ("POST", ["cancel_future"]) => as_json_void::<CancelFuture>(exchange),
 
         ("POST", ["copy_weights"]) => as_json::<CopyWeights>(exchange),
-        ("POST", ["weights_info"]) => as_json::<WeightsInfoRequest>(exchange),
+        ("POST", ["weights_info"]) => as_json::<GetWeightsInfo>(exchange),
         ("POST", ["telemetry"]) => as_json::<SendTelemetry>(exchange),
         (
             _,

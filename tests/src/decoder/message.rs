@@ -7,17 +7,17 @@ use tinker_types::proto::{
     decode_output, decode_request, decode_sample, encode_output, encode_request, encode_sample,
 };
 use tinker_types::{
-    ApiKeyInfo, AuditLog, BillingUsage, CancelFuture, CheckpointStorage, Checkpoints,
-    ClientConfigRequest, Completions, CopyWeights, CreateCustomLoss, CreateModel,
-    CreateSamplingSession, CreateSession, CustomLossCreated, DynamicConfigRequest, ErrorBody,
-    ExternalWeightsUrls, FinishSession, ForwardBackward, ForwardBackwardOutput, FoundSessions,
-    GetInfo, JoinSamplingSession, LoadWeights, ModelCreated, ModelInfo, OptimStep, OptimStepOutput,
-    RetrieveFuture, RetrieveFutures, Retrieved, SampleRequest, SampleResponse, SamplerInfo,
-    SamplingSessionCreated, SamplingSessionJoined, SaveWeights, SaveWeightsExternal,
+    ApiKeyInfo, AuditLog, BillingUsage, CancelFuture, CheckpointStorage, Checkpoints, Completions,
+    CopyWeights, CreateCustomLoss, CreateModel, CreateSamplingSession, CreateSession,
+    CustomLossCreated, ErrorBody, ExternalWeightsUrls, FinishSession, ForwardBackward,
+    ForwardBackwardOutput, FoundSessions, GetClientConfig, GetDynamicConfig, GetInfo,
+    GetWeightsInfo, JoinSamplingSession, LoadWeights, ModelCreated, ModelInfo, OptimStep,
+    OptimStepOutput, RetrieveFuture, RetrieveFutures, Retrieved, SampleRequest, SampleResponse,
+    SamplerInfo, SamplingSessionCreated, SamplingSessionJoined, SaveWeights, SaveWeightsExternal,
     SaveWeightsForSampler, SavedExternal, SavedForSampler, SavedWeights, SendTelemetry,
     ServerCapabilities, SessionCreated, SessionHeartbeat, SessionInfo, Sessions, Submitted,
     TelemetryAccepted, TensorData, TraceExport, TrainingRun, TrainingRuns, WeightsCopied,
-    WeightsInfo, WeightsInfoRequest, WeightsLoaded,
+    WeightsInfo, WeightsLoaded,
 };
 
 /// Largest tensor that is made dense here. A sparse tensor of a few bytes can describe a huge matrix; `cells` gives its
@@ -45,10 +45,10 @@ macro_rules! each {
 /// Decodes the bytes as every request type.
 pub(super) fn request_json(bytes: &[u8]) {
     each!(travel, bytes:
-        CancelFuture, ClientConfigRequest, CopyWeights, CreateCustomLoss, CreateModel, CreateSamplingSession,
-        CreateSession, DynamicConfigRequest, FinishSession, GetInfo, JoinSamplingSession, LoadWeights, OptimStep,
+        CancelFuture, GetClientConfig, CopyWeights, CreateCustomLoss, CreateModel, CreateSamplingSession,
+        CreateSession, GetDynamicConfig, FinishSession, GetInfo, JoinSamplingSession, LoadWeights, OptimStep,
         RetrieveFuture, RetrieveFutures, SampleRequest, SaveWeights, SaveWeightsExternal, SaveWeightsForSampler,
-        SendTelemetry, SessionHeartbeat, WeightsInfoRequest,
+        SendTelemetry, SessionHeartbeat, GetWeightsInfo,
     );
     each!(read, bytes: ForwardBackward);
 }

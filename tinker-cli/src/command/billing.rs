@@ -223,7 +223,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         } => {
             let list = list.plan::<StorageEntry>()?;
             let service = service.open(context)?;
-            let storage = service.client.account().checkpoint_storage(project).await?;
+            let account = service.client.account();
+            let storage = account.checkpoint_storage(project.as_deref()).await?;
             list.print(stream::iter(storage.data.into_iter().map(Ok)), context)
                 .await?;
             if let Some(rate) = storage.effective_rate_usd_per_gigabyte_month {

@@ -153,7 +153,7 @@ impl EngineSetup {
             builder = builder.threads(threads);
         }
         if self.with_builtin {
-            builder = builder.with_builtin();
+            builder = builder.builtin();
         }
         for folder in self.folders {
             builder = builder.model(folder);

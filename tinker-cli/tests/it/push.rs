@@ -31,6 +31,12 @@ fn prepare(work: &Workplace) -> String {
     run
 }
 
+/// The number of copies of adapters that are left in the cache.
+fn cached(work: &Workplace) -> usize {
+    let folder = std::fs::read_dir(work.path(".cache/tinker/push"));
+    folder.unwrap().count()
+}
+
 fn push(work: &Workplace, hub: &Taker, token: &str, arguments: &[&str]) -> Run {
     let mut command = work.command(&[&["checkpoint", "push"], arguments].concat());
     command
@@ -81,6 +87,7 @@ fn a_run_becomes_a_repository_with_a_card() {
         shown.stderr
     );
     assert!(hub.state().heads[0].is_empty());
+    assert_eq!(cached(&work), 0);
 
     let pushed = push(
         &work,
@@ -114,9 +121,7 @@ fn a_run_becomes_a_repository_with_a_card() {
         .unwrap();
     assert_eq!(sha256(&state.stored[weights]), weights);
     drop(state);
-    // The copy of the adapter is gone.
-    let cache = work.path(".cache/tinker/push");
-    assert!(std::fs::read_dir(cache).unwrap().next().is_none());
+    assert_eq!(cached(&work), 0);
 
     let again = push(&work, &hub, TOKEN, &[&arguments[..], &["--json"]].concat()).json();
     assert_eq!(
@@ -174,6 +179,7 @@ fn a_wrong_or_missing_token_ends_with_advice() {
         assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
         assert!(refused.stderr.contains(part), "{}", refused.stderr);
         assert!(!refused.stderr.contains("hf_wrong"), "{}", refused.stderr);
+        assert_eq!(cached(&work), 0);
     }
     let wrong = push(
         &work,

@@ -51,8 +51,8 @@ fn variable(name: &str) -> Result<Option<String>, ConfigError> {
     std::env::var_os(name).map(utf8).transpose()
 }
 
-/// The file of findings about servers; `None` without a home folder.
-fn findings() -> Option<PathBuf> {
+/// The file of facts about servers; `None` without a home folder.
+fn facts_file() -> Option<PathBuf> {
     let folder = std::env::var_os(XDG_CACHE_HOME).map(PathBuf::from);
     let folder = folder.filter(|folder| folder.is_absolute()).or_else(|| {
         let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty())?;
@@ -69,7 +69,7 @@ impl Config {
     /// A variable that is not UTF-8 or not a valid header value; a credentials file that is needed and cannot be read.
     pub fn from_env() -> Result<Self, Error> {
         let mut config = Self::from_variables(variable)?;
-        config.findings = findings();
+        config.facts_file = facts_file();
         match CredentialsFile::of_user() {
             Some(file) => config.or_stored(&file),
             None => Ok(config),
@@ -144,7 +144,7 @@ impl Config {
         })?;
         let is_set = |name: &str| variable(name).is_ok_and(|value| value.is_some());
         profile.fill(&mut config, is_set, variable)?;
-        config.findings = findings();
+        config.facts_file = facts_file();
         match CredentialsFile::of_user() {
             Some(file) if config.is_official() => config.or_stored(&file),
             _ => Ok(config),

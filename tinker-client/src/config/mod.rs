@@ -88,7 +88,7 @@ pub struct Config {
     /// File in which it is kept between runs how a server takes passes without gradients, so that it is not tested by each
     /// run. It holds addresses and no secrets. Default: none; from the environment, `tinker/servers.json` in the user's
     /// cache folder, which is `XDG_CACHE_HOME` or `~/.cache`.
-    pub findings: Option<PathBuf>,
+    pub facts_file: Option<PathBuf>,
     /// Proxy of the network. Default: that of the environment and the system.
     pub proxy: Proxy,
     /// PEM bundles of trusted certificates, in addition to those of the system.
@@ -119,7 +119,7 @@ impl Config {
             adaptive: None,
             hedge: None,
             dialect: Dialect::default(),
-            findings: None,
+            facts_file: None,
             proxy: Proxy::System,
             root_certificates: Vec::new(),
             client_certificate: None,
@@ -185,8 +185,8 @@ impl Config {
         /// Sets [`Self::dialect`].
         with_dialect(dialect: Dialect) => dialect = dialect;
 
-        /// Sets [`Self::findings`].
-        with_findings(path: impl Into<PathBuf>) => findings = Some(path.into());
+        /// Sets [`Self::facts_file`].
+        with_facts_file(path: impl Into<PathBuf>) => facts_file = Some(path.into());
 
         /// Sets [`Self::proxy`].
         with_proxy(proxy: Proxy) => proxy = proxy;
@@ -295,7 +295,7 @@ impl fmt::Debug for Config {
             .field("adaptive", &self.adaptive)
             .field("hedge", &self.hedge)
             .field("dialect", &self.dialect)
-            .field("findings", &self.findings)
+            .field("facts_file", &self.facts_file)
             .field("proxy", &self.proxy)
             .field("root_certificates", &self.root_certificates.len())
             .field("client_certificate", &self.client_certificate)

@@ -132,7 +132,7 @@ impl Report {
     }
 
     /// The finding of a check.
-    pub fn of(&self, check: &str) -> Option<&Finding> {
+    pub fn finding(&self, check: &str) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.check == check)
     }
 }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use http::{Method, StatusCode};
 use serde_json::Value;
 use tinker_types::{
-    ClientConfigRequest, CreateSession, Endpoint, GetServerCapabilities, SampleRequest,
-    SaveWeights, SaveWeightsExternal, SaveWeightsForSampler,
+    CreateSession, Endpoint, GetClientConfig, GetServerCapabilities, SampleRequest, SaveWeights,
+    SaveWeightsExternal, SaveWeightsForSampler,
 };
 
 /// A refused request and its answer.
@@ -163,7 +163,7 @@ fn is_about_version(words: &str) -> bool {
 /// Whether a 403 is about the key as such, and not about one object.
 fn is_about_key(operation: &str, words: &str) -> bool {
     let first = [
-        ClientConfigRequest::NAME,
+        GetClientConfig::NAME,
         CreateSession::NAME,
         GetServerCapabilities::NAME,
     ];
@@ -244,7 +244,7 @@ mod tests {
             (401, "asample", "{}", Cause::Key, "TINKER_API_KEY"),
             (
                 403,
-                ClientConfigRequest::NAME,
+                GetClientConfig::NAME,
                 r#"{"detail":"Forbidden"}"#,
                 Cause::Key,
                 "key was refused",

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use http::StatusCode;
-use tinker_transport::{Class, Kind, Outcome, TransportError};
+use tinker_transport::policy::Outcome;
+use tinker_transport::{Class, Kind, TransportError};
 use tinker_types::{Completions, Endpoint, PollTarget, RequestId, RetrieveFutures};
 use tokio::time::Instant;
 

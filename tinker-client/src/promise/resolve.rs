@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Request, StatusCode};
-use tinker_transport::{Body, Class, Kind, Outcome, TransportError};
+use tinker_transport::policy::Outcome;
+use tinker_transport::{Body, Class, Kind, TransportError};
 use tinker_types::wire::header;
 use tinker_types::{Method, QueueStatus, RetrieveFuture, Retrieved};
 use tokio::sync::OwnedSemaphorePermit;

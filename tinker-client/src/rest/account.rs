@@ -147,9 +147,10 @@ impl AccountClient {
     /// 403 without the permission to read it.
     pub async fn checkpoint_storage(
         &self,
-        project_id: Option<String>,
+        project_id: Option<&str>,
     ) -> Result<CheckpointStorage, Error> {
         let method = "AdminClient.get_current_checkpoint_storage_usage";
+        let project_id = project_id.map(str::to_owned);
         ask(&self.state, method, GetCheckpointStorage { project_id }).await
     }
 }

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use tinker_types::{
-    CheckpointArchiveUrl, CheckpointPath, Endpoint, GetCheckpointArchiveUrl, WeightsInfoRequest,
+    CheckpointArchiveUrl, CheckpointPath, Endpoint, GetCheckpointArchiveUrl, GetWeightsInfo,
 };
 use url::Url;
 
@@ -61,7 +61,7 @@ impl CheckpointClient {
         match error.status() {
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => true,
             StatusCode::NOT_FOUND => {
-                let is_known = ask(&self.state, METHOD, WeightsInfoRequest::new(path));
+                let is_known = ask(&self.state, METHOD, GetWeightsInfo::new(path));
                 Box::pin(is_known).await.is_ok()
             }
             _ => false,

@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::StatusCode;
 use tinker_types::{
     Checkpoint, CheckpointKind, CheckpointPath, Checkpoints, DeleteCheckpoint, ExternalWeightsUrls,
-    GetExternalWeightsUrls, InvalidValue, ListCheckpoints, ListRunCheckpoints, ModelId,
-    PublishCheckpoint, SetCheckpointTtl, UnpublishCheckpoint, WeightsInfo, WeightsInfoRequest,
+    GetExternalWeightsUrls, GetWeightsInfo, InvalidValue, ListCheckpoints, ListRunCheckpoints,
+    ModelId, PublishCheckpoint, SetCheckpointTtl, UnpublishCheckpoint, WeightsInfo,
 };
 
 use crate::error::Error;
@@ -117,7 +117,7 @@ impl CheckpointClient {
     /// 404 if the checkpoint does not exist or is not readable.
     pub async fn get(&self, path: &CheckpointPath) -> Result<WeightsInfo, Error> {
         let method = "RestClient.get_weights_info_by_tinker_path";
-        ask(&self.state, method, WeightsInfoRequest::new(path)).await
+        ask(&self.state, method, GetWeightsInfo::new(path)).await
     }
 
     /// Deletes a checkpoint. This cannot be undone.

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tinker_transport::policy::{Effort, Policy, Standard, Verdict};
-use tinker_transport::{Disposition, Outcome};
+use tinker_transport::policy::{Disposition, Effort, Outcome, Policy, Standard, Verdict};
 
 /// The standard policy with a limit of half a minute for a 409. A longer conflict is about the request, for example a
 /// name that is taken, and minutes of repeats would only hide it.

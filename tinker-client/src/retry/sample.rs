@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use tinker_transport::policy::{Effort, Policy, Standard, Verdict};
-use tinker_transport::{Disposition, Outcome};
+use tinker_transport::policy::{Disposition, Effort, Outcome, Policy, Standard, Verdict};
 
 /// Repeats a sample after lost connections and throttling; server errors are returned at once. A caller with
 /// thousands of samples in flight is in a better position to decide whether to repeat one of them.

@@ -73,10 +73,10 @@ impl SampleOptions {
         with_target_prompt_logprobs(targets: TensorData) => target_prompt_logprobs = Some(targets);
 
         /// Sets [`Self::prompt_alt_tokens_k`].
-        with_prompt_alt_tokens(k: u32) => prompt_alt_tokens_k = k;
+        with_prompt_alt_tokens_k(k: u32) => prompt_alt_tokens_k = k;
 
         /// Sets [`Self::record_stability_info`].
-        with_stability_info(record: bool) => record_stability_info = record;
+        with_record_stability_info(record: bool) => record_stability_info = record;
 
         /// Adds a field to the request body, for fields that this type does not have.
         with_extra(name: impl Into<String>, value: impl Into<Value>) => extra.insert(name.into(), value.into());

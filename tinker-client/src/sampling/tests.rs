@@ -289,7 +289,7 @@ async fn what_is_refused_here_is_not_sent_and_uses_no_number() {
 async fn a_server_that_ignores_what_was_asked_for_is_found_out() {
     let server = FakeServer::new();
     let client = server.sampling().await;
-    let options = SampleOptions::new(params()).with_prompt_alt_tokens(2);
+    let options = SampleOptions::new(params()).with_prompt_alt_tokens_k(2);
     let error = client.sample(prompt(), options).await.unwrap_err();
     assert!(error.to_string().contains("prompt_alt_tokens_k"), "{error}");
     let error = client.compute_logprobs(prompt()).await.unwrap_err();

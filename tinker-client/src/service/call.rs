@@ -120,10 +120,10 @@ impl<E> RawCall<'_, E> {
     /// those of the request's own fields.
     ///
     #[doc = setup!(training)]
-    /// use tinker_client::types::WeightsInfoRequest;
+    /// use tinker_client::types::GetWeightsInfo;
     ///
     /// let saved = training.save_state("first").await?.path;
-    /// let request = WeightsInfoRequest::new(&saved);
+    /// let request = GetWeightsInfo::new(&saved);
     /// let info = service.call(&request).with_extra("verbose", true).await?;
     /// assert_eq!(info.lora_rank, Some(4));
     /// # Ok(())

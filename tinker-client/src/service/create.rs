@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use tinker_transport::{Billing, Class};
 use tinker_types::{
-    CheckpointKind, CheckpointPath, CreateModel, InvalidValue, LoadTarget, LoadWeights, LoraConfig,
-    ModelId, SessionId, WeightsInfoRequest,
+    CheckpointKind, CheckpointPath, CreateModel, GetWeightsInfo, InvalidValue, LoadTarget,
+    LoadWeights, LoraConfig, ModelId, SessionId,
 };
 use tokio::time::Instant;
 
@@ -144,7 +144,7 @@ async fn load_into_fresh(
     };
     let info = match &delegated {
         Some(delegated) => Box::pin(delegated.weights_info(method, path)).await?,
-        None => ask(state, method, WeightsInfoRequest::new(path)).await?,
+        None => ask(state, method, GetWeightsInfo::new(path)).await?,
     };
     let rank = info.lora_rank.ok_or_else(|| {
         let why = format!("{path} has no adapters, or the server does not report their rank");

@@ -14,7 +14,7 @@ use tinker_transport::{
 };
 use tinker_types::wire::header;
 use tinker_types::{
-    ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, Endpoint, SendTelemetry,
+    ClientConfig, DynamicConfig, Endpoint, GetClientConfig, GetDynamicConfig, SendTelemetry,
 };
 
 use crate::config::Config;
@@ -101,7 +101,7 @@ impl Connection {
             Api::new(first.clone(), config.answer_limit, manner.clone()).with_reach(events.reach());
         let (fixed, is_local, identity) = fixed_flags(&first, repeats).await?;
         let url = source.has_url().then_some(config.base_url.as_str());
-        let memory = match (&config.findings, url, identity) {
+        let memory = match (&config.facts_file, url, identity) {
             (Some(path), Some(url), Some(identity)) => {
                 Some(Memory::new(path.clone(), &without_user(url), identity))
             }
@@ -144,9 +144,9 @@ async fn fixed_flags(
     api: &Api,
     repeats: Repeats,
 ) -> Result<(ClientConfig, bool, Option<String>), Error> {
-    let call = repeatable::<ClientConfigRequest>(Class::Session).with_billing(Billing::Raise);
+    let call = repeatable::<GetClientConfig>(Class::Session).with_billing(Billing::Raise);
     let call = repeats.call(call);
-    let request = ClientConfigRequest::new(api.manner().sdk_version());
+    let request = GetClientConfig::new(api.manner().sdk_version());
     let request = api.manner().request(&request, call)?;
     let read = |answer: Answer| {
         let server = answer.headers.get(SERVER);
@@ -170,9 +170,9 @@ pub(crate) async fn dynamic_flags(
     api: &Api,
     repeats: Repeats,
 ) -> Result<Option<DynamicConfig>, Error> {
-    let call = repeatable::<DynamicConfigRequest>(Class::Session).with_timeout(DYNAMIC_TIMEOUT);
+    let call = repeatable::<GetDynamicConfig>(Class::Session).with_timeout(DYNAMIC_TIMEOUT);
     let call = repeats.call(call);
-    let request = DynamicConfigRequest::new(api.manner().sdk_version());
+    let request = GetDynamicConfig::new(api.manner().sdk_version());
     found(api.call(&request, call).await)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tinker_transport::{ApiKey, Credential, Exchange};
-use tinker_types::{AccessToken, CheckpointPath, InvalidValue, WeightsInfo, WeightsInfoRequest};
+use tinker_types::{AccessToken, CheckpointPath, GetWeightsInfo, InvalidValue, WeightsInfo};
 
 use crate::error::{ConfigError, Error};
 use crate::session::source::{TransportSource, with_credential};
@@ -52,8 +52,8 @@ impl DelegatedAccess {
         method: &'static str,
         path: &CheckpointPath,
     ) -> Result<WeightsInfo, Error> {
-        let call = call::<WeightsInfoRequest>(method);
-        self.api.call(&WeightsInfoRequest::new(path), call).await
+        let call = call::<GetWeightsInfo>(method);
+        self.api.call(&GetWeightsInfo::new(path), call).await
     }
 
     /// The token for the load: a short-lived one where the server exchanges keys for tokens.

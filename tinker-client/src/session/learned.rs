@@ -11,7 +11,7 @@ use crate::config::dialect::{ForwardOnly, Wire};
 use crate::session::form::ForwardForm;
 use crate::wire::request::Form;
 
-/// Time after which findings are renewed: the server may have been replaced by another version.
+/// Time after which facts are renewed: the server may have been replaced by another version.
 const LIFETIME: Duration = Duration::from_hours(1);
 
 /// Servers of this process, by base URL.
@@ -40,7 +40,7 @@ struct Tested {
 
 /// Findings of a client about its server, see
 /// [`ServiceClient::server_facts`](crate::ServiceClient::server_facts). They are renewed after an hour; the test of passes without
-/// gradients is kept between runs for a day, see [`Config::findings`](crate::Config::findings).
+/// gradients is kept between runs for a day, see [`Config::facts_file`](crate::Config::facts_file).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerFacts {

@@ -1,4 +1,4 @@
-//! Findings about servers that are kept between runs.
+//! Facts about servers that are kept between runs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::config::credentials::disk;
 use crate::session::form::ForwardForm;
 
-/// Time after which a finding is renewed.
+/// Time after which a fact is renewed.
 const LIFETIME: Duration = Duration::from_hours(24);
 
-/// A file with findings about servers. A file that cannot be read or written is only logged: it saves a test.
+/// A file with facts about servers. A file that cannot be read or written is only logged: it saves a test.
 #[derive(Debug)]
 pub(crate) struct Memory {
     path: PathBuf,
@@ -75,7 +75,7 @@ impl Memory {
         }
         let written = serde_json::to_vec_pretty(&contents).map_err(std::io::Error::from);
         if let Err(error) = written.and_then(|text| disk::replace(&self.path, &text)) {
-            tracing::debug!(%error, path = %self.path.display(), "findings about servers were not kept");
+            tracing::debug!(%error, path = %self.path.display(), "facts about servers were not kept");
         }
     }
 
@@ -84,7 +84,7 @@ impl Memory {
             return Contents::default();
         };
         serde_json::from_slice(&text).unwrap_or_else(|error| {
-            tracing::debug!(%error, path = %self.path.display(), "the file of findings about servers is replaced");
+            tracing::debug!(%error, path = %self.path.display(), "the file of facts about servers is replaced");
             Contents::default()
         })
     }

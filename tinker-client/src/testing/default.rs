@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 use tinker_types::{
-    CancelFuture, ClientConfigRequest, CreateModel, CreateSamplingSession, CreateSession,
-    DynamicConfigRequest, Endpoint, ForwardBackward, GetHealth, GetInfo, GetServerCapabilities,
-    LoadWeights, OptimStep, SampleRequest, SaveWeights, SaveWeightsForSampler, SessionHeartbeat,
-    UnloadModel, wire::route,
+    CancelFuture, CreateModel, CreateSamplingSession, CreateSession, Endpoint, ForwardBackward,
+    GetClientConfig, GetDynamicConfig, GetHealth, GetInfo, GetServerCapabilities, LoadWeights,
+    OptimStep, SampleRequest, SaveWeights, SaveWeightsForSampler, SessionHeartbeat, UnloadModel,
+    wire::route,
 };
 
 /// Name of the base model.
@@ -28,8 +28,8 @@ pub(super) fn result(route: &str, body: &Value, number: usize) -> Default {
         format!("tinker://{}/{kind}/{name}", text("model_id"))
     };
     let answer = match route {
-        ClientConfigRequest::ROUTE
-        | DynamicConfigRequest::ROUTE
+        GetClientConfig::ROUTE
+        | GetDynamicConfig::ROUTE
         | SessionHeartbeat::ROUTE
         | CancelFuture::ROUTE => json!({}),
         GetHealth::ROUTE => json!({"status": "ok"}),

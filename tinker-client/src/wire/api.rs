@@ -5,9 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use tinker_transport::{
-    AttemptWatcher, Body, Call, Disposition, Effort, Outcome, Transport, TransportError,
-};
+use tinker_transport::policy::{Disposition, Effort, Outcome};
+use tinker_transport::{AttemptWatcher, Body, Call, Transport, TransportError};
 use tinker_types::{Endpoint, proto};
 use tokio::time::Instant;
 

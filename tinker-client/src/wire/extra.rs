@@ -58,14 +58,14 @@ impl<E: Endpoint> Endpoint for Extended<'_, E> {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
-    use tinker_types::{CheckpointPath, WeightsInfoRequest};
+    use tinker_types::{CheckpointPath, GetWeightsInfo};
 
     use super::*;
 
     #[test]
     fn an_extra_field_cannot_replace_a_field_of_the_request() {
         let path: CheckpointPath = "tinker://run/weights/a".parse().unwrap();
-        let request = WeightsInfoRequest::new(&path);
+        let request = GetWeightsInfo::new(&path);
         let known = serde_json::to_value(&request).unwrap();
         let name = known.as_object().unwrap().keys().next().unwrap().clone();
         for (name, is_taken) in [(name.as_str(), true), ("verbose", false)] {

@@ -3,6 +3,7 @@
 mod answer;
 mod conversation;
 mod digest;
+mod encoded_answer;
 mod ends;
 #[cfg(feature = "templates")]
 mod jinja;
@@ -22,6 +23,7 @@ mod tools;
 
 pub use answer::without_empty_thought;
 pub use conversation::Conversation;
+pub use encoded_answer::EncodedAnswer;
 pub use learn::Learn;
 pub use message::{Message, Role, ToolCall};
 pub use rendered::Rendered;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tinker_types::{ModelInfo, ModelInput};
 
 use super::conversation::Conversation;
+use super::encoded_answer::EncodedAnswer;
 use super::ends::Ends;
 use super::learn::Learn;
 use super::mask::Mask;
@@ -122,12 +123,11 @@ impl Renderer {
         ))
     }
 
-    /// Tokens of the prompt for the last message, an answer of the assistant, and the tokens to write for it, with its
-    /// end token.
+    /// Encodes the last message, an answer of the assistant, and the prompt for it.
     ///
     /// # Errors
     /// A last message of another role, or a conversation that the template does not accept.
-    pub fn question(&self, conversation: &Conversation) -> Result<(Vec<u32>, Vec<u32>), ChatError> {
+    pub fn question(&self, conversation: &Conversation) -> Result<EncodedAnswer, ChatError> {
         let Some(last) = conversation.messages.last() else {
             return Err(ChatError::new("messages is empty; pass at least one"));
         };
@@ -139,7 +139,7 @@ impl Renderer {
         let (prompt, answer, _) = self
             .mask()
             .answer(conversation, conversation.messages.len() - 1)?;
-        Ok((prompt, answer))
+        Ok(EncodedAnswer { prompt, answer })
     }
 
     /// The template.

@@ -26,7 +26,7 @@ use super::spool;
 /// use tinker_data::{Index, ReadOptions};
 ///
 /// let mut index = Index::new(ReadOptions::new());
-/// index.add("-", &b"{\"text\": \"a\"}\n{\"text\": \"b\"}\n"[..])?;
+/// index.add_source("-", &b"{\"text\": \"a\"}\n{\"text\": \"b\"}\n"[..])?;
 /// let lines: Vec<usize> = index.shuffled(1).map(|row| Ok(row?.line)).collect::<Result<_, tinker_data::DatasetError>>()?;
 /// assert_eq!(lines.len(), 2);
 /// # Ok::<(), tinker_data::DatasetError>(())
@@ -85,16 +85,16 @@ impl Index {
     ///
     /// # Errors
     /// A file that cannot be read, or lines that are not examples.
-    pub fn open(&mut self, path: impl AsRef<Path>) -> Result<(), DatasetError> {
-        self.open_with(path, |file| file, &mut |_| ())
+    pub fn add_file(&mut self, path: impl AsRef<Path>) -> Result<(), DatasetError> {
+        self.add_file_with(path, |file| file, &mut |_| ())
     }
 
-    /// The same as [`Self::open`], with two observers: the file is read through the source that `through` returns, which
+    /// The same as [`Self::add_file`], with two observers: the file is read through the source that `through` returns, which
     /// has to give the same bytes, and `each` receives the rows.
     ///
     /// # Errors
-    /// See [`Self::open`].
-    pub fn open_with<R: Read + Send + 'static>(
+    /// See [`Self::add_file`].
+    pub fn add_file_with<R: Read + Send + 'static>(
         &mut self,
         path: impl AsRef<Path>,
         through: impl FnOnce(File) -> R,
@@ -116,20 +116,20 @@ impl Index {
     /// Adds the rows of a source, which errors call `path`, and checks all of them.
     ///
     /// # Errors
-    /// See [`Self::open`].
-    pub fn add(
+    /// See [`Self::add_file`].
+    pub fn add_source(
         &mut self,
         path: impl AsRef<Path>,
         source: impl Read + Send + 'static,
     ) -> Result<(), DatasetError> {
-        self.add_with(path, source, &mut |_| ())
+        self.add_source_with(path, source, &mut |_| ())
     }
 
-    /// The same as [`Self::add`]. `each` receives the rows.
+    /// The same as [`Self::add_source`]. `each` receives the rows.
     ///
     /// # Errors
-    /// See [`Self::open`].
-    pub fn add_with(
+    /// See [`Self::add_file`].
+    pub fn add_source_with(
         &mut self,
         path: impl AsRef<Path>,
         source: impl Read + Send + 'static,
@@ -375,16 +375,16 @@ mod tests {
         let path = folder.path().join("x.jsonl");
         std::fs::write(&path, lines).unwrap();
         let mut index = Index::new(ReadOptions::new());
-        index.open(&path).unwrap();
+        index.add_file(&path).unwrap();
         assert_eq!(texts(&index), expected);
         let mut index = Index::new(ReadOptions::new());
-        index.add("-", std::io::Cursor::new(lines)).unwrap();
+        index.add_source("-", std::io::Cursor::new(lines)).unwrap();
         assert_eq!(texts(&index), expected);
         assert_eq!(index.notes().ignored["x"], 1);
 
         let list = folder.path().join("x.json");
         std::fs::write(&list, "[\n {\n  \"text\": \"b\"\n }]").unwrap();
-        index.open(&list).unwrap();
+        index.add_file(&list).unwrap();
         assert_eq!(texts(&index)[3], (2, r#"{   "text": "b"  }"#.to_owned()));
         let mut lines: Vec<_> = index.shuffled(5).map(|row| row.unwrap().line).collect();
         lines.sort_unstable();

@@ -13,7 +13,7 @@ impl Index {
     /// use tinker_data::{DatasetError, Index, ReadOptions};
     ///
     /// let mut index = Index::new(ReadOptions::new());
-    /// index.add("-", &b"{\"text\": \"a\"}\n{\"text\": \"b\"}\n"[..])?;
+    /// index.add_source("-", &b"{\"text\": \"a\"}\n{\"text\": \"b\"}\n"[..])?;
     /// let mut lines = Vec::new();
     /// index.map(
     ///     |row| row.line,

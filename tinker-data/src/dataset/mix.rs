@@ -12,8 +12,8 @@ impl Index {
     /// use tinker_data::{Index, ReadOptions};
     ///
     /// let mut index = Index::new(ReadOptions::new());
-    /// index.add("math.jsonl", &br#"{"text": "1 + 1 = 2"}"#[..])?;
-    /// index.add("prose.jsonl", &br#"{"text": "Once upon a time"}"#[..])?;
+    /// index.add_source("math.jsonl", &br#"{"text": "1 + 1 = 2"}"#[..])?;
+    /// index.add_source("prose.jsonl", &br#"{"text": "Once upon a time"}"#[..])?;
     /// index.select(&index.mixed(&[3.0, 1.0], 0));
     /// assert_eq!(index.len(), 4);
     /// # Ok::<(), tinker_data::DatasetError>(())

@@ -28,17 +28,17 @@ impl ReadOptions {
         self
     }
 
-    /// Leaves out lines with errors and counts them.
+    /// Sets [`Self::skip_bad`].
     #[must_use]
-    pub fn skipping_bad(mut self) -> Self {
-        self.skip_bad = true;
+    pub fn with_skip_bad(mut self, skip_bad: bool) -> Self {
+        self.skip_bad = skip_bad;
         self
     }
 
-    /// Accepts completions without text.
+    /// Sets [`Self::allow_empty`].
     #[must_use]
-    pub fn allowing_empty(mut self) -> Self {
-        self.allow_empty = true;
+    pub fn with_allow_empty(mut self, allow_empty: bool) -> Self {
+        self.allow_empty = allow_empty;
         self
     }
 }

@@ -11,7 +11,7 @@ use super::example::Example;
 use super::length::{LengthLimit, too_long};
 use super::prompt::Prompt;
 use super::row::Row;
-use crate::chat::{Message, Renderer, Role, without_empty_thought};
+use crate::chat::{EncodedAnswer, Message, Renderer, Role, without_empty_thought};
 use crate::error::ChatError;
 
 /// Tokens that a sampled answer may have beyond the expected one, so that a longer answer is recognised as wrong.
@@ -152,7 +152,7 @@ fn encode(
         Prompt::Chat(conversation) => {
             let mut whole = conversation.clone();
             whole.messages.extend(question.answer.clone());
-            let (prompt, answer) = renderer.question(&whole)?;
+            let EncodedAnswer { prompt, answer } = renderer.question(&whole)?;
             let expected = renderer.answer(&answer)?;
             let expected = without_empty_thought(&expected).to_owned();
             Ok((prompt, answer.len(), expected))

@@ -48,6 +48,8 @@ pub struct Rows {
     record: Range<usize>,
     offset: u64,
     length: usize,
+    /// What [`ReadOptions::skip_bad`] says to those who collect the errors.
+    skip_bad: bool,
     /// Keep the text of rows of tables, too.
     keep_text: bool,
     /// The rest of a line that holds several records, because files were joined.
@@ -92,6 +94,7 @@ impl Rows {
             record: 0..0,
             offset: 0,
             length: 0,
+            skip_bad: options.skip_bad,
             keep_text: false,
             rest: None,
         })
@@ -105,6 +108,11 @@ impl Rows {
     /// How the rows up to here were read: formats, ignored columns and conversions.
     pub fn notes(&self) -> &Notes {
         &self.notes
+    }
+
+    /// Whether rows with errors are left out.
+    pub(super) fn skips_bad(&self) -> bool {
+        self.skip_bad
     }
 
     /// Whether [`Self::offset`] is an offset in the file.

@@ -28,7 +28,7 @@ const MARK: &[u8; 8] = b"tinkseq1";
 /// use tinker_data::{Index, LengthLimit, ReadOptions, Renderer};
 ///
 /// let mut index = Index::new(ReadOptions::new());
-/// index.add("-", &b"{\"prompt\": \"a\", \"completion\": \" b\"}\n"[..])?;
+/// index.add_source("-", &b"{\"prompt\": \"a\", \"completion\": \" b\"}\n"[..])?;
 /// let sequences = index.encode(&Renderer::plain(), LengthLimit::Unknown, &|_| ())?;
 /// assert_eq!((sequences.len(), sequences.counts().learned), (1, 3));
 /// assert_eq!(sequences.get(0)?.tokens, 4);
@@ -275,7 +275,7 @@ mod tests {
 
     fn index(text: String, options: ReadOptions) -> Index {
         let mut index = Index::new(options);
-        index.add("x.jsonl", io::Cursor::new(text)).unwrap();
+        index.add_source("x.jsonl", io::Cursor::new(text)).unwrap();
         index
     }
 
@@ -328,7 +328,7 @@ mod tests {
             (error.lines().len(), error.lines()[0].line()),
             (14, Some(7))
         );
-        let rows = index(lines(100), ReadOptions::new().skipping_bad());
+        let rows = index(lines(100), ReadOptions::new().with_skip_bad(true));
         let sequences = encode(&rows, LengthLimit::Unknown).unwrap();
         assert_eq!((sequences.len(), sequences.counts().skipped), (86, 14));
         let error = encode(&rows, LengthLimit::LeaveOut(3))
@@ -341,7 +341,7 @@ mod tests {
     fn a_saved_file_is_read_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
-        let rows = index(lines(100), ReadOptions::new().skipping_bad());
+        let rows = index(lines(100), ReadOptions::new().with_skip_bad(true));
         let sequences = rows.encode(&Renderer::plain(), LengthLimit::Unknown, &|_| ());
         let sequences = sequences.unwrap();
         sequences.save(&path).unwrap();

@@ -26,7 +26,7 @@ const BATCH: (usize, usize) = (4096, 4 << 20);
 ///
 /// let data = b"{\"prompt\":\"a\",\"completion\":\" b\"}\n{\"prompt\":\"a\",\"completion\":\" b\"}\n";
 /// let mut survey = Survey::new(Renderer::plain());
-/// survey.add(Rows::new("x.jsonl", &data[..], &ReadOptions::new())?, false)?;
+/// survey.add(Rows::new("x.jsonl", &data[..], &ReadOptions::new())?)?;
 /// let counts = survey.counts();
 /// assert_eq!((counts.rows, counts.duplicates), (2, 1));
 /// assert_eq!((counts.tokens, counts.learned), (8, 6)); // three letters and the end token; all but the prompt
@@ -128,10 +128,11 @@ impl Survey {
     /// Reads and encodes a file, with all cores. Rows without errors are counted even if others have some.
     ///
     /// # Errors
-    /// Lines that are not examples or that cannot be encoded, all of them at once. With `skip_bad` they are only counted.
-    pub fn add(&mut self, mut rows: Rows, skip_bad: bool) -> Result<(), DatasetError> {
+    /// Lines that are not examples or that cannot be encoded, all of them at once. With
+    /// [`ReadOptions::skip_bad`](crate::ReadOptions::skip_bad) they are only counted.
+    pub fn add(&mut self, mut rows: Rows) -> Result<(), DatasetError> {
         let path = rows.path().to_owned();
-        let mut errors = Errors::new(skip_bad);
+        let mut errors = Errors::new(rows.skips_bad());
         loop {
             let mut read: Vec<Result<Row, LineError>> = Vec::new();
             let mut bytes = 0;

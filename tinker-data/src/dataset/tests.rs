@@ -309,7 +309,7 @@ fn unusual_conversations_are_left_to_the_template() {
 #[test]
 fn lines_with_errors_can_be_skipped() {
     let text = "{\"text\":\"a\"}\nx\n{\"text\":1}\n{\"text\":\"b\"}\n";
-    let options = ReadOptions::new().skipping_bad();
+    let options = ReadOptions::new().with_skip_bad(true);
     let dataset = Dataset::read("x", text.as_bytes(), &options).unwrap();
     assert_eq!((dataset.rows.len(), dataset.notes.skipped), (2, 2));
     let error = Dataset::read("x", "x\ny\n".as_bytes(), &options).unwrap_err();

@@ -102,7 +102,7 @@ fn compressed_files_are_known_by_their_first_bytes() {
 
     let mut cut = gzip(&ROWS.repeat(5000));
     cut.truncate(cut.len() / 2);
-    for options in [ReadOptions::new(), ReadOptions::new().skipping_bad()] {
+    for options in [ReadOptions::new(), ReadOptions::new().with_skip_bad(true)] {
         let source = std::io::Cursor::new(cut.clone());
         let error = Dataset::read("x.gz", source, &options)
             .unwrap_err()

@@ -37,7 +37,7 @@ fn lists_of_messages_are_conversations() {
     }
 
     let mut index = Index::new(ReadOptions::new());
-    index.open(path("chats")).unwrap();
+    index.add_file(path("chats")).unwrap();
     let rows: Vec<_> = index.rows().map(Result::unwrap).collect();
     assert_eq!(rows, dataset.rows);
 }

@@ -95,8 +95,8 @@ use Handler::Now;
 
 #[rustfmt::skip]
 const ROUTES: &[Route] = &[
-    Route::of::<types::ClientConfigRequest>(Now(|call| Ok(config::client(call)))).with(Credential::Key),
-    Route::of::<types::DynamicConfigRequest>(Now(|call| Ok(config::dynamic(call)))).newer(),
+    Route::of::<types::GetClientConfig>(Now(|call| Ok(config::client(call)))).with(Credential::Key),
+    Route::of::<types::GetDynamicConfig>(Now(|call| Ok(config::dynamic(call)))).newer(),
     Route::of::<types::ExchangeToken>(Now(account::exchange)).with(Credential::Key),
     Route::of::<types::GetApiKey>(Now(|call| Ok(account::key(call)))).newer().with(Credential::Key),
     Route::of::<types::GetHealth>(Now(|_| Ok(config::health()))).with(Credential::None),
@@ -125,7 +125,7 @@ const ROUTES: &[Route] = &[
     Route::of::<types::SaveWeights>(Now(weights::save)),
     Route::of::<types::SaveWeightsForSampler>(Now(weights::save_for_sampler)),
     Route::of::<types::SaveWeightsExternal>(Now(weights::save_external)).newer(),
-    Route::of::<types::WeightsInfoRequest>(later!(weights::info)),
+    Route::of::<types::GetWeightsInfo>(later!(weights::info)),
     Route::of::<types::CopyWeights>(later!(checkpoint::copy)).newer(),
     Route::of::<types::SampleRequest>(Now(sampling::sample)),
     Route::at(Method::Post, route::STREAM_SAMPLE, Now(sampling::stream)).newer(),

@@ -1,8 +1,8 @@
 //! Saving and loading weights.
 
 use tinker_types::{
-    CheckpointPath, InvalidValue, LoadTarget, LoadWeights, RequestType, SaveWeights,
-    SaveWeightsExternal, SaveWeightsForSampler, WeightsInfo, WeightsInfoRequest,
+    CheckpointPath, GetWeightsInfo, InvalidValue, LoadTarget, LoadWeights, RequestType,
+    SaveWeights, SaveWeightsExternal, SaveWeightsForSampler, WeightsInfo,
 };
 
 use super::body;
@@ -61,7 +61,7 @@ pub(super) async fn load(call: &Call<'_>) -> Result<Response, Refusal> {
 }
 
 pub(super) async fn info(call: &Call<'_>) -> Result<Response, Refusal> {
-    let request: WeightsInfoRequest = body::json(&call.body)?;
+    let request: GetWeightsInfo = body::json(&call.body)?;
     let path: CheckpointPath = request
         .tinker_path
         .parse()

@@ -105,7 +105,7 @@ async fn two_bases_of_an_engine_do_not_touch_each_other() {
             builder = builder.model(folder());
         }
         if with_builtin {
-            builder = builder.with_builtin();
+            builder = builder.builtin();
         }
         Client::of(&builder.build().unwrap())
     };

@@ -15,8 +15,8 @@ use super::{Credential, CredentialError, CredentialFuture, Token};
 use crate::body::Body;
 use crate::flow::class::Class;
 use crate::mutex::lock;
-use crate::policy::Replay;
 use crate::request::call::Call;
+use crate::request::replay::Replay;
 use crate::stack::transport::Transport;
 
 /// Remaining life below which a token is exchanged before it is used.

@@ -1,6 +1,7 @@
 //! Adaptive concurrency layer.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ const MOST: usize = 400;
 /// place.
 #[derive(Clone)]
 pub struct AdaptiveLayer {
-    bounds: (usize, usize, usize),
+    initial: usize,
+    range: RangeInclusive<usize>,
     classes: PerClass<bool>,
     rooms: Arc<PerClass<Mutex<Option<Arc<Room>>>>>,
     observers: Observers,
@@ -64,7 +66,8 @@ impl AdaptiveLayer {
     /// Starts at 20 concurrent tries, for samples and REST.
     pub fn new() -> Self {
         Self {
-            bounds: (INITIAL, LEAST, MOST),
+            initial: INITIAL,
+            range: LEAST..=MOST,
             classes: PerClass::from_fn(|class| matches!(class, Class::Sample | Class::Rest)),
             rooms: Arc::new(PerClass::from_fn(|_| Mutex::new(None))),
             observers: Observers::new(),
@@ -72,8 +75,11 @@ impl AdaptiveLayer {
     }
 
     tinker_types::setters! {
-        /// Starts at `initial` and stays within `least` and `most`.
-        with_bounds(initial: usize, least: usize, most: usize) => bounds = (initial, least, most);
+        /// Starts with this many concurrent tries.
+        with_initial(tries: usize) => initial = tries;
+
+        /// Keeps the limit within this range.
+        with_range(range: RangeInclusive<usize>) => range = range;
 
         /// Applies to these classes only.
         with_classes(classes: &[Class]) => classes = PerClass::from_fn(|class| classes.contains(&class));
@@ -92,9 +98,10 @@ impl AdaptiveLayer {
         if !self.classes.get(class) {
             return None;
         }
-        let (initial, least, most) = self.bounds;
+        let (least, most) = (*self.range.start(), *self.range.end());
         let mut room = lock(self.rooms.get(class));
-        let room = room.get_or_insert_with(|| Arc::new(Room::new(Aimd::new(initial, least, most))));
+        let room =
+            room.get_or_insert_with(|| Arc::new(Room::new(Aimd::new(self.initial, least, most))));
         Some(Arc::clone(room))
     }
 }
@@ -211,7 +218,8 @@ impl fmt::Debug for AdaptiveLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let limits = Class::ALL.map(|class| (class.name(), self.limit(class)));
         f.debug_struct("AdaptiveLayer")
-            .field("bounds", &self.bounds)
+            .field("initial", &self.initial)
+            .field("range", &self.range)
             .field("limits", &limits)
             .finish_non_exhaustive()
     }

@@ -80,23 +80,19 @@ impl BreakerLayer {
         }
     }
 
-    /// Evaluates the last `window` tries, up to 64, and opens only after `minimum` of them.
-    #[must_use]
-    pub fn with_window(mut self, window: u32, minimum: u32) -> Self {
-        self.rules.window = window;
-        self.rules.minimum = minimum;
-        self
-    }
-
-    /// Stays open this long at first, and at most `longest`.
-    #[must_use]
-    pub fn with_cool_down(mut self, first: Duration, longest: Duration) -> Self {
-        self.rules.cool_down = first;
-        self.rules.longest = longest;
-        self
-    }
-
     tinker_types::setters! {
+        /// Evaluates this many of the last tries, up to 64.
+        with_window(tries: u32) => rules.window = tries;
+
+        /// Opens only after this many tries.
+        with_minimum(tries: u32) => rules.minimum = tries;
+
+        /// Stays open this long at first.
+        with_cool_down(first: Duration) => rules.cool_down = first;
+
+        /// Stays open this long at most.
+        with_longest_cool_down(longest: Duration) => rules.longest = longest;
+
         /// Opens when this share of tries failed, from 0 to 1.
         with_failure_share(share: f64) => rules.failure_share = share;
 

@@ -52,7 +52,7 @@ mod tests {
     use crate::fixture::request;
     use crate::flow::class::Class;
     use crate::policy::Effort;
-    use crate::policy::Replay;
+    use crate::request::replay::Replay;
     use crate::stack::builder::TransportBuilder;
     use crate::stack::config::TransportConfig;
     use crate::testing::{Fault, FaultLayer, Script};

@@ -16,8 +16,9 @@ use crate::body::Body;
 use crate::mutex::lock;
 use crate::observe::event::Event;
 use crate::observe::observer::Observers;
-use crate::policy::{Disposition, Outcome, Replay};
+use crate::policy::{Disposition, Outcome};
 use crate::request::call::Call;
+use crate::request::replay::Replay;
 use crate::request::spare::Spare;
 use crate::service::{Answer, Inner};
 

@@ -120,8 +120,8 @@ mod tests {
     use crate::flow::class::Class;
     use crate::layer::RetryLayer;
     use crate::observe::observer::Observer;
-    use crate::policy::Replay;
     use crate::request::call::Call;
+    use crate::request::replay::Replay;
 
     #[derive(Default)]
     struct Log(Mutex<Vec<String>>);

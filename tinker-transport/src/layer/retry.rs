@@ -43,7 +43,7 @@ const BUDGET_STEP: Duration = Duration::from_secs(1);
 /// - A request with a method other than GET gets one `X-Idempotency-Key` for all its tries.
 /// - A body that is a stream cannot be repeated: one try.
 /// - No wait extends beyond the call's deadline.
-/// - When it gives up, the last response or error is returned unchanged, with the [`Effort`](crate::Effort) in its
+/// - When it gives up, the last response or error is returned unchanged, with the [`Effort`](crate::policy::Effort) in its
 ///   extensions or accessors.
 ///
 /// # Order

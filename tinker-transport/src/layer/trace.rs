@@ -167,8 +167,8 @@ mod tests {
     use crate::flow::class::Class;
     use crate::flow::class::PerClass;
     use crate::layer::{AuthLayer, Next, RetryLayer, TimeoutLayer, from_fn};
-    use crate::policy::Replay;
     use crate::request::call::Call;
+    use crate::request::replay::Replay;
     use crate::stack::builder::TransportBuilder;
     use crate::stack::config::TransportConfig;
     use crate::stack::transport::Transport;

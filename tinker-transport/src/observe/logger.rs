@@ -17,7 +17,7 @@ use crate::observe::observer::{Observer, Observers};
 /// | info | retries, calls without an answer for seconds, a breaker that closes |
 /// | debug | answered calls, attempts, polls, heartbeats, telemetry, waits for a permit, changed limits, hedges |
 ///
-/// Attach it with [`TransportConfig::attach_logger`](crate::TransportConfig::attach_logger) or
+/// Attach it with [`TransportConfig::with_logger`](crate::TransportConfig::with_logger) or
 /// [`Observers::attach_logger`](crate::Observers::attach_logger); to see the lines, the program
 /// needs a subscriber, for example that of `tracing-subscriber`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -207,8 +207,8 @@ mod tests {
     use crate::error::{Kind, Stage, TransportError};
     use crate::fixture::{leaf, request, scripted, traced};
     use crate::layer::{GateLayer, ObserveLayer, RetryLayer};
-    use crate::policy::Replay;
     use crate::request::call::Call;
+    use crate::request::replay::Replay;
 
     #[tokio::test(start_paused = true)]
     async fn one_line_each_at_a_fitting_level() {

@@ -9,6 +9,7 @@ use super::hint;
 use crate::body::Body;
 use crate::clock;
 use crate::error::{Kind, Stage, TransportError};
+use crate::request::replay::Replay;
 
 /// Classification of the end of one attempt. It does not decide about retries.
 ///
@@ -48,16 +49,6 @@ pub enum Outcome {
         /// How far the request got.
         stage: Stage,
     },
-}
-
-/// Whether a request may be sent again if the first one may have arrived.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Replay {
-    /// Yes: the server recognizes the repeat (a sequence id), or the call only reads.
-    Safe,
-    /// No: only if it certainly did not arrive, or was rejected before any work.
-    #[default]
-    Unsafe,
 }
 
 /// Response extension of the gate for the retry layer: the gate will hold the next try.

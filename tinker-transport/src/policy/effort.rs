@@ -8,7 +8,7 @@ use std::time::Duration;
 /// it is missing, the first try was answered:
 ///
 /// ```
-/// # use tinker_transport::{Body, Effort};
+/// # use tinker_transport::{Body, policy::Effort};
 /// # fn show(response: http::Response<Body>) {
 /// match response.extensions().get::<Effort>() {
 ///     Some(effort) => println!("{} attempts in {:?}", effort.attempts, effort.elapsed),

@@ -15,7 +15,7 @@ pub use backoff::Backoff;
 pub(crate) use disposition::Held;
 #[cfg(feature = "leaf")]
 pub(crate) use disposition::is_edge_rejection;
-pub use disposition::{Disposition, Outcome, Replay};
+pub use disposition::{Disposition, Outcome};
 pub use effort::Effort;
 pub(crate) use effort::Waited;
 pub use hint::{HINT_CAP, retry_after, should_retry};

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::flow::class::Class;
-use crate::policy::{Policy, Replay};
+use crate::policy::Policy;
+use crate::request::replay::Replay;
 use crate::request::watcher::{AttemptWatcher, FailedAttempt};
 
 /// Properties of a call, carried as a request extension.

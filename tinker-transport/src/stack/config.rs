@@ -156,7 +156,7 @@ impl TransportConfig {
 
     /// Writes events to `tracing`, see [`Logger`](crate::Logger).
     #[must_use]
-    pub fn attach_logger(self) -> Self {
+    pub fn with_logger(self) -> Self {
         self.observers.attach_logger();
         self
     }

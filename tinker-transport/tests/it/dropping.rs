@@ -144,12 +144,14 @@ fn stack(server: &Server, permits: usize, tries: usize) -> Transport {
         .with_hedge(HedgeLayer::after(SECOND * 5))
         .with_breaker(
             BreakerLayer::per_class()
-                .with_window(1, 1)
+                .with_window(1)
+                .with_minimum(1)
                 .with_failure_share(1.0),
         )
         .with_adaptive(
             AdaptiveLayer::new()
-                .with_bounds(tries, 1, tries)
+                .with_initial(tries)
+                .with_range(1..=tries)
                 .with_classes(&Class::ALL),
         );
     for class in Class::ALL {

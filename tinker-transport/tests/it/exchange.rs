@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{Request, Response};
+use tinker_transport::policy::Effort;
 use tinker_transport::{
-    ApiKey, Body, Call, Class, Effort, Exchange, Replay, Transport, TransportBuilder,
-    TransportConfig,
+    ApiKey, Body, Call, Class, Exchange, Replay, Transport, TransportBuilder, TransportConfig,
 };
 
 /// Requests to the server: path, key, idempotency key.

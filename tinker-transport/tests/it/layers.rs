@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Request, Response};
 use http_body_util::Full;
+use tinker_transport::policy::Effort;
 use tinker_transport::{
-    ApiKey, Body, Call, Class, Credential, Effort, Event, Observer, Replay, Transport,
-    TransportBuilder, TransportConfig, layer,
+    ApiKey, Body, Call, Class, Credential, Event, Observer, Replay, Transport, TransportBuilder,
+    TransportConfig, layer,
 };
 use tokio::time::Instant;
 use tower::{Service, ServiceExt};

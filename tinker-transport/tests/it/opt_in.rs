@@ -106,7 +106,7 @@ async fn a_hedge_from_the_settings_is_a_request_for_attempt_layers_but_one_attem
 #[tokio::test(start_paused = true)]
 async fn an_adaptive_limit_from_the_settings_holds() {
     let (builder, asked) = server(|_| (200, 10));
-    let layer = AdaptiveLayer::new().with_bounds(3, 1, 3);
+    let layer = AdaptiveLayer::new().with_initial(3).with_range(1..=3);
     let transport: Transport = builder
         .configure(|config| config.with_adaptive(layer.clone()))
         .build()

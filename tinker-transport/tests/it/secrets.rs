@@ -128,7 +128,7 @@ fn config() -> TransportConfig {
     TransportConfig::new("https://home.test")
         .with_headers(headers)
         .with_policy(Class::Rest, quick)
-        .with_breaker(BreakerLayer::per_origin().with_window(64, 40))
+        .with_breaker(BreakerLayer::per_origin().with_window(64).with_minimum(40))
         .with_adaptive(AdaptiveLayer::new())
         .with_hedge(HedgeLayer::after(Duration::from_secs(3)))
 }
@@ -168,7 +168,7 @@ async fn the_key_goes_home_and_nowhere_else() {
     for (number, credential) in credentials(&raw).into_iter().enumerate() {
         let events = ear.clone();
         let mut config = config()
-            .attach_logger()
+            .with_logger()
             .with_observer(Arc::new(metrics.clone()))
             .with_observer(Arc::new(move |event: &Event<'_>| {
                 events.look("event", event);

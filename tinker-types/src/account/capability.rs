@@ -117,7 +117,7 @@ macro_rules! flags {
 
 flags! {
     /// Requests the configuration that holds for the life of a client.
-    ClientConfigRequest "client/config";
+    GetClientConfig "client/config";
 
     /// Flags and limits that hold for the life of a client. A server may omit any of them.
     ClientConfig {
@@ -160,7 +160,7 @@ flags! {
 
 flags! {
     /// Requests the flags that may change while a client runs.
-    DynamicConfigRequest "client/dynamic_config";
+    GetDynamicConfig "client/dynamic_config";
 
     /// Flags that may change while a client runs.
     DynamicConfig {

@@ -13,7 +13,7 @@ pub use billing::{
     UsageEvent, UsageSession,
 };
 pub use capability::{
-    ClientConfig, ClientConfigRequest, DynamicConfig, DynamicConfigRequest, GetHealth,
+    ClientConfig, DynamicConfig, GetClientConfig, GetDynamicConfig, GetHealth,
     GetServerCapabilities, Health, ServerCapabilities, SupportedModel,
 };
 pub use credential::{

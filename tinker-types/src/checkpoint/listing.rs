@@ -73,8 +73,8 @@ pub struct Checkpoint {
     /// Whether all users may read it.
     #[serde(default)]
     pub public: bool,
-    /// Metadata of the checkpoint.
-    #[serde(default)]
+    /// Metadata of the checkpoint. Values that are not texts are read as their JSON.
+    #[serde(default, deserialize_with = "crate::metadata::texts")]
     pub user_metadata: Option<BTreeMap<String, String>>,
     /// Time of deletion; `None` if it is kept.
     #[serde_as(as = "Option<Iso8601>")]

@@ -19,6 +19,6 @@ pub use upload::{
     FinishWeightsUpload, StartWeightsUpload, UploadUrl, WeightsUpload, WeightsUploaded,
 };
 pub use weights::{
-    LoadTarget, LoadWeights, SamplerSaveKind, SaveWeights, SaveWeightsForSampler, SavedForSampler,
-    SavedWeights, WeightsInfo, WeightsInfoRequest, WeightsLoaded,
+    GetWeightsInfo, LoadTarget, LoadWeights, SamplerSaveKind, SaveWeights, SaveWeightsForSampler,
+    SavedForSampler, SavedWeights, WeightsInfo, WeightsLoaded,
 };

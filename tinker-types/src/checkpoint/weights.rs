@@ -287,12 +287,12 @@ impl WeightsLoaded {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
-pub struct WeightsInfoRequest {
+pub struct GetWeightsInfo {
     /// `tinker://` path.
     pub tinker_path: String,
 }
 
-impl WeightsInfoRequest {
+impl GetWeightsInfo {
     /// Requests the properties of one checkpoint.
     pub fn new(path: &CheckpointPath) -> Self {
         Self {
@@ -301,7 +301,7 @@ impl WeightsInfoRequest {
     }
 }
 
-endpoint!(WeightsInfoRequest => WeightsInfo, "weights_info");
+endpoint!(GetWeightsInfo => WeightsInfo, "weights_info");
 
 /// Properties of a checkpoint.
 #[skip_serializing_none]

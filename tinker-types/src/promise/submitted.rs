@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-use crate::wire::{ModelId, RequestId, SequenceId};
+use crate::{ModelId, RequestId, SequenceId};
 
 /// Response to an accepted operation: a promise.
 #[skip_serializing_none]

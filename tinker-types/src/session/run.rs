@@ -40,8 +40,8 @@ pub struct TrainingRun {
     /// Newest sampler checkpoint.
     #[serde(default)]
     pub last_sampler_checkpoint: Option<Checkpoint>,
-    /// Metadata of the run.
-    #[serde(default)]
+    /// Metadata of the run. Values that are not texts are read as their JSON.
+    #[serde(default, deserialize_with = "crate::metadata::texts")]
     pub user_metadata: Option<BTreeMap<String, String>>,
 }
 

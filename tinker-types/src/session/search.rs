@@ -65,8 +65,8 @@ pub struct SessionInfo {
     pub training_run_ids: Vec<ModelId>,
     /// Ids of its samplers.
     pub sampler_ids: Vec<SamplingSessionId>,
-    /// Metadata of the session.
-    #[serde(default)]
+    /// Metadata of the session. Values that are not texts are read as their JSON.
+    #[serde(default, deserialize_with = "crate::metadata::texts")]
     pub user_metadata: Option<BTreeMap<String, String>>,
     /// Display name.
     #[serde(default)]
@@ -263,8 +263,8 @@ pub struct SessionSummary {
     /// Display name.
     #[serde(default)]
     pub display_name: Option<String>,
-    /// Metadata of the session.
-    #[serde(default)]
+    /// Metadata of the session. Values that are not texts are read as their JSON.
+    #[serde(default, deserialize_with = "crate::metadata::texts")]
     pub user_metadata: Option<BTreeMap<String, String>>,
     /// Total size of its checkpoints in bytes.
     #[serde(default)]

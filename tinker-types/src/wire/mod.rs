@@ -1,16 +1,14 @@
 //! Fixed names and forms of the wire protocol: routes, header names, ids, stream events.
 //!
 //! Each is defined once, as plain text and plain types; no HTTP library is involved. The paths of a client and the
-//! routing table of a server both derive from [`Endpoint::ROUTE`] and [`route`].
+//! routing table of a server both derive from [`Endpoint::ROUTE`](crate::Endpoint::ROUTE) and [`route`].
 
-mod endpoint;
+pub(crate) mod endpoint;
 pub mod header;
-mod id;
+pub(crate) mod id;
 pub mod route;
 pub mod stream;
 
-pub use endpoint::{Endpoint, Method, Operation, RequestType};
+pub use id::SEQ_IDS_PER_COPY;
+
 pub(crate) use endpoint::{endpoint, tagged, type_tag};
-pub use id::{
-    LossId, ModelId, RequestId, SEQ_IDS_PER_COPY, SamplingSessionId, SequenceId, SessionId,
-};

@@ -192,6 +192,7 @@ impl Docs {
             if !known.contains(&line) && !line.starts_with("impl") {
                 continue;
             }
+            let line = with_colons(&line);
             let mut features = gates.of(&item.id().0.to_string());
             // A derived trait of an optional crate has no attribute of its own.
             let crates = crates(&line).into_iter();
@@ -254,6 +255,35 @@ fn check_format(json: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A line with the colons that `public-api` leaves out before the bounds of associated types: `Itemcore::marker::Send`
+/// is `Item: core::marker::Send`.
+fn with_colons(line: &str) -> String {
+    let is_name = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let names = LIBRARIES.iter().map(|(name, _)| name.replace('-', "_"));
+    let foreign = LIBRARIES.iter().flat_map(|(_, foreign)| foreign.iter());
+    let names: BTreeSet<String> = names
+        .chain(foreign.chain(&STANDARD).map(ToString::to_string))
+        .collect();
+    let mut text = String::new();
+    for part in line.split_inclusive("::") {
+        let word = part.trim_end_matches("::");
+        let word = word.rsplit(|letter| !is_name(letter)).next();
+        let word = word.filter(|word| word.starts_with(|first: char| first.is_ascii_uppercase()));
+        let heads = word.into_iter().flat_map(|word| {
+            let heads = names.iter().filter(move |name| word.ends_with(*name));
+            heads.map(|name| name.len() + 2)
+        });
+        match heads.max().filter(|_| part.ends_with("::")) {
+            Some(head) => {
+                let (before, head) = part.split_at(part.len() - head);
+                text.extend([before, ": ", head]);
+            }
+            None => text.push_str(part),
+        }
+    }
+    text
+}
+
 /// A line with the features that its item needs.
 fn marked(line: String, features: &Features) -> String {
     if features.is_empty() {
@@ -283,6 +313,14 @@ mod tests {
         assert!(check_format("{\"format_version\": 57, \"root\": 0}").is_ok());
         let error = check_format("{\"format_version\": 58}").unwrap_err();
         assert!(error.to_string().contains("rust-toolchain.toml"), "{error}");
+    }
+
+    #[test]
+    fn bounds_of_associated_types_have_a_colon() {
+        let line = "where I: core::iter::IntoIterator<Itemcore::convert::Into<tinker_x::Prompt>, Errorserde_core::A>";
+        let read = "where I: core::iter::IntoIterator<Item: core::convert::Into<tinker_x::Prompt>, Error: serde_core::A>";
+        assert_eq!(with_colons(line), read);
+        assert_eq!(with_colons(read), read);
     }
 
     #[test]

@@ -88,9 +88,10 @@ pub(super) fn turns(
         let before = conversation.first(index);
         let through = conversation.first(index + 1);
         let prompt = renderer.prompt(&before)?.to_tokens()?;
-        let (asked, answer) = renderer.question(&through)?;
+        let encoded = renderer.question(&through)?;
+        let answer = encoded.answer;
         ensure!(
-            asked == prompt,
+            encoded.prompt == prompt,
             "{place}: the prompt is not the one that is sampled"
         );
         let whole = [&prompt[..], &answer].concat();

@@ -37,7 +37,7 @@ impl AdminCall {
                 ("BillingUsageResponse", json!(usage))
             }
             Self::CheckpointStorage(project_id) => {
-                let usage = account.checkpoint_storage(project_id).await?;
+                let usage = account.checkpoint_storage(project_id.as_deref()).await?;
                 ("CurrentCheckpointStorageUsageResponse", json!(usage))
             }
         };

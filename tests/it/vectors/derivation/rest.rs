@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tinker_types::{CopyWeights, SearchSessions, WeightsInfoRequest};
+use tinker_types::{CopyWeights, GetWeightsInfo, SearchSessions};
 
 use super::derived::{Derived, read};
 use super::query;
@@ -69,7 +69,7 @@ pub(super) fn copy_weights(request: CopyWeights, asked: &Asked, named: &str) -> 
     Call::Rest(RestCall::Copy(copy)).into()
 }
 
-pub(super) fn weights_info(request: WeightsInfoRequest) -> Derived {
+pub(super) fn weights_info(request: GetWeightsInfo) -> Derived {
     Call::Rest(RestCall::WeightsInfo(request.tinker_path)).into()
 }
 

@@ -144,6 +144,7 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
     };
     if args.dry_run {
         report.files = sizes(fetched.folder(), report.card.as_deref())?;
+        fetched.remove();
         for file in &report.files {
             let line = format!("{}  {}", file.name, format::bytes(file.bytes));
             context.printer.print_labelled("would push", &line);
@@ -155,9 +156,10 @@ pub(super) async fn run(args: Args, context: &Context) -> anyhow::Result<()> {
         let pushed = hub.push(&repository, &push).await;
         pushed.with_context(|| format!("cannot push to {repository}"))
     }));
-    let pushed = pushed.await?;
+    let pushed = pushed.await;
     drop(push);
     fetched.remove();
+    let pushed = pushed?;
     print_result(&pushed, args.private, context);
     report.url = Some(pushed.url);
     report.commit = pushed.commit;
@@ -207,7 +209,7 @@ async fn fetch(args: &Args, context: &Context) -> anyhow::Result<Fetched> {
         cache.context("the home folder is unknown, so there is no cache; set XDG_CACHE_HOME")?;
     let name = format!("{}_{}_{}", path.run(), path.kind_str(), path.name());
     let target = cache.join("push").join(name.replace(['/', ':'], "_"));
-    // A complete folder is that of an earlier call whose push failed, and the checkpoint may have been replaced since.
+    // A complete folder is that of a call that was killed, and the checkpoint may have been replaced since.
     if target.exists() {
         let removed = std::fs::remove_dir_all(&target);
         removed.with_context(|| format!("cannot replace {}", target.display()))?;

@@ -79,7 +79,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
             errors.extend(open(path).and_then(|rows| survey.hold_out(rows)).err());
         }
         for path in &files {
-            let read = open(path).and_then(|rows| survey.add(rows, args.read.skip_bad));
+            let read = open(path).and_then(|rows| survey.add(rows));
             errors.extend(read.err());
         }
         errors

@@ -123,7 +123,7 @@ mod tests {
     fn sequences(text: &str) -> Sequences {
         let mut index = Index::new(ReadOptions::new());
         let line = format!("{{\"text\": \"{text}\"}}");
-        index.add("x.jsonl", io::Cursor::new(line)).unwrap();
+        index.add_source("x.jsonl", io::Cursor::new(line)).unwrap();
         let encoded = index.encode(&Renderer::plain(), LengthLimit::Unknown, &|_| ());
         encoded.unwrap()
     }

@@ -151,7 +151,7 @@ mod tests {
         let (mut index, mut prompts) = (Index::new(ReadOptions::new()), Vec::new());
         let mut each = |row: &Row| prompts.push(fingerprint(row));
         let source = std::io::Cursor::new(text);
-        index.add_with("x.jsonl", source, &mut each).unwrap();
+        index.add_source_with("x.jsonl", source, &mut each).unwrap();
         (index, prompts)
     }
 

@@ -265,7 +265,7 @@ fn clients_and_what_they_return_can_go_anywhere() {
 async fn a_circuit_breaker_of_the_configuration_refuses_requests() {
     let server = FakeServer::new();
     server.always("healthz", 500, json!({}));
-    let breaker = BreakerLayer::per_class().with_window(4, 2);
+    let breaker = BreakerLayer::per_class().with_window(4).with_minimum(2);
     let config = Config::new("http://fake").with_breaker(breaker);
     let service = server.builder().config(config).build().unwrap();
     for _ in 0..2 {
@@ -286,7 +286,7 @@ async fn an_adaptive_limit_of_the_configuration_bounds_concurrent_requests() {
     let server = FakeServer::new();
     let slow = || Reply::json(json!({"status": "ok"})).after(Duration::from_secs(5));
     server.on("healthz", move |_| Some(slow()));
-    let adaptive = AdaptiveLayer::new().with_bounds(1, 1, 1);
+    let adaptive = AdaptiveLayer::new().with_initial(1).with_range(1..=1);
     for (config, seconds) in [
         (Config::new("http://fake"), [0, 0]),
         (Config::new("http://fake").with_adaptive(adaptive), [0, 5]),

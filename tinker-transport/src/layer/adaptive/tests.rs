@@ -30,7 +30,8 @@ fn sample() -> Request<Body> {
 async fn the_limit_finds_what_the_server_bears() {
     let (observers, told) = events();
     let layer = AdaptiveLayer::new()
-        .with_bounds(2, 1, 100)
+        .with_initial(2)
+        .with_range(1..=100)
         .with_observers(observers);
     let (leaf, seen) = server(10);
     let transport = leaf.layer(layer.clone());
@@ -50,7 +51,7 @@ async fn the_limit_finds_what_the_server_bears() {
 
 #[tokio::test(start_paused = true)]
 async fn a_limit_that_shrinks_is_kept_by_those_who_come_after() {
-    let layer = AdaptiveLayer::new().with_bounds(20, 1, 20);
+    let layer = AdaptiveLayer::new().with_initial(20).with_range(1..=20);
     let (leaf, seen) = server(0);
     let transport = leaf.layer(layer.clone());
     let calls: Vec<_> = (0..400)
@@ -68,7 +69,7 @@ async fn a_limit_that_shrinks_is_kept_by_those_who_come_after() {
 
 #[tokio::test(start_paused = true)]
 async fn other_classes_are_not_held_and_dropped_tries_make_room() {
-    let layer = AdaptiveLayer::new().with_bounds(1, 1, 1);
+    let layer = AdaptiveLayer::new().with_initial(1).with_range(1..=1);
     let (leaf, seen) = server(100);
     let transport = leaf.layer(layer.clone());
     let polls: Vec<_> = (0..5)

@@ -1,8 +1,8 @@
 use super::*;
 use crate::fixture::{Seen, answer, events, leaf, request, scripted};
 use crate::layer::RetryLayer;
-use crate::policy::Replay;
 use crate::policy::{Effort, Policy, Verdict};
+use crate::request::replay::Replay;
 use crate::stack::transport::Transport;
 
 fn safe(class: Class) -> Request<Body> {
@@ -11,7 +11,7 @@ fn safe(class: Class) -> Request<Body> {
 
 /// Opens after two failures of two.
 fn touchy(layer: BreakerLayer) -> BreakerLayer {
-    layer.with_window(2, 2)
+    layer.with_window(2).with_minimum(2)
 }
 
 fn stack(statuses: &[u16], layer: BreakerLayer) -> (Transport, Seen) {
@@ -144,7 +144,7 @@ async fn a_dropped_probe_makes_room_for_another() {
         tokio::time::sleep(Duration::from_mins(1)).await;
         Ok(answer(503))
     });
-    let transport = slow.layer(BreakerLayer::per_class().with_window(1, 1));
+    let transport = slow.layer(BreakerLayer::per_class().with_window(1).with_minimum(1));
     transport.call(safe(Class::Rest)).await.unwrap();
     tokio::time::advance(Duration::from_secs(10)).await;
     let probe = tokio::spawn(transport.call(safe(Class::Rest)));

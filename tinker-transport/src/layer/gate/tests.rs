@@ -4,7 +4,7 @@ use super::*;
 use crate::fixture::{Seen, answer, leaf, request, scripted};
 use crate::layer::RetryLayer;
 use crate::policy::Effort;
-use crate::policy::Replay;
+use crate::request::replay::Replay;
 use crate::stack::transport::Transport;
 
 fn stack(statuses: &[u16]) -> (Transport, Seen) {

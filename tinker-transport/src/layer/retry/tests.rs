@@ -6,8 +6,8 @@ use super::*;
 use crate::error::{Kind, Stage, TransportError};
 use crate::fixture::{Seen, answer, chunks, leaf, request, scripted};
 use crate::flow::class::Class;
-use crate::policy::Replay;
 use crate::policy::{Never, Standard};
+use crate::request::replay::Replay;
 use crate::stack::transport::Transport;
 
 fn safe(class: Class) -> Request<Body> {

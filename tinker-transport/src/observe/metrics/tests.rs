@@ -5,8 +5,8 @@ use crate::fixture::{request, scripted};
 use crate::flow::class::Class;
 use crate::layer::{GateLayer, ObserveLayer, RetryLayer};
 use crate::observe::observer::Observers;
-use crate::policy::Replay;
 use crate::request::call::Call;
+use crate::request::replay::Replay;
 use crate::{Gate, Transport};
 
 /// A stack over a leaf that responds with `statuses`, and its metrics.
