@@ -9,7 +9,7 @@ use tracing::Span;
 
 use super::watch::Watch;
 use crate::convert::Report;
-use crate::state::{Failure, Payload, PromiseWriter};
+use crate::state::{Outcome, Payload, PromiseWriter};
 use crate::usage::{Kind, Ledger};
 
 /// The part of a sampling request that turns the output of its job into results.
@@ -28,7 +28,8 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Settles the promise and counts the tokens.
+    /// Settles the promise and counts the tokens. The span is closed before, so that a trace is complete when the result
+    /// arrives.
     pub(super) fn settle(self, result: Result<SampleOutput, BackendError>) {
         let Self {
             prompt,
@@ -39,23 +40,22 @@ impl Reply {
             mut watch,
             span,
         } = self;
-        span.in_scope(|| match result {
-            Ok(output) => {
-                if let Some(watch) = &mut watch {
-                    for (number, sequence) in output.sequences.iter().enumerate() {
-                        watch.see(number, sequence, true);
-                    }
+        let outcome: Outcome = span.in_scope(|| {
+            let output = result?;
+            if let Some(watch) = &mut watch {
+                for (number, sequence) in output.sequences.iter().enumerate() {
+                    watch.see(number, sequence, true);
                 }
-                let cached = output.cache_hit_tokens.min(prompt);
-                let sampled = output.sequences.iter().map(|s| s.tokens.len()).sum();
-                usage.add(&session, Kind::Prefill, prompt - cached);
-                usage.add(&session, Kind::Cached, cached);
-                usage.add(&session, Kind::Sampled, sampled);
-                let response = report.response(output);
-                let response = response.map(|response| Payload::Sample(encode_sample(&response)));
-                promise.settle(response.map_err(Failure::from));
             }
-            Err(failed) => promise.fail(failed),
+            let cached = output.cache_hit_tokens.min(prompt);
+            let sampled = output.sequences.iter().map(|s| s.tokens.len()).sum();
+            usage.add(&session, Kind::Prefill, prompt - cached);
+            usage.add(&session, Kind::Cached, cached);
+            usage.add(&session, Kind::Sampled, sampled);
+            let response = report.response(output)?;
+            Ok(Payload::Sample(encode_sample(&response)))
         });
+        drop(span);
+        promise.settle(outcome);
     }
 }
