@@ -1,5 +1,7 @@
 //! Ctrl-C and SIGTERM: the first requests an orderly stop, the second exits at once.
 
+use std::task::Poll;
+
 use tinker_train::StopFlag;
 
 use crate::exit::{self, Interrupted};
@@ -51,10 +53,16 @@ impl Interrupt {
         &self,
         work: impl Future<Output = anyhow::Result<T>>,
     ) -> anyhow::Result<T> {
+        let mut work = std::pin::pin!(work);
         tokio::select! {
             biased;
-            result = work => result,
-            () = self.requested() => Err(Interrupted.into()),
+            result = &mut work => return result,
+            () = self.requested() => {}
+        }
+        // The request may have come just after the work looked for it.
+        match futures_util::poll!(work) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(Interrupted.into()),
         }
     }
 
@@ -136,5 +144,29 @@ impl Signals {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_returns_its_own_result_if_the_request_comes_while_it_runs() {
+        let interrupt = Interrupt::default();
+        let flag = interrupt.flag();
+        let mut looked = false;
+        let work = std::future::poll_fn(|_| {
+            if std::mem::replace(&mut looked, true) {
+                return Poll::Ready(Ok("its own"));
+            }
+            flag.request();
+            Poll::Pending
+        });
+        assert_eq!(interrupt.or_stop(work).await.unwrap(), "its own");
+        let endless = std::future::pending::<anyhow::Result<()>>();
+        assert!(interrupt.or_stop(endless).await.is_err());
     }
 }
