@@ -128,7 +128,7 @@ impl Trainer {
             steps.ahead = Some(Ahead::after(recipe, position, newest));
         }
         loop {
-            match steps.next().await {
+            match Box::pin(steps.next()).await {
                 Ok(Some(landed)) => steps.finish(landed).await?,
                 Ok(None) => break,
                 Err(error @ (TrainError::Refused(_) | TrainError::Hook { .. })) => {
@@ -182,7 +182,7 @@ impl Loop<'_> {
         };
         let report = &mut *self.report;
         let mut waiting = |step, what| report(TrainEvent::Waiting { step, what });
-        let mut landed = during(&mut self.ahead, flight.land(&mut waiting)).await?;
+        let mut landed = Box::pin(during(&mut self.ahead, flight.land(&mut waiting))).await?;
         landed.row.seconds = self.seconds + self.started.elapsed().as_secs_f64();
         Ok(Some(landed))
     }

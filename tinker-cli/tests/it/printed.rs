@@ -5,6 +5,7 @@ use crate::manage::save;
 use crate::program::Workplace;
 use crate::serve::Server;
 use crate::snapshot;
+use std::fmt::Write as _;
 
 /// Digits of the id of a session.
 const DIGITS: usize = 12;
@@ -98,7 +99,7 @@ fn tables_and_json_of_the_commands_are_as_recorded() {
         let place = ["--base-url", &server.url];
         let printed = work.run(&[command, &place].concat());
         assert_eq!(printed.code, 0, "{command:?}: {}", printed.stderr);
-        all += &format!("$ tinker {}\n{}\n", command.join(" "), printed.stdout);
+        writeln!(all, "$ tinker {}\n{}", command.join(" "), printed.stdout).unwrap();
     }
     let all = all.replace(&server.url, "http://SERVER");
     let all = all.replace(&place.display().to_string(), "FOLDER");

@@ -1,13 +1,14 @@
 //! Receipt of an export: a file that lists what was written, so that a later export can tell it from other files.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+use crate::folder::hexadecimal;
 
 /// Name of the receipt's file.
 pub(super) const RECEIPT: &str = "tinker-export.json";
@@ -95,11 +96,5 @@ fn digest(mut file: File) -> io::Result<String> {
             read => hash.update(&buffer[..read]),
         }
     }
-    Ok(hash
-        .finalize()
-        .iter()
-        .fold(String::new(), |mut text, byte| {
-            let _infallible = write!(text, "{byte:02x}");
-            text
-        }))
+    Ok(hexadecimal(&hash.finalize()))
 }

@@ -93,7 +93,11 @@ impl ConfigFile {
     pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Self, FolderError> {
         // Another family has other fields; its name is the better message.
         let family: Family = parse_json(path, bytes)?;
-        arch(path, family.model_type.as_deref(), &family.architectures)?;
+        arch(
+            path,
+            family.model_type.as_deref(),
+            family.architectures.as_deref(),
+        )?;
         let file: Self = parse_json(path, bytes)?;
         let fields: Map<String, Value> = parse_json(path, bytes)?;
         harmless::check(path, &fields, USED)?;
@@ -101,7 +105,11 @@ impl ConfigFile {
     }
 
     fn arch(&self, path: &Path) -> Result<Arch, FolderError> {
-        arch(path, self.model_type.as_deref(), &self.architectures)
+        arch(
+            path,
+            self.model_type.as_deref(),
+            self.architectures.as_deref(),
+        )
     }
 
     /// The model it describes, with `context` tokens if given.
@@ -222,7 +230,7 @@ impl ConfigFile {
 fn arch(
     path: &Path,
     model_type: Option<&str>,
-    architectures: &Option<Vec<String>>,
+    architectures: Option<&[String]>,
 ) -> Result<Arch, FolderError> {
     let refuse = |what: String| Err(FolderError::new(path, what));
     let arch = match model_type {
@@ -238,7 +246,11 @@ fn arch(
     };
     let is_usual =
         |name: &&String| name.eq_ignore_ascii_case(&format!("{}ForCausalLM", arch.name()));
-    match architectures.iter().flatten().find(|name| !is_usual(name)) {
+    match architectures
+        .unwrap_or_default()
+        .iter()
+        .find(|name| !is_usual(name))
+    {
         None => Ok(arch),
         Some(other) => refuse(format!(
             "architectures has {other:?}; of this model_type, only the language model (ForCausalLM) is supported"

@@ -1,5 +1,7 @@
 //! Recognition of a base model by its weights.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest as _, Sha256};
 
 use super::tensors::FolderTensors;
@@ -21,8 +23,15 @@ pub(super) fn of(tensors: &FolderTensors, slots: &[Slot]) -> String {
             update(&mut digest, &stored);
         }
     }
-    let bytes = digest.finalize();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&digest.finalize())
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _infallible = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn update(digest: &mut Sha256, stored: &Stored<'_>) {

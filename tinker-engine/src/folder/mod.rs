@@ -19,6 +19,7 @@ mod written;
 
 pub use error::FolderError;
 pub(crate) use file::read_json;
+pub(crate) use fingerprint::hexadecimal;
 pub use model::ModelFolder;
 pub(crate) use model::absolute;
 pub use storage::Storage;

@@ -118,11 +118,11 @@ pub(super) async fn during<T>(ahead: &mut Option<Ahead<'_>>, other: impl Future<
     }
 }
 
-fn make<'a>(
-    recipe: &'a dyn Recipe,
+fn make(
+    recipe: &dyn Recipe,
     (batch, step): (usize, usize),
     sampler: SamplingClient,
-) -> BoxFuture<'a, Result<Batch, TrainError>> {
+) -> BoxFuture<'_, Result<Batch, TrainError>> {
     async move {
         let position = Position {
             batch,

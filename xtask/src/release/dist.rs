@@ -111,7 +111,7 @@ fn archive(shell: &Shell, name: &str, binary: &Path, own: &Path, out: &Path) -> 
     Ok(())
 }
 
-/// Writes the crates in the command with their versions and licences, as CycloneDX.
+/// Writes the crates in the command with their versions and licences, as `CycloneDX`.
 fn bill_of_materials(shell: &Shell, version: &str, out: &Path) -> anyhow::Result<()> {
     let name = format!("tinker-{version}.cdx");
     let (manifest, target) = ("tinker-cli/Cargo.toml", TARGETS[0]);
