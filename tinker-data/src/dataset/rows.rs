@@ -48,7 +48,7 @@ pub struct Rows {
     record: Range<usize>,
     offset: u64,
     length: usize,
-    /// What [`ReadOptions::skip_bad`] says to those who collect the errors.
+    /// [`ReadOptions::skip_bad`], for the collector of the errors.
     skip_bad: bool,
     /// Keep the text of rows of tables, too.
     keep_text: bool,
