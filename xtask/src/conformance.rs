@@ -117,7 +117,7 @@ fn run_script(
     Ok(counts.to_owned())
 }
 
-/// What each version did, as a table in Markdown.
+/// The results of each version, as a table in Markdown.
 struct Table(String);
 
 impl Default for Table {

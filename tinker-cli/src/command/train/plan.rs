@@ -143,7 +143,7 @@ impl Plan {
     }
 
     /// Points out a run that is too short to learn much because the file is small.
-    pub(crate) fn note(&self, args: &Args) -> Option<String> {
+    pub(crate) fn too_short(&self, args: &Args) -> Option<String> {
         let is_chosen = args.steps.is_some() || args.epochs.is_some() || self.resume.is_some();
         (!is_chosen && self.steps < FEW_STEPS).then(|| {
             format!(

@@ -147,7 +147,7 @@ async fn train(
         return given.print_check(&dry_run, args.run.show_resolved, context);
     }
     context.printer.print_labelled("plan", &plan.describe());
-    if let Some(note) = plan.note(args) {
+    if let Some(note) = plan.too_short(args) {
         context.printer.print_note(&note);
     }
 
