@@ -160,6 +160,8 @@ xflags::xflags! {
             /// Run them as well, one after another.
             optional --run
         }
+        /// Build the guide as web pages in target/book, and check their links. Needs mdBook.
+        cmd book {}
         /// Compile the crates that state an older Rust version with that version. Needs rustup.
         cmd msrv {}
         /// Write a Hugging Face folder with random weights, for tests and measurements.

@@ -15,7 +15,7 @@ struct Long {
     needs: Option<&'static str>,
 }
 
-const CHECKS: [Long; 15] = [
+const CHECKS: [Long; 16] = [
     Long {
         command: "packages",
         shows: "the tests of each library, from its packaged files",
@@ -25,6 +25,11 @@ const CHECKS: [Long; 15] = [
         command: "dist",
         shows: "binaries for Linux, with their list of crates and their installer",
         needs: Some("cargo-zigbuild, cargo-cyclonedx"),
+    },
+    Long {
+        command: "book",
+        shows: "the guide as web pages, without dead links",
+        needs: Some("mdBook"),
     },
     Long {
         command: "msrv",

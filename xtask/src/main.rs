@@ -7,6 +7,7 @@
 
 mod base_model;
 mod bench;
+mod book;
 mod check;
 mod ci;
 mod code;
@@ -39,6 +40,7 @@ fn main() -> anyhow::Result<()> {
     match flags::Xtask::from_env_or_exit().subcommand {
         XtaskCmd::Ci(flags) => ci::run(flags.skip_tests),
         XtaskCmd::Codegen(flags) => codegen::run(output::Mode::from_check(flags.check)),
+        XtaskCmd::Book(_) => book::run(),
         XtaskCmd::Check(_) => check::run(),
         XtaskCmd::Cost(flags) => cost::run(flags.write),
         XtaskCmd::Features(_) => feature::run(),

@@ -63,17 +63,23 @@ fn draw(lines: &[&str]) -> String {
          <rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"#20242c\"/>\n"
     );
     for (row, line) in [prompt, ""].iter().chain(lines).enumerate() {
-        let text = line
-            .replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('✓', "<tspan fill=\"#8fc98b\">✓</tspan>")
-            .replace('✗', "<tspan fill=\"#d98a84\">✗</tspan>");
-        let at = (row + 2) as f64 * HEIGHT;
-        let length = line.chars().count() as f64 * WIDTH;
-        if !text.is_empty() {
+        // The dots of a curve are often of another font, and of another width than the text before them.
+        let dots = line.find(|character| ('\u{2800}'..='\u{28ff}').contains(&character));
+        let (before, curve) = line.split_at(dots.unwrap_or(line.len()));
+        for (text, left) in [(before, 0), (curve, before.chars().count())] {
+            if text.trim().is_empty() {
+                continue;
+            }
+            let (x, y) = (16.0 + left as f64 * WIDTH, (row + 2) as f64 * HEIGHT);
+            let length = text.chars().count() as f64 * WIDTH;
+            let text = text
+                .replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('✓', "<tspan fill=\"#8fc98b\">✓</tspan>")
+                .replace('✗', "<tspan fill=\"#d98a84\">✗</tspan>");
             let _ = writeln!(
                 svg,
-                "<text x=\"16\" y=\"{at}\" textLength=\"{length}\" xml:space=\"preserve\">{text}</text>"
+                "<text x=\"{x}\" y=\"{y}\" textLength=\"{length}\" xml:space=\"preserve\">{text}</text>"
             );
         }
     }
@@ -90,5 +96,6 @@ fn words(picture: &str) -> Vec<String> {
             .filter(|character| character.is_alphabetic())
             .collect()
     };
-    picture.lines().map(text).collect()
+    let words = picture.lines().map(text);
+    words.filter(|text: &String| !text.is_empty()).collect()
 }
