@@ -107,9 +107,11 @@ mod tests {
 
     #[test]
     fn links_to_files_lead_to_copies() -> anyhow::Result<()> {
-        let root = workspace_root();
-        let book = root.join("docs");
-        let page = "<a href=\"https://docs.rs\">x</a><a href=\"#a\">y</a><a href=\"loop.md\">z</a>\
+        let (shell, root) = (Shell::new()?, workspace_root());
+        let folder = shell.create_temp_dir()?;
+        let book = folder.path().to_owned();
+        shell.write_file(book.join("book/loop.html"), "")?;
+        let page = "<a href=\"https://docs.rs\">x</a><a href=\"#a\">y</a><a href=\"loop.html\">z</a>\
             <a href=\"../../VERSIONING.html\">v</a><a href=\"../../xtask/src/book.rs#run\">b</a>";
         let mut copied = Vec::new();
         let linked = with_files(page, Path::new("book/a.html"), &root, &book, |file| {
