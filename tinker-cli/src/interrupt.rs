@@ -60,7 +60,8 @@ impl Interrupt {
             () = self.requested() => {}
         }
         // The request may have come just after the work looked for it.
-        match futures_util::poll!(work) {
+        let look = std::future::poll_fn(|context| Poll::Ready(work.as_mut().poll(context)));
+        match look.await {
             Poll::Ready(result) => result,
             Poll::Pending => Err(Interrupted.into()),
         }
