@@ -1,5 +1,6 @@
 //! `cargo xtask book`: the guide as web pages.
 
+use std::fmt::Write as _;
 use std::path::{Component, Path, PathBuf};
 
 use anyhow::{Context as _, bail};
@@ -77,7 +78,7 @@ fn with_files(
             };
             copy(&file)?;
             linked.push_str(&"../".repeat(folder.components().count()));
-            linked.push_str(&format!("{FILES}/{}", file.display()));
+            write!(linked, "{FILES}/{}", file.display())?;
         }
         linked.push('"');
         linked.push_str(rest);
