@@ -118,6 +118,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         let base_model = saved.base_model().to_owned();
         if args.merged {
             let base = args.base.as_deref();
+            if base.is_none() {
+                reference::base_folder(&saved, "name its new place with --base FOLDER")?;
+            }
             let exported = write_merged(&saved, base, args.dtype, &output);
             (base_model, "merged", exported)
         } else if storage.is_some() {

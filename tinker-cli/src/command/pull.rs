@@ -20,8 +20,8 @@ use crate::style::TerminalStyle;
 /// Fetch a model or its tokenizer from the Hugging Face Hub.
 ///
 /// Files go to the cache of Python's huggingface_hub, and files that are there already are not fetched again. An
-/// interrupted transfer continues where it stopped. Environment: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN,
-/// HF_HUB_OFFLINE.
+/// interrupted transfer continues where it stopped. With HF_HUB_OFFLINE=1 nothing is sent, and what the cache holds is the
+/// result. Environment: HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

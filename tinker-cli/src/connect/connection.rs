@@ -224,6 +224,18 @@ impl Connection {
         }
     }
 
+    /// The folder of a base model of the engine.
+    #[cfg(feature = "local")]
+    pub(crate) fn model_folder(&self, name: &str) -> Option<&std::path::Path> {
+        let mut models = self.engine.as_ref()?.models();
+        models.find(|info| info.name == name)?.folder.as_deref()
+    }
+
+    #[cfg(not(feature = "local"))]
+    pub(crate) fn model_folder(&self, _: &str) -> Option<&std::path::Path> {
+        None
+    }
+
     /// Whether the server lists a model.
     pub(crate) fn has_model(&self, name: &str) -> bool {
         self.supported(name).is_some()

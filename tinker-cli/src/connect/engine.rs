@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use tinker_client::hub::{Hub, HubConfig};
 use tinker_client::{Config, ServiceClient};
 use tinker_local::{Decode, Limits, LocalEngine, LocalEngineBuilder, ModelFolder, SavedAdapter};
-use tinker_types::LossFn;
+use tinker_types::{CheckpointPath, LossFn};
 
 use super::args::{BUILT_IN_MODEL, DecodeArg, EngineArgs};
 use super::reference;
@@ -74,10 +74,9 @@ impl EngineSetup {
 
     /// Adds the model that a command works on, if it is a folder or a checkpoint of one. The engine handles other names.
     pub(super) fn load(&mut self, model: &str) -> anyhow::Result<()> {
-        let folder = if model.starts_with("tinker://") {
-            self.base_of(model)
-        } else {
-            folder(model).or_else(|| self.base_of_run(model))
+        let folder = match folder(model) {
+            Some(folder) => Some(folder),
+            None => self.base_of(model)?,
         };
         let Some(folder) = folder else {
             return Ok(());
@@ -94,21 +93,28 @@ impl EngineSetup {
         Ok(())
     }
 
-    /// The folder and the name of a checkpoint's base model. The engine reports checkpoints that cannot be read.
-    fn base_of(&self, checkpoint: &str) -> Option<ModelFolder> {
-        let saved = SavedAdapter::open(&self.data_dir, &checkpoint.parse().ok()?).ok()?;
-        let folder = ModelFolder::new(saved.base_folder()?);
-        Some(folder.with_name(saved.base_model()))
+    /// The folder and the name of the base model of a checkpoint or a run, if the text names one.
+    fn base_of(&self, text: &str) -> anyhow::Result<Option<ModelFolder>> {
+        let Some(saved) = self.saved(text) else {
+            return Ok(None);
+        };
+        let name = saved.base_model();
+        let fix = format!(
+            "serve it from its new place with `tinker serve --model {name}=FOLDER`, and sample there"
+        );
+        let folder = reference::base_folder(&saved, &fix)?;
+        Ok(folder.map(|folder| ModelFolder::new(folder).with_name(name)))
     }
 
-    /// The folder and the name of the base model of a run, if the text names one. The engine reports errors.
-    fn base_of_run(&self, run: &str) -> Option<ModelFolder> {
-        if !reference::can_be_run(run) {
-            return None;
+    /// The checkpoint that a text names. The engine reports those that cannot be read.
+    fn saved(&self, text: &str) -> Option<SavedAdapter> {
+        if CheckpointPath::is_address(text) {
+            SavedAdapter::open(&self.data_dir, &text.parse().ok()?).ok()
+        } else if reference::can_be_run(text) {
+            reference::of_data_folder(text, &self.data_dir).ok()?
+        } else {
+            None
         }
-        let saved = reference::of_data_folder(run, &self.data_dir).ok()??;
-        let folder = ModelFolder::new(saved.base_folder()?);
-        Some(folder.with_name(saved.base_model()))
     }
 
     /// One line for people.

@@ -60,6 +60,23 @@ pub(crate) fn of_data_folder(
     Ok(of_run.next())
 }
 
+/// The folder of a checkpoint's base model, as recorded; `None` for the built-in one. A folder that is gone is refused
+/// with the way to name its new place.
+#[cfg(feature = "local")]
+pub(crate) fn base_folder(
+    saved: &tinker_local::SavedAdapter,
+    fix: &str,
+) -> Result<Option<std::path::PathBuf>, Usage> {
+    match saved.base_folder() {
+        Some(folder) if !folder.is_dir() => Err(Usage(format!(
+            "{} was trained on the model in {}, which is no longer there; move it back, or {fix}",
+            saved.path(),
+            folder.display()
+        ))),
+        folder => Ok(folder),
+    }
+}
+
 /// The newest sampler checkpoint of a run. `None` if the service has no such run, as the text may name a model.
 pub(crate) async fn sampler_of_run(
     text: &str,

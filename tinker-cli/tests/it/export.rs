@@ -77,6 +77,35 @@ fn export_errors_name_their_cause() {
 
 #[cfg(feature = "tokenizers")]
 #[test]
+#[cfg_attr(not(feature = "tokenizers"), ignore = "this build reads no tokenizer")]
+fn a_moved_base_model_is_named_with_its_fix() {
+    let work = Workplace::new();
+    work.run(&TINY);
+    work.write_examples("data.jsonl", 8);
+    let train = "train data.jsonl --model tiny --steps 1 --batch-size 2 --output run --json";
+    let train: Vec<&str> = train.split(' ').collect();
+    let outcome = work.run(&train).json();
+    let sampler = outcome["sampler"].as_str().unwrap();
+    std::fs::rename(work.path("tiny"), work.path("elsewhere")).unwrap();
+
+    let sample = work.run(&["sample", "--model", sampler, "a"]);
+    assert_eq!(sample.code, 2);
+    for part in ["no longer there", "tinker serve --model tiny=FOLDER"] {
+        assert!(sample.stderr.contains(part), "{}", sample.stderr);
+    }
+    let export = ["export", sampler, "--out", "merged", "--merged"];
+    let refused = work.run(&export);
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.stderr.contains("--base FOLDER"),
+        "{}",
+        refused.stderr
+    );
+    let named = work.run(&[&export[..], &["--base", "elsewhere"]].concat());
+    assert_eq!(named.code, 0, "{}", named.stderr);
+}
+
+#[test]
 fn the_folder_of_a_model_samples_like_the_model() {
     let work = Workplace::new();
     assert_eq!(work.run(&TINY).code, 0);

@@ -96,6 +96,30 @@ fn a_model_is_fetched_once() {
 }
 
 #[test]
+fn without_the_hub_the_cache_is_the_result() {
+    let (work, hub) = (Workplace::new(), hub());
+    let fetched = run(&work, &hub, &["pull", "org/name"]);
+    let pull = |more: &[&str]| {
+        let mut offline = work.command(&[&["pull", "org/name"], more].concat());
+        offline
+            .env("HF_ENDPOINT", "http://127.0.0.1:9")
+            .env("HF_HOME", work.path("hf"))
+            .env("HF_HUB_OFFLINE", "1");
+        Run::of(offline.output().unwrap())
+    };
+    let tokenizer = pull(&["--tokenizer-only"]);
+    assert_eq!(tokenizer.stdout, fetched.stdout, "{}", tokenizer.stderr);
+    let incomplete = pull(&[]);
+    assert_eq!(incomplete.code, 1, "the repository has no config.json");
+    assert!(incomplete.stderr.contains("HF_HUB_OFFLINE is set"));
+    let folder = fetched.stdout.trim();
+    std::fs::write(format!("{folder}/config.json"), "{}").unwrap();
+    let model = pull(&["--json"]).json();
+    assert_eq!(model["folder"], folder);
+    assert_eq!(model["files"].as_array().unwrap().len(), 3);
+}
+
+#[test]
 fn refusals_end_with_advice() {
     let (work, hub) = (Workplace::new(), hub());
     let gated = run(&work, &hub, &["pull", "org/gated"]);

@@ -36,6 +36,32 @@ impl RepositoryCache {
         self.folder.join("snapshots").join(commit)
     }
 
+    /// The files of a revision with their sizes, by name, and its commit. Files in folders of folders are left out.
+    pub(super) fn files(&self, revision: &str) -> Option<(String, Vec<(String, u64)>)> {
+        let folder = self.find(revision)?;
+        let commit = folder.file_name()?.to_str()?.to_owned();
+        let mut files = Vec::new();
+        let mut folders = vec![(folder, String::new())];
+        while let Some((folder, prefix)) = folders.pop() {
+            for entry in fs::read_dir(folder).ok()?.flatten() {
+                let path = entry.path();
+                // A link to a content that is gone has no size.
+                let (Ok(file), Some(name)) = (fs::metadata(&path), path.file_name()?.to_str())
+                else {
+                    continue;
+                };
+                if file.is_file() {
+                    files.push((format!("{prefix}{name}"), file.len()));
+                } else if prefix.is_empty() {
+                    let prefix = format!("{name}/");
+                    folders.push((path, prefix));
+                }
+            }
+        }
+        files.sort();
+        Some((commit, files))
+    }
+
     /// The content with this tag.
     pub(super) fn blob(&self, etag: &str) -> PathBuf {
         self.folder.join("blobs").join(etag)
@@ -136,5 +162,12 @@ mod tests {
             assert_eq!(cache.find(revision), Some(folder.clone()));
         }
         assert_eq!(cache.find("other"), None);
+        let size = "content".len() as u64;
+        let names = ["additional_chat_templates/tool.jinja", "config.json"];
+        let files = names.map(|name| (name.to_owned(), size)).to_vec();
+        assert_eq!(cache.files("main"), Some(("abc".to_owned(), files)));
+        fs::remove_file(cache.blob("tag")).unwrap();
+        assert_eq!(cache.files("main"), Some(("abc".to_owned(), Vec::new())));
+        assert_eq!(cache.files("other"), None);
     }
 }

@@ -15,6 +15,16 @@ use super::transfer::{Transfer, blocking};
 use super::{digested::Digested, upload, writing::check_path};
 use crate::download::options::DownloadOptions;
 
+/// The file that says which weights are in which file.
+const INDEX: &str = "model.safetensors.index.json";
+
+/// Parts of the index of weights.
+#[derive(Debug, serde::Deserialize)]
+struct WeightIndex {
+    /// Files by tensor.
+    weight_map: std::collections::BTreeMap<String, String>,
+}
+
 /// The Hugging Face Hub with its cache. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Hub {
@@ -42,8 +52,7 @@ impl HubFiles {
         }
         let is_index = name.strip_suffix(".index.json").is_some();
         let is_text = matches!(extension, "json" | "jinja") && !is_index;
-        let is_weights = name.starts_with("model")
-            && (extension == "safetensors" || name == "model.safetensors.index.json");
+        let is_weights = name.starts_with("model") && (extension == "safetensors" || name == INDEX);
         let is_vocabulary = matches!(name, "merges.txt" | "tokenizer.model");
         match self {
             Self::Model => is_weights || is_text || is_vocabulary,
@@ -78,10 +87,10 @@ impl Hub {
     /// Fetches the files of a branch, tag or commit that the cache lacks.
     ///
     /// Files are checked by their hash, and an interrupted transfer is continued, now or by the next call. The token is
-    /// sent to the Hub only.
+    /// sent to the Hub only. If [`HubConfig::is_offline`] is set, nothing is sent, and the files of the cache are the result.
     ///
     /// # Errors
-    /// See [`HubErrorKind`]. Nothing is sent if [`HubConfig::is_offline`] is set.
+    /// See [`HubErrorKind`]: among others an offline cache that lacks the weights or the tokenizer.
     pub async fn pull(
         &self,
         repository: &Repository,
@@ -90,8 +99,12 @@ impl Hub {
         options: &DownloadOptions,
     ) -> Result<Pulled, HubError> {
         check_revision(revision)?;
-        self.check_online(repository, "fetched")?;
         let cache = RepositoryCache::new(&self.config.cache, repository);
+        if self.config.is_offline {
+            let revision = revision.to_owned();
+            let found = blocking(move || Ok(of_cache(&cache, &revision, files))).await?;
+            return found.map_or_else(|| Err(offline(repository, "fetched")), Ok);
+        }
         let listing = self.remote.list(repository, revision).await?;
         let mut names: Vec<String> = listing
             .files
@@ -140,7 +153,9 @@ impl Hub {
     /// See [`HubErrorKind`]: above all a missing or refused token. Nothing is sent if [`HubConfig::is_offline`] is set.
     pub async fn push(&self, repository: &Repository, push: &Push) -> Result<Pushed, HubError> {
         check_revision(&push.revision)?;
-        self.check_online(repository, "pushed to")?;
+        if self.config.is_offline {
+            return Err(offline(repository, "pushed to"));
+        }
         if !self.remote.has_token() {
             let what = format!(
                 "pushing to {repository} needs a token: log in with `hf auth login`, or set HF_TOKEN to a token with write access"
@@ -157,14 +172,38 @@ impl Hub {
         }
         Box::pin(upload::push(&self.remote, repository, push, files)).await
     }
+}
 
-    fn check_online(&self, repository: &Repository, done: &str) -> Result<(), HubError> {
-        if !self.config.is_offline {
-            return Ok(());
+fn offline(repository: &Repository, done: &str) -> HubError {
+    let what = format!("{repository} cannot be {done}, because HF_HUB_OFFLINE is set");
+    HubError::new(HubErrorKind::Offline, what)
+}
+
+/// The files of a revision in the cache, if those that a model or tokenizer cannot do without are there.
+fn of_cache(cache: &RepositoryCache, revision: &str, files: HubFiles) -> Option<Pulled> {
+    let (commit, mut found) = cache.files(revision)?;
+    found.retain(|(name, _)| files.has(name));
+    let folder = cache.snapshot(&commit);
+    let has = |wanted: &str| found.iter().any(|(name, _)| name == wanted);
+    let is_complete = match files {
+        HubFiles::Model if has(INDEX) => {
+            let index = std::fs::read(folder.join(INDEX)).ok()?;
+            let index: WeightIndex = serde_json::from_slice(&index).ok()?;
+            has("config.json") && index.weight_map.values().all(|file| has(file))
         }
-        let what = format!("{repository} cannot be {done}, because HF_HUB_OFFLINE is set");
-        Err(HubError::new(HubErrorKind::Offline, what))
-    }
+        HubFiles::Model => has("config.json") && has("model.safetensors"),
+        HubFiles::Tokenizer => has("tokenizer.json"),
+    };
+    let file = |(name, bytes)| PulledFile {
+        name,
+        bytes,
+        is_new: false,
+    };
+    is_complete.then(|| Pulled {
+        folder,
+        commit,
+        files: found.into_iter().map(file).collect(),
+    })
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ pub(crate) struct Args {
     pub(super) no_cache: bool,
     #[command(flatten)]
     pub(super) adapter: AdapterArgs,
-    /// Peak learning rate [default: 0.003 for the built-in model, 0.0002 for others].
+    /// Peak learning rate [default: by the model's family and hidden size; 0.003 for the built-in model, 0.0002 for unknown ones].
     #[arg(long, value_name = "RATE", value_parser = positive, allow_negative_numbers = true, help_heading = "Training")]
     pub(super) learning_rate: Option<f64>,
     /// Examples per step.

@@ -9,7 +9,7 @@ use super::adapter::Adapter;
 use super::args::Args;
 use super::estimate::Estimate;
 use super::given::Given;
-use super::rate;
+use super::rate::Rate;
 use crate::connect::BUILT_IN_MODEL;
 use crate::format::{self, labelled};
 use crate::report::Printable;
@@ -48,6 +48,7 @@ impl Plan {
         model: String,
         resume: Option<CheckpointPath>,
         examples: usize,
+        by_model: &Rate,
     ) -> Self {
         let is_built_in = model == BUILT_IN_MODEL;
         let batch_size = args.batch_size.get().min(examples.max(1));
@@ -57,10 +58,9 @@ impl Plan {
             (None, Some(epochs)) => tinker_train::steps(examples, batch_size, epochs),
             (None, None) => tinker_train::steps(examples, batch_size, 2.0).max(least_steps),
         };
-        let by_model = rate::supervised(&model).value;
         Self {
             adapter: resume.is_none().then(|| args.adapter.adapter()),
-            learning_rate: args.learning_rate.unwrap_or(by_model),
+            learning_rate: args.learning_rate.unwrap_or(by_model.value),
             model,
             resume,
             batch_size,
@@ -74,7 +74,7 @@ impl Plan {
     }
 
     /// Fills in the settings that follow from the model and the data.
-    pub(crate) fn complete(&self, given: &mut Given) {
+    pub(crate) fn complete(&self, given: &mut Given, by_model: &Rate) {
         if let Some(path) = &self.resume {
             given.derive("resume", path, "the newest of that run");
         }
@@ -85,11 +85,7 @@ impl Plan {
             }
             None => given.derive("rank", &"", "that of the checkpoint"),
         }
-        given.derive(
-            "learning_rate",
-            &self.learning_rate,
-            &rate::supervised(&self.model).why,
-        );
+        given.derive("learning_rate", &self.learning_rate, &by_model.why);
         given.derive("batch_size", &self.batch_size, "at most the data");
         given.derive(
             "steps",
@@ -236,10 +232,18 @@ impl Printable for DryRun<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::rate;
     use super::*;
 
     fn plan(model: &str, examples: usize, options: &[&str]) -> Plan {
-        Plan::new(&Args::parsed(options), model.to_owned(), None, examples)
+        let rate = rate::supervised(model, None);
+        Plan::new(
+            &Args::parsed(options),
+            model.to_owned(),
+            None,
+            examples,
+            &rate,
+        )
     }
 
     #[test]
@@ -265,7 +269,8 @@ mod tests {
     #[test]
     fn a_checkpoint_keeps_its_rank() {
         let resume = Some("tinker://a/weights/b".parse().unwrap());
-        let plan = Plan::new(&Args::parsed(&[]), "m".into(), resume, 32);
+        let rate = rate::supervised("m", None);
+        let plan = Plan::new(&Args::parsed(&[]), "m".into(), resume, 32, &rate);
         assert_eq!(plan.adapter, None);
         assert!(plan.describe().contains("from tinker://a/weights/b"));
     }

@@ -1,5 +1,9 @@
 //! Learning rates by model, where none is given.
 
+use std::path::Path;
+
+use serde::Deserialize;
+
 use crate::connect::BUILT_IN_MODEL;
 
 /// Hidden sizes of models whose rate is known, by a part of their name.
@@ -28,18 +32,41 @@ pub(super) struct Rate {
     pub(super) why: String,
 }
 
+/// Parts of the `config.json` of a model.
+#[derive(Debug, Deserialize)]
+struct ModelConfig {
+    model_type: String,
+    hidden_size: f64,
+}
+
+impl ModelConfig {
+    fn read(folder: &Path) -> Option<Self> {
+        let text = std::fs::read_to_string(folder.join("config.json")).ok()?;
+        let config: Self = serde_json::from_str(&text).ok()?;
+        (config.hidden_size > 0.0).then_some(config)
+    }
+}
+
 /// The rate of supervised learning with LoRA: `5e-5 x 10 x (2000 / hidden size)^P`, as in the cookbook of the hosted service.
-/// It depends neither on the rank nor on the batch.
-pub(super) fn supervised(model: &str) -> Rate {
-    let name = model.to_ascii_lowercase();
-    let size = HIDDEN_SIZES.iter().find(|(part, _)| name.contains(part));
-    let exponent = EXPONENTS.iter().find(|(family, _)| name.contains(family));
+/// It depends neither on the rank nor on the batch. Hidden size and family are those of the model's folder, if it is on this
+/// machine, else known by its name.
+pub(super) fn supervised(model: &str, folder: Option<&Path>) -> Rate {
+    let config = folder.and_then(ModelConfig::read);
+    let (family, size) = match &config {
+        Some(config) => (config.model_type.clone(), Some(config.hidden_size)),
+        None => {
+            let name = model.to_ascii_lowercase();
+            let size = HIDDEN_SIZES.iter().find(|(part, _)| name.contains(part));
+            (name, size.map(|(_, size)| *size))
+        }
+    };
+    let exponent = EXPONENTS.iter().find(|(part, _)| family.contains(part));
     match (size, exponent) {
         _ if model == BUILT_IN_MODEL => Rate {
             value: 3e-3,
             why: "by model".to_owned(),
         },
-        (Some((_, size)), Some((_, exponent))) => Rate {
+        (Some(size), Some((_, exponent))) => Rate {
             value: rounded(5e-4 * (2000.0 / size).powf(*exponent)),
             why: format!("by model: 5e-4 x (2000 / {size})^{exponent}"),
         },
@@ -88,8 +115,26 @@ mod tests {
             ("other/model", 2e-4),
             (BUILT_IN_MODEL, 3e-3),
         ] {
-            let rate = supervised(model);
+            let rate = supervised(model, None);
             assert!((rate.value - expected).abs() < 1e-12, "{model}: {rate:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_says_its_size_and_family() {
+        let folder = tempfile::tempdir().unwrap();
+        let rate = |config: &str| {
+            std::fs::write(folder.path().join("config.json"), config).unwrap();
+            supervised("mine", Some(folder.path())).value
+        };
+        for (config, expected) in [
+            (r#"{"model_type": "llama", "hidden_size": 4096}"#, 2.86e-4),
+            (r#"{"model_type": "qwen3", "hidden_size": 4096}"#, 4.73e-4),
+            (r#"{"model_type": "other", "hidden_size": 4096}"#, 2e-4),
+            (r#"{"model_type": "llama", "hidden_size": 0}"#, 2e-4),
+            ("{}", 2e-4),
+        ] {
+            assert!((rate(config) - expected).abs() < 1e-12, "{config}");
         }
     }
 }

@@ -14,6 +14,7 @@ use super::estimate::Estimate;
 use super::job::{Exam, Job};
 use super::plan::{DryRun, Plan};
 use super::preview::preview;
+use super::rate;
 use super::record::Config;
 use super::run_folder::{self, RECIPE, SAMPLES, folder_error};
 use super::source::Source;
@@ -110,12 +111,13 @@ async fn train(
             .print_note(&format!("{left_out} longer than the limit left out"));
     }
     preview(&source.split.train, encoded.counts(), &renderer, context);
-    let mut plan = Plan::new(args, model, resume, encoded.len());
+    let rate = rate::supervised(&model, connection.model_folder(&model));
+    let mut plan = Plan::new(args, model, resume, encoded.len(), &rate);
     if questions.questions.is_empty() {
         plan.eval_every = None;
     }
     let mut given = args.run.given.clone();
-    plan.complete(&mut given);
+    plan.complete(&mut given, &rate);
     connection.complete(&mut |key, value, why| given.derive(key, &value, why));
     let prices = args.run.prices(&plan.model)?;
     let budget = args.run.budget(prices.as_ref())?;
