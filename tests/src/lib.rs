@@ -27,6 +27,8 @@ mod guide {
     struct Waiting;
     #[doc = include_str!("../../docs/book/observability.md")]
     struct Observability;
+    #[doc = include_str!("../../docs/book/layers.md")]
+    struct Layers;
     #[doc = include_str!("../../docs/book/servers.md")]
     struct Servers;
     #[doc = include_str!("../../docs/book/engine.md")]

@@ -9,7 +9,6 @@ type Source = Box<dyn StdError + Send + Sync>;
 /// Messages that cannot be rendered, or a tokenizer or template that cannot be loaded.
 ///
 /// The message names the place and the fix; the cause is behind `source`.
-#[derive(Debug)]
 pub struct ChatError {
     message: Cow<'static, str>,
     source: Option<Source>,
@@ -32,6 +31,19 @@ impl ChatError {
 impl fmt::Display for ChatError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+/// The message and its causes, so that a `main` that returns the error prints a sentence.
+impl fmt::Debug for ChatError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

@@ -24,4 +24,5 @@ pub use dataset::{
 };
 pub use error::ChatError;
 pub use json::Json;
+pub use tinker_types::Datum;
 pub use tokenizer::{ByteTokenizer, Tokenizer};

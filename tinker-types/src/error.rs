@@ -7,10 +7,17 @@ use thiserror::Error;
 /// An invalid value. The error names the place, the cause and the fix.
 ///
 /// No request has been sent when it is returned.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 pub struct InvalidValue {
     place: String,
     message: String,
+}
+
+/// As `Display`, so that a `main` that returns the error prints a sentence.
+impl fmt::Debug for InvalidValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl InvalidValue {

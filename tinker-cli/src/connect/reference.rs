@@ -173,7 +173,9 @@ pub(crate) async fn run(
         let options = ListOptions::default().with_page_size(RECENT);
         let runs = service.runs().page(options).await?.training_runs;
         let newest = runs.into_iter().max_by_key(|run| run.last_request_time);
-        let newest = newest.ok_or_else(|| Usage("there are no runs yet".to_owned()))?;
+        let newest = newest.ok_or_else(|| {
+            Usage("there are no runs yet; `tinker train DATA.jsonl` makes one".to_owned())
+        })?;
         printer.print_labelled("run", newest.training_run_id.as_str());
         return Ok(newest.training_run_id);
     }

@@ -23,7 +23,7 @@ impl LossFailed {
 /// A training client that is unusable because an earlier custom loss failed.
 #[derive(Debug, Error)]
 #[error(
-    "an earlier custom loss failed ({cause}) and left a gap in the sequence ids; make a new training client from the last checkpoint"
+    "an earlier custom loss failed ({cause}) and left a gap in the sequence ids; go on from the last checkpoint with TrainingClient::renew"
 )]
 pub struct Poisoned {
     cause: Arc<str>,

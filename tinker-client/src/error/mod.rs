@@ -104,7 +104,7 @@ pub enum Error {
     /// An earlier custom loss failed between its two passes, and the training client is unusable: the server waits for
     /// sequence ids that will never be sent.
     ///
-    /// No work was done. Make a new training client from the last checkpoint.
+    /// No work was done. Go on from the last checkpoint with [`TrainingClient::renew`](crate::TrainingClient::renew).
     Poisoned(Poisoned),
 
     /// The server could not make the trace of a session.

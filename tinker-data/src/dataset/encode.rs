@@ -1,16 +1,20 @@
 //! Encoding of examples as datums.
 
 use std::error::Error as _;
+use std::io::Cursor;
 use std::path::Path;
 
 use tinker_types::Datum;
 
 use super::error::{DatasetError, ErrorKind, LineError};
+use super::errors::Errors;
 use super::example::Example;
 use super::length::{LengthLimit, too_long};
+use super::options::ReadOptions;
 use super::parallel;
 use super::reader::Dataset;
 use super::row::Row;
+use super::rows::Rows;
 use crate::chat::{EncodedExample, Renderer, Rule};
 use crate::error::ChatError;
 
@@ -28,6 +32,8 @@ pub struct EncodedDataset {
     pub cut: usize,
     /// Tokens that are not learned because of the limit.
     pub learned_lost: usize,
+    /// Lines that cannot be encoded and were left out, at most the first 100,000; empty unless [`Dataset::skip_bad`] is set.
+    pub refused: Vec<LineError>,
 }
 
 /// Result of encoding a line.
@@ -57,7 +63,7 @@ impl Dataset {
     ///
     /// # Errors
     /// Lines that the renderer cannot encode or that are too long, all of them at once, or no example within the
-    /// limit.
+    /// limit. With [`Self::skip_bad`] such lines are left out.
     pub fn encode(
         &self,
         renderer: &Renderer,
@@ -81,38 +87,53 @@ impl Dataset {
             |row| EncodedRow::new(renderer, row, limit),
             progress,
         );
-        let mut errors = Vec::new();
-        let mut encoded = EncodedDataset::default();
-        for row in rows {
-            match row {
-                Ok(row) => encoded.add(row),
-                Err(error) => errors.push(error),
-            }
-        }
-        if encoded.examples.is_empty() && errors.is_empty() {
-            errors.push(nothing_short_enough());
-        }
-        DatasetError::unless_empty(&self.path, errors)?;
-        Ok(encoded)
+        EncodedDataset::collect(rows, Errors::new(self.skip_bad), &self.path)
     }
 }
 
 /// Parses and encodes the content of the data file at `path`: [`Dataset::parse`] and [`Dataset::encode`] in one call.
 ///
 /// # Errors
-/// See [`Dataset::parse`] and [`Dataset::encode`].
+/// Those of [`Dataset::parse`] and of [`Dataset::encode`], of all lines at once.
 pub fn datums(
     path: impl AsRef<Path>,
     content: &[u8],
     renderer: &Renderer,
     limit: LengthLimit,
 ) -> Result<Vec<Datum>, DatasetError> {
-    let encoded = Dataset::parse(path.as_ref(), content)?.encode(renderer, limit)?;
+    let path = path.as_ref();
+    let source = Cursor::new(content.to_vec());
+    let rows: Vec<_> = Rows::new(path, source, &ReadOptions::default())?.collect();
+    let encode = |row: &Result<Row, LineError>| {
+        let row = row.as_ref().map_err(Clone::clone)?;
+        EncodedRow::new(renderer, row, limit)
+    };
+    let rows = parallel::map(&rows, encode, &|_| ());
+    let encoded = EncodedDataset::collect(rows, Errors::new(false), path)?;
     let examples = encoded.examples.into_iter();
     Ok(examples.map(|example| example.datum).collect())
 }
 
 impl EncodedDataset {
+    fn collect(
+        rows: impl IntoIterator<Item = Result<EncodedRow, LineError>>,
+        mut errors: Errors,
+        path: &Path,
+    ) -> Result<Self, DatasetError> {
+        let mut encoded = Self::default();
+        for row in rows {
+            if let Some(row) = errors.keep(row) {
+                encoded.add(row);
+            }
+        }
+        encoded.refused = errors.take_skipped();
+        errors.finish(path)?;
+        if encoded.examples.is_empty() {
+            return Err(DatasetError::of(path, nothing_short_enough()));
+        }
+        Ok(encoded)
+    }
+
     fn add(&mut self, row: EncodedRow) {
         self.examples.extend(row.examples);
         self.lines.push(row.line);
@@ -257,7 +278,7 @@ pub(super) fn not_encodable(error: &ChatError) -> LineError {
     LineError::new(
         ErrorKind::Encode,
         reason,
-        "change the line, or use another chat template or tokenizer",
+        "correct the line; if it is right, use another chat template or tokenizer",
     )
 }
 
@@ -284,6 +305,33 @@ mod tests {
 
     fn encode(completions: &[&str], limit: LengthLimit) -> Result<EncodedDataset, DatasetError> {
         dataset(completions).encode(&Renderer::plain(), limit)
+    }
+
+    #[test]
+    fn lines_that_cannot_be_encoded_can_be_left_out() {
+        let mut rows = dataset(&["ab", "abc"]);
+        rows.rows[0].example = Example::Problem {
+            prompt: "ask".into(),
+            answer: None,
+            metadata: std::collections::BTreeMap::new(),
+        };
+        let error = rows.encode(&Renderer::plain(), LengthLimit::Unknown);
+        assert_eq!(error.unwrap_err().lines().len(), 1);
+        rows.skip_bad = true;
+        let encoded = rows
+            .encode(&Renderer::plain(), LengthLimit::Unknown)
+            .unwrap();
+        assert_eq!((encoded.examples.len(), encoded.refused.len()), (1, 1));
+        assert_eq!(encoded.refused[0].line(), Some(1));
+    }
+
+    #[test]
+    fn errors_of_reading_and_of_encoding_are_listed_together() {
+        let text =
+            b"{\"text\": 1}\n{\"question\": \"2 + 2?\", \"answer\": \"4\"}\n{\"text\": \"a\"}\n";
+        let error = datums("x.jsonl", text, &Renderer::plain(), LengthLimit::Unknown).unwrap_err();
+        let lines: Vec<_> = error.lines().iter().map(LineError::line).collect();
+        assert_eq!(lines, [Some(1), Some(2)], "{error}");
     }
 
     #[test]

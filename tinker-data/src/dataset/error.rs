@@ -57,7 +57,7 @@ impl ErrorKind {
 }
 
 /// An error of one line, or of a whole file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 pub struct LineError {
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<PathBuf>,
@@ -161,9 +161,15 @@ impl fmt::Display for LineError {
     }
 }
 
+/// As `Display`, so that a `main` that returns the error prints a sentence.
+impl fmt::Debug for LineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// A data file that cannot be used. Its message lists the first 20 errors, each as `path:line:column: reason` with a fix,
 /// and counts the others by kind.
-#[derive(Debug)]
 pub struct DatasetError {
     path: PathBuf,
     lines: Vec<LineError>,
@@ -233,6 +239,13 @@ impl From<LineError> for DatasetError {
 }
 
 impl std::error::Error for DatasetError {}
+
+/// As `Display`, so that a `main` that returns the error prints its lines.
+impl fmt::Debug for DatasetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for DatasetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

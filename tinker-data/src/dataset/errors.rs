@@ -18,6 +18,8 @@ pub(super) struct Errors {
     has_encoding: bool,
     rows: usize,
     skipped: usize,
+    /// The first errors that were left out.
+    skipped_lines: Vec<LineError>,
 }
 
 impl Errors {
@@ -37,7 +39,7 @@ impl Errors {
                 return Some(row);
             }
             // A truncated response looks like a complete file.
-            Err(error) if self.skip_bad && error.line().is_some() => self.skipped += 1,
+            Err(error) if self.skip_bad && error.line().is_some() => self.skip(error),
             Err(error) => self.add(error),
         }
         None
@@ -46,6 +48,18 @@ impl Errors {
     /// Whether there are rows, and no errors but those that were left out.
     pub(super) fn has_only_rows(&self) -> bool {
         self.rows > 0 && self.lines.is_empty()
+    }
+
+    fn skip(&mut self, error: LineError) {
+        self.skipped += 1;
+        if self.skipped_lines.len() < KEPT {
+            self.skipped_lines.push(error);
+        }
+    }
+
+    /// The errors that were left out, at most the first 100,000.
+    pub(super) fn take_skipped(&mut self) -> Vec<LineError> {
+        std::mem::take(&mut self.skipped_lines)
     }
 
     fn add(&mut self, error: LineError) {

@@ -8,7 +8,7 @@ use super::format::Format;
 pub struct ReadOptions {
     /// Format of all rows. By default each row has the format that its keys belong to.
     pub format: Option<Format>,
-    /// Leaves out lines with errors and counts them, instead of returning an error.
+    /// Leaves out lines that cannot be read or encoded, and counts them, instead of returning an error.
     pub skip_bad: bool,
     /// Accepts completions without text, of which only the end is learned; a renderer for them needs
     /// [`Renderer::with_empty_answers`](crate::Renderer::with_empty_answers).

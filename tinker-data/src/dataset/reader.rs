@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read};
 use std::path::PathBuf;
 
-use super::error::DatasetError;
+use super::error::{DatasetError, LineError};
 use super::errors::Errors;
 use super::notes::Notes;
 use super::options::ReadOptions;
@@ -19,6 +19,10 @@ pub struct Dataset {
     pub rows: Vec<Row>,
     /// How the files were read.
     pub notes: Notes,
+    /// Whether lines with errors are left out, here and by [`Self::encode`].
+    pub skip_bad: bool,
+    /// Lines that were left out, at most the first 100,000. [`Notes::skipped`] is their number.
+    pub refused: Vec<LineError>,
 }
 
 impl Dataset {
@@ -57,17 +61,22 @@ impl Dataset {
         let mut errors = Errors::new(options.skip_bad);
         let read = rows.by_ref().filter_map(|row| errors.keep(row)).collect();
         let mut notes = rows.notes().clone();
+        let refused = errors.take_skipped();
         notes.skipped = errors.finish(&path)?;
         Ok(Self {
             path,
             rows: read,
             notes,
+            skip_bad: options.skip_bad,
+            refused,
         })
     }
 
     /// Appends the examples of another file.
     pub fn append(&mut self, mut other: Self) {
         self.rows.append(&mut other.rows);
+        self.refused.append(&mut other.refused);
+        self.skip_bad |= other.skip_bad;
         self.notes.add(&other.notes);
     }
 }

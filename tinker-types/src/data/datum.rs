@@ -135,6 +135,11 @@ impl Datum {
         }
     }
 
+    /// Targets, `[T]`, or `[T, K]` row by row; `None` if there are none, or if they are not dense int64.
+    pub fn targets(&self) -> Option<&[i64]> {
+        self.loss_fn_inputs.get("target_tokens")?.as_i64()
+    }
+
     /// Weights of the targets, `[T]`, or `[T, K]` row by row; `None` if there are none, so that each target counts as 1, or
     /// if they are not dense float32.
     pub fn weights(&self) -> Option<&[f32]> {

@@ -56,6 +56,12 @@ impl LoraConfig {
     crate::setters! {
         /// Sets [`Self::seed`].
         with_seed(seed: u64) => seed = Some(seed);
+        /// Sets [`Self::train_unembed`].
+        with_train_unembed(train: bool) => train_unembed = train;
+        /// Sets [`Self::train_mlp`].
+        with_train_mlp(train: bool) => train_mlp = train;
+        /// Sets [`Self::train_attn`].
+        with_train_attn(train: bool) => train_attn = train;
         /// Sets [`Self::alpha`].
         with_alpha(alpha: u32) => alpha = Some(alpha);
     }

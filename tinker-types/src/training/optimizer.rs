@@ -50,6 +50,9 @@ impl AdamParams {
     }
 
     crate::setters! {
+        /// Sets [`Self::eps`].
+        with_eps(eps: f64) => eps = eps;
+
         /// Sets [`Self::weight_decay`].
         with_weight_decay(weight_decay: f64) => weight_decay = weight_decay;
 

@@ -39,6 +39,29 @@ pub(super) enum Op {
     Sum,
 }
 
+impl Op {
+    /// The operator or method that users write.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Leaf => "a constant",
+            Self::Add => "`+`",
+            Self::Sub | Self::Neg => "`-`",
+            Self::Mul => "`*`",
+            Self::Div => "`/`",
+            Self::Min => "`min`",
+            Self::Max => "`max`",
+            Self::Exp => "`exp`",
+            Self::Log => "`log`",
+            Self::Abs => "`abs`",
+            Self::Sqrt => "`sqrt`",
+            Self::Sigmoid => "`sigmoid`",
+            Self::LogSigmoid => "`log_sigmoid`",
+            Self::Clamp(..) => "`clamp`",
+            Self::Sum => "`sum`",
+        }
+    }
+}
+
 /// Identity of a node, valid as long as the node lives.
 pub(super) type Key = *const ();
 
@@ -76,7 +99,7 @@ impl Node {
                 if let Some(inner) = Rc::get_mut(&mut node.0)
                     && inner.fault.is_none()
                 {
-                    let why = format!("{op:?} of {a} numbers and {b}: the lengths differ");
+                    let why = format!("{} of {a} numbers and {b}: the lengths differ", op.name());
                     inner.fault = Some(why.into());
                 }
                 return node;

@@ -73,7 +73,7 @@ fn lengths_that_do_not_fit_are_named() {
     let refused = (&a * &b).exp().sum().gradients(std::slice::from_ref(&a));
     assert_eq!(
         refused.unwrap_err().to_string(),
-        "loss: Mul of 2 numbers and 3: the lengths differ"
+        "loss: `*` of 2 numbers and 3: the lengths differ"
     );
     assert!(a.gradients(&[b]).is_err());
 }
