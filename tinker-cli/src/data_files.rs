@@ -127,11 +127,11 @@ pub(crate) struct Indexed {
 }
 
 impl Indexed {
-    /// Numbers of the rows, in their order or mixed by weights.
-    pub(crate) fn order(&self, weights: &[f64], seed: u64) -> Result<Vec<usize>, Usage> {
+    /// Mixes the rows of the files by weights, if there are some.
+    pub(crate) fn mix(&mut self, weights: &[f64], seed: u64) -> anyhow::Result<()> {
         let files = self.rows.paths().len();
         if weights.is_empty() {
-            return Ok((0..self.rows.len()).collect());
+            return Ok(());
         }
         if weights.len() != files {
             let message = format!(
@@ -139,9 +139,9 @@ impl Indexed {
                 format::count(weights.len(), "weight"),
                 format::count(files, "file")
             );
-            return Err(Usage(message));
+            return Err(Usage(message).into());
         }
-        Ok(self.rows.mixed(weights, seed))
+        Ok(self.rows.select(self.rows.mixed(weights, seed))?)
     }
 }
 

@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let mut survey = Survey::new(Renderer::plain());
     survey.add(Rows::open(&path, &options)?)?;
-    report("counted", survey.counts().rows, megabytes, start);
+    report("counted", survey.finish()?.rows, megabytes, start);
     #[cfg(all(feature = "templates", feature = "tokenizers"))]
     if let Some(model) = arguments.next() {
         encode(&path, megabytes, &Renderer::from_folder(model)?)?;

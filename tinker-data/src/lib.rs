@@ -19,7 +19,7 @@ pub use chat::{
 pub use dataset::{
     Counts, Dataset, DatasetError, EncodedCounts, EncodedDataset, EncodedLine, EncodedQuestions,
     ErrorKind, Example, Format, FoundLines, Index, LengthLimit, LineError, Notes, Prompt, Question,
-    ReadOptions, Row, Rows, Sequences, Span, Survey, UnknownFormat, datums, held_out, matching,
+    ReadOptions, Row, Rows, Sequences, Shuffle, Span, Survey, UnknownFormat, datums, matching,
     open_file,
 };
 pub use error::ChatError;

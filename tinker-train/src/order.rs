@@ -1,13 +1,9 @@
 //! Order of the examples.
 
-use std::sync::{Mutex, PoisonError};
-
-use fastrand::Rng;
+use tinker_data::Shuffle;
 
 /// Indices of the examples of each batch, as a pure function of the seed and the number of the batch: epochs, each
-/// shuffled anew, are concatenated and cut into batches.
-///
-/// Memory: 8 bytes for each example, and as much again.
+/// shuffled anew, are concatenated and cut into batches. Takes no memory, see [`Shuffle`].
 ///
 /// ```
 /// use tinker_train::Order;
@@ -21,27 +17,18 @@ pub struct Order {
     examples: usize,
     batch_size: usize,
     seed: u64,
-    /// The epoch that was used last.
-    epoch: Mutex<Epoch>,
-}
-
-#[derive(Debug)]
-struct Epoch {
-    /// State after the shuffle.
-    rng: Rng,
-    /// Number of the epoch, from 0; `None` before the first.
-    number: Option<usize>,
-    order: Vec<usize>,
 }
 
 impl Order {
+    /// Number of the order that this version makes. A run of another one would go on with other batches.
+    pub const VERSION: u32 = 2;
+
     /// Batches of `batch_size` out of `examples`; both are at least 1.
     pub fn new(examples: usize, batch_size: usize, seed: u64) -> Self {
         Self {
             examples: examples.max(1),
             batch_size: batch_size.max(1),
             seed,
-            epoch: Mutex::new(Epoch::before(seed)),
         }
     }
 
@@ -50,13 +37,12 @@ impl Order {
         self.batch_size
     }
 
-    /// Indices of a batch, counted from 0. Later batches take no time; an earlier epoch is shuffled again.
+    /// Indices of a batch, counted from 0.
     pub fn batch(&self, number: usize) -> Vec<usize> {
-        let mut epoch = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
         let start = number * self.batch_size;
         let index = |at: usize| {
-            epoch.advance(at / self.examples, self.examples, self.seed);
-            epoch.order[at % self.examples]
+            let epoch = (at / self.examples) as u64;
+            Shuffle::new(self.examples, self.seed, epoch).at(at % self.examples)
         };
         (start..start + self.batch_size).map(index).collect()
     }
@@ -70,29 +56,6 @@ impl Order {
         let mut used: Vec<usize> = (0..batches).flat_map(|batch| self.batch(batch)).collect();
         used.sort_unstable();
         used
-    }
-}
-
-impl Epoch {
-    fn before(seed: u64) -> Self {
-        Self {
-            rng: Rng::with_seed(seed),
-            number: None,
-            order: Vec::new(),
-        }
-    }
-
-    /// Shuffles up to an epoch.
-    fn advance(&mut self, number: usize, examples: usize, seed: u64) {
-        if self.number.is_some_and(|own| own > number) {
-            *self = Self::before(seed);
-        }
-        while self.number != Some(number) {
-            self.order.clear();
-            self.order.extend(0..examples);
-            self.rng.shuffle(&mut self.order);
-            self.number = Some(self.number.map_or(0, |own| own + 1));
-        }
     }
 }
 

@@ -19,11 +19,19 @@ impl Example {
     ///
     /// The prompt of a conversation is what comes before its last answer.
     pub fn prompt_fingerprint(&self) -> u128 {
+        self.prompt_and_question().0
+    }
+
+    /// Fingerprint of the prompt, and whether there is an answer to it.
+    pub(super) fn prompt_and_question(&self) -> (u128, bool) {
+        let question = question(self);
+        let is_question = question.is_some();
         let prompt = match self {
             Self::Problem { prompt, .. } => Some(prompt.clone()),
-            other => question(other).map(|(prompt, _)| prompt),
+            _ => question.map(|(prompt, _)| prompt),
         };
-        prompt.map_or_else(|| self.fingerprint(), |prompt| hash(&prompt_json(prompt)))
+        let prompt = prompt.map(|prompt| hash(&prompt_json(prompt)));
+        (prompt.unwrap_or_else(|| self.fingerprint()), is_question)
     }
 }
 

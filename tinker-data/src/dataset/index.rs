@@ -1,26 +1,30 @@
 //! Rows of files in any order, without the files in memory.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufWriter, Read, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::Arc;
 
-use super::error::{DatasetError, ErrorKind, LineError};
+use super::entries::Entries;
+use super::entry::{Entry, SIZE};
+use super::error::DatasetError;
 use super::errors::Errors;
 use super::files::open_file;
 use super::format::Reader;
+use super::indexed::{Indexed, Version, unbreak};
 use super::notes::Notes;
 use super::options::ReadOptions;
 use super::row::Row;
 use super::rows::Rows;
+use super::shuffle::Shuffle;
 use super::spool;
 
 /// An index of the rows of data files: each row is read from the disk when it is asked for.
 ///
 /// Lines of a file are found by their offset. Of what has no lines to go back to (compressed files, tables, standard
-/// input) the rows are copied to a temporary file first. Memory: 24 bytes for each row.
+/// input) the rows are copied to a temporary file first. Memory does not grow with the number of rows: their places are in
+/// memory up to 1 MiB, and otherwise in a temporary file, with 41 bytes for each row.
 ///
 /// ```
 /// use tinker_data::{Index, ReadOptions};
@@ -34,29 +38,9 @@ use super::spool;
 #[derive(Debug)]
 pub struct Index {
     options: ReadOptions,
-    folder: Option<PathBuf>,
-    files: Vec<Indexed>,
-    entries: Vec<Entry>,
+    files: Vec<Arc<Indexed>>,
+    entries: Entries<SIZE>,
     notes: Notes,
-}
-
-/// A file with rows.
-#[derive(Debug)]
-struct Indexed {
-    path: Arc<Path>,
-    /// The file itself, or a copy of its rows.
-    file: Mutex<File>,
-    /// Length and time of the file before it was read; a copy has none.
-    version: Option<(u64, Option<SystemTime>)>,
-}
-
-/// Place of a row.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    offset: u64,
-    line: u64,
-    file: u32,
-    length: u32,
 }
 
 /// Rows and bytes that are worked on at once.
@@ -67,17 +51,16 @@ impl Index {
     pub fn new(options: ReadOptions) -> Self {
         Self {
             options,
-            folder: None,
             files: Vec::new(),
-            entries: Vec::new(),
+            entries: Entries::new(None),
             notes: Notes::default(),
         }
     }
 
-    /// Sets the folder of temporary files; by default that of the system.
+    /// Sets the folder of temporary files; by default that of the system. To be called before rows are added.
     #[must_use]
     pub fn with_folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.folder = Some(folder.into());
+        self.entries = Entries::new(Some(&folder.into()));
         self
     }
 
@@ -103,7 +86,7 @@ impl Index {
         let path = path.as_ref();
         let failed = |error: io::Error| spool::failed(path, None, &error);
         let file = open_file(path)?;
-        let version = version(&file).map_err(failed)?;
+        let version = Version::of(&file).map_err(failed)?;
         let source = through(file.try_clone().map_err(failed)?);
         let rows = Rows::new(path, source, &self.options)?;
         if rows.is_plain() {
@@ -157,13 +140,13 @@ impl Index {
         path: &Path,
         mut rows: Rows,
         file: File,
-        version: Option<(u64, Option<SystemTime>)>,
+        version: Option<Version>,
         each: &mut dyn FnMut(&Row),
     ) -> Result<(), DatasetError> {
         rows.keep_text();
         let mut errors = Errors::new(self.options.skip_bad);
         let mut copy = BufWriter::new(file);
-        let mut end = 0;
+        let (start, mut end) = (self.len(), 0);
         while let Some(row) = rows.next() {
             let Some(row) = errors.keep(row) else {
                 continue;
@@ -183,53 +166,97 @@ impl Index {
                     .map_err(|error| self.failed(path, &error))?;
                 end += line.len() as u64;
             }
-            self.entries.push(Entry {
+            let entry = Entry {
                 offset,
                 line: row.line as u64,
                 file: self.files.len() as u32,
                 length: text.len() as u32,
-            });
+                ..Entry::of(&row.example)
+            };
+            let added = self.entries.push(entry.to_bytes());
+            added.map_err(|error| self.failed(path, &error))?;
         }
         let mut notes = rows.notes().clone();
         notes.skipped = errors.finish(path)?;
         self.notes.add(&notes);
         let file = copy.into_inner();
         let file = file.map_err(|error| self.failed(path, error.error()))?;
-        self.files.push(Indexed {
+        self.files.push(Arc::new(Indexed {
             path: path.into(),
-            file: Mutex::new(file),
+            file,
+            rows: start..self.entries.len(),
             version,
-        });
+        }));
         Ok(())
     }
 
     /// Keeps the rows with these numbers, in this order; one may be there several times.
     ///
+    /// # Errors
+    /// A temporary file that cannot be written or read.
+    ///
     /// # Panics
     /// If a number is not below [`Self::len`].
-    pub fn select(&mut self, rows: &[usize]) {
-        self.entries = rows.iter().map(|at| self.entries[*at]).collect();
+    pub fn select(&mut self, rows: impl IntoIterator<Item = usize>) -> Result<(), DatasetError> {
+        let mut selected = Entries::new(self.folder());
+        for at in rows {
+            let entry = self.entries.get(at).and_then(|entry| selected.push(entry));
+            entry.map_err(|error| self.failed(self.first_path(), &error))?;
+        }
+        self.entries = selected;
+        Ok(())
     }
 
     /// Numbers of the rows of each file, unless rows were selected.
     pub(super) fn parts(&self) -> Vec<Range<usize>> {
-        let file = |entry: &Entry| entry.file as usize;
-        let start = |at| self.entries.partition_point(|entry| file(entry) < at);
-        let files = 0..self.files.len();
-        files.map(|at| start(at)..start(at + 1)).collect()
+        self.files.iter().map(|file| file.rows.clone()).collect()
     }
 
-    /// Numbers of rows from `start` on that are worked on at once.
-    pub(super) fn batch(&self, start: usize) -> Vec<usize> {
+    /// Rows from number `start` on that are worked on at once.
+    pub(super) fn batch(&self, start: usize) -> Result<Vec<Entry>, DatasetError> {
         let (rows, bytes) = BATCH;
         let mut taken = 0;
-        let entries = self.entries.iter().enumerate().skip(start).take(rows);
-        let batch = entries.take_while(|(_, entry)| {
+        let entries = self.entries.read(start, rows);
+        let entries = entries.map_err(|error| self.failed(self.first_path(), &error))?;
+        let entries = entries.into_iter().map(Entry::from_bytes);
+        let batch = entries.take_while(|entry| {
             let is_in = taken < bytes;
             taken += entry.length as usize;
             is_in
         });
-        batch.map(|(at, _)| at).collect()
+        Ok(batch.collect())
+    }
+
+    /// Places of all rows, in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = io::Result<Entry>> {
+        self.entries.iter().map(|entry| entry.map(Entry::from_bytes))
+    }
+
+    /// The same files with other rows.
+    pub(super) fn with_entries(&self, entries: Entries<SIZE>) -> Self {
+        Self {
+            options: self.options.clone(),
+            files: self.files.clone(),
+            entries,
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// Fingerprints of the prompts of all rows, in order, see [`Example::prompt_fingerprint`](super::Example::prompt_fingerprint).
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn prompts(&self) -> impl Iterator<Item = Result<u128, DatasetError>> {
+        let entries = self.entries();
+        entries.map(|entry| match entry {
+            Ok(entry) => Ok(entry.prompt),
+            Err(error) => Err(self.failed(self.first_path(), &error)),
+        })
+    }
+
+    /// Path of the first file.
+    pub(super) fn first_path(&self) -> &Path {
+        self.paths().next().unwrap_or("".as_ref())
     }
 
     /// Paths of the files.
@@ -244,10 +271,10 @@ impl Index {
 
     /// Folder of temporary files, unless it is that of the system.
     pub(super) fn folder(&self) -> Option<&Path> {
-        self.folder.as_deref()
+        self.entries.folder()
     }
 
-    fn failed(&self, path: &Path, error: &io::Error) -> DatasetError {
+    pub(super) fn failed(&self, path: &Path, error: &io::Error) -> DatasetError {
         spool::failed(path, self.folder(), error)
     }
 
@@ -258,7 +285,7 @@ impl Index {
 
     /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// How the files were read.
@@ -274,21 +301,7 @@ impl Index {
     /// # Panics
     /// If `at` is not below [`Self::len`].
     pub fn text(&self, at: usize) -> Result<String, DatasetError> {
-        let entry = self.entries[at];
-        let indexed = &self.files[entry.file as usize];
-        let mut bytes = vec![0; entry.length as usize];
-        let read = {
-            let mut file = indexed.file.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_same = |was| version(&file).map(|is| is == was);
-            if !indexed.version.map_or(Ok(true), is_same).unwrap_or(false) {
-                return Err(changed(indexed, entry));
-            }
-            file.seek(SeekFrom::Start(entry.offset))
-                .and_then(|_| file.read_exact(&mut bytes))
-        };
-        read.map_err(|error| self.failed(&indexed.path, &error))?;
-        unbreak(&mut bytes);
-        String::from_utf8(bytes).map_err(|_| changed(indexed, entry))
+        self.text_of(&self.entry(at)?)
     }
 
     /// A row.
@@ -299,14 +312,29 @@ impl Index {
     /// # Panics
     /// If `at` is not below [`Self::len`].
     pub fn row(&self, at: usize) -> Result<Row, DatasetError> {
-        let entry = self.entries[at];
+        self.row_of(&self.entry(at)?)
+    }
+
+    fn entry(&self, at: usize) -> Result<Entry, DatasetError> {
+        let entry = self.entries.get(at);
+        let entry = entry.map_err(|error| self.failed(self.first_path(), &error))?;
+        Ok(Entry::from_bytes(entry))
+    }
+
+    fn text_of(&self, entry: &Entry) -> Result<String, DatasetError> {
+        self.files[entry.file as usize].text(entry, self.folder())
+    }
+
+    /// The row at a place.
+    pub(super) fn row_of(&self, entry: &Entry) -> Result<Row, DatasetError> {
         let indexed = &self.files[entry.file as usize];
-        let value = serde_json::from_str(&self.text(at)?).map_err(|_| changed(indexed, entry))?;
+        let text = indexed.text(entry, self.folder())?;
+        let value = serde_json::from_str(&text).map_err(|_| indexed.changed(entry))?;
         let example = Reader::new(&self.options).read(value, &mut Notes::default());
         Ok(Row {
             path: Arc::clone(&indexed.path),
             line: entry.line as usize,
-            example: example.map_err(|_| changed(indexed, entry))?,
+            example: example.map_err(|_| indexed.changed(entry))?,
         })
     }
 
@@ -317,37 +345,9 @@ impl Index {
 
     /// All rows, in an order that the seed determines.
     pub fn shuffled(&self, seed: u64) -> impl Iterator<Item = Result<Row, DatasetError>> {
-        let mut order: Vec<u32> = (0..self.len() as u32).collect();
-        fastrand::Rng::with_seed(seed).shuffle(&mut order);
-        order.into_iter().map(|at| self.row(at as usize))
+        let order = Shuffle::new(self.len(), seed, 0);
+        order.iter().map(|at| self.row(at))
     }
-}
-
-/// Line breaks in JSON are blanks between values, so that a blank takes their place.
-fn unbreak(json: &mut [u8]) {
-    for byte in json {
-        if matches!(byte, b'\n' | b'\r') {
-            *byte = b' ';
-        }
-    }
-}
-
-/// Length and time of a file, by which a change is noticed.
-fn version(file: &File) -> io::Result<(u64, Option<SystemTime>)> {
-    let metadata = file.metadata()?;
-    Ok((metadata.len(), metadata.modified().ok()))
-}
-
-fn changed(indexed: &Indexed, entry: Entry) -> DatasetError {
-    let error = LineError::new(
-        ErrorKind::File,
-        "was changed while it was read",
-        "start again",
-    );
-    DatasetError::of(
-        &indexed.path,
-        error.at_line(&indexed.path, entry.line as usize),
-    )
 }
 
 #[cfg(test)]

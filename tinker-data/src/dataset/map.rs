@@ -1,5 +1,6 @@
 //! One pass over the rows of data files.
 
+use super::entry::Entry;
 use super::error::DatasetError;
 use super::index::Index;
 use super::parallel;
@@ -37,8 +38,8 @@ impl Index {
     ) -> Result<(), E> {
         let mut start = 0;
         while start < self.len() {
-            let batch = self.batch(start);
-            let apply = |at: &usize| self.row(*at).map(|row| apply(&row));
+            let batch = self.batch(start)?;
+            let apply = |entry: &Entry| self.row_of(entry).map(|row| apply(&row));
             for result in parallel::map(&batch, apply, &|done| progress(start + done)) {
                 take(result?)?;
             }

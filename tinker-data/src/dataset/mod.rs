@@ -2,8 +2,11 @@
 
 mod container;
 mod convert;
+mod distinct;
 mod encode;
 mod encoded_counts;
+mod entries;
+mod entry;
 mod error;
 mod errors;
 mod example;
@@ -12,6 +15,7 @@ mod files;
 mod fingerprint;
 mod format;
 mod index;
+mod indexed;
 mod length;
 mod map;
 mod mix;
@@ -27,6 +31,7 @@ mod record;
 mod row;
 mod rows;
 mod sequences;
+mod shuffle;
 mod span;
 mod split;
 mod spool;
@@ -50,8 +55,8 @@ pub use reader::Dataset;
 pub use row::Row;
 pub use rows::Rows;
 pub use sequences::Sequences;
+pub use shuffle::Shuffle;
 pub use span::Span;
-pub use split::held_out;
 pub use survey::{Counts, Survey};
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Encoded sequences in a file, by index.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek as _, SeekFrom, Write};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
+use super::distinct::Distinct;
 use super::encode::{EncodedRow, nothing_short_enough};
 use super::encoded_counts::EncodedCounts;
+use super::entries::Entries;
 use super::error::{DatasetError, LineError};
 use super::errors::Errors;
 use super::example::Example;
@@ -22,7 +22,10 @@ use crate::hashing::Hashing;
 /// Last bytes of a file that [`Sequences::save`] wrote.
 const MARK: &[u8; 8] = b"tinkseq1";
 
-/// Encoded sequences in a file, read one at a time. Memory: 8 bytes for each sequence.
+/// Bytes of a file that are copied at once.
+const BLOCK: usize = 1 << 20;
+
+/// Encoded sequences in a file, read one at a time. Memory does not grow with their number.
 ///
 /// ```
 /// use tinker_data::{Index, LengthLimit, ReadOptions, Renderer};
@@ -36,15 +39,17 @@ const MARK: &[u8; 8] = b"tinkseq1";
 /// ```
 #[derive(Debug)]
 pub struct Sequences {
-    file: Mutex<File>,
-    /// Offset of the end of each sequence.
-    ends: Vec<u64>,
+    /// The sequences, and behind them the offset of the end of each, in 8 bytes.
+    file: File,
+    /// Offset of the ends.
+    ends: u64,
+    len: usize,
     counts: EncodedCounts,
 }
 
 impl Index {
-    /// Encodes the rows on all cores, into a temporary file. Memory: that of the result, and about 32 bytes for each row, by
-    /// which equal ones are found. `progress` receives the number of rows that are done.
+    /// Encodes the rows on all cores, into a temporary file. Memory: the results of 4,096 rows, and at most 24 MiB to find
+    /// equal rows, whatever their number. `progress` receives the number of rows that are done.
     ///
     /// # Errors
     /// Rows that the renderer cannot encode or that are too long, all of them at once, unless bad lines are skipped; no
@@ -59,9 +64,9 @@ impl Index {
         let failed = |error: io::Error| spool::failed(path, self.folder(), &error);
         let mut file = BufWriter::new(spool::temporary(self.folder()).map_err(failed)?);
         let mut errors = Errors::new(self.options().skip_bad);
-        let (mut ends, mut end) = (Vec::with_capacity(self.len()), 0);
+        let (mut ends, mut end) = (Entries::new(self.folder()), 0);
         let mut counts = EncodedCounts::default();
-        let mut seen = HashSet::new();
+        let mut rows = Distinct::new(self.folder());
         let encode = |row: &Row| {
             let encoded = EncodedRow::new(renderer, row, limit);
             encoded.map(|encoded| Written::new(encoded, &row.example))
@@ -72,23 +77,31 @@ impl Index {
             };
             let row = row.map_err(failed)?;
             counts.add(&row.counts);
-            counts.duplicates += usize::from(!seen.insert(row.fingerprint));
-            ends.extend(row.ends.iter().map(|of_row| end + *of_row as u64));
+            rows.add(row.fingerprint).map_err(failed)?;
+            for of_row in &row.ends {
+                let end: u64 = end + *of_row as u64;
+                ends.push(end.to_le_bytes()).map_err(failed)?;
+            }
             end += row.bytes.len() as u64;
             file.write_all(&row.bytes).map_err(failed)
         };
         self.map(encode, take, progress)?;
-        if errors.has_only_rows() && ends.is_empty() {
+        if errors.has_only_rows() && ends.len() == 0 {
             let error = nothing_short_enough().at_file(path);
             return Err(DatasetError::of(path, error));
         }
         counts.skipped = errors.finish(path)?;
+        counts.duplicates = rows.repeats().map_err(failed)?;
+        for end in ends.iter() {
+            end.and_then(|end| file.write_all(&end)).map_err(failed)?;
+        }
         let file = file
             .into_inner()
             .map_err(|error| failed(error.into_error()))?;
         Ok(Sequences {
-            file: Mutex::new(file),
-            ends,
+            file,
+            ends: end,
+            len: ends.len(),
             counts,
         })
     }
@@ -155,17 +168,13 @@ impl Sequences {
             .checked_mul(8)
             .and_then(|table| table.checked_add(text));
         let start = table.and_then(|table| whole.checked_sub(table));
-        bytes.seek(SeekFrom::Start(start.ok_or_else(damaged)?))?;
-        let mut ends = Vec::new();
-        for _ in 0..count {
-            let mut end = [0; 8];
-            bytes.read_exact(&mut end)?;
-            ends.push(u64::from_le_bytes(end));
-        }
+        let start = start.ok_or_else(damaged)?;
+        bytes.seek(SeekFrom::Start(whole - text))?;
         let counts = serde_json::from_reader(bytes.by_ref().take(text))?;
         Ok(Self {
-            file: Mutex::new(bytes.into_inner()),
-            ends,
+            file: bytes.into_inner(),
+            ends: start,
+            len: usize::try_from(count).map_err(|_| damaged())?,
             counts,
         })
     }
@@ -191,18 +200,18 @@ impl Sequences {
 
     fn write(&self, path: &Path) -> io::Result<()> {
         let mut target = Hashing::new(BufWriter::with_capacity(1 << 20, File::create(path)?));
-        {
-            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-            file.seek(SeekFrom::Start(0))?;
-            let records = self.ends.last().copied().unwrap_or_default();
-            io::copy(&mut (&mut *file).take(records), &mut target)?;
-        }
-        for end in &self.ends {
-            target.write_all(&end.to_le_bytes())?;
+        let whole = self.ends + 8 * self.len as u64;
+        let (mut done, mut block) = (0, vec![0; BLOCK]);
+        while done < whole {
+            let count = (whole - done).min(BLOCK as u64);
+            let block = &mut block[..count as usize];
+            spool::read_at(&self.file, block, done)?;
+            target.write_all(block)?;
+            done += count;
         }
         let counts = serde_json::to_vec(&self.counts)?;
         target.write_all(&counts)?;
-        let lengths = [self.ends.len() as u64, counts.len() as u64].map(u64::to_le_bytes);
+        let lengths = [self.len as u64, counts.len() as u64].map(u64::to_le_bytes);
         // The lengths stand behind the digest that covers them.
         let mut digest = target.fork();
         digest.write_all(lengths.as_flattened())?;
@@ -217,12 +226,12 @@ impl Sequences {
 
     /// Number of sequences.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.len
     }
 
     /// Whether there are no sequences.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len == 0
     }
 
     /// Counts over the rows that were encoded.
@@ -238,14 +247,15 @@ impl Sequences {
     /// # Panics
     /// If `at` is not below [`Self::len`].
     pub fn get(&self, at: usize) -> io::Result<EncodedExample> {
-        let end = self.ends[at];
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let mut bytes = vec![0; end.saturating_sub(start) as usize];
-        {
-            let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-            file.seek(SeekFrom::Start(start))?;
-            file.read_exact(&mut bytes)?;
-        }
+        assert!(at < self.len, "{at} of {}", self.len);
+        let end = |at: usize| {
+            let mut bytes = [0; 8];
+            let read = spool::read_at(&self.file, &mut bytes, self.ends + 8 * at as u64);
+            read.map(|()| u64::from_le_bytes(bytes))
+        };
+        let start = at.checked_sub(1).map_or(Ok(0), end)?;
+        let mut bytes = vec![0; end(at)?.saturating_sub(start) as usize];
+        spool::read_at(&self.file, &mut bytes, start)?;
         let changed = "the file of the encoded data was changed while it was read";
         record::read(&bytes).ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, changed))
     }
@@ -283,7 +293,7 @@ mod tests {
     fn sequences_are_those_of_the_data_in_memory() {
         let mut rows = index(lines(10_000), ReadOptions::new());
         let good: Vec<usize> = (0..rows.len()).filter(|at| at % 7 != 6).collect();
-        rows.select(&good);
+        rows.select(good).unwrap();
         let renderer = Renderer::plain();
         let dataset = Dataset {
             path: "x.jsonl".into(),

@@ -1,4 +1,4 @@
-//! Temporary files for what cannot be read twice.
+//! Temporary files for what cannot be read twice or does not fit into memory.
 
 use std::collections::hash_map::RandomState;
 use std::fs::{File, OpenOptions};
@@ -35,6 +35,38 @@ pub(super) fn temporary(folder: Option<&Path>) -> io::Result<File> {
     #[cfg(not(windows))]
     std::fs::remove_file(&path)?;
     Ok(file)
+}
+
+/// Fills a buffer from an offset of a file. The position of the file is of no account afterwards.
+pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileExt as _;
+
+        file.read_exact_at(buffer, offset)
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::fs::FileExt as _;
+
+        let mut done = 0;
+        while done < buffer.len() {
+            match file.seek_read(&mut buffer[done..], offset + done as u64)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => done += count,
+            }
+        }
+        Ok(())
+    }
+    // Without threads nobody moves the position in between.
+    #[cfg(not(any(unix, windows)))]
+    {
+        use std::io::{Read as _, Seek as _, SeekFrom};
+
+        let mut file = file;
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(buffer)
+    }
 }
 
 /// The error of a data file that cannot be read, or copied to a temporary file in a folder.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
+use super::distinct::Distinct;
 use super::encode::{encode, not_encodable};
 use super::error::{DatasetError, LineError};
 use super::errors::Errors;
@@ -13,13 +14,15 @@ use super::parallel;
 use super::prompt::Prompt;
 use super::row::Row;
 use super::rows::Rows;
+use super::spool;
 use crate::chat::Renderer;
 use crate::error::ChatError;
 
 /// Rows and bytes that are encoded at once, by all cores.
 const BATCH: (usize, usize) = (4096, 4 << 20);
 
-/// Reads data files and counts what they hold, with memory that grows by 48 bytes for each row.
+/// Reads data files and counts what they hold. Memory does not grow with the number of rows, apart from 32 bytes for each prompt
+/// that is held out.
 ///
 /// ```
 /// use tinker_data::{ReadOptions, Renderer, Rows, Survey};
@@ -27,7 +30,7 @@ const BATCH: (usize, usize) = (4096, 4 << 20);
 /// let data = b"{\"prompt\":\"a\",\"completion\":\" b\"}\n{\"prompt\":\"a\",\"completion\":\" b\"}\n";
 /// let mut survey = Survey::new(Renderer::plain());
 /// survey.add(Rows::new("x.jsonl", &data[..], &ReadOptions::new())?)?;
-/// let counts = survey.counts();
+/// let counts = survey.finish()?;
 /// assert_eq!((counts.rows, counts.duplicates), (2, 1));
 /// assert_eq!((counts.tokens, counts.learned), (8, 6)); // three letters and the end token; all but the prompt
 /// # Ok::<(), tinker_data::DatasetError>(())
@@ -37,7 +40,7 @@ pub struct Survey {
     renderer: Renderer,
     max_length: Option<usize>,
     counts: Counts,
-    seen: HashSet<u128>,
+    rows: Distinct,
     held_out: HashSet<u128>,
 }
 
@@ -100,7 +103,7 @@ impl Survey {
             renderer,
             max_length: None,
             counts: Counts::default(),
-            seen: HashSet::new(),
+            rows: Distinct::new(None),
             held_out: HashSet::new(),
         }
     }
@@ -152,7 +155,10 @@ impl Survey {
             };
             let encoded = parallel::map(&read, measure, &|_| ());
             for row in encoded.into_iter().filter_map(|row| errors.keep(row)) {
+                let fingerprint = row.fingerprint;
                 self.count(row);
+                let added = self.rows.add(fingerprint);
+                added.map_err(|error| spool::failed(&path, None, &error))?;
             }
         }
         let mut notes = rows.notes().clone();
@@ -162,9 +168,15 @@ impl Survey {
         finished.map(drop)
     }
 
-    /// The counts up to here.
-    pub fn counts(&self) -> &Counts {
-        &self.counts
+    /// The counts.
+    ///
+    /// # Errors
+    /// A temporary file that cannot be read.
+    pub fn finish(mut self) -> Result<Counts, DatasetError> {
+        let repeats = self.rows.repeats();
+        let failed = |error| spool::failed(&std::env::temp_dir(), None, &error);
+        self.counts.duplicates = repeats.map_err(failed)?;
+        Ok(self.counts)
     }
 
     fn count(&mut self, row: Measured) {
@@ -190,7 +202,6 @@ impl Survey {
         counts.control_tokens += usize::from(row.has_control);
         counts.doubled_starts += usize::from(row.has_doubled_start);
         counts.conversations += usize::from(row.has_messages);
-        counts.duplicates += usize::from(!self.seen.insert(row.fingerprint));
         counts.leaks += usize::from(self.held_out.contains(&row.prompt));
     }
 }

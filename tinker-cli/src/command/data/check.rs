@@ -84,8 +84,9 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
         }
         errors
     });
+    let counts = survey.finish()?;
     if errors.is_empty() {
-        args.model.refuse_inert(survey.counts().conversations > 0)?;
+        args.model.refuse_inert(counts.conversations > 0)?;
     }
     context.report.print(&Checked {
         files: files
@@ -93,7 +94,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
             .map(|path| path.display().to_string())
             .collect(),
         tokenizer: args.model.name(),
-        counts: survey.counts(),
+        counts: &counts,
         max_length: args.max_length.map(usize::from),
         has_eval: !args.eval.is_empty(),
         ends,

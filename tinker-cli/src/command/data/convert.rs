@@ -79,8 +79,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     let mut read = args.read.index(&args.files, None, printer, &mut |row| {
         has_messages |= row.example.has_messages();
     })?;
-    let order = read.order(&args.mix, args.seed)?;
-    read.rows.select(&order);
+    read.mix(&args.mix, args.seed)?;
     print_notes(read.rows.notes(), printer);
     let rows = if args.to == WrittenFormat::Tokens {
         args.model.refuse_inert(has_messages)?;

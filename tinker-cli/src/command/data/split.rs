@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::Serialize;
-use tinker_data::{Row, held_out, matching};
+use tinker_data::{Index, matching};
 
 use super::target::{create, refuse_same};
 use crate::context::Context;
@@ -85,22 +85,24 @@ pub(super) fn run(args: &Args, context: &Context) -> anyhow::Result<()> {
     for output in [&train, &eval] {
         refuse_same(&files, output)?;
     }
-    let mut prompts = Vec::new();
-    let mut each = |row: &Row| prompts.push(row.example.prompt_fingerprint());
-    let read = args.read.index(&files, None, context.printer, &mut each)?;
-    let index = read.rows;
+    let read = args
+        .read
+        .index(&files, None, context.printer, &mut |_| ())?;
+    let mut index = read.rows;
     print_notes(index.notes(), context.printer);
-    let held_out = held_out(&prompts, args.share, args.seed);
-    let mut train = Output::create(train, args.force)?;
-    let mut eval = Output::create(eval, args.force)?;
-    for (at, is_held_out) in held_out.into_iter().enumerate() {
-        let output = if is_held_out { &mut eval } else { &mut train };
-        output.write(&index.text(at)?)?;
-    }
+    let held_out = index.hold_out(args.seed, |prompts| held_out_count(prompts, args.share))?;
+    let train = Output::create(train, args.force)?;
+    let eval = Output::create(eval, args.force)?;
     context.report.print(&Divided {
-        train: train.finish()?,
-        eval: eval.finish()?,
+        train: train.write(&index)?,
+        eval: eval.write(&held_out)?,
     })
+}
+
+/// Number of prompts to hold out: at least one of two.
+fn held_out_count(prompts: usize, share: f64) -> usize {
+    let least = usize::from(prompts > 1);
+    ((prompts as f64 * share).round() as usize).max(least)
 }
 
 /// `x-train.jsonl` for `x.csv.gz`.
@@ -117,7 +119,6 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
 struct Output {
     path: PathBuf,
     file: Box<dyn Write>,
-    rows: usize,
 }
 
 impl Output {
@@ -125,23 +126,18 @@ impl Output {
         Ok(Self {
             file: create(&path, force)?,
             path,
-            rows: 0,
         })
     }
 
-    fn write(&mut self, line: &str) -> anyhow::Result<()> {
-        self.rows += 1;
-        writeln!(self.file, "{line}")
-            .with_context(|| format!("cannot write {}", self.path.display()))
-    }
-
-    fn finish(mut self) -> anyhow::Result<Part> {
-        self.file
-            .flush()
-            .with_context(|| format!("cannot write {}", self.path.display()))?;
+    fn write(mut self, rows: &Index) -> anyhow::Result<Part> {
+        let cannot = || format!("cannot write {}", self.path.display());
+        for at in 0..rows.len() {
+            writeln!(self.file, "{}", rows.text(at)?).with_context(cannot)?;
+        }
+        self.file.flush().with_context(cannot)?;
         Ok(Part {
             file: self.path.display().to_string(),
-            rows: self.rows,
+            rows: rows.len(),
         })
     }
 }
@@ -159,6 +155,13 @@ impl Printable for Divided {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn small_data_are_split_too() {
+        let counts = [(1, 0.5), (1, 0.1), (2, 0.01), (100, 0.1)];
+        let counts = counts.map(|(prompts, share)| held_out_count(prompts, share));
+        assert_eq!(counts, [1, 0, 1, 10]);
+    }
 
     #[test]
     fn files_are_named_after_the_data() {

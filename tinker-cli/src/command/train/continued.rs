@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde::Deserialize;
-use tinker_train::{CONFIG, RunFolder};
+use tinker_train::{CONFIG, Order, RunFolder};
 
 use crate::context::Context;
 use crate::exit::Usage;
@@ -15,6 +15,13 @@ pub(super) struct Settings {
     model: String,
     data_sha256: String,
     held_out_sha256: Option<String>,
+    /// Runs of versions before the second order do not name it.
+    #[serde(default = "first_order")]
+    order: u32,
+}
+
+fn first_order() -> u32 {
+    1
 }
 
 /// A run folder to continue.
@@ -47,14 +54,14 @@ impl Continued {
     ) -> anyhow::Result<()> {
         let settings = &self.settings;
         let held_out = settings.held_out_sha256.as_deref();
+        let orders = [settings.order, Order::VERSION].map(|version| format!("version {version}"));
+        let [order, own_order] = orders.each_ref().map(|version| Some(version.as_str()));
+        let data = Some(settings.data_sha256.as_str());
         for (what, before, now) in [
             ("model", Some(settings.model.as_str()), Some(model)),
-            (
-                "data",
-                Some(settings.data_sha256.as_str()),
-                Some(data_sha256),
-            ),
+            ("data", data, Some(data_sha256)),
             ("held-out file", held_out, held_out_sha256),
+            ("order of the examples", order, own_order),
         ] {
             if before == now {
                 continue;

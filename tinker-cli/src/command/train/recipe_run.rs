@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tinker_client::TrainingClient;
 use tinker_data::LengthLimit;
-use tinker_train::{Budget, Ended, Evaluate, RunFolder, TokenCounts, Trainer};
+use tinker_train::{Budget, Ended, Evaluate, Order, RunFolder, TokenCounts, Trainer};
 use tinker_types::CheckpointPath;
 
 use super::adapter::Adapter;
@@ -48,6 +48,8 @@ struct Config<'a, S> {
     examples: usize,
     held_out: usize,
     checkpoint_name: &'a str,
+    /// Version of the order of the examples.
+    order: u32,
     /// Words of the command with these settings.
     command: Vec<String>,
     model: &'a str,
@@ -240,6 +242,7 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             examples: self.rows.train.len(),
             held_out: self.rows.held_out.len(),
             checkpoint_name: &self.args.name,
+            order: Order::VERSION,
             command: self.given.to_words(),
             model: &self.model,
             resume: self.start.as_ref(),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use tinker_data::{EncodedCounts, EncodedQuestions, Question};
-use tinker_train::{RunFolder, Score, StepRow, is_exact};
+use tinker_train::{Order, RunFolder, Score, StepRow, is_exact};
 
 use super::args::Args;
 use super::given::Given;
@@ -33,6 +33,8 @@ pub(crate) struct Config<'a> {
     held_out_sha256: Option<&'a str>,
     held_out_prompts: usize,
     checkpoint_name: &'a str,
+    /// Version of the order of the examples.
+    order: u32,
     /// Words of the command with these settings, without start, steps and destination.
     command: Vec<String>,
     #[serde(flatten)]
@@ -62,6 +64,7 @@ impl<'a> Config<'a> {
             held_out_sha256: source.held_out_sha256(),
             held_out_prompts: questions.questions.len(),
             checkpoint_name: &args.name,
+            order: Order::VERSION,
             command: given.to_words(),
             plan,
         }

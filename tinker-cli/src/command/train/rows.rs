@@ -1,11 +1,10 @@
 //! Rows of the data of `train dpo` and `train rl`, with those that are held out.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tinker_data::{Index, LengthLimit, Row, held_out as chosen};
+use tinker_data::{Index, LengthLimit, Row};
 
 use super::common::CommonArgs;
 use super::split::{beside, held_out_count};
@@ -34,12 +33,10 @@ impl Rows {
         context: &Context,
     ) -> anyhow::Result<Self> {
         let printer = context.printer;
-        let mut prompts = Vec::new();
         let mut has_messages = false;
         let mut data = args
             .read
             .index(&args.data, spool, printer, &mut |row: &Row| {
-                prompts.push(row.example.prompt_fingerprint());
                 has_messages |= row.example.has_messages();
             })?;
         let neighbour = match &args.data[..] {
@@ -55,17 +52,8 @@ impl Rows {
             })?;
             (Some(eval.sha256), path.display().to_string())
         } else {
-            let different = prompts.iter().collect::<HashSet<_>>().len();
-            let share = held_out_count(different) as f64 / different.max(1) as f64;
-            let mut train = Vec::with_capacity(prompts.len());
-            for (at, is_held_out) in chosen(&prompts, share, 0).into_iter().enumerate() {
-                if is_held_out {
-                    held_out.push(data.rows.row(at)?);
-                } else {
-                    train.push(at);
-                }
-            }
-            data.rows.select(&train);
+            let rows = data.rows.hold_out(0, held_out_count)?;
+            held_out = rows.rows().collect::<Result<_, _>>()?;
             (None, "the data, not trained on".to_owned())
         };
         let notes = data.rows.notes();

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::Args;
-use super::split::{Origin, Split, beside, fingerprint};
+use super::split::{Origin, Split, beside};
 use crate::context::Context;
 use crate::data_files::{formats, is_stdin, print_notes};
 use crate::format;
@@ -27,17 +27,11 @@ impl Source {
         context: &Context,
     ) -> anyhow::Result<Self> {
         let printer = context.printer;
-        let mut prompts = Vec::new();
         let mut has_messages = false;
         let mut data = args.read.index(&args.data, folder, printer, &mut |row| {
-            prompts.push(fingerprint(row));
             has_messages |= row.example.has_messages();
         })?;
-        if !args.mix.is_empty() {
-            let order = data.order(&args.mix, args.seed)?;
-            prompts = order.iter().map(|at| prompts[*at]).collect();
-            data.rows.select(&order);
-        }
+        data.mix(&args.mix, args.seed)?;
         let notes = data.rows.notes().clone();
         let neighbour = match &args.data[..] {
             [only] if !is_stdin(only) => Some(beside(only)).filter(|path| path.is_file()),
@@ -48,14 +42,15 @@ impl Source {
                 let mut questions = Vec::new();
                 let names = std::slice::from_ref(&path);
                 let eval = args.read.index(names, folder, printer, &mut |row| {
-                    questions.extend(row.question());
+                    let prompt = row.example.prompt_fingerprint();
+                    questions.extend(row.question().map(|question| (prompt, question)));
                     has_messages |= row.example.has_messages();
                 })?;
                 let sha256 = eval.sha256;
                 let origin = Origin::File { path, sha256 };
-                Split::with_file(data.rows, &prompts, questions, origin)
+                Split::with_file(data.rows, questions, origin)?
             }
-            None => Split::by_share(data.rows, &prompts)?,
+            None => Split::by_share(data.rows)?,
         };
         let examples = format::count(split.train.len(), "example");
         let files: Vec<String> = args

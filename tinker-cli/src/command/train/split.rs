@@ -3,8 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-use tinker_data::{DatasetError, Index, Prompt, Question, Row};
+use tinker_data::{DatasetError, Index, Question};
 
 use crate::format;
 
@@ -27,31 +26,6 @@ pub(crate) enum Origin {
     Share { prompts: usize },
 }
 
-/// Fingerprint of a prompt: equal prompts have equal ones. A row without a prompt has none.
-type Fingerprint = Option<std::num::NonZeroU128>;
-
-/// Fingerprint of the prompt of a row.
-pub(crate) fn fingerprint(row: &Row) -> Fingerprint {
-    row.question()
-        .and_then(|question| of_prompt(&question.prompt))
-}
-
-fn of_prompt(prompt: &Prompt) -> Fingerprint {
-    let mut hash = Sha256::new();
-    match prompt {
-        Prompt::Text(text) => hash.update(text),
-        Prompt::Chat(conversation) => {
-            for message in &conversation.messages {
-                for part in [message.role.as_str(), "\0", message.text(), "\0"] {
-                    hash.update(part);
-                }
-            }
-        }
-    }
-    let start = hash.finalize().first_chunk().copied().unwrap_or_default();
-    std::num::NonZeroU128::new(u128::from_be_bytes(start))
-}
-
 /// Number of different prompts to hold out without a file of them: 5 %, which costs little of the data, but 8 to 64, so that
 /// a change of one answer is not a change of the result and an evaluation stays short; at most a quarter.
 pub(crate) fn held_out_count(prompts: usize) -> usize {
@@ -70,47 +44,43 @@ pub(crate) fn beside(data: &Path) -> PathBuf {
 }
 
 impl Split {
-    /// Trains on all of `data`, whose rows have these prompts, and evaluates on the questions of the file `origin`.
+    /// Trains on all of `data`, and evaluates on the questions of the file `origin`, whose prompts have these fingerprints.
     pub(crate) fn with_file(
         data: Index,
-        prompts: &[Fingerprint],
-        questions: Vec<Question>,
+        questions: Vec<(u128, Question)>,
         origin: Origin,
-    ) -> Self {
-        let asked = |question: &Question| of_prompt(&question.prompt);
-        let different: HashSet<Fingerprint> = questions.iter().map(asked).collect();
-        let trained = prompts.iter().filter(|prompt| different.contains(prompt));
-        let trained: HashSet<Fingerprint> = trained.copied().collect();
-        let is_trained = |question: &&Question| trained.contains(&asked(question));
-        Self {
+    ) -> Result<Self, DatasetError> {
+        let asked: HashSet<u128> = questions.iter().map(|(prompt, _)| *prompt).collect();
+        let mut trained = HashSet::new();
+        for prompt in data.prompts() {
+            let prompt = prompt?;
+            if asked.contains(&prompt) {
+                trained.insert(prompt);
+            }
+        }
+        let is_trained = |(prompt, _): &&(u128, Question)| trained.contains(prompt);
+        Ok(Self {
             train: data,
             leaked: questions.iter().filter(is_trained).count(),
-            held_out: questions,
+            held_out: questions.into_iter().map(|(_, question)| question).collect(),
             origin,
-        }
+        })
     }
 
     /// Holds out a share of the prompts, see [`held_out_count`]. The choice depends on the prompts only, so
     /// that a longer file or another order keeps it. Examples with the same prompt stay together.
-    pub(crate) fn by_share(mut data: Index, prompts: &[Fingerprint]) -> Result<Self, DatasetError> {
-        let mut order: Vec<_> = prompts.iter().flatten().copied().collect();
-        order.sort_unstable();
-        order.dedup();
-        let different = order.len();
-        order.truncate(held_out_count(order.len()));
-        let chosen: HashSet<Fingerprint> = order.into_iter().map(Some).collect();
-
-        let mut seen = HashSet::new();
-        let mut held_out = Vec::new();
-        let mut train = Vec::with_capacity(prompts.len());
-        for (at, prompt) in prompts.iter().enumerate() {
-            if !chosen.contains(prompt) {
-                train.push(at);
-            } else if seen.insert(*prompt) {
-                held_out.extend(data.row(at)?.question());
+    pub(crate) fn by_share(mut data: Index) -> Result<Self, DatasetError> {
+        let mut different = 0;
+        let rows = data.hold_out_questions(0, |prompts| {
+            different = prompts;
+            held_out_count(prompts)
+        })?;
+        let (mut seen, mut held_out) = (HashSet::new(), Vec::new());
+        for (at, prompt) in rows.prompts().enumerate() {
+            if seen.insert(prompt?) {
+                held_out.extend(rows.row(at)?.question());
             }
         }
-        data.select(&train);
         Ok(Self {
             train: data,
             held_out,
@@ -142,22 +112,19 @@ mod tests {
 
     use super::*;
 
-    /// Data and the prompts of its rows.
-    fn file(lines: &[(String, &str)]) -> (Index, Vec<Fingerprint>) {
+    fn file(lines: &[(String, &str)]) -> Index {
         let line = |(prompt, completion): &(String, &str)| {
             format!("{{\"prompt\":\"{prompt}\",\"completion\":\"{completion}\"}}\n")
         };
         let text: String = lines.iter().map(line).collect();
-        let (mut index, mut prompts) = (Index::new(ReadOptions::new()), Vec::new());
-        let mut each = |row: &Row| prompts.push(fingerprint(row));
+        let mut index = Index::new(ReadOptions::new());
         let source = std::io::Cursor::new(text);
-        index.add_source_with("x.jsonl", source, &mut each).unwrap();
-        (index, prompts)
+        index.add_source("x.jsonl", source).unwrap();
+        index
     }
 
     fn by_share(lines: &[(String, &str)]) -> Split {
-        let (index, prompts) = file(lines);
-        Split::by_share(index, &prompts).unwrap()
+        Split::by_share(file(lines)).unwrap()
     }
 
     fn numbered(range: std::ops::Range<usize>) -> Vec<(String, &'static str)> {
@@ -196,13 +163,12 @@ mod tests {
         assert_eq!(prompts(&first), prompts(&second));
         // As in earlier versions, so that their runs can be continued.
         assert_eq!(prompts(&first)[..2], ["prompt 19", "prompt 207"]);
-        let trained = first.train.rows().map(|row| fingerprint(&row.unwrap()));
-        let trained: HashSet<Fingerprint> = trained.collect();
-        let asked = first
-            .held_out
-            .iter()
-            .map(|question| of_prompt(&question.prompt));
-        assert!(asked.into_iter().all(|prompt| !trained.contains(&prompt)));
+        let trained: HashSet<u128> = first.train.prompts().map(Result::unwrap).collect();
+        let longer = by_share(&numbered(0..401));
+        let kept = prompts(&longer);
+        let kept = kept.iter().filter(|prompt| prompts(&first).contains(prompt));
+        assert!(kept.count() >= 19);
+        assert_eq!(trained.len(), 380);
     }
 
     #[test]
@@ -219,14 +185,16 @@ mod tests {
 
     #[test]
     fn prompts_in_both_files_are_noticed() {
-        let (data, prompts) = file(&numbered(0..50));
-        let (eval, _) = file(&numbered(47..60));
-        let questions = eval.rows().filter_map(|row| row.unwrap().question());
+        let (data, eval) = (file(&numbered(0..50)), file(&numbered(47..60)));
+        let questions = eval.rows().map(|row| {
+            let row = row.unwrap();
+            (row.example.prompt_fingerprint(), row.question().unwrap())
+        });
         let origin = Origin::File {
             path: "eval.jsonl".into(),
             sha256: String::new(),
         };
-        let split = Split::with_file(data, &prompts, questions.collect(), origin);
+        let split = Split::with_file(data, questions.collect(), origin).unwrap();
         assert_eq!((split.held_out.len(), split.leaked), (13, 3));
     }
 
