@@ -143,23 +143,19 @@ pub(crate) async fn watched<T>(
 
 #[cfg(test)]
 mod tests {
-    use tinker_client::{AdamParams, LoraConfig, ServiceClient};
+    use tinker_client::AdamParams;
     use tinker_local::{Behavior, Limits, LocalEngine};
     use tinker_types::QueueState;
 
     use super::*;
+    use crate::fixture::{service, training};
 
     #[tokio::test]
     async fn long_waits_are_reported() {
         let mut limits = Limits::default();
         limits.long_poll = REPORT_INTERVAL / 2;
         let engine = LocalEngine::builder().limits(limits).build().unwrap();
-        let service = ServiceClient::builder().leaf(engine.service());
-        let service = service.build().unwrap();
-        let training = service
-            .create_lora_training_client("tinker-local/tiny", LoraConfig::new(1))
-            .await
-            .unwrap();
+        let training = training(&service(&engine)).await;
         let busy = Behavior::default().with_queue(QueueState::PausedCapacity, "no free node");
         engine.behave(|behavior| *behavior = busy);
         let mut step = training.optim_step(AdamParams::new(1e-3));

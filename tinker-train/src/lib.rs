@@ -6,6 +6,8 @@ mod dpo;
 mod ended;
 mod error;
 mod event;
+#[cfg(test)]
+mod fixture;
 mod flight;
 mod hook;
 mod order;

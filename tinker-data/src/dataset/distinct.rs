@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 
 use super::spool;
 
-/// Values in memory before they are sorted and written: 16 MiB.
-const CHUNK: usize = 1 << 20;
+/// Values in memory before they are sorted and written: 1 MiB.
+const CHUNK: usize = 1 << 16;
 
 /// Bytes in memory of all sorted chunks together while they are merged, and the least of one chunk.
-const MERGED: (usize, usize) = (4 << 20, 4096);
+const MERGED: (usize, usize) = (1 << 20, 4096);
 
 /// A collector of values.
 #[derive(Debug)]
@@ -75,7 +75,8 @@ impl Distinct {
 
     /// Number of different values.
     pub(super) fn count(&mut self) -> io::Result<usize> {
-        self.values()?.try_fold(0, |count, value| Ok(count + value.map(|_| 1)?))
+        self.values()?
+            .try_fold(0, |count, value| Ok(count + value.map(|_| 1)?))
     }
 
     /// The different values, in increasing order.
@@ -182,9 +183,11 @@ mod tests {
 
     #[test]
     fn values_are_sorted_and_counted_in_memory_and_over_chunks() {
-        for count in [0, 1, 1000, 2 * CHUNK + 7] {
+        for count in [0, 1, 1000, 3 * CHUNK + 7] {
             // Every value below a half of the number, some of them in several chunks.
-            let value = |at: usize| (at as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15) % (count as u128 / 2 + 1) << 70;
+            let value = |at: usize| {
+                (at as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15) % (count as u128 / 2 + 1) << 70
+            };
             let (mut distinct, expected) = distinct((0..count).map(value));
             assert_eq!(distinct.places.len(), count / CHUNK);
             let values: Vec<u128> = distinct.values().unwrap().map(Result::unwrap).collect();

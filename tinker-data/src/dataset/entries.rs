@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::spool;
 
 /// Largest number of bytes in memory.
-const KEPT: usize = 1 << 20;
+const KEPT: usize = 1 << 18;
 
 /// Values that are read at once in a pass over all of them.
 const BLOCK: usize = 4096;

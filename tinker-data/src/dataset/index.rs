@@ -24,7 +24,7 @@ use super::spool;
 ///
 /// Lines of a file are found by their offset. Of what has no lines to go back to (compressed files, tables, standard
 /// input) the rows are copied to a temporary file first. Memory does not grow with the number of rows: their places are in
-/// memory up to 1 MiB, and otherwise in a temporary file, with 41 bytes for each row.
+/// memory up to 256 KiB, and otherwise in a temporary file, with 41 bytes for each row.
 ///
 /// ```
 /// use tinker_data::{Index, ReadOptions};
@@ -229,7 +229,9 @@ impl Index {
 
     /// Places of all rows, in order.
     pub(super) fn entries(&self) -> impl Iterator<Item = io::Result<Entry>> {
-        self.entries.iter().map(|entry| entry.map(Entry::from_bytes))
+        self.entries
+            .iter()
+            .map(|entry| entry.map(Entry::from_bytes))
     }
 
     /// The same files with other rows.

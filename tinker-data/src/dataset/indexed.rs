@@ -36,7 +36,11 @@ impl Version {
 
 impl Indexed {
     /// The text of a row, on one line.
-    pub(super) fn text(&self, entry: &Entry, folder: Option<&Path>) -> Result<String, DatasetError> {
+    pub(super) fn text(
+        &self,
+        entry: &Entry,
+        folder: Option<&Path>,
+    ) -> Result<String, DatasetError> {
         if let Some(was) = self.version
             && Version::of(&self.file).ok() != Some(was)
         {

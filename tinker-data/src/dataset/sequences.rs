@@ -48,8 +48,8 @@ pub struct Sequences {
 }
 
 impl Index {
-    /// Encodes the rows on all cores, into a temporary file. Memory: the results of 4,096 rows, and at most 24 MiB to find
-    /// equal rows, whatever their number. `progress` receives the number of rows that are done.
+    /// Encodes the rows on all cores, into a temporary file. Memory: the results of 4,096 rows; equal rows are found by
+    /// fingerprints that are sorted in parts of 1 MiB in a temporary file. `progress` receives the number of rows that are done.
     ///
     /// # Errors
     /// Rows that the renderer cannot encode or that are too long, all of them at once, unless bad lines are skipped; no

@@ -8,7 +8,7 @@ use siphasher::sip::SipHasher13;
 const ROUNDS: u64 = 6;
 
 /// Least bits of a half. With fewer, small numbers would have only some of the possible orders.
-const LEAST_BITS: u32 = 6;
+const LEAST_BITS: u32 = 4;
 
 /// The numbers below a length, each once, in an order that two numbers determine on every machine. It is computed for each
 /// place: it takes no memory and no time in advance.
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn every_number_comes_once() {
-        for len in [0, 1, 2, 3, 63, 64, 65, 4096, 4097, 100_000] {
+        for len in [0, 1, 2, 3, 63, 64, 65, 4096, 4097] {
             let mut numbers: Vec<usize> = Shuffle::new(len, 3, 4).iter().collect();
             numbers.sort_unstable();
             assert!(numbers.into_iter().eq(0..len), "{len}");
@@ -96,35 +96,37 @@ mod tests {
         let numbers = |len, seed, number| -> Vec<usize> {
             Shuffle::new(len, seed, number).iter().take(10).collect()
         };
-        assert_eq!(numbers(10, 7, 0), [0, 9, 5, 3, 8, 4, 1, 2, 6, 7]);
-        assert_eq!(numbers(10, 7, 1), [4, 3, 5, 7, 2, 0, 1, 6, 9, 8]);
-        assert_eq!(numbers(10, 8, 0), [3, 7, 5, 4, 8, 1, 0, 2, 6, 9]);
+        assert_eq!(numbers(10, 7, 0), [4, 9, 5, 6, 7, 1, 8, 0, 3, 2]);
+        assert_eq!(numbers(10, 7, 1), [0, 3, 6, 2, 9, 4, 1, 7, 8, 5]);
+        assert_eq!(numbers(10, 8, 0), [6, 9, 2, 3, 5, 8, 0, 4, 1, 7]);
         assert_eq!(numbers(5000, 7, 0)[..4], [4423, 3838, 2593, 1933]);
     }
 
     #[test]
     fn all_orders_are_about_equally_frequent() {
         let mut counts: BTreeMap<Vec<usize>, u32> = BTreeMap::new();
-        for seed in 0..24_000 {
+        for seed in 0..2400 {
             let order = Shuffle::new(4, seed / 100, seed % 100).iter().collect();
             *counts.entry(order).or_default() += 1;
         }
         assert_eq!(counts.len(), 24);
-        // The standard deviation is 31.
-        let is_usual = |count: &u32| (850..1150).contains(count);
+        // The standard deviation is 10.
+        let is_usual = |count: &u32| (50..150).contains(count);
         assert!(counts.values().all(is_usual), "{counts:?}");
     }
 
     #[test]
     fn neighbours_are_torn_apart() {
-        let len = 100_000;
+        let len = 20_000;
         let numbers: Vec<usize> = Shuffle::new(len, 1, 0).iter().collect();
         let distances = numbers.windows(2).map(|pair| pair[0].abs_diff(pair[1]));
         // A third of the length for independent numbers.
         let mean = distances.sum::<usize>() as f64 / (len - 1) as f64;
-        assert!((mean / len as f64 - 1.0 / 3.0).abs() < 0.01, "{mean}");
-        let halves = numbers[..len / 2].iter().filter(|number| **number < len / 2);
+        assert!((mean / len as f64 - 1.0 / 3.0).abs() < 0.02, "{mean}");
+        let halves = numbers[..len / 2]
+            .iter()
+            .filter(|number| **number < len / 2);
         let below = halves.count() as f64 / len as f64;
-        assert!((below - 0.25).abs() < 0.01, "{below}");
+        assert!((below - 0.25).abs() < 0.02, "{below}");
     }
 }

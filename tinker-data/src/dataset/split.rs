@@ -16,7 +16,8 @@ impl Index {
     /// `n` different prompts. The rows of one prompt stay together, and the order of the rows remains.
     ///
     /// The choice depends on the prompts and the seed, not on the order of the rows, so that a longer file keeps most of it. A
-    /// row without a prompt counts as its own one. Memory: at most 24 MiB, whatever the number of rows.
+    /// row without a prompt counts as its own one. Memory does not grow with the number of rows: prompts are
+    /// sorted in parts of 1 MiB in a temporary file.
     ///
     /// ```
     /// use tinker_data::{Index, ReadOptions};
@@ -128,7 +129,8 @@ mod tests {
         let first = prompts(&held_out);
         assert!(first.chunks(2).all(|pair| pair[0] == pair[1]));
         assert!(prompts(&train).iter().all(|prompt| !first.contains(prompt)));
-        let lines = |index: &Index| -> Vec<usize> { index.rows().map(|row| row.unwrap().line).collect() };
+        let lines =
+            |index: &Index| -> Vec<usize> { index.rows().map(|row| row.unwrap().line).collect() };
         assert!(lines(&train).is_sorted() && lines(&held_out).is_sorted());
 
         let mut turned = index(all().rev());

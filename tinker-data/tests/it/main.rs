@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a missing value fails the test")]
 
 mod containers;
+mod memory;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod published;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tinker_client::transport::layer;
-use tinker_client::{Datum, LoraConfig, Loss, ServiceClient};
+use tinker_client::{Datum, Loss, ServiceClient};
 use tinker_local::{Behavior, Limits, LocalEngine};
 use tinker_types::wire::header;
 use tinker_types::{QueueState, RequestType};
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::ended::EndReason;
+use crate::fixture::{service, training};
 use crate::recipe::Batch;
 
 /// Far more than a step takes.
@@ -60,10 +61,7 @@ async fn run(samples: bool, release: &'static str) {
     });
     let service = ServiceClient::builder().leaf(engine.service());
     let service = service.call_layer(seen).build().unwrap();
-    let training = service
-        .create_lora_training_client("tinker-local/tiny", LoraConfig::new(1))
-        .await
-        .unwrap();
+    let training = training(&service).await;
     let recipe = Gated {
         engine,
         samples,
@@ -136,10 +134,7 @@ async fn the_next_batch_is_made_before_the_step_is_answered() {
     });
     let service = ServiceClient::builder().leaf(engine.service());
     let service = service.call_layer(hold).build().unwrap();
-    let training = service
-        .create_lora_training_client("tinker-local/tiny", LoraConfig::new(1))
-        .await
-        .unwrap();
+    let training = training(&service).await;
     let recipe = Held {
         batches: AtomicUsize::new(0),
         open,
@@ -188,12 +183,7 @@ impl Recipe for Stuck {
 #[tokio::test]
 async fn a_stop_does_not_wait_for_the_next_batch() {
     let engine = LocalEngine::builtin().unwrap();
-    let service = ServiceClient::builder().leaf(engine.service());
-    let service = service.build().unwrap();
-    let training = service
-        .create_lora_training_client("tinker-local/tiny", LoraConfig::new(1))
-        .await
-        .unwrap();
+    let training = training(&service(&engine)).await;
     let folder = tempfile::tempdir().unwrap();
     let mut run = RunFolder::create(&folder.path().join("run"), &0).unwrap();
     let trainer = Trainer::new(Settings::new(3, 1e-3));
@@ -238,12 +228,7 @@ impl Recipe for Entwined {
 #[tokio::test]
 async fn the_next_batch_is_made_during_an_evaluation() {
     let engine = LocalEngine::builtin().unwrap();
-    let service = ServiceClient::builder().leaf(engine.service());
-    let service = service.build().unwrap();
-    let training = service
-        .create_lora_training_client("tinker-local/tiny", LoraConfig::new(1))
-        .await
-        .unwrap();
+    let training = training(&service(&engine)).await;
     let (begin, evaluating) = watch::channel(false);
     let (made, is_made) = watch::channel(false);
     let recipe = Entwined { evaluating, made };

@@ -62,7 +62,10 @@ impl Split {
         Ok(Self {
             train: data,
             leaked: questions.iter().filter(is_trained).count(),
-            held_out: questions.into_iter().map(|(_, question)| question).collect(),
+            held_out: questions
+                .into_iter()
+                .map(|(_, question)| question)
+                .collect(),
             origin,
         })
     }
@@ -166,7 +169,9 @@ mod tests {
         let trained: HashSet<u128> = first.train.prompts().map(Result::unwrap).collect();
         let longer = by_share(&numbered(0..401));
         let kept = prompts(&longer);
-        let kept = kept.iter().filter(|prompt| prompts(&first).contains(prompt));
+        let kept = kept
+            .iter()
+            .filter(|prompt| prompts(&first).contains(prompt));
         assert!(kept.count() >= 19);
         assert_eq!(trained.len(), 380);
     }

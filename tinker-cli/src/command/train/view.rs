@@ -195,4 +195,59 @@ mod tests {
         let view = View::new(style, &[], LastSample::default());
         assert_eq!(view.lines((80, 40)), "");
     }
+
+    /// Name of the variable that lets the test below panic.
+    #[cfg(target_os = "linux")]
+    const PANICS: &str = "TINKER_VIEW_PANICS";
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    #[ignore = "started by the next test, on a terminal"]
+    fn a_program_panics_with_the_view_on_the_screen() {
+        if std::env::var_os(PANICS).is_none() {
+            return;
+        }
+        crate::printer::clear_on_panic();
+        let view = view();
+        let printer = crate::printer::Printer {
+            quiet: false,
+            is_live: true,
+            style: view.style,
+        };
+        let mut progress = crate::progress::Progress::start(printer, "train", 9);
+        progress.update(3, &view.shown());
+        // A frame may be left out when it follows another one.
+        std::thread::park_timeout(std::time::Duration::from_millis(200));
+        progress.update(4, &view.shown());
+        panic!("with the view on the screen");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_panic_restores_the_terminal() {
+        let program = std::env::current_exe().unwrap();
+        let name = "command::train::view::tests::a_program_panics_with_the_view_on_the_screen";
+        let line = format!(
+            "stty cols 100 rows 40; stty -g; {} --exact --ignored --nocapture {name}; echo code $?; stty -g",
+            program.display()
+        );
+        let script = std::process::Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .env(PANICS, "1")
+            .env("TERM", "xterm")
+            .env_remove("NO_COLOR")
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
+        let screen = String::from_utf8(script.stdout).unwrap();
+        assert!(screen.contains("code 101"), "{screen}");
+        let (first, last) = (screen.lines().next(), screen.lines().next_back());
+        assert_eq!(first.map(str::trim), last.map(str::trim), "{screen}");
+        let (frame, message) = (screen.rfind("the server"), screen.find("with the view on"));
+        let (frame, message) = (frame.unwrap(), message.unwrap());
+        assert!(frame < message, "{screen}");
+        assert!(screen[frame..message].contains("\u{1b}[2K"), "{screen}");
+        let (hidden, shown) = (screen.rfind("\u{1b}[?25l"), screen.rfind("\u{1b}[?25h"));
+        assert!(hidden.is_none() || shown > hidden, "{screen}");
+    }
 }
