@@ -55,7 +55,7 @@ impl InvalidValue {
 pub(crate) fn each<T, U, C: FromIterator<U>>(
     items: impl IntoIterator<Item = T>,
     place: &str,
-    convert: impl Fn(T) -> Result<U, InvalidValue>,
+    mut convert: impl FnMut(T) -> Result<U, InvalidValue>,
 ) -> Result<C, InvalidValue> {
     let items = items.into_iter().enumerate();
     items

@@ -1,32 +1,58 @@
 //! Encoded messages whose large arrays are not copied.
 
+use std::sync::Arc;
+
+use bytemuck::NoUninit;
 use bytes::buf::UninitSlice;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use prost::Message;
+
+use super::array::share;
 
 /// Arrays below this size are copied: a piece costs as much.
 const LARGE: usize = 4096;
 /// Bytes reserved for what is between two arrays.
 const BETWEEN: usize = 64;
 
-/// Encodes a message into pieces: large arrays as they are, and what is between them.
-pub(super) fn encode(message: &impl Message, arrays: usize) -> Vec<Bytes> {
-    let mut pieces = Pieces {
-        done: Vec::with_capacity(2 * arrays + 1),
-        rest: BytesMut::with_capacity((arrays + 1) * BETWEEN),
-    };
-    message.encode_raw(&mut pieces);
-    pieces.end();
-    pieces.done
-}
-
-struct Pieces {
+/// What is encoded so far: large arrays as they are, and what is between them.
+pub(super) struct Pieces {
     done: Vec<Bytes>,
     /// Copied bytes behind the last array.
     rest: BytesMut,
 }
 
 impl Pieces {
+    /// Room for so many arrays.
+    pub(super) fn new(arrays: usize) -> Self {
+        Self {
+            done: Vec::with_capacity(2 * arrays + 1),
+            rest: BytesMut::with_capacity((arrays + 1) * BETWEEN),
+        }
+    }
+
+    pub(super) fn put_message(&mut self, message: &impl Message) {
+        message.encode_raw(self);
+    }
+
+    pub(super) fn put_bytes(&mut self, bytes: &[u8]) {
+        self.rest.extend_from_slice(bytes);
+    }
+
+    pub(super) fn put_array<T: NoUninit + Send + Sync>(&mut self, array: &Arc<[T]>) {
+        if size_of_val(&**array) < LARGE {
+            self.rest.extend_from_slice(bytemuck::cast_slice(array));
+        } else {
+            self.end();
+            self.done.push(share(array));
+        }
+    }
+
+    /// The pieces, in order.
+    pub(super) fn finish(mut self) -> Vec<Bytes> {
+        self.end();
+        self.done
+    }
+
     fn end(&mut self) {
         if !self.rest.is_empty() {
             self.done.push(self.rest.split().freeze());

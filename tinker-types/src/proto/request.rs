@@ -10,20 +10,30 @@ use super::array::{read, share};
 use super::generated as wire;
 use super::generated::chunk::Chunk as WireChunk;
 use super::generated::loss_config_value::Value as WireValue;
-use super::generated::provenance_span::Span as WireSpan;
-use super::{pieces, tensor};
+use super::pieces::Pieces;
+use super::span::{decode_span, encode_span};
+use super::{datum, tensor};
 use crate::error::each;
 use crate::{
     Chunk, Datum, Dmel, ForwardBackward, Image, ImageFormat, InvalidValue, Loss, LossFn, LossValue,
-    ModelInput, ProvenanceSpan, Span,
+    ModelInput,
 };
+
+/// Number of the field of the data.
+const DATA: u32 = 3;
 
 /// Encodes the body of a training request.
 ///
 /// # Errors
 /// The sequence number does not fit 32 bits, a token id does not fit 31 bits, or a chunk cannot be trained on.
 pub fn encode_request(request: &ForwardBackward) -> Result<Bytes, InvalidValue> {
-    Ok(message(request, &request.data)?.encode_to_vec().into())
+    let message = wire::ForwardBackwardRequest {
+        model_id: request.model_id.to_string(),
+        seq_id: sequence_number(request)?,
+        data: each(&request.data[..], "data", encode_datum)?,
+        ..settings(request)
+    };
+    Ok(message.encode_to_vec().into())
 }
 
 /// Encodes the body of a training request with a part of its data, in pieces that are sent one behind the other. Large
@@ -50,22 +60,36 @@ pub fn encode_pieces(
 ) -> Result<Vec<Bytes>, InvalidValue> {
     let data = &request.data[part];
     let arrays = |datum: &Datum| datum.model_input.chunks.len() + datum.loss_fn_inputs.len();
-    let arrays = data.iter().map(arrays).sum();
-    Ok(pieces::encode(&message(request, data)?, arrays))
+    let mut pieces = Pieces::new(data.iter().map(arrays).sum());
+    // The fields are those of one message, in its order.
+    pieces.put_message(&wire::ForwardBackwardRequest {
+        model_id: request.model_id.to_string(),
+        seq_id: sequence_number(request)?,
+        ..Default::default()
+    });
+    each::<_, _, ()>(data, "data", |datum| {
+        let chunks = &datum.model_input.chunks;
+        each::<_, _, ()>(chunks, "model_input.chunks", Chunk::check_trainable)?;
+        if !datum::put(DATA, datum, &mut pieces) {
+            prost::encoding::message::encode(DATA, &encode_datum(datum)?, &mut pieces);
+        }
+        Ok(())
+    })?;
+    pieces.put_message(&settings(request));
+    Ok(pieces.finish())
 }
 
-fn message(
-    request: &ForwardBackward,
-    data: &[Datum],
-) -> Result<wire::ForwardBackwardRequest, InvalidValue> {
-    let seq_id = i32::try_from(request.seq_id).map_err(|_| {
-        InvalidValue::new("seq_id", format!("{} does not fit 32 bits", request.seq_id))
-    })?;
+/// The sequence number as it travels.
+fn sequence_number(request: &ForwardBackward) -> Result<i32, InvalidValue> {
+    let refuse =
+        |_| InvalidValue::new("seq_id", format!("{} does not fit 32 bits", request.seq_id));
+    i32::try_from(request.seq_id).map_err(refuse)
+}
+
+/// The fields behind the data.
+fn settings(request: &ForwardBackward) -> wire::ForwardBackwardRequest {
     let config = &request.loss.config;
-    Ok(wire::ForwardBackwardRequest {
-        model_id: request.model_id.to_string(),
-        seq_id,
-        data: each(data, "data", encode_datum)?,
+    wire::ForwardBackwardRequest {
         loss_fn: request.loss.name.as_str().to_owned(),
         loss_fn_config: config
             .iter()
@@ -76,7 +100,8 @@ fn message(
             .iter()
             .map(|(key, value)| (key.clone(), encode_value(value)))
             .collect(),
-    })
+        ..Default::default()
+    }
 }
 
 /// Decodes the body of a training request.
@@ -220,45 +245,6 @@ fn decode_chunk(chunk: wire::Chunk) -> Result<Chunk, InvalidValue> {
     }
 }
 
-fn encode_span(span: &ProvenanceSpan) -> wire::ProvenanceSpan {
-    let Span {
-        sequence_id,
-        offset,
-        length,
-    } = span.span().clone();
-    let (sequence_id, offset, length) = (sequence_id.to_string(), offset as i64, length as i64);
-    let span = match span {
-        ProvenanceSpan::PromptTokens(_) => WireSpan::PromptTokens(wire::PromptProvenanceSpan {
-            sequence_id,
-            offset,
-            length,
-        }),
-        ProvenanceSpan::SampledTokens(_) => WireSpan::SampledTokens(wire::SampledProvenanceSpan {
-            sequence_id,
-            offset,
-            length,
-        }),
-    };
-    wire::ProvenanceSpan { span: Some(span) }
-}
-
-fn decode_span(span: wire::ProvenanceSpan) -> Result<ProvenanceSpan, InvalidValue> {
-    let number = |n: i64| {
-        u64::try_from(n).map_err(|_| InvalidValue::new("", "has a negative offset or length"))
-    };
-    match span.span {
-        None => Err(InvalidValue::new("", "has an unknown kind")),
-        Some(WireSpan::PromptTokens(span)) => {
-            let (offset, length) = (number(span.offset)?, number(span.length)?);
-            Ok(ProvenanceSpan::prompt(span.sequence_id, offset, length))
-        }
-        Some(WireSpan::SampledTokens(span)) => {
-            let (offset, length) = (number(span.offset)?, number(span.length)?);
-            Ok(ProvenanceSpan::sampled(span.sequence_id, offset, length))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -371,13 +357,19 @@ mod tests {
             tokens in proptest::collection::vec(0..1_000_000_u32, 0..20),
             floats in proptest::collection::vec(any::<f32>().prop_filter("finite", |f| f.is_finite()), 0..20),
             forward_only: bool,
+            is_sparse: bool,
         ) {
             let sparse = TensorData::csr(crate::Elements::Int64([5].into()), [0, 0, 1], [2], [2, 3]).unwrap();
-            let datum = Datum::new(ModelInput::from_tokens(tokens))
-                .with_input("weights", floats).with_input("target_tokens", sparse);
+            let mut datum = Datum::new(ModelInput::from_tokens(tokens)).with_input("weights", floats);
+            if is_sparse {
+                datum = datum.with_input("target_tokens", sparse);
+            }
             let request = ForwardBackward::new("m".into(), 7, vec![datum; 2], Loss::cross_entropy())
                 .with_forward_only(forward_only);
-            prop_assert_eq!(decode_request(encode_request(&request).unwrap()).unwrap(), request.clone());
+            let body = encode_request(&request).unwrap();
+            let pieces = encode_pieces(&request, 0..2).unwrap();
+            prop_assert_eq!(&pieces.concat(), &body);
+            prop_assert_eq!(decode_request(body).unwrap(), request.clone());
             let json = serde_json::to_string(&request).unwrap();
             prop_assert_eq!(serde_json::from_str::<ForwardBackward>(&json).unwrap(), request);
         }

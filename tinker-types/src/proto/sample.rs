@@ -5,12 +5,10 @@ use prost::Message;
 
 use super::array::{copy, read};
 use super::generated as wire;
+use super::sample_view::{SampleView, SequenceView, TopkView, UNUSED};
 use super::tensor;
 use crate::error::each;
 use crate::{AltTokens, InvalidValue, SampleResponse, SampledSequence, StopReason, TokenLogprob};
-
-/// Log probability of an unused cell in a matrix of most likely tokens.
-const UNUSED: f32 = -99_999.0;
 
 /// Encodes the result of a sampling request.
 pub fn encode_sample(response: &SampleResponse) -> Bytes {
@@ -84,30 +82,55 @@ fn encode_topk<'a>(
     }
 }
 
-/// Decodes the result of a sampling request.
+/// Decodes the result of a sampling request; its arrays are copied into vectors.
 ///
 /// # Errors
 /// The bytes are not such a message, or arrays do not match in length.
 pub fn decode_sample(body: Bytes) -> Result<SampleResponse, InvalidValue> {
-    let message =
-        wire::SampleResponse::decode(body).map_err(|e| InvalidValue::new("", e.to_string()))?;
+    let mut message = decode_message(body)?;
+    let sequences = std::mem::take(&mut message.sequences);
+    let mut response = decode_prompt(message)?;
+    let decode = |sequence| SequenceView::new(sequence).map(SampledSequence::from);
+    response.sequences = each(sequences, "sequences", decode)?;
+    Ok(response)
+}
+
+/// Decodes the result of a sampling request, and leaves the arrays of its sequences where they are in the body. What is
+/// reported about the prompt is copied.
+///
+/// # Errors
+/// As for [`decode_sample`].
+pub fn view_sample(body: Bytes) -> Result<SampleView, InvalidValue> {
+    let mut message = decode_message(body)?;
+    let sequences = std::mem::take(&mut message.sequences);
+    Ok(SampleView {
+        sequences: each(sequences, "sequences", SequenceView::new)?,
+        prompt: decode_prompt(message)?,
+    })
+}
+
+fn decode_message(body: Bytes) -> Result<wire::SampleResponse, InvalidValue> {
+    wire::SampleResponse::decode(body).map_err(|e| InvalidValue::new("", e.to_string()))
+}
+
+/// What a response reports about the prompt.
+fn decode_prompt(message: wire::SampleResponse) -> Result<SampleResponse, InvalidValue> {
     let prompt_logprobs = message.prompt_logprobs.filter(|bytes| !bytes.is_empty());
     let prompt_logprobs = prompt_logprobs
         .map(|bytes| read::<f32, Vec<_>>(&bytes))
         .transpose()?;
-    let topk = decode_topk(message.topk_prompt_logprobs)?;
+    let topk = TopkView::new(message.topk_prompt_logprobs)?;
     Ok(SampleResponse {
-        sequences: each(message.sequences, "sequences", decode_sequence)?,
+        sequences: Vec::new(),
         prompt_logprobs: prompt_logprobs.map(|logprobs| {
             logprobs
                 .into_iter()
                 .map(|lp| (!lp.is_nan()).then_some(lp))
                 .collect()
         }),
-        topk_prompt_logprobs: topk.map(|rows| {
-            rows.into_iter()
-                .map(|row| Some(row).filter(|row| !row.is_empty()))
-                .collect()
+        topk_prompt_logprobs: topk.map(|topk| {
+            let row = |at| Some(topk.row(at).collect()).filter(|row: &Vec<_>| !row.is_empty());
+            (0..topk.len()).map(row).collect()
         }),
         target_prompt_logprobs: message
             .target_prompt_logprobs
@@ -119,74 +142,6 @@ pub fn decode_sample(body: Bytes) -> Result<SampleResponse, InvalidValue> {
             .map(decode_alternatives)
             .transpose()?,
     })
-}
-
-fn decode_sequence(sequence: wire::SampledSequence) -> Result<SampledSequence, InvalidValue> {
-    let stop_reason = match wire::StopReason::try_from(sequence.stop_reason) {
-        Ok(wire::StopReason::Stop) => StopReason::Stop,
-        Ok(wire::StopReason::Length) => StopReason::Length,
-        Err(_) => {
-            return Err(InvalidValue::new(
-                "stop_reason",
-                format!("{} is not known", sequence.stop_reason),
-            ));
-        }
-    };
-    let tokens: Vec<u32> = read(&sequence.tokens).map_err(|e| e.within("tokens"))?;
-    let logprobs = sequence.logprobs.filter(|bytes| !bytes.is_empty());
-    let logprobs = logprobs
-        .map(|bytes| read::<f32, Vec<_>>(&bytes))
-        .transpose()?;
-    if logprobs
-        .as_ref()
-        .is_some_and(|logprobs| logprobs.len() != tokens.len())
-    {
-        return Err(InvalidValue::new(
-            "logprobs",
-            format!("are not one for each of {} tokens", tokens.len()),
-        ));
-    }
-    Ok(SampledSequence {
-        logprobs,
-        topk_logprobs: decode_topk(sequence.topk_sampled_logprobs)?,
-        ..SampledSequence::new(stop_reason, tokens)
-    })
-}
-
-fn decode_topk(
-    topk: Option<wire::TopkLogprobs>,
-) -> Result<Option<Vec<Vec<TokenLogprob>>>, InvalidValue> {
-    let topk = topk.unwrap_or_default();
-    let (k, length) = (topk.k as usize, topk.length as usize);
-    if k == 0 || length == 0 {
-        return Ok(None);
-    }
-    let ids: Vec<u32> = read(&topk.token_ids)?;
-    let logprobs: Vec<f32> = read(&topk.logprobs)?;
-    let cells = k
-        .checked_mul(length)
-        .filter(|&cells| ids.len() >= cells && logprobs.len() >= cells);
-    if cells.is_none() {
-        return Err(InvalidValue::new(
-            "topk_logprobs",
-            format!("holds fewer than {length} rows of {k}"),
-        ));
-    }
-    let row = |at: usize| {
-        let cells = ids[at * k..]
-            .iter()
-            .copied()
-            .zip(logprobs[at * k..].iter().copied())
-            .take(k);
-        let mut row: Vec<TokenLogprob> = cells.collect();
-        let used = row
-            .iter()
-            .rposition(|&cell| cell != (0, UNUSED))
-            .map_or(0, |last| last + 1);
-        row.truncate(if row[0] == (0, UNUSED) { 0 } else { used });
-        row
-    };
-    Ok(Some((0..length).map(row).collect()))
 }
 
 fn decode_alternatives(alternatives: wire::PromptAltTokens) -> Result<AltTokens, InvalidValue> {
@@ -215,18 +170,26 @@ mod tests {
             prompt_cache_hit_tokens: 2,
             ..SampleResponse::default()
         };
-        assert_eq!(decode_sample(encode_sample(&response)).unwrap(), response);
+        let body = encode_sample(&response);
+        assert_eq!(decode_sample(body.clone()).unwrap(), response);
+        let view = view_sample(body.clone()).unwrap();
+        assert_eq!(SampleResponse::from(view.clone()), response);
+        assert_eq!(SampleView::from(response), view);
+        let within = body.as_ptr_range();
+        let tokens = view.sequences[0].tokens.as_slice().map(<[u32]>::as_ptr);
+        assert!(tokens.is_none_or(|tokens| within.contains(&tokens.cast())));
     }
 
     #[test]
     fn a_missing_stop_reason_is_stop_and_another_is_an_error() {
         let sequence = |stop_reason, logprobs: Option<&[f32]>| {
-            decode_sequence(wire::SampledSequence {
+            SequenceView::new(wire::SampledSequence {
                 stop_reason,
                 tokens: copy(&[7_u32, 8]),
                 logprobs: logprobs.map(copy),
                 topk_sampled_logprobs: None,
             })
+            .map(SampledSequence::from)
         };
         let read = |stop_reason| sequence(stop_reason, None).unwrap().stop_reason;
         assert_eq!((read(0), read(1)), (StopReason::Stop, StopReason::Length));
@@ -241,12 +204,13 @@ mod tests {
     #[test]
     fn unused_cells_are_dropped() {
         let read = |ids: &[u32], logprobs: &[f32], k, length| {
-            decode_topk(Some(wire::TopkLogprobs {
+            let topk = TopkView::new(Some(wire::TopkLogprobs {
                 token_ids: copy(ids),
                 logprobs: copy(logprobs),
                 k,
                 length,
-            }))
+            }));
+            topk.map(|topk| topk.map(|topk| topk.to_rows()))
         };
         // The second row is missing, the third ends early; token 0 with another number is a token.
         let ids = [10, 11, 0, 0, 30, 0, 0, 41, 99];
@@ -269,7 +233,9 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let _ = decode_sample(bytes.into());
+            let bytes = Bytes::from(bytes);
+            let decoded = decode_sample(bytes.clone());
+            prop_assert_eq!(decoded.is_ok(), view_sample(bytes).is_ok());
         }
     }
 }
