@@ -84,6 +84,7 @@ pub use tinker_data as data;
 pub use tinker_transport as transport;
 pub use tinker_transport::{ClientCertificate, Logger, Metrics, Proxy};
 pub use tinker_types as types;
+pub use tinker_types::proto::{ArrayView, SampleView, SequenceView, TopkView};
 pub use tinker_types::{
     AccessScope, AdamParams, Advantages, Checkpoint, CheckpointPath, Chunk, Datum, DimuonParams,
     ErrorCategory, FinishReason, ForwardBackwardOutput, InvalidValue, LoraConfig, Loss, LossFn,

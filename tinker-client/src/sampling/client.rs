@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use tinker_transport::policy::Policy;
+use tinker_types::proto::SampleView;
 use tinker_types::{ModelInput, SampleResponse, SamplingParams, SamplingSessionId};
 
 use super::copy::CopyNumber;
 use super::handle::SamplerHandle;
 use super::options::check_prompt;
 use super::renewable::Renewable;
-use super::response::ignored;
+use super::response::{Sampled, ignored};
 use super::sampler::{Sampler, Wanted};
 use crate::error::{Closed, Error};
 use crate::operation::{pending::Pending, tracker::Tracker, waiting::WaitingFor};
@@ -195,6 +196,34 @@ impl SamplingClient {
         self.start("SamplingClient.sample", prompt.into(), options.into(), Ok)
     }
 
+    /// Draws sequences from a prompt as [`sample`](Self::sample) does, and leaves their arrays where they arrived: tokens and
+    /// log probabilities are read in place, and copied only if asked for. For large answers, which cost about half as much
+    /// this way. The memory of the answer is kept as long as a part of it is.
+    ///
+    #[doc = setup!(sampling)]
+    /// use tinker_client::SamplingParams;
+    ///
+    /// let params = SamplingParams::default().with_max_tokens(4).with_seed(7);
+    /// let view = sampling.sample_view([72, 105], params).await?;
+    /// for sequence in &view.sequences {
+    ///     let logprobs = sequence.logprobs.as_ref().ok_or("the server reports none")?;
+    ///     println!("{:?}: {}", sequence.tokens, logprobs.iter().sum::<f32>());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`sample`](Self::sample).
+    pub fn sample_view(
+        &self,
+        prompt: impl Into<ModelInput>,
+        options: impl Into<SampleOptions>,
+    ) -> Pending<SampleView> {
+        // Servers know the name of the other method.
+        self.start("SamplingClient.sample", prompt.into(), options.into(), Ok)
+    }
+
     /// Log probability of each prompt token given the tokens before it, `[P]`; `None` at position 0.
     ///
     /// Dropping the `Pending` cancels the request.
@@ -216,7 +245,7 @@ impl SamplingClient {
             "SamplingClient.compute_logprobs",
             prompt.into(),
             options,
-            |response| {
+            |response: SampleResponse| {
                 let missing = || ignored("prompt_logprobs");
                 response.prompt_logprobs.ok_or_else(missing)
             },
@@ -230,12 +259,12 @@ impl SamplingClient {
         Ok(self.inner.current().state.check_open()?)
     }
 
-    fn start<T: Send + 'static>(
+    fn start<R: Sampled, T: Send + 'static>(
         &self,
         method: &'static str,
         prompt: ModelInput,
         options: SampleOptions,
-        finish: impl FnOnce(SampleResponse) -> Result<T, Error> + Send + 'static,
+        finish: impl FnOnce(R) -> Result<T, Error> + Send + 'static,
     ) -> Pending<T> {
         if let Err(error) = self.check(&prompt, &options) {
             return Pending::refused(error);

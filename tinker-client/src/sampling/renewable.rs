@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tinker_types::SampleResponse;
-
 use super::opening;
+use super::response::Sampled;
 use super::sampler::{Sampler, Wanted};
 use crate::error::{Error, SessionLost};
 use crate::operation::{tracker::Tracker, waiting::WaitingFor};
@@ -54,12 +53,12 @@ impl Renewable {
     }
 
     /// Samples until there is a result.
-    pub(super) async fn sample(
+    pub(super) async fn sample<R: Sampled>(
         &self,
         (mut sampler, mut position): (Arc<Sampler>, u64),
         wanted: &Wanted<'_>,
         tracker: &Tracker,
-    ) -> Result<SampleResponse, Error> {
+    ) -> Result<R, Error> {
         let mut renewals = 0;
         loop {
             let sample = Box::pin(sampler.sample(position, wanted, tracker));

@@ -1,16 +1,49 @@
 //! Checks of responses.
 
+use tinker_types::proto::SampleView;
 use tinker_types::{Chunk, Endpoint, ModelInput, SampleRequest, SampleResponse, SequenceId};
 
 use crate::error::{DecodeError, Error};
 use crate::sampling::options::SampleOptions;
+use crate::wire::codec::Output;
+
+/// The result of a sample, in one of its forms.
+pub(super) trait Sampled: Output {
+    /// What is reported about the prompt.
+    fn prompt(&mut self) -> &mut SampleResponse;
+
+    /// The ids of the sequences.
+    fn ids(&mut self) -> impl ExactSizeIterator<Item = &mut Option<SequenceId>>;
+}
+
+impl Sampled for SampleResponse {
+    fn prompt(&mut self) -> &mut SampleResponse {
+        self
+    }
+
+    fn ids(&mut self) -> impl ExactSizeIterator<Item = &mut Option<SequenceId>> {
+        let sequences = self.sequences.iter_mut();
+        sequences.map(|sequence| &mut sequence.sequence_id)
+    }
+}
+
+impl Sampled for SampleView {
+    fn prompt(&mut self) -> &mut SampleResponse {
+        &mut self.prompt
+    }
+
+    fn ids(&mut self) -> impl ExactSizeIterator<Item = &mut Option<SequenceId>> {
+        let sequences = self.sequences.iter_mut();
+        sequences.map(|sequence| &mut sequence.sequence_id)
+    }
+}
 
 /// Sets the sequence ids from the submission. Servers may omit them.
-pub(super) fn name(response: &mut SampleResponse, names: Option<Vec<SequenceId>>) {
+pub(super) fn name(response: &mut impl Sampled, names: Option<Vec<SequenceId>>) {
     let Some(names) = names else {
         return;
     };
-    let (given, drawn) = (names.len(), response.sequences.len());
+    let (given, drawn) = (names.len(), response.ids().len());
     if given != drawn {
         // Wrong ids would be worse than none.
         tracing::warn!(
@@ -20,8 +53,8 @@ pub(super) fn name(response: &mut SampleResponse, names: Option<Vec<SequenceId>>
         );
         return;
     }
-    for (sequence, name) in response.sequences.iter_mut().zip(names) {
-        sequence.sequence_id = Some(name);
+    for (id, name) in response.ids().zip(names) {
+        *id = Some(name);
     }
 }
 
@@ -58,11 +91,12 @@ fn align<T>(
 
 /// Gives prompt values their place, and refuses a response that lacks a requested part. `length` is the number of
 /// prompt tokens, if known.
-pub(super) fn check_response(
-    mut response: SampleResponse,
+pub(super) fn check_response<R: Sampled>(
+    mut whole: R,
     options: &SampleOptions,
     length: Option<usize>,
-) -> Result<SampleResponse, Error> {
+) -> Result<R, Error> {
+    let response = whole.prompt();
     if let Some(length) = length {
         align("prompt_logprobs", &mut response.prompt_logprobs, length)?;
         align(
@@ -82,7 +116,7 @@ pub(super) fn check_response(
             return Err(ignored("prompt_logprobs_last_n"));
         }
     }
-    Ok(response)
+    Ok(whole)
 }
 
 /// An error for a requested part that the server ignored.

@@ -10,15 +10,14 @@ use tinker_transport::policy::{Backoff, Policy};
 use tinker_transport::{Call, Class};
 use tinker_types::wire::SEQ_IDS_PER_COPY;
 use tinker_types::{
-    Chunk, Endpoint, ModelInput, PollTarget, SampleRequest, SampleResponse, SamplingSessionId,
-    Stop, Submitted,
+    Chunk, Endpoint, ModelInput, PollTarget, SampleRequest, SamplingSessionId, Stop, Submitted,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::abandon::Abandon;
 use super::copy::CopyNumber;
-use super::response::{check_response, name, text_length};
+use super::response::{Sampled, check_response, name, text_length};
 use crate::error::{Error, Remedy, SessionLost, StatusError};
 use crate::operation::{group::Group, tracker::Tracker, waiting::WaitingFor};
 use crate::promise::poller::Poller;
@@ -131,12 +130,12 @@ impl Sampler {
     }
 
     /// Samples until there is a result; submits the sample again when its promise expires.
-    pub(super) async fn sample(
+    pub(super) async fn sample<R: Sampled>(
         &self,
         mut position: u64,
         wanted: &Wanted<'_>,
         tracker: &Tracker,
-    ) -> Result<SampleResponse, Error> {
+    ) -> Result<R, Error> {
         let Wanted {
             prompt,
             options,
@@ -213,13 +212,13 @@ impl Sampler {
     }
 
     /// Submits a sample and waits for its result.
-    async fn sample_once(
+    async fn sample_once<R: Sampled>(
         &self,
         connection: &Arc<Connection>,
         mut request: SampleRequest,
         (extra, policy): (&Map<String, Value>, &Option<Arc<dyn Policy>>),
         tracker: &Tracker,
-    ) -> Result<SampleResponse, Error> {
+    ) -> Result<R, Error> {
         let started = Instant::now();
         tracker.set(WaitingFor::Acceptance);
         let mut call = tracker.identify(
@@ -251,7 +250,7 @@ impl Sampler {
         if let Some(subscription) = subscription.filter(|_| !is_lost) {
             subscription.fetched();
         }
-        let mut response: SampleResponse = result?;
+        let mut response: R = result?;
         name(&mut response, names);
         Ok(response)
     }

@@ -1,3 +1,5 @@
+mod view;
+
 use std::time::Duration;
 
 use serde_json::json;

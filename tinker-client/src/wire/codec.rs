@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use tinker_types::proto::SampleView;
 use tinker_types::{
     CustomLossCreated, ForwardBackwardOutput, InvalidValue, ModelCreated, OptimStepOutput,
     SampleResponse, SavedExternal, SavedForSampler, SavedWeights, WeightsLoaded, proto,
@@ -149,6 +150,17 @@ protobuf_outputs!(
     ForwardBackwardOutput => proto::decode_output,
     SampleResponse => proto::decode_sample
 );
+
+impl Output for SampleView {
+    // Older servers answer with JSON.
+    fn from_json(operation: &'static str, value: Value) -> Result<Self, DecodeError> {
+        from_value::<SampleResponse>(operation, value).map(Self::from)
+    }
+
+    fn from_protobuf(operation: &'static str, body: Bytes) -> Result<Self, DecodeError> {
+        proto::view_sample(body).map_err(|error| DecodeError::protobuf(operation, error))
+    }
+}
 
 #[cfg(test)]
 mod tests {
