@@ -74,6 +74,10 @@ pub struct Config {
     pub telemetry: bool,
     /// Largest accepted answer, in bytes. Default: 1 GiB.
     pub answer_limit: u64,
+    /// zstd level of training batches, which are compressed for servers that ask for it: from -7, the fastest, to 22, the
+    /// smallest; levels outside of this range count as its ends. Default: 3, that of the official client. What each level
+    /// costs and saves is in `docs/performance.md`.
+    pub compression_level: i32,
     /// Circuit breaker: refuses requests while the server keeps failing. Clones share its state, also those in clones of
     /// this configuration. Default: none.
     pub breaker: Option<BreakerLayer>,
@@ -115,6 +119,7 @@ impl Config {
             stuck_after: Duration::from_mins(10),
             telemetry: true,
             answer_limit: 1 << 30,
+            compression_level: 3,
             breaker: None,
             adaptive: None,
             hedge: None,
@@ -162,6 +167,9 @@ impl Config {
 
         /// Sets [`Self::answer_limit`].
         with_answer_limit(bytes: u64) => answer_limit = bytes;
+
+        /// Sets [`Self::compression_level`].
+        with_compression_level(level: i32) => compression_level = level;
 
         /// Switches on a circuit breaker.
         ///
@@ -291,6 +299,7 @@ impl fmt::Debug for Config {
             .field("stuck_after", &self.stuck_after)
             .field("telemetry", &self.telemetry)
             .field("answer_limit", &self.answer_limit)
+            .field("compression_level", &self.compression_level)
             .field("breaker", &self.breaker)
             .field("adaptive", &self.adaptive)
             .field("hedge", &self.hedge)

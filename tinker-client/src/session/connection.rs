@@ -49,6 +49,8 @@ pub(crate) struct Connection {
     pub(crate) name: String,
     /// The configured form of passes.
     pub(crate) wire: Wire,
+    /// zstd level of passes, for servers that ask for compression.
+    pub(crate) compression_level: i32,
     /// The configured form of passes without gradients.
     pub(crate) forward_only: ForwardOnly,
     /// The server is the hosted service, the local server or a service in this process, and not tested.
@@ -123,6 +125,7 @@ impl Connection {
             memory,
             name: config.shown_base_url(),
             wire: config.dialect.wire,
+            compression_level: config.compression_level,
             forward_only: config.dialect.forward_only,
             is_trusted: config.is_official() || source.is_in_process() || is_local,
             is_local,

@@ -145,7 +145,7 @@ async fn send(
         call = call.with_policy(FormUnsettled);
     }
     if form == Form::Protobuf && connection.flags.fixed().proto_compress_fwdbwd {
-        call = call.with_compression(Compression::Zstd);
+        call = call.with_compression(Compression::ZstdAt(connection.compression_level));
     }
     let body = match form {
         Form::Protobuf => in_pieces(proto::encode_pieces(&pass, part)?, bytes),

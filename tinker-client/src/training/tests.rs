@@ -1,5 +1,6 @@
 mod dialect;
 mod forward;
+mod level;
 mod loaded;
 mod refused;
 mod step;

@@ -1,10 +1,17 @@
 //! Request compression layer.
 
-use std::io::Write as _;
+use std::cell::RefCell;
+use std::io;
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderValue, Request};
+use tokio::sync::Semaphore;
+use zstd::zstd_safe::zstd_sys::ZSTD_EndDirective as Directive;
+use zstd::zstd_safe::{
+    CCtx, CParameter, InBuffer, OutBuffer, ResetDirective, compress_bound, get_error_name,
+};
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
@@ -17,8 +24,23 @@ const LEVEL: i32 = 3;
 /// Bodies above this size are compressed on a blocking thread; below, it takes about a millisecond.
 const LARGE: usize = 256 * 1024;
 
-/// Compresses the body if the call requests it: one zstd frame of level 3 with the content size in its header, whatever
-/// the length. Streams, and bodies that already have an encoding, are not changed.
+/// Bodies that are compressed on blocking threads at a time: one for each core. More would be slower and take more memory.
+static THREADS: LazyLock<Semaphore> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Semaphore::new(cores)
+});
+
+thread_local! {
+    /// State of a compression with its tables, some MB. A thread of the blocking pool keeps it until the pool ends the
+    /// thread, after ten seconds without work, so the bodies of a batch do not allocate it again.
+    static CONTEXT: RefCell<Option<CCtx<'static>>> = const { RefCell::new(None) };
+}
+
+/// Compresses the body if the call requests it: one zstd frame with the content size in its header, whatever the length.
+/// Streams, and bodies that already have an encoding, are not changed.
+///
+/// The whole frame is made before the request is sent, because the head of the request states its length. Large bodies are
+/// compressed on the threads of the blocking pool, as many at a time as there are cores.
 ///
 /// # Order
 /// Near the wire, so that the outer layers see uncompressed bodies and weights.
@@ -36,14 +58,15 @@ tower_layer!(CompressLayer makes Compress);
 
 impl Around for CompressLayer {
     async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
-        let plain = match Call::find(request).compression {
-            Compression::Zstd if !request.headers().contains_key(CONTENT_ENCODING) => {
-                request.body().pieces().map(<[Bytes]>::to_vec)
-            }
-            _ => None,
+        let level = match Call::find(request).compression {
+            Compression::None => None,
+            Compression::Zstd => Some(LEVEL),
+            Compression::ZstdAt(level) => Some(level),
         };
-        if let Some(plain) = plain {
-            *request.body_mut() = compress(plain).await?.into();
+        let level = level.filter(|_| !request.headers().contains_key(CONTENT_ENCODING));
+        let plain = request.body().pieces();
+        if let Some((level, plain)) = level.zip(plain) {
+            *request.body_mut() = compress(plain.to_vec(), level).await?.into();
             request.headers_mut().remove(CONTENT_LENGTH);
             request
                 .headers_mut()
@@ -53,8 +76,8 @@ impl Around for CompressLayer {
     }
 }
 
-async fn compress(plain: Vec<Bytes>) -> Result<Vec<u8>, TransportError> {
-    let failed = |error: std::io::Error| {
+async fn compress(plain: Vec<Bytes>, level: i32) -> Result<Vec<u8>, TransportError> {
+    let failed = |error: io::Error| {
         TransportError::new(
             Kind::Request,
             Stage::NotBuilt,
@@ -64,26 +87,65 @@ async fn compress(plain: Vec<Bytes>) -> Result<Vec<u8>, TransportError> {
     };
     let length = plain.iter().map(Bytes::len).sum();
     if length <= LARGE {
-        return frame(&plain, length).map_err(failed);
+        return frame(&plain, length, level).map_err(failed);
     }
-    let work = tokio::task::spawn_blocking(move || frame(&plain, length));
+    // Never closed. The thread keeps the permit, also when the caller is gone.
+    let permit = THREADS.acquire().await;
+    let work = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        CONTEXT.with_borrow_mut(|context| {
+            let context = context.get_or_insert_with(CCtx::create);
+            frame_with(context, &plain, length, level)
+        })
+    });
     work.await
-        .map_err(std::io::Error::other)
+        .map_err(io::Error::other)
         .and_then(|frame| frame)
         .map_err(failed)
 }
 
 /// One frame of all pieces, which have `length` bytes.
-fn frame(pieces: &[Bytes], length: usize) -> std::io::Result<Vec<u8>> {
-    if let [whole] = pieces {
-        return zstd::bulk::compress(whole, LEVEL);
+fn frame(pieces: &[Bytes], length: usize, level: i32) -> io::Result<Vec<u8>> {
+    frame_with(&mut CCtx::create(), pieces, length, level)
+}
+
+fn frame_with(
+    context: &mut CCtx<'_>,
+    pieces: &[Bytes],
+    length: usize,
+    level: i32,
+) -> io::Result<Vec<u8>> {
+    let failed = |code| io::Error::other(get_error_name(code));
+    let reset = context.reset(ResetDirective::SessionAndParameters);
+    reset.map_err(failed)?;
+    let parameter = CParameter::CompressionLevel(level);
+    context.set_parameter(parameter).map_err(failed)?;
+    let pledged = context.set_pledged_src_size(Some(length as u64));
+    pledged.map_err(failed)?;
+    // Room for the worst case, so that blocks are written to their place. Pages that are not used cost nothing.
+    let mut frame = Vec::with_capacity(compress_bound(length));
+    let mut output = OutBuffer::around(&mut frame);
+    let (last, others) = match pieces.split_last() {
+        Some((last, others)) => (&last[..], others),
+        None => (&[][..], &[][..]),
+    };
+    for piece in others {
+        let mut input = InBuffer::around(piece);
+        while input.pos() < piece.len() {
+            let step =
+                context.compress_stream2(&mut output, &mut input, Directive::ZSTD_e_continue);
+            step.map_err(failed)?;
+        }
     }
-    let mut encoder = zstd::Encoder::new(Vec::with_capacity(length / 2), LEVEL)?;
-    encoder.set_pledged_src_size(Some(length as u64))?;
-    for piece in pieces {
-        encoder.write_all(piece)?;
+    let mut input = InBuffer::around(last);
+    loop {
+        let step = context.compress_stream2(&mut output, &mut input, Directive::ZSTD_e_end);
+        if step.map_err(failed)? == 0 {
+            break;
+        }
     }
-    encoder.finish()
+    drop(output);
+    Ok(frame)
 }
 
 #[cfg(test)]
@@ -138,6 +200,29 @@ mod tests {
             let plain = zstd::bulk::decompress(frame, size + 3).unwrap();
             assert_eq!(plain, [vec![7; size], b"end".to_vec()].concat());
         }
+    }
+
+    #[tokio::test]
+    async fn a_higher_level_makes_a_smaller_frame_and_a_context_can_be_used_again() {
+        let text: Vec<u8> = (0..2 * LARGE as u32)
+            .flat_map(|n| (n.wrapping_mul(n) % 977).to_le_bytes())
+            .collect();
+        let mut sizes = Vec::new();
+        for level in [-5, 3, 9, 3] {
+            let (leaf, seen) = scripted(&[]);
+            let call = Call::new("forward_backward", Class::Train)
+                .with_compression(Compression::ZstdAt(level));
+            let mut original = request(call);
+            *original.body_mut() = text.clone().into();
+            let transport = leaf.layer(CompressLayer::new());
+            transport.call(original).await.unwrap();
+            let sent = seen.take().remove(0);
+            let frame = sent.body().as_bytes().unwrap();
+            assert_eq!(zstd::bulk::decompress(frame, text.len()).unwrap(), text);
+            sizes.push(frame.len());
+        }
+        assert!(sizes[0] > sizes[1] && sizes[1] >= sizes[2], "{sizes:?}");
+        assert_eq!(sizes[1], sizes[3]);
     }
 
     #[tokio::test]

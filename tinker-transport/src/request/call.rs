@@ -79,8 +79,10 @@ pub enum Compression {
     /// Not compressed.
     #[default]
     None,
-    /// One zstd frame. Only for servers that accept it.
+    /// One zstd frame of level 3. Only for servers that accept it.
     Zstd,
+    /// One zstd frame of this level, from -7 to 22; levels outside of this range count as its ends.
+    ZstdAt(i32),
 }
 
 impl Call {
