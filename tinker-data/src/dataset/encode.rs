@@ -285,7 +285,7 @@ pub(super) fn not_encodable(error: &ChatError) -> LineError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Row;
+    use crate::dataset::{Prompt, Row};
 
     fn dataset(completions: &[&str]) -> Dataset {
         let row = |(at, completion): (usize, &&str)| Row {
@@ -311,9 +311,9 @@ mod tests {
     fn lines_that_cannot_be_encoded_can_be_left_out() {
         let mut rows = dataset(&["ab", "abc"]);
         rows.rows[0].example = Example::Problem {
-            prompt: "ask".into(),
+            prompt: Prompt::Text("ask".to_owned()),
             answer: None,
-            metadata: std::collections::BTreeMap::new(),
+            metadata: Vec::new(),
         };
         let error = rows.encode(&Renderer::plain(), LengthLimit::Unknown);
         assert_eq!(error.unwrap_err().lines().len(), 1);
