@@ -62,7 +62,9 @@ pub(crate) fn close_bar() {
 pub(crate) fn clear_on_panic() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        close_bar();
+        // The bar draws nothing in a thread that panics. Without another thread it stays.
+        let closing = std::thread::Builder::new().spawn(close_bar);
+        let _ = closing.map(std::thread::JoinHandle::join);
         report(panic);
     }));
 }

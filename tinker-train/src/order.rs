@@ -20,7 +20,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// Number of the order that this version makes. A run of another one would go on with other batches.
+    /// Number of the order and of the split that this version makes. A run of another one would go on with other batches.
     pub const VERSION: u32 = 2;
 
     /// Batches of `batch_size` out of `examples`; both are at least 1.
