@@ -132,8 +132,10 @@ xflags::xflags! {
             cmd client {
                 /// A Python that has tinker and numpy; without one the SDK is left out.
                 optional --python path: PathBuf
-                /// Rounds of the comparison, which takes about two minutes each (default 3).
+                /// Rounds of the comparison, which takes about four minutes each (default 3).
                 optional --rounds rounds: usize
+                /// Measure only work with this text in its name, and print the report only.
+                optional --work text: String
                 /// Print the report only.
                 optional --dry-run
             }

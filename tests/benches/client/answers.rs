@@ -11,6 +11,8 @@ use tinker_types::{
     ForwardBackwardOutput, SampleResponse, SampledSequence, StopReason, TensorData, proto,
 };
 
+use crate::manner::Manner;
+
 /// Tokens of a small answer, and sequences and tokens of a large one.
 const SMALL: usize = 16;
 const LARGE: (usize, usize) = (16, 8192);
@@ -43,7 +45,7 @@ impl Answers {
     /// The answer to a request. The number of sequences of a sample tells the small answer from the large one, and the
     /// first letter of a promise tells what was promised.
     pub(crate) fn to(&self, path: &str, body: &[u8]) -> Response<Full<Bytes>> {
-        let name = path.strip_prefix("/api/v1/").unwrap_or(path);
+        let (manner, name) = Manner::of(path).unwrap_or((Manner::Prompt, path));
         match name {
             "retrieve_future" => self.result(body),
             "asample" => {
@@ -64,6 +66,9 @@ impl Answers {
                 "model_data": {"model_name": "m", "arch": "unknown", "tokenizer_id": "m"},
             })),
             "telemetry" => message(&json!({"status": "accepted"})),
+            "client/config" if manner == Manner::Compressed => {
+                message(&json!({"proto_compress_fwdbwd": true}))
+            }
             "client/config" | "session_heartbeat" => message(&json!({})),
             _ if name.ends_with("/finish") => message(&json!({})),
             _ => {
@@ -74,8 +79,18 @@ impl Answers {
         }
     }
 
+    /// The result of a large sample.
+    pub(crate) fn large(&self) -> Bytes {
+        self.large.clone()
+    }
+
+    /// Whether a poll asks for a promise of this name.
+    pub(crate) fn asks_for(name: &str, body: &[u8]) -> bool {
+        contains(body, format!("\"request_id\":\"{name}").as_bytes())
+    }
+
     fn result(&self, body: &[u8]) -> Response<Full<Bytes>> {
-        let is = |name: &str| contains(body, format!("\"request_id\":\"{name}").as_bytes());
+        let is = |name: &str| Self::asks_for(name, body);
         if is("small") {
             binary(&self.small)
         } else if is("large") {

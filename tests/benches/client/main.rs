@@ -1,8 +1,12 @@
 //! Cost of the client beside that of a bare HTTP client that sends the same bytes.
 //!
-//! `cargo bench -p tinker-tests --bench client -- serve` prints the address of a server with prepared answers and serves
-//! until its input ends. With `ours URL` and `bare URL` in place of `serve`, the program reads a workload a line
-//! (`workload.rs`) and answers with the measured numbers, see [`usage::Cost`]. Compare both in turn: timings vary between runs.
+//! `cargo bench -p tinker-tests --bench client -- serve FILE` prints the addresses of a server with prepared answers (without
+//! TLS, with TLS, and with a count of bytes), writes its certificate to the file, and serves until its input ends. With `ours`
+//! and `bare` in place of `serve`, and the three addresses before the file, the program reads a workload a line
+//! (`workload.rs`; over TLS with `tls` before it) and answers with the measured numbers, see [`usage::Cost`]. Compare both in
+//! turn: timings vary between runs.
+//!
+//! With `levels` it prints what the levels of zstd save and cost.
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
@@ -11,32 +15,67 @@
 
 mod answers;
 mod bare;
+mod connection;
+mod counted;
+mod levels;
+mod manner;
 mod ours;
+mod passes;
+mod samples;
 mod server;
+mod target;
 mod usage;
 mod workload;
 
 use std::io::BufRead as _;
 
+use target::Target;
 use tokio::runtime::{Builder, Runtime};
 use workload::Workload;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> Outcome<()> {
-    let mut arguments = std::env::args().skip(1).filter(|word| word != "--bench");
-    let (role, url) = (arguments.next(), arguments.next().unwrap_or_default());
-    match role.as_deref() {
-        Some("serve") => runtime()?.block_on(server::run()),
-        Some("ours") => {
+    let arguments = std::env::args().skip(1).filter(|word| word != "--bench");
+    let words: Vec<String> = arguments.collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match *words.as_slice() {
+        ["serve", certificate] => runtime()?.block_on(server::run(certificate)),
+        ["ours", http, https, counted, certificate] => {
             println!("tinker-client {}", env!("CARGO_PKG_VERSION"));
-            answer(async |workload| ours::run(&url, workload).await)
+            let targets = Targets::new([http, https, counted], certificate)?;
+            answer(&targets, async |target, workload| {
+                ours::run(target, workload).await
+            })
         }
-        Some("bare") => {
+        ["bare", http, https, counted, certificate] => {
             println!("hyper-util");
-            answer(async |workload| bare::run(&url, workload).await)
+            let targets = Targets::new([http, https, counted], certificate)?;
+            answer(&targets, async |target, workload| {
+                bare::run(target, workload).await
+            })
         }
-        _ => Err("client serve | client ours URL | client bare URL".into()),
+        ["levels"] => levels::run(),
+        _ => Err(
+            "client serve FILE | client ours|bare HTTP HTTPS COUNTED FILE | client levels".into(),
+        ),
+    }
+}
+
+/// The addresses of a server.
+struct Targets {
+    plain: Target,
+    secure: Target,
+    counted: Target,
+}
+
+impl Targets {
+    fn new([http, https, counted]: [&str; 3], certificate: &str) -> Outcome<Self> {
+        Ok(Self {
+            plain: Target::plain(http),
+            secure: Target::secure(https, certificate)?,
+            counted: Target::plain(counted),
+        })
     }
 }
 
@@ -45,11 +84,24 @@ fn runtime() -> Outcome<Runtime> {
 }
 
 /// Runs each workload that is read, and prints what it cost.
-fn answer(mut run: impl AsyncFnMut(&Workload) -> Outcome<usage::Cost>) -> Outcome<()> {
+fn answer(
+    targets: &Targets,
+    mut run: impl AsyncFnMut(&Target, &Workload) -> Outcome<usage::Cost>,
+) -> Outcome<()> {
     let runtime = runtime()?;
     for line in std::io::stdin().lock().lines() {
-        let workload: Workload = line?.parse()?;
-        match runtime.block_on(run(&workload)) {
+        let line = line?;
+        let (is_secure, line) = match line.strip_prefix("tls ") {
+            Some(rest) => (true, rest),
+            None => (false, line.as_str()),
+        };
+        let workload: Workload = line.parse()?;
+        let target = match workload {
+            Workload::Idle { .. } => &targets.counted,
+            _ if is_secure => &targets.secure,
+            _ => &targets.plain,
+        };
+        match runtime.block_on(run(target, &workload)) {
             Ok(cost) => println!("{cost}"),
             Err(error) => println!("cannot: {error}"),
         }

@@ -1,186 +1,151 @@
 //! The client of this workspace.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tinker_client::{
-    AdamParams, Config, Datum, LoraConfig, Loss, ModelInput, SampleOptions, SamplingClient,
-    SamplingParams, ServiceClient, TrainingClient,
-};
+use tinker_client::transport::{Class, ClassLimits};
+use tinker_client::{Config, ServiceClient};
+use tinker_types::proto;
 
 use crate::Outcome;
-use crate::usage::{Cost, Meter};
-use crate::workload::Workload;
+use crate::answers::Answers;
+use crate::connection::Http;
+use crate::manner::Manner;
+use crate::passes::{Training, UPLOAD, repeat};
+use crate::samples::{SEQUENCES, Samples, in_flight, read, read_view};
+use crate::target::Target;
+use crate::usage::{Before, Cost, Meter};
+use crate::workload::{Passes, Workload};
 
-/// Tokens of a small prompt.
-const PROMPT: usize = 32;
-/// Sequences of a large answer.
-const SEQUENCES: u32 = 16;
-
-/// Runs a workload on the server at `url`. A first, small part of it is not measured.
-pub(crate) async fn run(url: &str, workload: &Workload) -> Outcome<Cost> {
-    let service = service(url)?;
+/// Runs a workload on a server. A first, small part of it is not measured.
+pub(crate) async fn run(target: &Target, workload: &Workload) -> Outcome<Cost> {
     match *workload {
         Workload::Sample { in_flight, count } => {
-            let client = service.create_sampling_client("m").await?;
-            let work = Samples::new(client, 1);
-            work.run(in_flight, in_flight).await?;
+            let work = samples(&service(target)?, 1).await?;
             work.run(in_flight, count).await
         }
         Workload::Answer { in_flight, count } => {
-            let client = service.create_sampling_client("m").await?;
-            let work = Samples::new(client, SEQUENCES);
-            work.run(in_flight, in_flight).await?;
+            let work = samples(&service(target)?, SEQUENCES).await?;
             work.run(in_flight, count).await
         }
-        Workload::Pass {
-            rows,
-            tokens,
-            count,
-        } => {
-            let client = training(&service).await?;
-            let data = data(rows, tokens);
-            pass(&client, &data).await?;
-            repeat(count, async || pass(&client, &data).await).await
+        Workload::View { in_flight, count } => {
+            let work = samples(&service(target)?, SEQUENCES).await?;
+            work.in_place().run(in_flight, count).await
         }
-        Workload::Step {
-            rows,
-            tokens,
-            count,
-        } => {
-            let client = training(&service).await?;
-            let data = data(rows, tokens);
-            pass(&client, &data).await?;
-            let adam = AdamParams::new(1e-4);
+        Workload::DecodeView { count } => {
+            let body = Answers::new().large();
             repeat(count, async || {
-                pass(&client, &data).await?;
-                client.optim_step(adam).await?;
+                read_view(&proto::view_sample(body.clone())?);
                 Ok(())
             })
             .await
         }
+        Workload::Decode { count } => {
+            let body = Answers::new().large();
+            repeat(count, async || {
+                read(&proto::decode_sample(body.clone())?);
+                Ok(())
+            })
+            .await
+        }
+        Workload::Beside { in_flight, count } => {
+            let service = service(target)?;
+            let training = Training::new(&service, UPLOAD).await?;
+            training.pass().await?;
+            let work = samples(&service, 1).await?;
+            let upload = async { while training.pass().await.is_ok() {} };
+            tokio::select! {
+                cost = work.run(in_flight, count) => cost,
+                () = upload => Err("a pass failed".into()),
+            }
+        }
+        Workload::Clients { clients, count } => many(target, clients, count).await,
+        Workload::Pass(passes) => measure(config(target), passes).await,
+        Workload::Compressed(passes) => {
+            measure(config(&target.with(Manner::Compressed)), passes).await
+        }
+        Workload::Lanes {
+            connections,
+            passes,
+        } => {
+            let one = NonZeroUsize::MIN;
+            let connections = NonZeroUsize::new(connections).unwrap_or(one);
+            let limits = ClassLimits::of(Class::Train)
+                .with_concurrency(connections)
+                .with_per_connection(one);
+            measure(config(target).with_limits(Class::Train, limits), passes).await
+        }
+        Workload::Step(steps) => measure_steps(target, steps).await,
+        Workload::Working {
+            microseconds,
+            steps,
+        } => measure_steps(&target.with(Manner::Working(microseconds)), steps).await,
+        Workload::Idle { seconds } => idle(target, seconds).await,
     }
 }
 
-/// A client of the server at `url`, without telemetry.
-pub(crate) fn service(url: &str) -> Outcome<ServiceClient> {
-    let config = Config::new(url)
+async fn samples(service: &ServiceClient, sequences: u32) -> Outcome<Samples> {
+    let client = service.create_sampling_client("m").await?;
+    Ok(Samples::new(client, sequences))
+}
+
+async fn measure(config: Config, passes: Passes) -> Outcome<Cost> {
+    let service = ServiceClient::new(config)?;
+    let training = Training::new(&service, (passes.rows, passes.tokens)).await?;
+    repeat(passes.count, async || training.pass().await).await
+}
+
+async fn measure_steps(target: &Target, steps: Passes) -> Outcome<Cost> {
+    let training = Training::new(&service(target)?, (steps.rows, steps.tokens)).await?;
+    repeat(steps.count, async || training.step().await).await
+}
+
+/// Samples of many clients, each with a sampler and one sample in flight.
+async fn many(target: &Target, clients: usize, count: usize) -> Outcome<Cost> {
+    let mut all = Vec::with_capacity(clients);
+    for _ in 0..clients {
+        let service = service(target)?;
+        let work = samples(&service, 1).await?;
+        all.push((service, work));
+    }
+    let (all, next) = (Arc::new(all), Arc::new(AtomicUsize::new(0)));
+    let draw = move || {
+        let at = next.fetch_add(1, Ordering::Relaxed) % clients;
+        let all = Arc::clone(&all);
+        async move { all[at].1.draw().await }
+    };
+    in_flight(clients, count, draw).await
+}
+
+/// A client with a sampler that is not used, for a stretch of real time. The unit is ten minutes.
+async fn idle(target: &Target, seconds: u64) -> Outcome<Cost> {
+    let work = samples(&service(target)?, 1).await?;
+    work.draw().await?;
+    let http = Http::new(target).await?;
+    let first = http.traffic(&target.url).await?;
+    let before = http.traffic(&target.url).await?;
+    let meter = Meter::start(Before::now()?)?;
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let mut cost = meter.stop(1, Vec::new())?;
+    // The questions are not the client's traffic; each costs the same.
+    cost.traffic = http.traffic(&target.url).await? - before - (before - first);
+    cost.units = seconds as f64 / 600.0;
+    Ok(cost)
+}
+
+fn config(target: &Target) -> Config {
+    let config = Config::new(target.url.as_str())
         .with_api_key("tml-benchmark")
         .with_telemetry(false);
-    Ok(ServiceClient::new(config)?)
-}
-
-pub(crate) async fn training(service: &ServiceClient) -> Outcome<TrainingClient> {
-    Ok(service
-        .create_lora_training_client("m", LoraConfig::new(8))
-        .await?)
-}
-
-/// Rows of a batch.
-pub(crate) fn data(rows: usize, tokens: usize) -> Arc<[Datum]> {
-    let of_row = |row: usize| {
-        let ids: Vec<u32> = (0..=tokens)
-            .map(|at| ((at * 31 + row) % 50_000) as u32)
-            .collect();
-        Datum::supervised(&ids[..1], &ids[1..])
-    };
-    (0..rows).map(of_row).collect()
-}
-
-pub(crate) async fn pass(client: &TrainingClient, data: &Arc<[Datum]>) -> Outcome<()> {
-    client
-        .forward_backward(Arc::clone(data), Loss::cross_entropy())
-        .await?;
-    Ok(())
-}
-
-async fn repeat(count: usize, mut one: impl AsyncFnMut() -> Outcome<()>) -> Outcome<Cost> {
-    let meter = Meter::start()?;
-    let mut latencies = Vec::with_capacity(count);
-    for _ in 0..count {
-        let start = Instant::now();
-        one().await?;
-        latencies.push(start.elapsed());
-    }
-    meter.stop(count, latencies)
-}
-
-/// Samples of one prompt.
-#[derive(Clone)]
-pub(crate) struct Samples {
-    client: SamplingClient,
-    prompt: ModelInput,
-    params: SamplingParams,
-    sequences: u32,
-}
-
-impl Samples {
-    pub(crate) fn new(client: SamplingClient, sequences: u32) -> Self {
-        Self {
-            client,
-            prompt: ModelInput::from_tokens((0..PROMPT as u32).collect::<Vec<_>>()),
-            params: SamplingParams::default().with_max_tokens(16),
-            sequences,
-        }
-    }
-
-    /// Draws one, and reads each of its values.
-    pub(crate) async fn draw(&self) -> Outcome<()> {
-        let options = SampleOptions::new(self.params.clone()).with_num_samples(self.sequences);
-        let response = self.client.sample(self.prompt.clone(), options).await?;
-        let mut sum = 0.0;
-        for sequence in &response.sequences {
-            let logprobs = sequence.logprobs.as_deref().unwrap_or_default();
-            sum += logprobs.iter().map(|&x| f64::from(x)).sum::<f64>();
-            sum += sequence.tokens.iter().map(|&x| f64::from(x)).sum::<f64>();
-        }
-        std::hint::black_box(sum);
-        Ok(())
-    }
-
-    /// Keeps `in_flight` of them in flight until `count` are drawn.
-    async fn run(&self, in_flight: usize, count: usize) -> Outcome<Cost> {
-        let work = self.clone();
-        crate::ours::in_flight(in_flight, count, move || {
-            let work = work.clone();
-            async move { work.draw().await }
-        })
-        .await
+    match &target.certificate {
+        Some(certificate) => config.with_root_certificates(certificate.clone()),
+        None => config,
     }
 }
 
-/// Keeps `in_flight` calls in flight until `count` are done, one task for each.
-pub(crate) async fn in_flight<F>(
-    in_flight: usize,
-    count: usize,
-    call: impl Fn() -> F + Clone + Send + Sync + 'static,
-) -> Outcome<Cost>
-where
-    F: Future<Output = Outcome<()>> + Send,
-{
-    let meter = Meter::start()?;
-    let left = Arc::new(AtomicUsize::new(count));
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..in_flight {
-        let (left, call) = (Arc::clone(&left), call.clone());
-        tasks.spawn(async move {
-            let less = |left: usize| left.checked_sub(1);
-            let mut latencies: Vec<Duration> = Vec::new();
-            while left
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
-                .is_ok()
-            {
-                let start = Instant::now();
-                call().await?;
-                latencies.push(start.elapsed());
-            }
-            Outcome::Ok(latencies)
-        });
-    }
-    let mut latencies = Vec::with_capacity(count);
-    while let Some(done) = tasks.join_next().await {
-        latencies.extend(done??);
-    }
-    meter.stop(count, latencies)
+/// A client of a server, without telemetry.
+fn service(target: &Target) -> Outcome<ServiceClient> {
+    Ok(ServiceClient::new(config(target))?)
 }

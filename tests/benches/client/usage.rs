@@ -14,7 +14,7 @@ use crate::Outcome;
 /// The cost of a workload.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cost {
-    pub(crate) units: usize,
+    pub(crate) units: f64,
     /// User and system time of this process.
     pub(crate) processor: Duration,
     pub(crate) wall: Duration,
@@ -23,8 +23,29 @@ pub(crate) struct Cost {
     pub(crate) allocated: u64,
     /// Time of each unit, sorted.
     pub(crate) latencies: Vec<Duration>,
-    /// Growth of the peak of resident memory, in bytes.
+    /// Peak of resident memory above that before the first unit, in bytes.
     pub(crate) memory: u64,
+    /// Bytes sent and received, where they are counted.
+    pub(crate) traffic: u64,
+}
+
+/// Resident memory before the first unit of a workload.
+pub(crate) struct Before {
+    resident: u64,
+}
+
+impl Before {
+    /// Gives free memory back to the system, and resets the peak.
+    pub(crate) fn now() -> Outcome<Self> {
+        // SAFETY: the function has no preconditions.
+        #[cfg(target_env = "gnu")]
+        unsafe {
+            libc::malloc_trim(0);
+        }
+        std::fs::write("/proc/self/clear_refs", "5")?;
+        let resident = memory("VmRSS:")?;
+        Ok(Self { resident })
+    }
 }
 
 /// A measurement in progress.
@@ -32,16 +53,15 @@ pub(crate) struct Meter {
     processor: Duration,
     start: Instant,
     counts: [u64; 2],
-    resident: u64,
+    before: Before,
 }
 
 impl Meter {
-    pub(crate) fn start() -> Outcome<Self> {
-        // Resets the peak of resident memory.
-        std::fs::write("/proc/self/clear_refs", "5")?;
+    /// Measures from now on; only the peak of memory counts from `before` on.
+    pub(crate) fn start(before: Before) -> Outcome<Self> {
         Ok(Self {
             processor: processor_time()?,
-            resident: memory("VmRSS:")?,
+            before,
             counts: counts(),
             start: Instant::now(),
         })
@@ -52,19 +72,21 @@ impl Meter {
         latencies.sort_unstable();
         let counts = counts();
         Ok(Cost {
-            units,
+            units: units as f64,
             processor: processor_time()?.saturating_sub(self.processor),
             wall,
             allocations: counts[0] - self.counts[0],
             allocated: counts[1] - self.counts[1],
             latencies,
-            memory: memory("VmHWM:")?.saturating_sub(self.resident),
+            memory: memory("VmHWM:")?.saturating_sub(self.before.resident),
+            traffic: 0,
         })
     }
 }
 
 impl fmt::Display for Cost {
-    /// Units, processor seconds, wall seconds, median and 99th percentile in ms, MiB, allocations, allocated bytes.
+    /// Units, processor seconds, wall seconds, median and 99th percentile in ms, MiB, allocations, allocated bytes,
+    /// bytes on the wire.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |share: f64| {
             let at = (self.latencies.len() as f64 * share) as usize;
@@ -73,7 +95,7 @@ impl fmt::Display for Cost {
         };
         write!(
             f,
-            "{} {:.6} {:.6} {:.4} {:.4} {:.3} {} {}",
+            "{} {:.6} {:.6} {:.4} {:.4} {:.3} {} {} {}",
             self.units,
             self.processor.as_secs_f64(),
             self.wall.as_secs_f64(),
@@ -81,19 +103,29 @@ impl fmt::Display for Cost {
             part(0.99),
             self.memory as f64 / f64::from(1 << 20),
             self.allocations,
-            self.allocated
+            self.allocated,
+            self.traffic
         )
     }
 }
 
 /// User and system time of this process.
 fn processor_time() -> Outcome<Duration> {
+    time(libc::CLOCK_PROCESS_CPUTIME_ID)
+}
+
+/// User and system time of this thread.
+pub(crate) fn thread_time() -> Outcome<Duration> {
+    time(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn time(clock: libc::clockid_t) -> Outcome<Duration> {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
     // SAFETY: the pointer is valid for writes during the call.
-    let result = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    let result = unsafe { libc::clock_gettime(clock, &raw mut time) };
     if result != 0 {
         return Err(std::io::Error::last_os_error().into());
     }

@@ -30,6 +30,14 @@ impl Samples {
     }
 }
 
+impl FromIterator<f64> for Samples {
+    fn from_iter<I: IntoIterator<Item = f64>>(measured: I) -> Self {
+        let mut samples = Self(measured.into_iter().collect());
+        samples.0.sort_by(f64::total_cmp);
+        samples
+    }
+}
+
 impl fmt::Display for Samples {
     /// The median, with the least and the greatest in brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

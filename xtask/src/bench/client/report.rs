@@ -2,76 +2,14 @@
 
 use std::fmt::Write;
 
-use anyhow::bail;
-
-use super::workload::{Side, Workload};
-use crate::bench::stats::{Samples, rounded};
+use super::goal::{Bound, Goal, goals};
+use super::row::Row;
+use super::workload::{IDLE, Side};
+use crate::bench::stats::rounded;
 use crate::bench::svg::{Line, Panel, page};
 
-/// Measurements of one workload on one side, for each unit of work where it says so.
-#[derive(Debug, Clone, Default)]
-struct Measured {
-    /// Processor time of a unit, in µs.
-    processor: Samples,
-    /// Units a second.
-    rate: Samples,
-    median_ms: Samples,
-    tail_ms: Samples,
-    /// Growth of the peak of resident memory, in MiB.
-    memory: Samples,
-    /// Allocations of a unit.
-    allocations: Samples,
-}
-
-/// A row of the tables.
-pub(crate) struct Row {
-    pub(crate) workload: Workload,
-    sides: [Measured; Side::ALL.len()],
-    /// Processor time over that of the bare client, and of the official SDK over ours, in each round.
-    over_bare: Samples,
-    under_official: Samples,
-    latest: [Option<f64>; Side::ALL.len()],
-}
-
-impl Row {
-    pub(crate) fn new(workload: Workload) -> Self {
-        Self {
-            workload,
-            sides: Default::default(),
-            over_bare: Samples::default(),
-            under_official: Samples::default(),
-            latest: [None; Side::ALL.len()],
-        }
-    }
-
-    /// Adds the numbers of a measuring program: units, processor seconds, wall seconds, median and 99th percentile in
-    /// ms, MiB, allocations, allocated bytes.
-    pub(crate) fn add(&mut self, side: Side, numbers: &[f64]) -> anyhow::Result<()> {
-        let &[units, processor, wall, median, tail, memory, allocations, _] = numbers else {
-            bail!("a measuring program answered {numbers:?}");
-        };
-        let measured = &mut self.sides[side as usize];
-        measured.processor.push(1e6 * processor / units);
-        measured.rate.push(units / wall);
-        measured.median_ms.push(median);
-        measured.tail_ms.push(tail);
-        measured.memory.push(memory);
-        measured.allocations.push(allocations / units);
-        // Ours comes first in a round, so both ratios compare neighbours in time.
-        self.latest[side as usize] = Some(processor / units);
-        let [ours, ..] = self.latest;
-        match (side, ours) {
-            (Side::Bare, Some(ours)) => self.over_bare.push(ours * units / processor),
-            (Side::Official, Some(ours)) => self.under_official.push(processor / units / ours),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn of(&self, side: Side) -> &Measured {
-        &self.sides[side as usize]
-    }
-}
+/// Names of the sides in the tables.
+const NAMES: [&str; Side::ALL.len()] = ["tinker-client", "bare hyper", "official SDK"];
 
 pub(crate) struct Report {
     pub(crate) machine: String,
@@ -98,52 +36,95 @@ impl Report {
             self.sides.join("; "),
             self.rounds
         )?;
+        self.write_goals(text)?;
+        self.write_processor(text)?;
+        self.write_rest(text)?;
+        self.write_work(text)?;
+        self.write_idle(text)?;
+        let (name, _) = self.plot();
+        writeln!(text, "\n![Processor time of a small sample]({name})")
+    }
+
+    /// Workloads whose units are done one after another.
+    fn busy(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.workload.unit != IDLE)
+    }
+
+    fn write_goals(&self, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
-            "Processor time of one unit in µs, and its ratios in each round:\n"
+            "Goals. Ratios are of processor time unless they say otherwise:\n"
+        )?;
+        writeln!(text, "| goal | at | measured | met |")?;
+        writeln!(text, "|---|--:|--:|---|")?;
+        for goal in goals(&self.rows) {
+            let met = match goal.is_met() {
+                Some(true) => "yes",
+                Some(false) => "**no**",
+                None => "not measured",
+            };
+            let Goal {
+                name,
+                bound,
+                measured,
+            } = goal;
+            let bound = match bound {
+                Bound::AtMost(most) => format!("at most {most}"),
+                Bound::AtLeast(least) => format!("at least {least}"),
+            };
+            writeln!(text, "| {name} | {bound} | {measured} | {met} |")?;
+        }
+        Ok(())
+    }
+
+    fn write_processor(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(
+            text,
+            "\nProcessor time of one unit in µs, and its ratios in each round:\n"
         )?;
         writeln!(
             text,
-            "| work | unit | tinker-client | bare hyper | ratio | goal | official SDK | ratio |"
+            "| work | unit | tinker-client | bare hyper | ratio | official SDK | ratio |"
         )?;
-        writeln!(text, "|---|---|--:|--:|--:|--:|--:|--:|")?;
-        for row in &self.rows {
-            let [ours, bare, official] = Side::ALL.map(|side| row.of(side).processor.to_string());
-            let goal = row
-                .workload
-                .goal
-                .map_or_else(|| "-".to_owned(), |goal| format!("{goal}"));
+        writeln!(text, "|---|---|--:|--:|--:|--:|--:|")?;
+        for row in self.busy() {
+            let [ours, bare, official] =
+                Side::ALL.map(|side| row.of(side, |n| n.processor).to_string());
+            let ratio = |over, under| row.ratio(over, under, |n| n.processor);
             writeln!(
                 text,
-                "| {} | {} | {ours} | {bare} | **{}** | {goal} | {official} | **{}** |",
-                row.workload.name, row.workload.unit, row.over_bare, row.under_official
+                "| {} | {} | {ours} | {bare} | **{}** | {official} | **{}** |",
+                row.workload.name,
+                row.workload.unit,
+                ratio(Side::Ours, Side::Bare),
+                ratio(Side::Official, Side::Ours)
             )?;
         }
+        Ok(())
+    }
+
+    fn write_rest(&self, text: &mut String) -> std::fmt::Result {
         writeln!(
             text,
-            "\nUnits a second, latency in ms (median and 99th percentile), growth of the peak of memory in MiB, and \
-             allocations of a unit:\n"
+            "\nUnits a second, latency in ms (median and 99th percentile), peak of memory above that before the first unit in \
+             MiB, and allocations of a unit:\n"
         )?;
         writeln!(
             text,
             "| work | client | units/s | median | 99th | MiB | allocations |"
         )?;
         writeln!(text, "|---|---|--:|--:|--:|--:|--:|")?;
-        for row in &self.rows {
-            for (side, name) in
-                Side::ALL
-                    .into_iter()
-                    .zip(["tinker-client", "bare hyper", "official SDK"])
-            {
-                let measured = row.of(side);
-                let Some(rate) = measured.rate.median() else {
+        for row in self.busy() {
+            for (side, name) in Side::ALL.into_iter().zip(NAMES) {
+                if row.rounds(side).is_empty() {
                     continue;
-                };
-                let [median, tail, memory, allocations] = [
-                    &measured.median_ms,
-                    &measured.tail_ms,
-                    &measured.memory,
-                    &measured.allocations,
+                }
+                let [rate, median, tail, memory, allocations] = [
+                    row.of(side, |n| n.rate),
+                    row.of(side, |n| n.median_ms),
+                    row.of(side, |n| n.tail_ms),
+                    row.of(side, |n| n.memory),
+                    row.of(side, |n| n.allocations),
                 ]
                 .map(|samples| rounded(samples.median().unwrap_or_default()));
                 let allocations = if side == Side::Official {
@@ -153,14 +134,52 @@ impl Report {
                 };
                 writeln!(
                     text,
-                    "| {} | {name} | {} | {median} | {tail} | {memory} | {allocations} |",
-                    row.workload.name,
-                    rounded(rate)
+                    "| {} | {name} | {rate} | {median} | {tail} | {memory} | {allocations} |",
+                    row.workload.name
                 )?;
             }
         }
-        let (name, _) = self.plot();
-        writeln!(text, "\n![Processor time of a small sample]({name})")
+        Ok(())
+    }
+
+    fn write_work(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "\nShare of the server's time, in %:\n")?;
+        writeln!(text, "| work | tinker-client | bare hyper | official SDK |")?;
+        writeln!(text, "|---|--:|--:|--:|")?;
+        for row in &self.rows {
+            let Some(milliseconds) = row.workload.work else {
+                continue;
+            };
+            let [ours, bare, official] =
+                Side::ALL.map(|side| row.of(side, |n| n.rate * milliseconds / 10.0));
+            writeln!(
+                text,
+                "| {} | {ours} | {bare} | {official} |",
+                row.workload.name
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_idle(&self, text: &mut String) -> std::fmt::Result {
+        writeln!(text, "\nAn idle session, in ten minutes:\n")?;
+        writeln!(text, "| client | processor ms | allocations | bytes |")?;
+        writeln!(text, "|---|--:|--:|--:|")?;
+        for row in self.rows.iter().filter(|row| row.workload.unit == IDLE) {
+            for (side, name) in Side::ALL.into_iter().zip(NAMES) {
+                if row.rounds(side).is_empty() {
+                    continue;
+                }
+                let processor = row.of(side, |n| n.processor / 1e3);
+                let traffic = row.of(side, |n| n.traffic);
+                let allocations = match side {
+                    Side::Official => "-".to_owned(),
+                    _ => row.of(side, |n| n.allocations).to_string(),
+                };
+                writeln!(text, "| {name} | {processor} | {allocations} | {traffic} |")?;
+            }
+        }
+        Ok(())
     }
 
     /// File name and plot of the processor time of a small sample against the samples in flight.
@@ -172,7 +191,7 @@ impl Report {
                 .iter()
                 .filter_map(|row| {
                     let at = row.workload.in_flight? as f64;
-                    Some((at, row.of(side).processor.median()?))
+                    Some((at, row.of(side, |n| n.processor).median()?))
                 })
                 .collect(),
         };
@@ -200,15 +219,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_compares_the_sides_of_a_round() {
+    fn the_tables_compare_the_sides_of_a_round() {
         let mut rows: Vec<Row> = workloads().into_iter().map(Row::new).collect();
-        let numbers = |processor: f64| [100.0, processor, 2.0, 1.0, 3.0, 5.0, 1_000.0, 0.0];
+        let numbers = |processor: f64| [100.0, processor, 2.0, 1.0, 3.0, 5.0, 1_000.0, 0.0, 600.0];
+        for row in &mut rows {
+            row.add(Side::Ours, &numbers(0.2)).expect("nine numbers");
+            row.add(Side::Official, &numbers(4.0))
+                .expect("nine numbers");
+            assert!(row.add(Side::Ours, &[1.0]).is_err());
+        }
         let row = rows.first_mut().expect("there are workloads");
-        row.add(Side::Ours, &numbers(0.2)).expect("eight numbers");
-        row.add(Side::Bare, &numbers(0.1)).expect("eight numbers");
-        row.add(Side::Official, &numbers(4.0))
-            .expect("eight numbers");
-        assert!(row.add(Side::Ours, &[1.0]).is_err());
+        row.add(Side::Bare, &numbers(0.1)).expect("nine numbers");
         let report = Report {
             machine: "a machine".to_owned(),
             sides: vec!["a".to_owned(), "b".to_owned()],
@@ -216,13 +237,17 @@ mod tests {
             rows,
         };
         let text = report.markdown();
-        let expected = "| 2,000 (2,000 to 2,000) | 1,000 (1,000 to 1,000) | **2.00 (2.00 to 2.00)** | - | 40,000 (40,000 to \
-                        40,000) | **20.0 (20.0 to 20.0)** |";
-        assert!(text.contains(expected), "{text}");
-        assert!(
-            text.contains("| tinker-client | 50.0 | 1.00 | 3.00 | 5.00 | 10.0 |"),
-            "{text}"
-        );
+        for expected in [
+            "| 2,000 (2,000 to 2,000) | 1,000 (1,000 to 1,000) | **2.00 (2.00 to 2.00)** | 40,000 (40,000 to 40,000) | \
+             **20.0 (20.0 to 20.0)** |",
+            "| tinker-client | 50.0 | 1.00 | 3.00 | 5.00 | 10.0 |",
+            "µs above bare hyper | at most 45 | 1,000 (1,000 to 1,000) | **no** |",
+            "times this client | at least 6 | 20.0 (20.0 to 20.0) | yes |",
+            "times bare hyper | at most 1.6 | - | not measured |",
+            "| official SDK | 40.0 (40.0 to 40.0) | - | 6.00 (6.00 to 6.00) |",
+        ] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
         assert!(report.plot().1.contains("official SDK"));
     }
 }
