@@ -21,8 +21,8 @@ use crate::service::{Answer, Inner};
 
 /// Compression level of the official client.
 const LEVEL: i32 = 3;
-/// Bodies above this size are compressed on a blocking thread; below, it takes about a millisecond.
-const LARGE: usize = 256 * 1024;
+/// Bodies above this size are compressed on a blocking thread; below, it takes less than a millisecond.
+const LARGE: usize = 32 * 1024;
 
 /// Bodies that are compressed on blocking threads at a time: one for each core. More would be slower and take more memory.
 static THREADS: LazyLock<Semaphore> = LazyLock::new(|| {
