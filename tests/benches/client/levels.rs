@@ -1,4 +1,4 @@
-//! What the levels of zstd save and cost: the time from the start of the compression of a batch to the arrival of its last
+//! Savings and costs of the levels of zstd: the time from the start of the compression of a batch to the arrival of its last
 //! byte, on lines of several speeds.
 
 use std::sync::atomic::{AtomicUsize, Ordering};

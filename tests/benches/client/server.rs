@@ -65,7 +65,7 @@ fn acceptor(file: &str) -> Outcome<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// What the connections of an address are.
+/// Kind of the connections of an address.
 #[derive(Clone)]
 enum Kind {
     Plain,

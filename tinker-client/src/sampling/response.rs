@@ -9,7 +9,7 @@ use crate::wire::codec::Output;
 
 /// The result of a sample, in one of its forms.
 pub(super) trait Sampled: Output {
-    /// What is reported about the prompt.
+    /// Reported data of the prompt.
     fn prompt(&mut self) -> &mut SampleResponse;
 
     /// The ids of the sequences.

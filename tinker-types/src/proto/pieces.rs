@@ -14,7 +14,7 @@ const LARGE: usize = 4096;
 /// Bytes reserved for what is between two arrays.
 const BETWEEN: usize = 64;
 
-/// What is encoded so far: large arrays as they are, and what is between them.
+/// The pieces so far: large arrays as they are, and copies of the bytes between them.
 pub(super) struct Pieces {
     done: Vec<Bytes>,
     /// Copied bytes behind the last array.

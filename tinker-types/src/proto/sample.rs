@@ -113,7 +113,7 @@ fn decode_message(body: Bytes) -> Result<wire::SampleResponse, InvalidValue> {
     wire::SampleResponse::decode(body).map_err(|e| InvalidValue::new("", e.to_string()))
 }
 
-/// What a response reports about the prompt.
+/// The part of a response that is about the prompt.
 fn decode_prompt(message: wire::SampleResponse) -> Result<SampleResponse, InvalidValue> {
     let prompt_logprobs = message.prompt_logprobs.filter(|bytes| !bytes.is_empty());
     let prompt_logprobs = prompt_logprobs

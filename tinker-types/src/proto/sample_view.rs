@@ -14,7 +14,7 @@ pub(super) const UNUSED: f32 = -99_999.0;
 pub struct SampleView {
     /// The sequences, in the order of the request.
     pub sequences: Vec<SequenceView>,
-    /// What is reported about the prompt. Its list of sequences is empty.
+    /// Reported data of the prompt. The list of sequences in it is empty.
     pub prompt: SampleResponse,
 }
 

@@ -5,7 +5,7 @@ use anyhow::{Context as _, ensure};
 use super::workload::{Side, Workload};
 use crate::bench::stats::Samples;
 
-/// What one measurement of a workload gave, for each unit of work where it says so.
+/// Numbers of one measurement of a workload, for each unit of work where it says so.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Numbers {
     /// Processor time of a unit, in µs.
