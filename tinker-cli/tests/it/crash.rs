@@ -191,6 +191,17 @@ fn a_run_that_changed_or_is_in_use_is_not_continued() {
     child.kill().unwrap();
     child.wait().unwrap();
 
+    // As an earlier version wrote it.
+    let config = std::fs::read_to_string(work.path("run/config.json")).unwrap();
+    let older = config.replace("\"order\": 2,", "");
+    assert_ne!(config, older);
+    work.write("run/config.json", &older);
+    let refused = work.run(&["train", "resume", "run"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    let reason = "the order of the examples was version 1 and is version 2";
+    assert!(refused.stderr.contains(reason), "{}", refused.stderr);
+    work.write("run/config.json", &config);
+
     work.write_examples("data.jsonl", 41);
     let changed = work.run(&["train", "resume", "run"]);
     assert_eq!(changed.code, 2, "{}", changed.stderr);

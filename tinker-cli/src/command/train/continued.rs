@@ -57,11 +57,13 @@ impl Continued {
         let orders = [settings.order, Order::VERSION].map(|version| format!("version {version}"));
         let [order, own_order] = orders.each_ref().map(|version| Some(version.as_str()));
         let data = Some(settings.data_sha256.as_str());
-        for (what, before, now) in [
-            ("model", Some(settings.model.as_str()), Some(model)),
-            ("data", data, Some(data_sha256)),
-            ("held-out file", held_out, held_out_sha256),
-            ("order of the examples", order, own_order),
+        let restore = "restore it";
+        let version = "continue it with the version that began it";
+        for (what, before, now, fix) in [
+            ("model", Some(settings.model.as_str()), Some(model), restore),
+            ("data", data, Some(data_sha256), restore),
+            ("held-out file", held_out, held_out_sha256, restore),
+            ("order of the examples", order, own_order, version),
         ] {
             if before == now {
                 continue;
@@ -70,7 +72,7 @@ impl Continued {
             let changed = format!("the {what} was {} and is {}", show(before), show(now));
             if !self.allow_changes {
                 let message = format!(
-                    "{changed}; the run would not be the same, so it is refused: restore it, or add --allow-changes"
+                    "{changed}; the run would not be the same, so it is refused: {fix}, or add --allow-changes"
                 );
                 return Err(Usage(message).into());
             }
