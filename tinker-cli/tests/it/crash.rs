@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::disturbance::Disturbance;
 use crate::kills::{is_the_same_after_kills, kills, rows};
-use crate::program::Workplace;
+use crate::program::{Workplace, words};
 
 const SUPERVISED: &str =
     "train data.jsonl --steps 14 --batch-size 8 --rank 4 --save-every 4 --eval-every 5";
@@ -113,25 +113,8 @@ fn a_reward_program_that_fails_is_named_and_the_run_is_saved() {
     // Rewards for the evaluation before training and for the first steps, then the program dies.
     let program = "n=$(cat count 2>/dev/null || echo 0); echo $((n + 1)) > count; [ $n -lt 4 ] || { echo lost it >&2; exit 9; }; \
                    awk '{print NR % 2}'";
-    let run = work.run(&[
-        "train",
-        "rl",
-        "problems.jsonl",
-        "--steps",
-        "8",
-        "--batch-size",
-        "4",
-        "--group-size",
-        "4",
-        "--max-tokens",
-        "8",
-        "--rank",
-        "4",
-        "--output",
-        "run",
-        "--reward-program",
-        program,
-    ]);
+    let train = "train rl problems.jsonl --steps 8 --batch-size 4 --group-size 4 --max-tokens 8 --rank 4 --output run";
+    let run = work.run(&words(train, &["--reward-program", program]));
     assert_eq!(run.code, 1, "{}", run.stderr);
     assert!(run.stderr.contains("failed 3 times"), "{}", run.stderr);
     assert!(

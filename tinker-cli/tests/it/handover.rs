@@ -2,36 +2,19 @@
 
 use serde_json::Value;
 
-use crate::program::{Workplace, names};
+use crate::program::{Workplace, names, words};
 use crate::restart::StandIn;
 use crate::serve::Server;
 
-const TRAIN: [&str; 17] = [
-    "train",
-    "data.jsonl",
-    "--local",
-    "--data-dir",
-    "here",
-    "--steps",
-    "6",
-    "--save-every",
-    "3",
-    "--batch-size",
-    "8",
-    "--rank",
-    "4",
-    "--eval",
-    "eval.jsonl",
-    "--output",
-    "run",
-];
+const TRAIN: &str = "train data.jsonl --local --data-dir here --steps 6 --save-every 3 --batch-size 8 --rank 4 \
+                     --eval eval.jsonl --output run";
 
 /// A folder with a finished run, and its result.
 fn trained() -> (Workplace, Value) {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);
     work.write_examples("eval.jsonl", 1);
-    let run = work.run(&[&TRAIN[..], &["--json"]].concat()).json();
+    let run = work.run(&words(TRAIN, &["--json"])).json();
     (work, run)
 }
 

@@ -109,6 +109,11 @@ impl Run {
     }
 }
 
+/// Words of a command line, and more of them.
+pub(crate) fn words<'a>(line: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    line.split(' ').chain(more.iter().copied()).collect()
+}
+
 /// Names in a folder, sorted.
 pub(crate) fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder)

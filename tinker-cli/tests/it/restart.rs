@@ -14,22 +14,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::program::{Run, Workplace};
+use crate::program::{Run, Workplace, words};
 use crate::serve::Server;
 
-const TRAIN: [&str; 11] = [
-    "train",
-    "data.jsonl",
-    "--steps",
-    "24",
-    "--batch-size",
-    "8",
-    "--rank",
-    "4",
-    "--eval",
-    "eval.jsonl",
-    "--json",
-];
+const TRAIN: &str = "train data.jsonl --steps 24 --batch-size 8 --rank 4 --eval eval.jsonl --json";
 
 fn workplace() -> Workplace {
     let work = Workplace::new();
@@ -82,10 +70,13 @@ fn a_run_continues_after_a_restart_of_its_server_with_the_same_losses() {
     let server = Server::start_at(&work, &port, &data);
     let place = ["--save-every", "6", "--base-url", &server.url.clone()];
     let whole = work
-        .run(&[&TRAIN[..], &place, &["--output", "whole"]].concat())
+        .run(&words(
+            TRAIN,
+            &[&place[..], &["--output", "whole"]].concat(),
+        ))
         .json();
 
-    let restarted = [&TRAIN[..], &place, &["--output", "restarted"]].concat();
+    let restarted = words(TRAIN, &[&place[..], &["--output", "restarted"]].concat());
     let run = work.command(&restarted).spawn().unwrap();
     wait_for_steps(&work, "restarted", 8);
     drop(server);
@@ -160,10 +151,13 @@ fn a_server_that_was_away_may_have_an_older_state_and_is_not_trusted() {
     let base_url = format!("http://127.0.0.1:{port}");
     let place = ["--save-every", "6", "--base-url", &base_url];
     let whole = work
-        .run(&[&TRAIN[..], &place, &["--output", "whole"]].concat())
+        .run(&words(
+            TRAIN,
+            &[&place[..], &["--output", "whole"]].concat(),
+        ))
         .json();
     let run = work
-        .command(&[&TRAIN[..], &place, &["--output", "run"]].concat())
+        .command(&words(TRAIN, &[&place[..], &["--output", "run"]].concat()))
         .spawn()
         .unwrap();
     wait_for_steps(&work, "run", 8);
@@ -183,10 +177,7 @@ fn a_lost_run_without_a_checkpoint_ends_with_advice() {
     let data = ["--data-dir", "data"];
     let server = Server::start_at(&work, &port, &data);
     let place = ["--base-url", &server.url.clone(), "--output", "run"];
-    let run = work
-        .command(&[&TRAIN[..], &place].concat())
-        .spawn()
-        .unwrap();
+    let run = work.command(&words(TRAIN, &place)).spawn().unwrap();
     wait_for_steps(&work, "run", 2);
     drop(server);
     let _server = Server::start_at(&work, &port, &data);
