@@ -183,6 +183,20 @@ fn intermediate_checkpoints_are_saved_and_can_be_resumed() {
 }
 
 #[test]
+fn checkpoints_on_the_way_have_the_life_that_was_given() {
+    let work = Workplace::new();
+    work.write_examples("data.jsonl", 40);
+    let outcome = work.run(&train(&["--json", "--save-every", "2", "--ttl", "7d"]));
+    let outcome = outcome.json();
+    let expires = |address: &serde_json::Value| {
+        let info = work.run(&["checkpoint", "info", address.as_str().unwrap(), "--json"]);
+        info.json()["expires_at"].clone()
+    };
+    assert!(expires(&outcome["metrics"][1]["checkpoint"]).is_string());
+    assert!(expires(&outcome["checkpoint"]).is_null());
+}
+
+#[test]
 fn past_runs_are_listed_shown_and_compared() {
     let work = Workplace::new();
     work.write_examples("data.jsonl", 40);

@@ -87,6 +87,7 @@ impl CommonArgs {
         settings.eval_every = self.eval_every.map(usize::from);
         settings.save_every = self.save_every.map(usize::from);
         settings.keep = self.keep.map(usize::from);
+        settings.life = self.run.ttl;
         settings.name.clone_from(&self.name);
         settings
     }

@@ -10,6 +10,7 @@ use super::cost::PriceList;
 use super::given::Given;
 use super::run_folder::folder_error;
 use crate::exit::Usage;
+use crate::listing::parse_duration;
 
 /// Options of every recipe.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,6 +35,10 @@ pub(super) struct RunArgs {
     /// JSON file with the prices of models, in US dollars per million tokens. A budget in usd needs it.
     #[arg(long, value_name = "FILE", help_heading = "Training")]
     pub(super) prices: Option<PathBuf>,
+    /// Let the server delete the checkpoints on the way after this time: seconds, or a number with a unit (15m, 12h, 7d, 2w).
+    /// The last one has no end [default: no end].
+    #[arg(long, value_name = "TIME", value_parser = ttl, help_heading = "Training")]
+    pub(super) ttl: Option<Duration>,
     /// Start from a checkpoint of another run: its folder and the number of a step.
     #[arg(long, value_name = "RUN@STEP", conflicts_with_all = ["resume", "model", "rank", "alpha", "train"])]
     pub(super) branch: Option<Branch>,
@@ -46,6 +51,13 @@ pub(super) struct RunArgs {
     /// The settings with their origins.
     #[arg(skip)]
     pub(super) given: Given,
+}
+
+/// Parses the life of a checkpoint.
+fn ttl(text: &str) -> Result<Duration, String> {
+    let time = parse_duration(text).and_then(|time| Duration::try_from(time).ok());
+    let time = time.filter(|time| !time.is_zero());
+    time.ok_or_else(|| "give seconds, or a number with a unit: 15m, 12h, 7d, 2w".to_owned())
 }
 
 /// A checkpoint of another run.
