@@ -19,6 +19,9 @@ use crate::target::Target;
 use crate::usage::Cost;
 use crate::workload::Workload;
 
+/// Most requests in flight on one connection over HTTP/2. A server on h2 ends one with 20,000 as excessive load.
+const STREAMS: usize = 2_000;
+
 /// Sends the requests of a workload to a server.
 pub(crate) async fn run(target: &Target, workload: &Workload) -> Outcome<Cost> {
     let http = Http::new(target).await?;
@@ -28,6 +31,8 @@ pub(crate) async fn run(target: &Target, workload: &Workload) -> Outcome<Cost> {
             clients: in_flight,
             count,
         } => {
+            let connections = in_flight.div_ceil(STREAMS);
+            let http = Http::with_connections(target, connections).await?;
             let units = Replay::new(http, record(target, 1).await?);
             units.run(in_flight, count).await
         }

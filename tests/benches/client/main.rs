@@ -103,8 +103,15 @@ fn answer(
         };
         match runtime.block_on(run(target, &workload)) {
             Ok(cost) => println!("{cost}"),
-            Err(error) => println!("cannot: {error}"),
+            Err(error) => println!("cannot: {}", explained(&*error)),
         }
     }
     Ok(())
+}
+
+/// An error with its causes.
+fn explained(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let causes: Vec<String> = causes.map(ToString::to_string).collect();
+    causes.join(": ")
 }
