@@ -197,7 +197,7 @@ impl SamplingClient {
     }
 
     /// Draws sequences from a prompt as [`sample`](Self::sample) does, and leaves their arrays where they arrived: tokens and
-    /// log probabilities are read in place, and copied only if asked for. For large answers, which cost about half as much
+    /// log probabilities are read in place, and copied only if asked for. For large answers, which cost about a third less
     /// this way. The memory of the answer is kept as long as a part of it is.
     ///
     #[doc = setup!(sampling)]
