@@ -132,9 +132,9 @@ impl Compressor {
         } else {
             joined.clear();
             joined.reserve(length);
-            pieces
-                .iter()
-                .for_each(|piece| joined.extend_from_slice(piece));
+            for piece in pieces {
+                joined.extend_from_slice(piece);
+            }
             joined.as_slice()
         };
         // Room for the worst case, as zstd is faster then. Pages that are not used cost nothing.
