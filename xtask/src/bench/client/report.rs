@@ -8,6 +8,8 @@ use super::workload::{IDLE, Side};
 use crate::bench::stats::rounded;
 use crate::bench::svg::{Line, Panel, page};
 
+/// File name of the plot.
+const PLOT: &str = "client-samples.svg";
 /// Names of the sides in the tables.
 const NAMES: [&str; Side::ALL.len()] = ["tinker-client", "bare hyper", "official SDK"];
 
@@ -41,8 +43,7 @@ impl Report {
         self.write_rest(text)?;
         self.write_work(text)?;
         self.write_idle(text)?;
-        let (name, _) = self.plot();
-        writeln!(text, "\n![Processor time of a small sample]({name})")
+        writeln!(text, "\n![Processor time of a small sample]({PLOT})")
     }
 
     /// Workloads whose units are done one after another.
@@ -204,7 +205,7 @@ impl Report {
             lines: vec![line(Side::Official, "official SDK")],
         };
         (
-            "client-samples.svg".to_owned(),
+            PLOT.to_owned(),
             page(
                 "µs of processor time for a small sample",
                 &[compiled, official],
