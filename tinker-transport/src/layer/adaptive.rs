@@ -5,12 +5,11 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{Request, StatusCode};
+use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::around::{Around, tower_layer};
-use crate::body::Body;
 use crate::error::{Kind, Stage};
 use crate::flow::aimd::Aimd;
 use crate::flow::class::{Class, PerClass};
@@ -18,6 +17,7 @@ use crate::mutex::lock;
 use crate::observe::event::Event;
 use crate::observe::observer::Observers;
 use crate::request::call::Call;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 const INITIAL: usize = 20;
@@ -115,7 +115,7 @@ impl Default for AdaptiveLayer {
 tower_layer!(AdaptiveLayer makes Adaptive);
 
 impl Around for AdaptiveLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let call = Call::of(request);
         let Some(room) = self.room(call.class) else {
             return inner.run(request).await;

@@ -17,6 +17,7 @@ use crate::flow::limits::ClassLimits;
 use crate::observe::event::Event;
 use crate::observe::observer::Observers;
 use crate::request::call::Call;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Concurrent samples while the server throttles, and the factor applied to their weight.
@@ -105,7 +106,9 @@ impl AdmissionLayer {
     }
 
     /// Waits for permits.
-    async fn admit(&self, call: &Call, weight: u64) -> Result<Permits<'_>, TransportError> {
+    async fn admit(&self, request: &Request<Body>) -> Result<Permits<'_>, TransportError> {
+        let call = Call::find(request);
+        let weight = call.weight_of(request);
         let is_careful =
             call.class == Class::Sample && self.gate.as_ref().is_some_and(Gate::is_throttled);
         let room = self.rooms.get(call.class);
@@ -130,10 +133,8 @@ impl AdmissionLayer {
 tower_layer!(AdmissionLayer makes Admission);
 
 impl Around for AdmissionLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
-        let call = Call::of(request);
-        let weight = call.weight_of(request);
-        let _permits = self.admit(&call, weight).await?;
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
+        let _permits = self.admit(request).await?;
         inner.run(request).await
     }
 }

@@ -8,6 +8,7 @@ use tower::Service;
 
 use crate::body::Body;
 use crate::error::TransportError;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Foreign, HttpService, Inner, ResponseFuture};
 
 /// An async function around the rest of a stack. A layer of this crate implements only this;
@@ -16,14 +17,14 @@ pub(crate) trait Around: Clone + Send + Sync + 'static {
     /// Processes one request and passes it to `inner`.
     fn around(
         &self,
-        request: &mut Request<Body>,
+        request: &mut Outgoing,
         inner: &impl Inner,
     ) -> impl Future<Output = Answer> + Send;
 }
 
 /// An optional layer.
 impl<L: Around> Around for Option<L> {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         match self {
             Some(layer) => layer.around(request, inner).await,
             None => inner.run(request).await,
@@ -48,7 +49,7 @@ impl<L, S> Wrapped<L, S> {
 }
 
 impl<L: Around, S: Inner> Inner for Wrapped<L, S> {
-    fn run(&self, request: &mut Request<Body>) -> impl Future<Output = Answer> + Send {
+    fn run(&self, request: &mut Outgoing) -> impl Future<Output = Answer> + Send {
         self.layer.around(request, &self.inner)
     }
 }
@@ -62,8 +63,9 @@ impl<L: Around, S: HttpService> Service<Request<Body>> for Wrapped<L, S> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
+    fn call(&mut self, request: Request<Body>) -> ResponseFuture {
         let (layer, inner) = (self.layer.clone(), Foreign(self.inner.clone()));
+        let mut request = Outgoing::new(request);
         Box::pin(async move { layer.around(&mut request, &inner).await })
     }
 }

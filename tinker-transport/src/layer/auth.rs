@@ -11,6 +11,7 @@ use crate::body::Body;
 use crate::credential::{Credential, CredentialError, Token};
 use crate::error::{Kind, Stage, TransportError};
 use crate::request::call::Call;
+use crate::request::outgoing::Outgoing;
 use crate::request::spare::Spare;
 use crate::service::{Answer, Inner};
 
@@ -94,7 +95,7 @@ impl AuthLayer {
 }
 
 impl Around for AuthLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         if !is_at_home(request) || request.headers().contains_key(&self.header) {
             return inner.run(request).await;
         }
@@ -113,7 +114,7 @@ impl Around for AuthLayer {
             let Some(token) = self.renewed(&response, &token).await? else {
                 return Ok(response);
             };
-            *request = spare.into_request();
+            request.set(spare.to_request());
             self.attach(request, &token, Stage::Answered)?;
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::request::base_url::BaseUrl;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Turns `/api/v1/...` into a complete URI.
@@ -42,7 +43,7 @@ impl BaseLayer {
 tower_layer!(BaseLayer makes Base);
 
 impl Around for BaseLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         if !self.base.is_home_of(request.uri()) {
             request.extensions_mut().insert(Elsewhere);
         }

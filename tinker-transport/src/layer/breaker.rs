@@ -5,10 +5,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{Request, Uri};
+use http::Uri;
 
 use super::around::{Around, tower_layer};
-use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::flow::circuit::{Circuit, Refusal, Rules};
 use crate::flow::class::Class;
@@ -17,6 +16,7 @@ use crate::observe::event::{BreakerChange, Event};
 use crate::observe::observer::Observers;
 use crate::policy::{Disposition, Outcome};
 use crate::request::call::Call;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// A circuit breaker: refuses requests for a while after too many recent failures.
@@ -134,7 +134,7 @@ impl BreakerLayer {
 tower_layer!(BreakerLayer makes Breaker);
 
 impl Around for BreakerLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let call = Call::of(request);
         let subject = self.subject(call.class, request.uri());
         let circuit = self.circuit(&subject);

@@ -1,10 +1,11 @@
 //! Layer that reads responses completely within a try.
 
-use http::{Request, Response};
+use http::Response;
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::request::call::Call;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Reads the response body within the attempt if the [`Call`] requests it.
@@ -28,7 +29,7 @@ impl CollectLayer {
 tower_layer!(CollectLayer makes Collect);
 
 impl Around for CollectLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let limit = request
             .extensions()
             .get()

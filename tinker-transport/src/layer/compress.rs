@@ -5,15 +5,15 @@ use std::io;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderValue, Request};
 use tokio::sync::Semaphore;
 use zstd::zstd_safe::{CCtx, CParameter, compress_bound, get_error_name};
 
 use super::around::{Around, tower_layer};
-use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::request::call::{Call, Compression};
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Compression level of the official client.
@@ -57,7 +57,7 @@ impl CompressLayer {
 tower_layer!(CompressLayer makes Compress);
 
 impl Around for CompressLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let level = match Call::find(request).compression {
             Compression::None => None,
             Compression::Zstd => Some(LEVEL),
@@ -149,6 +149,7 @@ impl Compressor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::Body;
     use crate::fixture::{request, scripted};
     use crate::flow::class::Class;
 

@@ -4,14 +4,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
-use http::{HeaderValue, Request};
 use http_body::{Body as _, Frame};
 use zstd::stream::raw::{Decoder, InBuffer, Operation, OutBuffer};
 
 use super::around::{Around, tower_layer};
 use crate::body::Body;
 use crate::error::{BoxError, Kind, Stage, TransportError};
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Bytes decoded at a time.
@@ -37,7 +38,7 @@ impl DecompressLayer {
 tower_layer!(DecompressLayer makes Decompress);
 
 impl Around for DecompressLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let is_ours = !request.headers().contains_key(ACCEPT_ENCODING);
         if is_ours {
             request

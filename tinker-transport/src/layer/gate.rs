@@ -13,6 +13,7 @@ use crate::observe::event::{Event, GateChange};
 use crate::observe::observer::Observers;
 use crate::policy::{Held, Waited};
 use crate::request::call::{Billing, Call};
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Waits at a shared [`Gate`] before each try, and reports 429 and 402 to it.
@@ -51,32 +52,37 @@ impl GateLayer {
         with_observers(observers: Observers) => observers = observers;
     }
 
-    fn report(&self, call: &Call, change: GateChange) {
+    fn report(&self, visit: &Visit, change: GateChange) {
         self.observers.emit(|| Event::Gate {
-            operation: call.operation,
-            class: call.class,
+            operation: visit.operation,
+            class: visit.class,
             change,
         });
     }
 
     /// Waits until the gate is open. Returns how long that took.
-    async fn pass(&self, call: &Call) -> Result<Duration, TransportError> {
-        if !self.gate.is_closed(call) {
+    async fn pass(
+        &self,
+        request: &Request<Body>,
+        visit: &Visit,
+    ) -> Result<Duration, TransportError> {
+        let call = Call::find(request);
+        if !self.gate.is_closed(&call) {
             return Ok(Duration::ZERO);
         }
-        self.report(call, GateChange::Holding);
-        let waited = call.before_deadline(self.gate.opened(call)).await?;
-        self.report(call, GateChange::Passed(waited));
+        self.report(visit, GateChange::Holding);
+        let waited = call.before_deadline(self.gate.opened(&call)).await?;
+        self.report(visit, GateChange::Passed(waited));
         Ok(waited)
     }
 
     /// Closes the gate if the response requires it. True: the request will be sent again.
-    fn learn(&self, call: &Call, weight: u64, status: StatusCode) -> bool {
+    fn learn(&self, visit: &Visit, status: StatusCode) -> bool {
         let change = match status {
-            StatusCode::TOO_MANY_REQUESTS if call.class == Class::Sample => {
-                GateChange::Throttled(self.gate.throttle(weight))
+            StatusCode::TOO_MANY_REQUESTS if visit.class == Class::Sample => {
+                GateChange::Throttled(self.gate.throttle(visit.weight))
             }
-            StatusCode::PAYMENT_REQUIRED if call.billing == Billing::Pause => {
+            StatusCode::PAYMENT_REQUIRED if visit.billing == Billing::Pause => {
                 match self.gate.pause(self.pause_limit) {
                     Some(step) => GateChange::Paused(step),
                     None => return false,
@@ -84,25 +90,44 @@ impl GateLayer {
             }
             _ => return false,
         };
-        self.report(call, change);
+        self.report(visit, change);
         true
+    }
+}
+
+/// Properties of a request that are needed when its response is known.
+struct Visit {
+    operation: &'static str,
+    class: Class,
+    billing: Billing,
+    weight: u64,
+}
+
+impl Visit {
+    fn of(request: &Request<Body>) -> Self {
+        let call = Call::find(request);
+        Self {
+            operation: call.operation,
+            class: call.class,
+            billing: call.billing,
+            weight: call.weight_of(request),
+        }
     }
 }
 
 tower_layer!(GateLayer makes Gated);
 
 impl Around for GateLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
-        let call = Call::of(request);
-        let weight = call.weight_of(request);
-        let waited = self.pass(&call).await?;
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
+        let visit = Visit::of(request);
+        let waited = self.pass(request, &visit).await?;
         let mut result = inner.run(request).await;
         match &mut result {
             Ok(response) => {
                 if !waited.is_zero() {
                     response.extensions_mut().insert(Waited(waited));
                 }
-                if self.learn(&call, weight, response.status()) {
+                if self.learn(&visit, response.status()) {
                     response.extensions_mut().insert(Held);
                 }
             }

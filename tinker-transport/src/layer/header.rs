@@ -10,6 +10,7 @@ use super::base::is_at_home;
 use crate::body::Body;
 use crate::flow::class::Class;
 use crate::request::call::Call;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Tells the server that this client waits and retries after a 429 on a sample.
@@ -70,7 +71,7 @@ impl HeaderLayer {
 tower_layer!(HeaderLayer makes Header);
 
 impl Around for HeaderLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         self.complete(request);
         inner.run(request).await
     }

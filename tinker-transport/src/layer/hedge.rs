@@ -8,16 +8,15 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
-use http::Request;
 use tokio::time::Instant;
 
 use super::around::{Around, tower_layer};
-use crate::body::Body;
 use crate::mutex::lock;
 use crate::observe::event::Event;
 use crate::observe::observer::Observers;
 use crate::policy::{Disposition, Outcome};
 use crate::request::call::Call;
+use crate::request::outgoing::Outgoing;
 use crate::request::replay::Replay;
 use crate::request::spare::Spare;
 use crate::service::{Answer, Inner};
@@ -133,7 +132,7 @@ impl HedgeLayer {
 tower_layer!(HedgeLayer makes Hedge);
 
 impl Around for HedgeLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let call = Call::of(request);
         let is_read = request.method().is_safe() && call.replay == Replay::Safe;
         let Some(spare) = Spare::of(request).filter(|_| is_read) else {
@@ -150,7 +149,7 @@ impl Around for HedgeLayer {
             Some(result) => (result, None),
             None if !self.spend() => (first.await, None),
             None => {
-                let mut again = spare.into_request();
+                let mut again = Outgoing::new(spare.to_request());
                 let second = pin!(inner.run(&mut again));
                 let (result, has_won) = race(first, second).await;
                 (result, Some(has_won))

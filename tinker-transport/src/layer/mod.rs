@@ -13,10 +13,10 @@
 //! | [`HedgeLayer`], [`BreakerLayer`], [`AdaptiveLayer`] | in this order, if enabled | a hedge is a request that the
 //! other two must see |
 //! | [`BaseLayer`] | outside auth and headers | both must know whether a request leads to another server |
+//! | [`RedirectLayer`] | inside base | a redirect may lead to another server, too |
 //! | [`AuthLayer`], [`HeaderLayer`] | inside retry | a credential may change between tries |
 //! | [`TimeoutLayer`] | inside retry | a slow try must not use up the time of the call |
 //! | [`CompressLayer`], [`DecompressLayer`] | near the wire | the outer layers see uncompressed bodies |
-//! | [`RedirectLayer`] | next to the leaf | it must see the credential to remove it |
 //!
 //! User layers go outside all of it (`call_layer`) or just outside base (`attempt_layer`).
 //! The simplest way to write one is [`from_fn`].

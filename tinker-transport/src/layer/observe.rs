@@ -1,14 +1,13 @@
 //! Observation layer.
 
-use http::Request;
 use tokio::time::Instant;
 
 use super::around::{Around, tower_layer};
 use super::scope::{Scope, Subject};
-use crate::body::Body;
 use crate::observe::event::{End, Event, Observation};
 use crate::observe::observer::Observers;
 use crate::policy::Effort;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Reports the end of every call or attempt to observers, also if its caller dropped it.
@@ -42,7 +41,7 @@ impl ObserveLayer {
 tower_layer!(ObserveLayer makes Observe);
 
 impl Around for ObserveLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         // Without observers, not even the clock is read.
         let watch = (!self.observers.is_empty()).then(|| Watch {
             layer: self,

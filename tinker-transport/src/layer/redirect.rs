@@ -7,9 +7,11 @@ use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Uri};
 use url::Url;
 
 use super::around::{Around, tower_layer};
+use super::base::{Elsewhere, is_at_home};
 use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::request::call::Call;
+use crate::request::outgoing::Outgoing;
 use crate::request::spare::Spare;
 use crate::service::{Answer, Inner};
 
@@ -25,12 +27,15 @@ const HARMLESS: [HeaderName; 4] = [ACCEPT, ACCEPT_ENCODING, RANGE, USER_AGENT];
 ///   credential, no other header. Signed download links work this way.
 /// - Never from https to http, and never with a body that is a stream.
 ///
+/// - A request that has left its origin is marked as one to another server, also on the way back: the inner layers add no
+///   credential and no configured headers.
+///
 /// A redirect that is not followed is returned unchanged, as a 3xx response with its `Location`. A [`Call`] can request
 /// that.
 ///
 /// # Order
-/// Next to the leaf. Wrong: outside [`AuthLayer`](super::AuthLayer), which would attach the key again on each hop. A
-/// leaf that follows redirects by itself defeats this layer.
+/// Inside [`BaseLayer`](super::BaseLayer), so that the URI is complete; outside of the layers that add to a request, so that
+/// each hop gets what its server may see. Wrong: a leaf that follows redirects by itself, with the key.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RedirectLayer;
 
@@ -44,24 +49,35 @@ impl RedirectLayer {
 tower_layer!(RedirectLayer makes Redirect);
 
 impl Around for RedirectLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let call = request.extensions().get::<Call>();
         if call.is_some_and(|call| !call.follows_redirects) {
             return inner.run(request).await;
         }
+        // The copy of the retry layer lacks the mark of a request to another server. Others are rare, and boxed so that all
+        // calls do not reserve space for them.
+        let mut is_shared = is_at_home(request) && request.copy.is_some();
+        let mut own = None;
         for _ in 0..=HOPS {
-            let again = Spare::of(request);
+            if !is_shared {
+                own = Spare::of(request).map(Box::new);
+            }
+            let from = request.uri().clone();
             let response = inner.run(request).await?;
-            let Some((target, again)) = again.and_then(|again| {
-                let target = location(again.uri(), &response)?;
-                Some((target, again))
-            }) else {
-                return Ok(response);
+            let copy = if is_shared {
+                request.copy.as_ref()
+            } else {
+                own.as_deref()
             };
-            match follow(again.into_request(), response.status(), target) {
-                Some(next) => *request = next,
+            let next = copy.and_then(|copy| {
+                let target = location(&from, &response)?;
+                follow(copy.to_request(), &from, response.status(), target)
+            });
+            match next {
+                Some(next) => request.set(next),
                 None => return Ok(response),
             }
+            is_shared = false;
         }
         let what = format!("the server redirected more than {HOPS} times");
         Err(TransportError::new(Kind::Request, Stage::Answered, what))
@@ -80,10 +96,11 @@ fn location(from: &Uri, response: &Response<Body>) -> Option<Url> {
 /// Turns `request` into the next one; `None` if it must not be sent.
 fn follow(
     mut request: Request<Body>,
+    from: &Uri,
     status: StatusCode,
     mut target: Url,
 ) -> Option<Request<Body>> {
-    let here = Url::parse(&request.uri().to_string()).ok()?;
+    let here = Url::parse(&from.to_string()).ok()?;
     let becomes_get = match status {
         StatusCode::SEE_OTHER => request.method() != Method::HEAD,
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND => request.method() == Method::POST,
@@ -97,6 +114,7 @@ fn follow(
             return None;
         }
         *request.headers_mut() = harmless(request.headers());
+        request.extensions_mut().insert(Elsewhere);
     }
     target.set_fragment(None);
     *request.uri_mut() = target.as_str().parse().ok()?;

@@ -21,6 +21,7 @@ use crate::observe::observer::Observers;
 use crate::policy::{Disposition, Effort, Outcome, Policy, Verdict, Waited};
 use crate::request::call::Call;
 use crate::request::idempotency::{self, IDEMPOTENCY_KEY};
+use crate::request::outgoing::Outgoing;
 use crate::request::spare::Spare;
 use crate::service::{Answer, Inner};
 
@@ -109,23 +110,21 @@ tower_layer!(RetryLayer makes Retry);
 
 impl Around for RetryLayer {
     // `tower::retry` clones policy, service and request for each try, and boxes. Here only the request is copied.
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let (mut tries, now) = (Tries::new(self, request), Duration::ZERO);
+        request.copy = Spare::of(request);
         loop {
-            let spare = Spare::of(request);
             let mut result = tries.watched(now, pin!(inner.run(request))).await;
-            let Some(again) = spare else {
-                return tries.finish(result);
-            };
-            match tries.after(&mut result) {
-                Next::Nothing => return tries.finish(result),
-                Next::AtOnce => {}
-                Next::After(pause) => {
+            let can_repeat = request.copy.is_some();
+            match can_repeat.then(|| tries.after(&mut result)) {
+                None | Some(Next::Nothing) => return tries.finish(result),
+                Some(Next::AtOnce) => {}
+                Some(Next::After(pause)) => {
                     let wait = pause.wait;
                     tries.watched(wait, pause.pass(&self.shared.budget)).await;
                 }
             }
-            *request = tries.again(again);
+            tries.again(request);
         }
     }
 }
@@ -350,13 +349,14 @@ impl<'a> Tries<'a> {
     }
 
     /// Starts the next try.
-    fn again(&mut self, spare: Spare) -> Request<Body> {
+    fn again(&mut self, request: &mut Outgoing) {
         self.before = self.elapsed();
         self.number += 1;
         self.call.attempt = self.number;
-        let mut request = spare.into_request();
+        if let Some(again) = request.copy.as_ref().map(Spare::to_request) {
+            request.set(again);
+        }
         request.extensions_mut().insert(self.call.clone());
-        request
     }
 
     /// Attaches the effort to the response or error.

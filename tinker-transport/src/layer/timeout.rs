@@ -7,7 +7,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
 use http::uri::Authority;
 use http_body::{Frame, SizeHint};
 use tokio::time::Sleep;
@@ -18,6 +17,7 @@ use crate::error::{BoxError, Kind, Stage, TransportError};
 use crate::flow::class::PerClass;
 use crate::flow::limits::ClassLimits;
 use crate::request::call::Call;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Ends a try whose response does not begin in time, and a body with a gap that is too long.
@@ -45,7 +45,7 @@ impl TimeoutLayer {
 tower_layer!(TimeoutLayer makes Timeout);
 
 impl Around for TimeoutLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let (silence, limit) = {
             let call = Call::find(request);
             let silence = call.timeout.unwrap_or(self.limits.get(call.class).timeout);

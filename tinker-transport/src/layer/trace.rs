@@ -14,6 +14,7 @@ use super::scope::{Scope, Subject};
 use crate::body::Body;
 use crate::policy::Effort;
 use crate::request::base_url::BaseUrl;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Reports calls or attempts to `tracing`, at level debug.
@@ -74,7 +75,7 @@ impl TraceLayer {
 tower_layer!(TraceLayer makes Trace);
 
 impl Around for TraceLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         match self.scope {
             Scope::Call => {
                 let span = call_span(request, self.server.as_ref());

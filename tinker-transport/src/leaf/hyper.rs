@@ -17,6 +17,7 @@ use super::network::Leaf;
 use super::proxy::is_socks;
 use crate::body::Body;
 use crate::error::TransportError;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner, always_ready};
 use crate::stack::config::TransportConfig;
 
@@ -55,8 +56,8 @@ always_ready!(Network, |network, request| {
 
 /// For the default stack, without the box of the service's future.
 impl Inner for Network {
-    async fn run(&self, request: &mut Request<Body>) -> Answer {
-        self.leaf.send(std::mem::take(request)).await
+    async fn run(&self, request: &mut Outgoing) -> Answer {
+        self.leaf.send(request.take()).await
     }
 }
 

@@ -98,15 +98,14 @@ impl<C: HttpClient> Leaf<C> {
         state_length(&mut request);
         let mut left = UNPROCESSED;
         loop {
-            // Only HTTP/2 servers state it. Boxed, so that other calls do not reserve space for a copy.
+            // Only HTTP/2 servers state it.
             let is_http2 = self.http2.knows(request.uri());
             let again = (is_http2 && left > 0).then(|| Spare::of(&request));
-            let again = again.flatten().map(Box::new);
-            match (self.send_once(request, is_http2).await, again) {
+            match (self.send_once(request, is_http2).await, again.flatten()) {
                 (Err(NoAnswer::Unprocessed(error)), Some(again)) => {
                     tracing::debug!(error = &error as &dyn StdError, "sending the request again");
                     left -= 1;
-                    request = again.into_request();
+                    request = again.to_request();
                     tokio::task::yield_now().await;
                 }
                 (result, _) => return result.map_err(NoAnswer::into_error),

@@ -94,12 +94,12 @@ impl Stack {
     /// Puts the stack over `leaf`, from the inside out. Without user layers it is one future per call; each slot in use
     /// adds the boxes of a [`Transport`].
     pub(crate) fn over(self, leaf: impl Inner) -> Transport {
-        let inner = Wrapped::new(RedirectLayer::new(), leaf);
-        let inner = Wrapped::new(DecompressLayer::new(), inner);
+        let inner = Wrapped::new(DecompressLayer::new(), leaf);
         let inner = Wrapped::new(CompressLayer::new(), inner);
         let inner = Wrapped::new(self.timeout, inner);
         let inner = Wrapped::new(self.header, inner);
         let inner = Wrapped::new(self.auth, inner);
+        let inner = Wrapped::new(RedirectLayer::new(), inner);
         let inner = Wrapped::new(self.base, inner);
         if self.attempt_slot.is_empty() {
             self.outer.over(inner)

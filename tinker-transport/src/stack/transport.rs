@@ -9,6 +9,7 @@ use tower::Layer;
 
 use crate::body::Body;
 use crate::error::TransportError;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, AnyHttpService, Foreign, Inner, ResponseFuture, always_ready};
 
 /// Any HTTP service behind one type without type parameters.
@@ -33,9 +34,10 @@ trait Erased: Send + Sync {
 }
 
 impl<I: Inner> Erased for I {
-    fn call(self: Arc<Self>, mut request: Request<Body>) -> ResponseFuture {
+    fn call(self: Arc<Self>, request: Request<Body>) -> ResponseFuture {
         // Made in its box: `Box::pin` moves the future of the whole stack, some kilobytes, twice.
         let place = Box::new_uninit();
+        let mut request = Outgoing::new(request);
         let future = Box::write(place, async move { self.run(&mut request).await });
         Box::into_pin(future)
     }
@@ -97,8 +99,8 @@ impl Transport {
 }
 
 impl Inner for Transport {
-    fn run(&self, request: &mut Request<Body>) -> impl Future<Output = Answer> + Send {
-        self.call(std::mem::take(request))
+    fn run(&self, request: &mut Outgoing) -> impl Future<Output = Answer> + Send {
+        self.call(request.take())
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::future::Future;
 
-use http::Request;
-
-use crate::body::Body;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 use crate::stack::transport::Transport;
 
@@ -32,7 +30,7 @@ pub fn never() -> Transport {
 struct Never;
 
 impl Inner for Never {
-    fn run(&self, _: &mut Request<Body>) -> impl Future<Output = Answer> + Send {
+    fn run(&self, _: &mut Outgoing) -> impl Future<Output = Answer> + Send {
         std::future::pending()
     }
 }

@@ -15,6 +15,7 @@ mod opt_in;
 // Proxies of SOCKS are those of the default leaf only.
 #[cfg(feature = "network")]
 mod proxies;
+mod redirects;
 mod secrets;
 #[cfg(feature = "network")]
 mod server;

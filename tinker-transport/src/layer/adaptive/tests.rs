@@ -1,6 +1,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::Request;
+
 use super::*;
+use crate::body::Body;
 use crate::fixture::{answer, events, leaf, request};
 use crate::stack::transport::Transport;
 

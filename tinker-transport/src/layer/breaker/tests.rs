@@ -1,4 +1,7 @@
+use http::Request;
+
 use super::*;
+use crate::body::Body;
 use crate::fixture::{Seen, answer, events, leaf, request, scripted};
 use crate::layer::RetryLayer;
 use crate::policy::{Effort, Policy, Verdict};

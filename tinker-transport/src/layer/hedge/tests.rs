@@ -1,4 +1,7 @@
+use http::Request;
+
 use super::*;
+use crate::body::Body;
 use crate::error::{Kind, Stage, TransportError};
 use crate::fixture::{Seen, answer, events, leaf};
 use crate::flow::class::Class;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, StatusCode};
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
@@ -22,6 +22,7 @@ use crate::body::Body;
 use crate::error::{BoxError, TransportError};
 use crate::layer::{Around, tower_layer};
 use crate::mutex::lock;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Records every exchange into a cassette, without secrets.
@@ -92,7 +93,7 @@ impl RecordLayer {
 tower_layer!(RecordLayer makes Recorded);
 
 impl Around for RecordLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let take = Take {
             tape: Arc::clone(&self.tape),
             number: self.tape.next.fetch_add(1, Ordering::Relaxed),

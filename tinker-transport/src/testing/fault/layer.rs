@@ -17,6 +17,7 @@ use crate::error::{Kind, Stage, TransportError};
 use crate::layer::{Around, tower_layer};
 use crate::mutex::lock;
 use crate::request::call::Call;
+use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner};
 
 /// Longest time a response waits to be overtaken.
@@ -177,7 +178,7 @@ impl FaultLayer {
 tower_layer!(FaultLayer makes Faulty);
 
 impl Around for FaultLayer {
-    async fn around(&self, request: &mut Request<Body>, inner: &impl Inner) -> Answer {
+    async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let fault = self.next(request);
         let answer = inner.run(request);
         let result = match fault {
