@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Uri;
 use http::uri::Scheme;
+use http::{HeaderValue, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::{SocksV4, SocksV5, Tunnel};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
@@ -64,6 +64,23 @@ impl Connector {
             proxies,
             timeout,
         }
+    }
+
+    /// Opens a connection to a server, in time.
+    pub(super) async fn connect(&self, server: Uri) -> Result<TokioIo<Stream>, BoxError> {
+        match tokio::time::timeout(self.timeout, self.clone().open(server)).await {
+            Ok(stream) => Ok(TokioIo::new(stream?)),
+            Err(_) => Err(TimedOut.into()),
+        }
+    }
+
+    /// The credential for an HTTP proxy that receives the requests to a server themselves, as it does for `http://`.
+    pub(super) fn proxy_credential(&self, server: &Uri) -> Option<HeaderValue> {
+        let proxy = self.proxies.as_ref()?.intercept(server)?;
+        proxy
+            .basic_auth()
+            .filter(|_| !is_socks(proxy.uri()))
+            .cloned()
     }
 
     async fn open(mut self, server: Uri) -> Result<Stream, BoxError> {
@@ -143,13 +160,7 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, server: Uri) -> Self::Future {
         let connector = self.clone();
-        Box::pin(async move {
-            let limit = connector.timeout;
-            match tokio::time::timeout(limit, connector.open(server)).await {
-                Ok(stream) => Ok(TokioIo::new(stream?)),
-                Err(_) => Err(TimedOut.into()),
-            }
-        })
+        Box::pin(async move { connector.connect(server).await })
     }
 }
 

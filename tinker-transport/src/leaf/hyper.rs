@@ -3,20 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::PROXY_AUTHORIZATION;
-use http::uri::Scheme;
-use http::{HeaderValue, Request, Response, Uri};
-use hyper::body::Incoming;
+use http::{Request, Response};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::client::{ClientError, Failure, HttpClient, KEEP_ALIVE, Setup};
 use super::connector::{Connector, TimedOut};
+use super::http1::{Failed, Http1, Reading};
 use super::network::Leaf;
-use super::proxy::is_socks;
 use crate::body::Body;
-use crate::error::TransportError;
+use crate::error::{BoxError, TransportError};
 use crate::request::outgoing::Outgoing;
 use crate::service::{Answer, Inner, always_ready};
 use crate::stack::config::TransportConfig;
@@ -69,29 +65,16 @@ impl fmt::Debug for Network {
 
 /// A client with its connections.
 struct HyperClient {
+    /// For `https://`, where the server chooses the version.
     client: Client<Connector, Body>,
-    proxies: Option<Arc<Matcher>>,
-}
-
-impl HyperClient {
-    /// The credential for an HTTP proxy that receives the request itself, as it does for `http://`.
-    fn proxy_credential(&self, uri: &Uri) -> Option<HeaderValue> {
-        if uri.scheme() != Some(&Scheme::HTTP) {
-            return None;
-        }
-        let proxy = self.proxies.as_ref()?.intercept(uri)?;
-        proxy
-            .basic_auth()
-            .filter(|_| !is_socks(proxy.uri()))
-            .cloned()
-    }
+    /// For `http://`.
+    clear: Http1,
 }
 
 impl HttpClient for HyperClient {
-    type Body = Incoming;
+    type Body = Reading;
 
     fn build(setup: Setup<'_>) -> Result<Self, TransportError> {
-        let proxies = setup.proxy.matcher();
         let mut builder = Client::builder(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -99,38 +82,49 @@ impl HttpClient for HyperClient {
             .http2_keep_alive_interval(KEEP_ALIVE)
             .http2_keep_alive_timeout(KEEP_ALIVE)
             .http2_only(setup.is_http2);
-        let connector = Connector::new(setup.tls, proxies.clone(), setup.connect_timeout);
+        let connector = Connector::new(setup.tls, setup.proxy.matcher(), setup.connect_timeout);
         Ok(Self {
-            client: builder.build(connector),
-            proxies,
+            client: builder.build(connector.clone()),
+            clear: Http1::new(connector),
         })
     }
 
-    async fn send(&self, mut request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
+    async fn send(&self, request: Request<Body>) -> Result<Response<Reading>, ClientError> {
         let uri = request.uri();
-        let is_complete = matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.host().is_some_and(|host| !host.is_empty());
-        if !is_complete {
-            return Err(ClientError {
+        let has_host = uri.host().is_some_and(|host| !host.is_empty());
+        match uri.scheme_str() {
+            Some("http") if has_host => {
+                let result = self.clear.send(request).await;
+                result.map_err(|failed| match failed {
+                    Failed::Connect(source) => unconnected(source),
+                    Failed::Exchange(error) => broken(error.into()),
+                })
+            }
+            Some("https") if has_host => match self.client.request(request).await {
+                Ok(response) => Ok(response.map(Reading::driven)),
+                Err(error) if error.is_connect() => Err(unconnected(error.into())),
+                Err(error) => Err(broken(error.into())),
+            },
+            _ => Err(ClientError {
                 failure: Failure::Request,
                 source: "the URI has no http:// or https://, or no host".into(),
-            });
+            }),
         }
-        if let Some(credential) = self.proxy_credential(uri) {
-            request
-                .headers_mut()
-                .insert(PROXY_AUTHORIZATION, credential);
-        }
-        self.client.request(request).await.map_err(|error| {
-            let failure = match &error {
-                error if !error.is_connect() => Failure::Connection,
-                error if TimedOut::is_cause_of(error) => Failure::ConnectTimeout,
-                _ => Failure::Connect,
-            };
-            ClientError {
-                failure,
-                source: error.into(),
-            }
-        })
+    }
+}
+
+fn unconnected(source: BoxError) -> ClientError {
+    let failure = if TimedOut::is_cause_of(&*source) {
+        Failure::ConnectTimeout
+    } else {
+        Failure::Connect
+    };
+    ClientError { failure, source }
+}
+
+fn broken(source: BoxError) -> ClientError {
+    ClientError {
+        failure: Failure::Connection,
+        source,
     }
 }

@@ -4,6 +4,8 @@ mod client;
 #[cfg(feature = "network")]
 mod connector;
 mod failure;
+#[cfg(feature = "network")]
+mod http1;
 mod http2;
 #[cfg(feature = "network")]
 mod hyper;

@@ -49,6 +49,11 @@ impl Stream {
         self
     }
 
+    /// Whether a proxy receives the requests.
+    pub(super) fn is_for_proxy(&self) -> bool {
+        self.is_for_proxy
+    }
+
     fn is_http2(&self) -> bool {
         let protocol = match &self.kind {
             Kind::Tcp(_) => None,

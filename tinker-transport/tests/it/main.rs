@@ -3,6 +3,8 @@
 
 #[cfg(feature = "network")]
 mod certificate;
+#[cfg(feature = "network")]
+mod connections;
 mod dropping;
 mod examples;
 mod exchange;
