@@ -1,10 +1,11 @@
 //! Groups of operations: those of one model, or of one sampler.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tinker_types::QueueState;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -35,6 +36,8 @@ struct State {
     last_progress: Instant,
     pause_logged: Option<Instant>,
     stuck_reported: Option<Instant>,
+    /// The task that warns, while there are operations.
+    watcher: Option<AbortHandle>,
 }
 
 impl State {
@@ -68,6 +71,7 @@ impl Group {
                 last_progress: Instant::now(),
                 pause_logged: None,
                 stuck_reported: None,
+                watcher: None,
             }),
         })
     }
@@ -81,17 +85,24 @@ impl Group {
         &self.events
     }
 
-    /// Adds an operation until the returned guard is dropped.
-    pub(crate) fn enter(&self, progress: Arc<Progress>) -> Membership<'_> {
+    /// Adds an operation until the returned guard is dropped. Needs a runtime.
+    pub(crate) fn enter(self: Arc<Self>, progress: Arc<Progress>) -> Membership {
         let mut state = self.state();
         if state.in_flight.is_empty() {
             state.last_progress = Instant::now();
         }
         let number = state.started;
         state.started += 1;
-        state.in_flight.insert(number, progress);
+        state.in_flight.insert(number, Arc::clone(&progress));
+        // One task for all operations: a timer for each would cost as much as their registration here.
+        if state.watcher.as_ref().is_none_or(AbortHandle::is_finished) {
+            let watcher = tokio::spawn(watch(Arc::downgrade(&self)));
+            state.watcher = Some(watcher.abort_handle());
+        }
+        drop(state);
         Membership {
             group: self,
+            progress,
             number,
         }
     }
@@ -125,30 +136,24 @@ impl Group {
         tracing::warn!(state = %queue, reason, "{} is paused", self.subject);
     }
 
-    /// Warns repeatedly while no operation makes progress.
-    pub(crate) async fn warn_when_stuck(&self) -> std::convert::Infallible {
+    /// Warns if no operation has made progress for long. Returns the time of the next check; `None` if no operation is left.
+    fn check_progress(&self) -> Option<Instant> {
         let limit = self.events.stuck_after();
-        loop {
-            let last = self.state().last_activity();
-            match last.checked_add(limit) {
-                Some(at) => tokio::time::sleep_until(at).await,
-                None => std::future::pending().await,
-            }
-            let now = Instant::now();
-            let mut state = self.state();
-            // Every operation in flight runs this loop; the first one to wake up reports for the group.
-            if now.duration_since(state.last_activity()) < limit {
-                continue;
-            }
+        let now = Instant::now();
+        let mut state = self.state();
+        let Some(oldest) = state.in_flight.values().next().cloned() else {
+            state.watcher = None;
+            return None;
+        };
+        if now.duration_since(state.last_activity()) >= limit {
             state.stuck_reported = Some(now);
             let quiet = now.duration_since(state.last_progress);
             let count = state.in_flight.len();
-            let oldest = state.in_flight.values().next().cloned();
             drop(state);
-            if let Some(oldest) = oldest {
-                self.report_stuck(&oldest, quiet, count);
-            }
+            self.report_stuck(&oldest, quiet, count);
+            return now.checked_add(limit);
         }
+        state.last_activity().checked_add(limit)
     }
 
     fn report_stuck(&self, oldest: &Progress, quiet: Duration, count: usize) {
@@ -176,15 +181,39 @@ impl Group {
     }
 }
 
-/// Membership of an operation in a group; ends on drop.
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(watcher) = self.state().watcher.take() {
+            watcher.abort();
+        }
+    }
+}
+
+/// Warns repeatedly while no operation of a group makes progress. Ends when the group has no operation left.
+async fn watch(group: Weak<Group>) {
+    while let Some(next) = group.upgrade().and_then(|group| group.check_progress()) {
+        tokio::time::sleep_until(next).await;
+    }
+}
+
+/// Membership of an operation in a group; ends on drop, as does the operation.
 #[derive(Debug)]
-pub(crate) struct Membership<'a> {
-    group: &'a Group,
+pub(crate) struct Membership {
+    group: Arc<Group>,
+    progress: Arc<Progress>,
     number: u64,
 }
 
-impl Drop for Membership<'_> {
+impl Membership {
+    /// Ends the membership. Returns the group.
+    pub(crate) fn leave(self) -> Arc<Group> {
+        Arc::clone(&self.group)
+    }
+}
+
+impl Drop for Membership {
     fn drop(&mut self) {
+        self.progress.end();
         self.group.state().in_flight.remove(&self.number);
     }
 }

@@ -3,20 +3,20 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::Stream;
 use futures_util::future::{Either, select};
 use futures_util::stream::unfold;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 use tracing::Instrument;
 
 use crate::error::{Closed, Error, TimedOut};
 use crate::observe::reach::Reach;
-use crate::operation::{tracker::Tracker, waiting::Waiting};
+use crate::operation::{progress::Progress, tracker::Tracker, waiting::Waiting};
 
 /// The handle of an operation that is already in flight. Await it for the result.
 ///
@@ -60,8 +60,7 @@ enum State<T> {
     Refused(Option<Error>),
     Running {
         task: JoinHandle<Result<T, Error>>,
-        method: &'static str,
-        waiting: watch::Receiver<Waiting>,
+        progress: Arc<Progress>,
         reach: Reach,
         cancels: bool,
         limit: Option<Limit>,
@@ -90,15 +89,14 @@ impl<T: Send + 'static> Pending<T> {
         operation: impl Future<Output = Result<T, Error>> + Send + 'static,
         cancels: bool,
     ) -> Self {
-        let (method, waiting) = (tracker.method(), tracker.subscribe());
+        let progress = Arc::clone(tracker.progress());
         let reach = tracker.events().reach().clone();
         // Boxed once: a future of 7 KB would be copied ten times on its way into the task.
         let task = tracker.run(Box::pin(operation));
         Self {
             state: State::Running {
                 task: tokio::spawn(task.in_current_span()),
-                method,
-                waiting,
+                progress,
                 reach,
                 cancels,
                 limit: None,
@@ -120,10 +118,10 @@ impl<T> Pending<T> {
         match &self.state {
             State::Running {
                 task,
-                waiting,
+                progress,
                 reach,
                 ..
-            } if !task.is_finished() => Some(reach.over(waiting.borrow().clone())),
+            } if !task.is_finished() => Some(reach.over(progress.get())),
             _ => None,
         }
     }
@@ -153,8 +151,10 @@ impl<T> Pending<T> {
     /// ```
     pub fn updates(&self) -> impl Stream<Item = Waiting> + Send + 'static + use<T> {
         let state = match &self.state {
-            State::Running { waiting, reach, .. } => {
-                let mut waiting = waiting.clone();
+            State::Running {
+                progress, reach, ..
+            } => {
+                let mut waiting = progress.subscribe();
                 waiting.mark_changed();
                 Some((waiting, reach.subscribe(), None))
             }
@@ -225,8 +225,7 @@ impl<T> Future for Pending<T> {
             }
             State::Running {
                 task,
-                method,
-                waiting,
+                progress,
                 reach,
                 cancels,
                 limit,
@@ -247,8 +246,8 @@ impl<T> Future for Pending<T> {
                 if *cancels {
                     task.abort();
                 }
-                let waiting = reach.over(waiting.borrow().clone());
-                let error = TimedOut::new(method, limit.time, waiting, !*cancels);
+                let waiting = reach.over(progress.get());
+                let error = TimedOut::new(progress.method(), limit.time, waiting, !*cancels);
                 Poll::Ready(Err(error.into()))
             }
         }

@@ -11,9 +11,17 @@ use crate::operation::waiting::{Waiting, WaitingFor};
 #[derive(Debug)]
 pub(crate) struct Progress {
     method: &'static str,
-    waiting: watch::Sender<Waiting>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    waiting: Waiting,
     /// Open promises: the name of the operation and the server's id of the request.
-    promises: Mutex<Vec<(&'static str, RequestId)>>,
+    promises: Vec<(&'static str, RequestId)>,
+    /// Sends changes of the reason. Made for the first receiver, as most operations have none.
+    changes: Option<watch::Sender<Waiting>>,
+    has_ended: bool,
 }
 
 impl Progress {
@@ -21,8 +29,12 @@ impl Progress {
     pub(crate) fn new(method: &'static str, reason: WaitingFor) -> Self {
         Self {
             method,
-            waiting: watch::Sender::new(Waiting::new(reason)),
-            promises: Mutex::default(),
+            state: Mutex::new(State {
+                waiting: Waiting::new(reason),
+                promises: Vec::new(),
+                changes: None,
+                has_ended: false,
+            }),
         }
     }
 
@@ -33,41 +45,55 @@ impl Progress {
 
     /// Sets the reason for waiting. An unchanged reason keeps its start time.
     pub(crate) fn set(&self, reason: WaitingFor) {
-        self.waiting.send_if_modified(|waiting| {
-            let is_changed = waiting.reason != reason;
-            if is_changed {
-                *waiting = Waiting::new(reason);
+        let mut state = self.state();
+        if state.waiting.reason != reason {
+            state.waiting = Waiting::new(reason);
+            if let Some(changes) = &state.changes {
+                changes.send_replace(state.waiting.clone());
             }
-            is_changed
-        });
+        }
     }
 
     pub(crate) fn get(&self) -> Waiting {
-        self.waiting.borrow().clone()
+        self.state().waiting.clone()
     }
 
-    /// Changes of the reason; the channel closes when this is dropped.
+    /// Changes of the reason; the channel closes when the operation ends.
     pub(crate) fn subscribe(&self) -> watch::Receiver<Waiting> {
-        self.waiting.subscribe()
+        let mut state = self.state();
+        let changes = match state.changes.take() {
+            Some(changes) => changes,
+            None => watch::Sender::new(state.waiting.clone()),
+        };
+        let receiver = changes.subscribe();
+        state.changes = Some(changes).filter(|_| !state.has_ended);
+        receiver
+    }
+
+    /// Records the end of the operation.
+    pub(crate) fn end(&self) {
+        let mut state = self.state();
+        state.has_ended = true;
+        state.changes = None;
     }
 
     /// Records a promise of the server.
     pub(crate) fn accepted(&self, operation: &'static str, id: &RequestId) {
-        self.promises().push((operation, id.clone()));
+        self.state().promises.push((operation, id.clone()));
     }
 
     /// Records the end of a promise.
     pub(crate) fn ended(&self, id: &RequestId) {
-        self.promises().retain(|(_, other)| other != id);
+        self.state().promises.retain(|(_, other)| other != id);
     }
 
     /// The oldest open promise.
     pub(crate) fn promise(&self) -> Option<(&'static str, RequestId)> {
-        self.promises().first().cloned()
+        self.state().promises.first().cloned()
     }
 
-    fn promises(&self) -> MutexGuard<'_, Vec<(&'static str, RequestId)>> {
-        self.promises.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

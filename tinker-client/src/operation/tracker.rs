@@ -1,17 +1,14 @@
 //! The tracker of one operation.
 
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::future::{Either, select};
 use tinker_transport::Call;
 use tinker_types::RequestId;
-use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::observe::sink::EventSink;
-use crate::operation::waiting::{Waiting, WaitingFor};
+use crate::operation::waiting::WaitingFor;
 use crate::operation::{group::Group, progress::Progress};
 
 /// The progress of one operation, and the group the operation belongs to. Clones refer to the same operation.
@@ -30,20 +27,18 @@ impl Tracker {
         }
     }
 
-    /// Runs the operation, warns while its group is stuck, and reports an error to telemetry.
-    pub(crate) async fn run<T>(
+    /// Runs the operation as one of its group, and reports an error to telemetry.
+    pub(crate) fn run<T>(
         self,
         operation: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let Self { progress, group } = self;
-        let membership = group.enter(progress);
-        let result = match select(pin!(operation), pin!(group.warn_when_stuck())).await {
-            Either::Left((result, _)) => result,
-            Either::Right((never, _)) => match never {},
-        };
-        drop(membership);
-        group.note_progress();
-        group.events().outcome(result)
+    ) -> impl Future<Output = Result<T, Error>> {
+        let membership = Group::enter(self.group, self.progress);
+        async move {
+            let result = operation.await;
+            let group = membership.leave();
+            group.note_progress();
+            group.events().outcome(result)
+        }
     }
 
     /// The public method that started the operation.
@@ -70,9 +65,8 @@ impl Tracker {
         self.progress.set(reason);
     }
 
-    /// Changes of the reason; the channel closes when the operation ends.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Waiting> {
-        self.progress.subscribe()
+    pub(crate) fn progress(&self) -> &Arc<Progress> {
+        &self.progress
     }
 
     /// Records a promise of the server.

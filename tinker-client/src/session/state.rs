@@ -79,6 +79,9 @@ impl ClientState {
         &self,
         repeats: Repeats,
     ) -> Result<&Arc<Connection>, Error> {
+        if let Some(connection) = self.connection.get() {
+            return Ok(connection);
+        }
         let open = || async {
             let connection = Connection::open(&self.config, &self.source, &self.events, repeats);
             connection.await.map(Arc::new)
