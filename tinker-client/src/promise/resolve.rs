@@ -19,6 +19,7 @@ use crate::operation::{tracker::Tracker, waiting::WaitingFor};
 use crate::promise::backoff::PollBackoff;
 use crate::session::connection::Connection;
 use crate::wire::codec::{self, Output, Payload};
+use crate::wire::constant::header_value;
 use crate::wire::request::{Form, address, repeatable};
 use crate::wire::{api::Answer, request};
 
@@ -123,10 +124,7 @@ impl Promise {
             Form::Protobuf.accept(&mut request);
         }
         let headers = request.headers_mut();
-        headers.insert(
-            REQUEST_TYPE,
-            HeaderValue::from_static(self.request_type.as_str()),
-        );
+        headers.insert(REQUEST_TYPE, header_value(self.request_type.as_str()));
         headers.insert(
             REQUEST_ITERATION,
             match iteration {
@@ -134,9 +132,10 @@ impl Promise {
                 _ => HeaderValue::from(iteration),
             },
         );
+        let after = self.accepted_after;
         if iteration == 0
             && let Ok(seconds) =
-                HeaderValue::try_from(format!("{:.6}", self.accepted_after.as_secs_f64()))
+                HeaderValue::try_from(format!("{}.{:06}", after.as_secs(), after.subsec_micros()))
         {
             headers.insert(PROMISE_ROUNDTRIP, seconds);
         }

@@ -4,6 +4,7 @@ pub(crate) mod api;
 pub(crate) mod blocking;
 pub(crate) mod codec;
 pub mod console;
+pub(crate) mod constant;
 mod deprecation;
 pub(crate) mod extra;
 pub(crate) mod lean;

@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::wire::codec;
+use crate::wire::constant::{self, header_value};
 
 /// The protocol version of this client: the version of the official Python SDK that it matches.
 ///
@@ -71,7 +72,7 @@ pub(crate) fn build(
 /// Names the public method that makes the call.
 fn name_method(headers: &mut HeaderMap, caller: Option<&'static str>) {
     if let Some(name) = caller {
-        headers.insert(SDK_METHOD, HeaderValue::from_static(name));
+        headers.insert(SDK_METHOD, header_value(name));
     }
 }
 
@@ -93,7 +94,7 @@ impl Form {
     }
 
     pub(crate) fn media_type(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
+        header_value(match self {
             Self::Json => "application/json",
             Self::Protobuf => proto::CONTENT_TYPE,
         })
@@ -107,10 +108,10 @@ impl Form {
 
 /// Path and query of a message. Refuses ids of dots only, which would lead to another path.
 pub(crate) fn address<E: Endpoint>(endpoint: &E) -> Result<Uri, InvalidValue> {
-    if let Some(whole) = E::WHOLE_ROUTE.filter(|whole| !whole.contains('{'))
+    if let Some(address) = E::WHOLE_ROUTE.and_then(constant::address)
         && endpoint.query().is_empty()
     {
-        return Ok(Uri::from_static(whole));
+        return Ok(address);
     }
     let path = endpoint.path();
     if path.split('/').any(|part| matches!(part, "." | "..")) {
