@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tinker_client::{
-    Config, LoraConfig, SamplingClient, SamplingSource, ServiceClient, TrainingClient,
+    AdamParams, Config, Datum, LoraConfig, Loss, SamplingClient, SamplingSource, ServiceClient,
+    TrainingClient,
 };
 use tinker_data::{Index, LengthLimit, Prompt, ReadOptions, Renderer};
 use tinker_engine::ModelConfig;
@@ -213,6 +214,26 @@ impl Bench {
         Ok(())
     }
 
+    /// Steps of a small batch without a trainer, each begun when the last one has ended.
+    async fn measure_waiting(&self) -> Result<()> {
+        let data = vec![Datum::supervised(&[1, 2, 3], &[4, 5]); 4];
+        let _before = self.clock.share();
+        for _ in 0..STEPS {
+            let pass = self
+                .training
+                .forward_backward(data.clone(), Loss::cross_entropy());
+            pass.await?;
+            self.training.optim_step(AdamParams::new(1e-3)).await?;
+        }
+        let (share, time) = self.clock.share();
+        println!(
+            "| steps awaited one by one | {:.1} | {:.1} |",
+            time.as_secs_f64(),
+            100.0 * share
+        );
+        Ok(())
+    }
+
     async fn base(&self) -> Result<SamplingClient> {
         let base = SamplingSource::BaseModel(self.model.clone());
         Ok(self.service.create_sampling_client(base).await?)
@@ -254,6 +275,7 @@ async fn main() -> Result<()> {
         model,
     };
     println!("| run of {STEPS} steps | seconds | share of work in 100 |\n|---|---|---|");
+    bench.measure_waiting().await?;
 
     let plain = Renderer::plain();
     let lines = rows(|at| format!("{{\"prompt\":\"say {at}:\",\"completion\":\" {at}\"}}\n"))?;
