@@ -26,6 +26,8 @@ use crate::printer::Printer;
 
 /// Time limit of the first request. Later requests have the limits of the client, which are minutes.
 const FIRST_ANSWER: Duration = Duration::from_secs(6);
+/// Time in which somebody notices that a run has ended early, and continues it.
+const CHECKPOINT_LIFE: Duration = Duration::from_hours(7 * 24);
 
 /// An open connection to a server or to the engine inside this program.
 #[derive(Debug)]
@@ -167,6 +169,13 @@ impl Connection {
     /// The destination, for people.
     pub(crate) fn describe(&self) -> &str {
         self.server.as_deref().unwrap_or("the local engine")
+    }
+
+    /// Life of a run's checkpoints on the way, if none is given. The hosted service charges for those that a run leaves
+    /// behind when it ends early.
+    pub(crate) fn checkpoint_life(&self) -> Option<Duration> {
+        let (config, _) = self.renewal.as_ref()?;
+        config.is_official().then_some(CHECKPOINT_LIFE)
     }
 
     /// Calls `derive` with the setting that selects the engine, so that a continuation runs there too.

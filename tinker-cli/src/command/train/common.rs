@@ -87,7 +87,6 @@ impl CommonArgs {
         settings.eval_every = self.eval_every.map(usize::from);
         settings.save_every = self.save_every.map(usize::from);
         settings.keep = self.keep.map(usize::from);
-        settings.life = self.run.ttl;
         settings.name.clone_from(&self.name);
         settings
     }
@@ -106,7 +105,7 @@ impl CommonArgs {
             given.derive_model(model);
             self.adapter.adapter().complete(&mut given);
         }
-        connection.complete(&mut |key, value, why| given.derive(key, &value, why));
+        self.run.complete(&mut given, connection);
         given
     }
 }

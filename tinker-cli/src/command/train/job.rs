@@ -162,7 +162,7 @@ impl Job<'_> {
         let mut settings = Settings::new(plan.steps, plan.learning_rate);
         settings.eval_every = plan.eval_every;
         settings.save_every = plan.save_every;
-        settings.life = self.args.run.ttl;
+        settings.life = self.args.run.life(connection);
         settings.name.clone_from(&self.args.name);
         settings.budget = self.budget;
         let mut trainer = Trainer::new(settings);

@@ -214,7 +214,9 @@ impl<S: Serialize + Copy> RecipeRun<'_, S> {
             learning_rate,
             ..
         } = self.recipe;
-        let mut trainer = Trainer::new(self.args.settings(steps, learning_rate, self.budget));
+        let mut settings = self.args.settings(steps, learning_rate, self.budget);
+        settings.life = self.args.run.life(connection);
+        let mut trainer = Trainer::new(settings);
         let notice = "stopping after the step in flight; Ctrl-C again exits at once";
         trainer.stop = Interrupt::listen(self.context.printer, notice)?.flag();
         trainer.refusals = connection.refusals();

@@ -118,7 +118,7 @@ async fn train(
     }
     let mut given = args.run.given.clone();
     plan.complete(&mut given, &rate);
-    connection.complete(&mut |key, value, why| given.derive(key, &value, why));
+    args.run.complete(&mut given, connection);
     let prices = args.run.prices(&plan.model)?;
     let budget = args.run.budget(prices.as_ref())?;
     if args.run.dry_run {

@@ -9,6 +9,7 @@ use tinker_train::{Budget, RunView};
 use super::cost::PriceList;
 use super::given::Given;
 use super::run_folder::folder_error;
+use crate::connect::Connection;
 use crate::exit::Usage;
 use crate::listing::parse_duration;
 
@@ -36,7 +37,7 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE", help_heading = "Training")]
     pub(super) prices: Option<PathBuf>,
     /// Let the server delete the checkpoints on the way after this time: seconds, or a number with a unit (15m, 12h, 7d, 2w).
-    /// The last one has no end [default: no end].
+    /// The last one has no end [default: 7d on the hosted service, which charges for them; elsewhere no end].
     #[arg(long, value_name = "TIME", value_parser = ttl, help_heading = "Training")]
     pub(super) ttl: Option<Duration>,
     /// Start from a checkpoint of another run: its folder and the number of a step.
@@ -156,6 +157,20 @@ impl FromStr for Limit {
 }
 
 impl RunArgs {
+    /// Life of the checkpoints on the way.
+    pub(super) fn life(&self, connection: &Connection) -> Option<Duration> {
+        self.ttl.or_else(|| connection.checkpoint_life())
+    }
+
+    /// Fills in the settings that follow from the server.
+    pub(super) fn complete(&self, given: &mut Given, connection: &Connection) {
+        connection.complete(&mut |key, value, why| given.derive(key, &value, why));
+        if let Some(life) = self.life(connection).filter(|_| self.ttl.is_none()) {
+            let why = "the hosted service charges for checkpoints";
+            given.derive("ttl", &life.as_secs(), why);
+        }
+    }
+
     /// The prices of a model, if a file of prices is given.
     pub(super) fn prices(&self, model: &str) -> anyhow::Result<Option<PriceList>> {
         let path = self.prices.as_deref();
