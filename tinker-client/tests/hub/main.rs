@@ -359,10 +359,11 @@ async fn offline_only_the_cache_is_used() {
     assert!(!pulled.folder.join("model.safetensors").exists());
     let sent = server.requests().len();
     let offline = Hub::new(online.config().clone().with_offline(true)).unwrap();
-    let error = pull(&offline, HubFiles::Tokenizer, &options)
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), HubErrorKind::Offline);
+    let again = pull(&offline, HubFiles::Tokenizer, &options).await.unwrap();
+    assert_eq!(again.folder, pulled.folder);
+    assert!(again.files.iter().all(|file| !file.is_new));
+    let error = pull(&offline, HubFiles::Model, &options).await;
+    assert_eq!(error.unwrap_err().kind(), HubErrorKind::Offline);
     assert_eq!(offline.cached(&repository(), "main"), Some(pulled.folder));
     assert_eq!(server.requests().len(), sent);
 }

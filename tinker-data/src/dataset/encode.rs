@@ -327,8 +327,9 @@ mod tests {
 
     #[test]
     fn errors_of_reading_and_of_encoding_are_listed_together() {
-        let text =
-            b"{\"text\": 1}\n{\"question\": \"2 + 2?\", \"answer\": \"4\"}\n{\"text\": \"a\"}\n";
+        let text = br#"{"text": 1}
+{"messages": [{"role": "user", "content": "Hi"}]}
+{"text": "ab"}"#;
         let error = datums("x.jsonl", text, &Renderer::plain(), LengthLimit::Unknown).unwrap_err();
         let lines: Vec<_> = error.lines().iter().map(LineError::line).collect();
         assert_eq!(lines, [Some(1), Some(2)], "{error}");
