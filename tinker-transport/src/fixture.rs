@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io::Write;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -131,6 +131,11 @@ impl Seen {
     }
 }
 
+/// A subscriber that nobody uses. With one subscriber in all, an event that another thread logs first is switched off for
+/// every thread if that thread has no subscriber.
+static SECOND: LazyLock<tracing::Dispatch> =
+    LazyLock::new(|| tracing::Dispatch::new(tracing_subscriber::fmt().finish()));
+
 /// Output of `tracing` on this thread.
 #[derive(Clone, Default)]
 pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -152,6 +157,7 @@ impl Write for Lines {
 
 /// Collects all output of `tracing` on this thread until the guard is dropped.
 pub(crate) fn traced() -> (Lines, DefaultGuard) {
+    LazyLock::force(&SECOND);
     let lines = Lines::default();
     let sink = lines.clone();
     let subscriber = tracing_subscriber::fmt()

@@ -10,6 +10,8 @@
 #![expect(
     clippy::print_stdout,
     clippy::disallowed_methods,
+    clippy::large_futures,
+    clippy::large_enum_variant,
     reason = "a program that measures"
 )]
 

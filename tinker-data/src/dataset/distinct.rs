@@ -186,7 +186,9 @@ mod tests {
         for count in [0, 1, 1000, 3 * CHUNK + 7] {
             // Every value below a half of the number, some of them in several chunks.
             let value = |at: usize| {
-                (at as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15) % (count as u128 / 2 + 1) << 70
+                let least =
+                    (at as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15) % (count as u128 / 2 + 1);
+                least << 70
             };
             let (mut distinct, expected) = distinct((0..count).map(value));
             assert_eq!(distinct.places.len(), count / CHUNK);

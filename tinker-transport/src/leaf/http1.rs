@@ -16,6 +16,7 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::connector::Connector;
@@ -246,9 +247,21 @@ struct Shelf(Mutex<Unused>);
 
 #[derive(Default)]
 struct Unused {
+    #[expect(
+        clippy::vec_box,
+        reason = "a connection moves between here and requests, and is large"
+    )]
     links: Vec<Box<Link>>,
-    /// A task closes those that are unused for long.
-    is_swept: bool,
+    /// The task that closes those that are unused for long.
+    sweeper: Option<AbortHandle>,
+}
+
+impl Drop for Unused {
+    fn drop(&mut self) {
+        if let Some(sweeper) = &self.sweeper {
+            sweeper.abort();
+        }
+    }
 }
 
 impl Shelf {
@@ -274,11 +287,12 @@ impl Shelf {
         link.signal.aim(Waker::noop());
         let mut unused = lock(&self.0);
         unused.links.push(link);
-        if !unused.is_swept
+        let is_swept = |sweeper: &AbortHandle| !sweeper.is_finished();
+        if !unused.sweeper.as_ref().is_some_and(is_swept)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            unused.is_swept = true;
-            runtime.spawn(sweep(Arc::downgrade(self)));
+            let sweeper = runtime.spawn(sweep(Arc::downgrade(self)));
+            unused.sweeper = Some(sweeper.abort_handle());
         }
     }
 }
@@ -295,7 +309,7 @@ async fn sweep(shelf: Weak<Shelf>) {
             .links
             .retain(|link| link.unused_since.elapsed() < IDLE);
         if unused.links.is_empty() {
-            unused.is_swept = false;
+            unused.sweeper = None;
             return;
         }
     }

@@ -24,9 +24,10 @@ pub(crate) fn run(only: Option<&str>) -> anyhow::Result<()> {
             .join("package")
             .join(format!("{}.crate", package.folder()));
         let scratch = scratch.path();
+        // Packages have one old time for all files, by which Cargo would take a changed file for the one before.
         cmd!(
             shell,
-            "tar --extract --gzip --file {file} --directory {scratch}"
+            "tar --extract --touch --gzip --file {file} --directory {scratch}"
         )
         .run()?;
     }

@@ -52,13 +52,12 @@ impl ModelConfig {
 /// machine, else known by its name.
 pub(super) fn supervised(model: &str, folder: Option<&Path>) -> Rate {
     let config = folder.and_then(ModelConfig::read);
-    let (family, size) = match &config {
-        Some(config) => (config.model_type.clone(), Some(config.hidden_size)),
-        None => {
-            let name = model.to_ascii_lowercase();
-            let size = HIDDEN_SIZES.iter().find(|(part, _)| name.contains(part));
-            (name, size.map(|(_, size)| *size))
-        }
+    let (family, size) = if let Some(config) = config {
+        (config.model_type, Some(config.hidden_size))
+    } else {
+        let name = model.to_ascii_lowercase();
+        let size = HIDDEN_SIZES.iter().find(|(part, _)| name.contains(part));
+        (name, size.map(|(_, size)| *size))
     };
     let exponent = EXPONENTS.iter().find(|(part, _)| family.contains(part));
     match (size, exponent) {
