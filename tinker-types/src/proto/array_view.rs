@@ -3,11 +3,24 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use bytemuck::AnyBitPattern;
 use bytes::Bytes;
 
 use super::array;
 use crate::InvalidValue;
+
+/// A number in an [`ArrayView`]: a token or a log probability.
+pub trait ArrayElement: sealed::Plain + Copy + PartialEq + fmt::Debug + Send + 'static {}
+
+impl ArrayElement for u32 {}
+impl ArrayElement for f32 {}
+
+mod sealed {
+    /// A number whose bytes are those of an array.
+    pub trait Plain: bytemuck::AnyBitPattern + bytemuck::NoUninit {}
+
+    impl Plain for u32 {}
+    impl Plain for f32 {}
+}
 
 /// An array of numbers that is read where it arrived, without a copy: the bytes of an answer, little-endian.
 ///
@@ -37,7 +50,7 @@ pub struct ArrayView<T> {
     values: PhantomData<fn() -> T>,
 }
 
-impl<T: AnyBitPattern> ArrayView<T> {
+impl<T: ArrayElement> ArrayView<T> {
     /// The array with these bytes.
     ///
     /// # Errors
@@ -98,7 +111,7 @@ impl<T> Default for ArrayView<T> {
     }
 }
 
-impl<T: AnyBitPattern + bytemuck::NoUninit + Send + 'static> From<Vec<T>> for ArrayView<T> {
+impl<T: ArrayElement> From<Vec<T>> for ArrayView<T> {
     /// The values of a vector, not copied.
     fn from(values: Vec<T>) -> Self {
         Self {
@@ -108,13 +121,13 @@ impl<T: AnyBitPattern + bytemuck::NoUninit + Send + 'static> From<Vec<T>> for Ar
     }
 }
 
-impl<T: AnyBitPattern + PartialEq> PartialEq for ArrayView<T> {
+impl<T: ArrayElement> PartialEq for ArrayView<T> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
     }
 }
 
-impl<T: AnyBitPattern + fmt::Debug> fmt::Debug for ArrayView<T> {
+impl<T: ArrayElement> fmt::Debug for ArrayView<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }

@@ -23,7 +23,7 @@ mod generated {
     include!("generated/tinker_public.rs");
 }
 
-pub use array_view::ArrayView;
+pub use array_view::{ArrayElement, ArrayView};
 pub use output::{decode_output, encode_output};
 pub use request::{decode_request, encode_pieces, encode_request};
 pub use sample::{decode_sample, encode_sample, view_sample};
