@@ -26,7 +26,6 @@ const HARMLESS: [HeaderName; 4] = [ACCEPT, ACCEPT_ENCODING, RANGE, USER_AGENT];
 /// - To another origin only GET and HEAD are sent, with `Accept`, `Accept-Encoding`, `Range` and `User-Agent` only: no
 ///   credential, no other header. Signed download links work this way.
 /// - Never from https to http, and never with a body that is a stream.
-///
 /// - A request that has left its origin is marked as one to another server, also on the way back: the inner layers add no
 ///   credential and no configured headers.
 ///
