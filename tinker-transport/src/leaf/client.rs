@@ -13,6 +13,10 @@ use crate::error::{BoxError, TransportError};
 /// Interval and time limit of the keep-alive check of an HTTP/2 connection in use.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
+/// Time after which an unused connection is closed.
+#[cfg(feature = "network")]
+pub(super) const IDLE: Duration = Duration::from_secs(90);
+
 /// Settings of a client.
 pub(super) struct Setup<'a> {
     /// Offers HTTP/2 only, if `is_http2`.

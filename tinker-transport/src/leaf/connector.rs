@@ -31,8 +31,6 @@ const TCP_CHECKS: u32 = 3;
 #[cfg(target_os = "linux")]
 const TCP_UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
-type Opening<T> = Pin<Box<dyn Future<Output = Result<T, BoxError>> + Send>>;
-
 /// Opens connections.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -64,6 +62,11 @@ impl Connector {
             proxies,
             timeout,
         }
+    }
+
+    /// Time to open a connection.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Opens a connection to a server, in time.
@@ -149,21 +152,6 @@ impl Connector {
     }
 }
 
-impl Service<Uri> for Connector {
-    type Response = TokioIo<Stream>;
-    type Error = BoxError;
-    type Future = Opening<TokioIo<Stream>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, server: Uri) -> Self::Future {
-        let connector = self.clone();
-        Box::pin(async move { connector.connect(server).await })
-    }
-}
-
 /// Opens the connection to a proxy, for a tunnel through it.
 #[derive(Clone)]
 struct ToProxy(Connector);
@@ -171,7 +159,7 @@ struct ToProxy(Connector);
 impl Service<Uri> for ToProxy {
     type Response = TokioIo<Stream>;
     type Error = BoxError;
-    type Future = Opening<TokioIo<Stream>>;
+    type Future = Pin<Box<dyn Future<Output = Result<TokioIo<Stream>, BoxError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
         Poll::Ready(Ok(()))

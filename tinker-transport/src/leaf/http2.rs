@@ -1,68 +1,87 @@
-//! Servers known to speak HTTP/2.
+//! Connections in HTTP/2, each shared by requests and driven by a task.
 
-use std::collections::HashSet;
-use std::sync::Mutex;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, Weak};
 
-use http::uri::{Authority, Scheme};
-use http::{Uri, Version};
+use hyper::client::conn::http2::{Builder, Connection, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::time::{Instant, timeout};
 
+use super::client::{IDLE, KEEP_ALIVE};
+use super::server::Server;
+use super::stream::Stream;
+use crate::body::Body;
 use crate::mutex::lock;
 
-/// Servers that responded in HTTP/2.
+/// Open connections, at most one for each server.
+#[derive(Default)]
+pub(super) struct Http2(Arc<Open>);
+
+type Open = Mutex<Vec<Shared>>;
+
+struct Shared {
+    server: Server,
+    sender: SendRequest<Body>,
+    used_at: Instant,
+}
+
+impl Http2 {
+    /// The open connection to a server.
+    pub(super) fn find(&self, server: &Server) -> Option<SendRequest<Body>> {
+        let mut open = lock(&self.0);
+        let at = open.iter().position(|shared| shared.server == *server)?;
+        if open[at].sender.is_closed() {
+            open.swap_remove(at);
+            return None;
+        }
+        let shared = &mut open[at];
+        shared.used_at = Instant::now();
+        Some(shared.sender.clone())
+    }
+
+    /// Speaks HTTP/2 over a stream. If there is a connection to the server already, the new one serves only its first
+    /// request.
+    pub(super) async fn begin(
+        &self,
+        server: &Server,
+        stream: TokioIo<Stream>,
+    ) -> hyper::Result<SendRequest<Body>> {
+        let (sender, connection) = Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .handshake(stream)
+            .await?;
+        let mut open = lock(&self.0);
+        open.retain(|shared| !shared.sender.is_closed());
+        if open.iter().all(|shared| shared.server != *server) {
+            open.push(Shared {
+                server: server.clone(),
+                sender: sender.clone(),
+                used_at: Instant::now(),
+            });
+        }
+        drop(open);
+        tokio::spawn(drive(connection, Arc::downgrade(&self.0)));
+        Ok(sender)
+    }
+}
+
+/// Drives a connection, and looks from time to time which connections are no longer used.
 ///
-/// A client that accepts both versions opens a connection per waiting request, since it cannot rely on multiplexing: a
-/// hundred long polls are a hundred TLS handshakes. A client that speaks only HTTP/2 opens one connection. So the
-/// version of the first response of each server is recorded.
-#[derive(Debug, Default)]
-pub(super) struct Http2Servers(Mutex<HashSet<Authority>>);
-
-impl Http2Servers {
-    pub(super) fn knows(&self, uri: &Uri) -> bool {
-        secure_authority(uri).is_some_and(|authority| lock(&self.0).contains(authority))
-    }
-
-    /// Records the version of a response from `uri`.
-    pub(super) fn learn(&self, uri: &Uri, version: Version) {
-        if version == Version::HTTP_2
-            && let Some(authority) = secure_authority(uri)
-        {
-            lock(&self.0).insert(authority.clone());
+/// A connection ends when its last sender and its last response are gone.
+async fn drive(connection: Connection<TokioIo<Stream>, Body, TokioExecutor>, open: Weak<Open>) {
+    let mut connection = pin!(connection);
+    loop {
+        match timeout(IDLE, connection.as_mut()).await {
+            Ok(Ok(())) => return,
+            // Its requests fail with the same error.
+            Ok(Err(error)) => return tracing::debug!(%error, "an HTTP/2 connection broke"),
+            Err(_) => {
+                if let Some(open) = open.upgrade() {
+                    lock(&open).retain(|shared| shared.used_at.elapsed() < IDLE);
+                }
+            }
         }
-    }
-
-    /// Forgets a server that could not be reached with HTTP/2.
-    pub(super) fn forget(&self, uri: &Uri) {
-        if let Some(authority) = secure_authority(uri) {
-            lock(&self.0).remove(authority);
-        }
-    }
-}
-
-/// Without TLS nothing is negotiated, and HTTP/1.1 is used.
-fn secure_authority(uri: &Uri) -> Option<&Authority> {
-    uri.authority()
-        .filter(|_| uri.scheme() == Some(&Scheme::HTTPS))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_an_http2_answer_over_tls_counts_and_can_be_forgotten() {
-        let servers = Http2Servers::default();
-        let (secure, clear) = (
-            Uri::from_static("https://h.test/a"),
-            Uri::from_static("http://h.test/a"),
-        );
-        servers.learn(&secure, Version::HTTP_11);
-        servers.learn(&clear, Version::HTTP_2);
-        assert!(!servers.knows(&secure) && !servers.knows(&clear));
-
-        servers.learn(&secure, Version::HTTP_2);
-        assert!(servers.knows(&Uri::from_static("https://h.test/b")));
-        assert!(!servers.knows(&Uri::from_static("https://h.test:444/b")));
-        servers.forget(&secure);
-        assert!(!servers.knows(&secure));
     }
 }

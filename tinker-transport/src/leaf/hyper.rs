@@ -8,14 +8,19 @@
 use std::fmt;
 use std::sync::Arc;
 
-use http::{Request, Response};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use http::{Request, Response, Uri};
+use hyper::client::conn::http2::SendRequest;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 
-use super::client::{ClientError, Failure, HttpClient, KEEP_ALIVE, Setup};
+use super::client::{ClientError, Failure, HttpClient, Setup};
 use super::connector::{Connector, TimedOut};
-use super::http1::{Failed, Http1, Reading};
+use super::http1::Http1;
+use super::http2::Http2;
+use super::link::Link;
 use super::network::Leaf;
+use super::reading::Reading;
+use super::server::Server;
 use crate::body::Body;
 use crate::error::{BoxError, TransportError};
 use crate::request::outgoing::Outgoing;
@@ -70,50 +75,112 @@ impl fmt::Debug for Network {
 
 /// A client with its connections.
 struct HyperClient {
-    /// For `https://`, where the server chooses the version.
-    client: Client<Connector, Body>,
-    /// For `http://`.
-    clear: Http1,
+    connector: Connector,
+    http1: Http1,
+    http2: Http2,
+    /// The server is known to speak HTTP/2, so that one connection is enough. Whoever opens it holds this.
+    opening: Option<Mutex<()>>,
+}
+
+/// A connection for a request.
+enum Way {
+    Own(Box<Link>),
+    Shared(SendRequest<Body>),
+}
+
+impl HyperClient {
+    /// A connection that is open already.
+    fn known(&self, server: &Server) -> Option<Way> {
+        if server.is_secure()
+            && let Some(sender) = self.http2.find(server)
+        {
+            return Some(Way::Shared(sender));
+        }
+        self.http1.take(server).map(Way::Own)
+    }
+
+    /// Opens a connection. `None`: another request has opened one that both can use.
+    async fn open(&self, uri: &Uri, server: &Server) -> Result<Option<Way>, ClientError> {
+        let Some(opening) = self.opening.as_ref().filter(|_| server.is_secure()) else {
+            return self.connect(uri, server).await.map(Some);
+        };
+        // Not longer than the other may take, so that requests do not time out one after another.
+        let turn = timeout(self.connector.timeout(), opening.lock()).await;
+        let _turn = turn.map_err(|_| unconnected(TimedOut.into()))?;
+        if self.http2.find(server).is_some() {
+            return Ok(None);
+        }
+        self.connect(uri, server).await.map(Some)
+    }
+
+    async fn connect(&self, uri: &Uri, server: &Server) -> Result<Way, ClientError> {
+        let stream = self.connector.connect(uri.clone()).await;
+        let stream = stream.map_err(unconnected)?;
+        let way = if stream.inner().is_http2() {
+            self.http2.begin(server, stream).await.map(Way::Shared)
+        } else if self.opening.is_some() && server.is_secure() {
+            return Err(unconnected("the server no longer offers HTTP/2".into()));
+        } else {
+            let credential = if server.is_secure() {
+                None
+            } else {
+                self.connector.proxy_credential(uri)
+            };
+            Link::begin(server, stream, credential).await.map(Way::Own)
+        };
+        way.map_err(|error| broken(error.into()))
+    }
 }
 
 impl HttpClient for HyperClient {
     type Body = Reading;
 
     fn build(setup: Setup<'_>) -> Result<Self, TransportError> {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .http2_keep_alive_timeout(KEEP_ALIVE)
-            .http2_only(setup.is_http2);
-        let connector = Connector::new(setup.tls, setup.proxy.matcher(), setup.connect_timeout);
         Ok(Self {
-            client: builder.build(connector.clone()),
-            clear: Http1::new(connector),
+            connector: Connector::new(setup.tls, setup.proxy.matcher(), setup.connect_timeout),
+            http1: Http1::default(),
+            http2: Http2::default(),
+            opening: setup.is_http2.then(Mutex::default),
         })
     }
 
-    async fn send(&self, request: Request<Body>) -> Result<Response<Reading>, ClientError> {
-        let uri = request.uri();
-        let has_host = uri.host().is_some_and(|host| !host.is_empty());
-        match uri.scheme_str() {
-            Some("http") if has_host => {
-                let result = self.clear.send(request).await;
-                result.map_err(|failed| match failed {
-                    Failed::Connect(source) => unconnected(source),
-                    Failed::Exchange(error) => broken(error.into()),
-                })
+    async fn send(&self, mut request: Request<Body>) -> Result<Response<Reading>, ClientError> {
+        let uri = request.uri().clone();
+        let server = Server::of(&uri).ok_or_else(|| ClientError {
+            failure: Failure::Request,
+            source: "the URI has no http:// or https://, or no host".into(),
+        })?;
+        loop {
+            let known = self.known(&server);
+            let is_new = known.is_none();
+            let way = match known {
+                Some(way) => way,
+                None => match Box::pin(self.open(&uri, &server)).await? {
+                    Some(way) => way,
+                    None => continue,
+                },
+            };
+            let mut error = match way {
+                Way::Own(mut link) => match link.exchange(&uri, request).await {
+                    Ok(response) => {
+                        let place = self.http1.clone();
+                        return Ok(response.map(|incoming| Reading::new(incoming, link, place)));
+                    }
+                    Err(error) => error,
+                },
+                Way::Shared(mut sender) => match sender.try_send_request(request).await {
+                    Ok(response) => return Ok(response.map(Reading::driven)),
+                    Err(error) => error,
+                },
+            };
+            match error.take_message() {
+                // The server closed the connection before anything was written.
+                Some(unsent) if !is_new => {
+                    request = unsent;
+                    request.uri_mut().clone_from(&uri);
+                }
+                _ => return Err(broken(error.into_error().into())),
             }
-            Some("https") if has_host => match self.client.request(request).await {
-                Ok(response) => Ok(response.map(Reading::driven)),
-                Err(error) if error.is_connect() => Err(unconnected(error.into())),
-                Err(error) => Err(broken(error.into())),
-            },
-            _ => Err(ClientError {
-                failure: Failure::Request,
-                source: "the URI has no http:// or https://, or no host".into(),
-            }),
         }
     }
 }

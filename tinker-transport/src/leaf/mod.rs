@@ -6,14 +6,22 @@ mod connector;
 mod failure;
 #[cfg(feature = "network")]
 mod http1;
+#[cfg(feature = "network")]
 mod http2;
+mod http2_servers;
 #[cfg(feature = "network")]
 mod hyper;
+#[cfg(feature = "network")]
+mod link;
 mod network;
 mod pool;
 mod proxy;
+#[cfg(feature = "network")]
+mod reading;
 #[cfg(feature = "reqwest")]
 mod reqwest;
+#[cfg(feature = "network")]
+mod server;
 #[cfg(feature = "network")]
 mod stream;
 mod tls;

@@ -14,7 +14,7 @@ use http_body::{Body as _, Frame, SizeHint};
 
 use super::client::{ClientError, HttpClient, Setup};
 use super::failure::Route;
-use super::http2::Http2Servers;
+use super::http2_servers::Http2Servers;
 use super::pool::{Lease, Pool};
 use super::proxy::ProxyChoice;
 use super::tls;

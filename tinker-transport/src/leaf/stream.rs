@@ -4,7 +4,6 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -54,23 +53,14 @@ impl Stream {
         self.is_for_proxy
     }
 
-    fn is_http2(&self) -> bool {
+    /// Whether the server chose HTTP/2.
+    pub(super) fn is_http2(&self) -> bool {
         let protocol = match &self.kind {
             Kind::Tcp(_) => None,
             Kind::Tls(stream) => stream.get_ref().1.alpn_protocol(),
             Kind::ThroughProxy(stream) => stream.get_ref().1.alpn_protocol(),
         };
         protocol == Some(b"h2")
-    }
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        let connected = Connected::new().proxy(self.is_for_proxy);
-        if self.is_http2() {
-            return connected.negotiated_h2();
-        }
-        connected
     }
 }
 
