@@ -18,7 +18,7 @@
 //! | circuit breaker | off | tries of one class or origin | [`Config::with_breaker`](crate::Config::with_breaker) |
 //! | adaptive limit | off; starts at 20, from 1 to 400 | tries of samples and REST | [`Config::with_adaptive`](crate::Config::with_adaptive) |
 //! | hedging | off; at most 5 % more reads | slow GET requests | [`Config::with_hedge`](crate::Config::with_hedge) |
-//! | streams per connection | 50; train 1 | requests on one HTTP connection; more connections are opened as needed | [`ClassLimits::per_connection`](tinker_transport::ClassLimits) |
+//! | streams per connection | sample and retrieve 1,000; train 1; others 50; fewer if the server accepts fewer | requests on one HTTP connection; more connections are opened as needed | [`ClassLimits::per_connection`](tinker_transport::ClassLimits) |
 //! | answer bytes | 50 MiB | results above the server's inline size, from request to decoding | server flag `inflight_response_bytes_semaphore_size` |
 //! | answer size | 1 GiB | one answer | [`Config::answer_limit`](crate::Config::answer_limit) |
 //! | cancellations | 64 at once | dropped samples | server flags `sample_cancel_enabled`, `sample_cancel_max_batch_size` |

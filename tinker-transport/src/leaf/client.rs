@@ -39,6 +39,9 @@ pub(super) trait HttpClient: Sized + Send + Sync + 'static {
     /// [`Kind::Config`](crate::Kind::Config) if the library refuses the settings.
     fn build(setup: Setup<'_>) -> Result<Self, TransportError>;
 
+    /// Requests that the server accepts at a time on a connection in HTTP/2; `None` if the library does not say.
+    fn streams(&self) -> Option<usize>;
+
     /// Sends a request with a complete URI, and waits for the head of the response.
     fn send(
         &self,

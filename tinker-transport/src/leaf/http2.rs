@@ -1,6 +1,8 @@
 //! Connections in HTTP/2, each shared by requests and driven by a task.
 
+use std::future::{Future as _, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use hyper::client::conn::http2::{Builder, Connection, SendRequest};
@@ -13,11 +15,27 @@ use super::stream::Stream;
 use crate::body::Body;
 use crate::mutex::lock;
 
+/// Streams of a connection before the server has stated its limit; the default of hyper.
+const UNSTATED: usize = 100;
+
 /// Open connections, at most one for each server.
 #[derive(Default)]
 pub(super) struct Http2(Arc<Open>);
 
-type Open = Mutex<Vec<Shared>>;
+struct Open {
+    connections: Mutex<Vec<Shared>>,
+    /// The limit of the server that stated one last.
+    streams: AtomicUsize,
+}
+
+impl Default for Open {
+    fn default() -> Self {
+        Self {
+            connections: Mutex::default(),
+            streams: UNSTATED.into(),
+        }
+    }
+}
 
 struct Shared {
     server: Server,
@@ -26,9 +44,14 @@ struct Shared {
 }
 
 impl Http2 {
+    /// Requests that the server accepts at a time on a connection.
+    pub(super) fn streams(&self) -> usize {
+        self.0.streams.load(Ordering::Relaxed)
+    }
+
     /// The open connection to a server.
     pub(super) fn find(&self, server: &Server) -> Option<SendRequest<Body>> {
-        let mut open = lock(&self.0);
+        let mut open = lock(&self.0.connections);
         let at = open.iter().position(|shared| shared.server == *server)?;
         if open[at].sender.is_closed() {
             open.swap_remove(at);
@@ -52,7 +75,7 @@ impl Http2 {
             .keep_alive_timeout(KEEP_ALIVE)
             .handshake(stream)
             .await?;
-        let mut open = lock(&self.0);
+        let mut open = lock(&self.0.connections);
         open.retain(|shared| !shared.sender.is_closed());
         if open.iter().all(|shared| shared.server != *server) {
             open.push(Shared {
@@ -69,17 +92,28 @@ impl Http2 {
 
 /// Drives a connection, and looks from time to time which connections are no longer used.
 ///
+/// hyper reads frames in another task. This one runs when a request is sent, and learns of a limit with the next request.
 /// A connection ends when its last sender and its last response are gone.
 async fn drive(connection: Connection<TokioIo<Stream>, Body, TokioExecutor>, open: Weak<Open>) {
     let mut connection = pin!(connection);
     loop {
-        match timeout(IDLE, connection.as_mut()).await {
+        let driven = poll_fn(|context| {
+            let end = connection.as_mut().poll(context);
+            if end.is_pending()
+                && let Some(open) = open.upgrade()
+            {
+                let streams = connection.current_max_send_streams().max(1);
+                open.streams.store(streams, Ordering::Relaxed);
+            }
+            end
+        });
+        match timeout(IDLE, driven).await {
             Ok(Ok(())) => return,
             // Its requests fail with the same error.
             Ok(Err(error)) => return tracing::debug!(%error, "an HTTP/2 connection broke"),
             Err(_) => {
                 if let Some(open) = open.upgrade() {
-                    lock(&open).retain(|shared| shared.used_at.elapsed() < IDLE);
+                    lock(&open.connections).retain(|shared| shared.used_at.elapsed() < IDLE);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Servers known to speak HTTP/2.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use http::uri::{Authority, Scheme};
@@ -8,25 +8,32 @@ use http::{Uri, Version};
 
 use crate::mutex::lock;
 
-/// Servers that responded in HTTP/2.
+/// Servers that responded in HTTP/2, and the number of requests that each accepts at a time on a connection.
 ///
 /// A client that accepts both versions opens a connection per waiting request, since it cannot rely on multiplexing: a
 /// hundred long polls are a hundred TLS handshakes. A client that speaks only HTTP/2 opens one connection. So the
 /// version of the first response of each server is recorded.
 #[derive(Debug, Default)]
-pub(super) struct Http2Servers(Mutex<HashSet<Authority>>);
+pub(super) struct Http2Servers(Mutex<HashMap<Authority, usize>>);
 
 impl Http2Servers {
-    pub(super) fn knows(&self, uri: &Uri) -> bool {
-        secure_authority(uri).is_some_and(|authority| lock(&self.0).contains(authority))
+    /// The requests that the server accepts at a time on a connection, if it is known to speak HTTP/2.
+    pub(super) fn streams(&self, uri: &Uri) -> Option<usize> {
+        lock(&self.0).get(secure_authority(uri)?).copied()
     }
 
-    /// Records the version of a response from `uri`.
-    pub(super) fn learn(&self, uri: &Uri, version: Version) {
+    /// Records the version of a response from `uri`, and the requests that the server accepts.
+    pub(super) fn learn(&self, uri: &Uri, version: Version, streams: usize) {
         if version == Version::HTTP_2
             && let Some(authority) = secure_authority(uri)
         {
-            lock(&self.0).insert(authority.clone());
+            let mut servers = lock(&self.0);
+            // Without a copy of the name for each response.
+            if let Some(known) = servers.get_mut(authority) {
+                *known = streams;
+            } else {
+                servers.insert(authority.clone(), streams);
+            }
         }
     }
 
@@ -55,14 +62,20 @@ mod tests {
             Uri::from_static("https://h.test/a"),
             Uri::from_static("http://h.test/a"),
         );
-        servers.learn(&secure, Version::HTTP_11);
-        servers.learn(&clear, Version::HTTP_2);
-        assert!(!servers.knows(&secure) && !servers.knows(&clear));
+        servers.learn(&secure, Version::HTTP_11, 9);
+        servers.learn(&clear, Version::HTTP_2, 9);
+        assert_eq!(
+            (servers.streams(&secure), servers.streams(&clear)),
+            (None, None)
+        );
 
-        servers.learn(&secure, Version::HTTP_2);
-        assert!(servers.knows(&Uri::from_static("https://h.test/b")));
-        assert!(!servers.knows(&Uri::from_static("https://h.test:444/b")));
+        let of = |uri| servers.streams(&Uri::from_static(uri));
+        servers.learn(&secure, Version::HTTP_2, 9);
+        assert_eq!(of("https://h.test/b"), Some(9));
+        servers.learn(&secure, Version::HTTP_2, 8);
+        assert_eq!(of("https://h.test/b"), Some(8));
+        assert_eq!(of("https://h.test:444/b"), None);
         servers.forget(&secure);
-        assert!(!servers.knows(&secure));
+        assert_eq!(servers.streams(&secure), None);
     }
 }

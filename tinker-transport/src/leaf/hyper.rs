@@ -144,6 +144,10 @@ impl HttpClient for HyperClient {
         })
     }
 
+    fn streams(&self) -> Option<usize> {
+        Some(self.http2.streams())
+    }
+
     async fn send(&self, mut request: Request<Body>) -> Result<Response<Reading>, ClientError> {
         let uri = request.uri().clone();
         let server = Server::of(&uri).ok_or_else(|| ClientError {

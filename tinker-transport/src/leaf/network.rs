@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::{Body as _, Frame, SizeHint};
 
 use super::client::{ClientError, HttpClient, Setup};
@@ -68,13 +68,18 @@ impl<C: HttpClient> Leaf<C> {
         })
     }
 
-    fn lease(&self, class: Class, is_http2: bool) -> Result<Lease<C>, TransportError> {
-        let pools = if is_http2 {
+    /// A client for a server, for which is known how many requests it accepts on a connection in HTTP/2.
+    fn lease(&self, class: Class, streams: Option<usize>) -> Result<Lease<C>, TransportError> {
+        let pools = if streams.is_some() {
             &self.multiplexing
         } else {
             &self.negotiating
         };
-        pools.get(class).lease(|| self.client(class, is_http2))
+        let is_http2 = streams.is_some();
+        let most = streams.unwrap_or(usize::MAX);
+        pools
+            .get(class)
+            .lease(most, || self.client(class, is_http2))
     }
 
     fn client(&self, class: Class, is_http2: bool) -> Result<C, TransportError> {
@@ -99,9 +104,9 @@ impl<C: HttpClient> Leaf<C> {
         let mut left = UNPROCESSED;
         loop {
             // Only HTTP/2 servers state it.
-            let is_http2 = self.http2.knows(request.uri());
-            let again = (is_http2 && left > 0).then(|| Spare::of(&request));
-            match (self.send_once(request, is_http2).await, again.flatten()) {
+            let streams = self.http2.streams(request.uri());
+            let again = (streams.is_some() && left > 0).then(|| Spare::of(&request));
+            match (self.send_once(request, streams).await, again.flatten()) {
                 (Err(NoAnswer::Unprocessed(error)), Some(again)) => {
                     tracing::debug!(error = &error as &dyn StdError, "sending the request again");
                     left -= 1;
@@ -116,10 +121,10 @@ impl<C: HttpClient> Leaf<C> {
     async fn send_once(
         &self,
         request: Request<Body>,
-        is_http2: bool,
+        streams: Option<usize>,
     ) -> Result<Response<Body>, NoAnswer> {
         let uri = request.uri().clone();
-        let lease = self.lease(Call::find(&request).class, is_http2)?;
+        let lease = self.lease(Call::find(&request).class, streams)?;
         let response = match lease.client().send(request).await {
             Ok(response) => response,
             Err(error) => {
@@ -129,7 +134,7 @@ impl<C: HttpClient> Leaf<C> {
                 if is_unprocessed {
                     return Err(NoAnswer::Unprocessed(error));
                 }
-                if is_http2 && is_connect {
+                if streams.is_some() && is_connect {
                     self.http2.forget(&uri);
                     lease.retire();
                 }
@@ -137,7 +142,11 @@ impl<C: HttpClient> Leaf<C> {
             }
         };
         self.route.note_answer();
-        self.http2.learn(&uri, response.version());
+        if response.version() == Version::HTTP_2 {
+            let streams = lease.client().streams().unwrap_or(usize::MAX);
+            self.http2.learn(&uri, response.version(), streams);
+            lease.allow(streams);
+        }
         let mut response = response.map(|body| Leased {
             body,
             lease,

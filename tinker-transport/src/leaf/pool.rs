@@ -8,7 +8,8 @@ use crate::mutex::lock;
 /// Idle clients to keep, with their open connections.
 const SPARE: usize = 8;
 
-/// Clients of one class. Each serves at most `per_client` requests at a time; when all are busy, another is created.
+/// Clients of one class. Each serves at most `per_client` requests at a time, and fewer if its server says so; when all
+/// are busy, another is created.
 /// With HTTP/2, where a client is one connection, this keeps long polls and large uploads from blocking one another.
 #[derive(Debug)]
 pub(super) struct Pool<C> {
@@ -20,6 +21,7 @@ pub(super) struct Pool<C> {
 struct Slot<C> {
     client: C,
     busy: AtomicUsize,
+    limit: AtomicUsize,
     is_retired: AtomicBool,
 }
 
@@ -38,22 +40,25 @@ impl<C> Pool<C> {
         }
     }
 
-    /// A client with capacity for one more request, created by `make` if there is none.
+    /// A client with capacity for one more request, created by `make` if there is none. A new one serves at most `most`
+    /// requests until [`Lease::allow`] is called.
     pub(super) fn lease<E>(
         self: &Arc<Self>,
+        most: usize,
         make: impl FnOnce() -> Result<C, E>,
     ) -> Result<Lease<C>, E> {
         let mut slots = lock(&self.slots);
         // The first with capacity, so that later ones become idle and are closed when traffic shrinks.
         let slot = if let Some(slot) = slots
             .iter()
-            .find(|slot| slot.busy.load(Ordering::Relaxed) < self.per_client)
+            .find(|slot| slot.busy.load(Ordering::Relaxed) < slot.limit.load(Ordering::Relaxed))
         {
             Arc::clone(slot)
         } else {
             let slot = Slot {
                 client: make()?,
                 busy: AtomicUsize::new(0),
+                limit: self.per_client.min(most).into(),
                 is_retired: AtomicBool::new(false),
             };
             slots.push(Arc::new(slot));
@@ -70,6 +75,12 @@ impl<C> Pool<C> {
 impl<C> Lease<C> {
     pub(super) fn client(&self) -> &C {
         &self.slot.client
+    }
+
+    /// Sets the number of requests that this client serves at a time, within that of its class.
+    pub(super) fn allow(&self, requests: usize) {
+        let limit = self.pool.per_client.min(requests);
+        self.slot.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Excludes this client from further requests; its connections close when the last one ends.
@@ -102,7 +113,9 @@ mod tests {
 
     fn numbers(pool: &Arc<Pool<usize>>, made: &AtomicUsize, n: usize) -> Vec<Lease<usize>> {
         let make = || Ok::<_, Infallible>(made.fetch_add(1, Ordering::Relaxed));
-        (0..n).map(|_| pool.lease(make).unwrap()).collect()
+        (0..n)
+            .map(|_| pool.lease(usize::MAX, make).unwrap())
+            .collect()
     }
 
     fn clients(leases: &[Lease<usize>]) -> Vec<usize> {
@@ -118,6 +131,17 @@ mod tests {
         assert_eq!(clients(&numbers(&pool, &made, 1)), [0]);
         drop(leases);
         assert_eq!(clients(&numbers(&pool, &made, 2)), [0, 0]);
+    }
+
+    #[test]
+    fn a_client_serves_what_its_server_allows_within_the_limit_of_its_class() {
+        let (pool, made) = (Arc::new(Pool::new(5)), AtomicUsize::new(0));
+        let make = || Ok::<_, Infallible>(made.fetch_add(1, Ordering::Relaxed));
+        let first = [(); 3].map(|()| pool.lease(2, make).unwrap());
+        assert_eq!(clients(&first), [0, 0, 1]);
+        first[0].allow(3);
+        first[2].allow(100);
+        assert_eq!(clients(&numbers(&pool, &made, 6)), [0, 1, 1, 1, 1, 2]);
     }
 
     #[test]

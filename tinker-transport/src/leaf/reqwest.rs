@@ -68,6 +68,10 @@ impl HttpClient for Client {
         setup.proxy.configure(client)?.build().map_err(unusable)
     }
 
+    fn streams(&self) -> Option<usize> {
+        None
+    }
+
     async fn send(&self, request: Request<Body>) -> Result<Response<reqwest::Body>, ClientError> {
         let request = reqwest::Request::try_from(request.map(outgoing)).map_err(failed)?;
         let response = self.execute(request).await.map_err(failed)?;

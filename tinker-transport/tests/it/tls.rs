@@ -30,6 +30,9 @@ pub(crate) struct Server {
     seen: Arc<Mutex<Vec<(usize, Version)>>>,
 }
 
+/// Requests that the server accepts at a time on a connection in HTTP/2.
+const STREAMS: u32 = 150;
+
 impl Server {
     pub(crate) async fn start() -> Self {
         let (certificate, mut config) = crate::certificate::localhost();
@@ -66,7 +69,8 @@ impl Server {
                                 )))
                             }
                         });
-                    let builder = Builder::new(TokioExecutor::new());
+                    let mut builder = Builder::new(TokioExecutor::new());
+                    builder.http2().max_concurrent_streams(STREAMS);
                     let _ = builder
                         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
                         .await;
@@ -147,14 +151,20 @@ async fn http2_is_spoken_and_connections_fill_up_by_class() {
     at_once(&transport, Class::Rest, 1).await;
     assert_eq!(server.versions(), [Version::HTTP_2]);
     at_once(&transport, Class::Retrieve, 120).await;
-    assert_eq!(server.connections(), 1 + 3, "50 long polls on each");
-    at_once(&transport, Class::Retrieve, 120).await;
-    assert_eq!(server.connections(), 4, "used again");
+    let so_far = server.connections();
+    assert_eq!(so_far, 1 + 2, "100 on each, before the limit is known");
+    at_once(&transport, Class::Retrieve, 300).await;
+    assert_eq!(server.connections(), so_far, "used again, 150 on each");
+    at_once(&transport, Class::Retrieve, 301).await;
+    assert_eq!(server.connections(), so_far + 1, "one more than fit");
+    at_once(&transport, Class::Rest, 51).await;
+    assert_eq!(server.connections(), so_far + 2, "50 of others on each");
     at_once(&transport, Class::Train, 4).await;
-    assert_eq!(server.connections(), 8, "each upload has its own");
+    let so_far = so_far + 6;
+    assert_eq!(server.connections(), so_far, "each upload has its own");
     assert_eq!(server.versions(), [Version::HTTP_2]);
     let accepted = server.accepted.load(Ordering::Relaxed);
-    assert_eq!(accepted, 8, "no connection was opened in vain");
+    assert_eq!(accepted, so_far, "no connection was opened in vain");
 }
 
 #[tokio::test]
