@@ -27,6 +27,7 @@ pub(crate) struct Server {
     pub(crate) certificate: String,
     accepted: Arc<AtomicUsize>,
     is_http1: Arc<AtomicBool>,
+    is_silent: Arc<AtomicBool>,
     seen: Arc<Mutex<Vec<(usize, Version)>>>,
 }
 
@@ -46,6 +47,8 @@ impl Server {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let accepted = Arc::new(AtomicUsize::new(0));
         let is_http1 = Arc::new(AtomicBool::new(false));
+        let is_silent = Arc::new(AtomicBool::new(false));
+        let silent = Arc::clone(&is_silent);
         let (counter, only_http1) = (Arc::clone(&accepted), Arc::clone(&is_http1));
         let log = Arc::clone(&seen);
         tokio::spawn(async move {
@@ -55,7 +58,11 @@ impl Server {
                 let log = Arc::clone(&log);
                 let is_old = only_http1.load(Ordering::Relaxed);
                 let acceptor = if is_old { old.clone() } else { new.clone() };
+                let is_silent = silent.load(Ordering::Relaxed);
                 tokio::spawn(async move {
+                    if is_silent {
+                        std::future::pending::<()>().await;
+                    }
                     let Ok(stream) = acceptor.accept(stream).await else {
                         return; // the client did not like the certificate
                     };
@@ -82,6 +89,7 @@ impl Server {
             certificate,
             accepted,
             is_http1,
+            is_silent,
             seen,
         }
     }
@@ -165,6 +173,80 @@ async fn http2_is_spoken_and_connections_fill_up_by_class() {
     assert_eq!(server.versions(), [Version::HTTP_2]);
     let accepted = server.accepted.load(Ordering::Relaxed);
     assert_eq!(accepted, so_far, "no connection was opened in vain");
+}
+
+#[tokio::test]
+async fn a_connection_that_is_unused_for_long_is_closed() {
+    let server = Server::start().await;
+    let config = server
+        .config()
+        .with_root_certificates(server.certificate.clone());
+    let transport = over_network(config).unwrap();
+    at_once(&transport, Class::Rest, 1).await;
+    at_once(&transport, Class::Rest, 1).await;
+    at_once(&transport, Class::Rest, 1).await;
+    assert_eq!(server.connections(), 2);
+
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(91)).await;
+    tokio::time::advance(Duration::from_secs(91)).await;
+    tokio::time::resume();
+    at_once(&transport, Class::Rest, 1).await;
+    assert_eq!(server.connections(), 3);
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_the_same_connection_give_up_together() {
+    let server = Server::start().await;
+    let wait = Duration::from_secs(10);
+    let config = server
+        .config()
+        .with_root_certificates(server.certificate.clone());
+    let transport = over_network(config).unwrap();
+    at_once(&transport, Class::Rest, 1).await;
+
+    // A connection is accepted, and nothing comes over it.
+    server.is_silent.store(true, Ordering::Relaxed);
+    tokio::time::pause();
+    let start = tokio::time::Instant::now();
+    let call = || {
+        let call = Call::new("x", Class::Retrieve).with_policy(Never);
+        let request = Request::get("/x").extension(call).body(Body::empty());
+        tokio::spawn(transport.call(request.unwrap()))
+    };
+    let calls: Vec<_> = (0..20).map(|_| call()).collect();
+    for call in calls {
+        let result = call.await.unwrap();
+        assert_eq!(result.unwrap_err().kind(), Kind::Connect);
+    }
+    assert!(start.elapsed() < 3 * wait, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_request_opens_the_connection_when_the_one_that_began_was_dropped() {
+    let server = Server::start().await;
+    let config = server
+        .config()
+        .with_root_certificates(server.certificate.clone());
+    let transport = over_network(config).unwrap();
+    at_once(&transport, Class::Rest, 1).await;
+
+    server.is_silent.store(true, Ordering::Relaxed);
+    let accepted = server.accepted.load(Ordering::Relaxed);
+    let call = || {
+        let call = Call::new("x", Class::Retrieve).with_policy(Never);
+        let request = Request::get("/x").extension(call).body(Body::empty());
+        tokio::spawn(transport.call(request.unwrap()))
+    };
+    let first = call();
+    while server.accepted.load(Ordering::Relaxed) == accepted {
+        tokio::task::yield_now().await;
+    }
+    let second = call();
+    tokio::task::yield_now().await;
+    server.is_silent.store(false, Ordering::Relaxed);
+    first.abort();
+    assert_eq!(second.await.unwrap().unwrap().status(), 200);
 }
 
 #[tokio::test]
