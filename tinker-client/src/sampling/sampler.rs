@@ -1,13 +1,13 @@
 //! One sampler: its sequence ids, its slots, its samples.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::StatusCode;
-use serde_json::{Map, Value};
+use tinker_transport::Class;
 use tinker_transport::policy::{Backoff, Policy};
-use tinker_transport::{Call, Class};
 use tinker_types::wire::SEQ_IDS_PER_COPY;
 use tinker_types::{
     Chunk, Endpoint, ModelInput, PollTarget, SampleRequest, SamplingSessionId, Stop, Submitted,
@@ -26,7 +26,7 @@ use crate::sampling::options::SampleOptions;
 use crate::session::{
     connection::Connection, lease::ModelLease, lost, record::Session, state::ClientState,
 };
-use crate::wire::{extra::Extended, request::repeatable};
+use crate::wire::{api::Answer, extra::Extended, request::repeatable};
 
 /// Back-off before a sample whose promise expired is submitted again.
 const RESAMPLE: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(10));
@@ -106,27 +106,35 @@ impl Sampler {
         slots.acquire_owned().await.ok()
     }
 
-    /// The request of the sample at this position.
-    pub(super) async fn request(
+    /// The sequence id of the sample at this position.
+    pub(super) async fn seq_id(
         &self,
         connection: &Connection,
         method: &'static str,
         position: u64,
-        prompt: ModelInput,
-        options: &SampleOptions,
-    ) -> Result<SampleRequest, Error> {
+    ) -> Result<u64, Error> {
         if let Some(id) = self.session.id() {
             // A copy keeps the session of its sampler alive, as the client that opened it may end first.
             self.state.keep_alive(&self.session, id, connection);
         }
         let number = self.number.get(connection, &self.id, method).await?;
-        let seq_id = number * SEQ_IDS_PER_COPY + position;
+        Ok(number * SEQ_IDS_PER_COPY + position)
+    }
+
+    /// The request of a sample.
+    pub(super) fn request(
+        &self,
+        connection: &Connection,
+        seq_id: u64,
+        prompt: ModelInput,
+        options: &SampleOptions,
+    ) -> SampleRequest {
         let mut request = options.request(self.id.clone(), seq_id, prompt);
         request.record_stability_info |= self.records_stability;
         if !connection.api.manner().has_official_form() {
             list_stop(&mut request);
         }
-        Ok(request)
+        request
     }
 
     /// Samples until there is a result; submits the sample again when its promise expires.
@@ -136,42 +144,31 @@ impl Sampler {
         wanted: &Wanted<'_>,
         tracker: &Tracker,
     ) -> Result<R, Error> {
-        let Wanted {
-            prompt,
-            options,
-            policy,
-        } = wanted;
+        let options = wanted.options;
         let connection = self.state.connection().await?;
         let _slot = self.slot(connection).await;
-        let length = text_length(prompt);
         let mut attempt = 0;
         loop {
             self.state.check_open()?;
             self.check()?;
-            let method = tracker.method();
-            let sample = async {
-                let request =
-                    self.request(connection, method, position, (*prompt).clone(), options);
-                let request = request.await?;
-                self.sample_once(connection, request, (&options.extra, policy), tracker)
-                    .await
+            let sample = self.sample_once(connection, position, wanted, tracker);
+            let error = match sample.await {
+                Ok(response) => {
+                    return check_response(response, options, text_length(wanted.prompt));
+                }
+                Err(error) => self.explained(connection, error).await,
             };
-            let sample = match sample.await {
-                Ok(response) => Ok(response),
-                Err(error) => Err(self.explained(connection, error).await),
-            };
-            match sample {
-                Err(Error::Gone(gone))
+            match error {
+                Error::Gone(gone)
                     if gone.has_expired() && !connection.flags.fixed().sample_no_retries =>
                 {
                     tracing::debug!(%gone, "submitting the sample again");
-                    tokio::time::sleep(RESAMPLE.with_jitter(0.25).wait(attempt)).await;
-                    attempt += 1;
-                    position = self.next_position();
                 }
-                Ok(response) => return check_response(response, options, length),
-                Err(error) => return Err(error),
+                error => return Err(error),
             }
+            tokio::time::sleep(RESAMPLE.with_jitter(0.25).wait(attempt)).await;
+            attempt += 1;
+            position = self.next_position();
         }
     }
 
@@ -215,23 +212,28 @@ impl Sampler {
     async fn sample_once<R: Sampled>(
         &self,
         connection: &Arc<Connection>,
-        mut request: SampleRequest,
-        (extra, policy): (&Map<String, Value>, &Option<Arc<dyn Policy>>),
+        position: u64,
+        wanted: &Wanted<'_>,
         tracker: &Tracker,
     ) -> Result<R, Error> {
+        let seq_id = self.seq_id(connection, tracker.method(), position).await?;
         let started = Instant::now();
         tracker.set(WaitingFor::Acceptance);
-        let mut call = tracker.identify(
-            repeatable::<SampleRequest>(Class::Sample).with_weight(weight_of(&request.prompt)),
-        );
-        call.policy.clone_from(policy);
-        let mut subscription = self
-            .poller(connection, request.seq_id)
-            .map(Poller::subscribe);
-        let submitted = submit(connection, &request, extra, call.clone()).await;
-        let mut submitted = match submitted {
-            Err(Error::Status(error)) if refuses_stop(&error) && list_stop(&mut request) => {
-                submit(connection, &request, extra, call).await?
+        let mut subscription = self.poller(connection, seq_id).map(Poller::subscribe);
+        // Made again for the other form, and not kept while the answer is waited for.
+        let submit = |lists_stop| {
+            let prompt = wanted.prompt.clone();
+            let mut request = self.request(connection, seq_id, prompt, wanted.options);
+            if lists_stop {
+                list_stop(&mut request);
+            }
+            submit(connection, &request, wanted, tracker)
+        };
+        let has_other_form = connection.api.manner().has_official_form()
+            && matches!(wanted.options.params.stop, Some(Stop::Text(_)));
+        let mut submitted = match submit(false).await {
+            Err(Error::Status(error)) if has_other_form && refuses_stop(&error) => {
+                submit(true).await?
             }
             submitted => submitted?,
         };
@@ -256,30 +258,29 @@ impl Sampler {
     }
 }
 
-async fn submit(
-    connection: &Connection,
+/// Submits a sample. The future does not keep the request.
+fn submit<'a>(
+    connection: &'a Connection,
     request: &SampleRequest,
-    extra: &Map<String, Value>,
-    call: Call,
-) -> Result<Submitted, Error> {
-    connection
-        .api
-        .call(&Extended { request, extra }, call)
-        .await
+    wanted: &Wanted<'_>,
+    tracker: &Tracker,
+) -> impl Future<Output = Result<Submitted, Error>> + use<'a> {
+    let call = repeatable::<SampleRequest>(Class::Sample).with_weight(weight_of(&request.prompt));
+    let mut call = tracker.identify(call);
+    call.policy.clone_from(&wanted.policy);
+    let extra = &wanted.options.extra;
+    let api = &connection.api;
+    let request = api.manner().request(&Extended { request, extra }, call);
+    api.answered(request, Answer::into_message::<Submitted>)
 }
 
-/// Writes a single stop text as a list, which every server takes. Returns false if there is none.
-fn list_stop(request: &mut SampleRequest) -> bool {
-    match request.sampling_params.stop.take() {
-        Some(Stop::Text(text)) => {
-            request.sampling_params.stop = Some(Stop::Texts(vec![text]));
-            true
-        }
-        other => {
-            request.sampling_params.stop = other;
-            false
-        }
-    }
+/// Writes a single stop text as a list, which every server takes.
+fn list_stop(request: &mut SampleRequest) {
+    let stop = request.sampling_params.stop.take();
+    request.sampling_params.stop = stop.map(|stop| match stop {
+        Stop::Text(text) => Stop::Texts(vec![text]),
+        other => other,
+    });
 }
 
 /// Whether a refusal names the stop condition.

@@ -132,9 +132,8 @@ impl Sampler {
             return Ok(None);
         }
         self.check()?;
-        let request = self
-            .request(connection, METHOD, position, prompt.clone(), options)
-            .await?;
+        let seq_id = self.seq_id(connection, METHOD, position).await?;
+        let request = self.request(connection, seq_id, prompt.clone(), options);
         let slot = self.slot(connection).await;
         let subject = Arc::clone(self.group.id());
         let error = match open(connection, &request, &options.extra, subject).await {

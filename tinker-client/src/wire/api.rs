@@ -1,10 +1,12 @@
 //! Sending typed messages and reading their answers.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response, StatusCode};
 use tinker_transport::policy::{Disposition, Effort, Outcome};
 use tinker_transport::{AttemptWatcher, Body, Call, Transport, TransportError};
 use tinker_types::{Endpoint, proto};
@@ -17,6 +19,7 @@ use crate::wire::codec;
 use crate::wire::deprecation::Deprecations;
 use crate::wire::manner::Manner;
 use crate::wire::request::Form;
+use crate::wire::table::Table;
 
 /// Sends typed messages over a transport and reads the answers. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -37,12 +40,25 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) outcome: Outcome,
     pub(crate) form: Form,
-    pub(crate) headers: HeaderMap,
+    pub(crate) headers: Table,
     pub(crate) body: Bytes,
+    about: About,
+    attempts: u32,
+}
+
+/// What is kept of a request for its errors.
+#[derive(Debug, Default)]
+struct About {
     operation: &'static str,
     method: Method,
-    uri: Uri,
-    attempts: u32,
+    path: Option<PathAndQuery>,
+}
+
+/// A request on its way.
+struct Sent<F> {
+    /// The future of the transport, which is in a box.
+    response: F,
+    about: About,
 }
 
 impl Api {
@@ -82,43 +98,60 @@ impl Api {
     }
 
     /// Sends a message as JSON and reads the answer.
-    pub(crate) async fn call<E: Endpoint>(
-        &self,
+    pub(crate) fn call<'a, E: Endpoint>(
+        &'a self,
         endpoint: &E,
         call: Call,
-    ) -> Result<E::Response, Error> {
-        let request = self.manner.request(endpoint, call)?;
-        self.exchange(request, Answer::into_message).await
+    ) -> impl Future<Output = Result<E::Response, Error>> + use<'a, E> {
+        let request = self.manner.request(endpoint, call);
+        self.answered(request, Answer::into_message)
     }
 
     /// Sends a message as JSON; the body of a success is ignored.
-    pub(crate) async fn call_void<E: Endpoint>(
-        &self,
+    pub(crate) fn call_void<'a, E: Endpoint>(
+        &'a self,
         endpoint: &E,
         call: Call,
-    ) -> Result<(), Error> {
-        let request = self.manner.request(endpoint, call)?;
-        self.exchange(request, Answer::into_nothing).await
+    ) -> impl Future<Output = Result<(), Error>> + use<'a, E> {
+        let request = self.manner.request(endpoint, call);
+        self.answered(request, Answer::into_nothing)
     }
 
     /// Sends a request; `read` interprets the answer. A failure is reported to telemetry.
-    pub(crate) async fn exchange<T>(
+    pub(crate) fn exchange<T, R: FnOnce(Answer) -> Result<T, Error>>(
         &self,
         request: Request<Body>,
-        read: impl FnOnce(Answer) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        let Some(telemetry) = &self.telemetry else {
-            return read(self.send(request).await?);
-        };
-        let (call, began) = (Call::of(&request), Instant::now());
-        let result = match self.send(request).await {
-            Ok(answer) => read(answer),
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = &result {
-            telemetry.call_failed(&call, error, began);
+        read: R,
+    ) -> impl Future<Output = Result<T, Error>> + use<'_, T, R> {
+        self.answered(Ok(request), read)
+    }
+
+    /// Sends a request, if it could be made.
+    ///
+    /// An async function would reserve space for its request in the future of every caller. Here the request is passed to the
+    /// transport before there is a future.
+    pub(crate) fn answered<T, R: FnOnce(Answer) -> Result<T, Error>>(
+        &self,
+        request: Result<Request<Body>, Error>,
+        read: R,
+    ) -> impl Future<Output = Result<T, Error>> + use<'_, T, R> {
+        let sent = request.map(|request| {
+            let report = self.telemetry.as_ref();
+            let report = report.map(|to| Box::new((to, Call::of(&request), Instant::now())));
+            (self.dispatch(request), report)
+        });
+        async move {
+            let (mut sent, report) = sent?;
+            let result = match self.receive(&mut sent).await {
+                Ok(answer) => read(answer),
+                Err(error) => Err(error.into()),
+            };
+            if let (Err(error), Some(report)) = (&result, report) {
+                let (telemetry, call, began) = *report;
+                telemetry.call_failed(&call, error, began);
+            }
+            result
         }
-        result
     }
 
     /// Sends a request; the body of the answer is a stream.
@@ -156,7 +189,20 @@ impl Api {
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
-    pub(crate) async fn send(&self, mut request: Request<Body>) -> Result<Answer, TransportError> {
+    pub(crate) fn send(
+        &self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Result<Answer, TransportError>> + use<'_> {
+        let mut sent = self.dispatch(request);
+        async move { self.receive(&mut sent).await }
+    }
+
+    /// Passes a request to the transport, which sends it when the answer is waited for.
+    fn dispatch(
+        &self,
+        mut request: Request<Body>,
+    ) -> Sent<impl Future<Output = Result<Response<Body>, TransportError>> + Send + Unpin + use<>>
+    {
         // The transport reads the body within the attempt, so that an interrupted one is retried.
         let mut operation = "request";
         if let Some(call) = request.extensions_mut().get_mut::<Call>() {
@@ -165,17 +211,47 @@ impl Api {
         }
         self.manner.complete(&mut request);
         self.watch(&mut request);
-        let (method, uri) = (request.method().clone(), request.uri().clone());
-        let result = self.transport.call(request).await;
+        let about = About {
+            operation,
+            method: request.method().clone(),
+            path: request.uri().path_and_query().cloned(),
+        };
+        Sent {
+            response: self.transport.call(request),
+            about,
+        }
+    }
+
+    /// Waits for an answer and reads it.
+    async fn receive(
+        &self,
+        sent: &mut Sent<impl Future<Output = Result<Response<Body>, TransportError>> + Unpin>,
+    ) -> Result<Answer, TransportError> {
+        let result = (&mut sent.response).await;
+        let (mut answer, rest) = self.judge(&mut sent.about, result)?;
+        if let Some(rest) = rest {
+            answer.body = Box::pin(rest.collect(self.answer_limit)).await?;
+        }
+        Ok(answer)
+    }
+
+    /// Interprets the head of an answer. The body is returned if it is not there yet.
+    fn judge(
+        &self,
+        about: &mut About,
+        result: Result<Response<Body>, TransportError>,
+    ) -> Result<(Answer, Option<Body>), TransportError> {
         let outcome = Disposition::of(&result).outcome;
         self.note(result.as_ref().err());
         let (head, body) = result?.into_parts();
-        self.deprecations.log(operation, &head.headers);
+        self.deprecations.log(about.operation, &head.headers);
         let content_type = head.headers.get(CONTENT_TYPE);
         let is_protobuf = content_type
             .and_then(|value| value.to_str().ok())
             .is_some_and(|value| value.contains(proto::CONTENT_TYPE));
-        Ok(Answer {
+        let whole = body.as_bytes();
+        let whole = whole.filter(|whole| whole.len() as u64 <= self.answer_limit);
+        let answer = Answer {
             status: head.status,
             outcome,
             form: if is_protobuf {
@@ -183,16 +259,16 @@ impl Api {
             } else {
                 Form::Json
             },
-            headers: head.headers,
-            body: body.collect(self.answer_limit).await?,
-            operation,
-            method,
-            uri,
+            headers: Table::from(head.headers),
+            body: whole.cloned().unwrap_or_default(),
+            about: std::mem::take(about),
             attempts: head
                 .extensions
                 .get::<Effort>()
                 .map_or(1, |effort| effort.attempts),
-        })
+        };
+        let is_whole = whole.is_some();
+        Ok((answer, Some(body).filter(|_| !is_whole)))
     }
 }
 
@@ -200,7 +276,7 @@ impl Answer {
     /// The message of a success, or the error of the status.
     pub(crate) fn into_message<T: serde::de::DeserializeOwned>(self) -> Result<T, Error> {
         let answer = self.into_success()?;
-        Ok(codec::from_json(answer.operation, &answer.body)?)
+        Ok(codec::from_json(answer.about.operation, &answer.body)?)
     }
 
     /// Checks for a success; otherwise the error of the status.
@@ -212,7 +288,7 @@ impl Answer {
         if self.status.is_success() {
             return Ok(self);
         }
-        let operation = self.operation;
+        let operation = self.about.operation;
         Err(self.into_error_of(operation).into())
     }
 
@@ -227,8 +303,8 @@ impl Answer {
         let advice = Advice::about(&Refusal {
             status: self.status,
             operation,
-            method: &self.method,
-            path: self.uri.path(),
+            method: &self.about.method,
+            path: self.about.path.as_ref().map_or("", PathAndQuery::path),
             body: &self.body,
             detail: &detail,
         });

@@ -10,3 +10,4 @@ pub(crate) mod extra;
 pub(crate) mod lean;
 pub(crate) mod manner;
 pub(crate) mod request;
+mod table;

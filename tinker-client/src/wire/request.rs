@@ -11,6 +11,7 @@ use url::Url;
 use crate::error::Error;
 use crate::wire::codec;
 use crate::wire::constant::{self, header_value};
+use crate::wire::table;
 
 /// The protocol version of this client: the version of the official Python SDK that it matches.
 ///
@@ -50,8 +51,7 @@ pub(crate) fn build(
     body: impl Into<Body>,
     call: Call,
 ) -> Request<Body> {
-    // Room for the headers that transport and hyper add, so that the table is not reallocated: a poll has thirteen.
-    let mut headers = HeaderMap::with_capacity(13);
+    let mut headers = table::empty();
     if method != Method::Get {
         headers.insert(CONTENT_TYPE, form.media_type());
     }

@@ -100,8 +100,9 @@ impl Around for AuthLayer {
             return inner.run(request).await;
         }
         let token = self.token(request).await?;
+        // Boxed, so that calls with a fixed key do not reserve space for it.
         let mut again = if self.credential.can_renew() {
-            Spare::of(request)
+            Spare::of(request).map(Box::new)
         } else {
             None
         };

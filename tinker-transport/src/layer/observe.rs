@@ -42,12 +42,14 @@ tower_layer!(ObserveLayer makes Observe);
 
 impl Around for ObserveLayer {
     async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
-        // Without observers, not even the clock is read.
-        let watch = (!self.observers.is_empty()).then(|| Watch {
-            layer: self,
-            subject: Subject::of(request),
-            began: Instant::now(),
-            is_over: false,
+        // Without observers, not even the clock is read, and no space is reserved.
+        let watch = (!self.observers.is_empty()).then(|| {
+            Box::new(Watch {
+                layer: self,
+                subject: Subject::of(request),
+                began: Instant::now(),
+                is_over: false,
+            })
         });
         let result = inner.run(request).await;
         if let Some(watch) = watch {

@@ -112,7 +112,7 @@ impl Around for RetryLayer {
     // `tower::retry` clones policy, service and request for each try, and boxes. Here only the request is copied.
     async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let (mut tries, now) = (Tries::new(self, request), Duration::ZERO);
-        request.copy = Spare::of(request);
+        request.copy = Some(Arc::clone(&tries.spare)).filter(|spare| spare.is_whole());
         loop {
             let mut result = tries.watched(now, pin!(inner.run(request))).await;
             let can_repeat = request.copy.is_some();
@@ -133,7 +133,8 @@ impl Around for RetryLayer {
 struct Tries<'a> {
     shared: &'a Shared,
     observers: &'a Observers,
-    call: Call,
+    /// The request, and the properties of the call.
+    spare: Arc<Spare>,
     started: Instant,
     /// Counted attempts.
     counted: u32,
@@ -177,15 +178,15 @@ impl<'a> Tries<'a> {
         if let Some(call) = request.extensions_mut().get_mut::<Call>() {
             call.attempt = 1;
         }
-        let (call, started) = (Call::of(request), Instant::now());
-        let of_class = *layer.timeouts.get(call.class);
+        let (spare, started) = (Arc::new(Spare::new(request)), Instant::now());
+        let of_class = *layer.timeouts.get(spare.call.class);
         Self {
             shared: &layer.shared,
             observers: &layer.observers,
-            timeout: call.timeout.unwrap_or(of_class),
+            timeout: spare.call.timeout.unwrap_or(of_class),
             vigil: Vigil::since(started),
             outcome: None,
-            call,
+            spare,
             started,
             counted: 0,
             waited: Duration::ZERO,
@@ -206,8 +207,8 @@ impl<'a> Tries<'a> {
                 return done;
             }
             self.observers.emit(|| Event::Unanswered {
-                operation: self.call.operation,
-                class: self.call.class,
+                operation: self.spare.call.operation,
+                class: self.spare.call.class,
                 attempts: self.counted,
                 outcome: self.outcome,
                 elapsed: self.started.elapsed(),
@@ -233,7 +234,7 @@ impl<'a> Tries<'a> {
             should_retry: None,
         };
         let policy = self.policy();
-        let is_repeated = failed.allows_repeat(self.call.replay)
+        let is_repeated = failed.allows_repeat(self.spare.call.replay)
             && policy.verdict(&effort, &failed) != Verdict::Stop;
         let ends = match policy.remaining_time(&effort) {
             _ if !is_repeated => Some(attempt_ends),
@@ -242,7 +243,10 @@ impl<'a> Tries<'a> {
             None => None,
         };
         let left = ends.map(|ends| ends.saturating_duration_since(now));
-        [left, self.call.remaining()].into_iter().flatten().min()
+        [left, self.spare.call.remaining()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn elapsed(&self) -> Duration {
@@ -250,8 +254,8 @@ impl<'a> Tries<'a> {
     }
 
     fn policy(&self) -> &dyn Policy {
-        let of_class = || self.shared.policies.get(self.call.class);
-        &**self.call.policy.as_ref().unwrap_or_else(of_class)
+        let of_class = || self.shared.policies.get(self.spare.call.class);
+        &**self.spare.call.policy.as_ref().unwrap_or_else(of_class)
     }
 
     /// Decides what follows a try.
@@ -281,11 +285,13 @@ impl<'a> Tries<'a> {
             return Next::Nothing;
         };
         let left = || self.remaining(Instant::now() + pause.wait);
-        self.call.report(result, (attempts, self.started), left);
+        self.spare
+            .call
+            .report(result, (attempts, self.started), left);
         tracing::debug!(attempts, ?outcome, wait = ?pause.wait, "trying again");
         self.observers.emit(|| Event::Retry {
-            operation: self.call.operation,
-            class: self.call.class,
+            operation: self.spare.call.operation,
+            class: self.spare.call.class,
             attempts,
             outcome,
             wait: pause.wait,
@@ -305,7 +311,7 @@ impl<'a> Tries<'a> {
     }
 
     fn pause(&self, disposition: &Disposition, effort: &Effort) -> Option<Pause> {
-        if !disposition.allows_repeat(self.call.replay) {
+        if !disposition.allows_repeat(self.spare.call.replay) {
             return None;
         }
         let Verdict::Again(wait) = self.policy().verdict(effort, disposition) else {
@@ -315,7 +321,7 @@ impl<'a> Tries<'a> {
             return None;
         }
         let policy_leaves = self.policy().remaining_time(effort);
-        let deadline_leaves = self.call.remaining();
+        let deadline_leaves = self.spare.call.remaining();
         let wait = policy_leaves.map_or(wait, |left| wait.min(left));
         // Waking up at the deadline only to fail is useless, so the current result is returned.
         if deadline_leaves.is_some_and(|left| wait >= left) {
@@ -332,7 +338,7 @@ impl<'a> Tries<'a> {
         let less = |left: u32| left.checked_sub(1);
         self.shared
             .edge
-            .get(self.call.class)
+            .get(self.spare.call.class)
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
             .is_ok()
     }
@@ -340,7 +346,7 @@ impl<'a> Tries<'a> {
     fn note_success(&self) {
         let more = |left: u32| (left < EDGE_BUDGET).then_some(left + 1);
         // An error here means that the budget is full.
-        let _ = self.shared.edge.get(self.call.class).fetch_update(
+        let _ = self.shared.edge.get(self.spare.call.class).fetch_update(
             Ordering::Relaxed,
             Ordering::Relaxed,
             more,
@@ -352,11 +358,10 @@ impl<'a> Tries<'a> {
     fn again(&mut self, request: &mut Outgoing) {
         self.before = self.elapsed();
         self.number += 1;
-        self.call.attempt = self.number;
-        if let Some(again) = request.copy.as_ref().map(Spare::to_request) {
-            request.set(again);
+        request.set(self.spare.to_request());
+        if let Some(call) = request.extensions_mut().get_mut::<Call>() {
+            call.attempt = self.number;
         }
-        request.extensions_mut().insert(self.call.clone());
     }
 
     /// Attaches the effort to the response or error.
@@ -368,7 +373,7 @@ impl<'a> Tries<'a> {
                 response.extensions_mut().insert(self.effort());
             }
             Err(error) => {
-                error.set_operation(self.call.operation);
+                error.set_operation(self.spare.call.operation);
                 error.set_effort(self.effort());
             }
         }

@@ -1,6 +1,7 @@
 //! A request on its way through a stack.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use http::Request;
 
@@ -12,7 +13,7 @@ pub(crate) struct Outgoing {
     request: Request<Body>,
     /// The request as the retry layer received it. Layers between that change nothing but the URI, so that the redirect
     /// layer needs no copy of its own.
-    pub(crate) copy: Option<Spare>,
+    pub(crate) copy: Option<Arc<Spare>>,
 }
 
 impl Outgoing {

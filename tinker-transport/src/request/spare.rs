@@ -5,22 +5,25 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
 use crate::body::Body;
 use crate::request::call::Call;
 
-/// Headers kept without a map. A poll has twelve when it reaches the network.
-const FEW: usize = 12;
+/// Headers kept without an allocation. A poll has eight when it reaches the retry layer.
+const FEW: usize = 8;
 
 /// A copy of a request, made before it is sent and usually dropped unused.
 ///
-/// A clone of the request would work, but its two maps alone are five allocations, and two or three layers (retry,
-/// redirect, auth) may need a copy of a request. This type allocates nothing for a typical request, with few headers
-/// and a [`Call`] as the only extension: ten allocations fewer at the same speed.
+/// A clone of the request would work, but its two maps alone are five allocations. This type allocates nothing for a
+/// typical request, with few headers and a [`Call`] as the only extension. It is large, so it is kept in a box.
 #[derive(Debug)]
 pub(crate) struct Spare {
     method: Method,
     uri: Uri,
     version: Version,
     headers: Headers,
-    facts: Facts,
-    body: Body,
+    /// Properties of the call: those of the request, or the usual ones if it has none.
+    pub(crate) call: Call,
+    /// All extensions, if there are others than the call.
+    extensions: Option<Extensions>,
+    /// `None`: a stream, which cannot be sent twice.
+    body: Option<Body>,
 }
 
 #[derive(Debug)]
@@ -29,81 +32,76 @@ pub(crate) struct Spare {
     reason = "that the usual case has no box is the point"
 )]
 enum Headers {
-    Few([Option<(HeaderName, HeaderValue)>; FEW]),
-    Many(HeaderMap),
+    Few([Option<Header>; FEW]),
+    Many(Vec<Header>),
 }
 
-#[derive(Debug)]
-enum Facts {
-    None,
-    Call(Call),
-    Many(Extensions),
-}
+type Header = (HeaderName, HeaderValue);
 
 impl Spare {
     /// A copy of `request`; `None` if its body is a stream, which cannot be sent twice.
     pub(crate) fn of(request: &Request<Body>) -> Option<Self> {
-        Some(Self {
-            body: request.body().try_clone()?,
+        request.body().pieces()?;
+        Some(Self::new(request))
+    }
+
+    /// A copy of `request`, whatever its body.
+    pub(crate) fn new(request: &Request<Body>) -> Self {
+        let extensions = request.extensions();
+        let usual = usize::from(extensions.get::<Call>().is_some());
+        Self {
+            body: request.body().try_clone(),
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
             headers: Headers::of(request.headers()),
-            facts: Facts::of(request.extensions()),
-        })
+            call: Call::of(request),
+            extensions: (extensions.len() > usual).then(|| extensions.clone()),
+        }
+    }
+
+    /// Whether the request can be sent again.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.body.is_some()
     }
 
     /// The request, to be sent again.
     pub(crate) fn to_request(&self) -> Request<Body> {
-        // The body is no stream, so it can be cloned.
-        let mut request = Request::new(self.body.try_clone().unwrap_or_default());
+        // Called only on whole copies, whose body can be cloned.
+        let body = self.body.as_ref().and_then(Body::try_clone);
+        let mut request = Request::new(body.unwrap_or_default());
         request.method_mut().clone_from(&self.method);
         request.uri_mut().clone_from(&self.uri);
         *request.version_mut() = self.version;
         *request.headers_mut() = self.headers.to_map();
-        match &self.facts {
-            Facts::None => {}
-            Facts::Call(call) => drop(request.extensions_mut().insert(call.clone())),
-            Facts::Many(all) => request.extensions_mut().clone_from(all),
+        if let Some(all) = &self.extensions {
+            request.extensions_mut().clone_from(all);
         }
+        request.extensions_mut().insert(self.call.clone());
         request
     }
 }
 
 impl Headers {
     fn of(map: &HeaderMap) -> Self {
+        let headers = map.iter();
+        let mut headers = headers.map(|(name, value)| (name.clone(), value.clone()));
         if map.len() > FEW {
-            return Self::Many(map.clone());
+            return Self::Many(headers.collect());
         }
-        let mut pairs = map.iter();
-        Self::Few(std::array::from_fn(|_| {
-            pairs
-                .next()
-                .map(|(name, value)| (name.clone(), value.clone()))
-        }))
+        Self::Few(std::array::from_fn(|_| headers.next()))
     }
 
     fn to_map(&self) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        let add = |(name, value): &Header| {
+            map.append(name.clone(), value.clone());
+        };
         match self {
-            Self::Many(map) => map.clone(),
-            Self::Few(pairs) => {
-                let mut map = HeaderMap::with_capacity(FEW);
-                for (name, value) in pairs.iter().flatten() {
-                    map.append(name.clone(), value.clone());
-                }
-                map
-            }
+            Self::Few(headers) => headers.iter().flatten().for_each(add),
+            Self::Many(headers) => headers.iter().for_each(add),
         }
-    }
-}
-
-impl Facts {
-    fn of(extensions: &Extensions) -> Self {
-        match (extensions.len(), extensions.get::<Call>()) {
-            (0, _) => Self::None,
-            (1, Some(call)) => Self::Call(call.clone()),
-            _ => Self::Many(extensions.clone()),
-        }
+        map
     }
 }
 
@@ -139,5 +137,6 @@ mod tests {
             );
         }
         assert!(Spare::of(&Request::new(chunks(&["a"]))).is_none());
+        assert!(!Spare::new(&Request::new(chunks(&["a"]))).is_whole());
     }
 }
