@@ -107,22 +107,22 @@ impl Printable for Checked<'_> {
     fn to_text(&self, style: TerminalStyle) -> String {
         let counts = self.counts;
         let number = |count: usize| format::number(count as u64);
+        // Rows with errors have a format too.
+        let all: usize = counts.notes.formats.values().sum();
+        let some = if counts.rows < all {
+            format!("{} of ", number(counts.rows))
+        } else {
+            String::new()
+        };
         let rows = format!(
-            "{} ({})",
-            format::count(counts.rows, "row"),
+            "{some}{} ({})",
+            format::count(all, "row"),
             formats(&counts.notes)
         );
         let mut lines = vec![
             ("data", self.files.join("  ")),
             ("tokenizer", self.tokenizer.clone()),
-            (
-                "read",
-                if counts.rows == 0 {
-                    "nothing".to_owned()
-                } else {
-                    rows
-                },
-            ),
+            ("read", if all == 0 { "nothing".to_owned() } else { rows }),
         ];
         if counts.sequences > 0 {
             lines.push((

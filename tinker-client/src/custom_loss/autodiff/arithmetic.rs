@@ -118,5 +118,13 @@ macro_rules! functions {
     };
 }
 
+impl Var {
+    /// Each to a power. A negative value to a power that is not whole is not a number, as in [`f64::powf`].
+    #[must_use]
+    pub fn powf(&self, exponent: f64) -> Self {
+        self.map(Op::Pow(exponent), |value| value.powf(exponent))
+    }
+}
+
 functions!(Var, Op);
 functions!(Expr, Unary);

@@ -33,6 +33,7 @@ pub(super) enum Op {
     Log,
     Abs,
     Sqrt,
+    Pow(f64),
     Sigmoid,
     LogSigmoid,
     Clamp(f64, f64),
@@ -54,6 +55,7 @@ impl Op {
             Self::Log => "`log`",
             Self::Abs => "`abs`",
             Self::Sqrt => "`sqrt`",
+            Self::Pow(_) => "`powf`",
             Self::Sigmoid => "`sigmoid`",
             Self::LogSigmoid => "`log_sigmoid`",
             Self::Clamp(..) => "`clamp`",
@@ -199,9 +201,19 @@ pub(super) fn slope(node: &Node, side: usize, i: usize) -> f64 {
             if value == 0.0 { 0.0 } else { value.signum() }
         }
         Op::Sqrt => 0.5 / at(node.values(), i),
+        Op::Pow(exponent) => power_slope(parent(0), exponent),
         Op::Sigmoid => at(node.values(), i) * sigmoid(-parent(0)),
         Op::LogSigmoid => sigmoid(-parent(0)),
         Op::Clamp(low, high) => f64::from(u8::from((low..=high).contains(&parent(0)))),
+    }
+}
+
+/// The derivative of `x^exponent`. That of a constant, `x^0`, is 0 everywhere.
+fn power_slope(x: f64, exponent: f64) -> f64 {
+    if exponent == 0.0 {
+        0.0
+    } else {
+        exponent * x.powf(exponent - 1.0)
     }
 }
 

@@ -53,6 +53,9 @@ proptest! {
         check(&|v| (v[0].log() * v[2].exp()).sum(), &points);
         check(&|v| (v[0].min(&v[1]) * v[0].max(&v[1]) + v[0].max(&v[2].detach().clamp(9.0, 9.0))).sum(), &points);
         check(&|v| (v[0].clamp(0.6, 1.4) * &v[1]).sum() * &v[2], &points);
+        for exponent in [-1.5, 0.0, 0.5, 1.0, 3.0] {
+            check(&|v| (v[0].powf(exponent) * &v[1]).sum(), &points);
+        }
         // A value that is used twice, and a sum of several arrays.
         check(&|v| { let r = (&v[0] - &v[1]).exp(); (&r * &r + r).mean() }, &points);
         check(&|v| v.iter().map(|v| (v * v).sum()).sum::<Var>(), &points);
