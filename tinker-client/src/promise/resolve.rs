@@ -82,13 +82,15 @@ impl Promise {
             }
         }
         loop {
-            let request = self.poll(poll.next_poll(), takes_size_only, poll)?;
-            let asked = Instant::now();
-            let result = connection.api.send(request).await;
-            let took = asked.elapsed();
-            let outcome = match result {
-                Ok(answer) => self.judge(answer, took, &mut backoff, poll)?,
-                Err(error) => self.judge_failure(error, &mut backoff, poll)?,
+            // A block, so that the future has no space for the answer beside that for what follows.
+            let outcome = {
+                let request = self.poll(poll.next_poll(), takes_size_only, poll)?;
+                let asked = Instant::now();
+                let result = connection.api.send(request).await;
+                match result {
+                    Ok(answer) => self.judge(answer, asked.elapsed(), &mut backoff, poll)?,
+                    Err(error) => self.judge_failure(error, &mut backoff, poll)?,
+                }
             };
             match outcome {
                 PollOutcome::Done(payload) => return codec::decode(self.operation, payload).await,

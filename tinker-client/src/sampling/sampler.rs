@@ -156,9 +156,9 @@ impl Sampler {
                 Ok(response) => {
                     return check_response(response, options, text_length(wanted.prompt));
                 }
-                Err(error) => self.explained(connection, error).await,
+                Err(error) => error,
             };
-            match error {
+            match self.explained(connection, error).await {
                 Error::Gone(gone)
                     if gone.has_expired() && !connection.flags.fixed().sample_no_retries =>
                 {

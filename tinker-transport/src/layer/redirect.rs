@@ -64,7 +64,7 @@ impl Around for RedirectLayer {
             let from = request.uri().clone();
             let response = inner.run(request).await?;
             let copy = if is_shared {
-                request.copy.as_deref()
+                request.copy.as_ref()
             } else {
                 own.as_deref()
             };

@@ -112,7 +112,7 @@ impl Around for RetryLayer {
     // `tower::retry` clones policy, service and request for each try, and boxes. Here only the request is copied.
     async fn around(&self, request: &mut Outgoing, inner: &impl Inner) -> Answer {
         let (mut tries, now) = (Tries::new(self, request), Duration::ZERO);
-        request.copy = Some(Arc::clone(&tries.spare)).filter(|spare| spare.is_whole());
+        request.copy = Spare::of(request);
         loop {
             let mut result = tries.watched(now, pin!(inner.run(request))).await;
             let can_repeat = request.copy.is_some();
@@ -133,8 +133,7 @@ impl Around for RetryLayer {
 struct Tries<'a> {
     shared: &'a Shared,
     observers: &'a Observers,
-    /// The request, and the properties of the call.
-    spare: Arc<Spare>,
+    call: Call,
     started: Instant,
     /// Counted attempts.
     counted: u32,
@@ -178,15 +177,15 @@ impl<'a> Tries<'a> {
         if let Some(call) = request.extensions_mut().get_mut::<Call>() {
             call.attempt = 1;
         }
-        let (spare, started) = (Arc::new(Spare::new(request)), Instant::now());
-        let of_class = *layer.timeouts.get(spare.call.class);
+        let (call, started) = (Call::of(request), Instant::now());
+        let of_class = *layer.timeouts.get(call.class);
         Self {
             shared: &layer.shared,
             observers: &layer.observers,
-            timeout: spare.call.timeout.unwrap_or(of_class),
+            timeout: call.timeout.unwrap_or(of_class),
             vigil: Vigil::since(started),
             outcome: None,
-            spare,
+            call,
             started,
             counted: 0,
             waited: Duration::ZERO,
@@ -203,12 +202,13 @@ impl<'a> Tries<'a> {
         let next = Instant::now() + wait;
         let mut part = pin!(part);
         loop {
-            if let Some(done) = self.vigil.next(part.as_mut()).await {
+            // Boxed, so that calls without observers reserve no space for it.
+            if let Some(done) = Box::pin(self.vigil.next(part.as_mut())).await {
                 return done;
             }
             self.observers.emit(|| Event::Unanswered {
-                operation: self.spare.call.operation,
-                class: self.spare.call.class,
+                operation: self.call.operation,
+                class: self.call.class,
                 attempts: self.counted,
                 outcome: self.outcome,
                 elapsed: self.started.elapsed(),
@@ -234,7 +234,7 @@ impl<'a> Tries<'a> {
             should_retry: None,
         };
         let policy = self.policy();
-        let is_repeated = failed.allows_repeat(self.spare.call.replay)
+        let is_repeated = failed.allows_repeat(self.call.replay)
             && policy.verdict(&effort, &failed) != Verdict::Stop;
         let ends = match policy.remaining_time(&effort) {
             _ if !is_repeated => Some(attempt_ends),
@@ -243,10 +243,7 @@ impl<'a> Tries<'a> {
             None => None,
         };
         let left = ends.map(|ends| ends.saturating_duration_since(now));
-        [left, self.spare.call.remaining()]
-            .into_iter()
-            .flatten()
-            .min()
+        [left, self.call.remaining()].into_iter().flatten().min()
     }
 
     fn elapsed(&self) -> Duration {
@@ -254,8 +251,8 @@ impl<'a> Tries<'a> {
     }
 
     fn policy(&self) -> &dyn Policy {
-        let of_class = || self.shared.policies.get(self.spare.call.class);
-        &**self.spare.call.policy.as_ref().unwrap_or_else(of_class)
+        let of_class = || self.shared.policies.get(self.call.class);
+        &**self.call.policy.as_ref().unwrap_or_else(of_class)
     }
 
     /// Decides what follows a try.
@@ -285,13 +282,11 @@ impl<'a> Tries<'a> {
             return Next::Nothing;
         };
         let left = || self.remaining(Instant::now() + pause.wait);
-        self.spare
-            .call
-            .report(result, (attempts, self.started), left);
+        self.call.report(result, (attempts, self.started), left);
         tracing::debug!(attempts, ?outcome, wait = ?pause.wait, "trying again");
         self.observers.emit(|| Event::Retry {
-            operation: self.spare.call.operation,
-            class: self.spare.call.class,
+            operation: self.call.operation,
+            class: self.call.class,
             attempts,
             outcome,
             wait: pause.wait,
@@ -311,7 +306,7 @@ impl<'a> Tries<'a> {
     }
 
     fn pause(&self, disposition: &Disposition, effort: &Effort) -> Option<Pause> {
-        if !disposition.allows_repeat(self.spare.call.replay) {
+        if !disposition.allows_repeat(self.call.replay) {
             return None;
         }
         let Verdict::Again(wait) = self.policy().verdict(effort, disposition) else {
@@ -321,7 +316,7 @@ impl<'a> Tries<'a> {
             return None;
         }
         let policy_leaves = self.policy().remaining_time(effort);
-        let deadline_leaves = self.spare.call.remaining();
+        let deadline_leaves = self.call.remaining();
         let wait = policy_leaves.map_or(wait, |left| wait.min(left));
         // Waking up at the deadline only to fail is useless, so the current result is returned.
         if deadline_leaves.is_some_and(|left| wait >= left) {
@@ -338,7 +333,7 @@ impl<'a> Tries<'a> {
         let less = |left: u32| left.checked_sub(1);
         self.shared
             .edge
-            .get(self.spare.call.class)
+            .get(self.call.class)
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
             .is_ok()
     }
@@ -346,7 +341,7 @@ impl<'a> Tries<'a> {
     fn note_success(&self) {
         let more = |left: u32| (left < EDGE_BUDGET).then_some(left + 1);
         // An error here means that the budget is full.
-        let _ = self.shared.edge.get(self.spare.call.class).fetch_update(
+        let _ = self.shared.edge.get(self.call.class).fetch_update(
             Ordering::Relaxed,
             Ordering::Relaxed,
             more,
@@ -358,10 +353,11 @@ impl<'a> Tries<'a> {
     fn again(&mut self, request: &mut Outgoing) {
         self.before = self.elapsed();
         self.number += 1;
-        request.set(self.spare.to_request());
-        if let Some(call) = request.extensions_mut().get_mut::<Call>() {
-            call.attempt = self.number;
+        self.call.attempt = self.number;
+        if let Some(again) = request.copy.as_ref().map(Spare::to_request) {
+            request.set(again);
         }
+        request.extensions_mut().insert(self.call.clone());
     }
 
     /// Attaches the effort to the response or error.
@@ -373,7 +369,7 @@ impl<'a> Tries<'a> {
                 response.extensions_mut().insert(self.effort());
             }
             Err(error) => {
-                error.set_operation(self.spare.call.operation);
+                error.set_operation(self.call.operation);
                 error.set_effort(self.effort());
             }
         }

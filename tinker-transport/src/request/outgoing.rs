@@ -1,7 +1,6 @@
 //! A request on its way through a stack.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
 
 use http::Request;
 
@@ -13,7 +12,7 @@ pub(crate) struct Outgoing {
     request: Request<Body>,
     /// The request as the retry layer received it. Layers between that change nothing but the URI, so that the redirect
     /// layer needs no copy of its own.
-    pub(crate) copy: Option<Arc<Spare>>,
+    pub(crate) copy: Option<Spare>,
 }
 
 impl Outgoing {

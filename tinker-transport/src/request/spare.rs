@@ -11,7 +11,8 @@ const FEW: usize = 8;
 /// A copy of a request, made before it is sent and usually dropped unused.
 ///
 /// A clone of the request would work, but its two maps alone are five allocations. This type allocates nothing for a
-/// typical request, with few headers and a [`Call`] as the only extension. It is large, so it is kept in a box.
+/// typical request, with few headers and a [`Call`] as the only extension. It takes a kilobyte, so a layer that rarely needs
+/// one keeps it in a box.
 #[derive(Debug)]
 pub(crate) struct Spare {
     method: Method,
@@ -19,11 +20,10 @@ pub(crate) struct Spare {
     version: Version,
     headers: Headers,
     /// Properties of the call: those of the request, or the usual ones if it has none.
-    pub(crate) call: Call,
+    call: Call,
     /// All extensions, if there are others than the call.
     extensions: Option<Extensions>,
-    /// `None`: a stream, which cannot be sent twice.
-    body: Option<Body>,
+    body: Body,
 }
 
 #[derive(Debug)]
@@ -41,35 +41,24 @@ type Header = (HeaderName, HeaderValue);
 impl Spare {
     /// A copy of `request`; `None` if its body is a stream, which cannot be sent twice.
     pub(crate) fn of(request: &Request<Body>) -> Option<Self> {
-        request.body().pieces()?;
-        Some(Self::new(request))
-    }
-
-    /// A copy of `request`, whatever its body.
-    pub(crate) fn new(request: &Request<Body>) -> Self {
+        let body = request.body().try_clone()?;
         let extensions = request.extensions();
         let usual = usize::from(extensions.get::<Call>().is_some());
-        Self {
-            body: request.body().try_clone(),
+        Some(Self {
+            body,
             method: request.method().clone(),
             uri: request.uri().clone(),
             version: request.version(),
             headers: Headers::of(request.headers()),
             call: Call::of(request),
             extensions: (extensions.len() > usual).then(|| extensions.clone()),
-        }
-    }
-
-    /// Whether the request can be sent again.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.body.is_some()
+        })
     }
 
     /// The request, to be sent again.
     pub(crate) fn to_request(&self) -> Request<Body> {
-        // Called only on whole copies, whose body can be cloned.
-        let body = self.body.as_ref().and_then(Body::try_clone);
-        let mut request = Request::new(body.unwrap_or_default());
+        // The body is no stream, so it can be cloned.
+        let mut request = Request::new(self.body.try_clone().unwrap_or_default());
         request.method_mut().clone_from(&self.method);
         request.uri_mut().clone_from(&self.uri);
         *request.version_mut() = self.version;
@@ -137,6 +126,5 @@ mod tests {
             );
         }
         assert!(Spare::of(&Request::new(chunks(&["a"]))).is_none());
-        assert!(!Spare::new(&Request::new(chunks(&["a"]))).is_whole());
     }
 }
