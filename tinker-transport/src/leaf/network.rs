@@ -101,12 +101,15 @@ impl<C: HttpClient> Leaf<C> {
         mut request: Request<Body>,
     ) -> Result<Response<Body>, TransportError> {
         state_length(&mut request);
+        let class = Call::find(&request).class;
+        // They are not sent, and a copy would cost more than that of the headers.
+        request.extensions_mut().clear();
         let mut left = UNPROCESSED;
         loop {
             // Only HTTP/2 servers state it.
             let streams = self.http2.streams(request.uri());
             let again = (streams.is_some() && left > 0).then(|| Spare::of(&request));
-            match (self.send_once(request, streams).await, again.flatten()) {
+            match (self.send_once(request, class, streams).await, again.flatten()) {
                 (Err(NoAnswer::Unprocessed(error)), Some(again)) => {
                     tracing::debug!(error = &error as &dyn StdError, "sending the request again");
                     left -= 1;
@@ -121,10 +124,11 @@ impl<C: HttpClient> Leaf<C> {
     async fn send_once(
         &self,
         request: Request<Body>,
+        class: Class,
         streams: Option<usize>,
     ) -> Result<Response<Body>, NoAnswer> {
         let uri = request.uri().clone();
-        let lease = self.lease(Call::find(&request).class, streams)?;
+        let lease = self.lease(class, streams)?;
         let response = match lease.client().send(request).await {
             Ok(response) => response,
             Err(error) => {
