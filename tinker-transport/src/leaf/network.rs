@@ -109,7 +109,10 @@ impl<C: HttpClient> Leaf<C> {
             // Only HTTP/2 servers state it.
             let streams = self.http2.streams(request.uri());
             let again = (streams.is_some() && left > 0).then(|| Spare::of(&request));
-            match (self.send_once(request, class, streams).await, again.flatten()) {
+            match (
+                self.send_once(request, class, streams).await,
+                again.flatten(),
+            ) {
                 (Err(NoAnswer::Unprocessed(error)), Some(again)) => {
                     tracing::debug!(error = &error as &dyn StdError, "sending the request again");
                     left -= 1;

@@ -53,7 +53,7 @@ fn slope_of(node: &Node, side: usize) -> Var {
         Op::Exp => own(),
         Op::Log => 1.0 / parent(0),
         Op::Sqrt => 0.5 / own(),
-        Op::Pow(exponent) if exponent == 0.0 => Var::constant(0.0),
+        Op::Pow(0.0) => Var::constant(0.0),
         Op::Pow(exponent) => exponent * parent(0).powf(exponent - 1.0),
         Op::Sigmoid => own() * (1.0 - own()),
         Op::LogSigmoid => (-parent(0)).sigmoid(),
