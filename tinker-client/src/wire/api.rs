@@ -46,7 +46,7 @@ pub(crate) struct Answer {
     attempts: u32,
 }
 
-/// What is kept of a request for its errors.
+/// Properties of a request for the errors about it.
 #[derive(Debug, Default)]
 struct About {
     operation: &'static str,
@@ -235,7 +235,7 @@ impl Api {
         Ok(answer)
     }
 
-    /// Interprets the head of an answer. The body is returned if it is not there yet.
+    /// Interprets the head of an answer. A body that is still to be read is returned.
     fn judge(
         &self,
         about: &mut About,
