@@ -108,19 +108,24 @@ impl<C: HttpClient> Leaf<C> {
         loop {
             // Only HTTP/2 servers state it.
             let streams = self.http2.streams(request.uri());
-            let again = (streams.is_some() && left > 0).then(|| Spare::of(&request));
-            match (
-                self.send_once(request, class, streams).await,
-                again.flatten(),
-            ) {
-                (Err(NoAnswer::Unprocessed(error)), Some(again)) => {
-                    tracing::debug!(error = &error as &dyn StdError, "sending the request again");
-                    left -= 1;
-                    request = again.to_request();
-                    tokio::task::yield_now().await;
-                }
-                (result, _) => return result.map_err(NoAnswer::into_error),
-            }
+            // Boxed, as requests over HTTP/1.1 need none.
+            let again = if streams.is_some() && left > 0 {
+                Spare::of(&request).map(Box::new)
+            } else {
+                None
+            };
+            let error = match self.send_once(request, class, streams).await {
+                Ok(response) => return Ok(response),
+                Err(NoAnswer::Other(error)) => return Err(error),
+                Err(NoAnswer::Unprocessed(error)) => error,
+            };
+            let Some(again) = again else {
+                return Err(error);
+            };
+            tracing::debug!(error = &error as &dyn StdError, "sending the request again");
+            left -= 1;
+            request = again.to_request();
+            tokio::task::yield_now().await;
         }
     }
 
@@ -181,14 +186,6 @@ enum NoAnswer {
     /// The server states that it did not process the request.
     Unprocessed(TransportError),
     Other(TransportError),
-}
-
-impl NoAnswer {
-    fn into_error(self) -> TransportError {
-        match self {
-            Self::Unprocessed(error) | Self::Other(error) => error,
-        }
-    }
 }
 
 impl From<TransportError> for NoAnswer {
