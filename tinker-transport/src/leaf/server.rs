@@ -3,7 +3,7 @@
 use http::Uri;
 use http::uri::{Authority, Scheme};
 
-/// A server, as connections are told apart: host and port, and whether it speaks TLS.
+/// A server, as connections distinguish them: host and port, and whether it speaks TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Server {
     is_secure: bool,
