@@ -1,10 +1,5 @@
 //! Network leaf on `hyper`.
 
-#![expect(
-    clippy::large_futures,
-    reason = "the future of a request is in one box, with that of its exchange"
-)]
-
 use std::fmt;
 use std::sync::Arc;
 
