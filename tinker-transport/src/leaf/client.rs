@@ -17,6 +17,9 @@ pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(20);
 #[cfg(feature = "network")]
 pub(super) const IDLE: Duration = Duration::from_secs(90);
 
+/// Requests on a connection in HTTP/2 whose server has not stated its limit; the default of hyper. Few servers accept fewer.
+pub(super) const UNSTATED: usize = 100;
+
 /// Settings of a client.
 pub(super) struct Setup<'a> {
     /// Offers HTTP/2 only, if `is_http2`.

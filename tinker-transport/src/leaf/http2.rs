@@ -9,14 +9,11 @@ use hyper::client::conn::http2::{Builder, Connection, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::{Instant, timeout};
 
-use super::client::{IDLE, KEEP_ALIVE};
+use super::client::{IDLE, KEEP_ALIVE, UNSTATED};
 use super::server::Server;
 use super::stream::Stream;
 use crate::body::Body;
 use crate::mutex::lock;
-
-/// Streams of a connection before the server has stated its limit; the default of hyper.
-const UNSTATED: usize = 100;
 
 /// Open connections, at most one for each server.
 #[derive(Default)]

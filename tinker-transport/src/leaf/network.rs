@@ -12,7 +12,7 @@ use http::header::CONTENT_LENGTH;
 use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::{Body as _, Frame, SizeHint};
 
-use super::client::{ClientError, HttpClient, Setup};
+use super::client::{ClientError, HttpClient, Setup, UNSTATED};
 use super::failure::Route;
 use super::http2_servers::Http2Servers;
 use super::pool::{Lease, Pool};
@@ -155,7 +155,7 @@ impl<C: HttpClient> Leaf<C> {
         };
         self.route.note_answer();
         if response.version() == Version::HTTP_2 {
-            let streams = lease.client().streams().unwrap_or(usize::MAX);
+            let streams = lease.client().streams().unwrap_or(UNSTATED);
             self.http2.learn(&uri, response.version(), streams);
             lease.allow(streams);
         }

@@ -161,9 +161,11 @@ async fn http2_is_spoken_and_connections_fill_up_by_class() {
     at_once(&transport, Class::Retrieve, 120).await;
     let so_far = server.connections();
     assert_eq!(so_far, 1 + 2, "100 on each, before the limit is known");
-    at_once(&transport, Class::Retrieve, 300).await;
+    // reqwest does not say what the server accepts.
+    let most = if cfg!(feature = "reqwest") { 200 } else { 300 };
+    at_once(&transport, Class::Retrieve, most).await;
     assert_eq!(server.connections(), so_far, "used again, 150 on each");
-    at_once(&transport, Class::Retrieve, 301).await;
+    at_once(&transport, Class::Retrieve, most + 1).await;
     assert_eq!(server.connections(), so_far + 1, "one more than fit");
     at_once(&transport, Class::Rest, 51).await;
     assert_eq!(server.connections(), so_far + 2, "50 of others on each");
@@ -222,6 +224,8 @@ async fn requests_that_wait_for_the_same_connection_give_up_together() {
     assert!(start.elapsed() < 3 * wait, "{:?}", start.elapsed());
 }
 
+// In hyper-util's client, on which reqwest is, the connection that was begun is waited for.
+#[cfg(not(feature = "reqwest"))]
 #[tokio::test]
 async fn a_request_opens_the_connection_when_the_one_that_began_was_dropped() {
     let server = Server::start().await;
