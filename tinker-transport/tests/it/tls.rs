@@ -131,6 +131,23 @@ impl Server {
     }
 }
 
+/// A server and a transport that trusts it.
+async fn connected() -> (Server, Transport) {
+    let server = Server::start().await;
+    let config = server
+        .config()
+        .with_root_certificates(server.certificate.clone());
+    let transport = over_network(config).unwrap();
+    (server, transport)
+}
+
+/// A poll that is not repeated.
+fn poll(transport: &Transport) -> tokio::task::JoinHandle<Result<Response<Body>, TransportError>> {
+    let call = Call::new("x", Class::Retrieve).with_policy(Never);
+    let request = Request::get("/x").extension(call).body(Body::empty());
+    tokio::spawn(transport.call(request.unwrap()))
+}
+
 async fn at_once(transport: &Transport, class: Class, calls: usize) {
     let calls: Vec<_> = (0..calls)
         .map(|_| {
@@ -150,11 +167,7 @@ async fn at_once(transport: &Transport, class: Class, calls: usize) {
 
 #[tokio::test]
 async fn http2_is_spoken_and_connections_fill_up_by_class() {
-    let server = Server::start().await;
-    let config = server
-        .config()
-        .with_root_certificates(server.certificate.clone());
-    let transport = over_network(config).unwrap();
+    let (server, transport) = connected().await;
 
     at_once(&transport, Class::Rest, 1).await;
     assert_eq!(server.versions(), [Version::HTTP_2]);
@@ -179,11 +192,7 @@ async fn http2_is_spoken_and_connections_fill_up_by_class() {
 
 #[tokio::test]
 async fn a_connection_that_is_unused_for_long_is_closed() {
-    let server = Server::start().await;
-    let config = server
-        .config()
-        .with_root_certificates(server.certificate.clone());
-    let transport = over_network(config).unwrap();
+    let (server, transport) = connected().await;
     at_once(&transport, Class::Rest, 1).await;
     at_once(&transport, Class::Rest, 1).await;
     at_once(&transport, Class::Rest, 1).await;
@@ -211,12 +220,7 @@ async fn requests_that_wait_for_the_same_connection_give_up_together() {
     server.is_silent.store(true, Ordering::Relaxed);
     tokio::time::pause();
     let start = tokio::time::Instant::now();
-    let call = || {
-        let call = Call::new("x", Class::Retrieve).with_policy(Never);
-        let request = Request::get("/x").extension(call).body(Body::empty());
-        tokio::spawn(transport.call(request.unwrap()))
-    };
-    let calls: Vec<_> = (0..20).map(|_| call()).collect();
+    let calls: Vec<_> = (0..20).map(|_| poll(&transport)).collect();
     for call in calls {
         let result = call.await.unwrap();
         assert_eq!(result.unwrap_err().kind(), Kind::Connect);
@@ -228,25 +232,16 @@ async fn requests_that_wait_for_the_same_connection_give_up_together() {
 #[cfg(not(feature = "reqwest"))]
 #[tokio::test]
 async fn a_request_opens_the_connection_when_the_one_that_began_was_dropped() {
-    let server = Server::start().await;
-    let config = server
-        .config()
-        .with_root_certificates(server.certificate.clone());
-    let transport = over_network(config).unwrap();
+    let (server, transport) = connected().await;
     at_once(&transport, Class::Rest, 1).await;
 
     server.is_silent.store(true, Ordering::Relaxed);
     let accepted = server.accepted.load(Ordering::Relaxed);
-    let call = || {
-        let call = Call::new("x", Class::Retrieve).with_policy(Never);
-        let request = Request::get("/x").extension(call).body(Body::empty());
-        tokio::spawn(transport.call(request.unwrap()))
-    };
-    let first = call();
+    let first = poll(&transport);
     while server.accepted.load(Ordering::Relaxed) == accepted {
         tokio::task::yield_now().await;
     }
-    let second = call();
+    let second = poll(&transport);
     tokio::task::yield_now().await;
     server.is_silent.store(false, Ordering::Relaxed);
     first.abort();
@@ -255,11 +250,7 @@ async fn a_request_opens_the_connection_when_the_one_that_began_was_dropped() {
 
 #[tokio::test]
 async fn a_server_that_gives_up_http2_is_met_again() {
-    let server = Server::start().await;
-    let config = server
-        .config()
-        .with_root_certificates(server.certificate.clone());
-    let transport = over_network(config).unwrap();
+    let (server, transport) = connected().await;
     at_once(&transport, Class::Rest, 1).await;
     at_once(&transport, Class::Rest, 1).await;
 
