@@ -70,12 +70,12 @@ impl<C: HttpClient> Leaf<C> {
 
     /// A client for a server, for which is known how many requests it accepts on a connection in HTTP/2.
     fn lease(&self, class: Class, streams: Option<usize>) -> Result<Lease<C>, TransportError> {
-        let pools = if streams.is_some() {
+        let is_http2 = streams.is_some();
+        let pools = if is_http2 {
             &self.multiplexing
         } else {
             &self.negotiating
         };
-        let is_http2 = streams.is_some();
         let most = streams.unwrap_or(usize::MAX);
         pools
             .get(class)
